@@ -1,0 +1,2 @@
+//! The bailiwick program.
+fn main() {}

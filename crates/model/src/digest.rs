@@ -1,0 +1,139 @@
+//! SHA-256 digests, and the one that names a call.
+
+use std::{fmt, str::FromStr};
+
+use aws_lc_rs::digest::{Context, SHA256};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+use crate::{Action, Json};
+
+/// A SHA-256 digest, written `sha256:` and 64 hex digits.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Digest([u8; 32]);
+
+impl Digest {
+    /// Takes the bytes of a digest that was computed before.
+    pub const fn from_bytes(bytes: [u8; 32]) -> Self {
+        Self(bytes)
+    }
+
+    /// Gives the bytes.
+    pub const fn as_bytes(&self) -> &[u8; 32] {
+        &self.0
+    }
+
+    /// Digests `parts`, each with its length before it, so that no two lists of parts collide.
+    pub fn of_parts(parts: &[&[u8]]) -> Self {
+        let mut context = Context::new(&SHA256);
+        for part in parts {
+            context.update(&u64::try_from(part.len()).unwrap_or(u64::MAX).to_be_bytes());
+            context.update(part);
+        }
+        Self::finish(context)
+    }
+
+    /// Digests `bytes` as they are.
+    pub fn of(bytes: &[u8]) -> Self {
+        let mut context = Context::new(&SHA256);
+        context.update(bytes);
+        Self::finish(context)
+    }
+
+    /// Digests `previous` and then `bytes`: the link of a hash chain.
+    pub fn chain(previous: &Self, bytes: &[u8]) -> Self {
+        let mut context = Context::new(&SHA256);
+        context.update(&previous.0);
+        context.update(bytes);
+        Self::finish(context)
+    }
+
+    fn finish(context: Context) -> Self {
+        let mut bytes = [0; 32];
+        bytes.iter_mut().zip(context.finish().as_ref()).for_each(|(to, from)| *to = *from);
+        Self(bytes)
+    }
+}
+
+impl fmt::Display for Digest {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str("sha256:")?;
+        self.0.iter().try_for_each(|byte| write!(out, "{byte:02x}"))
+    }
+}
+
+impl fmt::Debug for Digest {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, out)
+    }
+}
+
+/// The text is not a digest.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("`{text}` is not a digest like `sha256:` and 64 hex digits")]
+pub struct DigestError {
+    text: String,
+}
+
+impl FromStr for Digest {
+    type Err = DigestError;
+
+    fn from_str(text: &str) -> Result<Self, DigestError> {
+        let wrong = || DigestError { text: text.chars().take(80).collect() };
+        let hex = text.strip_prefix("sha256:").ok_or_else(wrong)?.as_bytes();
+        if hex.len() != 64 {
+            return Err(wrong());
+        }
+        let mut bytes = [0; 32];
+        for (to, pair) in bytes.iter_mut().zip(hex.chunks_exact(2)) {
+            let text = std::str::from_utf8(pair).map_err(|_| wrong())?;
+            // `from_str_radix` takes a sign, which is no hex digit.
+            if !pair.iter().all(u8::is_ascii_hexdigit) {
+                return Err(wrong());
+            }
+            *to = u8::from_str_radix(text, 16).map_err(|_| wrong())?;
+        }
+        Ok(Self(bytes))
+    }
+}
+
+impl Serialize for Digest {
+    fn serialize<S: Serializer>(&self, out: S) -> Result<S::Ok, S::Error> {
+        out.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for Digest {
+    fn deserialize<D: Deserializer<'de>>(input: D) -> Result<Self, D::Error> {
+        String::deserialize(input)?.parse().map_err(serde::de::Error::custom)
+    }
+}
+
+/// Names one call as it will be sent: server, kind, name and canonical arguments (RFC 8785).
+/// Permits and approvals are made for one of these and for nothing else.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct CallDigest(Digest);
+
+impl CallDigest {
+    /// Digests a call.
+    pub fn of(action: &Action, arguments: &Json) -> Self {
+        Self(Digest::of_parts(&[
+            b"bailiwick call v1",
+            action.server.as_str().as_bytes(),
+            action.kind.as_str().as_bytes(),
+            action.name.as_bytes(),
+            arguments.canonical().as_bytes(),
+        ]))
+    }
+
+    /// Gives the plain digest.
+    pub const fn digest(&self) -> &Digest {
+        &self.0
+    }
+}
+
+impl fmt::Display for CallDigest {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(&self.0, out)
+    }
+}

@@ -1,0 +1,275 @@
+//! What the ledger keeps: decisions, outcomes, commands and findings.
+
+use std::{collections::BTreeSet, fmt};
+
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    Action, ActionFacts, CallDigest, DecisionId, Digest, Finding, HoldId, IdentityId, Judgement,
+    Spend, Task, TaskId, TemplateName, Timestamp, VerdictKind, action::words,
+};
+
+words! {
+    /// Through which door a call came.
+    Surface {
+        /// The Model Context Protocol.
+        Mcp = "mcp",
+        /// A command on the admin socket.
+        Admin = "admin",
+    }
+}
+
+words! {
+    /// What became of a call that was sent.
+    OutcomeKind {
+        /// It answered, and its answer is not an error.
+        Ok = "ok",
+        /// It answered with an error, or could not be reached.
+        Error = "error",
+        /// Nobody knows: the answer never came.
+        None = "none",
+    }
+}
+
+/// Arguments as the configuration wants them kept.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ArgumentsRecord {
+    /// All of them, as canonical JSON.
+    Full(String),
+    /// Canonical JSON whose sensitive and secret-shaped values are keyed digests.
+    Redacted(String),
+    /// Nothing but a keyed digest.
+    Digest(String),
+}
+
+impl ArgumentsRecord {
+    /// Gives what was kept.
+    pub fn text(&self) -> &str {
+        match self {
+            Self::Full(text) | Self::Redacted(text) | Self::Digest(text) => text,
+        }
+    }
+}
+
+/// One judgement, whatever it said.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DecisionRecord {
+    /// Its id.
+    pub decision: DecisionId,
+    /// When.
+    pub time: Timestamp,
+    /// Through which door.
+    pub surface: Surface,
+    /// The task that asked.
+    pub task: TaskId,
+    /// What the task was opened from; none where there is no such task.
+    pub template: Option<TemplateName>,
+    /// Who asked.
+    pub caller: IdentityId,
+    /// Who handed the authority on, nearest first.
+    pub via: Vec<IdentityId>,
+    /// What was asked.
+    pub action: Action,
+    /// What is known of it.
+    pub facts: ActionFacts,
+    /// Is it one of the calls that are listed apart?
+    pub privileged: bool,
+    /// On what.
+    pub resources: BTreeSet<String>,
+    /// The call, to the digit.
+    pub call: CallDigest,
+    /// The arguments.
+    pub arguments: ArgumentsRecord,
+    /// The verdict that was carried out.
+    pub verdict: VerdictKind,
+    /// What enforcing would have said, where something only observed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub would: Option<VerdictKind>,
+    /// The whole judgement.
+    pub steps: Vec<Judgement>,
+    /// What it takes from the task's budget: the truth after a crash.
+    pub spend: Spend,
+    /// The approval it used up.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub approval: Option<HoldId>,
+    /// The ticket it opened, or repeats.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hold: Option<HoldId>,
+    /// The policies it was made under.
+    pub policy: String,
+}
+
+/// What became of a call that was allowed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OutcomeRecord {
+    /// The decision that allowed it.
+    pub decision: DecisionId,
+    /// The task.
+    pub task: TaskId,
+    /// When.
+    pub time: Timestamp,
+    /// What became of it.
+    pub outcome: OutcomeKind,
+    /// A few words where it did not go well.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub detail: String,
+    /// How many bytes came back.
+    pub bytes_in: u64,
+    /// How long it took, in milliseconds.
+    pub millis: u64,
+}
+
+/// A file or set of files that became active.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Activation {
+    /// What: `policies`, `templates`, `charters`, `configuration`.
+    pub what: String,
+    /// Its digest.
+    pub digest: Digest,
+    /// What was active before.
+    pub before: Option<Digest>,
+    /// Names of what was added, changed or removed.
+    pub changed: Vec<String>,
+}
+
+/// Something a person, an identity or the clock did to the state.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", tag = "command")]
+pub enum CommandRecord {
+    /// A wish to open a task, and what was decided.
+    TaskOpened {
+        /// What was decided.
+        verdict: VerdictKind,
+        /// The whole judgement.
+        steps: Vec<Judgement>,
+        /// The task, where it was opened.
+        task: Option<Box<Task>>,
+        /// Who asked for it.
+        identity: IdentityId,
+        /// From which template; as the asker wrote it.
+        template: String,
+    },
+    /// A task ended.
+    TaskEnded {
+        /// Which.
+        task: TaskId,
+        /// How and when.
+        status: crate::TaskStatus,
+    },
+    /// A task's token was minted.
+    TokenMinted {
+        /// For which task.
+        task: TaskId,
+        /// To whom.
+        identity: IdentityId,
+        /// Its id; never the token.
+        token: String,
+        /// Until when it counts.
+        expires: Timestamp,
+    },
+    /// A hold was answered, used or left to expire.
+    HoldChanged {
+        /// The hold as it stands now.
+        hold: Box<crate::Hold>,
+        /// The person's signed statement, where a person answered.
+        statement: Option<String>,
+    },
+    /// A person was added.
+    PersonAdded {
+        /// Who.
+        person: crate::Person,
+        /// The voucher's signed statement.
+        statement: Option<String>,
+    },
+    /// A tool was pinned, accepted or found changed.
+    PinChanged {
+        /// The server.
+        server: crate::ServerName,
+        /// The tool.
+        tool: String,
+        /// The pin as it stands now.
+        pin: crate::Pin,
+        /// The person's signed statement, where a person accepted.
+        statement: Option<String>,
+    },
+    /// An identity was contained or released.
+    Contained {
+        /// Who.
+        identity: IdentityId,
+        /// Contained, or released.
+        contained: bool,
+        /// By whom, and why.
+        why: String,
+        /// The person's signed statement, where one was needed.
+        statement: Option<String>,
+    },
+    /// Files became active.
+    Activated(Activation),
+    /// The governor started; says what it found.
+    Started {
+        /// The program's version.
+        version: String,
+        /// Records that were cut from the end of the ledger as it was never acknowledged.
+        truncated: u64,
+    },
+}
+
+/// One record of the ledger.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", tag = "kind")]
+pub enum Record {
+    /// A judgement.
+    Decision(Box<DecisionRecord>),
+    /// What became of an allowed call.
+    Outcome(OutcomeRecord),
+    /// A change of state.
+    Command {
+        /// When.
+        time: Timestamp,
+        /// Who: `person:alice`, `identity:triage-agent`, `uid:1000`, `clock`.
+        by: String,
+        /// What.
+        command: CommandRecord,
+    },
+    /// Something noticed.
+    Finding(Finding),
+}
+
+impl Record {
+    /// Gives the task that the record belongs to.
+    pub fn task(&self) -> Option<&TaskId> {
+        match self {
+            Self::Decision(it) => Some(&it.task),
+            Self::Outcome(it) => Some(&it.task),
+            Self::Finding(it) => it.task.as_ref(),
+            Self::Command { command, .. } => command.task(),
+        }
+    }
+
+    /// Gives when it happened.
+    pub fn time(&self) -> Timestamp {
+        match self {
+            Self::Decision(it) => it.time,
+            Self::Outcome(it) => it.time,
+            Self::Finding(it) => it.at,
+            Self::Command { time, .. } => *time,
+        }
+    }
+}
+
+impl CommandRecord {
+    /// Gives the task that the command belongs to.
+    pub fn task(&self) -> Option<&TaskId> {
+        match self {
+            Self::TaskOpened { task, .. } => task.as_ref().map(|it| &it.id),
+            Self::TaskEnded { task, .. } | Self::TokenMinted { task, .. } => Some(task),
+            Self::HoldChanged { hold, .. } => Some(&hold.task),
+            Self::PersonAdded { .. }
+            | Self::PinChanged { .. }
+            | Self::Contained { .. }
+            | Self::Activated(_)
+            | Self::Started { .. } => None,
+        }
+    }
+}

@@ -1,0 +1,251 @@
+//! Names and ids: text that was checked once and cannot be mixed up.
+
+use std::{borrow::Borrow, fmt, str::FromStr};
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+use crate::Timestamp;
+
+/// The text cannot be this kind of name or id.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum IdError {
+    /// Nothing was given.
+    #[error("{kind} is empty")]
+    Empty {
+        /// What the text should have been.
+        kind: &'static str,
+    },
+    /// More than the limit.
+    #[error("{kind} has {len} characters, {max} at most")]
+    TooLong {
+        /// What the text should have been.
+        kind: &'static str,
+        /// How long it is.
+        len: usize,
+        /// How long it may be.
+        max: usize,
+    },
+    /// A character, or a run of them, that this kind may not hold.
+    #[error("{kind} `{text}` may not hold `{found}`: {allowed}")]
+    BadText {
+        /// What the text should have been.
+        kind: &'static str,
+        /// The text.
+        text: String,
+        /// What it may not hold.
+        found: String,
+        /// What it may hold.
+        allowed: &'static str,
+    },
+    /// An id without its prefix or its 26 letters.
+    #[error("`{text}` is not {kind} like `{prefix}01JD8X…`")]
+    NotAnId {
+        /// What the text should have been.
+        kind: &'static str,
+        /// The text.
+        text: String,
+        /// What such an id starts with.
+        prefix: &'static str,
+    },
+}
+
+macro_rules! text_type {
+    ($(#[$doc:meta])* $name:ident, $check:expr) => {
+        $(#[$doc])*
+        #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub struct $name(std::sync::Arc<str>);
+
+        impl $name {
+            /// Gives the text.
+            pub fn as_str(&self) -> &str {
+                &self.0
+            }
+        }
+
+        impl FromStr for $name {
+            type Err = IdError;
+
+            fn from_str(text: &str) -> Result<Self, IdError> {
+                let check: fn(&str) -> Result<(), IdError> = $check;
+                check(text)?;
+                Ok(Self(text.into()))
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+                out.write_str(&self.0)
+            }
+        }
+
+        impl fmt::Debug for $name {
+            fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+                write!(out, "{}({})", stringify!($name), self.0)
+            }
+        }
+
+        impl Borrow<str> for $name {
+            fn borrow(&self) -> &str {
+                &self.0
+            }
+        }
+
+        impl Serialize for $name {
+            fn serialize<S: Serializer>(&self, out: S) -> Result<S::Ok, S::Error> {
+                out.serialize_str(&self.0)
+            }
+        }
+
+        impl<'de> Deserialize<'de> for $name {
+            fn deserialize<D: Deserializer<'de>>(input: D) -> Result<Self, D::Error> {
+                String::deserialize(input)?.parse().map_err(serde::de::Error::custom)
+            }
+        }
+    };
+}
+
+macro_rules! id_type {
+    ($(#[$doc:meta])* $name:ident, $kind:literal, $prefix:literal) => {
+        text_type!($(#[$doc])* $name, |text| check_id(text, $kind, $prefix));
+
+        impl $name {
+            /// Makes the id from its moment and its randomness.
+            pub fn new(ulid: Ulid) -> Self {
+                Self(format!(concat!($prefix, "{}"), ulid).into())
+            }
+        }
+    };
+}
+
+text_type!(
+    /// Names one registered non-human identity.
+    IdentityId,
+    |text| check_name(text, "an identity")
+);
+text_type!(
+    /// Names a person who answers for something.
+    PersonName,
+    |text| check_name(text, "a person's name")
+);
+text_type!(
+    /// Names the workload class of an identity, as thresholds use it.
+    Class,
+    |text| check_name(text, "a class")
+);
+text_type!(
+    /// Names one task template.
+    TemplateName,
+    |text| check_name(text, "a template's name")
+);
+text_type!(
+    /// Names one server behind the gateway. Never holds `__`, which joins server and tool.
+    ServerName,
+    |text| {
+        check_name(text, "a server's name")?;
+        if text.contains("__") {
+            return Err(IdError::BadText {
+                kind: "a server's name",
+                text: text.to_owned(),
+                found: "__".to_owned(),
+                allowed: "`__` joins a server's name and a tool's",
+            });
+        }
+        Ok(())
+    }
+);
+text_type!(
+    /// Names a tool, as its server spells it (MCP: 1 to 128 of `A-Za-z0-9_.-`).
+    ToolName,
+    |text| check_text(text, "a tool's name", 128, "letters, digits, `_`, `.`, `-`", |it| {
+        it.is_ascii_alphanumeric() || matches!(it, '_' | '.' | '-')
+    })
+);
+id_type!(
+    /// Names one task. Grants, leases, decisions and exercises all hang off a task.
+    TaskId, "a task", "task_"
+);
+id_type!(
+    /// Names one decision and its evidence.
+    DecisionId, "a decision", "dec_"
+);
+id_type!(
+    /// Names one hold: the ticket that a person answers.
+    HoldId, "a hold", "hold_"
+);
+id_type!(
+    /// Names one exception.
+    ExceptionId, "an exception", "exc_"
+);
+
+fn check_name(text: &str, kind: &'static str) -> Result<(), IdError> {
+    check_text(text, kind, 64, "small letters, digits, `-`, `_`, `.`", |it| {
+        matches!(it, 'a'..='z' | '0'..='9' | '-' | '_' | '.')
+    })
+}
+
+fn check_text(
+    text: &str,
+    kind: &'static str,
+    max: usize,
+    allowed: &'static str,
+    fits: fn(char) -> bool,
+) -> Result<(), IdError> {
+    if text.is_empty() {
+        return Err(IdError::Empty { kind });
+    }
+    if max < text.len() {
+        return Err(IdError::TooLong { kind, len: text.chars().count(), max });
+    }
+    match text.chars().find(|it| !fits(*it)) {
+        Some(found) => Err(IdError::BadText {
+            kind,
+            text: text.to_owned(),
+            found: found.to_string(),
+            allowed,
+        }),
+        // Only dots would name a folder, and names become file names.
+        None if text.chars().all(|it| it == '.') => Err(IdError::BadText {
+            kind,
+            text: text.to_owned(),
+            found: text.to_owned(),
+            allowed,
+        }),
+        None => Ok(()),
+    }
+}
+
+fn check_id(text: &str, kind: &'static str, prefix: &'static str) -> Result<(), IdError> {
+    let body = text.strip_prefix(prefix).unwrap_or("");
+    if body.len() == 26 && body.bytes().all(|it| CROCKFORD.contains(&it)) {
+        Ok(())
+    } else {
+        Err(IdError::NotAnId { kind, text: text.chars().take(80).collect(), prefix })
+    }
+}
+
+const CROCKFORD: &[u8; 32] = b"0123456789ABCDEFGHJKMNPQRSTVWXYZ";
+
+/// The part of an id that sorts by time and is never repeated: 48 bits of milliseconds and 80
+/// random ones, in Crockford's base 32.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Ulid(u128);
+
+impl Ulid {
+    /// Joins a moment and ten random bytes.
+    pub fn new(now: Timestamp, random: [u8; 10]) -> Self {
+        let millis = u128::try_from(now.millis()).unwrap_or(0) & 0xFFFF_FFFF_FFFF;
+        let random = random.into_iter().fold(0_u128, |all, byte| all << 8 | u128::from(byte));
+        Self(millis << 80 | random)
+    }
+}
+
+impl fmt::Display for Ulid {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        (0..26).rev().try_for_each(|place| {
+            let digit = usize::try_from(self.0 >> (place * 5) & 31).unwrap_or(0);
+            let letter = CROCKFORD.get(digit).copied().unwrap_or(b'0');
+            write!(out, "{}", char::from(letter))
+        })
+    }
+}

@@ -1,0 +1,52 @@
+//! The nouns of Bailiwick: what every other crate talks about, and nothing that acts.
+//!
+//! Text becomes a type here once, at the edge. Nothing in this crate waits, asks a clock,
+//! draws a random number or opens a file.
+
+mod action;
+mod budget;
+mod calendar;
+mod charter;
+mod digest;
+mod evidence;
+mod exception;
+mod finding;
+mod grant;
+mod hold;
+mod id;
+mod json;
+mod person;
+mod pin;
+mod request;
+mod span;
+mod task;
+mod template;
+mod time;
+mod verdict;
+
+pub use action::{Action, ActionFacts, ActionKind, Effect, Environment, Fact, Reach, Sensitivity};
+pub use budget::{Budget, Spend};
+pub use calendar::{Calendar, CalendarError};
+pub use charter::{Charter, IdentityKind, Proof};
+pub use digest::{CallDigest, Digest, DigestError};
+pub use evidence::{
+    Activation, ArgumentsRecord, CommandRecord, DecisionRecord, OutcomeKind, OutcomeRecord, Record,
+    Surface,
+};
+pub use exception::Exception;
+pub use finding::Finding;
+pub use grant::{ApprovedLine, Grant, Layer};
+pub use hold::{ApprovedCall, Hold, HoldStatus};
+pub use id::{
+    Class, DecisionId, ExceptionId, HoldId, IdError, IdentityId, PersonName, ServerName, TaskId,
+    TemplateName, ToolName, Ulid,
+};
+pub use json::{Json, JsonError, JsonLimits};
+pub use person::Person;
+pub use pin::{Offered, Pin, PinStatus};
+pub use request::{AccessRequest, Caller, OpenRequest};
+pub use span::{SpanError, format_span, parse_bytes, parse_span};
+pub use task::{EndCause, Opener, Param, Task, TaskStatus};
+pub use template::{AllowLine, Mode, OnWiden, ParamRule, Template, Window};
+pub use time::{TimeError, Timestamp};
+pub use verdict::{Judgement, Obligation, Reason, ReasonCode, Step, Verdict, VerdictKind};

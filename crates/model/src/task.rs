@@ -1,0 +1,122 @@
+//! One piece of work: who does it, for what, until when.
+
+use std::{collections::BTreeMap, fmt, time::Duration};
+
+use serde::{Deserialize, Serialize};
+
+use crate::{Calendar, Grant, IdentityId, PersonName, TaskId, TemplateName, Timestamp, action::words};
+
+/// Who opened a task, and so how far its parameters are trusted.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Opener {
+    /// The identity itself: its parameters are its own word and no more.
+    Itself,
+    /// A person who proved it.
+    Person(PersonName),
+    /// Another identity, handing on narrowed authority.
+    Orchestrator(IdentityId),
+}
+
+impl Opener {
+    /// Says whether parameters from this opener are trusted.
+    pub const fn trusted(&self) -> bool {
+        match self {
+            Self::Itself => false,
+            Self::Person(_) | Self::Orchestrator(_) => true,
+        }
+    }
+
+    /// Gives the label that policies see.
+    pub const fn label(&self) -> &'static str {
+        match self {
+            Self::Itself => "itself",
+            Self::Person(_) => "person",
+            Self::Orchestrator(_) => "orchestrator",
+        }
+    }
+}
+
+/// A parameter's value with the label of whoever gave it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Param {
+    /// The value.
+    pub value: String,
+    /// Who gave it.
+    pub from: Opener,
+}
+
+words! {
+    /// Why a task ended.
+    EndCause {
+        /// Somebody ended it.
+        Asked = "asked",
+        /// Its deadline came.
+        Deadline = "deadline",
+        /// Nothing happened for too long.
+        Idle = "idle",
+        /// Its calendar closed.
+        Calendar = "calendar",
+        /// Its parent ended.
+        Parent = "parent",
+        /// Its identity was contained or is no longer registered.
+        Contained = "contained",
+    }
+}
+
+/// Whether a task is open. Ending is final.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", tag = "state")]
+pub enum TaskStatus {
+    /// It may act.
+    Open,
+    /// It may not, and never will again.
+    Ended {
+        /// Since when.
+        at: Timestamp,
+        /// Why.
+        cause: EndCause,
+    },
+}
+
+/// One piece of work with an intent, a window and an end.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Task {
+    /// Its id.
+    pub id: TaskId,
+    /// Who does it.
+    pub identity: IdentityId,
+    /// Who handed the authority on, nearest first; empty for a task of its own.
+    pub via: Vec<IdentityId>,
+    /// What it was opened from.
+    pub template: TemplateName,
+    /// What it is for: the opener's words, or the template's.
+    pub purpose: String,
+    /// Who opened it.
+    pub opener: Opener,
+    /// What it was opened with.
+    pub params: BTreeMap<String, Param>,
+    /// The task whose authority it narrows.
+    pub parent: Option<TaskId>,
+    /// When it opened.
+    pub opened: Timestamp,
+    /// When it ends at the latest.
+    pub deadline: Timestamp,
+    /// The longest pause between two calls.
+    pub idle: Option<Duration>,
+    /// Days and hours, its own and its ancestors'.
+    pub calendars: Vec<Calendar>,
+    /// What it may do.
+    pub grant: Grant,
+    /// Raised whenever its tokens must stop working.
+    pub generation: u64,
+    /// Whether it is open.
+    pub status: TaskStatus,
+}
+
+impl Task {
+    /// Says whether it is open.
+    pub const fn is_open(&self) -> bool {
+        matches!(self.status, TaskStatus::Open)
+    }
+}

@@ -1,0 +1,224 @@
+//! Verdicts, and how they combine: the strictest wins, reasons and obligations add up.
+
+use std::{collections::{BTreeMap, BTreeSet}, fmt};
+
+use serde::{Deserialize, Serialize};
+
+use crate::action::words;
+
+words! {
+    /// The steps of a judgement, in the order they are explained. The order never changes a
+    /// verdict.
+    Step {
+        /// Was the task itself opened rightly?
+        Opening = "opening",
+        /// Is anything in it contained?
+        Containment = "containment",
+        /// Does the caller own the task, and is the token current?
+        Binding = "binding",
+        /// Is the task open, and is it the hour for it?
+        Window = "window",
+        /// Does a line of the grant cover it?
+        Grant = "grant",
+        /// What does the organisation's policy say?
+        Policy = "policy",
+        /// Is it the tool that was accepted?
+        Pin = "pin",
+        /// Does it leave the baseline?
+        Drift = "drift",
+        /// Is there budget for it?
+        Budget = "budget",
+    }
+}
+
+words! {
+    /// Why something is held or denied. Stable: programs and approvals name them.
+    ReasonCode {
+        /// Authority was withdrawn by containment.
+        Contained = "contained",
+        /// The caller does not own the task.
+        NotTheOwner = "not_the_owner",
+        /// The token is from before the task's authority changed.
+        StaleToken = "stale_token",
+        /// No such task.
+        NoSuchTask = "no_such_task",
+        /// The identity has no charter.
+        NotRegistered = "not_registered",
+        /// The task has ended.
+        TaskEnded = "task_ended",
+        /// The task's deadline has passed.
+        PastDeadline = "past_deadline",
+        /// The task paused for too long.
+        Idle = "idle",
+        /// Outside the calendar.
+        OutsideCalendar = "outside_calendar",
+        /// The charter does not name the server, or the template.
+        OutsideCharter = "outside_charter",
+        /// No line of the grant covers it.
+        OutsideGrant = "outside_grant",
+        /// A condition of a grant's line could not be evaluated.
+        GrantError = "grant_error",
+        /// A policy forbids it.
+        PolicyForbids = "policy_forbids",
+        /// A policy wants a person's approval.
+        ApprovalNeeded = "approval_needed",
+        /// A policy that forbids could not be evaluated.
+        PolicyError = "policy_error",
+        /// No policy permits it.
+        NoPermit = "no_permit",
+        /// No server offers such a tool.
+        NotOffered = "not_offered",
+        /// The tool has not been accepted yet.
+        NotAccepted = "not_accepted",
+        /// The tool or its server is not the one that was accepted.
+        Changed = "changed",
+        /// There is not enough budget left.
+        OverBudget = "over_budget",
+        /// Behaviour left its baseline.
+        Drift = "drift",
+        /// A path or URL that is not in its normal form.
+        NotNormal = "not_normal",
+        /// Too many such tasks are open.
+        TooManyOpen = "too_many_open",
+        /// A parameter is missing, unknown or not as its rule wants it.
+        BadParam = "bad_param",
+        /// The opener may not hand this authority on.
+        MayNotDelegate = "may_not_delegate",
+        /// A person said no.
+        Refused = "refused",
+        /// The evidence could not be written.
+        NoEvidence = "no_evidence",
+        /// The method is not one that this server may be asked.
+        UnknownMethod = "unknown_method",
+        /// Something of ours failed while deciding.
+        Fault = "fault",
+    }
+}
+
+/// Why a step said what it said.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Reason {
+    /// What programs read.
+    pub code: ReasonCode,
+    /// What people read.
+    pub text: String,
+    /// What said it: a template's line, a policy's id, a detector's code.
+    pub source: String,
+}
+
+impl Reason {
+    /// Makes a reason.
+    pub fn new(code: ReasonCode, text: impl Into<String>, source: impl Into<String>) -> Self {
+        Self { code, text: text.into(), source: source.into() }
+    }
+}
+
+impl fmt::Display for Reason {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(out, "{} ({})", self.text, self.source)
+    }
+}
+
+/// What must be done along with an allowed call.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Obligation {
+    /// Tell this person or channel that it happened.
+    Notify(String),
+}
+
+/// What may happen to a call.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// It may go out once these obligations are met; with none, as it is.
+    Allow(BTreeSet<Obligation>),
+    /// A person must answer first, for each of these reasons.
+    Hold(BTreeSet<Reason>),
+    /// It must not go out, for each of these reasons.
+    Deny(BTreeSet<Reason>),
+}
+
+words! {
+    /// A verdict without its reasons, in order of strictness.
+    VerdictKind {
+        /// It may go out.
+        Allow = "allow",
+        /// A person must answer first.
+        Hold = "hold",
+        /// It must not go out.
+        Deny = "deny",
+    }
+}
+
+impl Verdict {
+    /// Allows without any obligation: the verdict that changes nothing when combined.
+    pub const fn allow() -> Self {
+        Self::Allow(BTreeSet::new())
+    }
+
+    /// Holds for one reason.
+    pub fn hold(reason: Reason) -> Self {
+        Self::Hold(BTreeSet::from([reason]))
+    }
+
+    /// Denies for one reason.
+    pub fn deny(reason: Reason) -> Self {
+        Self::Deny(BTreeSet::from([reason]))
+    }
+
+    /// Combines two verdicts: the stricter one wins; equals add up their reasons or obligations.
+    #[must_use]
+    pub fn and(self, other: Self) -> Self {
+        match (self, other) {
+            (Self::Deny(mut one), Self::Deny(other)) => {
+                one.extend(other);
+                Self::Deny(one)
+            }
+            (Self::Deny(why), Self::Hold(_) | Self::Allow(_))
+            | (Self::Hold(_) | Self::Allow(_), Self::Deny(why)) => Self::Deny(why),
+            (Self::Hold(mut one), Self::Hold(other)) => {
+                one.extend(other);
+                Self::Hold(one)
+            }
+            (Self::Hold(why), Self::Allow(_)) | (Self::Allow(_), Self::Hold(why)) => Self::Hold(why),
+            (Self::Allow(mut one), Self::Allow(other)) => {
+                one.extend(other);
+                Self::Allow(one)
+            }
+        }
+    }
+
+    /// Gives the verdict without its reasons.
+    pub const fn kind(&self) -> VerdictKind {
+        match self {
+            Self::Allow(_) => VerdictKind::Allow,
+            Self::Hold(_) => VerdictKind::Hold,
+            Self::Deny(_) => VerdictKind::Deny,
+        }
+    }
+
+    /// Gives the reasons of a hold or a denial.
+    pub fn reasons(&self) -> Vec<Reason> {
+        match self {
+            Self::Allow(_) => Vec::new(),
+            Self::Hold(why) | Self::Deny(why) => why.iter().cloned().collect(),
+        }
+    }
+}
+
+/// What one step said, with what it looked at.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Judgement {
+    /// The step.
+    pub step: Step,
+    /// What it said.
+    pub verdict: VerdictKind,
+    /// Why; an allowing step names what allowed, too.
+    pub reasons: Vec<Reason>,
+    /// What it looked at, for the person who asks why.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub attributes: BTreeMap<String, String>,
+    /// True where the step only observed: what it said was recorded, not carried out.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub observed: bool,
+}
