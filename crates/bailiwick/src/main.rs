@@ -1,2 +1,39 @@
-//! The bailiwick program.
-fn main() {}
+//! The bailiwick program: reads the command line and does what it says.
+
+mod admin;
+mod check;
+mod cli;
+mod client;
+mod command;
+mod config;
+mod demo;
+mod exit;
+mod init;
+mod output;
+mod place;
+mod run;
+mod serve;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use crate::{cli::Cli, exit::Exit, output::remark};
+
+fn main() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => {
+            let exit = if error.use_stderr() { Exit::Words } else { Exit::Done };
+            let _gone = error.print();
+            return exit.into();
+        }
+    };
+    match run::run(cli) {
+        Ok(exit) => exit.into(),
+        Err(error) => {
+            remark(&format!("error: {error}"));
+            error.exit().into()
+        }
+    }
+}

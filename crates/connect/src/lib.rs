@@ -1,1 +1,41 @@
-//! placeholder
+//! Who calls, and with what proof: task tokens, the keys of agents and of people, and the private
+//! files they live in.
+//!
+//! No judgement happens here. This crate says *who* is asking and refuses what it cannot prove;
+//! what they may do is for the kernel. Every `now` is an argument, so that a test can hold time
+//! still.
+
+mod es256;
+mod evidence_key;
+mod hmac_file;
+mod identity_key;
+mod jws;
+mod pem;
+mod person_key;
+mod private;
+mod proof;
+mod random;
+mod replay;
+mod seal_key;
+mod secret;
+mod token;
+
+pub use es256::KeyError;
+pub use evidence_key::EvidenceKey;
+pub use identity_key::{AssertionVerifier, IdentityKey, check_public_pem};
+pub use jws::ShapeError;
+pub use person_key::{
+    PersonKey, PersonKeyError, SealedPersonKey, Statement, StatementVerifier, Stretch,
+};
+pub use private::{
+    PrivateError, check_private, check_private_tree, create_dir_private, create_private,
+    write_private,
+};
+pub use proof::ProofError;
+pub use random::{RandomError, new_ulid, random_bytes, random_text};
+pub use seal_key::SealKey;
+pub use secret::Secret;
+pub use token::{
+    Audience, Intent, Issuer, MintError, TASK_TOKEN_LIFE, TaskClaims, TokenCounts, TokenError,
+    TokenKeys, TokenKeysError, TokenMint, TokenVerifier, VIA_MAX, Verified,
+};

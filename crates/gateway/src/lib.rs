@@ -1,9 +1,29 @@
 //! The enforcement point: calls in, decisions asked, permitted calls out.
+//!
+//! `lane` is the way of one call, `desk` keeps the tasks, `door` takes requests in, and `upstream`
+//! holds the only way out.
 
 mod call;
+mod classify;
+mod clock;
+mod desk;
+mod door;
+mod evidence;
 mod jsonrpc;
+mod known;
+mod lane;
 mod mcp;
 mod path;
-pub mod upstream;
+mod upstream;
 
 pub use call::{Call, CallError};
+pub use clock::{Clock, Hand};
+pub use desk::{Active, AnswerError, Desk, DeskError, DeskParts, Offer, OpenError, PinError};
+pub use door::{Door, DoorParts, router};
+pub use evidence::{Evidence, Keep};
+pub use known::offer_of;
+pub use lane::{Answered, Lane, Refusal};
+pub use upstream::{
+    Catalog, Confine, Noted, Reply, SendError, ServerSpec, ServerStatus, ToolDefinition, ToolSpec,
+    Transport, UpstreamError, UpstreamEvent, Upstreams,
+};

@@ -1,1 +1,25 @@
-//! Not written yet.
+//! The Model Context Protocol in both its eras: sessions that `initialize` opens, and requests that
+//! each say everything themselves. Only reading and writing; nothing here waits or decides.
+
+pub(crate) mod answers;
+pub(crate) mod bridge;
+pub(crate) mod era;
+pub(crate) mod headers;
+pub(crate) mod names;
+pub(crate) mod param_header;
+pub(crate) mod refusal;
+pub(crate) mod revision;
+pub(crate) mod session;
+
+pub(crate) use era::{Era, Spoken};
+
+/// The codes that the protocol of 2026-07-28 adds.
+pub(crate) mod code {
+    /// A header is missing, malformed or says something else than the body.
+    pub(crate) const HEADER_MISMATCH: i64 = -32020;
+    /// The revision that was asked for is not spoken here.
+    pub(crate) const UNSUPPORTED_VERSION: i64 = -32022;
+}
+
+/// How the protocol's own members of `_meta` begin.
+pub(crate) const META_PREFIX: &str = "io.modelcontextprotocol/";

@@ -1,1 +1,205 @@
-//! Not written yet.
+//! The servers behind the gateway: started, followed, and asked only for what was permitted.
+
+mod backoff;
+mod catalog;
+mod confine;
+mod error;
+mod event;
+mod executable;
+mod group;
+mod handshake;
+mod http;
+mod incoming;
+mod last_words;
+mod lines;
+mod link;
+mod over;
+mod pending;
+mod request;
+mod spec;
+mod stdio;
+mod supervise;
+#[cfg(test)]
+mod tests;
+
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
+
+use bailiwick_kernel::Permit;
+use bailiwick_model::{ServerName, Timestamp};
+use serde_json::value::RawValue;
+use tokio::sync::{mpsc, watch};
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+
+pub use catalog::{Catalog, ToolDefinition};
+pub use error::{SendError, UpstreamError};
+pub use event::{Noted, UpstreamEvent};
+pub use incoming::Reply;
+pub use spec::{Confine, ServerSpec, ToolSpec, Transport};
+
+use event::Events;
+use request::{Request, Spent};
+use supervise::{State, Supervisor, Up};
+
+/// All servers behind the gateway.
+#[derive(Debug)]
+pub struct Upstreams {
+    servers: BTreeMap<ServerName, Server>,
+    stop: CancellationToken,
+    supervisors: TaskTracker,
+}
+
+#[derive(Debug)]
+struct Server {
+    spec: Arc<ServerSpec>,
+    state: watch::Receiver<State>,
+}
+
+/// How a server is, for people.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ServerStatus {
+    /// It is being started.
+    Starting {
+        /// Why it is not up any more, if it was.
+        why: Option<String>,
+    },
+    /// It answers.
+    Up {
+        /// How many tools it offers.
+        tools: usize,
+        /// The protocol's revision that it speaks.
+        protocol: String,
+    },
+    /// It does not, and is started again after a while.
+    Down {
+        /// Why.
+        why: String,
+    },
+}
+
+impl Upstreams {
+    /// Starts to look after `specs`, until `stop`. Each server gets a task of its own.
+    pub fn start(
+        specs: Vec<ServerSpec>,
+        events: mpsc::Sender<UpstreamEvent>,
+        stop: CancellationToken,
+    ) -> Self {
+        let stop = stop.child_token();
+        let supervisors = TaskTracker::new();
+        let servers = specs
+            .into_iter()
+            .map(|spec| {
+                let spec = Arc::new(spec);
+                let (sender, state) = watch::channel(State::Starting { why: None });
+                let supervisor = Supervisor {
+                    spec: Arc::clone(&spec),
+                    state: sender,
+                    events: Events(events.clone()),
+                    stop: stop.clone(),
+                };
+                supervisors.spawn(supervisor.run());
+                (spec.name.clone(), Server { spec, state })
+            })
+            .collect();
+        supervisors.close();
+        Self { servers, stop, supervisors }
+    }
+
+    /// Gives the servers' names, in order.
+    pub fn names(&self) -> impl Iterator<Item = &ServerName> {
+        self.servers.keys()
+    }
+
+    /// Gives what is configured of a server.
+    pub fn spec(&self, server: &ServerName) -> Option<&ServerSpec> {
+        self.servers.get(server).map(|it| &*it.spec)
+    }
+
+    /// Says how each server is.
+    pub fn status(&self) -> BTreeMap<ServerName, ServerStatus> {
+        let status = |it: &Server| match &*it.state.borrow() {
+            State::Starting { why } => ServerStatus::Starting { why: why.clone() },
+            State::Up(Up { catalog, .. }) => {
+                ServerStatus::Up { tools: catalog.tools.len(), protocol: catalog.protocol.clone() }
+            }
+            State::Down { why } => ServerStatus::Down { why: why.clone() },
+        };
+        self.servers.iter().map(|(name, it)| (name.clone(), status(it))).collect()
+    }
+
+    /// Gives what a server offers now. If it is starting, waits for it at most `wait`.
+    pub async fn catalog(
+        &self,
+        server: &ServerName,
+        wait: Duration,
+    ) -> Result<Arc<Catalog>, UpstreamError> {
+        let mut state = self.server(server)?.state.clone();
+        let settled = state.wait_for(|it| !matches!(it, State::Starting { .. }));
+        // A starting server may be settled in no time or not at all: its state says which.
+        let _settled = tokio::time::timeout(wait, settled).await;
+        self.up(server).map(|it| it.catalog)
+    }
+
+    /// Sends one decided call: the only way out for tools, resources and prompts. The permit is
+    /// spent on this very call before a byte of it is written.
+    pub async fn send(
+        &self,
+        permit: Permit,
+        generation: u64,
+        call: &crate::Call,
+        now: Timestamp,
+    ) -> Result<Reply, SendError> {
+        let spent = Spent::of(permit, generation, call, now)
+            .map_err(|error| SendError::NotSent { why: error.to_string() })?;
+        self.send_spent(spent, &call.action().server).await
+    }
+
+    async fn send_spent(&self, spent: Spent<'_>, server: &ServerName) -> Result<Reply, SendError> {
+        let not_sent = |error: UpstreamError| SendError::NotSent { why: error.to_string() };
+        let within = self.server(server).map_err(not_sent)?.spec.call_timeout;
+        let up = self.up(server).map_err(not_sent)?;
+        up.link.ask(&Request::decided(spent), within).await
+    }
+
+    /// Sends a request that takes no decision. Methods that take one are refused here.
+    pub async fn plain(
+        &self,
+        server: &ServerName,
+        method: &str,
+        params: Option<&RawValue>,
+    ) -> Result<Reply, UpstreamError> {
+        let request = Request::plain(method, params)
+            .ok_or_else(|| UpstreamError::NotPlain { method: method.to_owned() })?;
+        let within = self.server(server)?.spec.call_timeout;
+        let up = self.up(server)?;
+        up.link.ask(&request, within).await.map_err(|error| error.into_plain(server))
+    }
+
+    /// Stops all servers and waits until their children are gone.
+    pub async fn stopped(&self) {
+        self.stop.cancel();
+        self.supervisors.wait().await;
+    }
+
+    fn server(&self, server: &ServerName) -> Result<&Server, UpstreamError> {
+        self.servers
+            .get(server)
+            .ok_or_else(|| UpstreamError::NoSuchServer { server: server.clone() })
+    }
+
+    fn up(&self, server: &ServerName) -> Result<Up, UpstreamError> {
+        let server = server.clone();
+        match &*self.server(&server)?.state.borrow() {
+            State::Up(up) => Ok(up.clone()),
+            State::Starting { why: None } => Err(UpstreamError::Starting { server }),
+            State::Starting { why: Some(why) } | State::Down { why } => {
+                Err(UpstreamError::Down { server, why: why.clone() })
+            }
+        }
+    }
+}
+
+impl Drop for Upstreams {
+    fn drop(&mut self) {
+        self.stop.cancel();
+    }
+}

@@ -1,1 +1,13 @@
-//! placeholder
+//! What was granted beside what was exercised, and what behaviour tells.
+
+mod advice;
+mod detector;
+#[cfg(test)]
+mod fixture;
+mod path;
+mod why;
+
+pub use advice::{Advice, advise};
+pub use detector::{DETECTORS, Detector, DriftFinding, detect};
+pub use path::{AccessPath, PathStep, access_path};
+pub use why::{Why, WhyStep, why};

@@ -1,5 +1,23 @@
 //! The life of tasks: what may happen next, decided from what is known now.
+//!
+//! Nothing here waits, asks a clock or writes: state, a request and `now` come in, a decision and
+//! its effects go out. The shell carries the effects out, in their order.
 
+mod decide;
+mod decision;
+mod life;
+mod open;
 mod permit;
+mod snapshot;
+mod state;
+mod visible;
 
+pub use bailiwick_insight::{Advice, advise};
+pub use decide::decide;
+pub use decision::{Decision, Effect, Judged, Names, Outcome};
+pub use life::{Answer, answer, end, observe, tick};
+pub use open::{DEPTH_MAX, Opening, open};
 pub use permit::{Permit, PermitError};
+pub use snapshot::Snapshot;
+pub use state::{Memory, RestoreError, TaskState};
+pub use visible::{could_ever, liked_inputs};

@@ -32,10 +32,13 @@ impl Calendar {
         let Ok(moment) = jiff::Timestamp::from_millisecond(now.millis()) else { return false };
         let local = moment.to_zoned_datetime(self.zone.clone());
         let today = local.weekday().to_monday_zero_offset();
-        let minute = i32::from(local.hour()) * 60 + i32::from(local.minute());
-        let (from, to) = (i32::from(self.from), i32::from(self.to));
+        let minute = minutes(local.hour().into(), local.minute().into());
+        let (from, to) = (i64::from(self.from), i64::from(self.to));
         let allowed = |day: i8| {
-            usize::try_from(day.rem_euclid(7)).ok().and_then(|it| self.days.get(it).copied()).unwrap_or(false)
+            usize::try_from(day.rem_euclid(7))
+                .ok()
+                .and_then(|it| self.days.get(it).copied())
+                .unwrap_or(false)
         };
         if from < to {
             allowed(today) && from <= minute && minute < to
@@ -62,10 +65,11 @@ impl FromStr for Calendar {
             .split_once('-')
             .and_then(|(from, to)| Some((minute(from)?, minute(to)?)))
             .ok_or_else(|| wrong(format!("`{hours}` is not hours like `06:00-22:00`")))?;
-        let zone = jiff::tz::TimeZoneDatabase::bundled()
-            .get(zone)
-            .map_err(|_| wrong(format!("`{zone}` is no time zone like `Europe/Berlin` or `UTC`")))?;
-        let days = week(days).ok_or_else(|| wrong(format!("`{days}` is not days like `Mon-Fri` or `Sat,Sun`")))?;
+        let zone = jiff::tz::TimeZoneDatabase::bundled().get(zone).map_err(|_| {
+            wrong(format!("`{zone}` is no time zone like `Europe/Berlin` or `UTC`"))
+        })?;
+        let days = week(days)
+            .ok_or_else(|| wrong(format!("`{days}` is not days like `Mon-Fri` or `Sat,Sun`")))?;
         Ok(Self { text: text.to_owned(), days, from, to, zone })
     }
 }
@@ -78,22 +82,32 @@ fn week(text: &str) -> Option<[bool; 7]> {
         let (first, last) = part.split_once('-').unwrap_or((part, part));
         let (first, last) = (place(first)?, place(last)?);
         // `Fri-Mon` runs over the end of the week.
-        let length = (last + 7 - first) % 7;
-        for step in 0..=length {
-            *days.get_mut((first + step) % 7)? = true;
+        let round = days.iter_mut().enumerate();
+        for (day, open) in round {
+            let inside = first <= day && day <= last;
+            let around = last < first && (first <= day || day <= last);
+            *open |= inside || around;
         }
     }
     Some(days)
 }
 
+fn minutes(hour: i64, minute: i64) -> i64 {
+    hour.saturating_mul(60).saturating_add(minute)
+}
+
 /// Reads `06:00` into minutes since midnight; `24:00` is the end of the day.
 fn minute(text: &str) -> Option<u16> {
     let (hour, minute) = text.split_once(':')?;
-    if hour.len() != 2 || minute.len() != 2 || !text.bytes().all(|it| it.is_ascii_digit() || it == b':') {
+    if hour.len() != 2
+        || minute.len() != 2
+        || !text.bytes().all(|it| it.is_ascii_digit() || it == b':')
+    {
         return None;
     }
-    let (hour, minute): (u16, u16) = (hour.parse().ok()?, minute.parse().ok()?);
-    (minute < 60 && (hour < 24 || (hour == 24 && minute == 0))).then_some(hour * 60 + minute)
+    let (hour, minute): (i64, i64) = (hour.parse().ok()?, minute.parse().ok()?);
+    let fits = minute < 60 && (hour < 24 || (hour == 24 && minute == 0));
+    u16::try_from(minutes(hour, minute)).ok().filter(|_| fits)
 }
 
 impl fmt::Display for Calendar {

@@ -163,7 +163,7 @@ pub enum CommandRecord {
         task: TaskId,
         /// To whom.
         identity: IdentityId,
-        /// Its id; never the token.
+        /// Its digest; never the token.
         token: String,
         /// Until when it counts.
         expires: Timestamp,

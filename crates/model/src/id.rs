@@ -179,9 +179,13 @@ id_type!(
 );
 
 fn check_name(text: &str, kind: &'static str) -> Result<(), IdError> {
-    check_text(text, kind, 64, "small letters, digits, `-`, `_`, `.`", |it| {
-        matches!(it, 'a'..='z' | '0'..='9' | '-' | '_' | '.')
-    })
+    check_text(
+        text,
+        kind,
+        64,
+        "small letters, digits, `-`, `_`, `.`",
+        |it| matches!(it, 'a'..='z' | '0'..='9' | '-' | '_' | '.'),
+    )
 }
 
 fn check_text(
@@ -198,19 +202,13 @@ fn check_text(
         return Err(IdError::TooLong { kind, len: text.chars().count(), max });
     }
     match text.chars().find(|it| !fits(*it)) {
-        Some(found) => Err(IdError::BadText {
-            kind,
-            text: text.to_owned(),
-            found: found.to_string(),
-            allowed,
-        }),
+        Some(found) => {
+            Err(IdError::BadText { kind, text: text.to_owned(), found: found.to_string(), allowed })
+        }
         // Only dots would name a folder, and names become file names.
-        None if text.chars().all(|it| it == '.') => Err(IdError::BadText {
-            kind,
-            text: text.to_owned(),
-            found: text.to_owned(),
-            allowed,
-        }),
+        None if text.chars().all(|it| it == '.') => {
+            Err(IdError::BadText { kind, text: text.to_owned(), found: text.to_owned(), allowed })
+        }
         None => Ok(()),
     }
 }
@@ -242,8 +240,8 @@ impl Ulid {
 
 impl fmt::Display for Ulid {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        (0..26).rev().try_for_each(|place| {
-            let digit = usize::try_from(self.0 >> (place * 5) & 31).unwrap_or(0);
+        (0..130_u32).step_by(5).rev().try_for_each(|shift| {
+            let digit = usize::try_from(self.0.checked_shr(shift).unwrap_or(0) & 31).unwrap_or(0);
             let letter = CROCKFORD.get(digit).copied().unwrap_or(b'0');
             write!(out, "{}", char::from(letter))
         })

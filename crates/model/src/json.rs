@@ -32,7 +32,7 @@ pub enum Json {
 pub struct JsonLimits {
     /// The most bytes.
     pub bytes: usize,
-    /// The deepest nesting; serde_json itself stops at 128.
+    /// The deepest nesting; `serde_json` itself stops at 128.
     pub depth: usize,
     /// The most values, names included.
     pub values: usize,
@@ -70,7 +70,8 @@ impl Json {
         if limits.bytes < bytes.len() {
             return Err(JsonError::TooLong { len: bytes.len(), max: limits.bytes });
         }
-        let unreadable = |error: serde_json::Error| JsonError::Unreadable { reason: error.to_string() };
+        let unreadable =
+            |error: serde_json::Error| JsonError::Unreadable { reason: error.to_string() };
         let mut left = limits.values;
         let mut input = serde_json::Deserializer::from_slice(bytes);
         let value = Reader { depth: limits.depth, left: &mut left }
@@ -84,7 +85,12 @@ impl Json {
     pub fn get(&self, name: &str) -> Option<&Self> {
         match self {
             Self::Object(members) => members.get(name),
-            Self::Null | Self::Bool(_) | Self::Int(_) | Self::Float(_) | Self::Text(_) | Self::List(_) => None,
+            Self::Null
+            | Self::Bool(_)
+            | Self::Int(_)
+            | Self::Float(_)
+            | Self::Text(_)
+            | Self::List(_) => None,
         }
     }
 
@@ -92,7 +98,12 @@ impl Json {
     pub fn as_text(&self) -> Option<&str> {
         match self {
             Self::Text(text) => Some(text),
-            Self::Null | Self::Bool(_) | Self::Int(_) | Self::Float(_) | Self::List(_) | Self::Object(_) => None,
+            Self::Null
+            | Self::Bool(_)
+            | Self::Int(_)
+            | Self::Float(_)
+            | Self::List(_)
+            | Self::Object(_) => None,
         }
     }
 

@@ -47,6 +47,6 @@ pub use pin::{Offered, Pin, PinStatus};
 pub use request::{AccessRequest, Caller, OpenRequest};
 pub use span::{SpanError, format_span, parse_bytes, parse_span};
 pub use task::{EndCause, Opener, Param, Task, TaskStatus};
-pub use template::{AllowLine, Mode, OnWiden, ParamRule, Template, Window};
+pub use template::{AllowLine, Mode, OnWiden, ParamShape, Template, Window};
 pub use time::{TimeError, Timestamp};
 pub use verdict::{Judgement, Obligation, Reason, ReasonCode, Step, Verdict, VerdictKind};

@@ -17,8 +17,10 @@ pub enum PinStatus {
 /// What was accepted of one tool: the digest of its schema, description and annotations.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Pin {
-    /// The digest.
+    /// The digest of its definition.
     pub digest: Digest,
+    /// The digest of the program that offered it, where the gateway starts that itself.
+    pub executable: Option<Digest>,
     /// Whether it was accepted.
     pub status: PinStatus,
     /// Since when.
@@ -30,8 +32,13 @@ pub struct Pin {
 /// What a server offers under a name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Offered {
-    /// A tool whose definition has this digest.
-    Tool(Digest),
+    /// A tool.
+    Tool {
+        /// The digest of its definition.
+        definition: Digest,
+        /// The digest of the program that offers it, where the gateway started that itself.
+        executable: Option<Digest>,
+    },
     /// Nothing.
     Nothing,
     /// Not a tool: resources and prompts are not pinned.

@@ -50,10 +50,10 @@ pub fn parse_bytes(text: &str) -> Result<u64, SpanError> {
 pub fn format_span(span: Duration) -> String {
     let millis = span.as_millis();
     let units = [(86_400_000, "d"), (3_600_000, "h"), (60_000, "m"), (1000, "s")];
-    units
-        .into_iter()
-        .find(|(size, _)| millis != 0 && millis.is_multiple_of(*size))
-        .map_or_else(|| format!("{millis}ms"), |(size, unit)| format!("{}{unit}", millis / size))
+    units.into_iter().find(|(size, _)| millis != 0 && millis.is_multiple_of(*size)).map_or_else(
+        || format!("{millis}ms"),
+        |(size, unit)| format!("{}{unit}", millis.div_euclid(size)),
+    )
 }
 
 fn split(text: &str) -> Option<(u64, &str)> {

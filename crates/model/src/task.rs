@@ -4,7 +4,9 @@ use std::{collections::BTreeMap, fmt, time::Duration};
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Calendar, Grant, IdentityId, PersonName, TaskId, TemplateName, Timestamp, action::words};
+use crate::{
+    Calendar, Grant, IdentityId, PersonName, TaskId, TemplateName, Timestamp, action::words,
+};
 
 /// Who opened a task, and so how far its parameters are trusted.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

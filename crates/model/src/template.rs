@@ -44,14 +44,14 @@ impl Mode {
 
 /// What a parameter's value must look like.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct ParamRule {
+pub struct ParamShape {
     /// A regular expression that the whole value matches.
     pub pattern: Option<String>,
     /// May it be left out?
     pub optional: bool,
 }
 
-impl ParamRule {
+impl ParamShape {
     /// The longest value of a parameter.
     pub const LEN_MAX: usize = 1024;
 
@@ -63,14 +63,17 @@ impl ParamRule {
     /// Says whether `value` may be given.
     pub fn admits(&self, value: &str) -> bool {
         value.len() <= Self::LEN_MAX
-            && self.pattern.as_ref().is_none_or(|pattern| {
-                whole(pattern).is_ok_and(|pattern| pattern.is_match(value))
-            })
+            && self
+                .pattern
+                .as_ref()
+                .is_none_or(|pattern| whole(pattern).is_ok_and(|pattern| pattern.is_match(value)))
     }
 }
 
 /// Matches the whole value, with or without `^` and `$` around the pattern.
 fn whole(pattern: &str) -> Result<regex::Regex, regex::Error> {
+    // By itself first: `a)|(b` would break out of the group below.
+    regex::Regex::new(pattern)?;
     regex::RegexBuilder::new(&format!("^(?:{pattern})$")).size_limit(1 << 20).build()
 }
 
@@ -119,7 +122,7 @@ pub struct Template {
     /// Whether the grant and the budget are enforced.
     pub mode: Mode,
     /// Parameters that a task is opened with.
-    pub params: BTreeMap<String, ParamRule>,
+    pub params: BTreeMap<String, ParamShape>,
     /// When and how long.
     pub window: Window,
     /// What it may do.

@@ -1,6 +1,9 @@
 //! Verdicts, and how they combine: the strictest wins, reasons and obligations add up.
 
-use std::{collections::{BTreeMap, BTreeSet}, fmt};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt,
+};
 
 use serde::{Deserialize, Serialize};
 
@@ -12,6 +15,8 @@ words! {
     Step {
         /// Was the task itself opened rightly?
         Opening = "opening",
+        /// Can the call be read in one way only?
+        Reading = "reading",
         /// Is anything in it contained?
         Containment = "containment",
         /// Does the caller own the task, and is the token current?
@@ -28,6 +33,8 @@ words! {
         Drift = "drift",
         /// Is there budget for it?
         Budget = "budget",
+        /// What has a person answered to it?
+        Answer = "answer",
     }
 }
 
@@ -64,6 +71,8 @@ words! {
         ApprovalNeeded = "approval_needed",
         /// A policy that forbids could not be evaluated.
         PolicyError = "policy_error",
+        /// A policy permits it: why something is allowed.
+        PolicyPermits = "policy_permits",
         /// No policy permits it.
         NoPermit = "no_permit",
         /// No server offers such a tool.
@@ -84,6 +93,8 @@ words! {
         BadParam = "bad_param",
         /// The opener may not hand this authority on.
         MayNotDelegate = "may_not_delegate",
+        /// A person said yes.
+        Approved = "approved",
         /// A person said no.
         Refused = "refused",
         /// The evidence could not be written.
@@ -180,7 +191,9 @@ impl Verdict {
                 one.extend(other);
                 Self::Hold(one)
             }
-            (Self::Hold(why), Self::Allow(_)) | (Self::Allow(_), Self::Hold(why)) => Self::Hold(why),
+            (Self::Hold(why), Self::Allow(_)) | (Self::Allow(_), Self::Hold(why)) => {
+                Self::Hold(why)
+            }
             (Self::Allow(mut one), Self::Allow(other)) => {
                 one.extend(other);
                 Self::Allow(one)

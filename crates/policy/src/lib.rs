@@ -1,1 +1,25 @@
-//! placeholder
+//! Judgement by written policy: what the organisation's policies and a task's grant say of one
+//! request.
+//!
+//! The only crate that names Cedar. It is pure: a question goes in with its moment, an answer
+//! comes out, and a compiled set never changes.
+
+mod annotations;
+mod answer;
+mod compile;
+mod error;
+mod grant;
+mod hold;
+mod judge;
+mod mistake;
+mod set;
+mod syntax;
+mod view;
+mod vocabulary;
+mod when;
+
+pub use answer::{Coverage, ListQuestion, PolicyAnswer, Question};
+pub use error::PolicyError;
+pub use grant::GrantProgram;
+pub use set::{PolicyEffect, PolicyOptions, PolicySet, PolicySource, PolicySummary};
+pub use when::{WhenError, check_when};

@@ -1,0 +1,156 @@
+//! The admin API: what commands ask of the running server.
+//!
+//! It answers on `state/admin.sock`, to the account that runs the server and to root, as the
+//! kernel reports them; and on the listener below `/api/v1` to whoever holds `state/admin.token`.
+
+mod answer;
+mod holds;
+mod people;
+mod tasks;
+mod view;
+pub(crate) mod wire;
+
+use std::sync::Arc;
+
+use axum::{
+    Router,
+    extract::{Request, connect_info::Connected},
+    middleware::{self, Next},
+    response::Response,
+    routing::{get, post},
+    serve::IncomingStream,
+};
+use bailiwick_connect::{AssertionVerifier, Secret, StatementVerifier, TokenMint};
+use bailiwick_gateway::Lane;
+use bailiwick_model::{Person, PersonName};
+use http::StatusCode;
+use tokio::net::UnixListener;
+
+use self::answer::Refused;
+
+/// What the admin API works with.
+#[derive(Debug)]
+pub(crate) struct Admin {
+    pub(crate) lane: Arc<Lane>,
+    pub(crate) mint: TokenMint,
+    pub(crate) assertions: AssertionVerifier,
+    pub(crate) statements: StatementVerifier,
+    pub(crate) reload: crate::serve::Reload,
+    /// People are added one after the other: there is only one first.
+    pub(crate) people: tokio::sync::Mutex<()>,
+}
+
+/// Who is on the other end: an account that the kernel vouches for, or nobody it knows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Peer(pub(crate) Option<u32>);
+
+impl Connected<IncomingStream<'_, UnixListener>> for Peer {
+    fn connect_info(stream: IncomingStream<'_, UnixListener>) -> Self {
+        Self(stream.io().peer_cred().ok().map(|it| it.uid()))
+    }
+}
+
+impl Peer {
+    /// Names the peer for the record.
+    pub(crate) fn label(self) -> String {
+        self.0.map_or_else(|| "admin-token".to_owned(), |uid| format!("uid:{uid}"))
+    }
+}
+
+/// The routes, on the socket: only the server's own account and root are answered.
+pub(crate) fn on_socket(admin: &Arc<Admin>) -> Router {
+    routes(admin).layer(middleware::from_fn(own_account))
+}
+
+/// The routes, on the listener: only whoever holds the token is answered.
+pub(crate) fn on_listener(admin: &Arc<Admin>, token: Secret) -> Router {
+    let token = Arc::new(token);
+    routes(admin).layer(middleware::from_fn(move |request, next| {
+        bearer(Arc::clone(&token), request, next)
+    }))
+}
+
+fn routes(admin: &Arc<Admin>) -> Router {
+    Router::new()
+        .route("/api/v1/tasks", get(tasks::list).post(tasks::open))
+        .route("/api/v1/tasks/{task}", get(tasks::show))
+        .route("/api/v1/tasks/{task}/end", post(tasks::end))
+        .route("/api/v1/tasks/{task}/token", post(tasks::token))
+        .route("/api/v1/holds", get(holds::list))
+        .route("/api/v1/holds/{hold}", get(holds::show))
+        .route("/api/v1/holds/{hold}/answer", post(holds::answer))
+        .route("/api/v1/persons", get(people::list).post(people::add))
+        .route("/api/v1/identities", get(view::identities))
+        .route("/api/v1/identities/{identity}/contain", post(people::contain))
+        .route("/api/v1/identities/{identity}/release", post(people::release))
+        .route("/api/v1/servers", get(view::servers))
+        .route("/api/v1/servers/{server}/offer", get(view::offer))
+        .route("/api/v1/servers/{server}/accept", post(people::accept))
+        .route("/api/v1/paths/{task}", get(view::path))
+        .route("/api/v1/decisions/{decision}", get(view::why))
+        .route("/api/v1/reload", post(people::reload))
+        .layer(axum::extract::DefaultBodyLimit::max(256 << 10))
+        .with_state(Arc::clone(admin))
+}
+
+async fn own_account(request: Request, next: Next) -> Result<Response, Refused> {
+    let peer = request.extensions().get::<axum::extract::ConnectInfo<Peer>>().map(|it| it.0);
+    let own = rustix::process::geteuid().as_raw();
+    match peer {
+        Some(Peer(Some(uid))) if uid == own || uid == 0 => Ok(next.run(with_peer(request, Peer(Some(uid)))).await),
+        Some(_) | None => Err(Refused::new(StatusCode::FORBIDDEN, "peer", "this account may not use the admin socket")),
+    }
+}
+
+async fn bearer(token: Arc<Secret>, request: Request, next: Next) -> Result<Response, Refused> {
+    let given = request
+        .headers()
+        .get(http::header::AUTHORIZATION)
+        .and_then(|it| it.to_str().ok())
+        .and_then(|it| it.strip_prefix("Bearer "));
+    match given {
+        Some(given) if token.matches(given) => Ok(next.run(with_peer(request, Peer(None))).await),
+        Some(_) | None => Err(Refused::new(
+            StatusCode::UNAUTHORIZED,
+            "admin_token",
+            "the admin API wants the token in `state/admin.token`",
+        )),
+    }
+}
+
+fn with_peer(mut request: Request, peer: Peer) -> Request {
+    request.extensions_mut().insert(peer);
+    request
+}
+
+impl Admin {
+    /// Verifies a person's signed statement about one thing.
+    pub(crate) fn signed(
+        &self,
+        word: &wire::SignedWord,
+        (what, subject): (&[&str], &str),
+    ) -> Result<bailiwick_connect::Statement, Refused> {
+        let person = self.person(&word.by)?;
+        let now = self.lane.desk().now();
+        let statement = self
+            .statements
+            .verify(&person, &word.signed, now)
+            .map_err(|error| Refused::new(StatusCode::FORBIDDEN, "statement", &error.to_string()))?;
+        if what.contains(&statement.what.as_str()) && statement.subject == subject {
+            return Ok(statement);
+        }
+        let text = format!("the signed statement is about `{} {}`", statement.what, statement.subject);
+        Err(Refused::new(StatusCode::FORBIDDEN, "statement", &text))
+    }
+
+    fn person(&self, name: &PersonName) -> Result<Person, Refused> {
+        self.lane
+            .desk()
+            .registry()
+            .person(name)
+            .map_err(|error| Refused::fault(&error))?
+            .ok_or_else(|| {
+                Refused::new(StatusCode::FORBIDDEN, "person", &format!("`{name}` is not registered as a person"))
+            })
+    }
+}

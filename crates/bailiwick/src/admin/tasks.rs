@@ -1,0 +1,168 @@
+//! Tasks: open, show, list, end, and their tokens.
+
+use std::sync::Arc;
+
+use axum::{
+    Extension,
+    extract::{Path, RawQuery, State},
+};
+use bailiwick_connect::{Audience, TaskClaims};
+use bailiwick_model::{
+    Charter, Digest, EndCause, IdentityId, OpenRequest, Opener, Proof, Task, TaskId,
+};
+use bailiwick_store::TaskFilter;
+use bytes::Bytes;
+use http::StatusCode;
+
+use super::{
+    Admin, Peer,
+    answer::{Answer, Refused, body, json, part},
+    wire::{GrantView, MintToken, MintedToken, OpenTask, OpenedTask, SignedWord, Tasks},
+};
+
+/// `POST /api/v1/tasks`
+pub(super) async fn open(
+    State(admin): State<Arc<Admin>>,
+    Extension(peer): Extension<Peer>,
+    bytes: Bytes,
+) -> Answer {
+    let wish: OpenTask = body(&bytes)?;
+    let opener = admin.opener(&wish, peer)?;
+    let request = OpenRequest {
+        identity: wish.identity,
+        template: wish.template,
+        opener,
+        params: wish.params,
+        purpose: wish.purpose,
+        parent: wish.parent,
+    };
+    let task = admin.lane.desk().open(&request, &peer.label()).await?;
+    let minted = admin.mint(&task, peer).await?;
+    json(&OpenedTask {
+        task: task.id.clone(),
+        token: minted.token,
+        expires: minted.expires,
+        grant: GrantView::of(&task),
+    })
+}
+
+/// `GET /api/v1/tasks`
+pub(super) async fn list(State(admin): State<Arc<Admin>>, RawQuery(query): RawQuery) -> Answer {
+    let all = query.as_deref() == Some("all=true");
+    let filter = TaskFilter { open_only: !all, ..TaskFilter::ALL };
+    let tasks = admin.lane.desk().registry().tasks(filter).map_err(|error| Refused::fault(&error))?;
+    json(&Tasks { tasks })
+}
+
+/// `GET /api/v1/tasks/{task}`
+pub(super) async fn show(State(admin): State<Arc<Admin>>, Path(task): Path<String>) -> Answer {
+    json(&admin.task(&part(&task)?)?)
+}
+
+/// `POST /api/v1/tasks/{task}/end`
+pub(super) async fn end(
+    State(admin): State<Arc<Admin>>,
+    Extension(peer): Extension<Peer>,
+    Path(task): Path<String>,
+) -> Answer {
+    let id: TaskId = part(&task)?;
+    admin.task(&id)?;
+    admin.lane.desk().end(&id, EndCause::Asked, &peer.label()).await?;
+    json(&admin.task(&id)?)
+}
+
+/// `POST /api/v1/tasks/{task}/token`: a new token always needs the original proof.
+pub(super) async fn token(
+    State(admin): State<Arc<Admin>>,
+    Extension(peer): Extension<Peer>,
+    Path(task): Path<String>,
+    bytes: Bytes,
+) -> Answer {
+    let wish: MintToken = body(&bytes)?;
+    let task = admin.task(&part(&task)?)?;
+    admin.prove(&task.identity, wish.assertion.as_deref(), peer)?;
+    if !task.is_open() {
+        let text = format!("`{}` has ended", task.id);
+        return Err(Refused::new(StatusCode::CONFLICT, "task_ended", &text));
+    }
+    json(&admin.mint(&task, peer).await?)
+}
+
+impl Admin {
+    /// Finds a task: at the desk, or long ended.
+    pub(super) fn task(&self, task: &TaskId) -> Result<Task, Refused> {
+        if let Some(live) = self.lane.desk().task(task) {
+            return Ok(live);
+        }
+        let found = self.lane.desk().registry().task(task).map_err(|error| Refused::fault(&error))?;
+        found.ok_or_else(|| Refused::unknown(&format!("task `{task}`")))
+    }
+
+    /// Says who opens a task, which decides how far its parameters are trusted.
+    fn opener(&self, wish: &OpenTask, peer: Peer) -> Result<Opener, Refused> {
+        if let Some(signed) = &wish.signed {
+            let by = bailiwick_connect::StatementVerifier::claimed(signed)
+                .map_err(|error| Refused::new(StatusCode::FORBIDDEN, "statement", &error.to_string()))?;
+            let word = SignedWord { by, signed: signed.clone() };
+            let statement = self.signed(&word, (&["open-task"], wish.identity.as_str()))?;
+            if statement.details.get("template").map(String::as_str) != Some(wish.template.as_str()) {
+                let text = "the signed statement is about another template";
+                return Err(Refused::new(StatusCode::FORBIDDEN, "statement", text));
+            }
+            return Ok(Opener::Person(statement.by));
+        }
+        match &wish.parent {
+            Some(parent) => {
+                let giver = self.task(parent)?.identity;
+                self.prove(&giver, wish.assertion.as_deref(), peer)?;
+                Ok(Opener::Orchestrator(giver))
+            }
+            None => {
+                self.prove(&wish.identity, wish.assertion.as_deref(), peer)?;
+                Ok(Opener::Itself)
+            }
+        }
+    }
+
+    /// Proves that the asker is `identity`: by its key, or by the account the kernel reports.
+    fn prove(&self, identity: &IdentityId, assertion: Option<&str>, peer: Peer) -> Result<(), Refused> {
+        let charter = self.charter(identity)?;
+        if let Some(assertion) = assertion {
+            let now = self.lane.desk().now();
+            return self
+                .assertions
+                .verify(assertion, &charter, now)
+                .map_err(|error| Refused::new(StatusCode::FORBIDDEN, "proof", &error.to_string()));
+        }
+        let by_account = charter.proof.iter().any(|it| matches!(it, Proof::Uid(uid) if peer.0 == Some(*uid)));
+        if by_account {
+            return Ok(());
+        }
+        let text = format!(
+            "nothing proves that this is `{identity}`: use its key (`keys/{identity}.pem` or --key), or an account that its charter names"
+        );
+        Err(Refused::new(StatusCode::FORBIDDEN, "proof", &text))
+    }
+
+    fn charter(&self, identity: &IdentityId) -> Result<Arc<Charter>, Refused> {
+        let snapshot = self.lane.desk().snapshot();
+        let charter = snapshot.charters.get(identity).cloned();
+        charter.ok_or_else(|| Refused::new(StatusCode::FORBIDDEN, "not_registered", &format!("`{identity}` has no charter")))
+    }
+
+    /// Mints a token for an open task, and records that it did; never past the task's deadline.
+    async fn mint(&self, task: &Task, peer: Peer) -> Result<MintedToken, Refused> {
+        let desk = self.lane.desk();
+        let snapshot = desk.snapshot();
+        let claims = TaskClaims::of(task, Audience::All, snapshot.policies.version(), desk.now())
+            .map_err(|error| Refused::new(StatusCode::CONFLICT, "mint", &error.to_string()))?;
+        let token = self
+            .mint
+            .mint(&claims)
+            .map_err(|error| Refused::new(StatusCode::CONFLICT, "mint", &error.to_string()))?;
+        let digest = Digest::of(token.expose().as_bytes()).to_string();
+        desk.token_minted(task, (digest, claims.expires), &peer.label()).await?;
+        let token = token.expose().to_owned();
+        Ok(MintedToken { task: task.id.clone(), token, expires: claims.expires })
+    }
+}

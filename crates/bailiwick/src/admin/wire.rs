@@ -1,0 +1,189 @@
+//! What commands and the server say to each other on the admin socket.
+
+use std::collections::BTreeMap;
+
+use bailiwick_model::{
+    AllowLine, Budget, Hold, IdentityId, Pin, PinStatus, Task, TaskId, TemplateName, Timestamp,
+};
+use serde::{Deserialize, Serialize};
+
+/// How the asker proves to be the identity it names: its own key's word. Without it, the
+/// operating-system account that the kernel reports must be one of the charter's.
+pub(crate) type Assertion = Option<String>;
+
+/// A person's signed statement.
+pub(crate) type Signed = Option<String>;
+
+/// A wish to open a task.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct OpenTask {
+    pub(crate) template: TemplateName,
+    pub(crate) identity: IdentityId,
+    #[serde(default)]
+    pub(crate) params: BTreeMap<String, String>,
+    #[serde(default)]
+    pub(crate) purpose: Option<String>,
+    #[serde(default)]
+    pub(crate) parent: Option<TaskId>,
+    #[serde(default)]
+    pub(crate) assertion: Assertion,
+    #[serde(default)]
+    pub(crate) signed: Signed,
+}
+
+/// An open task and the token to act in it.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct OpenedTask {
+    pub(crate) task: TaskId,
+    pub(crate) token: String,
+    pub(crate) expires: Timestamp,
+    pub(crate) grant: GrantView,
+}
+
+/// A grant as people and programs read it.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct GrantView {
+    pub(crate) allow: Vec<AllowLine>,
+    /// Lines of the tasks above, every one of which must cover a call as well.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) within: Vec<Vec<AllowLine>>,
+    pub(crate) window: WindowView,
+    pub(crate) budget: Budget,
+}
+
+/// A task's window.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct WindowView {
+    pub(crate) opened: Timestamp,
+    pub(crate) deadline: Timestamp,
+    pub(crate) idle: Option<String>,
+    pub(crate) calendar: Vec<String>,
+}
+
+impl GrantView {
+    /// Shows the grant of `task`.
+    pub(crate) fn of(task: &Task) -> Self {
+        let mut layers = task.grant.layers.iter().map(|it| it.lines.clone());
+        Self {
+            allow: layers.next().unwrap_or_default(),
+            within: layers.collect(),
+            window: WindowView {
+                opened: task.opened,
+                deadline: task.deadline,
+                idle: task.idle.map(bailiwick_model::format_span),
+                calendar: task.calendars.iter().map(ToString::to_string).collect(),
+            },
+            budget: task.grant.budget,
+        }
+    }
+}
+
+/// A wish for a new token of an open task.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct MintToken {
+    #[serde(default)]
+    pub(crate) assertion: Assertion,
+}
+
+/// A new token.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct MintedToken {
+    pub(crate) task: TaskId,
+    pub(crate) token: String,
+    pub(crate) expires: Timestamp,
+}
+
+/// What a person signed; the statement says what and about which thing.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct SignedWord {
+    pub(crate) by: bailiwick_model::PersonName,
+    pub(crate) signed: String,
+}
+
+/// A person to add.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct AddPerson {
+    pub(crate) name: bailiwick_model::PersonName,
+    pub(crate) key: String,
+    /// The voucher; none only for the first person.
+    #[serde(default)]
+    pub(crate) voucher: Option<SignedWord>,
+}
+
+/// Why an identity is contained.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct ContainIdentity {
+    pub(crate) why: String,
+}
+
+/// Holds, oldest first.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct Holds {
+    pub(crate) holds: Vec<Hold>,
+}
+
+/// Tasks, newest first.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct Tasks {
+    pub(crate) tasks: Vec<Task>,
+}
+
+/// One server and its tools.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct ServerView {
+    pub(crate) server: String,
+    pub(crate) status: String,
+    pub(crate) tools: Vec<ToolView>,
+}
+
+/// One tool and whether it was accepted.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct ToolView {
+    pub(crate) tool: String,
+    pub(crate) state: String,
+    pub(crate) accepted: Option<Pin>,
+}
+
+impl ToolView {
+    /// Says how an offered tool stands to its pin.
+    pub(crate) fn state(pin: Option<&Pin>, offered: Option<&bailiwick_model::Digest>) -> &'static str {
+        match (pin, offered) {
+            (None, _) => "new",
+            (Some(_), None) => "gone",
+            (Some(pin), Some(_)) if pin.status == PinStatus::Waiting => "waiting",
+            (Some(pin), Some(offered)) if pin.digest != *offered => "changed",
+            (Some(_), Some(_)) => "accepted",
+        }
+    }
+}
+
+/// Every server.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct Servers {
+    pub(crate) servers: Vec<ServerView>,
+}
+
+/// Which tools were accepted.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct Accepted {
+    pub(crate) server: String,
+    pub(crate) tools: Vec<String>,
+}
+
+/// What went wrong, as problem details (RFC 9457).
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct Problem {
+    /// `about:blank#` and the code.
+    #[serde(rename = "type")]
+    pub(crate) kind: String,
+    pub(crate) title: String,
+    pub(crate) status: u16,
+    pub(crate) code: String,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) reasons: Vec<bailiwick_model::Reason>,
+}

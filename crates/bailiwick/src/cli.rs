@@ -1,0 +1,272 @@
+//! The words of the command line.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+
+use crate::output::Output;
+
+/// Keeps AI agents, and every other non-human identity, inside the authority they were given.
+#[derive(Debug, Parser)]
+#[command(name = "bailiwick", version, about, propagate_version = true, max_term_width = 100)]
+pub(crate) struct Cli {
+    #[command(flatten)]
+    pub(crate) common: Common,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+/// What every command takes.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct Common {
+    /// The configuration.
+    #[arg(long, global = true, env = "BAILIWICK_CONFIG", default_value = "bailiwick.toml", value_name = "FILE")]
+    pub(crate) config: PathBuf,
+    /// How to show the answer.
+    #[arg(long, short, global = true, value_enum, default_value_t)]
+    pub(crate) output: Output,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Show the whole product at work, with tool servers of its own; needs nothing.
+    Demo,
+    /// Write a commented configuration that works.
+    Init {
+        /// Where to; it may hold files, but none of those that are written.
+        #[arg(default_value = ".")]
+        folder: PathBuf,
+    },
+    /// Read the whole configuration and print every mistake in it.
+    Check,
+    /// Govern: start the servers, decide calls, keep the ledger.
+    Serve {
+        /// Listen here instead of at the configuration's address.
+        #[arg(long, value_name = "ADDRESS")]
+        listen: Option<std::net::SocketAddr>,
+    },
+    /// Open, show, list and end tasks.
+    #[command(subcommand)]
+    Task(TaskCommand),
+    /// Identities and their keys.
+    #[command(subcommand)]
+    Identity(IdentityCommand),
+    /// People who may approve.
+    #[command(subcommand)]
+    Person(PersonCommand),
+    /// Calls that wait for a person.
+    #[command(subcommand)]
+    Hold(HoldCommand),
+    /// Servers behind the gateway and their accepted tools.
+    #[command(subcommand)]
+    Server(ServerCommand),
+    /// Withdraw all authority of an identity, now.
+    Contain {
+        /// Whose.
+        identity: String,
+        /// Why, for the record.
+        #[arg(long)]
+        why: String,
+    },
+    /// Give a contained identity its authority back.
+    Release {
+        /// Whose.
+        identity: String,
+        #[command(flatten)]
+        person: ByPerson,
+    },
+    /// Say why a call was allowed, held or denied.
+    Why {
+        /// The decision: `dec_…`.
+        decision: String,
+    },
+    /// Show what a task did, step by step.
+    Path {
+        /// The task: `task_…`.
+        task: String,
+    },
+    /// Verify and export the evidence.
+    #[command(subcommand)]
+    Ledger(LedgerCommand),
+    /// Read the configuration again and put it in force.
+    Reload,
+    /// Serve a small MCP tool server on standard input and output.
+    #[command(hide = true)]
+    DemoServer {
+        /// Which.
+        name: String,
+        /// Append every call that arrives to this file.
+        #[arg(long)]
+        count: Option<PathBuf>,
+    },
+}
+
+/// The person who signs.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct ByPerson {
+    /// The person who signs; their passphrase is asked for.
+    #[arg(long = "by", value_name = "PERSON")]
+    pub(crate) by: String,
+    /// Read the passphrase from this file instead of asking for it.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) passphrase_file: Option<PathBuf>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum TaskCommand {
+    /// Open a task and print its token.
+    Open(OpenTask),
+    /// Show one task.
+    Show {
+        /// The task.
+        task: String,
+    },
+    /// List tasks, newest first.
+    List {
+        /// Ended ones, too.
+        #[arg(long)]
+        all: bool,
+    },
+    /// End a task: its very next call is denied.
+    End {
+        /// The task.
+        task: String,
+    },
+    /// Mint a new token for an open task.
+    Token {
+        /// The task.
+        task: String,
+        /// The private key that proves the identity; default `keys/ID.pem`.
+        #[arg(long, value_name = "FILE")]
+        key: Option<PathBuf>,
+    },
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct OpenTask {
+    /// From which template.
+    #[arg(long)]
+    pub(crate) template: String,
+    /// Who does the work.
+    #[arg(long = "as", value_name = "IDENTITY")]
+    pub(crate) identity: String,
+    /// A parameter; once for each.
+    #[arg(long = "param", value_name = "NAME=VALUE")]
+    pub(crate) params: Vec<String>,
+    /// What it is for, in your words.
+    #[arg(long)]
+    pub(crate) purpose: Option<String>,
+    /// Narrow this task's authority instead of the identity's own.
+    #[arg(long, value_name = "TASK")]
+    pub(crate) parent: Option<String>,
+    /// The private key that proves the identity; default `keys/ID.pem` where there is one.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) key: Option<PathBuf>,
+    /// Open it as this person: its parameters are then a person's word.
+    #[arg(long = "by", value_name = "PERSON")]
+    pub(crate) by: Option<String>,
+    /// Read the person's passphrase from this file instead of asking for it.
+    #[arg(long, value_name = "FILE", requires = "by")]
+    pub(crate) passphrase_file: Option<PathBuf>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum IdentityCommand {
+    /// List identities.
+    List,
+    /// Show one identity's charter.
+    Show {
+        /// Which.
+        identity: String,
+    },
+    /// Make an identity's key pair; its charter is written by hand.
+    Add {
+        /// Which.
+        identity: String,
+        /// Write `keys/ID.pem` and `keys/ID.pub.pem`.
+        #[arg(long, required = true)]
+        generate_key: bool,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum PersonCommand {
+    /// List people.
+    List,
+    /// Add a person. The first one starts the chain; every other is vouched for.
+    Add {
+        /// Who.
+        name: String,
+        /// The person who vouches; needed for all but the first.
+        #[arg(long = "by", value_name = "PERSON")]
+        by: Option<String>,
+        /// Read the new person's passphrase from this file instead of asking for it.
+        #[arg(long, value_name = "FILE")]
+        passphrase_file: Option<PathBuf>,
+        /// Read the voucher's passphrase from this file instead of asking for it.
+        #[arg(long, value_name = "FILE", requires = "by")]
+        by_passphrase_file: Option<PathBuf>,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum HoldCommand {
+    /// List holds that wait, oldest first.
+    List,
+    /// Show one hold.
+    Show {
+        /// The ticket: `hold_…`.
+        hold: String,
+    },
+    /// Say yes to exactly this call, once.
+    Approve {
+        /// The ticket.
+        hold: String,
+        /// Say yes to this action on these resources as often as it comes, for so long.
+        #[arg(long = "for", value_name = "SPAN")]
+        span: Option<String>,
+        #[command(flatten)]
+        person: ByPerson,
+    },
+    /// Say no.
+    Deny {
+        /// The ticket.
+        hold: String,
+        #[command(flatten)]
+        person: ByPerson,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum ServerCommand {
+    /// List servers and their tools.
+    List,
+    /// Accept what a server offers now: one tool, or all of them.
+    Accept {
+        /// The server.
+        server: String,
+        /// The tool; without it all that are offered.
+        tool: Option<String>,
+        #[command(flatten)]
+        person: ByPerson,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum LedgerCommand {
+    /// Recompute the whole chain; against a checkpoint, a cut tail and a rewrite show, too.
+    Verify {
+        /// A signed checkpoint that was kept elsewhere, or a file of several.
+        #[arg(long, value_name = "FILE")]
+        against: Option<PathBuf>,
+    },
+    /// Print records, one JSON object a line, oldest first.
+    Export {
+        /// Only decisions on privileged calls.
+        #[arg(long)]
+        privileged: bool,
+        /// Only this task's.
+        #[arg(long, value_name = "TASK")]
+        task: Option<String>,
+    },
+}

@@ -1,0 +1,19 @@
+//! What each command does.
+
+pub(crate) mod hold;
+pub(crate) mod identity;
+pub(crate) mod ledger;
+pub(crate) mod person;
+pub(crate) mod server;
+pub(crate) mod show;
+pub(crate) mod sign;
+pub(crate) mod task;
+
+use std::str::FromStr;
+
+use crate::exit::CommandError;
+
+/// Reads one word of the command line into its type.
+pub(crate) fn word<T: FromStr<Err: std::fmt::Display>>(text: &str) -> Result<T, CommandError> {
+    text.parse().map_err(|error| CommandError::Words(format!("{error}")))
+}

@@ -1,0 +1,118 @@
+//! `bailiwick hold …`
+
+use std::collections::BTreeMap;
+
+use anyhow::Context;
+use bailiwick_model::{Hold, HoldId, HoldStatus, Reason};
+
+use crate::{
+    admin::wire::Holds,
+    cli::ByPerson,
+    client::Client,
+    command::{sign, word},
+    exit::{CommandError, Exit, Outcome},
+    output::{Output, table},
+    place::Place,
+};
+
+/// `hold list`
+pub(crate) async fn list(place: &Place, output: Output) -> Outcome {
+    let holds: Holds = match Client::reach(&place.state).await {
+        Some(client) => client.get("/api/v1/holds").await?,
+        None => Holds {
+            holds: place
+                .registry()?
+                .holds(bailiwick_store::HoldFilter { open_only: true, ..bailiwick_store::HoldFilter::ALL })
+                .context("the registry cannot be read")?,
+        },
+    };
+    output.show(&holds, |it| {
+        let row = |hold: &Hold| {
+            vec![
+                hold.id.to_string(),
+                hold.caller.to_string(),
+                hold.action.to_string(),
+                state(&hold.status),
+                hold.reasons.iter().map(|it| it.text.clone()).collect::<Vec<_>>().join("; "),
+            ]
+        };
+        table(&["hold", "caller", "action", "state", "why"], it.holds.iter().map(row).collect())
+    })?;
+    Ok(Exit::Done)
+}
+
+/// `hold show`
+pub(crate) async fn show(place: &Place, output: Output, hold: &str) -> Outcome {
+    let hold: HoldId = word(hold)?;
+    let found = find(place, &hold).await?;
+    output.show(&found, shown)?;
+    Ok(Exit::Done)
+}
+
+async fn find(place: &Place, hold: &HoldId) -> Result<Hold, CommandError> {
+    match Client::reach(&place.state).await {
+        Some(client) => client.get(&format!("/api/v1/holds/{hold}")).await,
+        None => place
+            .registry()?
+            .hold(hold)
+            .context("the registry cannot be read")?
+            .ok_or_else(|| CommandError::No(format!("there is no hold `{hold}`"))),
+    }
+}
+
+fn shown(hold: &Hold) -> String {
+    let mut text = format!(
+        "hold       {}\ncaller     {}\ntask       {}\naction     {}\narguments  {}\nopened     {}\nexpires    {}\nstate      {}\n",
+        hold.id, hold.caller, hold.task, hold.action, hold.arguments, hold.opened, hold.expires,
+        state(&hold.status),
+    );
+    for via in &hold.via {
+        text.push_str(&format!("via        {via}\n"));
+    }
+    for resource in &hold.resources {
+        text.push_str(&format!("resource   {resource}\n"));
+    }
+    for Reason { text: why, source, .. } in &hold.reasons {
+        text.push_str(&format!("why        {why} [{source}]\n"));
+    }
+    text
+}
+
+fn state(status: &HoldStatus) -> String {
+    match status {
+        HoldStatus::Waiting => "waiting".to_owned(),
+        HoldStatus::Approved { by, expires, .. } => format!("approved by {by} until {expires}"),
+        HoldStatus::Refused { by, .. } => format!("refused by {by}"),
+        HoldStatus::Used { decision } => format!("used by {decision}"),
+        HoldStatus::Expired => "expired".to_owned(),
+    }
+}
+
+/// `hold approve` and `hold deny`: the person signs what they saw.
+pub(crate) async fn answer(
+    place: &Place,
+    output: Output,
+    (hold, what): (&str, &str),
+    span: Option<&str>,
+    by: &ByPerson,
+) -> Outcome {
+    let hold: HoldId = word(hold)?;
+    if let Some(span) = span {
+        bailiwick_model::parse_span(span).map_err(|error| CommandError::Words(error.to_string()))?;
+    }
+    let client = Client::need(&place.state).await?;
+    let found: Hold = client.get(&format!("/api/v1/holds/{hold}")).await?;
+    let mut details = BTreeMap::from([
+        ("call".to_owned(), found.call.to_string()),
+        ("task".to_owned(), found.task.to_string()),
+        ("caller".to_owned(), found.caller.to_string()),
+        ("action".to_owned(), found.action.to_string()),
+    ]);
+    if let Some(span) = span {
+        details.insert("for".to_owned(), span.to_owned());
+    }
+    let signed = sign::sign(&place.keys, by, (what, hold.as_str()), details)?;
+    let answered: Hold = client.post(&format!("/api/v1/holds/{hold}/answer"), &signed).await?;
+    output.show(&answered, shown)?;
+    Ok(Exit::Done)
+}

@@ -1,0 +1,111 @@
+//! `bailiwick why` and `bailiwick path`: what was decided, and what a task did.
+
+use anyhow::Context;
+use bailiwick_insight::{AccessPath, Why};
+use bailiwick_model::{DecisionId, Record, Task, TaskId};
+use bailiwick_store::StoredRecord;
+
+use crate::{
+    client::Client,
+    command::word,
+    exit::{CommandError, Exit, Outcome},
+    output::{Output, table},
+    place::Place,
+};
+
+/// `why`
+pub(crate) async fn why(place: &Place, output: Output, decision: &str) -> Outcome {
+    let decision: DecisionId = word(decision)?;
+    let why: Why = match Client::reach(&place.state).await {
+        Some(client) => client.get(&format!("/api/v1/decisions/{decision}")).await?,
+        None => {
+            let records = place.ledger()?.decision_records(&decision).context("the ledger cannot be read")?;
+            explain(&records).ok_or_else(|| CommandError::No(format!("there is no decision `{decision}`")))?
+        }
+    };
+    output.show(&why, |it| {
+        let mut text = format!("decision  {}\nverdict   {}\n", it.decision, it.verdict);
+        for step in &it.steps {
+            let marker = if step.observed { " (observed)" } else { "" };
+            text.push_str(&format!("{:<12}{}{marker}\n", step.step.as_str(), step.verdict));
+            for reason in &step.reasons {
+                text.push_str(&format!("            {} [{}]\n", reason.text, reason.source));
+            }
+            for (name, value) in &step.attributes {
+                text.push_str(&format!("            {name} = {value}\n"));
+            }
+        }
+        for would in &it.would_allow {
+            text.push_str(&format!("would allow {would}\n"));
+        }
+        if !it.how_to_ask.is_empty() {
+            text.push_str(&format!("to ask      {}\n", it.how_to_ask));
+        }
+        text
+    })?;
+    Ok(Exit::Done)
+}
+
+/// `path`
+pub(crate) async fn path(place: &Place, output: Output, task: &str) -> Outcome {
+    let task: TaskId = word(task)?;
+    let path: AccessPath = match Client::reach(&place.state).await {
+        Some(client) => client.get(&format!("/api/v1/paths/{task}")).await?,
+        None => {
+            let found: Task = place
+                .registry()?
+                .task(&task)
+                .context("the registry cannot be read")?
+                .ok_or_else(|| CommandError::No(format!("there is no task `{task}`")))?;
+            let records = place.ledger()?.task_records(&task).context("the ledger cannot be read")?;
+            trace(&found, records)
+        }
+    };
+    output.show(&path, drawn)?;
+    Ok(Exit::Done)
+}
+
+/// Explains a decision from its records; none where there is no such decision.
+pub(crate) fn explain(records: &[StoredRecord]) -> Option<Why> {
+    let decision = records.iter().find_map(|it| match &it.record {
+        Record::Decision(it) => Some(it),
+        Record::Outcome(_) | Record::Command { .. } | Record::Finding(_) => None,
+    })?;
+    let outcome = records.iter().find_map(|it| match &it.record {
+        Record::Outcome(it) => Some(it),
+        Record::Decision(_) | Record::Command { .. } | Record::Finding(_) => None,
+    });
+    Some(bailiwick_insight::why(decision, outcome))
+}
+
+/// Draws a task's path from its records.
+pub(crate) fn trace(task: &Task, records: Vec<StoredRecord>) -> AccessPath {
+    let records: Vec<_> = records.into_iter().map(|it| (it.seq, it.record)).collect();
+    bailiwick_insight::access_path(task, &records)
+}
+
+/// Draws a path for people.
+pub(crate) fn drawn(path: &AccessPath) -> String {
+    let mut text = format!(
+        "task      {}\ntemplate  {}\npurpose   {}\ncaller    {}\nopened    {}\n",
+        path.task, path.template, path.purpose, path.caller, path.opened,
+    );
+    if let Some(ended) = path.ended {
+        text.push_str(&format!("ended     {ended}\n"));
+    }
+    let row = |step: &bailiwick_insight::PathStep| {
+        let why: Vec<_> = step.reasons.iter().map(|it| it.text.clone()).collect();
+        vec![
+            step.seq.to_string(),
+            step.verdict.to_string(),
+            format!("{}__{}", step.server, step.tool),
+            step.resource.clone(),
+            step.outcome.to_string(),
+            step.decision.to_string(),
+            why.join("; "),
+        ]
+    };
+    let head = ["seq", "verdict", "action", "resource", "outcome", "decision", "why"];
+    text.push_str(&table(&head, path.steps.iter().map(row).collect()));
+    text
+}

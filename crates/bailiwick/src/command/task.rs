@@ -1,0 +1,186 @@
+//! `bailiwick task …`
+
+use std::{collections::BTreeMap, path::Path};
+
+use anyhow::Context;
+use bailiwick_connect::{IdentityKey, Secret};
+use bailiwick_model::{IdentityId, Task, TaskId, TaskStatus};
+
+use crate::{
+    admin::wire::{MintToken, MintedToken, OpenTask, OpenedTask, Tasks},
+    cli,
+    client::Client,
+    command::{sign, word},
+    exit::{CommandError, Exit, Outcome},
+    output::{Output, table},
+    place::Place,
+};
+
+/// `task open`
+pub(crate) async fn open(place: &Place, output: Output, words: &cli::OpenTask) -> Outcome {
+    let identity: IdentityId = word(&words.identity)?;
+    let client = Client::need(&place.state).await?;
+    let parent = words.parent.as_deref().map(word::<TaskId>).transpose()?;
+    // Whoever narrows a task proves to be the one who holds it.
+    let prover = match &parent {
+        Some(parent) => client.get::<Task>(&format!("/api/v1/tasks/{parent}")).await?.identity,
+        None => identity.clone(),
+    };
+    let signed = words.by.as_ref().map(|by| {
+        let by = cli::ByPerson { by: by.clone(), passphrase_file: words.passphrase_file.clone() };
+        let details = BTreeMap::from([("template".to_owned(), words.template.clone())]);
+        sign::sign(&place.keys, &by, ("open-task", identity.as_str()), details)
+    });
+    let wish = OpenTask {
+        template: word(&words.template)?,
+        params: params(&words.params)?,
+        purpose: words.purpose.clone(),
+        assertion: assertion(place, &prover, words.key.as_deref())?,
+        signed: signed.transpose()?.map(|it| it.signed),
+        identity,
+        parent,
+    };
+    let opened: OpenedTask = client.post("/api/v1/tasks", &wish).await?;
+    output.show(&opened, |it| {
+        let lines: Vec<_> = it.grant.allow.iter().map(line).collect();
+        format!(
+            "task     {}\nends     {}\ngrant    {}\ntoken    {}\nexpires  {}\n",
+            it.task,
+            it.grant.window.deadline,
+            lines.join("\n         "),
+            it.token,
+            it.expires,
+        )
+    })?;
+    Ok(Exit::Done)
+}
+
+fn line(line: &bailiwick_model::AllowLine) -> String {
+    let tools = line.tools.iter().map(ToString::to_string);
+    let resources = line.resources.iter().map(|it| format!("resource {it}"));
+    let prompts = line.prompts.iter().map(|it| format!("prompt {it}"));
+    let what: Vec<_> = tools.chain(resources).chain(prompts).collect();
+    let when = line.when.as_ref().map(|it| format!(" when {it}")).unwrap_or_default();
+    format!("{}: {}{when}", line.server, what.join(", "))
+}
+
+fn params(words: &[String]) -> Result<BTreeMap<String, String>, CommandError> {
+    let mut params = BTreeMap::new();
+    for text in words {
+        let (name, value) = text
+            .split_once('=')
+            .ok_or_else(|| CommandError::Words(format!("`{text}` is not a parameter like `ticket=T-31`")))?;
+        if params.insert(name.to_owned(), value.to_owned()).is_some() {
+            return Err(CommandError::Words(format!("the parameter `{name}` is given twice")));
+        }
+    }
+    Ok(params)
+}
+
+/// Signs with the identity's own key: the one that was named, or the one in its place. Without a
+/// key the account that asks must be one of the charter's.
+fn assertion(
+    place: &Place,
+    identity: &IdentityId,
+    key: Option<&Path>,
+) -> Result<Option<String>, CommandError> {
+    let usual = place.keys.join(format!("{identity}.pem"));
+    let path = match key {
+        Some(path) => path,
+        None if usual.exists() => &usual,
+        None => return Ok(None),
+    };
+    let pem = std::fs::read_to_string(path)
+        .map_err(|error| CommandError::Words(format!("`{}`: {error}", path.display())))?;
+    let key = IdentityKey::from_pem(&Secret::new(pem))
+        .map_err(|error| CommandError::Words(format!("`{}`: {error}", path.display())))?;
+    let signed = key
+        .assertion(identity, &place.issuer, sign::now())
+        .context("the key does not sign")?;
+    Ok(Some(signed.expose().to_owned()))
+}
+
+/// `task token`
+pub(crate) async fn token(place: &Place, output: Output, task: &str, key: Option<&Path>) -> Outcome {
+    let task: TaskId = word(task)?;
+    let client = Client::need(&place.state).await?;
+    let known: Task = client.get(&format!("/api/v1/tasks/{task}")).await?;
+    let wish = MintToken { assertion: assertion(place, &known.identity, key)? };
+    let minted: MintedToken = client.post(&format!("/api/v1/tasks/{task}/token"), &wish).await?;
+    output.show(&minted, |it| format!("token    {}\nexpires  {}\n", it.token, it.expires))?;
+    Ok(Exit::Done)
+}
+
+/// `task end`
+pub(crate) async fn end(place: &Place, output: Output, task: &str) -> Outcome {
+    let task: TaskId = word(task)?;
+    let client = Client::need(&place.state).await?;
+    let ended: Task = client.post(&format!("/api/v1/tasks/{task}/end"), &()).await?;
+    output.show(&ended, |it| format!("{} {}\n", it.id, status(it)))?;
+    Ok(Exit::Done)
+}
+
+/// `task show`
+pub(crate) async fn show(place: &Place, output: Output, task: &str) -> Outcome {
+    let task: TaskId = word(task)?;
+    let found: Task = match Client::reach(&place.state).await {
+        Some(client) => client.get(&format!("/api/v1/tasks/{task}")).await?,
+        None => place
+            .registry()?
+            .task(&task)
+            .context("the registry cannot be read")?
+            .ok_or_else(|| CommandError::No(format!("there is no task `{task}`")))?,
+    };
+    output.show(&found, |it| {
+        let mut text = format!(
+            "task      {}\nidentity  {}\ntemplate  {}\npurpose   {}\nopened    {}\nends      {}\nstatus    {}\n",
+            it.id, it.identity, it.template, it.purpose, it.opened, it.deadline, status(it),
+        );
+        for (name, param) in &it.params {
+            text.push_str(&format!("param     {name} = {} (from {})\n", param.value, param.from.label()));
+        }
+        for via in &it.via {
+            text.push_str(&format!("via       {via}\n"));
+        }
+        for layer in &it.grant.layers {
+            for allowed in &layer.lines {
+                text.push_str(&format!("allow     {} [{}]\n", line(allowed), allowed.source));
+            }
+        }
+        text
+    })?;
+    Ok(Exit::Done)
+}
+
+/// `task list`
+pub(crate) async fn list(place: &Place, output: Output, all: bool) -> Outcome {
+    let tasks: Tasks = match Client::reach(&place.state).await {
+        Some(client) => client.get(if all { "/api/v1/tasks?all=true" } else { "/api/v1/tasks" }).await?,
+        None => Tasks {
+            tasks: place
+                .registry()?
+                .tasks(bailiwick_store::TaskFilter { open_only: !all, ..bailiwick_store::TaskFilter::ALL })
+                .context("the registry cannot be read")?,
+        },
+    };
+    output.show(&tasks, |it| {
+        let row = |task: &Task| {
+            vec![
+                task.id.to_string(),
+                task.identity.to_string(),
+                task.template.to_string(),
+                status(task),
+                task.purpose.clone(),
+            ]
+        };
+        table(&["task", "identity", "template", "status", "purpose"], it.tasks.iter().map(row).collect())
+    })?;
+    Ok(Exit::Done)
+}
+
+fn status(task: &Task) -> String {
+    match task.status {
+        TaskStatus::Open => format!("open until {}", task.deadline),
+        TaskStatus::Ended { at, cause } => format!("ended {at} ({cause})"),
+    }
+}

@@ -1,0 +1,221 @@
+//! The configuration: `bailiwick.toml` and the charters, templates and policies beside it.
+//!
+//! Text becomes a checked value once, here. Every mistake of all files is reported at once, each
+//! with its place; a file with one mistake is not used at all.
+
+mod across;
+mod charter;
+mod code;
+mod error;
+mod evidence;
+mod file;
+mod house;
+mod listen;
+mod nearest;
+mod origin;
+mod place;
+mod policies;
+mod read;
+mod server;
+mod state;
+mod template;
+
+use std::{
+    collections::BTreeSet,
+    path::{Path, PathBuf},
+};
+
+use bailiwick_model::{Fact, ServerName};
+use toml::Spanned;
+
+pub(crate) use self::{
+    code::Code,
+    error::{ConfigError, Warning},
+    evidence::{ArgumentsKept, Evidence},
+    house::{Found, Group, House},
+    listen::Listen,
+    origin::{Given, Overrides, Setting},
+    place::place,
+    server::{PinRule, Server, ToolWord, Transport},
+};
+use self::{
+    file::Source,
+    origin::Settings,
+    read::{Reader, Table, plain},
+};
+
+/// What `bailiwick.toml` says, with what flags and environment put in its place.
+#[derive(Clone, Debug)]
+pub(crate) struct Config {
+    /// The file.
+    pub(crate) file: PathBuf,
+    /// The folder it lies in; paths in it start here.
+    pub(crate) home: PathBuf,
+    /// Where it listens.
+    pub(crate) listen: Listen,
+    /// Where the state lies.
+    pub(crate) state: PathBuf,
+    /// What becomes of evidence.
+    pub(crate) evidence: Evidence,
+    /// Whether what the grant covers is permitted without a policy that says so.
+    pub(crate) builtin_permit: bool,
+    /// The servers behind the gateway, in the file's order.
+    pub(crate) servers: Vec<Server>,
+    /// What holds in the world, until its end.
+    pub(crate) facts: Vec<Fact>,
+    /// The settings as they came out, and where each comes from.
+    pub(crate) settings: Vec<Setting>,
+}
+
+impl Config {
+    /// Reads `path` alone, for commands that need no charters, templates or policies.
+    pub(crate) fn load(path: &Path, overrides: &Overrides) -> Result<Self, Found> {
+        let mut found = Found::default();
+        let config = Draft::load(path, overrides, &mut found).config;
+        match config {
+            Some(config) if found.is_good() => Ok(config),
+            Some(_) | None => Err(found.sorted()),
+        }
+    }
+
+    /// Gives the folder of the identities' keys.
+    pub(crate) fn keys(&self) -> PathBuf {
+        self.home.join("keys")
+    }
+
+    /// Gives the folders that no child process may see.
+    pub(crate) fn private(&self) -> Vec<PathBuf> {
+        let checkpoints = self.evidence.checkpoints.clone();
+        [self.state.clone(), self.keys()].into_iter().chain(checkpoints).collect()
+    }
+}
+
+/// What could be made of `bailiwick.toml`.
+#[derive(Debug, Default)]
+struct Draft {
+    config: Option<Config>,
+    source: Option<Source>,
+    /// The servers it names, whole or not; nothing where it could not be read at all.
+    servers: Option<BTreeSet<ServerName>>,
+}
+
+impl Draft {
+    fn load(path: &Path, overrides: &Overrides, found: &mut Found) -> Self {
+        let file = match std::path::absolute(path) {
+            Ok(file) => file,
+            Err(error) => {
+                let message = format!("`{}` is no path: {error}", path.display());
+                found.push(ConfigError::new(Code::Unreadable, message));
+                return Self::default();
+            }
+        };
+        let home = file.parent().unwrap_or(&file).to_path_buf();
+        let name = file.file_name().map(|it| it.to_string_lossy()).unwrap_or_default();
+        match Source::read(&home, &name) {
+            Ok(source) => Self::of(source, file, home, overrides, found),
+            Err(error) => {
+                let help = "`bailiwick init` writes a first one; `--config` names another place";
+                found.push(error.help(help));
+                Self::default()
+            }
+        }
+    }
+
+    fn of(
+        source: Source,
+        file: PathBuf,
+        home: PathBuf,
+        overrides: &Overrides,
+        found: &mut Found,
+    ) -> Self {
+        let reader = Reader::new(&source);
+        let places = Places { file, home, overrides, source: &source };
+        let read = reader.read(|root| places.read(root));
+        found.extend(reader.found());
+        let (config, servers) = read.map_or((None, None), |(config, names)| (config, Some(names)));
+        Self { config, servers, source: Some(source) }
+    }
+}
+
+/// What is known before the file is read.
+#[derive(Debug)]
+struct Places<'a> {
+    file: PathBuf,
+    home: PathBuf,
+    overrides: &'a Overrides,
+    source: &'a Source,
+}
+
+impl Places<'_> {
+    fn read(&self, root: &Table<'_>) -> (Option<Config>, BTreeSet<ServerName>) {
+        let mut settings = Settings::new(self.source);
+        let listen = listen::read(root, self.overrides.listen.as_ref(), &mut settings);
+        let state = state::read(root, &self.home, self.overrides.state.as_ref(), &mut settings);
+        let evidence = evidence::read(root, &self.home, &mut settings);
+        let builtin_permit = policy(root, &mut settings);
+        publish(root, &mut settings);
+        let (servers, names) = server::read_all(root, &self.home);
+        let facts = facts(root);
+        if let (Some(state), Some(evidence)) = (&state, &evidence) {
+            evidence::apart(root.reader(), &state.path, evidence);
+        }
+        let config = (|| {
+            Some(Config {
+                file: self.file.clone(),
+                home: self.home.clone(),
+                listen: listen?,
+                state: state?.path,
+                evidence: evidence?.evidence,
+                builtin_permit,
+                servers,
+                facts,
+                settings: settings.all(),
+            })
+        })();
+        (config, names)
+    }
+}
+
+fn policy(root: &Table<'_>, settings: &mut Settings<'_>) -> bool {
+    let permit = root.get("policy").table(|policy| policy.get("builtin_permit").truth()).flatten();
+    let origin = permit.as_ref().map(Spanned::span);
+    let permit = permit.is_none_or(Spanned::into_inner);
+    settings.add("policy.builtin_permit", &permit, origin);
+    permit
+}
+
+fn publish(root: &Table<'_>, settings: &mut Settings<'_>) {
+    let mode = root.get("publish").table(|publish| {
+        let mode = publish.get("mode");
+        let word = mode.word(&["files", "two-person"], |it| it);
+        if word == Some("two-person") {
+            let message = "`publish.mode = \"two-person\"` is not enforced yet";
+            let help = "with `files`, a changed file is activated after `bailiwick check`";
+            mode.fault(Code::NotYet, message, "one person could still publish", Some(help));
+        }
+        mode.at()
+    });
+    settings.add("publish.mode", &"files", mode.flatten());
+}
+
+fn facts(root: &Table<'_>) -> Vec<Fact> {
+    let mut names = BTreeSet::new();
+    let read = |fact: &Table<'_>| {
+        let name = fact.get("name").required().made(plain);
+        let until = fact.get("until").required().moment();
+        let (name, until) = (name?, until?);
+        let at = name.span();
+        let name = name.into_inner();
+        if !names.insert(name.clone()) {
+            let message = format!("fact `{name}` is given twice");
+            let error = fact.reader().error(Code::Twice, at, message);
+            fact.reader().push(error.label("once more here"));
+        }
+        Some(Fact { name, until: until.into_inner() })
+    };
+    let mut read = read;
+    root.get("fact").items().iter().filter_map(|field| field.table(&mut read).flatten()).collect()
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,253 @@
+//! What one file says of another: names that must exist, and things that nobody uses.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt::Display,
+    ops::Range,
+};
+
+use bailiwick_model::{Proof, ServerName};
+use toml::Spanned;
+
+use super::{
+    Code, ConfigError, Draft,
+    charter::CharterFile,
+    file::{Folder, Source},
+    house::{Folders, Found},
+    nearest::suggestion,
+    template::TemplateFile,
+};
+
+/// Reports all that does not fit together.
+pub(super) fn check(
+    draft: &Draft,
+    folders: &Folders,
+    charters: &[CharterFile],
+    templates: &[TemplateFile],
+    found: &mut Found,
+) {
+    twice_charters(charters, found);
+    twice_templates(templates, found);
+    shared_keys(charters, found);
+    if let Some(servers) = &draft.servers {
+        servers_exist(servers, charters, templates, found);
+        unused_servers(draft, charters, found);
+    }
+    let known = Known::new(folders, charters, templates);
+    known.templates_exist(charters, found);
+    known.delegates_exist(charters, found);
+    unused_templates(charters, templates, folders, found);
+    out_of_reach(charters, templates, found);
+}
+
+/// Reports the second of two files that say the same name.
+fn twice<T: Ord + Display, F>(
+    files: &[F],
+    name: impl Fn(&F) -> (T, Range<usize>, &Source),
+    say: impl Fn(&T, &Source) -> (Code, String),
+    found: &mut Found,
+) {
+    let mut first: BTreeMap<T, &Source> = BTreeMap::new();
+    for file in files {
+        let (name, at, source) = name(file);
+        if let Some(other) = first.get(&name) {
+            let (code, message) = say(&name, other);
+            found
+                .push(ConfigError::new(code, message).at(&source.file, at).label("once more here"));
+        } else {
+            first.insert(name, source);
+        }
+    }
+}
+
+fn twice_charters(charters: &[CharterFile], found: &mut Found) {
+    twice(
+        charters,
+        |it| (it.charter.identity.clone(), it.identity.clone(), &it.source),
+        |name, other| {
+            (Code::CharterTwice, format!("`{name}` has a charter in `{}` already", other.name))
+        },
+        found,
+    );
+}
+
+fn twice_templates(templates: &[TemplateFile], found: &mut Found) {
+    twice(
+        templates,
+        |it| (it.template.name.clone(), it.name.clone(), &it.source),
+        |name, other| {
+            (Code::TemplateTwice, format!("template `{name}` stands in `{}` already", other.name))
+        },
+        found,
+    );
+}
+
+/// Two identities with one key cannot be told apart: each could speak as the other.
+fn shared_keys(charters: &[CharterFile], found: &mut Found) {
+    let mut first: BTreeMap<String, &CharterFile> = BTreeMap::new();
+    for file in charters {
+        for (proof, at) in file.charter.proof.iter().zip(&file.proofs) {
+            let Proof::Key { pem, .. } = proof else { continue };
+            // The same key may be wrapped at another width.
+            let key = pem.split_whitespace().collect();
+            let other = *first.entry(key).or_insert(file);
+            if other.charter.identity != file.charter.identity {
+                let message = format!("this key proves `{}` already", other.charter.identity);
+                let error = ConfigError::new(Code::SharedKey, message);
+                found.push(error.at(&file.source.file, at.clone()).label("the same key").help(
+                    "give each identity a key of its own, or neither can be told from the other",
+                ));
+            }
+        }
+    }
+}
+
+fn servers_exist(
+    servers: &BTreeSet<ServerName>,
+    charters: &[CharterFile],
+    templates: &[TemplateFile],
+    found: &mut Found,
+) {
+    let of_charters = charters.iter().map(|it| (Code::CharterServer, &it.servers, &it.source));
+    let of_templates = templates.iter().map(|it| (Code::LineServer, &it.servers, &it.source));
+    for (code, named, source) in of_charters.chain(of_templates) {
+        for name in named.iter().filter(|name| !servers.contains(name.get_ref())) {
+            let message = format!("server `{}` is not configured", name.get_ref());
+            let known = servers.iter().map(ServerName::as_str);
+            found.push(unknown(code, message, name, source, known));
+        }
+    }
+}
+
+fn unknown<'a, T: Display>(
+    code: Code,
+    message: String,
+    name: &Spanned<T>,
+    source: &Source,
+    known: impl IntoIterator<Item = &'a str> + Clone,
+) -> ConfigError {
+    let error = ConfigError::new(code, message).at(&source.file, name.span());
+    let error = error.label("named here");
+    match suggestion(&name.get_ref().to_string(), known) {
+        Some(help) => error.help(help),
+        None => error,
+    }
+}
+
+/// Remarks on servers that no charter reaches: they run for nobody.
+fn unused_servers(draft: &Draft, charters: &[CharterFile], found: &mut Found) {
+    let (Some(source), Some(config)) = (&draft.source, &draft.config) else { return };
+    for server in &config.servers {
+        if charters.iter().any(|it| it.charter.servers.contains(&server.name)) {
+            continue;
+        }
+        let message = format!("no charter reaches server `{}`", server.name);
+        found.push(
+            ConfigError::warning(Code::UnusedServer, message)
+                .at(&source.file, server.place.clone())
+                .help("it is started and nobody may use it: name it in a charter's `servers`"),
+        );
+    }
+}
+
+/// The names that exist, also those of files with mistakes in them, by their file's name: one
+/// mistake is not to bring a second with it.
+struct Known {
+    templates: BTreeSet<String>,
+    identities: BTreeSet<String>,
+}
+
+impl Known {
+    fn new(folders: &Folders, charters: &[CharterFile], templates: &[TemplateFile]) -> Self {
+        let read: BTreeSet<&str> = charters
+            .iter()
+            .map(|it| it.source.name.as_str())
+            .chain(templates.iter().map(|it| it.source.name.as_str()))
+            .collect();
+        let broken = |folder: &Folder| -> BTreeSet<String> {
+            let unread = folder.sources.iter().filter(|it| !read.contains(it.name.as_str()));
+            unread.map(|it| it.stem().to_owned()).collect()
+        };
+        let mut known =
+            Self { templates: broken(&folders.templates), identities: broken(&folders.charters) };
+        known.templates.extend(templates.iter().map(|it| it.template.name.to_string()));
+        known.identities.extend(charters.iter().map(|it| it.charter.identity.to_string()));
+        known
+    }
+
+    fn templates_exist(&self, charters: &[CharterFile], found: &mut Found) {
+        for file in charters {
+            let gone = |it: &&Spanned<_>| !self.templates.contains(&named(it));
+            for name in file.templates.iter().filter(gone) {
+                let message = format!("template `{}` does not exist", name.get_ref());
+                let known = self.templates.iter().map(String::as_str);
+                found.push(unknown(Code::UnknownTemplate, message, name, &file.source, known));
+            }
+        }
+    }
+
+    fn delegates_exist(&self, charters: &[CharterFile], found: &mut Found) {
+        for file in charters {
+            let gone = |it: &&Spanned<_>| !self.identities.contains(&named(it));
+            for name in file.delegates.iter().filter(gone) {
+                let message = format!("`{}` has no charter", name.get_ref());
+                found.push(
+                    ConfigError::warning(Code::UnknownDelegate, message)
+                        .at(&file.source.file, name.span())
+                        .help("whoever gets this name one day may be handed authority"),
+                );
+            }
+        }
+    }
+}
+
+fn named<T: Display>(name: &Spanned<T>) -> String {
+    name.get_ref().to_string()
+}
+
+/// Remarks on templates that nobody may open, unless a charter with mistakes might name them.
+fn unused_templates(
+    charters: &[CharterFile],
+    templates: &[TemplateFile],
+    folders: &Folders,
+    found: &mut Found,
+) {
+    if charters.len() != folders.charters.sources.len() {
+        return;
+    }
+    for file in templates {
+        let name = &file.template.name;
+        if charters.iter().any(|it| it.charter.templates.contains(name)) {
+            continue;
+        }
+        found.push(
+            ConfigError::warning(Code::UnusedTemplate, format!("no one may open `{name}`"))
+                .at(&file.source.file, file.name.clone())
+                .help("name it in a charter's `templates`"),
+        );
+    }
+}
+
+/// Remarks on templates whose lines lie outside the charter that names them.
+fn out_of_reach(charters: &[CharterFile], templates: &[TemplateFile], found: &mut Found) {
+    for charter in charters {
+        for name in &charter.templates {
+            let same = |it: &&TemplateFile| it.template.name == *name.get_ref();
+            let Some(template) = templates.iter().find(same) else { continue };
+            let lines = template.template.allow.iter().map(|it| &it.server);
+            let beyond: BTreeSet<&ServerName> =
+                lines.filter(|it| !charter.charter.servers.contains(*it)).collect();
+            for server in beyond {
+                let message = format!(
+                    "`{}` uses server `{server}`, which this charter does not reach",
+                    name.get_ref()
+                );
+                found.push(
+                    ConfigError::warning(Code::OutOfReach, message)
+                        .at(&charter.source.file, name.span())
+                        .help("such calls are denied: add the server to `servers`, or leave it so"),
+                );
+            }
+        }
+    }
+}

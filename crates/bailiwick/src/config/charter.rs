@@ -1,0 +1,162 @@
+//! `charters/*.toml`: one identity each, with its purpose and its bounds.
+
+use std::{collections::BTreeSet, ops::Range, path::Path};
+
+use bailiwick_model::{Charter, Class, IdentityId, IdentityKind, Proof, ServerName, TemplateName};
+use toml::Spanned;
+
+use super::{
+    Code,
+    file::{Source, read_text},
+    read::{Field, Reader, Table, filled},
+};
+
+/// A charter as it was read, with the places of what it names elsewhere.
+#[derive(Debug)]
+pub(super) struct CharterFile {
+    /// The charter.
+    pub(super) charter: Charter,
+    /// The name of its identity, and where it stands.
+    pub(super) identity: Range<usize>,
+    /// The templates it names.
+    pub(super) templates: Vec<Spanned<TemplateName>>,
+    /// The servers it names.
+    pub(super) servers: Vec<Spanned<ServerName>>,
+    /// The identities it may delegate to.
+    pub(super) delegates: Vec<Spanned<IdentityId>>,
+    /// Its proofs' places, in their order.
+    pub(super) proofs: Vec<Range<usize>>,
+    /// The file.
+    pub(super) source: Source,
+}
+
+/// Reads one charter. Keys are looked for below `home`.
+pub(super) fn read(source: &Source, home: &Path, reader: &Reader) -> Option<CharterFile> {
+    let file = reader.read(|root| read_root(root, source, home)).flatten()?;
+    if file.charter.identity.as_str() != source.stem() {
+        let message =
+            format!("the charter of `{}` stands in `{}`", file.charter.identity, source.name);
+        let warning = reader.warning(Code::CharterFile, file.identity.clone(), message);
+        let name =
+            format!("call the file `{}.toml`, so that people find it", file.charter.identity);
+        reader.push(warning.help(name));
+    }
+    Some(file)
+}
+
+fn read_root(root: &Table<'_>, source: &Source, home: &Path) -> Option<CharterFile> {
+    let identity = root.get("identity").required().parsed::<IdentityId>();
+    let kind = root.get("kind").required().word(IdentityKind::ALL, IdentityKind::as_str);
+    let class = root.get("class").required().parsed::<Class>();
+    let owner = root.get("owner").required().made(filled);
+    let purpose = root.get("purpose").required().made(filled);
+    let proof = proofs(root, home);
+    let templates = names::<TemplateName>(&root.get("templates"));
+    let servers = names::<ServerName>(&root.get("servers"));
+    let delegates = names::<IdentityId>(&root.get("delegates_to"));
+    root.not_yet("allow", "is not enforced yet: no charter carries a standing grant");
+    let identity = identity?;
+    let charter = Charter {
+        identity: identity.get_ref().clone(),
+        kind: kind?,
+        class: class?.into_inner(),
+        owner: owner?.into_inner(),
+        purpose: purpose?.into_inner(),
+        proof: proof.iter().map(|it| it.get_ref().clone()).collect(),
+        templates: set(&templates),
+        servers: set(&servers),
+        delegates_to: set(&delegates),
+    };
+    let proofs = proof.iter().map(Spanned::span).collect();
+    let (identity, source) = (identity.span(), source.clone());
+    Some(CharterFile { charter, identity, templates, servers, delegates, proofs, source })
+}
+
+fn names<T: std::str::FromStr<Err: std::fmt::Display>>(field: &Field<'_>) -> Vec<Spanned<T>> {
+    field.items().iter().filter_map(Field::parsed).collect()
+}
+
+fn set<T: Clone + Ord>(names: &[Spanned<T>]) -> BTreeSet<T> {
+    names.iter().map(|it| it.get_ref().clone()).collect()
+}
+
+fn proofs(root: &Table<'_>, home: &Path) -> Vec<Spanned<Proof>> {
+    let field = root.get("proof");
+    let items = field.items();
+    let mut proofs = Vec::new();
+    for item in &items {
+        let Some(at) = item.at() else { continue };
+        let proof = item.table(|table| proof(table, home)).flatten();
+        proofs.extend(proof.map(|proof| Spanned::new(at, proof)));
+    }
+    if !field.is_given() || field.is_empty_list() {
+        let at = field.at().unwrap_or_else(|| root.at());
+        let message = "nothing proves this identity: it can open no task by itself";
+        let help = "`bailiwick identity add ID --generate-key` makes a key; a proof is `{ key = \"keys/ID.pub.pem\" }` or `{ uid = 1000 }`";
+        root.reader().push(root.reader().warning(Code::NoProof, at, message).help(help));
+    }
+    proofs
+}
+
+fn proof(table: &Table<'_>, home: &Path) -> Option<Proof> {
+    let (key, uid) = (table.get("key"), table.get("uid"));
+    table.not_yet("spiffe", "is not verified yet");
+    table.not_yet("oidc", "is not verified yet");
+    let kinds = ["key", "uid", "spiffe", "oidc"];
+    let given = kinds.into_iter().filter(|kind| table.get(kind).is_given()).count();
+    if given != 1 {
+        let error = table.reader().error(Code::Proof, table.at(), "a proof is of exactly one kind");
+        table.reader().push(
+            error
+                .label(format!("{given} kinds"))
+                .help("write several proofs as several tables: any one of them suffices"),
+        );
+        return None;
+    }
+    if key.is_given() {
+        return key_file(&key, home);
+    }
+    let uid = uid.whole()?.into_inner();
+    let account = u32::try_from(uid).ok();
+    if account.is_none() {
+        table.get("uid").wrong(format!("`{uid}` is no account number"));
+    }
+    account.map(Proof::Uid)
+}
+
+/// Reads the public key that a proof names.
+fn key_file(field: &Field<'_>, home: &Path) -> Option<Proof> {
+    let path = field.made(filled)?.into_inner();
+    let text = match read_text(&home.join(&path)) {
+        Ok(text) => text,
+        Err(why) => {
+            let message = format!("key `{path}` cannot be read: {why}");
+            let help = "`bailiwick identity add ID --generate-key` writes one";
+            field.fault(Code::KeyFile, message, "named here", Some(help));
+            return None;
+        }
+    };
+    if let Err(why) = public_key(&text) {
+        let message = format!("`{path}` holds no public key: {why}");
+        field.fault(Code::NotPublicKey, message, "named here", None);
+        return None;
+    }
+    Some(Proof::Key { path, pem: text.trim().to_owned() })
+}
+
+/// Looks at the shape of a PEM file; whether the key inside is good is seen when it is used.
+fn public_key(text: &str) -> Result<(), &'static str> {
+    if text.contains("PRIVATE KEY") {
+        return Err("it is the private half, which only the identity may have");
+    }
+    let body = text
+        .trim()
+        .strip_prefix("-----BEGIN PUBLIC KEY-----")
+        .and_then(|it| it.strip_suffix("-----END PUBLIC KEY-----"))
+        .ok_or("it does not begin and end as a PEM public key does")?;
+    let fits = |it: char| it.is_ascii_alphanumeric() || matches!(it, '+' | '/' | '=' | '\n' | '\r');
+    if body.trim().is_empty() || !body.chars().all(fits) {
+        return Err("between its first and its last line stands no base64");
+    }
+    Ok(())
+}

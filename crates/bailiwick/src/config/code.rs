@@ -1,0 +1,144 @@
+//! The codes of mistakes in configuration files; each has its page in `docs/errors`.
+
+macro_rules! codes {
+    ($($(#[$doc:meta])* $name:ident = $text:literal,)+) => {
+        /// Says which sort of mistake it is.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+        pub(crate) enum Code {
+            $($(#[$doc])* $name,)+
+        }
+
+        impl Code {
+            /// All of them, for the test that pairs them with their pages.
+            #[cfg(test)]
+            pub(crate) const ALL: &'static [Self] = &[$(Self::$name,)+];
+
+            /// Gives the text that people look up.
+            pub(crate) const fn as_str(self) -> &'static str {
+                match self { $(Self::$name => $text,)+ }
+            }
+        }
+    };
+}
+
+codes! {
+    /// A file cannot be read.
+    Unreadable = "CFG-001",
+    /// A file is not TOML.
+    Syntax = "CFG-002",
+    /// A key that nothing reads.
+    UnknownKey = "CFG-003",
+    /// A key that must be there is not.
+    MissingKey = "CFG-004",
+    /// Text where a number belongs, and the like.
+    WrongType = "CFG-005",
+    /// Not one of the few words that fit.
+    UnknownWord = "CFG-006",
+    /// The right type, and yet not a value that fits.
+    WrongValue = "CFG-007",
+    /// The same name twice.
+    Twice = "CFG-008",
+    /// Understood, but nothing enforces it yet.
+    NotYet = "CFG-009",
+    /// Tokens would cross a network in the clear.
+    OpenListener = "CFG-010",
+    /// State and checkpoints lie inside each other.
+    Overlap = "CFG-011",
+    /// A server without a way to reach it, or with two.
+    Transport = "CFG-012",
+    /// A decided method that a server's list would wave through.
+    DecidedMethod = "CFG-013",
+    /// Checkpoints lie on the same disk as the state.
+    SameDisk = "CFG-101",
+    /// Evidence is kept for a very short time.
+    ShortRetain = "CFG-102",
+    /// Signed heads are copied nowhere.
+    NoCheckpoints = "CFG-103",
+    /// A server that no charter reaches.
+    UnusedServer = "CFG-104",
+    /// A file that nothing reads.
+    StrayFile = "CFG-105",
+    /// The public address is not encrypted.
+    PlainPublic = "CFG-106",
+    /// A parameter's pattern is no regular expression.
+    Pattern = "TPL-001",
+    /// A line that allows nothing.
+    EmptyLine = "TPL-002",
+    /// `mode` and `[observe]` do not agree.
+    Observe = "TPL-003",
+    /// A line for a server that is not configured.
+    LineServer = "TPL-004",
+    /// A star that is not at the end.
+    Star = "TPL-005",
+    /// Two templates with one name.
+    TemplateTwice = "TPL-006",
+    /// A window that no call fits into.
+    Window = "TPL-007",
+    /// A template in a file of another name.
+    TemplateFile = "TPL-101",
+    /// A template that no charter may open.
+    UnusedTemplate = "TPL-102",
+    /// A template without a line.
+    NoLines = "TPL-103",
+    /// A proof that is not exactly one of the known kinds.
+    Proof = "CHR-001",
+    /// A key file that cannot be read.
+    KeyFile = "CHR-002",
+    /// A key file that holds no public key.
+    NotPublicKey = "CHR-003",
+    /// A template that does not exist.
+    UnknownTemplate = "CHR-004",
+    /// A server that is not configured.
+    CharterServer = "CHR-005",
+    /// Two charters for one identity.
+    CharterTwice = "CHR-006",
+    /// Two charters with one key.
+    SharedKey = "CHR-007",
+    /// A charter in a file of another name.
+    CharterFile = "CHR-101",
+    /// An identity that nothing proves.
+    NoProof = "CHR-102",
+    /// Delegation to an identity without a charter.
+    UnknownDelegate = "CHR-103",
+    /// A template whose servers the charter does not reach.
+    OutOfReach = "CHR-104",
+}
+
+impl From<Code> for &'static str {
+    fn from(code: Code) -> Self {
+        code.as_str()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{collections::BTreeSet, fs, path::Path};
+
+    use super::Code;
+
+    fn pages() -> BTreeSet<String> {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/errors");
+        fs::read_dir(folder)
+            .unwrap()
+            .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+            .filter_map(|name| name.strip_suffix(".md").map(str::to_owned))
+            .filter(|name| ["CFG-", "TPL-", "CHR-"].iter().any(|it| name.starts_with(it)))
+            .collect()
+    }
+
+    #[test]
+    fn every_code_has_its_page_and_every_page_its_code() {
+        let codes: BTreeSet<String> = Code::ALL.iter().map(|it| it.as_str().to_owned()).collect();
+        assert_eq!(codes, pages());
+        assert_eq!(codes.len(), Code::ALL.len(), "no code is used twice");
+    }
+
+    #[test]
+    fn every_page_opens_with_its_code() {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/errors");
+        for page in pages() {
+            let text = fs::read_to_string(folder.join(format!("{page}.md"))).unwrap();
+            assert!(text.starts_with(&format!("# {page}: ")), "{page} opens with its code");
+        }
+    }
+}

@@ -1,0 +1,220 @@
+//! Everything the configuration says, read at once: the house that is served.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    path::Path,
+    sync::Arc,
+};
+
+use bailiwick_model::{Charter, Digest, IdentityId, Proof, Template, TemplateName};
+use bailiwick_policy::{PolicyOptions, PolicySet};
+use miette::{Diagnostic, Report};
+
+use super::{
+    Code, Config, ConfigError, Draft, Overrides, Warning, across,
+    charter::{self, CharterFile},
+    file::{Folder, Source},
+    place, policies,
+    read::Reader,
+    template::{self, TemplateFile},
+};
+
+/// Configuration, charters, templates and policies that fit together.
+#[derive(Debug)]
+pub(crate) struct House {
+    /// `bailiwick.toml`.
+    pub(crate) config: Config,
+    /// The charters.
+    pub(crate) charters: BTreeMap<IdentityId, Arc<Charter>>,
+    /// The templates.
+    pub(crate) templates: BTreeMap<TemplateName, Arc<Template>>,
+    /// The policies, compiled.
+    pub(crate) policies: Arc<PolicySet>,
+    /// What was read, by group, for the record of its activation.
+    pub(crate) groups: BTreeMap<&'static str, Group>,
+}
+
+/// The files that are activated together, and their digests.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Group {
+    /// The digest over all names and texts.
+    pub(crate) digest: Digest,
+    /// The digest of each file, by name.
+    pub(crate) files: BTreeMap<String, Digest>,
+}
+
+/// What was found wrong, and what deserves a look.
+#[derive(Debug, Default)]
+pub(crate) struct Found {
+    /// Every mistake, by file and place.
+    pub(crate) errors: Vec<Report>,
+    /// Every remark, by file and place.
+    pub(crate) warnings: Vec<Warning>,
+}
+
+impl House {
+    /// Reads the house whose configuration is `path`: whole, or every mistake of all its files.
+    pub(crate) fn load(path: &Path, overrides: &Overrides) -> Result<(Self, Vec<Warning>), Found> {
+        let mut found = Found::default();
+        let draft = Draft::load(path, overrides, &mut found);
+        let house = match std::path::absolute(path).ok().as_deref().and_then(Path::parent) {
+            Some(home) if draft.source.is_some() => Self::assemble(draft, home, &mut found),
+            Some(_) | None => None,
+        };
+        match house {
+            Some(house) if found.is_good() => Ok((house, found.sorted().warnings)),
+            Some(_) | None => Err(found.sorted()),
+        }
+    }
+
+    fn assemble(draft: Draft, home: &Path, found: &mut Found) -> Option<Self> {
+        let mut folders = Folders::read(home);
+        folders.take_found(found);
+        not_yet(home, found);
+        let charters = read_all(&folders.charters, found, |source, reader| {
+            charter::read(source, home, reader)
+        });
+        let templates = read_all(&folders.templates, found, template::read);
+        across::check(&draft, &folders, &charters, &templates, found);
+        let builtin_permit = draft.config.as_ref().is_none_or(|it| it.builtin_permit);
+        let options = PolicyOptions { builtin_permit };
+        let policies = policies::compile(&folders.policies, options, found);
+        let groups = folders.groups(draft.source.as_ref(), &charters);
+        Some(Self {
+            config: draft.config?,
+            charters: charters.into_iter().map(by_identity).collect(),
+            templates: templates.into_iter().map(by_name).collect(),
+            policies: policies?,
+            groups,
+        })
+    }
+}
+
+fn by_identity(file: CharterFile) -> (IdentityId, Arc<Charter>) {
+    (file.charter.identity.clone(), Arc::new(file.charter))
+}
+
+fn by_name(file: TemplateFile) -> (TemplateName, Arc<Template>) {
+    (file.template.name.clone(), Arc::new(file.template))
+}
+
+fn read_all<T>(
+    folder: &Folder,
+    found: &mut Found,
+    read: impl Fn(&Source, &Reader) -> Option<T>,
+) -> Vec<T> {
+    let mut all = Vec::new();
+    for source in &folder.sources {
+        let reader = Reader::new(source);
+        all.extend(read(source, &reader));
+        found.extend(reader.found());
+    }
+    all
+}
+
+/// Refuses files that the next version will read, so that nobody relies on them today.
+fn not_yet(home: &Path, found: &mut Found) {
+    const NAME: &str = "thresholds.toml";
+    if home.join(NAME).exists() {
+        let message = format!("`{NAME}` is not enforced yet: no detector raises a verdict");
+        let help = "take it away: what is written and not enforced would be believed";
+        found.push(ConfigError::new(Code::NotYet, message).help(help));
+    }
+}
+
+/// The three folders beside `bailiwick.toml`.
+#[derive(Debug)]
+pub(super) struct Folders {
+    pub(super) charters: Folder,
+    pub(super) templates: Folder,
+    policies: Folder,
+}
+
+impl Folders {
+    fn read(home: &Path) -> Self {
+        Self {
+            charters: Folder::read(home, "charters", "toml"),
+            templates: Folder::read(home, "templates", "toml"),
+            policies: Folder::read(home, "policies", "cedar"),
+        }
+    }
+
+    fn take_found(&mut self, found: &mut Found) {
+        for folder in [&mut self.charters, &mut self.templates, &mut self.policies] {
+            found.extend(std::mem::take(&mut folder.found));
+        }
+    }
+
+    fn groups(
+        &self,
+        config: Option<&Source>,
+        charters: &[CharterFile],
+    ) -> BTreeMap<&'static str, Group> {
+        // A new key changes what a charter means though its file stays the same.
+        let keys =
+            charters.iter().flat_map(|it| &it.charter.proof).filter_map(|proof| match proof {
+                Proof::Key { path, pem } => Some((path.clone(), Digest::of(pem.as_bytes()))),
+                Proof::Uid(_) => None,
+            });
+        let files = |folder: &Folder| -> BTreeMap<String, Digest> {
+            folder.sources.iter().map(|it| (it.name.clone(), it.digest())).collect()
+        };
+        let config = config.into_iter().map(|it| (it.name.clone(), it.digest())).collect();
+        let mut with_keys = files(&self.charters);
+        with_keys.extend(keys);
+        BTreeMap::from([
+            ("configuration", Group::new(config)),
+            ("charters", Group::new(with_keys)),
+            ("templates", Group::new(files(&self.templates))),
+            ("policies", Group::new(files(&self.policies))),
+        ])
+    }
+}
+
+impl Group {
+    fn new(files: BTreeMap<String, Digest>) -> Self {
+        let parts: Vec<&[u8]> = files
+            .iter()
+            .flat_map(|(name, digest)| [name.as_bytes(), digest.as_bytes().as_slice()])
+            .collect();
+        Self { digest: Digest::of_parts(&parts), files }
+    }
+
+    /// Names what was added, changed or removed since `before`.
+    pub(crate) fn changed_since(&self, before: &Self) -> Vec<String> {
+        let names: BTreeSet<&String> = self.files.keys().chain(before.files.keys()).collect();
+        let differs = |name: &&String| self.files.get(*name) != before.files.get(*name);
+        names.into_iter().filter(differs).cloned().collect()
+    }
+}
+
+impl Found {
+    /// Says whether nothing stands against using what was read.
+    pub(super) fn is_good(&self) -> bool {
+        self.errors.is_empty()
+    }
+
+    /// Adds a mistake or a remark.
+    pub(super) fn push(&mut self, error: ConfigError) {
+        if error.is_warning() {
+            self.warnings.push(error);
+        } else {
+            self.errors.push(Report::new(error));
+        }
+    }
+
+    /// Adds several.
+    pub(super) fn extend(&mut self, errors: Vec<ConfigError>) {
+        for error in errors {
+            self.push(error);
+        }
+    }
+
+    /// Puts all in the order of files and places.
+    pub(super) fn sorted(mut self) -> Self {
+        let order = |it: &dyn Diagnostic| (place(it), it.to_string());
+        self.errors.sort_by_cached_key(|it| order(it.as_ref()));
+        self.warnings.sort_by_cached_key(|it| order(it));
+        self
+    }
+}

@@ -1,0 +1,164 @@
+//! How a server is reached: as a child process, or over HTTP.
+
+use std::{
+    collections::BTreeMap,
+    fmt,
+    path::{Path, PathBuf},
+};
+
+use http::Uri;
+use toml::Spanned;
+
+use crate::config::{
+    Code,
+    listen::is_loopback,
+    read::{Field, Table},
+};
+
+/// How a server is reached.
+#[derive(Clone, PartialEq, Eq)]
+pub(crate) enum Transport {
+    /// A child process that speaks over its standard input and output.
+    Child {
+        /// The program and its arguments. A program with a slash starts at the configuration's
+        /// folder; one without is looked for in `PATH`.
+        command: Vec<String>,
+        /// All the variables it gets.
+        env: BTreeMap<String, String>,
+        /// Where it runs.
+        dir: PathBuf,
+    },
+    /// A server that runs by itself.
+    Http {
+        /// Where it answers.
+        url: Uri,
+    },
+}
+
+// Variables of a child often hold its secrets, so only their names are shown.
+impl fmt::Debug for Transport {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Child { command, env, dir } => {
+                let env: Vec<&String> = env.keys().collect();
+                let mut shown = out.debug_struct("Child");
+                shown.field("command", command).field("env", &env).field("dir", dir).finish()
+            }
+            Self::Http { url } => out.debug_struct("Http").field("url", url).finish(),
+        }
+    }
+}
+
+impl Transport {
+    /// Gives the command of a child; a bare `bailiwick` is this very program, `own`.
+    pub(crate) fn command_with(&self, own: &Path) -> Option<Vec<String>> {
+        let Self::Child { command, .. } = self else { return None };
+        let mut command = command.clone();
+        if let Some(program) = command.first_mut().filter(|it| *it == "bailiwick") {
+            *program = own.to_string_lossy().into_owned();
+        }
+        Some(command)
+    }
+}
+
+/// Reads `command` with `env` and `dir`, or `url`.
+pub(super) fn read(table: &Table<'_>, home: &Path) -> Option<Transport> {
+    let (command, url) = (table.get("command"), table.get("url"));
+    let (env, dir) = (table.get("env"), table.get("dir"));
+    match (command.is_given(), url.is_given()) {
+        (true, false) => {
+            let program = program(&command, home);
+            let env = variables(&env);
+            let dir = dir.made(crate::config::read::filled);
+            let dir = dir.map_or_else(|| home.to_path_buf(), |it| home.join(it.into_inner()));
+            Some(Transport::Child { command: program?, env, dir })
+        }
+        (false, true) => {
+            for field in [&env, &dir].into_iter().filter(|it| it.is_given()) {
+                field.wrong(format!("`{}` is for a child process, not for a `url`", field.name()));
+            }
+            let parsed = url.made(address)?.into_inner();
+            remote(&url, &parsed);
+            Some(Transport::Http { url: parsed })
+        }
+        (true, true) => {
+            let help = "a `command` is started here, a `url` runs by itself";
+            url.fault(
+                Code::Transport,
+                "a server has a `command` or a `url`, not both",
+                "one too many",
+                Some(help),
+            );
+            None
+        }
+        (false, false) => {
+            let error = table.reader().error(
+                Code::Transport,
+                table.at(),
+                "a server has a `command` or a `url`: this one has neither",
+            );
+            table.reader().push(error.label("nothing says how to reach it"));
+            None
+        }
+    }
+}
+
+fn program(field: &Field<'_>, home: &Path) -> Option<Vec<String>> {
+    let items = field.items();
+    let read: Vec<String> =
+        items.iter().filter_map(|it| it.made(word)).map(Spanned::into_inner).collect();
+    if field.is_empty_list() || read.first().is_some_and(String::is_empty) {
+        field.wrong(format!("`{}` names no program", field.name()));
+        return None;
+    }
+    let mut words = (read.len() == items.len()).then_some(read)?;
+    let first = words.first_mut()?;
+    if first.contains('/') {
+        *first = home.join(&*first).to_string_lossy().into_owned();
+    }
+    Some(words)
+}
+
+/// Takes what can be an argument of a process.
+fn word(text: &str) -> Result<String, &'static str> {
+    if text.contains('\0') { Err("no argument can hold a zero byte") } else { Ok(text.to_owned()) }
+}
+
+fn variables(field: &Field<'_>) -> BTreeMap<String, String> {
+    let mut variables = BTreeMap::new();
+    for (name, value) in field.named() {
+        let text = value.made(word).map(Spanned::into_inner);
+        let name = name.into_inner();
+        if name.is_empty() || name.contains(['=', '\0']) {
+            value.wrong(format!("`{}` is no name of a variable", name.escape_debug()));
+        }
+        variables.extend(text.map(|text| (name, text)));
+    }
+    variables
+}
+
+fn address(text: &str) -> Result<Uri, String> {
+    let wrong = |why: &str| format!("`{text}` is no address of a server: {why}");
+    let url: Uri = text.parse().map_err(|_| wrong("write it like `http://127.0.0.1:9000/mcp`"))?;
+    if !matches!(url.scheme_str(), Some("http" | "https")) {
+        return Err(wrong("it starts with `http://` or `https://`"));
+    }
+    if url.authority().is_none_or(|it| it.as_str().contains('@')) {
+        // The URL would carry a secret into logs and evidence, so it is not repeated either.
+        return Err("an address of a server names a host, and no secret before it".to_owned());
+    }
+    Ok(url)
+}
+
+/// Refuses what cannot be spoken yet, and what would go over a network in the clear.
+fn remote(field: &Field<'_>, url: &Uri) {
+    if url.scheme_str() == Some("https") {
+        let help = "put something that speaks TLS to it on this machine, and name that";
+        let message = "servers over `https://` are not reached yet";
+        field.fault(Code::NotYet, message, "TLS is not spoken to servers", Some(help));
+    } else if !url.host().is_some_and(is_loopback) {
+        let message = "arguments and results would cross a network in the clear";
+        let help = "name something on this machine that speaks TLS to it";
+        field.fault(Code::OpenListener, message, "not this machine", Some(help));
+    }
+}

@@ -1,0 +1,164 @@
+//! `templates/*.toml`: the reviewed shapes of tasks.
+
+mod line;
+mod window;
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    ops::Range,
+};
+
+use bailiwick_model::{
+    Budget, Mode, OnWiden, ParamShape, ServerName, Template, TemplateName, Timestamp,
+};
+use toml::Spanned;
+
+use super::{
+    Code,
+    file::Source,
+    read::{Field, Reader, Table, filled, plain},
+};
+
+/// A template as it was read, with the places of what it names elsewhere.
+#[derive(Debug)]
+pub(super) struct TemplateFile {
+    /// The template.
+    pub(super) template: Template,
+    /// Where its name stands.
+    pub(super) name: Range<usize>,
+    /// The servers its lines name.
+    pub(super) servers: Vec<Spanned<ServerName>>,
+    /// The file.
+    pub(super) source: Source,
+}
+
+/// Reads one template.
+pub(super) fn read(source: &Source, reader: &Reader) -> Option<TemplateFile> {
+    let file = reader.read(|root| read_root(root, source)).flatten()?;
+    let name = &file.template.name;
+    if name.as_str() != source.stem() {
+        let message = format!("template `{name}` stands in `{}`", source.name);
+        let warning = reader.warning(Code::TemplateFile, file.name.clone(), message);
+        reader.push(warning.help(format!("call the file `{name}.toml`, so that people find it")));
+    }
+    if file.template.allow.is_empty() {
+        let message = format!("template `{name}` allows nothing");
+        let warning = reader.warning(Code::NoLines, file.name.clone(), message);
+        reader.push(warning.help("add an `[[allow]]` with `server` and `tools`"));
+    }
+    Some(file)
+}
+
+fn read_root(root: &Table<'_>, source: &Source) -> Option<TemplateFile> {
+    let name = root.get("name").required().parsed::<TemplateName>();
+    let owner = root.get("owner").required().made(filled);
+    let purpose = root.get("purpose").required().made(filled);
+    let on_widen = root.get("on_widen").word(OnWiden::ALL, OnWiden::as_str);
+    let mode = mode(root);
+    let params = params(root);
+    let window = root.section("window", window::read).flatten();
+    let names: BTreeSet<String> = params.keys().cloned().collect();
+    let (allow, servers) = line::read_all(root, source, &names);
+    let budget = root.get("budget").table(budget).unwrap_or_default();
+    let max_open = max_open(root);
+    root.not_yet("sequence", "is not enforced yet: the order of calls is not judged");
+    root.not_yet("kind", "is not enforced yet: there are no break-glass templates");
+    let name = name?;
+    let at = name.span();
+    let template = Template {
+        name: name.into_inner(),
+        owner: owner?.into_inner(),
+        purpose: purpose?.into_inner(),
+        on_widen: on_widen.unwrap_or(OnWiden::Deny),
+        mode: mode?,
+        params,
+        window: window?,
+        allow,
+        budget,
+        max_open,
+    };
+    Some(TemplateFile { template, name: at, servers, source: source.clone() })
+}
+
+/// Reads `mode`, which needs `[observe]` with an owner and an end where it only observes.
+fn mode(root: &Table<'_>) -> Option<Mode> {
+    let field = root.get("mode");
+    let mode = field.word(&["enforce", "observe"], |it| it);
+    let observe = root.get("observe");
+    let terms = observe.table(|table| {
+        let owner = table.get("owner").required().made(filled);
+        let until = table.get("until").required().moment();
+        Some((owner?.into_inner(), until?.into_inner()))
+    });
+    match (mode, terms) {
+        (Some("observe"), Some(terms)) => {
+            let (owner, until): (String, Timestamp) = terms?;
+            Some(Mode::Observe { owner, until })
+        }
+        (Some("observe"), None) => {
+            let message = "`mode = \"observe\"` needs an owner and an end";
+            let help =
+                "add `[observe]` with `owner = \"…\"` and `until = \"2027-01-31T00:00:00Z\"`";
+            if !observe.is_given() {
+                field.fault(Code::Observe, message, "nothing says for how long", Some(help));
+            }
+            None
+        }
+        (Some(_) | None, Some(_)) => {
+            let message = "`[observe]` is given, and `mode` is not `observe`";
+            observe.fault(Code::Observe, message, "this would change nothing", None);
+            None
+        }
+        (Some(_), None) => Some(Mode::Enforce),
+        (None, None) => (!field.is_given()).then_some(Mode::Enforce),
+    }
+}
+
+fn params(root: &Table<'_>) -> BTreeMap<String, ParamShape> {
+    let mut params = BTreeMap::new();
+    for (name, field) in root.get("params").named() {
+        let rule = field.table(|table| ParamShape {
+            pattern: pattern(&table.get("pattern")),
+            optional: table.get("optional").truth().is_some_and(Spanned::into_inner),
+        });
+        match plain(name.get_ref()) {
+            Ok(name) => params.extend(rule.map(|rule| (name, rule))),
+            Err(why) => {
+                let error = root.reader().error(Code::WrongValue, name.span(), why);
+                root.reader().push(error.label("no parameter can be called this"));
+            }
+        }
+    }
+    params
+}
+
+fn pattern(field: &Field<'_>) -> Option<String> {
+    let pattern = field.text()?.into_inner();
+    if let Err(why) = ParamShape::check(&pattern) {
+        let why = why.lines().last().unwrap_or_default().trim_start_matches("error: ");
+        let message = format!("`{}` is no regular expression: {why}", pattern.escape_debug());
+        field.fault(Code::Pattern, message, "this pattern", None);
+    }
+    Some(pattern)
+}
+
+fn budget(table: &Table<'_>) -> Budget {
+    for key in ["rows", "amount", "spend"] {
+        table.not_yet(key, "is not enforced yet: only `calls` and `bytes_out` are counted");
+    }
+    Budget {
+        calls: table.get("calls").whole().map(Spanned::into_inner),
+        bytes_out: table.get("bytes_out").size().map(Spanned::into_inner),
+    }
+}
+
+fn max_open(root: &Table<'_>) -> Option<u32> {
+    let field = root.get("max_open");
+    let number = field.whole()?.into_inner();
+    match u32::try_from(number) {
+        Ok(0) => field.wrong("with `max_open = 0` no such task could be opened"),
+        Err(_) => field.wrong(format!("`{number}` is more than can be open")),
+        Ok(number) => return Some(number),
+    }
+    None
+}

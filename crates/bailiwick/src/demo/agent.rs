@@ -1,0 +1,61 @@
+//! An agent's side of MCP, as small as it can be: one modern request, one answer.
+
+use std::net::SocketAddr;
+
+use anyhow::Context;
+use bytes::Bytes;
+use http::{Request, header};
+use http_body_util::{BodyExt, Full};
+use hyper_util::rt::TokioIo;
+use serde_json::{Value, json};
+use tokio::net::TcpStream;
+
+const REVISION: &str = "2026-07-28";
+
+/// Calls `tool` of `server` with a task's token, and gives the result with its decision.
+pub(super) async fn call(
+    address: SocketAddr,
+    token: &str,
+    (server, tool): (&str, &str),
+    arguments: &Value,
+) -> anyhow::Result<(Value, String)> {
+    let body = json!({
+        "jsonrpc": "2.0",
+        "id": 1,
+        "method": "tools/call",
+        "params": {
+            "name": tool,
+            "arguments": arguments,
+            "_meta": {
+                "io.modelcontextprotocol/protocolVersion": REVISION,
+                "io.modelcontextprotocol/clientCapabilities": {},
+                "io.modelcontextprotocol/clientInfo": {"name": "demo-agent", "version": "1"},
+            },
+        },
+    });
+    let request = Request::post(format!("/mcp/{server}"))
+        .header(header::HOST, address.to_string())
+        .header(header::AUTHORIZATION, format!("Bearer {token}"))
+        .header(header::CONTENT_TYPE, "application/json")
+        .header(header::ACCEPT, "application/json, text/event-stream")
+        .header("mcp-protocol-version", REVISION)
+        .header("mcp-method", "tools/call")
+        .header("mcp-name", tool)
+        .body(Full::new(Bytes::from(body.to_string())))?;
+    let stream = TcpStream::connect(address).await?;
+    let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await?;
+    let driving = tokio::spawn(connection);
+    let answer = sender.send_request(request).await?;
+    let decision = answer
+        .headers()
+        .get("bailiwick-decision")
+        .and_then(|it| it.to_str().ok())
+        .unwrap_or_default()
+        .to_owned();
+    let status = answer.status();
+    let body = answer.into_body().collect().await?.to_bytes();
+    driving.abort();
+    let answer: Value = serde_json::from_slice(&body).with_context(|| format!("the gateway answered {status}"))?;
+    let result = answer.get("result").or_else(|| answer.get("error")).cloned();
+    Ok((result.context("an answer without result and error")?, decision))
+}

@@ -1,0 +1,39 @@
+//! The demonstration's configuration, and what its tool servers counted.
+
+use std::path::{Path, PathBuf};
+
+const FILES: [(&str, &str); 10] = [
+    ("bailiwick.toml", include_str!("house/bailiwick.toml")),
+    ("policies/guardrails.cedar", include_str!("house/guardrails.cedar")),
+    ("charters/build-agent.toml", include_str!("house/build-agent.charter.toml")),
+    ("charters/triage-agent.toml", include_str!("house/triage-agent.charter.toml")),
+    ("charters/summary-agent.toml", include_str!("house/summary-agent.charter.toml")),
+    ("charters/report-job.toml", include_str!("house/report-job.charter.toml")),
+    ("templates/release.toml", include_str!("house/release.template.toml")),
+    ("templates/ticket-triage.toml", include_str!("house/ticket-triage.template.toml")),
+    ("templates/summary.toml", include_str!("house/summary.template.toml")),
+    ("templates/nightly-report.toml", include_str!("house/nightly-report.template.toml")),
+];
+
+/// Writes the configuration below `folder`; every identity proves itself by this account.
+pub(super) fn write(folder: &Path) -> anyhow::Result<PathBuf> {
+    bailiwick_connect::create_dir_private(folder)?;
+    for sub in ["policies", "charters", "templates", "reached"] {
+        std::fs::create_dir_all(folder.join(sub))?;
+    }
+    let uid = rustix::process::geteuid().as_raw().to_string();
+    for (name, text) in FILES {
+        std::fs::write(folder.join(name), text.replace("UID", &uid))?;
+    }
+    Ok(folder.join("bailiwick.toml"))
+}
+
+/// Counts the calls that reached a tool server, by the servers' own word.
+pub(super) fn reached(folder: &Path) -> anyhow::Result<u64> {
+    let mut count = 0;
+    for entry in std::fs::read_dir(folder.join("reached"))? {
+        let lines = std::fs::read_to_string(entry?.path())?.lines().count();
+        count += u64::try_from(lines)?;
+    }
+    Ok(count)
+}

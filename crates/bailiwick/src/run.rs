@@ -1,0 +1,187 @@
+//! Which command does what.
+
+use std::io::IsTerminal;
+
+use anyhow::Context;
+use tracing_subscriber::EnvFilter;
+
+use crate::{
+    check::{Checked, Look},
+    cli::{
+        ByPerson, Cli, Command, Common, HoldCommand, IdentityCommand, LedgerCommand, PersonCommand,
+        ServerCommand, TaskCommand,
+    },
+    command::{hold, identity, ledger, person, server, show, task},
+    config::{Config, Found, House, Overrides},
+    demo,
+    exit::{CommandError, Exit, Outcome},
+    init,
+    output::{Output, remark, say},
+    place::Place,
+    serve::Governor,
+};
+
+/// Does what the command line says.
+pub(crate) fn run(cli: Cli) -> Outcome {
+    let Cli { common, command } = cli;
+    match command {
+        // A tool server's standard output belongs to the protocol, and it needs no runtime.
+        Command::DemoServer { name, count } => {
+            demo::tool_server::serve(&name, count)?;
+            Ok(Exit::Done)
+        }
+        Command::Init { folder } => write_first(&folder, common.output),
+        Command::Check => read_all(&common),
+        Command::Demo => {
+            logs("bailiwick=error");
+            on_runtime(demo::run())
+        }
+        Command::Serve { listen } => {
+            logs("info");
+            on_runtime(serve(common, listen))
+        }
+        other => {
+            logs("warn");
+            let place = place(&common)?;
+            on_runtime(ask(common, place, other))
+        }
+    }
+}
+
+#[derive(serde::Serialize)]
+struct Written {
+    written: Vec<String>,
+}
+
+fn write_first(folder: &std::path::Path, output: Output) -> Outcome {
+    let files = init::init(folder).map_err(|error| CommandError::Words(error.to_string()))?;
+    let written = Written { written: files.iter().map(|it| it.display().to_string()).collect() };
+    output.show(&written, |it| {
+        let files: String = it.written.iter().map(|it| format!("wrote {it}\n")).collect();
+        format!("{files}\n{}", init::next_steps(folder))
+    })?;
+    Ok(Exit::Done)
+}
+
+fn read_all(common: &Common) -> Outcome {
+    let checked = Checked::of(&common.config, &overrides(None)?);
+    let look = if std::io::stdout().is_terminal() { Look::coloured(100) } else { Look::plain(100) };
+    common.output.show(&checked.report(), |_| checked.text(&look))?;
+    Ok(if checked.is_good() { Exit::Done } else { Exit::Words })
+}
+
+fn on_runtime(work: impl Future<Output = Outcome>) -> Outcome {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .context("the runtime does not start")?;
+    runtime.block_on(work)
+}
+
+/// Logs go to standard error: lines for a terminal, JSON for whatever collects them.
+fn logs(usual: &str) {
+    let filter = EnvFilter::try_from_env("BAILIWICK_LOG").unwrap_or_else(|_| EnvFilter::new(usual));
+    let logs = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    let terminal = std::io::stderr().is_terminal();
+    let _already = if terminal { logs.try_init() } else { logs.json().try_init() };
+}
+
+fn overrides(listen: Option<String>) -> Result<Overrides, CommandError> {
+    let variable = |name: &str| std::env::var(name).ok();
+    Ok(Overrides::new(listen, None, &variable).context("the current folder cannot be found")?)
+}
+
+fn place(common: &Common) -> Result<Place, CommandError> {
+    let config = Config::load(&common.config, &overrides(None)?).map_err(|found| wrong(&found))?;
+    Ok(Place::of(&config))
+}
+
+/// Shows every mistake of a configuration, and says how many there are.
+fn wrong(found: &Found) -> CommandError {
+    for error in &found.errors {
+        remark(&format!("{error:?}"));
+    }
+    CommandError::Words(format!("the configuration has {} mistakes", found.errors.len()))
+}
+
+async fn serve(common: Common, listen: Option<std::net::SocketAddr>) -> Outcome {
+    let overrides = overrides(listen.map(|it| it.to_string()))?;
+    let (house, warnings) =
+        House::load(&common.config, &overrides).map_err(|found| wrong(&found))?;
+    let governor = Governor::start(house, overrides, &warnings).await?;
+    say(&format!("bailiwick governs at {}\n", governor.public_url));
+    governor.run().await?;
+    Ok(Exit::Done)
+}
+
+async fn ask(common: Common, place: Place, command: Command) -> Outcome {
+    let output = common.output;
+    match command {
+        Command::Task(it) => ask_task(&place, output, it).await,
+        Command::Identity(it) => match it {
+            IdentityCommand::List => identity::list(&place, output).await,
+            IdentityCommand::Show { identity } => identity::show(&place, output, &identity).await,
+            IdentityCommand::Add { identity, .. } => identity::add(&place, output, &identity),
+        },
+        Command::Person(it) => ask_person(&place, output, it).await,
+        Command::Hold(it) => ask_hold(&place, output, it).await,
+        Command::Server(it) => match it {
+            ServerCommand::List => server::list(&place, output).await,
+            ServerCommand::Accept { server, tool, person } => {
+                server::accept(&place, output, (&server, tool.as_deref()), &person).await
+            }
+        },
+        Command::Contain { identity, why } => identity::contain(&place, output, &identity, &why).await,
+        Command::Release { identity, person } => {
+            identity::release(&place, output, &identity, &person).await
+        }
+        Command::Why { decision } => show::why(&place, output, &decision).await,
+        Command::Path { task } => show::path(&place, output, &task).await,
+        Command::Ledger(LedgerCommand::Verify { against }) => {
+            ledger::verify(&place, output, against.as_deref())
+        }
+        Command::Ledger(LedgerCommand::Export { privileged, task }) => {
+            ledger::export(&place, privileged, task.as_deref())
+        }
+        Command::Reload => server::reload(&place, output).await,
+        Command::Demo
+        | Command::Init { .. }
+        | Command::Check
+        | Command::Serve { .. }
+        | Command::DemoServer { .. } => Ok(Exit::Done),
+    }
+}
+
+async fn ask_task(place: &Place, output: Output, command: TaskCommand) -> Outcome {
+    match command {
+        TaskCommand::Open(words) => task::open(place, output, &words).await,
+        TaskCommand::Show { task } => task::show(place, output, &task).await,
+        TaskCommand::List { all } => task::list(place, output, all).await,
+        TaskCommand::End { task } => task::end(place, output, &task).await,
+        TaskCommand::Token { task, key } => task::token(place, output, &task, key.as_deref()).await,
+    }
+}
+
+async fn ask_person(place: &Place, output: Output, command: PersonCommand) -> Outcome {
+    match command {
+        PersonCommand::List => person::list(place, output).await,
+        PersonCommand::Add { name, by, passphrase_file, by_passphrase_file } => {
+            let voucher = by.map(|by| ByPerson { by, passphrase_file: by_passphrase_file });
+            person::add(place, output, &name, voucher.as_ref(), passphrase_file.as_deref()).await
+        }
+    }
+}
+
+async fn ask_hold(place: &Place, output: Output, command: HoldCommand) -> Outcome {
+    match command {
+        HoldCommand::List => hold::list(place, output).await,
+        HoldCommand::Show { hold } => hold::show(place, output, &hold).await,
+        HoldCommand::Approve { hold, span, person } => {
+            let asked = (hold.as_str(), "approve-hold");
+            hold::answer(place, output, asked, span.as_deref(), &person).await
+        }
+        HoldCommand::Deny { hold, person } => {
+            hold::answer(place, output, (&hold, "refuse-hold"), None, &person).await
+        }
+    }
+}

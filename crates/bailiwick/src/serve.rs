@@ -1,0 +1,234 @@
+//! `bailiwick serve`: everything wired together, running until it is told to stop.
+
+mod parts;
+mod reload;
+mod stop;
+
+use std::{net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
+
+use anyhow::Context;
+use bailiwick_connect::{
+    AssertionVerifier, Issuer, SealKey, Secret, StatementVerifier, TokenKeys, TokenMint,
+    TokenVerifier, create_private, random_text,
+};
+use bailiwick_gateway::{Desk, Door, DoorParts, Lane, UpstreamEvent, Upstreams};
+use bailiwick_store::StateLock;
+use tokio::{
+    net::{TcpListener, UnixListener},
+    sync::mpsc,
+    task::JoinSet,
+};
+use tokio_util::sync::CancellationToken;
+
+pub(crate) use self::reload::Reload;
+use crate::{
+    admin::{self, Admin},
+    client,
+    config::{House, Overrides, PinRule, Warning},
+};
+
+/// How often time passes for tasks: how late a window may close on screens. Calls see it at once.
+const TICK: Duration = Duration::from_millis(500);
+
+/// A running governor.
+#[derive(Debug)]
+pub(crate) struct Governor {
+    /// Where it listens.
+    pub(crate) address: SocketAddr,
+    /// What it is called outside.
+    pub(crate) public_url: String,
+    stop: CancellationToken,
+    running: JoinSet<anyhow::Result<()>>,
+    desk: Arc<Desk>,
+    upstreams: Arc<Upstreams>,
+    socket: PathBuf,
+    _lock: StateLock,
+}
+
+impl Governor {
+    /// Starts everything that `house` says. Nothing is served before what was open is taken up.
+    pub(crate) async fn start(
+        house: House,
+        overrides: Overrides,
+        warnings: &[Warning],
+    ) -> anyhow::Result<Self> {
+        for warning in warnings {
+            tracing::warn!("{warning}");
+        }
+        let config = house.config.clone();
+        let lock = parts::prepare(&config)?;
+        let listener = TcpListener::bind(config.listen.http)
+            .await
+            .with_context(|| format!("cannot listen on {}", config.listen.http))?;
+        let address = listener.local_addr()?;
+        let public_url = config.listen.public_url.clone().unwrap_or_else(|| format!("http://{address}"));
+
+        let desk = Arc::new(parts::desk(&house).await?);
+        let reload = Reload::new(config.file.clone(), overrides, &house);
+        reload.first(&desk, &house).await?;
+
+        let stop = CancellationToken::new();
+        let (events, heard) = mpsc::channel(256);
+        let upstreams = Arc::new(Upstreams::start(parts::specs(&config)?, events, stop.clone()));
+        let lane = Arc::new(Lane::new(Arc::clone(&desk), Arc::clone(&upstreams)));
+
+        let issuer = Issuer::new(&public_url);
+        let keys = Arc::new(TokenKeys::load_or_create(&config.state.join("keys"), desk.now())?);
+        let door = Door::new(DoorParts {
+            lane: Arc::clone(&lane),
+            verifier: TokenVerifier::new(Arc::clone(&keys), issuer.clone()),
+            seal: SealKey::load_or_create(&config.state.join("keys").join("session.key"))?,
+            hosts: hosts(&public_url, address),
+        });
+        let admin = Arc::new(Admin {
+            lane,
+            mint: TokenMint::new(keys, issuer.clone()),
+            assertions: AssertionVerifier::new(issuer.as_str(), desk.now()),
+            statements: StatementVerifier::new(desk.now()),
+            reload,
+            people: tokio::sync::Mutex::default(),
+        });
+
+        bailiwick_connect::write_private(&config.state.join("issuer"), public_url.as_bytes())?;
+        let socket = client::socket(&config.state);
+        let admin_listener = admin_socket(&socket)?;
+        let token = admin_token(&config.state.join("admin.token"))?;
+        let review: Vec<_> =
+            config.servers.iter().filter(|it| it.pin == PinRule::Review).map(|it| it.name.clone()).collect();
+
+        let mut running = JoinSet::new();
+        running.spawn(pins(Arc::clone(&desk), heard, review));
+        running.spawn(ticks(Arc::clone(&desk), stop.clone()));
+        let on_socket = admin::on_socket(&admin).into_make_service_with_connect_info::<admin::Peer>();
+        let stopped = stop.clone();
+        running.spawn(async move {
+            let serving = axum::serve(admin_listener, on_socket);
+            Ok(serving.with_graceful_shutdown(stopped.cancelled_owned()).await?)
+        });
+        let routes = bailiwick_gateway::router(Arc::new(door)).merge(admin::on_listener(&admin, token));
+        let stopped = stop.clone();
+        running.spawn(async move {
+            let serving = axum::serve(listener, routes);
+            Ok(serving.with_graceful_shutdown(stopped.cancelled_owned()).await?)
+        });
+        Ok(Self { address, public_url, stop, running, desk, upstreams, socket, _lock: lock })
+    }
+
+    /// Runs until a signal, or until something of it breaks.
+    pub(crate) async fn run(mut self) -> anyhow::Result<()> {
+        let broken = tokio::select! {
+            signal = stop::asked() => {
+                tracing::info!(signal, "stopping");
+                None
+            }
+            ended = self.running.join_next() => ended,
+        };
+        self.stop().await;
+        match broken {
+            Some(ended) => ended?.context("a part of the governor ended"),
+            None => Ok(()),
+        }
+    }
+
+    /// Stops everything: no new calls, then the servers, then the ledger's last checkpoint.
+    pub(crate) async fn stop(mut self) {
+        const DRAIN: Duration = Duration::from_secs(5);
+        self.stop.cancel();
+        let drained = tokio::time::timeout(DRAIN, async {
+            while self.running.join_next().await.is_some() {}
+        });
+        if drained.await.is_err() {
+            tracing::warn!("some requests did not end in time: cut");
+            self.running.shutdown().await;
+        }
+        if tokio::time::timeout(DRAIN, self.upstreams.stopped()).await.is_err() {
+            tracing::warn!("some servers did not end in time");
+        }
+        let (ledger, registry) = (self.desk.ledger().clone(), self.desk.registry().clone());
+        let closed = tokio::task::spawn_blocking(move || {
+            ledger.close();
+            registry.close();
+        });
+        if closed.await.is_err() {
+            tracing::error!("the ledger did not close well");
+        }
+        let _gone = std::fs::remove_file(&self.socket);
+    }
+}
+
+/// Lets time pass for tasks.
+async fn ticks(desk: Arc<Desk>, stop: CancellationToken) -> anyhow::Result<()> {
+    let mut interval = tokio::time::interval(TICK);
+    interval.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Skip);
+    loop {
+        tokio::select! {
+            () = stop.cancelled() => return Ok(()),
+            _ = interval.tick() => {
+                if let Err(error) = desk.tick().await {
+                    tracing::error!(%error, "time passed and could not be recorded");
+                }
+            }
+        }
+    }
+}
+
+/// Hears what servers offer, and pins it.
+async fn pins(
+    desk: Arc<Desk>,
+    mut heard: mpsc::Receiver<UpstreamEvent>,
+    review: Vec<bailiwick_model::ServerName>,
+) -> anyhow::Result<()> {
+    while let Some(event) = heard.recv().await {
+        let written = match event {
+            UpstreamEvent::CatalogChanged { server, catalog, noted: _noted } => {
+                let offer = bailiwick_gateway::offer_of(&server, &catalog, review.contains(&server));
+                desk.offered(&offer).await
+            }
+            UpstreamEvent::Down { server, why } => {
+                tracing::warn!(%server, why, "a server is down");
+                Ok(())
+            }
+            UpstreamEvent::NotConfined { server, why } => {
+                tracing::warn!(%server, why, "a server runs unconfined");
+                let text = format!("`{server}` runs unconfined: {why}");
+                desk.notice("server-not-confined", text, server.as_str()).await
+            }
+            _ => Ok(()),
+        };
+        if let Err(error) = written {
+            tracing::error!(%error, "what a server offers could not be recorded");
+        }
+    }
+    Ok(())
+}
+
+/// The `Host` values that this gateway answers to.
+fn hosts(public_url: &str, address: SocketAddr) -> Vec<String> {
+    let public = public_url.split("://").nth(1).unwrap_or(public_url);
+    let public = public.split('/').next().unwrap_or(public).to_owned();
+    let port = address.port();
+    vec![public, address.to_string(), format!("localhost:{port}"), format!("127.0.0.1:{port}")]
+}
+
+/// Binds the admin socket, for this account alone.
+fn admin_socket(path: &std::path::Path) -> anyhow::Result<UnixListener> {
+    use std::os::unix::fs::PermissionsExt;
+    // Whoever holds the lock of the state owns the socket: what is left of a dead server goes.
+    if path.exists() {
+        std::fs::remove_file(path)?;
+    }
+    let listener = UnixListener::bind(path).with_context(|| format!("cannot listen on `{}`", path.display()))?;
+    std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o600))?;
+    Ok(listener)
+}
+
+/// Reads the token of the admin API on the listener, or makes one.
+fn admin_token(path: &std::path::Path) -> anyhow::Result<Secret> {
+    if path.exists() {
+        bailiwick_connect::check_private(path)?;
+        return Ok(Secret::new(std::fs::read_to_string(path)?.trim()));
+    }
+    let token = Secret::new(format!("{}{}", random_text()?, random_text()?));
+    create_private(path, token.expose().as_bytes())?;
+    Ok(token)
+}

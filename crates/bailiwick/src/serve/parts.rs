@@ -1,0 +1,155 @@
+//! The parts of a governor: its private directories, its desk, its servers.
+
+use std::{collections::BTreeMap, path::Path, sync::Arc};
+
+use anyhow::Context;
+use bailiwick_connect::{EvidenceKey, check_private_tree, create_dir_private};
+use bailiwick_gateway::{Clock, Confine, Desk, DeskParts, Evidence, Keep, ServerSpec, ToolSpec, Transport};
+use bailiwick_kernel::Snapshot;
+use bailiwick_model::Timestamp;
+use bailiwick_store::{CheckpointKey, Ledger, LedgerOptions, Registry, StateLock};
+
+use crate::config::{self, ArgumentsKept, Config, House};
+
+/// How often the ledger's head is signed.
+const CHECKPOINT_EVERY: std::time::Duration = std::time::Duration::from_secs(2);
+
+/// Makes the private directories, refuses loose permissions, and takes the state for this process.
+pub(super) fn prepare(config: &Config) -> anyhow::Result<StateLock> {
+    create_dir_private(&config.state)?;
+    create_dir_private(&config.state.join("keys"))?;
+    create_dir_private(&config.state.join("ledger"))?;
+    check_private_tree(&config.state)?;
+    let keys = config.keys();
+    if keys.exists() {
+        private_keys(&keys)?;
+    }
+    Ok(StateLock::acquire(&config.state)?)
+}
+
+/// Private keys are for their owner alone; public halves may be read.
+fn private_keys(folder: &Path) -> anyhow::Result<()> {
+    bailiwick_connect::check_private(folder)?;
+    for entry in std::fs::read_dir(folder)? {
+        let path = entry?.path();
+        let public = path.file_name().is_some_and(|it| it.to_string_lossy().ends_with(".pub.pem"));
+        if path.is_dir() {
+            private_keys(&path)?;
+        } else if !public {
+            bailiwick_connect::check_private(&path)?;
+        }
+    }
+    Ok(())
+}
+
+/// Opens ledger and registry, and takes up what was open.
+pub(super) async fn desk(house: &House) -> anyhow::Result<Desk> {
+    let config = &house.config;
+    let keys = config.state.join("keys");
+    let key = CheckpointKey::load_or_create(&keys.join("checkpoint.key"))?;
+    let options = LedgerOptions {
+        dir: config.state.join("ledger"),
+        key,
+        copies: config.evidence.checkpoints.clone(),
+        checkpoint_every: CHECKPOINT_EVERY,
+        retain: config.evidence.retain,
+    };
+    let (ledger, recovered) = Ledger::open(options).context("the ledger cannot be opened")?;
+    let latest = last_time(&ledger, recovered.last_seq)?;
+    let registry = Registry::open(&config.state.join("registry.db")).context("the registry cannot be opened")?;
+    untouched(&registry)?;
+    let evidence_key = Arc::new(EvidenceKey::load_or_create(&keys.join("evidence.key"))?);
+    // Files come into force by their activation, which is on record.
+    let nothing_yet =
+        Snapshot { charters: BTreeMap::new(), templates: BTreeMap::new(), ..snapshot(house) };
+    let parts = DeskParts {
+        snapshot: nothing_yet,
+        ledger,
+        registry,
+        evidence: Evidence::new(keep(config.evidence.arguments), evidence_key),
+        clock: Clock::start(latest),
+    };
+    let desk = Desk::resume(parts).await?;
+    desk.started(env!("CARGO_PKG_VERSION"), recovered.truncated).await?;
+    Ok(desk)
+}
+
+/// Refuses a registry that somebody changed behind the governor's back.
+fn untouched(registry: &Registry) -> anyhow::Result<()> {
+    let log = registry.verify_changes().context("the registry cannot be read")?;
+    let rows = registry.verify_rows().context("the registry cannot be read")?;
+    match log.iter().chain(&rows).next() {
+        None => Ok(()),
+        Some(first) => anyhow::bail!("the registry was changed by somebody else: {first}"),
+    }
+}
+
+/// Gives the last moment on record: no clock that was set back brings an earlier one again.
+fn last_time(ledger: &Ledger, last: u64) -> anyhow::Result<Timestamp> {
+    let mut latest = Timestamp::from_millis(0);
+    ledger.scan(last, &mut |it| {
+        latest = latest.max(it.record.time());
+        std::ops::ControlFlow::Continue(())
+    })?;
+    Ok(latest)
+}
+
+/// Gives what the files say; what people decided comes from the registry.
+pub(super) fn snapshot(house: &House) -> Snapshot {
+    Snapshot {
+        policies: Arc::clone(&house.policies),
+        charters: house.charters.clone(),
+        templates: house.templates.clone(),
+        contained: std::collections::BTreeSet::new(),
+        pins: BTreeMap::new(),
+        facts: house.config.facts.clone(),
+        exceptions: Vec::new(),
+    }
+}
+
+const fn keep(kept: ArgumentsKept) -> Keep {
+    match kept {
+        ArgumentsKept::Full => Keep::Full,
+        ArgumentsKept::Redacted => Keep::Redacted,
+        ArgumentsKept::Digest => Keep::Digest,
+    }
+}
+
+/// Turns the configuration's servers into what is started. No child may see what is private.
+pub(super) fn specs(config: &Config) -> anyhow::Result<Vec<ServerSpec>> {
+    let own = std::env::current_exe().context("this program does not know its own path")?;
+    let private = config.private();
+    Ok(config.servers.iter().map(|it| spec(it, &own, &private)).collect())
+}
+
+fn spec(server: &config::Server, own: &Path, private: &[std::path::PathBuf]) -> ServerSpec {
+    let transport = match &server.transport {
+        config::Transport::Child { env, dir, .. } => Transport::Stdio {
+            command: server.transport.command_with(own).unwrap_or_default(),
+            env: env.clone(),
+            dir: Some(dir.clone()),
+        },
+        config::Transport::Http { url } => Transport::Http { url: url.clone() },
+    };
+    ServerSpec {
+        name: server.name.clone(),
+        transport,
+        environment: server.environment,
+        confine: Confine { forbidden: private.to_vec() },
+        extra_methods: server.methods.clone(),
+        call_timeout: server.timeout,
+        tools: server.tools.iter().map(|(name, word)| (name.to_string(), tool(word))).collect(),
+    }
+}
+
+fn tool(word: &config::ToolWord) -> ToolSpec {
+    ToolSpec {
+        effects: word.effects.clone(),
+        resource: word.resource.clone(),
+        destinations: word.destinations.clone().unwrap_or_default(),
+        sensitivity: word.sensitivity,
+        results_trusted: word.results_trusted,
+        reversible: word.reversible,
+        reach: word.reach,
+    }
+}

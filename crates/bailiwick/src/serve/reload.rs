@@ -1,0 +1,96 @@
+//! Putting files in force: at the start, and when asked to read them again.
+
+use std::{collections::BTreeMap, path::PathBuf, sync::Mutex};
+
+use bailiwick_gateway::{Active, Desk};
+use bailiwick_model::{Activation, Digest};
+
+use crate::config::{Group, House, Overrides};
+
+/// Reads the configuration again and puts it in force, whole or not at all.
+#[derive(Debug)]
+pub(crate) struct Reload {
+    file: PathBuf,
+    overrides: Overrides,
+    active: Mutex<BTreeMap<&'static str, Group>>,
+}
+
+impl Reload {
+    pub(super) fn new(file: PathBuf, overrides: Overrides, house: &House) -> Self {
+        Self { file, overrides, active: Mutex::new(house.groups.clone()) }
+    }
+
+    /// Puts the files of the start in force. What differs from the last start is on record, and
+    /// so an edit that nobody announced shows.
+    pub(super) async fn first(&self, desk: &Desk, house: &House) -> anyhow::Result<()> {
+        let last = last_activations(desk)?;
+        let activations = house
+            .groups
+            .iter()
+            .filter(|(what, group)| last.get(**what) != Some(&group.digest))
+            .map(|(what, group)| Activation {
+                what: (*what).to_owned(),
+                digest: group.digest,
+                before: last.get(*what).copied(),
+                changed: group.files.keys().cloned().collect(),
+            })
+            .collect();
+        desk.activate(active(house, activations), "files").await?;
+        Ok(())
+    }
+
+    /// Reads everything again; a mistake anywhere leaves everything as it is. Gives what changed.
+    pub(crate) async fn run(&self, desk: &Desk, by: &str) -> anyhow::Result<Vec<String>> {
+        let (house, warnings) = House::load(&self.file, &self.overrides).map_err(|found| {
+            let texts: Vec<_> = found.errors.iter().map(ToString::to_string).collect();
+            anyhow::anyhow!("nothing was changed: {}; `bailiwick check` shows where", texts.join("; "))
+        })?;
+        for warning in &warnings {
+            tracing::warn!("{warning}");
+        }
+        let before = self.active.lock().map(|it| it.clone()).unwrap_or_default();
+        let activations: Vec<_> = house
+            .groups
+            .iter()
+            .filter(|(what, group)| before.get(*what) != Some(*group))
+            .map(|(what, group)| activation(what, group, before.get(what)))
+            .collect();
+        let changed: Vec<_> = activations.iter().flat_map(|it| it.changed.clone()).collect();
+        desk.activate(active(&house, activations), by).await?;
+        if let Ok(mut groups) = self.active.lock() {
+            groups.clone_from(&house.groups);
+        }
+        Ok(changed)
+    }
+}
+
+fn active(house: &House, activations: Vec<Activation>) -> Active {
+    Active { snapshot: super::parts::snapshot(house), activations }
+}
+
+fn activation(what: &str, group: &Group, before: Option<&Group>) -> Activation {
+    let old = |name: &String| before.and_then(|it| it.files.get(name));
+    let added = group.files.iter().filter(|(name, digest)| old(name) != Some(*digest));
+    let removed = before.into_iter().flat_map(|it| it.files.keys()).filter(|it| !group.files.contains_key(*it));
+    let mut changed: Vec<_> = added.map(|(name, _)| name.clone()).chain(removed.cloned()).collect();
+    changed.sort();
+    Activation {
+        what: what.to_owned(),
+        digest: group.digest,
+        before: before.map(|it| it.digest),
+        changed,
+    }
+}
+
+/// Finds what the ledger says was active last.
+fn last_activations(desk: &Desk) -> anyhow::Result<BTreeMap<String, Digest>> {
+    use bailiwick_model::{CommandRecord, Record};
+    let mut last = BTreeMap::new();
+    desk.ledger().scan(0, &mut |it| {
+        if let Record::Command { command: CommandRecord::Activated(activation), .. } = it.record {
+            last.insert(activation.what, activation.digest);
+        }
+        std::ops::ControlFlow::Continue(())
+    })?;
+    Ok(last)
+}

@@ -1,0 +1,189 @@
+//! An agent's own key, and the short signed assertion (RFC 7523 as updated by RFC 10070) with
+//! which it proves that it is itself.
+
+use std::time::Duration;
+
+use bailiwick_model::{Charter, IdentityId, Json, Proof, Timestamp};
+
+use crate::{
+    es256::{Es256Key, Es256PublicKey, KeyError},
+    jws::{self, Jws, ShapeError},
+    proof::ProofError,
+    random::random_text,
+    replay::Replay,
+    secret::Secret,
+};
+
+const KIND: &str = "client-authentication+jwt";
+/// How long our own assertions live: long enough to travel.
+const LIFE: Duration = Duration::from_secs(60);
+/// How long anybody's may live.
+const LIFE_MAX: Duration = Duration::from_secs(5 * 60);
+/// The longest `jti` that is remembered.
+const ID_MAX: usize = 128;
+/// How many keys of one charter are tried.
+const KEYS_MAX: usize = 8;
+
+/// Says whether `pem` is a public key that an identity can prove itself with, and gives the key's
+/// name (its RFC 7638 thumbprint).
+pub fn check_public_pem(pem: &str) -> Result<String, KeyError> {
+    Es256PublicKey::from_pem(pem).map(|it| it.thumbprint())
+}
+
+/// The private half of an identity's key.
+#[derive(Debug)]
+pub struct IdentityKey(Es256Key);
+
+impl IdentityKey {
+    /// Makes a new key.
+    pub fn generate() -> Result<Self, KeyError> {
+        Es256Key::generate().map(Self)
+    }
+
+    /// Reads the private PEM.
+    pub fn from_pem(pem: &Secret) -> Result<Self, KeyError> {
+        Es256Key::from_pem(pem.expose()).map(Self)
+    }
+
+    /// Writes the private half: PKCS#8 PEM.
+    pub fn private_pem(&self) -> Secret {
+        self.0.to_pem()
+    }
+
+    /// Writes the public half: PEM.
+    pub fn public_pem(&self) -> String {
+        self.0.public().to_pem()
+    }
+
+    /// Signs that the holder of this key is `identity`, for `issuer` to read, once, within a
+    /// minute.
+    pub fn assertion(
+        &self,
+        identity: &IdentityId,
+        issuer: &str,
+        now: Timestamp,
+    ) -> Result<Secret, KeyError> {
+        let id = random_text().map_err(|_| KeyError::Provider)?;
+        let text = |it: &str| Json::Text(it.to_owned());
+        let seconds = |it: Timestamp| Json::Int(it.seconds().into());
+        let claims = Json::Object(
+            [
+                ("iss".to_owned(), text(identity.as_str())),
+                ("sub".to_owned(), text(identity.as_str())),
+                ("aud".to_owned(), text(issuer)),
+                ("jti".to_owned(), Json::Text(id)),
+                ("iat".to_owned(), seconds(now)),
+                ("exp".to_owned(), seconds(now.after(LIFE))),
+            ]
+            .into(),
+        );
+        let signed = jws::signing_text(&jws::header(KIND, self.0.public().thumbprint()), &claims);
+        let signature = self.0.sign(&signed)?;
+        Ok(Secret::new(format!("{signed}.{signature}")))
+    }
+}
+
+/// Checks assertions, each once.
+#[derive(Debug)]
+pub struct AssertionVerifier {
+    issuer: String,
+    started: Timestamp,
+    replay: Replay,
+}
+
+impl AssertionVerifier {
+    /// Makes the verifier of a process that began at `started` and answers as `issuer`.
+    pub fn new(issuer: &str, started: Timestamp) -> Self {
+        Self { issuer: issuer.to_owned(), started, replay: Replay::default() }
+    }
+
+    /// Gives the identity that `assertion` speaks for. Nothing is proven yet: this only says whose
+    /// charter to check it against.
+    pub fn claimed(assertion: &str) -> Result<IdentityId, ProofError> {
+        let jws = Jws::read(assertion, KIND)?;
+        let wrong = ShapeError::Wrong { name: "sub", wanted: "an identity" };
+        Ok(jws.text("sub")?.parse().map_err(|_| wrong)?)
+    }
+
+    /// Accepts `assertion` as proof of being the identity of `charter`, and uses it up.
+    pub fn verify(
+        &self,
+        assertion: &str,
+        charter: &Charter,
+        now: Timestamp,
+    ) -> Result<(), ProofError> {
+        let jws = Jws::read(assertion, KIND)?;
+        check_signature(&jws, charter)?;
+        self.check_parties(&jws, charter)?;
+        let (id, expires) = self.check_times(&jws, now)?;
+        self.replay.spend(charter.identity.as_str(), id, expires, now)
+    }
+
+    fn check_parties(&self, jws: &Jws<'_>, charter: &Charter) -> Result<(), ProofError> {
+        let wanted = charter.identity.as_str();
+        let client = jws.claims.get("client_id").map(|_| jws.text("client_id")).transpose()?;
+        if jws.text("iss")? != wanted
+            || jws.text("sub")? != wanted
+            || client.is_some_and(|it| it != wanted)
+        {
+            return Err(ProofError::OtherSigner { wanted: wanted.to_owned() });
+        }
+        // A list is refused even when it names only us (RFC 10070).
+        if jws.claims.get("aud").and_then(Json::as_text) != Some(&self.issuer) {
+            return Err(ProofError::WrongAudience { wanted: self.issuer.clone() });
+        }
+        Ok(())
+    }
+
+    fn check_times<'j>(
+        &self,
+        jws: &'j Jws<'_>,
+        now: Timestamp,
+    ) -> Result<(&'j str, Timestamp), ProofError> {
+        let (issued, expires) = (jws.moment("iat")?, jws.moment("exp")?);
+        if expires <= now {
+            return Err(ProofError::Expired);
+        }
+        if jws.is_early(now)? {
+            return Err(ProofError::NotYet);
+        }
+        if issued.after(LIFE_MAX) < expires {
+            return Err(ProofError::TooLongLived);
+        }
+        // What was used before a restart is forgotten, so what is older than the start may have
+        // been used. `iat` has whole seconds: one made in the second of the start still passes.
+        if issued.seconds() < self.started.seconds() {
+            return Err(ProofError::BeforeStart);
+        }
+        let id = jws.text("jti")?;
+        if ID_MAX < id.len() {
+            return Err(ShapeError::Wrong { name: "jti", wanted: "at most 128 bytes" }.into());
+        }
+        Ok((id, expires))
+    }
+}
+
+fn check_signature(jws: &Jws<'_>, charter: &Charter) -> Result<(), ProofError> {
+    let signer = || charter.identity.as_str().to_owned();
+    let mut keys = charter
+        .proof
+        .iter()
+        .filter_map(|proof| match proof {
+            Proof::Key { pem, .. } => Es256PublicKey::from_pem(pem).ok(),
+            Proof::Uid(_) => None,
+        })
+        .take(KEYS_MAX)
+        .peekable();
+    if keys.peek().is_none() {
+        return Err(ProofError::NoKey { signer: signer() });
+    }
+    // The `kid` is the caller's word, and any key of the charter suffices.
+    if keys.any(|it| it.verify(jws.signed, jws.signature)) {
+        Ok(())
+    } else {
+        Err(ProofError::BadSignature { signer: signer() })
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,60 @@
+//! Why a proof of who someone is was not accepted.
+
+use crate::jws::ShapeError;
+
+/// The proof does not prove it. No message ever holds a part of the proof.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum ProofError {
+    /// Not a proof of the expected shape.
+    #[error(transparent)]
+    Shape(#[from] ShapeError),
+    /// Not a signed statement, or one that two readers could read differently.
+    #[error("the signed statement is malformed: {why}")]
+    Malformed {
+        /// What is wrong.
+        why: &'static str,
+    },
+    /// It speaks for somebody else.
+    #[error("the proof is not one by `{wanted}`")]
+    OtherSigner {
+        /// Whose proof was needed.
+        wanted: String,
+    },
+    /// No key is registered to check it with.
+    #[error("no key is registered for `{signer}`")]
+    NoKey {
+        /// Who signed.
+        signer: String,
+    },
+    /// No registered key made this signature.
+    #[error("no registered key of `{signer}` made this signature")]
+    BadSignature {
+        /// Who is said to have signed.
+        signer: String,
+    },
+    /// Made for somebody else to read.
+    #[error("the proof's `aud` is not exactly `{wanted}`")]
+    WrongAudience {
+        /// What it must be.
+        wanted: String,
+    },
+    /// Its time is over.
+    #[error("the proof has expired")]
+    Expired,
+    /// Its time has not come.
+    #[error("the proof lies in the future: check the clocks")]
+    NotYet,
+    /// It could be used for longer than five minutes.
+    #[error("the proof would live longer than 5 minutes")]
+    TooLongLived,
+    /// Made before this process started, which cannot know whether it was used before.
+    #[error("the proof is older than this server's start: make a new one")]
+    BeforeStart,
+    /// It was used before.
+    #[error("the proof was used before: make a new one")]
+    Replayed,
+    /// The signer has too many live proofs.
+    #[error("too many proofs in the last minutes: wait and try again")]
+    TooMany,
+}

@@ -1,0 +1,187 @@
+//! Verifies task tokens: strictly the first time, by looking up what was verified after that.
+
+use std::sync::{
+    Arc,
+    atomic::{AtomicU64, Ordering},
+};
+
+use bailiwick_model::{TaskId, Timestamp};
+
+use super::{Audience, Issuer, KIND, TASK_TOKEN_LIFE, TokenKeys, Verified, cache::Cache};
+use crate::jws::{Jws, ShapeError};
+
+/// Why a token is not taken. No message ever holds a part of the token.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum TokenError {
+    /// Not a token of the expected shape.
+    #[error(transparent)]
+    Shape(#[from] ShapeError),
+    /// It does not say which key signed it.
+    #[error("the token names no key (`kid`)")]
+    NoKeyId,
+    /// Its key is not, or no longer, one of ours.
+    #[error("the token's key is not known here, or was withdrawn")]
+    UnknownKey,
+    /// Its signature does not fit.
+    #[error("the token's signature does not fit")]
+    BadSignature,
+    /// Minted by somebody else.
+    #[error("the token's `iss` is not this gateway")]
+    WrongIssuer,
+    /// Minted for something else.
+    #[error("the token is not for this resource")]
+    WrongAudience,
+    /// It demands a proof of possession that cannot be checked here.
+    #[error("the token is bound to a key (`cnf`), which cannot be checked here")]
+    Bound,
+    /// Its time is over.
+    #[error("the token has expired: ask for a new one")]
+    Expired,
+    /// Its time has not come.
+    #[error("the token lies in the future: check the clocks")]
+    NotYet,
+    /// It would live longer than a task token may.
+    #[error("the token would live longer than 5 minutes")]
+    TooLongLived,
+    /// Its task is not known here.
+    #[error("the token's task is not known here")]
+    NoTask,
+    /// Its task has ended, or its tokens were revoked.
+    #[error("the token was revoked, or its task has ended")]
+    Stale(
+        /// What it said, which was true once: the refusal can be explained and recorded.
+        Arc<Verified>,
+    ),
+}
+
+/// How often tokens were looked up, verified and refused.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct TokenCounts {
+    /// Answered by what was verified before.
+    pub hits: u64,
+    /// Verified in full.
+    pub verified: u64,
+    /// Refused, for whatever reason.
+    pub refused: u64,
+    /// Remembered now.
+    pub cached: u64,
+}
+
+/// Verifies the tokens of one issuer.
+#[derive(Debug)]
+pub struct TokenVerifier {
+    keys: Arc<TokenKeys>,
+    issuer: Issuer,
+    cache: Cache,
+    hits: AtomicU64,
+    verified: AtomicU64,
+    refused: AtomicU64,
+}
+
+impl TokenVerifier {
+    /// Makes the verifier.
+    pub fn new(keys: Arc<TokenKeys>, issuer: Issuer) -> Self {
+        let (hits, verified, refused) = Default::default();
+        Self { keys, issuer, cache: Cache::default(), hits, verified, refused }
+    }
+
+    /// Says whose tokens it verifies.
+    pub const fn issuer(&self) -> &Issuer {
+        &self.issuer
+    }
+
+    /// Accepts `token` for a call to `asked`. `current` gives a task's generation, none for a task
+    /// that is not known; it is asked every time.
+    pub fn verify(
+        &self,
+        token: &str,
+        asked: &Audience,
+        now: Timestamp,
+        current: &dyn Fn(&TaskId) -> Option<u64>,
+    ) -> Result<Arc<Verified>, TokenError> {
+        let result = self.look_up(token, asked, now, current);
+        if result.is_err() {
+            self.refused.fetch_add(1, Ordering::Relaxed);
+        }
+        result
+    }
+
+    fn look_up(
+        &self,
+        token: &str,
+        asked: &Audience,
+        now: Timestamp,
+        current: &dyn Fn(&TaskId) -> Option<u64>,
+    ) -> Result<Arc<Verified>, TokenError> {
+        // Read before the keys are: what is verified under an older set is never kept as newer.
+        let key_generation = self.keys.generation();
+        if let Some(found) = self.cache.get(token, key_generation, now) {
+            self.hits.fetch_add(1, Ordering::Relaxed);
+            check(&found, asked, now, current)?;
+            return Ok(found);
+        }
+        let verified = Arc::new(self.verify_in_full(token, now)?);
+        self.verified.fetch_add(1, Ordering::Relaxed);
+        check(&verified, asked, now, current)?;
+        self.cache.keep(token, Arc::clone(&verified), key_generation, now);
+        // The keys may have been withdrawn meanwhile.
+        if self.keys.generation() == key_generation {
+            Ok(verified)
+        } else {
+            Err(TokenError::UnknownKey)
+        }
+    }
+
+    /// Verifies the signature first: only then is anything that the token says worth an answer.
+    fn verify_in_full(&self, token: &str, now: Timestamp) -> Result<Verified, TokenError> {
+        let jws = Jws::read(token, KIND)?;
+        let name = jws.key_id.as_deref().ok_or(TokenError::NoKeyId)?;
+        match self.keys.verify(name, jws.signed, jws.signature, now) {
+            None => return Err(TokenError::UnknownKey),
+            Some(false) => return Err(TokenError::BadSignature),
+            Some(true) => {}
+        }
+        let verified = Verified::read(&jws, &self.issuer)?;
+        if jws.is_early(now)? {
+            return Err(TokenError::NotYet);
+        }
+        if verified.issued.after(TASK_TOKEN_LIFE) < verified.expires {
+            return Err(TokenError::TooLongLived);
+        }
+        Ok(verified)
+    }
+
+    /// Gives the counts since the start.
+    pub fn counts(&self) -> TokenCounts {
+        let count = |it: &AtomicU64| it.load(Ordering::Relaxed);
+        TokenCounts {
+            hits: count(&self.hits),
+            verified: count(&self.verified),
+            refused: count(&self.refused),
+            cached: u64::try_from(self.cache.len()).unwrap_or(u64::MAX),
+        }
+    }
+}
+
+/// Checks what can change from one call to the next.
+fn check(
+    verified: &Arc<Verified>,
+    asked: &Audience,
+    now: Timestamp,
+    current: &dyn Fn(&TaskId) -> Option<u64>,
+) -> Result<(), TokenError> {
+    if verified.expires <= now {
+        return Err(TokenError::Expired);
+    }
+    if !verified.audience.covers(asked) {
+        return Err(TokenError::WrongAudience);
+    }
+    match current(&verified.task) {
+        None => Err(TokenError::NoTask),
+        Some(generation) if generation != verified.generation => {
+            Err(TokenError::Stale(Arc::clone(verified)))
+        }
+        Some(_) => Ok(()),
+    }
+}

@@ -1,0 +1,124 @@
+//! From a call to what is put to the kernel: what it does, to what, where data goes, and whether
+//! every place it names is written in the one normal form.
+
+mod effects;
+mod mapping;
+mod places;
+mod words;
+
+use std::collections::BTreeSet;
+
+use bailiwick_model::{
+    AccessRequest, Action, ActionFacts, ActionKind, Caller, Effect, Environment, Json, Offered,
+    Reach, Sensitivity,
+};
+
+use crate::{call::Call, upstream::ToolSpec};
+
+pub(crate) use effects::{Hints, suggest_effects};
+
+/// What is known of the thing that is called, before the call is looked at.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Known<'a> {
+    /// The operator's word, where there is one.
+    pub(crate) spec: Option<&'a ToolSpec>,
+    /// The server's word: it is believed only where it asks for more care.
+    pub(crate) hints: Hints,
+    /// What the arguments should look like, as the server says.
+    pub(crate) input_schema: Option<&'a Json>,
+    /// Where the server runs.
+    pub(crate) environment: Environment,
+    /// Arguments that some condition compares with `like`.
+    pub(crate) liked: &'a BTreeSet<String>,
+}
+
+/// What a call turned out to be.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Classified {
+    /// What is known of the action.
+    pub(crate) facts: ActionFacts,
+    /// What it is done to; empty is the tool itself.
+    pub(crate) resources: BTreeSet<String>,
+    /// Where data goes.
+    pub(crate) destinations: BTreeSet<String>,
+    /// Why the call cannot be read in one way only.
+    pub(crate) faults: Vec<String>,
+}
+
+/// Classifies one call.
+pub(crate) fn classify(call: &Call, known: &Known<'_>) -> Classified {
+    let mut resources = BTreeSet::new();
+    let mut destinations = BTreeSet::new();
+    let mut checked = known.liked.clone();
+    let mut unmapped = None;
+    match call.action().kind {
+        ActionKind::Resource => {
+            resources.insert(call.action().name.clone());
+        }
+        ActionKind::Prompt => {}
+        ActionKind::Tool => {
+            let template = known.spec.and_then(|spec| spec.resource.as_deref());
+            let receivers = known.spec.map_or(&[][..], |spec| &spec.destinations);
+            match template.map(|template| mapping::resources(template, call.arguments())) {
+                Some(Ok(named)) => resources = named,
+                Some(Err(fault)) => unmapped = Some(fault),
+                None => {}
+            }
+            destinations = mapping::destinations(receivers, call.arguments());
+            checked.extend(template.into_iter().flat_map(mapping::arguments_of));
+            checked.extend(receivers.iter().cloned());
+        }
+    }
+    let mut faults = places::faults(call.arguments(), known.input_schema, &checked);
+    faults.extend(unmapped);
+    Classified { facts: action_facts(call.action(), known), resources, destinations, faults }
+}
+
+impl Classified {
+    /// Puts the call to the kernel.
+    pub(crate) fn into_request(
+        self,
+        call: &Call,
+        caller: Caller,
+        offered: Offered,
+    ) -> AccessRequest {
+        let Self { facts, resources, destinations, faults } = self;
+        AccessRequest {
+            caller,
+            action: call.action().clone(),
+            facts,
+            resources,
+            destinations,
+            arguments: call.arguments().clone(),
+            call: *call.digest(),
+            bytes_out: u64::try_from(call.params().get().len()).unwrap_or(u64::MAX),
+            offered,
+            faults,
+        }
+    }
+}
+
+/// Gives what is known of an action whatever its arguments: the operator's word, else a suggestion
+/// that errs on the careful side.
+pub(crate) fn action_facts(action: &Action, known: &Known<'_>) -> ActionFacts {
+    let spec = known.spec.filter(|_| action.kind == ActionKind::Tool);
+    let effects = spec.and_then(|spec| spec.effects.clone()).unwrap_or_else(|| match action.kind {
+        ActionKind::Tool => suggest_effects(&action.name, known.hints),
+        ActionKind::Resource | ActionKind::Prompt => BTreeSet::from([Effect::Read]),
+    });
+    let only_reads = effects.iter().all(|it| *it == Effect::Read);
+    let outside = effects.contains(&Effect::Egress)
+        || (action.kind == ActionKind::Tool && known.hints.open_world == Some(true));
+    let reach = if outside { Reach::External } else { Reach::Internal };
+    ActionFacts {
+        sensitivity: spec.and_then(|it| it.sensitivity).unwrap_or(Sensitivity::Internal),
+        results_trusted: spec.and_then(|it| it.results_trusted).unwrap_or(false),
+        reversible: spec.and_then(|it| it.reversible).unwrap_or(only_reads),
+        reach: spec.and_then(|it| it.reach).unwrap_or(reach),
+        environment: known.environment,
+        effects,
+    }
+}
+
+#[cfg(test)]
+mod tests;

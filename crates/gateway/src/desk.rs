@@ -1,0 +1,332 @@
+//! The desk: where live tasks are kept, and every change to them is recorded.
+//!
+//! The kernel says what happens; the desk holds what it says it about, one lock a task, and
+//! writes down what it said: the ledger first, as the truth, then the registry.
+
+mod holds;
+mod openings;
+mod pins;
+mod restart;
+mod watch;
+
+use std::{
+    collections::HashMap,
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError, RwLock,
+        atomic::{AtomicU64, Ordering},
+    },
+};
+
+use arc_swap::ArcSwap;
+use bailiwick_kernel::{Effect, Snapshot, TaskState};
+use bailiwick_model::{
+    CommandRecord, DecisionId, EndCause, Hold, HoldId, HoldStatus, Record, Task, TaskId,
+    TaskStatus, Timestamp, Ulid,
+};
+use bailiwick_store::{Change, Ledger, LedgerError, Registry, RegistryError};
+
+use crate::{Clock, Evidence};
+
+pub use holds::AnswerError;
+pub use openings::OpenError;
+pub use pins::{Offer, PinError};
+pub use restart::DeskParts;
+pub use watch::Active;
+
+/// Live tasks, the snapshot they are judged by, and where it is written down.
+#[derive(Debug)]
+pub struct Desk {
+    snapshot: ArcSwap<Snapshot>,
+    slots: RwLock<HashMap<TaskId, Arc<Slot>>>,
+    /// Tasks open one after the other, so that they are counted rightly.
+    opening: tokio::sync::Mutex<()>,
+    /// Holds that can still be answered or used, as people see them.
+    holds: Mutex<HashMap<HoldId, Hold>>,
+    /// Changes of the snapshot happen one after the other.
+    changing: tokio::sync::Mutex<()>,
+    ledger: Ledger,
+    registry: Registry,
+    evidence: Evidence,
+    clock: Clock,
+    counter: AtomicU64,
+}
+
+/// One task's place: its state behind a lock that no await is made under, and its generation
+/// where one load can see it.
+#[derive(Debug)]
+pub(crate) struct Slot {
+    generation: AtomicU64,
+    state: Mutex<TaskState>,
+}
+
+/// What was asked could not be written down, so it did not happen or must not be relied on.
+#[derive(Debug, thiserror::Error)]
+pub enum DeskError {
+    /// The ledger does not take records.
+    #[error("the evidence cannot be written: {0}")]
+    Ledger(#[from] LedgerError),
+    /// The registry does not take changes.
+    #[error("the registry cannot be written: {0}")]
+    Registry(#[from] RegistryError),
+}
+
+impl Slot {
+    fn new(state: TaskState) -> Arc<Self> {
+        Arc::new(Self {
+            generation: AtomicU64::new(state.task().generation),
+            state: Mutex::new(state),
+        })
+    }
+
+    /// Locks the state. A panic under the lock poisons it; the state is then what the last whole
+    /// step left, and deciding on goes by it.
+    pub(crate) fn lock(&self) -> MutexGuard<'_, TaskState> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Runs `step` on the state and shows the generation it leaves.
+    pub(crate) fn with<T>(&self, step: impl FnOnce(&mut TaskState) -> T) -> T {
+        let mut state = self.lock();
+        let result = step(&mut state);
+        self.generation.store(state.task().generation, Ordering::Release);
+        result
+    }
+
+    /// Gives the generation without the lock.
+    pub(crate) fn generation(&self) -> u64 {
+        self.generation.load(Ordering::Acquire)
+    }
+}
+
+impl Desk {
+    /// Tells the time.
+    pub fn now(&self) -> Timestamp {
+        self.clock.now()
+    }
+
+    /// Makes the unique part of a new id. Ids are names and no secrets: where the operating
+    /// system gives no randomness, counting keeps them apart.
+    pub fn ulid(&self) -> Ulid {
+        let now = self.now();
+        bailiwick_connect::new_ulid(now).unwrap_or_else(|_| {
+            let count = self.counter.fetch_add(1, Ordering::Relaxed);
+            let mut tail = [0; 10];
+            tail.iter_mut().zip(count.to_be_bytes()).for_each(|(to, from)| *to = from);
+            Ulid::new(now, tail)
+        })
+    }
+
+    /// Gives the snapshot.
+    pub fn snapshot(&self) -> Arc<Snapshot> {
+        self.snapshot.load_full()
+    }
+
+    /// Gives the ledger.
+    pub const fn ledger(&self) -> &Ledger {
+        &self.ledger
+    }
+
+    /// Gives the registry.
+    pub const fn registry(&self) -> &Registry {
+        &self.registry
+    }
+
+    /// Gives what turns arguments into evidence.
+    pub const fn evidence(&self) -> &Evidence {
+        &self.evidence
+    }
+
+    /// Gives the generation that tokens of `task` must carry; none where it is not at the desk.
+    pub fn generation(&self, task: &TaskId) -> Option<u64> {
+        self.slot(task).map(|it| it.generation())
+    }
+
+    /// Gives a task as it stands; none where it is not at the desk.
+    pub fn task(&self, task: &TaskId) -> Option<Task> {
+        self.slot(task).map(|it| it.lock().task().clone())
+    }
+
+    pub(crate) fn slot(&self, task: &TaskId) -> Option<Arc<Slot>> {
+        self.slots.read().unwrap_or_else(PoisonError::into_inner).get(task).cloned()
+    }
+
+    fn slots(&self) -> Vec<Arc<Slot>> {
+        self.slots.read().unwrap_or_else(PoisonError::into_inner).values().cloned().collect()
+    }
+
+    fn place(&self, state: TaskState) {
+        let id = state.task().id.clone();
+        self.slots.write().unwrap_or_else(PoisonError::into_inner).insert(id, Slot::new(state));
+    }
+
+    fn holds_map(&self) -> MutexGuard<'_, HashMap<HoldId, Hold>> {
+        self.holds.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Ends a task, and every task below it. From the moment this is called, not from the moment
+    /// it returns, no call of theirs is allowed.
+    pub async fn end(&self, task: &TaskId, cause: EndCause, by: &str) -> Result<bool, DeskError> {
+        let ended = self.end_below(task, cause);
+        let any = !ended.is_empty();
+        self.write(ended, by).await?;
+        Ok(any)
+    }
+
+    /// Ends a task and those below it in memory, and gives what is to be written.
+    fn end_below(&self, task: &TaskId, cause: EndCause) -> Vec<(TaskId, Vec<Effect>)> {
+        let now = self.now();
+        let Some(slot) = self.slot(task) else { return Vec::new() };
+        let effects = slot.with(|state| bailiwick_kernel::end(state, cause, now));
+        if effects.is_empty() {
+            return Vec::new();
+        }
+        self.after_end(task, effects)
+    }
+
+    /// Brings the end of one task to its children and its parent.
+    fn after_end(&self, task: &TaskId, effects: Vec<Effect>) -> Vec<(TaskId, Vec<Effect>)> {
+        let Some(slot) = self.slot(task) else { return Vec::new() };
+        let (parent, spent) = {
+            let state = slot.lock();
+            (state.task().parent.clone(), state.used())
+        };
+        let mut all = vec![(task.clone(), effects)];
+        let children: Vec<_> = self
+            .slots()
+            .iter()
+            .filter_map(|it| {
+                let state = it.lock();
+                (state.task().parent.as_ref() == Some(task)).then(|| state.task().id.clone())
+            })
+            .collect();
+        for child in children {
+            all.extend(self.end_below(&child, EndCause::Parent));
+        }
+        if let Some(parent) = parent.and_then(|it| self.slot(&it)) {
+            parent.with(|state| state.take_back(task, spent));
+        }
+        all
+    }
+
+    /// Lets time pass for every task at the desk.
+    pub async fn tick(&self) -> Result<(), DeskError> {
+        let now = self.now();
+        let mut all = Vec::new();
+        for slot in self.slots() {
+            let (id, effects) = slot.with(|state| {
+                let effects = bailiwick_kernel::tick(state, now);
+                (state.task().id.clone(), effects)
+            });
+            let ended = effects.iter().any(|it| matches!(it, Effect::TaskStatus(_)));
+            if ended {
+                all.extend(self.after_end(&id, effects));
+            } else if !effects.is_empty() {
+                all.push((id, effects));
+            }
+        }
+        self.clear(now);
+        self.write(all, "clock").await
+    }
+
+    /// Forgets tasks that ended so long ago that no token of theirs still counts.
+    fn clear(&self, now: Timestamp) {
+        const KEPT: std::time::Duration = std::time::Duration::from_secs(15 * 60);
+        let gone: Vec<_> = self
+            .slots()
+            .iter()
+            .filter_map(|slot| {
+                let state = slot.lock();
+                match state.task().status {
+                    TaskStatus::Ended { at, .. } if at.after(KEPT) <= now => {
+                        Some(state.task().id.clone())
+                    }
+                    TaskStatus::Ended { .. } | TaskStatus::Open => None,
+                }
+            })
+            .collect();
+        // A slot is never locked under the lock of the map: `open` locks them the other way round.
+        let mut slots = self.slots.write().unwrap_or_else(PoisonError::into_inner);
+        slots.retain(|id, _| !gone.contains(id));
+    }
+
+    /// Writes effects down: ledger, then registry.
+    async fn write(&self, all: Vec<(TaskId, Vec<Effect>)>, by: &str) -> Result<(), DeskError> {
+        let mut writing = Writing::default();
+        for (task, effects) in all {
+            self.write_up(&mut writing, &task, effects, (by, None));
+        }
+        self.record(writing).await
+    }
+
+    /// Writes records, then changes; nothing where there is nothing.
+    async fn record(&self, writing: Writing) -> Result<(), DeskError> {
+        if !writing.records.is_empty() {
+            self.ledger.append(writing.records).await?;
+        }
+        if !writing.changes.is_empty() {
+            self.registry.write(writing.changes).await?;
+        }
+        Ok(())
+    }
+
+    /// Turns effects into what is written of them.
+    pub(crate) fn write_up(
+        &self,
+        writing: &mut Writing,
+        task: &TaskId,
+        effects: Vec<Effect>,
+        (by, decision): (&str, Option<&DecisionId>),
+    ) {
+        let time = self.now();
+        for effect in effects {
+            match effect {
+                Effect::TaskStatus(status) => {
+                    let command = CommandRecord::TaskEnded { task: task.clone(), status };
+                    writing.command(time, by, command);
+                    writing.changes.extend(self.task(task).map(|it| Change::Task(Box::new(it))));
+                }
+                Effect::HoldOpened(mut hold) => {
+                    hold.resources =
+                        hold.resources.iter().map(|it| self.evidence.text(it)).collect();
+                    self.holds_map().insert(hold.id.clone(), (*hold).clone());
+                    writing.hold(time, by, hold, None);
+                }
+                // The decision's own record says that it used the approval: no second one.
+                Effect::HoldUsed(id) => {
+                    let used =
+                        self.holds_map().remove(&id).zip(decision).map(|(hold, decision)| Hold {
+                            status: HoldStatus::Used { decision: decision.clone() },
+                            ..hold
+                        });
+                    writing.changes.extend(used.map(|it| Change::Hold(Box::new(it))));
+                }
+                Effect::HoldsExpired(gone) => {
+                    for hold in gone.iter().filter_map(|it| self.holds_map().remove(it)) {
+                        let expired = Hold { status: HoldStatus::Expired, ..hold };
+                        writing.hold(time, by, Box::new(expired), None);
+                    }
+                }
+                Effect::Noticed(finding) => writing.records.push(Record::Finding(*finding)),
+            }
+        }
+    }
+}
+
+/// What is about to be written down.
+#[derive(Debug, Default)]
+pub(crate) struct Writing {
+    pub(crate) records: Vec<Record>,
+    pub(crate) changes: Vec<Change>,
+}
+
+impl Writing {
+    pub(crate) fn command(&mut self, time: Timestamp, by: &str, command: CommandRecord) {
+        self.records.push(Record::Command { time, by: by.to_owned(), command });
+    }
+
+    fn hold(&mut self, time: Timestamp, by: &str, hold: Box<Hold>, statement: Option<String>) {
+        let command = CommandRecord::HoldChanged { hold: hold.clone(), statement };
+        self.command(time, by, command);
+        self.changes.push(Change::Hold(hold));
+    }
+}

@@ -1,0 +1,83 @@
+//! People's answers to holds.
+
+use bailiwick_kernel::Answer;
+use bailiwick_model::{Hold, HoldId, HoldStatus, PersonName};
+
+use super::{Desk, DeskError, Writing};
+
+/// The hold was not answered.
+#[derive(Debug, thiserror::Error)]
+pub enum AnswerError {
+    /// There is no such hold, or it has long been answered.
+    #[error("there is no hold `{0}` that waits for an answer")]
+    Unknown(HoldId),
+    /// It is no longer waiting.
+    #[error("`{hold}` is no longer waiting: {state}")]
+    NotWaiting {
+        /// The hold.
+        hold: HoldId,
+        /// Where it stands.
+        state: &'static str,
+    },
+    /// It could not be written down.
+    #[error(transparent)]
+    Desk(#[from] DeskError),
+}
+
+impl Desk {
+    /// Lists the holds that wait for an answer or whose yes was not used yet, oldest first.
+    pub fn holds(&self) -> Vec<Hold> {
+        let mut all: Vec<_> = self.holds_map().values().cloned().collect();
+        all.sort_by(|one, other| (one.opened, &one.id).cmp(&(other.opened, &other.id)));
+        all
+    }
+
+    /// Finds a hold that waits, or whose yes was not used yet.
+    pub fn hold(&self, id: &HoldId) -> Option<Hold> {
+        self.holds_map().get(id).cloned()
+    }
+
+    /// Brings a person's answer to the task that waits for it. `statement` is their signed word,
+    /// which was verified before.
+    pub async fn answer(
+        &self,
+        id: &HoldId,
+        by: &PersonName,
+        answer: &Answer,
+        statement: String,
+    ) -> Result<Hold, AnswerError> {
+        let asked = self.hold(id).ok_or_else(|| AnswerError::Unknown(id.clone()))?;
+        let slot = self.slot(&asked.task).ok_or_else(|| AnswerError::Unknown(id.clone()))?;
+        let now = self.now();
+        let hold = slot
+            .with(|state| bailiwick_kernel::answer(state, &asked, by, answer, now))
+            .ok_or_else(|| AnswerError::NotWaiting {
+                hold: id.clone(),
+                state: state_of(&asked.status),
+            })?;
+        {
+            let mut holds = self.holds_map();
+            match hold.status {
+                HoldStatus::Approved { .. } => drop(holds.insert(hold.id.clone(), hold.clone())),
+                HoldStatus::Waiting
+                | HoldStatus::Refused { .. }
+                | HoldStatus::Used { .. }
+                | HoldStatus::Expired => drop(holds.remove(&hold.id)),
+            }
+        }
+        let mut writing = Writing::default();
+        writing.hold(now, &format!("person:{by}"), Box::new(hold.clone()), Some(statement));
+        self.record(writing).await?;
+        Ok(hold)
+    }
+}
+
+const fn state_of(status: &HoldStatus) -> &'static str {
+    match status {
+        HoldStatus::Waiting => "its task ended or its time ran out",
+        HoldStatus::Approved { .. } => "it was approved",
+        HoldStatus::Refused { .. } => "it was refused",
+        HoldStatus::Used { .. } => "its approval was used",
+        HoldStatus::Expired => "it expired",
+    }
+}

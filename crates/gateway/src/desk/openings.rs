@@ -1,0 +1,88 @@
+//! Opening tasks: decided, recorded, then at the desk.
+
+use std::collections::BTreeSet;
+
+use bailiwick_kernel::{Opening, TaskState};
+use bailiwick_model::{CommandRecord, OpenRequest, Reason, Task, TaskId, VerdictKind};
+use bailiwick_store::Change;
+
+use super::{Desk, DeskError, Writing};
+
+/// The task was not opened.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// That was the decision.
+    #[error("the task was not opened")]
+    Refused(BTreeSet<Reason>),
+    /// It could not be written down.
+    #[error(transparent)]
+    Desk(#[from] DeskError),
+}
+
+impl Desk {
+    /// Decides whether `request` opens a task, records the decision, and keeps the task.
+    pub async fn open(&self, request: &OpenRequest, by: &str) -> Result<Task, OpenError> {
+        let _one_by_one = self.opening.lock().await;
+        let id = TaskId::new(self.ulid());
+        let opening = self.decide_opening(request, id);
+        let task = opening.outcome.as_ref().ok().map(|it| Box::new(it.task().clone()));
+        let mut writing = Writing::default();
+        let verdict = if task.is_some() { VerdictKind::Allow } else { VerdictKind::Deny };
+        let command = CommandRecord::TaskOpened {
+            verdict,
+            steps: opening.steps,
+            task: task.clone(),
+            identity: request.identity.clone(),
+            template: request.template.to_string(),
+        };
+        writing.command(self.now(), by, command);
+        writing.changes.extend(task.map(Change::Task));
+        let written = self.record(writing).await;
+        match opening.outcome {
+            Ok(state) => {
+                let task = state.task().clone();
+                written.inspect_err(|_| self.undo(&task))?;
+                Ok(task)
+            }
+            Err(why) => {
+                written?;
+                Err(OpenError::Refused(why))
+            }
+        }
+    }
+
+    /// Decides, and puts the task at the desk while its parent is still locked: whoever ends the
+    /// parent then finds the child. Nobody holds a token for it before it is recorded.
+    fn decide_opening(&self, request: &OpenRequest, id: TaskId) -> Opening {
+        let (snapshot, now) = (self.snapshot(), self.now());
+        let named = (id, self.open_now(request));
+        let decide = |parent: Option<&mut TaskState>| {
+            let opening = bailiwick_kernel::open(&snapshot, parent, request, named, now);
+            if let Ok(state) = &opening.outcome {
+                self.place((**state).clone());
+            }
+            opening
+        };
+        match request.parent.as_ref().and_then(|it| self.slot(it)) {
+            Some(parent) => parent.with(|state| decide(Some(state))),
+            None => decide(None),
+        }
+    }
+
+    fn undo(&self, task: &Task) {
+        self.slots.write().unwrap_or_else(std::sync::PoisonError::into_inner).remove(&task.id);
+        if let Some(parent) = task.parent.as_ref().and_then(|it| self.slot(it)) {
+            parent.with(|state| state.take_back(&task.id, bailiwick_model::Spend::default()));
+        }
+    }
+
+    /// Counts the identity's open tasks of this template.
+    fn open_now(&self, request: &OpenRequest) -> u32 {
+        let same = |state: &TaskState| {
+            let task = state.task();
+            task.is_open() && task.identity == request.identity && task.template == request.template
+        };
+        let count = self.slots().iter().filter(|it| same(&it.lock())).count();
+        u32::try_from(count).unwrap_or(u32::MAX)
+    }
+}

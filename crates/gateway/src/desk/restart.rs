@@ -1,0 +1,259 @@
+//! Taking up where the process before left off: the ledger is the truth, the registry its index.
+
+use std::{
+    collections::{BTreeMap, HashMap},
+    ops::ControlFlow,
+    sync::{Mutex, RwLock},
+};
+
+use arc_swap::ArcSwap;
+use bailiwick_kernel::{Memory, Snapshot, TaskState};
+use bailiwick_model::{
+    ApprovedCall, ApprovedLine, Budget, CommandRecord, DecisionId, Hold, HoldId, HoldStatus,
+    Record, Spend, Task, TaskId, Timestamp, VerdictKind,
+};
+use bailiwick_store::{Change, Ledger, Registry};
+
+use super::{Desk, DeskError};
+use crate::{Clock, Evidence};
+
+/// What a desk is made of.
+#[derive(Debug)]
+pub struct DeskParts {
+    /// Charters, templates and policies, as the configuration has them; what people decided is
+    /// added from the registry.
+    pub snapshot: Snapshot,
+    /// Where records go.
+    pub ledger: Ledger,
+    /// Where state goes.
+    pub registry: Registry,
+    /// What arguments become.
+    pub evidence: Evidence,
+    /// The time.
+    pub clock: Clock,
+}
+
+/// What the ledger tells of the tasks that were open.
+#[derive(Debug, Default)]
+struct Told {
+    tasks: BTreeMap<TaskId, Task>,
+    spent: HashMap<TaskId, Spend>,
+    active: HashMap<TaskId, Timestamp>,
+    holds: HashMap<HoldId, (Hold, bool)>,
+    used: HashMap<HoldId, DecisionId>,
+}
+
+impl Desk {
+    /// Takes up the tasks that are open, with what they spent and what people answered. What the
+    /// registry missed of the ledger is made good first.
+    pub async fn resume(parts: DeskParts) -> Result<Self, DeskError> {
+        let DeskParts { mut snapshot, ledger, registry, evidence, clock } = parts;
+        let loaded = registry.load()?;
+        snapshot.contained = loaded.contained.into_iter().map(|it| it.identity).collect();
+        snapshot.exceptions = loaded.exceptions;
+        for ((server, tool), pin) in loaded.pins {
+            snapshot.pins.entry(server).or_default().insert(tool, pin);
+        }
+        let mut told = Told::default();
+        ledger.scan(0, &mut |it| {
+            told.hear(it.record);
+            ControlFlow::Continue(())
+        })?;
+        told.settle();
+        let repairs = told.repairs(&registry)?;
+        if !repairs.is_empty() {
+            tracing::warn!(
+                count = repairs.len(),
+                "the registry missed what the ledger has: made good"
+            );
+            registry.write(repairs).await?;
+        }
+        let desk = Self {
+            snapshot: ArcSwap::from_pointee(snapshot),
+            slots: RwLock::default(),
+            opening: tokio::sync::Mutex::default(),
+            holds: Mutex::default(),
+            changing: tokio::sync::Mutex::default(),
+            ledger,
+            registry,
+            evidence,
+            clock,
+            counter: std::sync::atomic::AtomicU64::default(),
+        };
+        for state in told.states() {
+            desk.place(state);
+        }
+        desk.holds_map().extend(told.answerable());
+        Ok(desk)
+    }
+}
+
+impl Told {
+    /// Takes one record in.
+    fn hear(&mut self, record: Record) {
+        match record {
+            Record::Decision(it) => {
+                if it.verdict == VerdictKind::Allow {
+                    let spent = self.spent.entry(it.task.clone()).or_default();
+                    *spent = spent.plus(it.spend);
+                }
+                if it.verdict != VerdictKind::Deny {
+                    self.active.insert(it.task.clone(), it.time);
+                }
+                if let Some(hold) = it.approval {
+                    self.used.insert(hold, it.decision);
+                }
+            }
+            Record::Outcome(it) => drop(self.active.insert(it.task, it.time)),
+            Record::Command { command, .. } => self.command(command),
+            Record::Finding(_) => {}
+        }
+    }
+
+    fn command(&mut self, command: CommandRecord) {
+        match command {
+            CommandRecord::TaskOpened { task: Some(task), .. } => {
+                self.tasks.insert(task.id.clone(), *task);
+            }
+            CommandRecord::TaskEnded { task, status } => {
+                if let Some(task) = self.tasks.get_mut(&task) {
+                    task.status = status;
+                    task.generation = task.generation.saturating_add(1);
+                }
+            }
+            CommandRecord::HoldChanged { hold, statement } => {
+                let line = statement.as_deref().is_some_and(says_line);
+                self.holds.insert(hold.id.clone(), (*hold, line));
+            }
+            CommandRecord::TaskOpened { task: None, .. }
+            | CommandRecord::TokenMinted { .. }
+            | CommandRecord::PersonAdded { .. }
+            | CommandRecord::PinChanged { .. }
+            | CommandRecord::Contained { .. }
+            | CommandRecord::Activated(_)
+            | CommandRecord::Started { .. } => {}
+        }
+    }
+
+    /// Marks the approvals that were used; the decision's record says so.
+    fn settle(&mut self) {
+        for (id, decision) in &self.used {
+            if let Some((hold, _)) = self.holds.get_mut(id) {
+                hold.status = HoldStatus::Used { decision: decision.clone() };
+            }
+        }
+    }
+
+    /// Gives what the registry has otherwise than the ledger.
+    fn repairs(&self, registry: &Registry) -> Result<Vec<Change>, DeskError> {
+        let mut changes = Vec::new();
+        for task in self.tasks.values() {
+            if registry.task(&task.id)?.as_ref() != Some(task) {
+                changes.push(Change::Task(Box::new(task.clone())));
+            }
+        }
+        for (hold, _) in self.holds.values() {
+            if registry.hold(&hold.id)?.as_ref() != Some(hold) {
+                changes.push(Change::Hold(Box::new(hold.clone())));
+            }
+        }
+        Ok(changes)
+    }
+
+    /// Makes the states of the tasks that are open.
+    fn states(&self) -> Vec<TaskState> {
+        self.tasks.values().filter(|it| it.is_open()).filter_map(|it| self.state(it)).collect()
+    }
+
+    fn state(&self, task: &Task) -> Option<TaskState> {
+        let children = self.tasks.values().filter(|it| it.parent.as_ref() == Some(&task.id));
+        let (mut carved, mut spent) = (BTreeMap::new(), self.spent_of(&task.id));
+        for child in children {
+            if child.is_open() {
+                carved.insert(child.id.clone(), child.grant.budget);
+            } else {
+                spent = spent.plus(counted(child.grant.budget, self.used_by(child)));
+            }
+        }
+        let mine = || self.holds.values().filter(|(hold, _)| hold.task == task.id);
+        let memory = Memory {
+            spent,
+            carved,
+            approvals: mine().filter_map(|(it, _)| approval(it)).collect(),
+            lines: mine().filter(|(_, line)| *line).filter_map(|(it, _)| line(it)).collect(),
+            holds: mine().map(|(hold, _)| hold.clone()).collect(),
+            active: self.active.get(&task.id).copied(),
+        };
+        TaskState::restore(task.clone(), memory)
+            .inspect_err(|error| tracing::error!(%error, "a task stays closed"))
+            .ok()
+    }
+
+    fn spent_of(&self, task: &TaskId) -> Spend {
+        self.spent.get(task).copied().unwrap_or_default()
+    }
+
+    /// Gives all that an ended task used: its own calls and its children's.
+    fn used_by(&self, task: &Task) -> Spend {
+        let children = self.tasks.values().filter(|it| it.parent.as_ref() == Some(&task.id));
+        children.fold(self.spent_of(&task.id), |all, child| {
+            all.plus(counted(child.grant.budget, self.used_by(child)))
+        })
+    }
+
+    /// Gives the holds that wait, or whose yes was not used yet, of tasks that are open.
+    fn answerable(self) -> HashMap<HoldId, Hold> {
+        let open = |hold: &Hold| self.tasks.get(&hold.task).is_some_and(Task::is_open);
+        let live =
+            |hold: &Hold| matches!(hold.status, HoldStatus::Waiting | HoldStatus::Approved { .. });
+        self.holds
+            .into_iter()
+            .filter(|(_, (hold, _))| live(hold) && open(hold))
+            .map(|(id, (hold, _))| (id, hold))
+            .collect()
+    }
+}
+
+/// A child's spending counts against its parent only where it was given a share.
+fn counted(share: Budget, spent: Spend) -> Spend {
+    Spend {
+        calls: share.calls.map_or(0, |_| spent.calls),
+        bytes_out: share.bytes_out.map_or(0, |_| spent.bytes_out),
+    }
+}
+
+/// Says whether a signed answer asks for a line instead of a single call.
+fn says_line(statement: &str) -> bool {
+    bailiwick_connect::Statement::recorded(statement).is_ok_and(|it| it.details.contains_key("for"))
+}
+
+fn approval(hold: &Hold) -> Option<ApprovedCall> {
+    let HoldStatus::Approved { by, expires, .. } = &hold.status else { return None };
+    Some(ApprovedCall {
+        hold: hold.id.clone(),
+        call: hold.call,
+        caller: hold.caller.clone(),
+        via: hold.via.clone(),
+        reasons: hold.reasons.clone(),
+        policy: hold.policy.clone(),
+        by: by.clone(),
+        expires: *expires,
+    })
+}
+
+fn line(hold: &Hold) -> Option<ApprovedLine> {
+    let by_until = match &hold.status {
+        HoldStatus::Approved { by, expires, .. } => Some((by.clone(), *expires)),
+        HoldStatus::Waiting
+        | HoldStatus::Refused { .. }
+        | HoldStatus::Used { .. }
+        | HoldStatus::Expired => None,
+    };
+    by_until.map(|(by, until)| ApprovedLine {
+        hold: hold.id.clone(),
+        action: hold.action.clone(),
+        resources: hold.resources.clone(),
+        by,
+        until,
+    })
+}

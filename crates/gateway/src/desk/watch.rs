@@ -1,0 +1,192 @@
+//! Changes of what decisions look at: containment, people, and files that became active.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use bailiwick_kernel::Snapshot;
+use bailiwick_model::{
+    Activation, CommandRecord, EndCause, Finding, IdentityId, Person, Task, Timestamp,
+};
+use bailiwick_store::Change;
+
+use super::{Desk, DeskError, Writing};
+
+/// What becomes active together.
+#[derive(Clone, Debug)]
+pub struct Active {
+    /// Policies, charters, templates and facts; what people decided is kept from before.
+    pub snapshot: Snapshot,
+    /// What differs from what was active before, for the record.
+    pub activations: Vec<Activation>,
+}
+
+impl Desk {
+    /// Withdraws all authority of an identity: in memory first, then on record, and its tasks end.
+    pub async fn contain(
+        &self,
+        identity: &IdentityId,
+        why: &str,
+        by: &str,
+    ) -> Result<(), DeskError> {
+        let _one_by_one = self.changing.lock().await;
+        self.swap(|snapshot| {
+            snapshot.contained.insert(identity.clone());
+        });
+        let mut writing = Writing::default();
+        let command = CommandRecord::Contained {
+            identity: identity.clone(),
+            contained: true,
+            why: why.to_owned(),
+            statement: None,
+        };
+        writing.command(self.now(), by, command);
+        let (since, why) = (self.now(), why.to_owned());
+        writing.changes.push(Change::Contain { identity: identity.clone(), since, why });
+        self.record(writing).await?;
+        self.end_tasks_of(identity, by).await
+    }
+
+    async fn end_tasks_of(&self, identity: &IdentityId, by: &str) -> Result<(), DeskError> {
+        let theirs: Vec<_> = self
+            .slots()
+            .iter()
+            .filter_map(|it| {
+                let state = it.lock();
+                let task = state.task();
+                let concerned = task.identity == *identity || task.via.contains(identity);
+                (task.is_open() && concerned).then(|| task.id.clone())
+            })
+            .collect();
+        for task in theirs {
+            self.end(&task, EndCause::Contained, by).await?;
+        }
+        Ok(())
+    }
+
+    /// Gives an identity its authority back: on record first. Its tasks stay ended.
+    pub async fn release(
+        &self,
+        identity: &IdentityId,
+        by: &str,
+        statement: String,
+    ) -> Result<(), DeskError> {
+        let _one_by_one = self.changing.lock().await;
+        let mut writing = Writing::default();
+        let command = CommandRecord::Contained {
+            identity: identity.clone(),
+            contained: false,
+            why: "released".to_owned(),
+            statement: Some(statement),
+        };
+        writing.command(self.now(), by, command);
+        writing.changes.push(Change::Release { identity: identity.clone() });
+        self.record(writing).await?;
+        self.swap(|snapshot| {
+            snapshot.contained.remove(identity);
+        });
+        Ok(())
+    }
+
+    /// Registers a person; `statement` is the voucher's signed word, none for the first person.
+    pub async fn add_person(
+        &self,
+        person: &Person,
+        by: &str,
+        statement: Option<String>,
+    ) -> Result<(), DeskError> {
+        let mut writing = Writing::default();
+        let command = CommandRecord::PersonAdded { person: person.clone(), statement };
+        writing.command(self.now(), by, command);
+        writing.changes.push(Change::Person(person.clone()));
+        self.record(writing).await
+    }
+
+    /// Puts policies, templates, charters and facts in force together: on record first, with what
+    /// changed and who asked. Identities that are no longer registered lose their tasks.
+    pub async fn activate(&self, active: Active, by: &str) -> Result<(), DeskError> {
+        let _one_by_one = self.changing.lock().await;
+        let mut writing = Writing::default();
+        for activation in active.activations {
+            writing.command(self.now(), by, CommandRecord::Activated(activation));
+        }
+        let (old, new) = (self.snapshot(), active.snapshot);
+        writing.changes.extend(changed(
+            &old.charters,
+            &new.charters,
+            Change::Charter,
+            Change::CharterGone,
+        ));
+        writing.changes.extend(changed(
+            &old.templates,
+            &new.templates,
+            Change::Template,
+            Change::TemplateGone,
+        ));
+        self.record(writing).await?;
+        let gone: Vec<_> =
+            old.charters.keys().filter(|it| !new.charters.contains_key(*it)).cloned().collect();
+        self.swap(|snapshot| {
+            snapshot.policies = Arc::clone(&new.policies);
+            snapshot.charters.clone_from(&new.charters);
+            snapshot.templates.clone_from(&new.templates);
+            snapshot.facts.clone_from(&new.facts);
+        });
+        for identity in gone {
+            self.end_tasks_of(&identity, by).await?;
+        }
+        Ok(())
+    }
+
+    /// Records that a token was minted for a task.
+    pub async fn token_minted(
+        &self,
+        task: &Task,
+        (token, expires): (String, Timestamp),
+        by: &str,
+    ) -> Result<(), DeskError> {
+        let mut writing = Writing::default();
+        let (task, identity) = (task.id.clone(), task.identity.clone());
+        let command = CommandRecord::TokenMinted { task, identity, token, expires };
+        writing.command(self.now(), by, command);
+        self.record(writing).await
+    }
+
+    /// Records that something was noticed.
+    pub async fn notice(&self, code: &str, text: String, subject: &str) -> Result<(), DeskError> {
+        let (code, subject, at) = (code.to_owned(), subject.to_owned(), self.now());
+        let finding = Finding { code, text, at, task: None, identity: None, subject };
+        let records = vec![bailiwick_model::Record::Finding(finding)];
+        self.record(Writing { records, changes: Vec::new() }).await
+    }
+
+    /// Records that the governor started, and what it found.
+    pub async fn started(&self, version: &str, truncated: u64) -> Result<(), DeskError> {
+        let mut writing = Writing::default();
+        let command = CommandRecord::Started { version: version.to_owned(), truncated };
+        writing.command(self.now(), "governor", command);
+        self.record(writing).await
+    }
+
+    /// Makes a new snapshot out of the old one and puts it in force.
+    pub(super) fn swap(&self, change: impl Fn(&mut Snapshot)) {
+        self.snapshot.rcu(|old| {
+            let mut new = Snapshot::clone(old);
+            change(&mut new);
+            Arc::new(new)
+        });
+    }
+}
+
+/// Gives the changes that turn one set of files into another.
+fn changed<K: Ord + Clone, V: PartialEq + Clone>(
+    old: &BTreeMap<K, Arc<V>>,
+    new: &BTreeMap<K, Arc<V>>,
+    put: fn(Box<V>) -> Change,
+    gone: fn(K) -> Change,
+) -> Vec<Change> {
+    let added = new.iter().filter(|(key, value)| old.get(*key) != Some(*value));
+    let removed = old.keys().filter(|it| !new.contains_key(*it));
+    added
+        .map(|(_, value)| put(Box::new((**value).clone())))
+        .chain(removed.map(|it| gone(it.clone())))
+        .collect()
+}

@@ -1,0 +1,167 @@
+//! The door: HTTP requests in, answers out.
+//!
+//! Who calls is proved before the body is read; what is asked is read before anything is decided.
+
+mod ask;
+mod enter;
+mod health;
+mod list;
+
+use std::sync::Arc;
+
+use axum::{
+    Router,
+    body::Body,
+    extract::{Path, State},
+    response::{IntoResponse, Response},
+    routing::{get, post},
+};
+use bailiwick_connect::{Audience, SealKey, TokenVerifier};
+use bailiwick_model::{JsonLimits, ServerName};
+use http::{Request, StatusCode, header};
+
+use self::{ask::Asked, enter::Turned};
+use crate::{
+    Lane,
+    jsonrpc::{Answer, Refused},
+};
+
+/// How large a request may be, and how intricate.
+const LIMITS: JsonLimits = JsonLimits { bytes: 4 << 20, depth: 64, values: 200_000 };
+
+/// What a door is made of.
+#[derive(Debug)]
+pub struct DoorParts {
+    /// Where calls go.
+    pub lane: Arc<Lane>,
+    /// Who verifies tokens.
+    pub verifier: TokenVerifier,
+    /// What seals the session ids of legacy clients.
+    pub seal: SealKey,
+    /// The values of `Host` that are answered.
+    pub hosts: Vec<String>,
+}
+
+/// Where agents come in.
+#[derive(Debug)]
+pub struct Door {
+    lane: Arc<Lane>,
+    verifier: TokenVerifier,
+    seal: SealKey,
+    hosts: Vec<String>,
+}
+
+impl Door {
+    /// Makes the door.
+    pub fn new(parts: DoorParts) -> Self {
+        let DoorParts { lane, verifier, seal, hosts } = parts;
+        Self { lane, verifier, seal, hosts }
+    }
+}
+
+/// The routes of the gateway.
+pub fn router(door: Arc<Door>) -> Router {
+    let mcp = || post(all).get(no_stream).delete(leave_all);
+    let one = || post(one).get(no_stream).delete(leave_one);
+    Router::new()
+        .route("/mcp", mcp())
+        .route("/mcp/{server}", one())
+        .route("/healthz", get(health::alive))
+        .route("/readyz", get(health::ready))
+        .with_state(door)
+}
+
+async fn all(State(door): State<Arc<Door>>, request: Request<Body>) -> Response {
+    door.take(Audience::All, request).await
+}
+
+async fn one(
+    State(door): State<Arc<Door>>,
+    Path(server): Path<String>,
+    request: Request<Body>,
+) -> Response {
+    match door.known(&server) {
+        Some(server) => door.take(Audience::Server(server), request).await,
+        None => (StatusCode::NOT_FOUND, "no such server\n").into_response(),
+    }
+}
+
+/// Streams that a client opens by GET are not offered; the specification lets a server say so.
+async fn no_stream() -> Response {
+    (StatusCode::METHOD_NOT_ALLOWED, [(header::ALLOW, "POST, DELETE")], Body::empty())
+        .into_response()
+}
+
+async fn leave_all(State(door): State<Arc<Door>>, request: Request<Body>) -> Response {
+    door.leave(&Audience::All, &request)
+}
+
+async fn leave_one(
+    State(door): State<Arc<Door>>,
+    Path(server): Path<String>,
+    request: Request<Body>,
+) -> Response {
+    match door.known(&server) {
+        Some(server) => door.leave(&Audience::Server(server), &request),
+        None => StatusCode::NOT_FOUND.into_response(),
+    }
+}
+
+impl Door {
+    fn known(&self, server: &str) -> Option<ServerName> {
+        let server = server.parse().ok()?;
+        self.lane.upstreams().spec(&server).map(|_| server)
+    }
+
+    /// Takes one message in and answers it.
+    async fn take(&self, audience: Audience, request: Request<Body>) -> Response {
+        let entered = match self.enter(&audience, request).await {
+            Ok(entered) => entered,
+            Err(turned) => return turned.into_response(),
+        };
+        match Asked::read(self, audience, &entered) {
+            Ok(asked) => asked.answer().await,
+            Err(refused) => refusal(&refused),
+        }
+    }
+
+    /// Lets a legacy client leave: nothing was kept, so there is nothing to forget.
+    fn leave(&self, audience: &Audience, request: &Request<Body>) -> Response {
+        match self.check_caller(audience, request.headers()) {
+            Ok(_) if request.headers().contains_key("mcp-session-id") => {
+                StatusCode::NO_CONTENT.into_response()
+            }
+            Ok(_) => no_session(),
+            Err(turned) => turned.into_response(),
+        }
+    }
+}
+
+fn no_session() -> Response {
+    (StatusCode::METHOD_NOT_ALLOWED, [(header::ALLOW, "POST")], Body::empty()).into_response()
+}
+
+/// Writes what could not even be read as a message, or was refused before any decision.
+fn refusal(refused: &Refused) -> Response {
+    json(refused.http_status, refused.body())
+}
+
+/// Writes an answer.
+fn answered(answer: &Answer, id: &serde_json::value::RawValue) -> Response {
+    json(StatusCode::OK, answer.body(Some(id)))
+}
+
+fn json(status: StatusCode, body: Vec<u8>) -> Response {
+    let head = [(header::CONTENT_TYPE, "application/json"), (header::CACHE_CONTROL, "no-store")];
+    (status, head, Body::from(body)).into_response()
+}
+
+impl IntoResponse for Turned {
+    fn into_response(self) -> Response {
+        let mut response = refusal(&self.refused);
+        if let Some(challenge) = self.challenge.and_then(|it| it.parse().ok()) {
+            response.headers_mut().insert(header::WWW_AUTHENTICATE, challenge);
+        }
+        response
+    }
+}

@@ -1,0 +1,310 @@
+//! One message that came in: read, and answered by whoever answers such messages.
+
+use std::time::Duration;
+
+use axum::response::{IntoResponse, Response};
+use bailiwick_connect::{Audience, Verified, random_bytes};
+use bailiwick_model::{Json, ServerName, VerdictKind};
+use http::{StatusCode, header::HeaderValue};
+use serde_json::value::RawValue;
+
+use super::{Door, LIMITS, answered, enter::Entered, json, refusal};
+use crate::{
+    Call, CallError,
+    jsonrpc::{Answer, Message, RawObject, Refused, code},
+    lane::{Answered, Refusal},
+    mcp::{
+        Era, Spoken, answers, bridge, names, param_header,
+        refusal::{RefusalForm, RefusalView, Stop},
+        session::SessionFacts,
+    },
+    upstream::{Catalog, Reply},
+};
+
+/// How long an opening waits for a server that is starting.
+pub(super) const START_WAIT: Duration = Duration::from_secs(10);
+/// How long a client may keep a list.
+pub(super) const LIST_TTL: Duration = Duration::from_secs(2);
+
+/// One message with its sender.
+#[derive(Debug)]
+pub(super) struct Asked<'a> {
+    pub(super) door: &'a Door,
+    pub(super) audience: Audience,
+    pub(super) caller: &'a std::sync::Arc<Verified>,
+    pub(super) era: Era,
+    headers: &'a http::HeaderMap,
+    message: Message<'a>,
+}
+
+impl<'a> Asked<'a> {
+    /// Reads the message.
+    pub(super) fn read(
+        door: &'a Door,
+        audience: Audience,
+        entered: &'a Entered,
+    ) -> Result<Self, Refused> {
+        let message = Message::read(&entered.body, LIMITS)?;
+        let era = Spoken::of(&entered.headers, &message)?.era();
+        let (caller, headers) = (&entered.caller, &entered.headers);
+        let asked = Self { door, audience, caller, era, headers, message };
+        asked.check_session()?;
+        Ok(asked)
+    }
+
+    /// A legacy session id must be one that this gateway sealed for this task. None is needed:
+    /// everything it could say is in the token.
+    fn check_session(&self) -> Result<(), Refused> {
+        let Some(id) = self.headers.get("mcp-session-id") else { return Ok(()) };
+        if self.era == Era::Modern || self.message.method() == Some("initialize") {
+            return Ok(());
+        }
+        let facts = id
+            .to_str()
+            .ok()
+            .and_then(|it| self.door.seal.open(it))
+            .and_then(|it| SessionFacts::decode(&it));
+        if facts.is_some_and(|it| it.task == self.caller.task) {
+            return Ok(());
+        }
+        let text = "no such session: initialize again";
+        let refused = Refused::new(StatusCode::NOT_FOUND, code::INVALID_REQUEST, text);
+        Err(refused.with_id(self.message.answer_id()))
+    }
+
+    /// Answers the message.
+    pub(super) async fn answer(&self) -> Response {
+        match &self.message {
+            // What a client tells needs no answer; what it cancels is cut when it hangs up.
+            Message::Notification { .. } | Message::Response { .. } => {
+                StatusCode::ACCEPTED.into_response()
+            }
+            Message::Request { id, method, params } => self.request(id, method, *params).await,
+        }
+    }
+
+    async fn request(&self, id: &RawValue, method: &str, params: Option<&RawValue>) -> Response {
+        let result = match (method, self.era) {
+            ("initialize", Era::Legacy) => return self.initialize(id, params).await,
+            ("server/discover", Era::Modern) => {
+                let (capabilities, instructions) = self.offered().await;
+                Ok(answers::discover(capabilities, instructions.as_deref(), LIST_TTL))
+            }
+            ("ping" | "logging/setLevel", Era::Legacy) => Ok(answers::empty(self.era)),
+            ("tools/call" | "resources/read" | "prompts/get", _) => {
+                return self.call(id, method, params).await;
+            }
+            _ => match answers::Listed::by_method(method) {
+                Some(listed) => self.list(listed).await,
+                None => self.other(method, params).await,
+            },
+        };
+        match result {
+            Ok(result) => answered(&Answer::Result(result), id),
+            Err(refused) => refusal(&refused.with_id(Some(id))),
+        }
+    }
+
+    async fn initialize(&self, id: &RawValue, params: Option<&RawValue>) -> Response {
+        let wanted = params
+            .and_then(|it| RawObject::read(it.get()).ok())
+            .and_then(|it| it.text("protocolVersion"));
+        let version = answers::negotiate(wanted.as_deref());
+        let (capabilities, instructions) = self.offered().await;
+        let result = answers::initialize(version, capabilities, instructions.as_deref());
+        let mut response = answered(&Answer::Result(result), id);
+        let facts = SessionFacts { version, task: self.caller.task.clone() };
+        let sealed = random_bytes().ok().map(|random| self.door.seal.seal(&facts.encode(random)));
+        // A client without a session id is served all the same.
+        if let Some(value) = sealed.and_then(|it| HeaderValue::from_str(&it).ok()) {
+            response.headers_mut().insert("mcp-session-id", value);
+        }
+        response
+    }
+
+    /// Gives what the servers behind this address offer together.
+    async fn offered(&self) -> (answers::Capabilities, Option<String>) {
+        let upstreams = self.door.lane.upstreams();
+        match &self.audience {
+            Audience::Server(server) => {
+                let catalog = upstreams.catalog(server, START_WAIT).await.ok();
+                let read = |it: &Catalog| answers::Capabilities::read(&it.capabilities);
+                let capabilities = catalog.as_deref().map(read).unwrap_or_default();
+                (capabilities, catalog.and_then(|it| it.instructions.clone()))
+            }
+            // Resources are named by their servers alone, so they are read at their servers.
+            Audience::All => {
+                let capabilities =
+                    answers::Capabilities { tools: true, resources: false, prompts: true };
+                (capabilities, None)
+            }
+        }
+    }
+
+    /// Passes a method that the operator allowed for this server; everything else is unknown.
+    async fn other(
+        &self,
+        method: &str,
+        params: Option<&RawValue>,
+    ) -> Result<Box<RawValue>, Refused> {
+        let unknown = || {
+            let status =
+                if self.era == Era::Modern { StatusCode::NOT_FOUND } else { StatusCode::OK };
+            Refused::new(status, code::METHOD_NOT_FOUND, format!("`{method}` is not answered here"))
+        };
+        let Audience::Server(server) = &self.audience else { return Err(unknown()) };
+        let upstreams = self.door.lane.upstreams();
+        let allowed = upstreams.spec(server).is_some_and(|it| it.extra_methods.contains(method));
+        if !allowed || !self.reaches(server) {
+            return Err(unknown());
+        }
+        let params = params.map(|it| self.towards(it)).transpose()?;
+        match upstreams.plain(server, method, params.as_deref()).await {
+            Ok(reply) => match self.back(method, reply) {
+                Answer::Result(result) => Ok(result),
+                Answer::Error(error) => Err(passed_on(&error)),
+            },
+            Err(error) => {
+                Err(Refused::new(StatusCode::OK, code::INTERNAL_ERROR, error.to_string()))
+            }
+        }
+    }
+
+    /// Takes a call to the lane.
+    async fn call(&self, id: &RawValue, method: &str, params: Option<&RawValue>) -> Response {
+        let (server, call) = match self.read_call(method, params) {
+            Ok(read) => read,
+            Err(refused) => return refusal(&refused.with_id(Some(id))),
+        };
+        if let Err(refused) = self.check_params(&server, &call).await {
+            return refusal(&refused.with_id(Some(id)));
+        }
+        let answered = self.door.lane.call(std::sync::Arc::clone(self.caller), call.clone()).await;
+        let (decision, answer) = match answered {
+            Answered::Reply(decision, reply) => (decision, self.back(method, reply)),
+            Answered::Failed(decision, why) => {
+                let text = format!("{why} ({decision})");
+                (decision, Answer::error(code::INTERNAL_ERROR, &text, None))
+            }
+            Answered::Refused(refusal) => {
+                let decision = refusal.decision.clone();
+                (decision, self.refused(refusal, method, &call).await)
+            }
+        };
+        let mut response = json(StatusCode::OK, answer.body(Some(id)));
+        if let Ok(value) = HeaderValue::from_str(decision.as_str()) {
+            response.headers_mut().insert("bailiwick-decision", value);
+        }
+        response
+    }
+
+    /// Finds the server that is meant, and reads the call from the very bytes it will get.
+    fn read_call(
+        &self,
+        method: &str,
+        params: Option<&RawValue>,
+    ) -> Result<(ServerName, Call), Refused> {
+        let bad = |text: String| Refused::new(StatusCode::OK, code::INVALID_PARAMS, text);
+        let params = params.ok_or_else(|| bad("`params` is missing".to_owned()))?;
+        let (server, params) = match &self.audience {
+            Audience::Server(server) => (server.clone(), params.to_owned()),
+            Audience::All => {
+                let servers = self.door.lane.upstreams().names();
+                let named = RawObject::read(params.get()).ok().and_then(|it| it.text("name"));
+                let named =
+                    named.ok_or_else(|| bad("`params.name` must be `server__name`".to_owned()))?;
+                let (server, own) = names::split(&named, servers)
+                    .ok_or_else(|| bad(format!("`{named}` is offered by no server here")))?;
+                let parted = names::parted(params, own).map_err(|error| bad(error.to_string()))?;
+                (server.clone(), parted)
+            }
+        };
+        let params = self.towards(&params)?;
+        let call =
+            Call::read(server.clone(), method, params, LIMITS).map_err(|error| match error {
+                CallError::OtherMethod { .. }
+                | CallError::Unreadable(_)
+                | CallError::WrongMember { .. } => bad(error.to_string()),
+            })?;
+        Ok((server, call))
+    }
+
+    /// Headers that repeat arguments must say what the body says.
+    async fn check_params(&self, server: &ServerName, call: &Call) -> Result<(), Refused> {
+        if self.era == Era::Legacy {
+            return Ok(());
+        }
+        let Ok(catalog) = self.door.lane.upstreams().catalog(server, START_WAIT).await else {
+            return Ok(());
+        };
+        let tool = catalog.tools.iter().find(|it| it.name == call.action().name);
+        let Some(schema) = tool.and_then(|it| it.schema.as_ref()) else { return Ok(()) };
+        let wanted = param_header::param_headers(schema).unwrap_or_default();
+        param_header::check_params(self.headers, &wanted, call.arguments())
+    }
+
+    /// Writes parameters as a legacy server takes them.
+    fn towards(&self, params: &RawValue) -> Result<Box<RawValue>, Refused> {
+        match self.era {
+            Era::Legacy => Ok(params.to_owned()),
+            Era::Modern => bridge::to_legacy_params(params).map_err(|error| {
+                Refused::new(StatusCode::OK, code::INVALID_PARAMS, error.to_string())
+            }),
+        }
+    }
+
+    /// Writes a legacy server's reply as this client takes it.
+    pub(super) fn back(&self, method: &str, reply: Reply) -> Answer {
+        let answer = match reply {
+            Reply::Result(result) => Answer::Result(result),
+            Reply::Error(error) => Answer::Error(error),
+        };
+        match self.era {
+            Era::Legacy => answer,
+            Era::Modern => bridge::to_modern(method, &answer, LIST_TTL).unwrap_or_else(|error| {
+                Answer::error(
+                    code::INTERNAL_ERROR,
+                    &format!("the server's answer is no object: {error}"),
+                    None,
+                )
+            }),
+        }
+    }
+
+    async fn refused(&self, refusal: Refusal, method: &str, call: &Call) -> Answer {
+        let catalog =
+            self.door.lane.upstreams().catalog(&call.action().server, Duration::ZERO).await;
+        let output_schema = catalog.is_ok_and(|it| {
+            it.tools.iter().any(|it| it.name == call.action().name && it.has_output_schema)
+        });
+        let purpose = self.door.lane.desk().task(&self.caller.task).map(|it| it.purpose);
+        let stop = match (refusal.verdict, refusal.hold) {
+            (VerdictKind::Hold, Some(hold)) => Stop::Hold(hold),
+            (VerdictKind::Hold | VerdictKind::Deny | VerdictKind::Allow, _) => Stop::Deny,
+        };
+        let view = RefusalView {
+            stop,
+            decision: refusal.decision,
+            reasons: refusal.reasons.into_iter().collect(),
+            would_allow: refusal.advice.would_allow,
+            how_to_ask: refusal.advice.how_to_ask,
+            purpose: purpose.unwrap_or_else(|| "a task that is no longer known".to_owned()),
+            task: self.caller.task.clone(),
+        };
+        view.answer(RefusalForm { era: self.era, method, output_schema })
+    }
+}
+
+/// Hands a server's error on.
+pub(super) fn passed_on(error: &RawValue) -> Refused {
+    let parsed = Json::parse(error.get().as_bytes(), LIMITS).unwrap_or(Json::Null);
+    let number = match parsed.get("code") {
+        Some(Json::Int(code)) => i64::try_from(*code).unwrap_or(code::INTERNAL_ERROR),
+        _ => code::INTERNAL_ERROR,
+    };
+    let text = parsed
+        .get("message")
+        .and_then(Json::as_text)
+        .unwrap_or("the server answered with an error");
+    Refused::new(StatusCode::OK, number, text)
+}

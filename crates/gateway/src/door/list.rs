@@ -1,0 +1,165 @@
+//! Lists: only what this task could ever be allowed to ask for.
+
+use std::collections::BTreeSet;
+
+use bailiwick_connect::Audience;
+use bailiwick_model::{Action, ActionKind, ServerName};
+use http::StatusCode;
+use serde_json::value::RawValue;
+
+use super::ask::{Asked, LIST_TTL, START_WAIT, passed_on};
+use crate::{
+    classify,
+    jsonrpc::{Answer, RawObject, Refused, code},
+    known,
+    mcp::{
+        answers::{self, Listed},
+        names,
+    },
+    upstream::{Catalog, UpstreamError},
+};
+
+/// How many pages of a server's list are asked for.
+const PAGES_MAX: usize = 64;
+
+impl Asked<'_> {
+    /// Answers a list.
+    pub(super) async fn list(&self, listed: Listed) -> Result<Box<RawValue>, Refused> {
+        let items = match &self.audience {
+            Audience::Server(server) => self.items(server, listed).await?,
+            Audience::All => self.joined(listed).await,
+        };
+        Ok(answers::list(listed, &items, self.era, LIST_TTL))
+    }
+
+    /// Lists what all servers offer, under joined names. A server that is down offers nothing.
+    async fn joined(&self, listed: Listed) -> Vec<Box<RawValue>> {
+        if matches!(listed, Listed::Resources | Listed::ResourceTemplates) {
+            return Vec::new();
+        }
+        let mut all = Vec::new();
+        for server in self.door.lane.upstreams().names() {
+            match self.items(server, listed).await {
+                Ok(items) => {
+                    all.extend(items.iter().filter_map(|it| names::joined(server, it).ok()))
+                }
+                Err(refused) => {
+                    tracing::warn!(%server, why = refused.message, "left out of a list")
+                }
+            }
+        }
+        all
+    }
+
+    /// Lists what one server offers and this task could ever use.
+    async fn items(
+        &self,
+        server: &ServerName,
+        listed: Listed,
+    ) -> Result<Vec<Box<RawValue>>, Refused> {
+        if !self.reaches(server) {
+            return Ok(Vec::new());
+        }
+        let down = |error: UpstreamError| {
+            Refused::new(StatusCode::OK, code::INTERNAL_ERROR, error.to_string())
+        };
+        let catalog = self.door.lane.upstreams().catalog(server, START_WAIT).await.map_err(down)?;
+        match listed {
+            Listed::Tools => Ok(self.tools(server, &catalog)),
+            Listed::Resources => self.fetched(server, listed, (ActionKind::Resource, "uri")).await,
+            Listed::ResourceTemplates => {
+                self.fetched(server, listed, (ActionKind::Resource, "uriTemplate")).await
+            }
+            Listed::Prompts => self.fetched(server, listed, (ActionKind::Prompt, "name")).await,
+        }
+    }
+
+    fn tools(&self, server: &ServerName, catalog: &Catalog) -> Vec<Box<RawValue>> {
+        let visible = catalog.tools.iter().filter(|tool| {
+            let action =
+                Action { server: server.clone(), kind: ActionKind::Tool, name: tool.name.clone() };
+            self.could_ever(&action, Some(catalog))
+        });
+        visible.map(|tool| tool.raw.clone()).collect()
+    }
+
+    /// Asks the server for all pages of a list, and keeps what could ever be used.
+    async fn fetched(
+        &self,
+        server: &ServerName,
+        listed: Listed,
+        (kind, member): (ActionKind, &str),
+    ) -> Result<Vec<Box<RawValue>>, Refused> {
+        let method = match listed {
+            Listed::Tools => "tools/list",
+            Listed::Resources => "resources/list",
+            Listed::ResourceTemplates => "resources/templates/list",
+            Listed::Prompts => "prompts/list",
+        };
+        let (mut kept, mut cursor, mut seen) = (Vec::new(), None::<String>, BTreeSet::new());
+        for _ in 0..PAGES_MAX {
+            let params = cursor.as_ref().map(|it| {
+                crate::jsonrpc::raw_of(&std::collections::BTreeMap::from([("cursor", it)]))
+            });
+            let reply = self.door.lane.upstreams().plain(server, method, params.as_deref()).await;
+            let reply = reply.map_err(|error| {
+                Refused::new(StatusCode::OK, code::INTERNAL_ERROR, error.to_string())
+            })?;
+            let result = match self.back(method, reply) {
+                Answer::Result(result) => result,
+                // A server without such things says that it does not know the method.
+                Answer::Error(error) if says_unknown(&error) => return Ok(kept),
+                Answer::Error(error) => return Err(passed_on(&error)),
+            };
+            let Ok(page) = RawObject::read(result.get()) else { break };
+            let items = page.get(listed.member()).map(|it| it.get()).unwrap_or("[]");
+            let items: Vec<Box<RawValue>> = serde_json::from_str(items).unwrap_or_default();
+            kept.extend(items.into_iter().filter(|item| {
+                let name = RawObject::read(item.get()).ok().and_then(|it| it.text(member));
+                name.is_some_and(|name| {
+                    let action = Action { server: server.clone(), kind, name };
+                    self.could_ever(&action, None)
+                })
+            }));
+            cursor = page.text("nextCursor").filter(|it| seen.insert(it.clone()));
+            if cursor.is_none() {
+                break;
+            }
+        }
+        Ok(kept)
+    }
+
+    fn could_ever(&self, action: &Action, catalog: Option<&Catalog>) -> bool {
+        let desk = self.door.lane.desk();
+        let spec = self.door.lane.upstreams().spec(&action.server);
+        let liked = BTreeSet::new();
+        let facts = classify::action_facts(action, &known::known(action, spec, catalog, &liked));
+        desk.slot(&self.caller.task).is_some_and(|slot| {
+            let state = slot.lock();
+            state.task().generation == self.caller.generation
+                && bailiwick_kernel::could_ever(
+                    &desk.snapshot(),
+                    &state,
+                    action,
+                    &facts,
+                    desk.now(),
+                )
+        })
+    }
+
+    /// Says whether the caller's charter reaches a server at all, under a token that still counts.
+    pub(super) fn reaches(&self, server: &ServerName) -> bool {
+        let desk = self.door.lane.desk();
+        let current = desk.generation(&self.caller.task) == Some(self.caller.generation);
+        let snapshot = desk.snapshot();
+        let charter = snapshot.charters.get(&self.caller.identity);
+        current && charter.is_some_and(|it| it.servers.contains(server))
+    }
+}
+
+fn says_unknown(error: &RawValue) -> bool {
+    RawObject::read(error.get())
+        .ok()
+        .and_then(|it| it.get("code").map(|it| it.get() == "-32601"))
+        .unwrap_or(false)
+}

@@ -1,0 +1,54 @@
+//! What is known of an action from the operator's word and from what its server offers now.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use bailiwick_model::{Action, ActionKind, Environment, Offered, ServerName};
+
+use crate::{
+    Catalog, Offer, ServerSpec,
+    classify::{Hints, Known},
+};
+
+/// Gives what is known before a call is looked at.
+pub(crate) fn known<'a>(
+    action: &Action,
+    spec: Option<&'a ServerSpec>,
+    catalog: Option<&'a Catalog>,
+    liked: &'a BTreeSet<String>,
+) -> Known<'a> {
+    let tool =
+        catalog.and_then(|it| it.tool(&action.name)).filter(|_| action.kind == ActionKind::Tool);
+    Known {
+        spec: spec.and_then(|it| it.tools.get(&action.name)),
+        hints: tool.map_or_else(Hints::default, |it| Hints {
+            read_only: it.read_only_hint,
+            destructive: it.destructive_hint,
+            open_world: it.open_world_hint,
+        }),
+        input_schema: tool.and_then(|it| it.schema.as_ref()),
+        // Of what is not configured the worst is assumed.
+        environment: spec.map_or(Environment::Production, |it| it.environment),
+        liked,
+    }
+}
+
+/// Gives what the server offers under the action's name.
+pub(crate) fn offered(action: &Action, catalog: Option<&Catalog>) -> Offered {
+    match (action.kind, catalog) {
+        (ActionKind::Resource | ActionKind::Prompt, _) => Offered::NotPinned,
+        (ActionKind::Tool, None) => Offered::Nothing,
+        (ActionKind::Tool, Some(catalog)) => {
+            catalog.tool(&action.name).map_or(Offered::Nothing, |tool| Offered::Tool {
+                definition: tool.digest,
+                executable: catalog.executable,
+            })
+        }
+    }
+}
+
+/// Gives a server's catalog as the desk pins it.
+pub fn offer_of(server: &ServerName, catalog: &Catalog, review: bool) -> Offer {
+    let tools: BTreeMap<_, _> =
+        catalog.tools.iter().map(|it| (it.name.clone(), it.digest)).collect();
+    Offer { server: server.clone(), tools, executable: catalog.executable, review }
+}

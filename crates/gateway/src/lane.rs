@@ -1,0 +1,320 @@
+//! The lane of one call, in one direction: classify, decide, record, send, record.
+
+mod record;
+
+use std::{
+    collections::BTreeSet,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::{Duration, Instant},
+};
+
+use bailiwick_connect::Verified;
+use bailiwick_kernel::{Advice, Names, Outcome, Permit, advise};
+use bailiwick_model::{
+    AccessRequest, Caller, DecisionId, HoldId, OutcomeKind, OutcomeRecord, Reason, ReasonCode,
+    Record, VerdictKind,
+};
+
+use crate::{
+    Call, Desk, classify,
+    desk::{Slot, Writing},
+    known,
+    upstream::{Reply, SendError, Upstreams},
+};
+
+/// How long a call waits for a server that is starting.
+const START_WAIT: Duration = Duration::from_secs(10);
+
+/// The lane: everything between a verified caller's call and its answer.
+#[derive(Debug)]
+pub struct Lane {
+    desk: Arc<Desk>,
+    upstreams: Arc<Upstreams>,
+}
+
+/// What becomes of a call.
+#[derive(Debug)]
+pub enum Answered {
+    /// The server answered.
+    Reply(DecisionId, Reply),
+    /// It was not sent.
+    Refused(Refusal),
+    /// It was allowed, and the server could not be reached or did not answer.
+    Failed(DecisionId, String),
+}
+
+/// Why a call was not sent.
+#[derive(Clone, Debug)]
+pub struct Refusal {
+    /// The decision.
+    pub decision: DecisionId,
+    /// Held or denied.
+    pub verdict: VerdictKind,
+    /// The ticket, where it is held.
+    pub hold: Option<HoldId>,
+    /// Why.
+    pub reasons: BTreeSet<Reason>,
+    /// What would have been allowed, and how to ask for it.
+    pub advice: Advice,
+}
+
+/// How far a call has come, for whoever cleans up after a panic.
+#[derive(Debug, Default)]
+struct Progress {
+    decided: AtomicBool,
+}
+
+impl Lane {
+    /// Joins the desk and the servers.
+    pub const fn new(desk: Arc<Desk>, upstreams: Arc<Upstreams>) -> Self {
+        Self { desk, upstreams }
+    }
+
+    /// Gives the desk.
+    pub const fn desk(&self) -> &Arc<Desk> {
+        &self.desk
+    }
+
+    /// Gives the servers.
+    pub const fn upstreams(&self) -> &Arc<Upstreams> {
+        &self.upstreams
+    }
+
+    /// Takes one call through the lane. It runs to its end even when nobody waits for the answer
+    /// any more: what was decided is recorded, and what was sent gets its outcome.
+    pub async fn call(self: &Arc<Self>, caller: Arc<Verified>, call: Call) -> Answered {
+        let decision = DecisionId::new(self.desk.ulid());
+        let progress = Arc::new(Progress::default());
+        let (lane, id, seen) = (Arc::clone(self), decision.clone(), Arc::clone(&progress));
+        let (who, what) = (Arc::clone(&caller), call.clone());
+        let running = tokio::spawn(async move { lane.run(id, &seen, &who, &what).await });
+        match running.await {
+            Ok(answered) => answered,
+            Err(fault) => {
+                tracing::error!(%decision, %fault, "a call broke off");
+                self.broke_off(decision, &progress, &caller, &call).await
+            }
+        }
+    }
+
+    async fn run(
+        &self,
+        decision: DecisionId,
+        progress: &Progress,
+        caller: &Verified,
+        call: &Call,
+    ) -> Answered {
+        let request = self.classify(caller, call).await;
+        let Some(slot) = self.desk.slot(&caller.task) else {
+            let text = format!("there is no open task `{}`", caller.task);
+            let reason = Reason::new(ReasonCode::NoSuchTask, text, caller.task.as_str());
+            return self.refuse_unjudged(decision, &request, reason, progress).await;
+        };
+
+        let names = Names { decision: decision.clone(), hold: HoldId::new(self.desk.ulid()) };
+        let (snapshot, now) = (self.desk.snapshot(), self.desk.now());
+        let (made, task) = slot.with(|state| {
+            let made = bailiwick_kernel::decide(&snapshot, state, &request, names, now);
+            (made, state.task().clone())
+        });
+
+        let mut writing = Writing::default();
+        let record = self.decision_record(&decision, &request, Some(&task), made.judged.clone());
+        let shown = record.arguments.text().to_owned();
+        writing.records.push(Record::Decision(Box::new(record)));
+        let effects = made.effects.into_iter().map(|it| with_arguments(it, &shown)).collect();
+        let by = format!("identity:{}", caller.identity);
+        self.desk.write_up(&mut writing, &task.id, effects, (&by, Some(&decision)));
+        if let Err(error) = self.desk.ledger().append(writing.records).await {
+            if matches!(made.outcome, Outcome::Forward(..)) {
+                slot.with(|state| bailiwick_kernel::observe(state, now));
+            }
+            return unrecorded(decision, &error.to_string());
+        }
+        progress.decided.store(true, Ordering::Release);
+        // The ledger is the truth: what the registry misses it is told again at the next start.
+        if !writing.changes.is_empty()
+            && let Err(error) = self.desk.registry().write(writing.changes).await
+        {
+            tracing::error!(%error, "the registry did not take what the ledger took");
+        }
+
+        match made.outcome {
+            Outcome::Forward(permit, _) => self.forward(decision, permit, &slot, call).await,
+            Outcome::Hold(hold, reasons) => {
+                tracing::info!(%decision, %hold, "a call waits for a person");
+                let verdict = VerdictKind::Hold;
+                let (hold, advice) = (Some(hold), made.advice);
+                Answered::Refused(Refusal { decision, verdict, hold, reasons, advice })
+            }
+            Outcome::Refuse(reasons) => {
+                let (verdict, advice) = (VerdictKind::Deny, made.advice);
+                Answered::Refused(Refusal { decision, verdict, hold: None, reasons, advice })
+            }
+        }
+    }
+
+    /// Reads what the call does, and to what.
+    async fn classify(&self, caller: &Verified, call: &Call) -> AccessRequest {
+        let action = call.action();
+        let catalog = self.upstreams.catalog(&action.server, START_WAIT).await.ok();
+        let liked = self.desk.slot(&caller.task).map_or_else(BTreeSet::new, |slot| {
+            bailiwick_kernel::liked_inputs(&self.desk.snapshot(), &slot.lock())
+        });
+        let spec = self.upstreams.spec(&action.server);
+        let known = known::known(action, spec, catalog.as_deref(), &liked);
+        let offered = known::offered(action, catalog.as_deref());
+        classify::classify(call, &known).into_request(call, caller_of(caller), offered)
+    }
+
+    /// Sends a call that was allowed, and records what became of it.
+    async fn forward(
+        &self,
+        decision: DecisionId,
+        permit: Permit,
+        slot: &Slot,
+        call: &Call,
+    ) -> Answered {
+        let started = Instant::now();
+        let sent = self.upstreams.send(permit, slot.generation(), call, self.desk.now()).await;
+        let now = self.desk.now();
+        let task = slot.with(|state| {
+            bailiwick_kernel::observe(state, now);
+            state.task().id.clone()
+        });
+        let (outcome, detail, bytes_in) = outcome_of(&sent);
+        let record = OutcomeRecord {
+            decision: decision.clone(),
+            task,
+            time: now,
+            outcome,
+            detail: self.desk.evidence().text(&detail),
+            bytes_in,
+            millis: u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX),
+        };
+        if let Err(error) = self.desk.ledger().append(vec![Record::Outcome(record)]).await {
+            tracing::error!(%decision, %error, "the outcome of a call could not be recorded");
+        }
+        match sent {
+            Ok(reply) => Answered::Reply(decision, reply),
+            Err(_) => Answered::Failed(decision, detail),
+        }
+    }
+
+    /// Answers for a call whose run broke off: it is refused, and that is on record.
+    async fn broke_off(
+        &self,
+        decision: DecisionId,
+        progress: &Progress,
+        caller: &Verified,
+        call: &Call,
+    ) -> Answered {
+        let text = "something of ours failed";
+        if progress.decided.load(Ordering::Acquire) {
+            let record = OutcomeRecord {
+                decision: decision.clone(),
+                task: caller.task.clone(),
+                time: self.desk.now(),
+                outcome: OutcomeKind::None,
+                detail: text.to_owned(),
+                bytes_in: 0,
+                millis: 0,
+            };
+            if let Err(error) = self.desk.ledger().append(vec![Record::Outcome(record)]).await {
+                tracing::error!(%decision, %error, "the outcome of a call could not be recorded");
+            }
+            return Answered::Failed(decision, text.to_owned());
+        }
+        let liked = BTreeSet::new();
+        let known = known::known(call.action(), None, None, &liked);
+        let offered = known::offered(call.action(), None);
+        let request =
+            classify::classify(call, &known).into_request(call, caller_of(caller), offered);
+        let reason = Reason::new(ReasonCode::Fault, text, "gateway");
+        self.refuse_unjudged(decision, &request, reason, progress).await
+    }
+
+    /// Refuses a call that could not be put to the kernel, and records that.
+    async fn refuse_unjudged(
+        &self,
+        decision: DecisionId,
+        request: &AccessRequest,
+        reason: Reason,
+        progress: &Progress,
+    ) -> Answered {
+        let judged = record::refusal(&reason, self.desk.snapshot().policies.version());
+        let record = self.decision_record(&decision, request, None, judged);
+        let record = Record::Decision(Box::new(record));
+        if let Err(error) = self.desk.ledger().append(vec![record]).await {
+            return unrecorded(decision, &error.to_string());
+        }
+        progress.decided.store(true, Ordering::Release);
+        denied(decision, reason)
+    }
+}
+
+/// Refuses a call whose decision could not be written down.
+fn unrecorded(decision: DecisionId, error: &str) -> Answered {
+    let text = format!("the evidence cannot be written, so nothing may happen: {error}");
+    denied(decision, Reason::new(ReasonCode::NoEvidence, text, "ledger"))
+}
+
+fn denied(decision: DecisionId, reason: Reason) -> Answered {
+    let (verdict, reasons) = (VerdictKind::Deny, BTreeSet::from([reason]));
+    let advice = advise(verdict, &reasons, None);
+    Answered::Refused(Refusal { decision, verdict, hold: None, reasons, advice })
+}
+
+fn caller_of(verified: &Verified) -> Caller {
+    Caller {
+        identity: verified.identity.clone(),
+        via: verified.via.clone(),
+        task: verified.task.clone(),
+        generation: verified.generation,
+    }
+}
+
+/// A hold shows its call's arguments as the evidence shows them.
+fn with_arguments(effect: bailiwick_kernel::Effect, shown: &str) -> bailiwick_kernel::Effect {
+    use bailiwick_kernel::Effect;
+    match effect {
+        Effect::HoldOpened(mut hold) => {
+            shown.clone_into(&mut hold.arguments);
+            Effect::HoldOpened(hold)
+        }
+        Effect::TaskStatus(_)
+        | Effect::HoldUsed(_)
+        | Effect::HoldsExpired(_)
+        | Effect::Noticed(_) => effect,
+    }
+}
+
+/// Says what became of a call, in the words of the record.
+fn outcome_of(sent: &Result<Reply, SendError>) -> (OutcomeKind, String, u64) {
+    let size =
+        |raw: &serde_json::value::RawValue| u64::try_from(raw.get().len()).unwrap_or(u64::MAX);
+    match sent {
+        Ok(Reply::Result(raw)) if says_error(raw.get()) => {
+            (OutcomeKind::Error, "the tool says that it failed".to_owned(), size(raw))
+        }
+        Ok(Reply::Result(raw)) => (OutcomeKind::Ok, String::new(), size(raw)),
+        Ok(Reply::Error(raw)) => {
+            (OutcomeKind::Error, "the server answered with an error".to_owned(), size(raw))
+        }
+        Err(SendError::NotSent { why }) => (OutcomeKind::Error, format!("not sent: {why}"), 0),
+        Err(SendError::Unknown { why }) => (OutcomeKind::None, format!("no answer: {why}"), 0),
+    }
+}
+
+/// Says whether a tool's result calls itself an error.
+fn says_error(result: &str) -> bool {
+    #[derive(serde::Deserialize)]
+    struct Result {
+        #[serde(rename = "isError", default)]
+        is_error: bool,
+    }
+    serde_json::from_str::<Result>(result).is_ok_and(|it| it.is_error)
+}

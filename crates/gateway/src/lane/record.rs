@@ -1,0 +1,72 @@
+//! What the ledger is told of a decision.
+
+use bailiwick_kernel::Judged;
+use bailiwick_model::{
+    AccessRequest, DecisionId, DecisionRecord, Judgement, Reason, Spend, Step, Surface, Task,
+    VerdictKind,
+};
+
+use super::Lane;
+
+impl Lane {
+    /// Makes the record of a decision; nothing secret-shaped passes into it.
+    pub(super) fn decision_record(
+        &self,
+        decision: &DecisionId,
+        request: &AccessRequest,
+        task: Option<&Task>,
+        judged: Judged,
+    ) -> DecisionRecord {
+        let evidence = self.desk.evidence();
+        let mut action = request.action.clone();
+        action.name = evidence.text(&action.name);
+        DecisionRecord {
+            decision: decision.clone(),
+            time: self.desk.now(),
+            surface: Surface::Mcp,
+            task: request.caller.task.clone(),
+            template: task.map(|it| it.template.clone()),
+            caller: request.caller.identity.clone(),
+            via: request.caller.via.clone(),
+            action,
+            privileged: request.facts.privileged(),
+            facts: request.facts.clone(),
+            resources: request.resources.iter().map(|it| evidence.text(it)).collect(),
+            call: request.call,
+            arguments: evidence.arguments(&request.arguments, request.facts.sensitivity),
+            verdict: judged.verdict,
+            would: judged.would,
+            steps: judged.steps.into_iter().map(|it| self.shown(it)).collect(),
+            spend: judged.spend,
+            approval: judged.approval,
+            hold: judged.hold,
+            policy: judged.policy,
+        }
+    }
+
+    fn shown(&self, judgement: Judgement) -> Judgement {
+        let evidence = self.desk.evidence();
+        let reasons = judgement.reasons.into_iter();
+        let reasons = reasons.map(|it| Reason { text: evidence.phrase(&it.text), ..it }).collect();
+        Judgement { reasons, ..judgement }
+    }
+}
+
+/// Makes the judgement of a call that could not be put to the kernel.
+pub(super) fn refusal(reason: &Reason, policy: &str) -> Judged {
+    Judged {
+        verdict: VerdictKind::Deny,
+        would: None,
+        steps: vec![Judgement {
+            step: Step::Binding,
+            verdict: VerdictKind::Deny,
+            reasons: vec![reason.clone()],
+            attributes: std::collections::BTreeMap::new(),
+            observed: false,
+        }],
+        spend: Spend::default(),
+        approval: None,
+        hold: None,
+        policy: policy.to_owned(),
+    }
+}

@@ -1,0 +1,278 @@
+//! The answers that no server is asked for: opening, discovery, lists, and the small courtesies.
+
+use std::time::Duration;
+
+use serde::{Serialize, Serializer, ser::SerializeMap};
+use serde_json::value::RawValue;
+
+use super::{era::Era, revision::Revision};
+use crate::jsonrpc::{RawObject, raw_of};
+
+/// The longest that a client may keep a list: how fast a changed policy must show.
+pub(crate) const TTL_MAX: Duration = Duration::from_secs(5);
+
+/// Which kinds of things a server offers. Changes of lists are not announced and resources not
+/// subscribed to, so neither is promised.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Capabilities {
+    /// Tools.
+    pub(crate) tools: bool,
+    /// Resources.
+    pub(crate) resources: bool,
+    /// Prompts.
+    pub(crate) prompts: bool,
+}
+
+impl Capabilities {
+    /// Reads what a server declared.
+    pub(crate) fn read(declared: &RawValue) -> Self {
+        RawObject::read(declared.get()).map_or_else(
+            |_| Self::default(),
+            |declared| Self {
+                tools: declared.get("tools").is_some(),
+                resources: declared.get("resources").is_some(),
+                prompts: declared.get("prompts").is_some(),
+            },
+        )
+    }
+}
+
+#[derive(Serialize)]
+struct Empty {}
+
+impl Serialize for Capabilities {
+    fn serialize<S: Serializer>(&self, out: S) -> Result<S::Ok, S::Error> {
+        let mut members = out.serialize_map(None)?;
+        for (name, offered) in
+            [("tools", self.tools), ("resources", self.resources), ("prompts", self.prompts)]
+        {
+            if offered {
+                members.serialize_entry(name, &Empty {})?;
+            }
+        }
+        members.end()
+    }
+}
+
+#[derive(Serialize)]
+struct ServerInfo {
+    name: &'static str,
+    version: &'static str,
+}
+
+const SERVER_INFO: ServerInfo =
+    ServerInfo { name: "bailiwick", version: env!("CARGO_PKG_VERSION") };
+
+/// Agrees on a revision for `initialize`: the client's if it is spoken here, else our newest.
+pub(crate) fn negotiate(requested: Option<&str>) -> Revision {
+    requested
+        .and_then(Revision::from_date)
+        .filter(|it| !it.is_modern())
+        .unwrap_or(Revision::LEGACY_NEWEST)
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Initialized<'a> {
+    protocol_version: &'static str,
+    capabilities: Capabilities,
+    server_info: ServerInfo,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    instructions: Option<&'a str>,
+}
+
+/// Answers `initialize`.
+pub(crate) fn initialize(
+    version: Revision,
+    capabilities: Capabilities,
+    instructions: Option<&str>,
+) -> Box<RawValue> {
+    let protocol_version = version.as_str();
+    raw_of(&Initialized { protocol_version, capabilities, server_info: SERVER_INFO, instructions })
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Discovered<'a> {
+    result_type: &'static str,
+    supported_versions: Vec<&'static str>,
+    capabilities: Capabilities,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    instructions: Option<&'a str>,
+    ttl_ms: u64,
+    cache_scope: &'static str,
+    #[serde(rename = "_meta")]
+    meta: DiscoveredMeta,
+}
+
+#[derive(Serialize)]
+struct DiscoveredMeta {
+    #[serde(rename = "io.modelcontextprotocol/serverInfo")]
+    server_info: ServerInfo,
+}
+
+/// Answers `server/discover`. Only revisions that a request can name for itself are listed: the
+/// older ones are reached by `initialize`.
+pub(crate) fn discover(
+    capabilities: Capabilities,
+    instructions: Option<&str>,
+    ttl: Duration,
+) -> Box<RawValue> {
+    raw_of(&Discovered {
+        result_type: "complete",
+        supported_versions: Revision::modern_dates(),
+        capabilities,
+        instructions,
+        ttl_ms: ttl_ms(ttl),
+        cache_scope: "private",
+        meta: DiscoveredMeta { server_info: SERVER_INFO },
+    })
+}
+
+/// Answers what wants no more than a yes: `ping`, `logging/setLevel`.
+pub(crate) fn empty(era: Era) -> Box<RawValue> {
+    #[derive(Serialize)]
+    #[serde(rename_all = "camelCase")]
+    struct Complete {
+        result_type: &'static str,
+    }
+    match era {
+        Era::Legacy => raw_of(&Empty {}),
+        Era::Modern => raw_of(&Complete { result_type: "complete" }),
+    }
+}
+
+/// What is listed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Listed {
+    /// `tools/list`
+    Tools,
+    /// `resources/list`
+    Resources,
+    /// `resources/templates/list`
+    ResourceTemplates,
+    /// `prompts/list`
+    Prompts,
+}
+
+impl Listed {
+    /// Finds what a method lists.
+    pub(crate) fn by_method(method: &str) -> Option<Self> {
+        match method {
+            "tools/list" => Some(Self::Tools),
+            "resources/list" => Some(Self::Resources),
+            "resources/templates/list" => Some(Self::ResourceTemplates),
+            "prompts/list" => Some(Self::Prompts),
+            _ => None,
+        }
+    }
+
+    /// Gives the member of the result that holds the list.
+    pub(crate) const fn member(self) -> &'static str {
+        match self {
+            Self::Tools => "tools",
+            Self::Resources => "resources",
+            Self::ResourceTemplates => "resourceTemplates",
+            Self::Prompts => "prompts",
+        }
+    }
+}
+
+struct List<'a> {
+    listed: Listed,
+    items: &'a [Box<RawValue>],
+    /// How long a modern client may keep it.
+    ttl_ms: Option<u64>,
+}
+
+impl Serialize for List<'_> {
+    fn serialize<S: Serializer>(&self, out: S) -> Result<S::Ok, S::Error> {
+        let mut members = out.serialize_map(None)?;
+        if self.ttl_ms.is_some() {
+            members.serialize_entry("resultType", "complete")?;
+        }
+        members.serialize_entry(self.listed.member(), self.items)?;
+        if let Some(ttl_ms) = self.ttl_ms {
+            members.serialize_entry("ttlMs", &ttl_ms)?;
+            // What one caller may see is nobody else's list.
+            members.serialize_entry("cacheScope", "private")?;
+        }
+        members.end()
+    }
+}
+
+/// Answers a list with `items`, each as its server wrote it, on one page.
+pub(crate) fn list(
+    listed: Listed,
+    items: &[Box<RawValue>],
+    era: Era,
+    ttl: Duration,
+) -> Box<RawValue> {
+    let ttl_ms = match era {
+        Era::Legacy => None,
+        Era::Modern => Some(ttl_ms(ttl)),
+    };
+    raw_of(&List { listed, items, ttl_ms })
+}
+
+/// Gives how long an answer may be kept, in milliseconds and never beyond [`TTL_MAX`].
+pub(crate) fn ttl_ms(ttl: Duration) -> u64 {
+    u64::try_from(ttl.min(TTL_MAX).as_millis()).unwrap_or(0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ALL: Capabilities = Capabilities { tools: true, resources: true, prompts: true };
+
+    fn raw(text: &str) -> Box<RawValue> {
+        RawValue::from_string(text.to_owned()).unwrap()
+    }
+
+    #[test]
+    fn initialize_agrees_on_the_clients_revision_if_it_is_known() {
+        assert_eq!(negotiate(Some("2024-11-05")), Revision::R20241105);
+        assert_eq!(negotiate(Some("2025-06-18")), Revision::R20250618);
+        for other in [None, Some("2026-07-28"), Some("2099-01-01"), Some("")] {
+            assert_eq!(negotiate(other), Revision::R20251125);
+        }
+    }
+
+    #[test]
+    fn initialize_says_who_answers_and_what_there_is() {
+        let answer = initialize(Revision::R20251125, ALL, Some("Be brief."));
+        insta::assert_snapshot!(answer.get().replace(env!("CARGO_PKG_VERSION"), "V"), @r#"{"protocolVersion":"2025-11-25","capabilities":{"tools":{},"resources":{},"prompts":{}},"serverInfo":{"name":"bailiwick","version":"V"},"instructions":"Be brief."}"#);
+    }
+
+    #[test]
+    fn discovery_is_complete_and_private() {
+        let answer = discover(Capabilities::default(), None, Duration::from_secs(60));
+        insta::assert_snapshot!(answer.get().replace(env!("CARGO_PKG_VERSION"), "V"), @r#"{"resultType":"complete","supportedVersions":["2026-07-28"],"capabilities":{},"ttlMs":5000,"cacheScope":"private","_meta":{"io.modelcontextprotocol/serverInfo":{"name":"bailiwick","version":"V"}}}"#);
+    }
+
+    #[test]
+    fn only_what_can_be_kept_of_a_servers_capabilities_is_promised() {
+        let declared =
+            raw(r#"{"tools":{"listChanged":true},"logging":{},"resources":{"subscribe":true}}"#);
+        let read = Capabilities::read(&declared);
+        assert_eq!(read, Capabilities { tools: true, resources: true, prompts: false });
+        assert_eq!(raw_of(&read).get(), r#"{"tools":{},"resources":{}}"#);
+        assert_eq!(Capabilities::read(&raw("7")), Capabilities::default());
+    }
+
+    #[test]
+    fn a_list_keeps_each_definition_as_it_was_written() {
+        let items = [raw(r#"{ "name":"a", "x":1.0 }"#), raw(r#"{"name":"b"}"#)];
+        let ttl = Duration::from_millis(700);
+        insta::assert_snapshot!(list(Listed::Tools, &items, Era::Legacy, ttl), @r#"{"tools":[{ "name":"a", "x":1.0 },{"name":"b"}]}"#);
+        insta::assert_snapshot!(list(Listed::Tools, &items, Era::Modern, ttl), @r#"{"resultType":"complete","tools":[{ "name":"a", "x":1.0 },{"name":"b"}],"ttlMs":700,"cacheScope":"private"}"#);
+        insta::assert_snapshot!(list(Listed::ResourceTemplates, &[], Era::Legacy, ttl), @r#"{"resourceTemplates":[]}"#);
+    }
+
+    #[test]
+    fn a_courtesy_is_an_empty_result() {
+        assert_eq!(empty(Era::Legacy).get(), "{}");
+        assert_eq!(empty(Era::Modern).get(), r#"{"resultType":"complete"}"#);
+    }
+}

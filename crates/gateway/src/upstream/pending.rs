@@ -1,0 +1,161 @@
+//! What was asked and not answered yet: many callers share one server.
+
+use std::{
+    collections::HashMap,
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicBool, AtomicU64, Ordering},
+    },
+};
+
+use tokio::sync::oneshot;
+
+use super::{error::SendError, incoming::Reply};
+
+/// The callers that wait, by the id of what they asked.
+#[derive(Debug, Default)]
+pub(super) struct Pending {
+    next: AtomicU64,
+    waiting: Mutex<Waiting>,
+}
+
+#[derive(Debug, Default)]
+struct Waiting {
+    callers: HashMap<u64, oneshot::Sender<Result<Reply, String>>>,
+    closed: Option<String>,
+}
+
+/// One caller's place; leaving it gives the place up.
+#[derive(Debug)]
+pub(super) struct Place {
+    id: u64,
+    pending: Arc<Pending>,
+    answer: oneshot::Receiver<Result<Reply, String>>,
+    turn: Arc<Turn>,
+}
+
+/// Settles who was first: the writer that begins a line, or the caller that gives up on it.
+/// A line that was given up is never written.
+#[derive(Debug, Default)]
+pub(super) struct Turn(AtomicBool);
+
+impl Turn {
+    /// Says whether this is the first to take it.
+    pub(super) fn take(&self) -> bool {
+        !self.0.swap(true, Ordering::AcqRel)
+    }
+}
+
+impl Pending {
+    /// Takes a place for one question.
+    pub(super) fn place(self: &Arc<Self>) -> Result<Place, SendError> {
+        let id = self.next.fetch_add(1, Ordering::Relaxed).wrapping_add(1);
+        let (sender, answer) = oneshot::channel();
+        let mut waiting = self.lock();
+        if let Some(why) = &waiting.closed {
+            return Err(SendError::NotSent { why: why.clone() });
+        }
+        waiting.callers.insert(id, sender);
+        drop(waiting);
+        Ok(Place { id, pending: Arc::clone(self), answer, turn: Arc::default() })
+    }
+
+    /// Hands the answer to whoever waits for `id`; says whether anyone did.
+    pub(super) fn answer(&self, id: u64, reply: Result<Reply, &'static str>) -> bool {
+        let caller = self.lock().callers.remove(&id);
+        caller.is_some_and(|it| it.send(reply.map_err(str::to_owned)).is_ok())
+    }
+
+    /// Tells everyone who waits that no answer will come, and whoever comes later as well.
+    pub(super) fn close(&self, why: &str) {
+        let callers = {
+            let mut waiting = self.lock();
+            waiting.closed.get_or_insert_with(|| why.to_owned());
+            std::mem::take(&mut waiting.callers)
+        };
+        for (_, caller) in callers {
+            // Whoever left meanwhile does not wait any more.
+            let _left = caller.send(Err(why.to_owned()));
+        }
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, Waiting> {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Place {
+    pub(super) const fn id(&self) -> u64 {
+        self.id
+    }
+
+    pub(super) const fn turn(&self) -> &Arc<Turn> {
+        &self.turn
+    }
+
+    /// Waits for the answer.
+    pub(super) async fn answer(&mut self) -> Result<Reply, SendError> {
+        match (&mut self.answer).await {
+            Ok(Ok(reply)) => Ok(reply),
+            Ok(Err(why)) => Err(self.give_up(why)),
+            Err(_) => Err(self.give_up("it ended".to_owned())),
+        }
+    }
+
+    /// Gives up: if the line was not begun, it never will be.
+    pub(super) fn give_up(&self, why: String) -> SendError {
+        if self.turn.take() { SendError::NotSent { why } } else { SendError::Unknown { why } }
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        self.pending.lock().callers.remove(&self.id);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::value::RawValue;
+
+    use super::*;
+
+    fn reply() -> Result<Reply, &'static str> {
+        Ok(Reply::Result(RawValue::from_string("{}".to_owned()).unwrap()))
+    }
+
+    #[tokio::test]
+    async fn each_answer_finds_its_caller() {
+        let pending = Arc::new(Pending::default());
+        let (mut one, mut two) = (pending.place().unwrap(), pending.place().unwrap());
+        assert!(one.id() < two.id());
+        assert!(pending.answer(two.id(), reply()));
+        assert!(pending.answer(one.id(), reply()));
+        assert!(!pending.answer(one.id(), reply()), "an answer is taken once");
+        assert!(!pending.answer(999, reply()), "nobody asked");
+        assert!(one.answer().await.is_ok());
+        assert!(two.answer().await.is_ok());
+    }
+
+    #[tokio::test]
+    async fn the_end_tells_apart_what_was_begun_and_what_was_not() {
+        let pending = Arc::new(Pending::default());
+        let (mut begun, mut queued) = (pending.place().unwrap(), pending.place().unwrap());
+        assert!(begun.turn().take());
+        pending.close("it crashed");
+        assert!(
+            matches!(begun.answer().await, Err(SendError::Unknown { why }) if why == "it crashed")
+        );
+        assert!(matches!(queued.answer().await, Err(SendError::NotSent { .. })));
+        assert!(!queued.turn().take(), "the writer must not begin it afterwards");
+        assert!(matches!(pending.place(), Err(SendError::NotSent { .. })));
+    }
+
+    #[tokio::test]
+    async fn a_caller_that_leaves_gives_its_place_up() {
+        let pending = Arc::new(Pending::default());
+        let id = pending.place().unwrap().id();
+        assert!(!pending.answer(id, reply()));
+        assert!(pending.lock().callers.is_empty());
+    }
+}

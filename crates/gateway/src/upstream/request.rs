@@ -1,0 +1,148 @@
+//! The only two kinds of request that can be written: decided ones, with proof, and plain ones.
+
+use bailiwick_kernel::{Permit, PermitError};
+use bailiwick_model::{CallDigest, Timestamp};
+use serde_json::value::RawValue;
+
+use crate::Call;
+
+/// Proof that a permit was spent on exactly this call.
+#[derive(Debug)]
+pub(super) struct Spent<'a> {
+    call: &'a Call,
+}
+
+impl<'a> Spent<'a> {
+    /// Spends `permit` on `call`.
+    pub(super) fn of(
+        permit: Permit,
+        generation: u64,
+        call: &'a Call,
+        now: Timestamp,
+    ) -> Result<Self, PermitError> {
+        let digest: &CallDigest = call.digest();
+        permit.spend(digest, generation, now).map(|()| Self { call })
+    }
+
+    /// Pretends, so that what lies behind the permit can be tested by itself.
+    #[cfg(test)]
+    pub(super) const fn pretend(call: &'a Call) -> Self {
+        Self { call }
+    }
+}
+
+/// What a server is asked.
+#[derive(Debug)]
+pub(super) struct Request<'a> {
+    method: &'a str,
+    params: Option<&'a RawValue>,
+}
+
+impl<'a> Request<'a> {
+    /// Asks for what was decided, once for each proof.
+    pub(super) fn decided(spent: Spent<'a>) -> Self {
+        Self { method: spent.call.method(), params: Some(spent.call.params()) }
+    }
+
+    /// Asks for anything that takes no decision; none if it takes one, or would disturb the
+    /// session that the gateway itself has opened.
+    pub(super) fn plain(method: &'a str, params: Option<&'a RawValue>) -> Option<Self> {
+        // A server may be less strict about spelling than we are.
+        let bare = method.trim().to_ascii_lowercase();
+        let kept = matches!(
+            bare.as_str(),
+            "tools/call" | "resources/read" | "prompts/get" | "initialize" | "server/discover"
+        );
+        (!kept && !bare.starts_with("notifications/")).then_some(Self { method, params })
+    }
+
+    /// Opens a session.
+    pub(super) const fn opening(params: &'a RawValue) -> Self {
+        Self { method: "initialize", params: Some(params) }
+    }
+
+    /// Gives the message, on one line that ends.
+    pub(super) fn line(&self, id: u64) -> Vec<u8> {
+        message(Some(id), self.method, self.params)
+    }
+}
+
+/// Gives a notification, on one line that ends.
+pub(super) fn notification(method: &str, params: Option<&RawValue>) -> Vec<u8> {
+    message(None, method, params)
+}
+
+/// Tells the server that nobody waits for the answer `id` any more.
+pub(super) fn cancelled(id: u64) -> Vec<u8> {
+    format!(
+        "{{\"jsonrpc\":\"2.0\",\"method\":\"notifications/cancelled\",\"params\":{{\"requestId\":{id},\"reason\":\"nobody waits any more\"}}}}\n"
+    )
+    .into_bytes()
+}
+
+fn message(id: Option<u64>, method: &str, params: Option<&RawValue>) -> Vec<u8> {
+    let mut line = String::from("{\"jsonrpc\":\"2.0\"");
+    if let Some(id) = id {
+        line.push_str(",\"id\":");
+        line.push_str(&id.to_string());
+    }
+    line.push_str(",\"method\":");
+    line.push_str(&serde_json::Value::from(method).to_string());
+    if let Some(params) = params {
+        line.push_str(",\"params\":");
+        line.push_str(params.get());
+    }
+    line.push('}');
+    let mut bytes = line.into_bytes();
+    // Between the tokens of JSON a line break is a space; inside a text there is none.
+    for byte in &mut bytes {
+        if matches!(byte, b'\r' | b'\n') {
+            *byte = b' ';
+        }
+    }
+    bytes.push(b'\n');
+    bytes
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn raw(text: &str) -> Box<RawValue> {
+        RawValue::from_string(text.to_owned()).unwrap()
+    }
+
+    #[test]
+    fn a_message_is_one_line_whatever_the_parameters_look_like() {
+        let params = raw("{\r\n \"name\" :\t\"a\\nb\",\n\"n\":1.50\r}");
+        let request = Request::plain("tools/list", Some(&params)).unwrap();
+        let line = String::from_utf8(request.line(7)).unwrap();
+        assert_eq!(
+            line,
+            "{\"jsonrpc\":\"2.0\",\"id\":7,\"method\":\"tools/list\",\"params\":{   \"name\" :\t\"a\\nb\", \"n\":1.50 }}\n"
+        );
+    }
+
+    #[test]
+    fn what_takes_a_decision_never_goes_out_plain() {
+        for method in [
+            "tools/call",
+            "resources/read",
+            "prompts/get",
+            " Tools/Call\n",
+            "initialize",
+            "notifications/initialized",
+        ] {
+            assert!(Request::plain(method, None).is_none(), "{method}");
+        }
+        assert!(Request::plain("resources/list", None).is_some());
+    }
+
+    #[test]
+    fn a_method_cannot_break_out_of_its_text() {
+        let request = Request::plain("x\",\"method\":\"tools/call", None).unwrap();
+        let line = request.line(1);
+        let read: serde_json::Value = serde_json::from_slice(&line).unwrap();
+        assert_eq!(read["method"], "x\",\"method\":\"tools/call");
+    }
+}

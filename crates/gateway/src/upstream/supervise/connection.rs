@@ -1,0 +1,139 @@
+//! One connection to a server, from the handshake to the end.
+
+use std::{sync::Arc, time::Duration};
+
+use bailiwick_model::ServerName;
+
+use super::{Catalog, HANDSHAKE, ServerSpec};
+use crate::upstream::{
+    ToolDefinition, Transport, catalog,
+    event::{Events, UpstreamEvent},
+    handshake::{self, Opened},
+    http,
+    link::Link,
+    request::{self, Request},
+    stdio::{Running, Start},
+};
+
+/// What carries a server's messages.
+#[derive(Debug)]
+pub(super) enum Connection {
+    Stdio(Box<Running>),
+    Http(Arc<http::Link>),
+}
+
+impl Connection {
+    /// Connects, and learns what the server offers.
+    pub(super) async fn open(
+        spec: &ServerSpec,
+        events: &Events,
+    ) -> Result<(Self, Catalog), String> {
+        match &spec.transport {
+            Transport::Stdio { command, env, dir } => {
+                let (server, forbidden) = (&spec.name, spec.confine.forbidden.as_slice());
+                let start = Start { server, command, env, dir: dir.as_ref(), forbidden };
+                Self::open_child(start, events).await
+            }
+            Transport::Http { url } => {
+                let (link, opened) = http::Link::open(url.clone(), HANDSHAKE).await?;
+                let catalog = offered(&Link::Http(Arc::clone(&link)), &spec.name, opened).await?;
+                Ok((Self::Http(link), catalog))
+            }
+        }
+    }
+
+    async fn open_child(start: Start<'_>, events: &Events) -> Result<(Self, Catalog), String> {
+        let server = start.server.clone();
+        let mut running = Running::start(start).await?;
+        if let Some(why) = running.unconfined.take() {
+            tracing::warn!(%server, why, "it runs unconfined");
+            let event = UpstreamEvent::NotConfined { server: server.clone(), why };
+            events.tell(&server, event).await;
+        }
+        let learnt = tokio::select! {
+            learnt = learn(Link::Stdio(Arc::clone(&running.link)), &server) => learnt,
+            why = running.ended() => Err(why),
+        };
+        match learnt {
+            Ok(catalog) => {
+                let executable = running.executable;
+                Ok((Self::Stdio(Box::new(running)), Catalog { executable, ..catalog }))
+            }
+            Err(why) => {
+                let why = running.explain(&why);
+                running.end().await;
+                Err(why)
+            }
+        }
+    }
+
+    pub(super) fn link(&self) -> Link {
+        match self {
+            Self::Stdio(running) => Link::Stdio(Arc::clone(&running.link)),
+            Self::Http(link) => Link::Http(Arc::clone(link)),
+        }
+    }
+
+    /// Waits until the server cannot be used any more, and says why.
+    pub(super) async fn ended(&mut self) -> String {
+        match self {
+            Self::Stdio(running) => running.ended().await,
+            Self::Http(link) => link.ended().await,
+        }
+    }
+
+    /// Adds to a reason what is known besides.
+    pub(super) fn explain(&self, why: &str) -> String {
+        match self {
+            Self::Stdio(running) => running.explain(why),
+            Self::Http(_) => why.to_owned(),
+        }
+    }
+
+    /// Tells all who wait that no answer will come.
+    pub(super) fn abandon(&self, why: &str) {
+        match self {
+            Self::Stdio(running) => running.abandon(why),
+            // Each caller has a connection of its own, which ends by itself.
+            Self::Http(_) => {}
+        }
+    }
+
+    pub(super) async fn end(self) {
+        match self {
+            Self::Stdio(running) => running.end().await,
+            Self::Http(link) => link.end().await,
+        }
+    }
+}
+
+async fn learn(link: Link, server: &ServerName) -> Result<Catalog, String> {
+    let params = handshake::parameters();
+    let opened = handshake::read(link.ask(&Request::opening(&params), HANDSHAKE).await)?;
+    if let Link::Stdio(link) = &link {
+        link.tell(request::notification("notifications/initialized", None));
+    }
+    offered(&link, server, opened).await
+}
+
+async fn offered(link: &Link, server: &ServerName, opened: Opened) -> Result<Catalog, String> {
+    let tools =
+        if opened.offers_tools { tools(link, server, HANDSHAKE).await? } else { Vec::new() };
+    Ok(Catalog {
+        tools,
+        executable: None,
+        protocol: opened.protocol,
+        server_info: opened.server_info,
+        capabilities: opened.capabilities,
+        instructions: opened.instructions,
+    })
+}
+
+/// Asks for the server's tools.
+pub(super) async fn tools(
+    link: &Link,
+    server: &ServerName,
+    within: Duration,
+) -> Result<Vec<ToolDefinition>, String> {
+    Ok(catalog::read(server, handshake::tools(link, within).await?))
+}

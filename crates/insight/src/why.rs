@@ -1,0 +1,146 @@
+//! The whole judgement of one call, for whoever asks why.
+
+use std::collections::BTreeMap;
+
+use bailiwick_model::{
+    DecisionId, DecisionRecord, Judgement, OutcomeKind, OutcomeRecord, Reason, Step, VerdictKind,
+};
+use serde::{Deserialize, Serialize};
+
+use crate::{advice::advise, path::reasons};
+
+/// Why a call was allowed, held or denied.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Why {
+    /// The decision.
+    pub decision: DecisionId,
+    /// What was decided.
+    pub verdict: VerdictKind,
+    /// What enforcing everything would have said, where that differs.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub would: Option<VerdictKind>,
+    /// Every step.
+    pub steps: Vec<WhyStep>,
+    /// What would have been allowed, as far as it is known.
+    pub would_allow: Vec<String>,
+    /// How to ask for it, in one sentence.
+    pub how_to_ask: String,
+    /// What became of the call, where it was sent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub outcome: Option<OutcomeKind>,
+}
+
+/// What one step said.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct WhyStep {
+    /// The step.
+    pub step: Step,
+    /// What it said.
+    pub verdict: VerdictKind,
+    /// Why.
+    pub reasons: Vec<Reason>,
+    /// What it looked at.
+    pub attributes: BTreeMap<String, String>,
+    /// True where it was recorded and not carried out.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub observed: bool,
+}
+
+/// Explains a decision by its record, and by its outcome's where there is one.
+pub fn why(record: &DecisionRecord, outcome: Option<&OutcomeRecord>) -> Why {
+    let advice = advise(record.verdict, &reasons(record), record.hold.as_ref());
+    Why {
+        decision: record.decision.clone(),
+        verdict: record.verdict,
+        would: record.would,
+        steps: record.steps.iter().map(shown).collect(),
+        would_allow: advice.would_allow,
+        how_to_ask: advice.how_to_ask,
+        outcome: outcome.filter(|it| it.decision == record.decision).map(|it| it.outcome),
+    }
+}
+
+fn shown(judgement: &Judgement) -> WhyStep {
+    WhyStep {
+        step: judgement.step,
+        verdict: judgement.verdict,
+        reasons: judgement.reasons.clone(),
+        attributes: judgement.attributes.clone(),
+        observed: judgement.observed,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fixture;
+
+    #[test]
+    fn a_denial_is_explained_step_by_step_with_what_to_do_about_it() {
+        let shown = serde_json::to_string_pretty(&why(&fixture::denied(), None)).unwrap();
+        insta::assert_snapshot!(shown, @r#"
+        {
+          "decision": "dec_01JD8X00000000000000000002",
+          "verdict": "deny",
+          "steps": [
+            {
+              "step": "window",
+              "verdict": "allow",
+              "reasons": [],
+              "attributes": {}
+            },
+            {
+              "step": "grant",
+              "verdict": "deny",
+              "reasons": [
+                {
+                  "code": "outside_grant",
+                  "text": "`export` of `tickets` is in no line of template `ticket-triage`",
+                  "source": "ticket-triage"
+                }
+              ],
+              "attributes": {}
+            },
+            {
+              "step": "policy",
+              "verdict": "allow",
+              "reasons": [
+                {
+                  "code": "policy_permits",
+                  "text": "permitted by policy `bailiwick:granted`",
+                  "source": "bailiwick:granted"
+                }
+              ],
+              "attributes": {}
+            }
+          ],
+          "would_allow": [
+            "what the grant covers: `export` of `tickets` is in no line of template `ticket-triage` (ticket-triage)"
+          ],
+          "how_to_ask": "ask the template's owner to add a line"
+        }
+        "#);
+    }
+
+    #[test]
+    fn an_allowed_call_shows_what_became_of_it() {
+        let record = fixture::allowed();
+        let outcome = fixture::outcome(&record, OutcomeKind::Ok);
+        let why = why(&record, Some(&outcome));
+        assert_eq!((why.outcome, why.would_allow.len()), (Some(OutcomeKind::Ok), 0));
+    }
+
+    #[test]
+    fn the_outcome_of_another_call_is_not_this_ones() {
+        let other = fixture::outcome(&fixture::denied(), OutcomeKind::Ok);
+        assert_eq!(why(&fixture::allowed(), Some(&other)).outcome, None);
+    }
+
+    #[test]
+    fn a_held_call_names_its_ticket() {
+        let hold = "hold_01JD8X00000000000000000000".parse().unwrap();
+        let held =
+            DecisionRecord { verdict: VerdictKind::Hold, hold: Some(hold), ..fixture::denied() };
+        assert!(why(&held, None).how_to_ask.contains("hold show hold_01JD8X00000000000000000000"));
+    }
+}

@@ -1,0 +1,226 @@
+//! One access request, judged.
+
+mod steps;
+#[cfg(test)]
+mod tests;
+
+use std::collections::BTreeSet;
+
+use bailiwick_insight::{Advice, DETECTORS, DriftFinding, advise, detect};
+use bailiwick_model::{
+    AccessRequest, ApprovedCall, Hold, HoldStatus, Judgement, Reason, ReasonCode, Spend, Step,
+    Timestamp, Verdict, VerdictKind,
+};
+
+use crate::{
+    Decision, Effect, Judged, Names, Outcome, Permit, Snapshot, TaskState, decide::steps::Said,
+    life,
+};
+
+/// How long after its decision a call may still be sent.
+const PERMIT_LIFE: std::time::Duration = std::time::Duration::from_secs(10);
+/// How long a hold waits for its answer.
+const HOLD_LIFE: std::time::Duration = std::time::Duration::from_secs(24 * 3600);
+
+/// Decides `request`. Pure: all it knows is in its arguments.
+pub fn decide(
+    snapshot: &Snapshot,
+    state: &mut TaskState,
+    request: &AccessRequest,
+    names: Names,
+    now: Timestamp,
+) -> Decision {
+    let findings = detect(DETECTORS, request);
+    decide_with(snapshot, state, request, (names, &findings), now)
+}
+
+/// Decides `request`, where the detectors found `findings`.
+pub(crate) fn decide_with(
+    snapshot: &Snapshot,
+    state: &mut TaskState,
+    request: &AccessRequest,
+    (names, findings): (Names, &[DriftFinding]),
+    now: Timestamp,
+) -> Decision {
+    let now = state.see(now);
+    // A window that closed since the last tick closes here: the step then finds the task ended.
+    let mut effects = life::tick(state, now);
+    let policy = snapshot.policies.version().to_owned();
+    let asked = Asked { snapshot, state, request, now, approval: None };
+    let (mut judged, approved) = asked.weigh(findings, &policy);
+    let verdict = combine(judged.iter().map(Said::enforced));
+    let would = combine(judged.iter().map(|it| it.verdict.clone()));
+    let would = (would.kind() != verdict.kind()).then(|| would.kind());
+    let (verdict, answered) = settle(state, request, verdict, approved.as_ref());
+    judged.extend(answered);
+    let steps: Vec<Judgement> = judged.into_iter().map(Said::into_judgement).collect();
+
+    let mut judged = Judged {
+        verdict: verdict.kind(),
+        would: would.filter(|it| *it != verdict.kind()),
+        steps,
+        spend: Spend::default(),
+        approval: None,
+        hold: None,
+        policy,
+    };
+    let outcome = match verdict {
+        Verdict::Allow(obligations) => {
+            judged.spend = cost(request);
+            judged.approval = approved.as_ref().map(|it| it.hold.clone());
+            effects.extend(take(state, judged.spend, approved.as_ref(), now));
+            let permit = Permit::new(request.call, state.task.generation, now.after(PERMIT_LIFE));
+            Outcome::Forward(permit, obligations)
+        }
+        Verdict::Hold(why) => {
+            let (hold, opened) = ticket(state, request, names, (&why, &judged.policy), now);
+            judged.hold = Some(hold.clone());
+            effects.extend(opened);
+            state.active = now;
+            Outcome::Hold(hold, why)
+        }
+        Verdict::Deny(why) => Outcome::Refuse(why),
+    };
+    let advice = advice(&outcome);
+    Decision { outcome, judged, advice, effects }
+}
+
+/// Tells whoever was not let through what to do about it.
+fn advice(outcome: &Outcome) -> Advice {
+    match outcome {
+        Outcome::Forward(..) => Advice::default(),
+        Outcome::Hold(hold, why) => advise(VerdictKind::Hold, why, Some(hold)),
+        Outcome::Refuse(why) => advise(VerdictKind::Deny, why, None),
+    }
+}
+
+/// Everything the steps look at.
+#[derive(Clone, Copy)]
+struct Asked<'a> {
+    snapshot: &'a Snapshot,
+    state: &'a TaskState,
+    request: &'a AccessRequest,
+    now: Timestamp,
+    approval: Option<&'a ApprovedCall>,
+}
+
+impl Asked<'_> {
+    /// Judges with each approval that the call has until one satisfies what is held, and gives
+    /// that one. Where none does, the strictest judgement stands.
+    fn weigh(&self, findings: &[DriftFinding], policy: &str) -> (Vec<Said>, Option<ApprovedCall>) {
+        let mut strictest: Option<(VerdictKind, Vec<Said>)> = None;
+        for approval in self.state.approvals_for(self.request, policy, self.now) {
+            let judged = Asked { approval: Some(approval), ..*self }.judge(findings);
+            let verdict = combine(judged.iter().map(Said::enforced));
+            if covers(approval, &verdict) {
+                return (judged, Some(approval.clone()));
+            }
+            if strictest.as_ref().is_none_or(|(kind, _)| *kind < verdict.kind()) {
+                strictest = Some((verdict.kind(), judged));
+            }
+        }
+        (strictest.map_or_else(|| self.judge(findings), |(_, judged)| judged), None)
+    }
+}
+
+fn combine(verdicts: impl Iterator<Item = Verdict>) -> Verdict {
+    verdicts.fold(Verdict::allow(), Verdict::and)
+}
+
+/// An approval satisfies the hold reasons that its record names: a new reason is a new hold.
+fn covers(approval: &ApprovedCall, verdict: &Verdict) -> bool {
+    match verdict {
+        Verdict::Hold(why) => why.is_subset(&approval.reasons),
+        Verdict::Allow(_) | Verdict::Deny(_) => false,
+    }
+}
+
+/// Brings people's answers in: a yes that covers turns hold into allow, a no turns it into deny.
+fn settle(
+    state: &TaskState,
+    request: &AccessRequest,
+    verdict: Verdict,
+    approved: Option<&ApprovedCall>,
+) -> (Verdict, Option<Said>) {
+    if !matches!(verdict, Verdict::Hold(_)) {
+        return (verdict, None);
+    }
+    if let Some(approval) = approved {
+        let text = format!("`{}` said yes to this call", approval.by);
+        let reason = Reason::new(ReasonCode::Approved, text, approval.hold.as_str());
+        return (Verdict::allow(), Some(fine(Step::Answer).because(reason)));
+    }
+    match state.refusals.iter().find(|it| it.call == request.call) {
+        Some(refusal) => {
+            let text = format!("`{}` said no to this call", refusal.by);
+            let reason = Reason::new(ReasonCode::Refused, text, refusal.hold.as_str());
+            let refused = Verdict::deny(reason);
+            (verdict.and(refused.clone()), Some(Said::new(Step::Answer, refused)))
+        }
+        None => (verdict, None),
+    }
+}
+
+/// Gives what the call takes from the budget.
+const fn cost(request: &AccessRequest) -> Spend {
+    Spend { calls: 1, bytes_out: request.bytes_out }
+}
+
+/// Takes the call's cost, and its approval, before it is sent.
+fn take(
+    state: &mut TaskState,
+    cost: Spend,
+    approved: Option<&ApprovedCall>,
+    now: Timestamp,
+) -> Option<Effect> {
+    state.spent = state.spent.plus(cost);
+    state.in_flight = state.in_flight.saturating_add(1);
+    state.active = now;
+    let used = approved?.hold.clone();
+    state.approvals.retain(|it| it.hold != used);
+    Some(Effect::HoldUsed(used))
+}
+
+/// Finds the ticket that already waits for this call, or opens one.
+fn ticket(
+    state: &mut TaskState,
+    request: &AccessRequest,
+    names: Names,
+    (why, policy): (&BTreeSet<Reason>, &str),
+    now: Timestamp,
+) -> (bailiwick_model::HoldId, Option<Effect>) {
+    let same = state.waiting.iter().find(|it| {
+        it.call == request.call && it.reasons == *why && it.policy == policy && now < it.expires
+    });
+    if let Some(same) = same {
+        return (same.hold.clone(), None);
+    }
+    let hold = Hold {
+        id: names.hold,
+        decision: names.decision,
+        task: state.task.id.clone(),
+        caller: request.caller.identity.clone(),
+        via: request.caller.via.clone(),
+        action: request.action.clone(),
+        resources: request.resources.clone(),
+        call: request.call,
+        arguments: String::new(),
+        reasons: why.clone(),
+        policy: policy.to_owned(),
+        opened: now,
+        expires: now.after(HOLD_LIFE).min(state.task.deadline),
+        status: HoldStatus::Waiting,
+    };
+    state.remember(&hold);
+    (hold.id.clone(), Some(Effect::HoldOpened(Box::new(hold))))
+}
+
+/// Names the drift step's reasons by their detector.
+fn detector_source(detector: &str) -> String {
+    format!("detector:{detector}")
+}
+
+/// Gives a step that found nothing to say against the call.
+fn fine(step: Step) -> Said {
+    Said::new(step, Verdict::allow())
+}

@@ -1,0 +1,325 @@
+//! The steps of a judgement. Each looks at the request by itself; their order never changes the
+//! verdict.
+
+use std::collections::BTreeMap;
+
+use bailiwick_insight::DriftFinding;
+use bailiwick_model::{
+    ActionKind, Judgement, Layer, Offered, OnWiden, PinStatus, Reason, ReasonCode, Step,
+    TaskStatus, Verdict,
+};
+use bailiwick_policy::{Coverage, Question};
+
+use super::{Asked, cost, detector_source, fine};
+
+/// What one step said, before the steps are combined.
+#[derive(Clone, Debug)]
+pub(super) struct Said {
+    pub(super) step: Step,
+    pub(super) verdict: Verdict,
+    /// Said of an allowing step: what allowed.
+    allowed_by: Vec<Reason>,
+    attributes: BTreeMap<String, String>,
+    observed: bool,
+}
+
+impl Said {
+    pub(super) const fn new(step: Step, verdict: Verdict) -> Self {
+        Self { step, verdict, allowed_by: Vec::new(), attributes: BTreeMap::new(), observed: false }
+    }
+
+    fn deny(
+        step: Step,
+        code: ReasonCode,
+        text: impl Into<String>,
+        source: impl Into<String>,
+    ) -> Self {
+        Self::new(step, Verdict::deny(Reason::new(code, text, source)))
+    }
+
+    /// Names what allowed.
+    pub(super) fn because(mut self, reason: Reason) -> Self {
+        self.allowed_by.push(reason);
+        self
+    }
+
+    fn with(mut self, name: &str, value: impl Into<String>) -> Self {
+        self.attributes.insert(name.to_owned(), value.into());
+        self
+    }
+
+    /// Gives the verdict that counts: a step that only observes allows.
+    pub(super) fn enforced(&self) -> Verdict {
+        if self.observed { Verdict::allow() } else { self.verdict.clone() }
+    }
+
+    pub(super) fn into_judgement(self) -> Judgement {
+        let mut reasons = self.verdict.reasons();
+        reasons.extend(self.allowed_by);
+        Judgement {
+            step: self.step,
+            verdict: self.verdict.kind(),
+            reasons,
+            attributes: self.attributes,
+            observed: self.observed,
+        }
+    }
+}
+
+impl Asked<'_> {
+    /// Asks every step.
+    pub(super) fn judge(&self, findings: &[DriftFinding]) -> Vec<Said> {
+        let mut steps =
+            vec![self.reading(), self.containment(), self.binding(), self.window(), self.grant()];
+        steps.extend(self.policy());
+        steps.push(self.pin());
+        steps.push(self.drift(findings));
+        steps.push(self.budget());
+        steps
+    }
+
+    /// The call must mean the same to us and to the server.
+    fn reading(&self) -> Said {
+        let deny = |fault: &String| {
+            Verdict::deny(Reason::new(ReasonCode::NotNormal, fault.clone(), "classify"))
+        };
+        let verdict = self.request.faults.iter().map(deny).fold(Verdict::allow(), Verdict::and);
+        Said::new(Step::Reading, verdict)
+    }
+
+    fn containment(&self) -> Said {
+        let caller = &self.request.caller;
+        let contained = std::iter::once(&caller.identity)
+            .chain(&caller.via)
+            .chain(std::iter::once(&self.state.task.identity))
+            .find(|it| self.snapshot.contained.contains(*it));
+        match contained {
+            Some(who) => Said::deny(
+                Step::Containment,
+                ReasonCode::Contained,
+                format!("`{who}` is contained"),
+                "containment",
+            ),
+            None => fine(Step::Containment),
+        }
+    }
+
+    fn binding(&self) -> Said {
+        let (caller, task) = (&self.request.caller, &self.state.task);
+        let source = task.id.as_str();
+        let registered = self.snapshot.charters.contains_key(&caller.identity);
+        if caller.task != task.id || caller.identity != task.identity || caller.via != task.via {
+            let text = format!("`{}` does not own `{}`", caller.identity, task.id);
+            return Said::deny(Step::Binding, ReasonCode::NotTheOwner, text, source);
+        }
+        if !registered {
+            let text = format!("`{}` is no longer registered", caller.identity);
+            return Said::deny(Step::Binding, ReasonCode::NotRegistered, text, "registry");
+        }
+        if caller.generation != task.generation {
+            let text = "the token is from before the task's authority changed";
+            return Said::deny(Step::Binding, ReasonCode::StaleToken, text, source)
+                .with("token.generation", caller.generation.to_string())
+                .with("task.generation", task.generation.to_string());
+        }
+        fine(Step::Binding)
+    }
+
+    /// The tick before this judgement has ended the task if its window closed.
+    fn window(&self) -> Said {
+        let task = &self.state.task;
+        match task.status {
+            TaskStatus::Open => fine(Step::Window)
+                .with("task.opened", task.opened.to_string())
+                .with("task.deadline", task.deadline.to_string()),
+            TaskStatus::Ended { at, cause } => {
+                use bailiwick_model::EndCause as Cause;
+                let code = match cause {
+                    Cause::Deadline => ReasonCode::PastDeadline,
+                    Cause::Idle => ReasonCode::Idle,
+                    Cause::Calendar => ReasonCode::OutsideCalendar,
+                    Cause::Asked | Cause::Parent | Cause::Contained => ReasonCode::TaskEnded,
+                };
+                let text = format!("`{}` ended at {at} ({cause})", task.id);
+                Said::deny(Step::Window, code, text, task.id.as_str())
+            }
+        }
+    }
+
+    fn grant(&self) -> Said {
+        let server = &self.request.action.server;
+        // Charters bound the whole line of hands, as they were when it was opened and as they are.
+        let reaches = |layer: &Layer| {
+            let charter = self.snapshot.charters.get(&layer.identity);
+            layer.servers.contains(server) && charter.is_some_and(|it| it.servers.contains(server))
+        };
+        if let Some(layer) = self.state.task.grant.layers.iter().find(|it| !reaches(it)) {
+            let text = format!("the charter of `{}` does not reach `{server}`", layer.identity);
+            let source = format!("charter:{}", layer.identity);
+            return Said::deny(Step::Grant, ReasonCode::OutsideCharter, text, source);
+        }
+        if let Some(line) = self.state.line_for(self.request, self.now) {
+            let text = format!("`{}` added this line until {}", line.by, line.until);
+            let reason = Reason::new(ReasonCode::Approved, text, line.hold.as_str());
+            return fine(Step::Grant).because(reason);
+        }
+        self.lines()
+    }
+
+    /// Asks the grant's lines.
+    fn lines(&self) -> Said {
+        let grant = &self.state.task.grant;
+        let Some(question) = self.question(true, None) else { return fine(Step::Grant) };
+        let mut judged = match self.state.program.covers(&question) {
+            Coverage::Covered { lines, errors } => {
+                let mut judged = fine(Step::Grant).with("lines", lines.join(", "));
+                judged.allowed_by = errors;
+                judged
+            }
+            Coverage::Missed { reasons, errors } => {
+                // What could not be judged is nothing that a person could approve.
+                let fault = reasons.iter().any(|it| it.code == ReasonCode::Fault);
+                let reasons = reasons.into_iter().collect();
+                let mut judged = Said::new(
+                    Step::Grant,
+                    match grant.on_widen {
+                        OnWiden::Hold if fault => Verdict::Deny(reasons),
+                        OnWiden::Deny => Verdict::Deny(reasons),
+                        OnWiden::Hold => Verdict::Hold(reasons),
+                    },
+                );
+                judged.allowed_by = errors;
+                judged
+            }
+        };
+        judged.observed = !grant.mode.enforces(self.now);
+        judged
+    }
+
+    /// Asks the organisation's policies as if a line covered the call, so that hold is told from
+    /// deny: nobody should be asked to approve what would be denied anyway.
+    fn policy(&self) -> Vec<Said> {
+        let Some(question) = self.question(true, None) else { return vec![fine(Step::Policy)] };
+        let mut answer = self.snapshot.policies.evaluate(&question);
+        let approved = self.approval.filter(|it| match &answer.verdict {
+            Verdict::Hold(why) => why.is_subset(&it.reasons),
+            Verdict::Allow(_) | Verdict::Deny(_) => false,
+        });
+        if let Some(approval) = approved {
+            let held = answer.verdict.clone();
+            if let Some(question) = self.question(true, Some(approval)) {
+                answer = self.snapshot.policies.evaluate(&question);
+            }
+            // The hold stays in the judgement, so that the approval is seen to be needed.
+            answer.verdict = answer.verdict.and(held);
+        }
+        let mut judged = Said::new(Step::Policy, answer.verdict);
+        judged.allowed_by = answer.allowed_by;
+        judged.allowed_by.extend(answer.errors);
+        let observed = answer.would.map(|would| {
+            let mut judged = Said::new(Step::Policy, would);
+            judged.observed = true;
+            judged
+        });
+        std::iter::once(judged).chain(observed).collect()
+    }
+
+    /// Puts the question to policies; none where the identity has no charter, which the binding
+    /// has denied.
+    fn question<'q>(
+        &'q self,
+        granted: bool,
+        approval: Option<&'q bailiwick_model::ApprovedCall>,
+    ) -> Option<Question<'q>> {
+        let charter = self.snapshot.charters.get(&self.state.task.identity)?;
+        Some(Question {
+            request: self.request,
+            task: &self.state.task,
+            charter,
+            facts: &self.snapshot.facts,
+            now: self.now,
+            granted,
+            approval,
+        })
+    }
+
+    fn pin(&self) -> Said {
+        let action = &self.request.action;
+        let source = action.policy_name();
+        let (definition, executable) = match self.request.offered {
+            Offered::NotPinned if action.kind != ActionKind::Tool => return fine(Step::Pin),
+            Offered::NotPinned | Offered::Nothing => {
+                let text = format!("`{}` offers no tool `{}`", action.server, action.name);
+                return Said::deny(Step::Pin, ReasonCode::NotOffered, text, source);
+            }
+            Offered::Tool { definition, executable } => (definition, executable),
+        };
+        let Some(pin) = self.snapshot.pin(&action.server, &action.name) else {
+            let text = format!("`{}` is new and nobody has accepted it yet", action.name);
+            return Said::deny(Step::Pin, ReasonCode::NotAccepted, text, source);
+        };
+        if pin.status == PinStatus::Waiting {
+            let text = format!("`{}` waits to be accepted", action.name);
+            return Said::deny(Step::Pin, ReasonCode::NotAccepted, text, source);
+        }
+        let changed = if pin.digest != definition {
+            format!(
+                "the definition of `{}` is no longer the accepted one: {definition}",
+                action.name
+            )
+        } else if pin.executable != executable {
+            let program = executable.map_or_else(|| "unknown".to_owned(), |it| it.to_string());
+            format!("the program of `{}` is no longer the accepted one: {program}", action.server)
+        } else {
+            return fine(Step::Pin).with("pinned", pin.by.clone());
+        };
+        Said::new(Step::Pin, Verdict::hold(Reason::new(ReasonCode::Changed, changed, source)))
+            .with("accepted", pin.digest.to_string())
+    }
+
+    /// Exceptions soften this step and no other (law 8).
+    fn drift(&self, findings: &[DriftFinding]) -> Said {
+        let excused = |finding: &DriftFinding| {
+            self.snapshot.exceptions.iter().any(|it| {
+                it.identity == self.request.caller.identity
+                    && it.detector == finding.detector
+                    && self.now < it.until
+            })
+        };
+        let (mut verdict, mut softened) = (Verdict::allow(), Vec::new());
+        for finding in findings {
+            if excused(finding) {
+                softened.push(detector_source(finding.detector));
+            } else {
+                verdict = verdict.and(finding.verdict.clone());
+            }
+        }
+        let judged = Said::new(Step::Drift, verdict);
+        if softened.is_empty() { judged } else { judged.with("excused", softened.join(", ")) }
+    }
+
+    fn budget(&self) -> Said {
+        let state = self.state;
+        let used = state.used().plus(cost(self.request));
+        let budget = state.task.grant.budget;
+        let mut judged = if budget.covers(used) {
+            fine(Step::Budget)
+        } else {
+            let text = format!(
+                "the budget is {} and this call would make it {}",
+                shown(budget.calls, budget.bytes_out),
+                shown(budget.calls.map(|_| used.calls), budget.bytes_out.map(|_| used.bytes_out)),
+            );
+            Said::deny(Step::Budget, ReasonCode::OverBudget, text, state.task.id.as_str())
+        };
+        judged.observed = !state.task.grant.mode.enforces(self.now);
+        judged
+    }
+}
+
+fn shown(calls: Option<u64>, bytes_out: Option<u64>) -> String {
+    let parts =
+        [calls.map(|it| format!("{it} calls")), bytes_out.map(|it| format!("{it} bytes out"))];
+    let parts: Vec<_> = parts.into_iter().flatten().collect();
+    if parts.is_empty() { "not limited".to_owned() } else { parts.join(", ") }
+}

@@ -1,0 +1,309 @@
+//! How tasks open: that is decided, too.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
+
+use bailiwick_model::{
+    Budget, Charter, Grant, IdentityId, Judgement, Layer, Mode, OnWiden, OpenRequest, Opener,
+    Param, Reason, ReasonCode, Step, Task, TaskId, TaskStatus, Template, Timestamp, Verdict,
+};
+use bailiwick_policy::GrantProgram;
+
+use crate::{Snapshot, TaskState, life::lapse, state::Memory};
+
+/// How many hands authority passes through at the most.
+pub const DEPTH_MAX: usize = 4;
+
+/// What was decided about opening a task.
+#[derive(Debug)]
+#[must_use = "an opening that is not recorded did not happen"]
+pub struct Opening {
+    /// The judgement, for the record.
+    pub steps: Vec<Judgement>,
+    /// The task, or every reason why there is none.
+    pub outcome: Result<Box<TaskState>, BTreeSet<Reason>>,
+}
+
+/// Decides whether `request` opens a task, and makes it. `open_now` counts the identity's open
+/// tasks of this template. A child's share leaves its parent's budget here.
+pub fn open(
+    snapshot: &Snapshot,
+    parent: Option<&mut TaskState>,
+    request: &OpenRequest,
+    (id, open_now): (TaskId, u32),
+    now: Timestamp,
+) -> Opening {
+    let now = parent.as_ref().map_or(now, |it| it.latest.max(now));
+    let charter = snapshot.charters.get(&request.identity);
+    let template = snapshot.templates.get(&request.template);
+    let mut why = identity_faults(snapshot, charter, request);
+    match (charter, template) {
+        (Some(charter), Some(template)) if charter.templates.contains(&template.name) => {
+            why.extend(template_faults(template, request, open_now, now));
+        }
+        (Some(charter), _) => why.push(outside_charter(charter, request)),
+        (None, _) => {}
+    }
+    match (&parent, &request.parent) {
+        (Some(parent), _) => why.extend(parent_faults(snapshot, parent, request, now)),
+        (None, Some(gone)) => why.push(Reason::new(
+            ReasonCode::NoSuchTask,
+            format!("there is no open task `{gone}` to narrow"),
+            gone.as_str(),
+        )),
+        (None, None) => {}
+    }
+    let made = match (charter, template, why.is_empty()) {
+        (Some(charter), Some(template), true) => make(charter, template, parent, request, id, now),
+        _ => Err(why.into_iter().collect()),
+    };
+    Opening { steps: vec![judgement(request, &made)], outcome: made }
+}
+
+fn judgement(request: &OpenRequest, made: &Result<Box<TaskState>, BTreeSet<Reason>>) -> Judgement {
+    let verdict = match made {
+        Ok(_) => Verdict::allow(),
+        Err(why) => Verdict::Deny(why.clone()),
+    };
+    Judgement {
+        step: Step::Opening,
+        verdict: verdict.kind(),
+        reasons: verdict.reasons(),
+        attributes: BTreeMap::from([
+            ("identity".to_owned(), request.identity.to_string()),
+            ("template".to_owned(), request.template.to_string()),
+            ("opener".to_owned(), request.opener.label().to_owned()),
+        ]),
+        observed: false,
+    }
+}
+
+fn identity_faults(
+    snapshot: &Snapshot,
+    charter: Option<&Arc<Charter>>,
+    request: &OpenRequest,
+) -> Vec<Reason> {
+    let mut why = Vec::new();
+    let identity = &request.identity;
+    if charter.is_none() {
+        why.push(Reason::new(
+            ReasonCode::NotRegistered,
+            format!("`{identity}` has no charter"),
+            "registry",
+        ));
+    }
+    if snapshot.contained.contains(identity) {
+        why.push(Reason::new(
+            ReasonCode::Contained,
+            format!("`{identity}` is contained"),
+            "containment",
+        ));
+    }
+    why
+}
+
+fn outside_charter(charter: &Charter, request: &OpenRequest) -> Reason {
+    let may: Vec<_> = charter.templates.iter().map(|it| format!("`{it}`")).collect();
+    Reason::new(
+        ReasonCode::OutsideCharter,
+        format!(
+            "`{}` may not open `{}`; it may open {}",
+            charter.identity,
+            request.template,
+            if may.is_empty() { "nothing".to_owned() } else { may.join(", ") },
+        ),
+        format!("charter:{}", charter.identity),
+    )
+}
+
+fn template_faults(
+    template: &Template,
+    request: &OpenRequest,
+    open_now: u32,
+    now: Timestamp,
+) -> Vec<Reason> {
+    let source = format!("template:{}", template.name);
+    let mut why = Vec::new();
+    for (name, rule) in &template.params {
+        match request.params.get(name) {
+            None if rule.optional => {}
+            None => why.push(format!("parameter `{name}` is missing")),
+            Some(value) if rule.admits(value) => {}
+            Some(value) => why.push(format!(
+                "parameter `{name}` is `{value}`, which does not match `{}`",
+                rule.pattern.as_deref().unwrap_or("at most 1024 bytes"),
+            )),
+        }
+    }
+    let unknown = request.params.keys().filter(|it| !template.params.contains_key(*it));
+    why.extend(unknown.map(|it| format!("`{}` has no parameter `{it}`", template.name)));
+    let mut why: Vec<_> =
+        why.into_iter().map(|it| Reason::new(ReasonCode::BadParam, it, source.clone())).collect();
+    if template.max_open.is_some_and(|most| most <= open_now) {
+        why.push(Reason::new(
+            ReasonCode::TooManyOpen,
+            format!("`{}` has {open_now} such tasks open, as many as it may", request.identity),
+            source.clone(),
+        ));
+    }
+    if let Some(calendar) = template.window.calendar.as_ref().filter(|it| !it.contains(now)) {
+        why.push(Reason::new(
+            ReasonCode::OutsideCalendar,
+            format!("it is outside `{calendar}`"),
+            source,
+        ));
+    }
+    why
+}
+
+fn parent_faults(
+    snapshot: &Snapshot,
+    parent: &TaskState,
+    request: &OpenRequest,
+    now: Timestamp,
+) -> Vec<Reason> {
+    let task = &parent.task;
+    let deny = |code, text: String| Reason::new(code, text, task.id.as_str());
+    let mut why = Vec::new();
+    if !task.is_open() || lapse(parent, now).is_some() {
+        why.push(deny(ReasonCode::TaskEnded, format!("`{}` is no longer open", task.id)));
+    }
+    let giver = &task.identity;
+    let may =
+        snapshot.charters.get(giver).is_some_and(|it| it.delegates_to.contains(&request.identity));
+    if !may {
+        why.push(deny(
+            ReasonCode::MayNotDelegate,
+            format!("`{giver}` may not hand authority to `{}`", request.identity),
+        ));
+    }
+    let by_giver = match &request.opener {
+        Opener::Orchestrator(who) => who == giver,
+        Opener::Person(_) => true,
+        Opener::Itself => false,
+    };
+    if !by_giver {
+        why.push(deny(
+            ReasonCode::MayNotDelegate,
+            format!("only `{giver}` or a person may narrow `{}`", task.id),
+        ));
+    }
+    if DEPTH_MAX <= task.via.len() {
+        why.push(deny(
+            ReasonCode::MayNotDelegate,
+            format!("authority passes through {DEPTH_MAX} hands at the most"),
+        ));
+    }
+    let hands = std::iter::once(giver).chain(&task.via);
+    for contained in hands.filter(|it| snapshot.contained.contains(*it)) {
+        why.push(deny(ReasonCode::Contained, format!("`{contained}` is contained")));
+    }
+    why
+}
+
+/// Makes the task: its template within its charter within its parent's grant.
+fn make(
+    charter: &Charter,
+    template: &Template,
+    parent: Option<&mut TaskState>,
+    request: &OpenRequest,
+    id: TaskId,
+    now: Timestamp,
+) -> Result<Box<TaskState>, BTreeSet<Reason>> {
+    let params = labelled(request);
+    let grant = grant(charter, template, &params, parent.as_deref());
+    let program = GrantProgram::compile(&grant).map_err(|errors| {
+        let source = format!("template:{}", template.name);
+        let reason = |it: &_| Reason::new(ReasonCode::GrantError, format!("{it}"), source.clone());
+        errors.iter().map(reason).collect::<BTreeSet<_>>()
+    })?;
+    let above = parent.as_deref().map(|it| &it.task);
+    let deadline = now.after(template.window.max);
+    let mut calendars: Vec<_> = template.window.calendar.iter().cloned().collect();
+    calendars.extend(above.iter().flat_map(|it| it.calendars.iter().cloned()));
+    let task = Task {
+        id,
+        identity: request.identity.clone(),
+        via: above.map(lineage).unwrap_or_default(),
+        template: template.name.clone(),
+        purpose: request.purpose.clone().unwrap_or_else(|| template.purpose.clone()),
+        opener: request.opener.clone(),
+        params,
+        parent: above.map(|it| it.id.clone()),
+        opened: now,
+        deadline: above.map_or(deadline, |it| deadline.min(it.deadline)),
+        idle: template.window.idle,
+        calendars,
+        grant,
+        generation: 1,
+        status: TaskStatus::Open,
+    };
+    if let Some(parent) = parent {
+        parent.carved.insert(task.id.clone(), task.grant.budget);
+        parent.active = parent.see(now);
+    }
+    Ok(Box::new(TaskState::resume(task, Arc::new(program), Memory::default())))
+}
+
+fn labelled(request: &OpenRequest) -> BTreeMap<String, Param> {
+    let label = |(name, value): (&String, &String)| {
+        (name.clone(), Param { value: value.clone(), from: request.opener.clone() })
+    };
+    request.params.iter().map(label).collect()
+}
+
+/// Gives the hands a child's authority passed through, nearest first.
+fn lineage(parent: &Task) -> Vec<IdentityId> {
+    std::iter::once(&parent.identity).chain(&parent.via).cloned().collect()
+}
+
+fn grant(
+    charter: &Charter,
+    template: &Template,
+    params: &BTreeMap<String, Param>,
+    parent: Option<&TaskState>,
+) -> Grant {
+    let mut layers = vec![Layer {
+        identity: charter.identity.clone(),
+        template: template.name.clone(),
+        purpose: template.purpose.clone(),
+        params: params.clone(),
+        servers: charter.servers.clone(),
+        lines: template.allow.clone(),
+    }];
+    let Some(parent) = parent else {
+        let (budget, on_widen, mode) = (template.budget, template.on_widen, template.mode.clone());
+        return Grant { layers, budget, on_widen, mode };
+    };
+    let above = &parent.task.grant;
+    layers.extend(above.layers.iter().cloned());
+    Grant {
+        layers,
+        budget: narrowed(template.budget, parent.left()),
+        on_widen: stricter(template.on_widen, above.on_widen),
+        mode: both(&template.mode, &above.mode),
+    }
+}
+
+fn narrowed(own: Budget, left: Budget) -> Budget {
+    own.and(left)
+}
+
+const fn stricter(one: OnWiden, other: OnWiden) -> OnWiden {
+    match (one, other) {
+        (OnWiden::Hold, OnWiden::Hold) => OnWiden::Hold,
+        (OnWiden::Deny, _) | (_, OnWiden::Deny) => OnWiden::Deny,
+    }
+}
+
+/// Observes only while both do.
+fn both(own: &Mode, above: &Mode) -> Mode {
+    match (own, above) {
+        (Mode::Observe { owner, until }, Mode::Observe { until: other, .. }) => {
+            Mode::Observe { owner: owner.clone(), until: (*until).min(*other) }
+        }
+        (Mode::Enforce, _) | (_, Mode::Enforce) => Mode::Enforce,
+    }
+}

@@ -1,0 +1,195 @@
+//! What is known of one task while it lives.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use bailiwick_model::{
+    AccessRequest, ApprovedCall, ApprovedLine, Budget, CallDigest, Hold, HoldId, PersonName,
+    Reason, Spend, Task, TaskId, Timestamp,
+};
+use bailiwick_policy::GrantProgram;
+
+/// One task and everything its decisions depend on. Sharded by task: no decision needs two.
+#[derive(Clone, Debug)]
+pub struct TaskState {
+    pub(crate) task: Task,
+    pub(crate) program: Arc<GrantProgram>,
+    pub(crate) spent: Spend,
+    pub(crate) carved: BTreeMap<TaskId, Budget>,
+    pub(crate) approvals: Vec<ApprovedCall>,
+    pub(crate) lines: Vec<ApprovedLine>,
+    pub(crate) waiting: Vec<Waiting>,
+    pub(crate) refusals: Vec<RefusedCall>,
+    pub(crate) in_flight: u32,
+    pub(crate) active: Timestamp,
+    pub(crate) latest: Timestamp,
+}
+
+/// A hold that nobody has answered yet.
+#[derive(Clone, Debug)]
+pub(crate) struct Waiting {
+    pub(crate) hold: HoldId,
+    pub(crate) call: CallDigest,
+    pub(crate) reasons: std::collections::BTreeSet<Reason>,
+    pub(crate) policy: String,
+    pub(crate) expires: Timestamp,
+}
+
+/// A call that a person said no to.
+#[derive(Clone, Debug)]
+pub(crate) struct RefusedCall {
+    pub(crate) hold: HoldId,
+    pub(crate) call: CallDigest,
+    pub(crate) by: PersonName,
+    pub(crate) until: Timestamp,
+}
+
+/// What is remembered of a task across a restart, besides the task itself.
+#[derive(Clone, Debug, Default)]
+pub struct Memory {
+    /// What its own decisions spent, and those of children that have ended, down to the last
+    /// grandchild: the sum over the ledger.
+    pub spent: Spend,
+    /// What its open children were given out of its budget.
+    pub carved: BTreeMap<TaskId, Budget>,
+    /// Approvals that were not used.
+    pub approvals: Vec<ApprovedCall>,
+    /// Lines that people added.
+    pub lines: Vec<ApprovedLine>,
+    /// Holds that nobody answered, or that were refused.
+    pub holds: Vec<Hold>,
+    /// When it last did something.
+    pub active: Option<Timestamp>,
+}
+
+/// A task's grant can no longer be read: the task cannot go on.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the grant of `{task}` can no longer be read: {why}")]
+pub struct RestoreError {
+    task: TaskId,
+    why: String,
+}
+
+impl TaskState {
+    /// Takes up a task that lives already.
+    pub fn resume(task: Task, program: Arc<GrantProgram>, memory: Memory) -> Self {
+        let active = memory.active.unwrap_or(task.opened);
+        let mut state = Self {
+            program,
+            spent: memory.spent,
+            carved: memory.carved,
+            approvals: memory.approvals,
+            lines: memory.lines,
+            waiting: Vec::new(),
+            refusals: Vec::new(),
+            in_flight: 0,
+            active,
+            latest: active,
+            task,
+        };
+        for hold in &memory.holds {
+            state.remember(hold);
+        }
+        state
+    }
+
+    /// Takes up a task that lives already, compiling its grant anew.
+    pub fn restore(task: Task, memory: Memory) -> Result<Self, RestoreError> {
+        let program = GrantProgram::compile(&task.grant).map_err(|errors| RestoreError {
+            task: task.id.clone(),
+            why: errors.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "),
+        })?;
+        Ok(Self::resume(task, Arc::new(program), memory))
+    }
+
+    /// Takes note of a hold that waits, or that a person refused.
+    pub(crate) fn remember(&mut self, hold: &Hold) {
+        use bailiwick_model::HoldStatus;
+        match &hold.status {
+            HoldStatus::Waiting => self.waiting.push(Waiting {
+                hold: hold.id.clone(),
+                call: hold.call,
+                reasons: hold.reasons.clone(),
+                policy: hold.policy.clone(),
+                expires: hold.expires,
+            }),
+            HoldStatus::Refused { by, .. } => self.refusals.push(RefusedCall {
+                hold: hold.id.clone(),
+                call: hold.call,
+                by: by.clone(),
+                until: hold.expires,
+            }),
+            HoldStatus::Approved { .. } | HoldStatus::Used { .. } | HoldStatus::Expired => {}
+        }
+    }
+
+    /// Gives the task.
+    pub const fn task(&self) -> &Task {
+        &self.task
+    }
+
+    /// Gives what its own calls spent.
+    pub const fn spent(&self) -> Spend {
+        self.spent
+    }
+
+    /// Gives what is gone from its budget: its own calls' and its open children's shares.
+    pub fn used(&self) -> Spend {
+        self.carved.values().fold(self.spent, |all, share| {
+            all.plus(Spend {
+                calls: share.calls.unwrap_or(0),
+                bytes_out: share.bytes_out.unwrap_or(0),
+            })
+        })
+    }
+
+    /// Gives what is left of its budget.
+    pub fn left(&self) -> Budget {
+        self.task.grant.budget.less(self.used())
+    }
+
+    /// Takes a child's share back, less what the child spent.
+    pub fn take_back(&mut self, child: &TaskId, spent: Spend) {
+        let Some(share) = self.carved.remove(child) else { return };
+        let counted = |limit: Option<u64>, used: u64| if limit.is_some() { used } else { 0 };
+        self.spent = self.spent.plus(Spend {
+            calls: counted(share.calls, spent.calls),
+            bytes_out: counted(share.bytes_out, spent.bytes_out),
+        });
+    }
+
+    /// Notes that time is `now`; a clock that runs backwards stands still here.
+    pub(crate) fn see(&mut self, now: Timestamp) -> Timestamp {
+        self.latest = self.latest.max(now);
+        self.latest
+    }
+
+    /// Finds the unused approvals for exactly this call, under these policies.
+    pub(crate) fn approvals_for(
+        &self,
+        request: &AccessRequest,
+        policy: &str,
+        now: Timestamp,
+    ) -> impl Iterator<Item = &ApprovedCall> {
+        self.approvals.iter().filter(move |it| {
+            it.call == request.call
+                && it.caller == request.caller.identity
+                && it.via == request.caller.via
+                && it.policy == policy
+                && now < it.expires
+        })
+    }
+
+    /// Says whether a line that a person added covers `request`.
+    pub(crate) fn line_for(
+        &self,
+        request: &AccessRequest,
+        now: Timestamp,
+    ) -> Option<&ApprovedLine> {
+        self.lines.iter().find(|it| {
+            now < it.until
+                && it.action == request.action
+                && request.resources.is_subset(&it.resources)
+                && request.resources.is_empty() == it.resources.is_empty()
+        })
+    }
+}

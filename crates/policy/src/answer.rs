@@ -1,0 +1,79 @@
+//! What policy is asked, and what it answers.
+
+use bailiwick_model::{
+    AccessRequest, Action, ActionFacts, ApprovedCall, Charter, Fact, Reason, Task, Timestamp,
+    Verdict,
+};
+
+/// One request put to policy, with all that policy may look at.
+#[derive(Clone, Copy, Debug)]
+pub struct Question<'a> {
+    /// What is asked.
+    pub request: &'a AccessRequest,
+    /// For which task.
+    pub task: &'a Task,
+    /// The charter of whoever asks.
+    pub charter: &'a Charter,
+    /// What is said of the world; those past their end are left out.
+    pub facts: &'a [Fact],
+    /// The moment.
+    pub now: Timestamp,
+    /// Does the task's grant cover it?
+    pub granted: bool,
+    /// A person's yes to exactly this call; only the kernel hands one in.
+    pub approval: Option<&'a ApprovedCall>,
+}
+
+/// What the policies say of one request.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PolicyAnswer {
+    /// What the enforcing policies say.
+    pub verdict: Verdict,
+    /// What they would say if the observing policies were enforced, too, where that differs.
+    pub would: Option<Verdict>,
+    /// The permits that allowed it, where it is allowed or held.
+    pub allowed_by: Vec<Reason>,
+    /// Policies that could not be evaluated. One that forbids has already made the verdict deny.
+    pub errors: Vec<Reason>,
+}
+
+/// One action of a listing, whose arguments, resource and moment are not known yet.
+#[derive(Clone, Copy, Debug)]
+pub struct ListQuestion<'a> {
+    /// What is listed.
+    pub action: &'a Action,
+    /// What is known of it.
+    pub facts_of_action: &'a ActionFacts,
+    /// For which task.
+    pub task: &'a Task,
+    /// The charter of whoever lists.
+    pub charter: &'a Charter,
+    /// What is said of the world: those that hold at the moment of listing.
+    pub facts: &'a [Fact],
+}
+
+/// Whether the lines of a grant cover a request.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Coverage {
+    /// Every layer has a line that covers it.
+    Covered {
+        /// Where these lines are written, one or more a layer.
+        lines: Vec<String>,
+        /// Lines whose condition could not be evaluated; they cover nothing.
+        errors: Vec<Reason>,
+    },
+    /// Some layer has none.
+    Missed {
+        /// What was tried, and why it missed.
+        reasons: Vec<Reason>,
+        /// Lines whose condition could not be evaluated; they cover nothing.
+        errors: Vec<Reason>,
+    },
+}
+
+impl Coverage {
+    /// Says whether every layer covers it.
+    pub const fn is_covered(&self) -> bool {
+        matches!(self, Self::Covered { .. })
+    }
+}

@@ -1,0 +1,149 @@
+//! Turns files of policies into one checked list, or into everything that is wrong with them.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use cedar_policy::{Effect, Policy, PolicyId};
+use miette::NamedSource;
+
+use crate::{
+    PolicyEffect, PolicyError, PolicyOptions, PolicySource, PolicySummary,
+    annotations::Annotations,
+    hold::falls_away,
+    mistake::{self, Found, Mistake},
+    syntax,
+    vocabulary::{BUILTIN_PERMIT, BUILTIN_PERMIT_TEXT},
+};
+
+/// One policy, ready to be judged by.
+#[derive(Debug)]
+pub(crate) struct Compiled {
+    pub(crate) policy: Policy,
+    pub(crate) summary: PolicySummary,
+}
+
+/// Compiles every policy of every file, by id.
+pub(crate) fn compile(
+    sources: &[PolicySource],
+    options: PolicyOptions,
+) -> Result<BTreeMap<String, Compiled>, Vec<PolicyError>> {
+    let mut compiled: BTreeMap<String, Compiled> = BTreeMap::new();
+    let mut errors = Vec::new();
+    for source in sources {
+        let named = NamedSource::new(&source.name, source.text.clone()).with_language("cedar");
+        let file = Arc::new(named);
+        let mut found = Vec::new();
+        for one in read(source, &mut found) {
+            if let Some(first) = compiled.get(&one.summary.id) {
+                let id = one.summary.id.clone();
+                let first = first.summary.source.clone().unwrap_or_default();
+                found
+                    .push(Found { mistake: Mistake::SameId { id, first }, at: whole(&one.policy) });
+            } else {
+                compiled.insert(one.summary.id.clone(), one);
+            }
+        }
+        found.sort_by_key(|it| (it.at.start, it.at.end));
+        errors.extend(found.into_iter().map(|it| PolicyError::new(it, &file)));
+    }
+    if options.builtin_permit {
+        match builtin() {
+            Ok(one) => drop(compiled.insert(one.summary.id.clone(), one)),
+            Err(error) => errors.push(PolicyError::ours(error.to_string())),
+        }
+    }
+    if errors.is_empty() { Ok(compiled) } else { Err(errors) }
+}
+
+/// Reads the policies of one file in the order they are written.
+fn read(source: &PolicySource, found: &mut Vec<Found>) -> Vec<Compiled> {
+    let set: cedar_policy::PolicySet = match source.text.parse() {
+        Ok(set) => set,
+        Err(errors) => {
+            found.extend(mistake::of_parser(&errors, source.text.len()));
+            return Vec::new();
+        }
+    };
+    for template in set.templates() {
+        let at = syntax::range(template.as_ref().loc(), &(0..source.text.len()));
+        found.push(Found { mistake: Mistake::Slot, at });
+    }
+    let mut policies: Vec<&Policy> = set.policies().collect();
+    policies.sort_by_key(|it| whole(it).start);
+    policies.into_iter().filter_map(|it| check(it, source, found)).collect()
+}
+
+/// Gives a policy its id, or says everything that is wrong with it.
+fn check(policy: &Policy, source: &PolicySource, found: &mut Vec<Found>) -> Option<Compiled> {
+    let annotations = Annotations::read(policy, whole(policy), found);
+    let condition = policy.as_ref().condition();
+    found.extend(syntax::unknown_names(&condition, &whole(policy)));
+    found.extend(approval_mistakes(policy, &annotations));
+    let id = annotations.id?;
+    let summary = PolicySummary {
+        id: id.clone(),
+        source: Some(source.name.clone()),
+        effect: effect(policy),
+        hold: annotations.hold,
+        mode: annotations.mode,
+        expires: annotations.expires,
+        owner: annotations.owner,
+        ticket: annotations.ticket,
+        control: annotations.control,
+    };
+    Some(Compiled { policy: policy.new_id(PolicyId::new(id)), summary })
+}
+
+/// Says where a policy and an approval do not go together.
+fn approval_mistakes(policy: &Policy, annotations: &Annotations) -> Vec<Found> {
+    let condition = policy.as_ref().condition();
+    let id = annotations.id.clone().unwrap_or_else(|| "it".to_owned());
+    match (effect(policy), &annotations.hold) {
+        (PolicyEffect::Permit, Some(_)) => {
+            vec![Found { mistake: Mistake::HoldOnPermit, at: whole(policy) }]
+        }
+        (PolicyEffect::Forbid, Some(_)) if falls_away(&condition) => Vec::new(),
+        (PolicyEffect::Forbid, Some(_)) => {
+            vec![Found { mistake: Mistake::HoldsForEver { id }, at: whole(policy) }]
+        }
+        (effect, None) => {
+            let why = match effect {
+                PolicyEffect::Permit => "a permit that waits for one denies instead of asking",
+                PolicyEffect::Forbid => "without `@hold` it denies instead of asking",
+            };
+            let reads = syntax::fields(&condition, &whole(policy))
+                .into_iter()
+                .find(|it| it.path == "context" && it.name == "approval");
+            let mistake = Mistake::ApprovalRead { id, why };
+            reads.map(|it| Found { mistake, at: it.at }).into_iter().collect()
+        }
+    }
+}
+
+fn effect(policy: &Policy) -> PolicyEffect {
+    match policy.effect() {
+        Effect::Permit => PolicyEffect::Permit,
+        Effect::Forbid => PolicyEffect::Forbid,
+    }
+}
+
+/// Gives the place of the whole policy, annotations included.
+pub(crate) fn whole(policy: &Policy) -> std::ops::Range<usize> {
+    syntax::range(policy.as_ref().loc(), &(0..0))
+}
+
+/// Gives the permit for what the grant covers.
+fn builtin() -> Result<Compiled, Box<cedar_policy::ParseErrors>> {
+    let policy = Policy::parse(Some(PolicyId::new(BUILTIN_PERMIT)), BUILTIN_PERMIT_TEXT)?;
+    let summary = PolicySummary {
+        id: BUILTIN_PERMIT.to_owned(),
+        source: None,
+        effect: PolicyEffect::Permit,
+        hold: None,
+        mode: bailiwick_model::Mode::Enforce,
+        expires: None,
+        owner: None,
+        ticket: None,
+        control: None,
+    };
+    Ok(Compiled { policy, summary })
+}

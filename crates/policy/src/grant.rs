@@ -1,0 +1,167 @@
+//! The authority lines of a grant, compiled.
+
+mod line;
+
+use std::collections::BTreeSet;
+
+use bailiwick_model::{Action, Grant, Layer, Reason, ReasonCode};
+
+use crate::{
+    Coverage, Question, WhenError,
+    view::{Origin, View, ViewError, Views},
+};
+use line::{Line, Outcome};
+
+/// The compiled lines of a grant, layer by layer.
+#[derive(Debug)]
+pub struct GrantProgram {
+    layers: Vec<Compiled>,
+    liked: BTreeSet<String>,
+}
+
+/// One layer and its lines.
+#[derive(Debug)]
+struct Compiled {
+    layer: Layer,
+    lines: Vec<Line>,
+}
+
+impl GrantProgram {
+    /// Compiles every line of every layer, or says everything that is wrong with them at once.
+    pub fn compile(grant: &Grant) -> Result<Self, Vec<WhenError>> {
+        let mut errors = Vec::new();
+        let mut layers = Vec::new();
+        for layer in &grant.layers {
+            let mut lines = Vec::new();
+            for line in &layer.lines {
+                match Line::compile(line) {
+                    Ok(line) => lines.push(line),
+                    Err(found) => errors.extend(found),
+                }
+            }
+            layers.push(Compiled { layer: layer.clone(), lines });
+        }
+        if !errors.is_empty() {
+            return Err(errors);
+        }
+        let liked = layers.iter().flat_map(|it| &it.lines).flat_map(Line::liked).collect();
+        Ok(Self { layers, liked })
+    }
+
+    /// Says whether every layer covers what is asked. `question.granted` and `question.approval`
+    /// are not looked at. A grant without layers covers nothing.
+    pub fn covers(&self, question: &Question<'_>) -> Coverage {
+        let mut tally = Tally::default();
+        if self.layers.is_empty() {
+            let text = "the task has no grant";
+            tally.misses.insert(Reason::new(ReasonCode::OutsideGrant, text, "grant"));
+        }
+        for layer in &self.layers {
+            if let Err(error) = layer.judge(question, &mut tally) {
+                let text = format!("the request cannot be put to the grant: {error}");
+                let source = layer.layer.template.as_str();
+                tally.misses.insert(Reason::new(ReasonCode::Fault, text, source));
+            }
+        }
+        tally.coverage()
+    }
+
+    /// Says whether every layer has a line for `action`, whatever its condition.
+    pub fn could_cover(&self, action: &Action) -> bool {
+        !self.layers.is_empty() && self.layers.iter().all(|it| it.could_cover(action))
+    }
+
+    /// Gives the arguments that conditions compare as paths or addresses: they mean what they say
+    /// only in normal form.
+    pub fn liked_inputs(&self) -> &BTreeSet<String> {
+        &self.liked
+    }
+}
+
+/// What the layers said so far.
+#[derive(Debug, Default)]
+struct Tally {
+    lines: BTreeSet<String>,
+    misses: BTreeSet<Reason>,
+    errors: BTreeSet<Reason>,
+}
+
+impl Tally {
+    fn coverage(self) -> Coverage {
+        let errors = self.errors.into_iter().collect();
+        if self.misses.is_empty() {
+            Coverage::Covered { lines: self.lines.into_iter().collect(), errors }
+        } else {
+            Coverage::Missed { reasons: self.misses.into_iter().collect(), errors }
+        }
+    }
+}
+
+impl Compiled {
+    fn could_cover(&self, action: &Action) -> bool {
+        self.layer.servers.contains(&action.server) && self.lines.iter().any(|it| it.names(action))
+    }
+
+    /// Judges every resource by the lines that name the action; each needs one that covers it.
+    fn judge(&self, question: &Question<'_>, tally: &mut Tally) -> Result<(), ViewError> {
+        let action = &question.request.action;
+        if let Some(miss) = self.out_of_reach(action) {
+            tally.misses.insert(miss);
+            return Ok(());
+        }
+        let lines: Vec<&Line> = self.lines.iter().filter(|it| it.names(action)).collect();
+        if let Some(line) = lines.iter().find(|it| it.is_open()) {
+            tally.lines.insert(line.source().to_owned());
+            return Ok(());
+        }
+        let question = Question { granted: false, approval: None, ..*question };
+        let views = Views::of(&question)?;
+        let context = views.context(&question, Origin::Layer(&self.layer))?;
+        // A condition that does not read the resource says the same of every one.
+        let many = lines.iter().any(|it| it.reads_resource());
+        for view in views.each(&context).take(if many { usize::MAX } else { 1 }) {
+            judge(action, &lines, &view?, tally);
+        }
+        Ok(())
+    }
+
+    /// Says why no line of this layer can cover `action`, if none can.
+    fn out_of_reach(&self, action: &Action) -> Option<Reason> {
+        let (server, template) = (&action.server, &self.layer.template);
+        if !self.layer.servers.contains(server) {
+            let text = format!("the charter of `{}` does not name `{server}`", self.layer.identity);
+            let source = format!("charter:{}", self.layer.identity);
+            return Some(Reason::new(ReasonCode::OutsideCharter, text, source));
+        }
+        if self.could_cover(action) {
+            return None;
+        }
+        let name = &action.name;
+        let text = format!("`{name}` of `{server}` is in no line of template `{template}`");
+        Some(Reason::new(ReasonCode::OutsideGrant, text, template.as_str()))
+    }
+}
+
+/// Looks for a line that covers what `view` shows; without one, says why each missed.
+fn judge(action: &Action, lines: &[&Line], view: &View, tally: &mut Tally) {
+    let mut misses = Vec::new();
+    for line in lines {
+        match line.judge(view) {
+            Outcome::Covers => {
+                tally.lines.insert(line.source().to_owned());
+                return;
+            }
+            Outcome::Misses => misses.push(line.miss(action)),
+            Outcome::Breaks(why) => {
+                let text = format!("line {} could not be evaluated: {why}", line.source());
+                tally.errors.insert(Reason::new(
+                    ReasonCode::GrantError,
+                    text.clone(),
+                    line.source(),
+                ));
+                misses.push(Reason::new(ReasonCode::OutsideGrant, text, line.source()));
+            }
+        }
+    }
+    tally.misses.extend(misses);
+}

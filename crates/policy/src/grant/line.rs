@@ -1,0 +1,108 @@
+//! One authority line: what it names, and under which condition.
+
+use std::collections::BTreeSet;
+
+use bailiwick_model::{Action, ActionKind, AllowLine, Reason, ReasonCode};
+use cedar_policy::{EvalResult, Expression, eval_expression};
+
+use crate::{WhenError, judge::without_values, syntax, view::View, when::parse};
+
+/// A compiled line.
+#[derive(Debug)]
+pub(super) struct Line {
+    line: AllowLine,
+    condition: Option<Condition>,
+}
+
+#[derive(Debug)]
+struct Condition {
+    expression: Expression,
+    reads_resource: bool,
+}
+
+/// What a line's condition says of a request.
+pub(super) enum Outcome {
+    Covers,
+    Misses,
+    /// It could not be evaluated, and so covers nothing.
+    Breaks(String),
+}
+
+impl Line {
+    pub(super) fn compile(line: &AllowLine) -> Result<Self, Vec<WhenError>> {
+        let compile = |text: &String| -> Result<Condition, Vec<WhenError>> {
+            let expression = parse(text, &line.source)?;
+            let reads_resource = syntax::reads_resource(expression.as_ref());
+            Ok(Condition { expression, reads_resource })
+        };
+        let condition = line.when.as_ref().map(compile).transpose()?;
+        Ok(Self { line: line.clone(), condition })
+    }
+
+    /// Says where it is written.
+    pub(super) fn source(&self) -> &str {
+        &self.line.source
+    }
+
+    /// Says whether it names the action, whatever its condition.
+    pub(super) fn names(&self, action: &Action) -> bool {
+        let name = action.name.as_str();
+        self.line.server == action.server
+            && match action.kind {
+                ActionKind::Tool => self.line.tools.iter().any(|it| it.as_str() == name),
+                ActionKind::Resource => self.line.resources.iter().any(|it| fits(it, name)),
+                ActionKind::Prompt => self.line.prompts.iter().any(|it| fits(it, name)),
+            }
+    }
+
+    /// Says whether it has no condition.
+    pub(super) const fn is_open(&self) -> bool {
+        self.condition.is_none()
+    }
+
+    pub(super) fn reads_resource(&self) -> bool {
+        self.condition.as_ref().is_some_and(|it| it.reads_resource)
+    }
+
+    pub(super) fn liked(&self) -> BTreeSet<String> {
+        self.condition.as_ref().map(|it| syntax::liked(it.expression.as_ref())).unwrap_or_default()
+    }
+
+    /// Asks the condition.
+    pub(super) fn judge(&self, view: &View) -> Outcome {
+        let Some(condition) = &self.condition else { return Outcome::Covers };
+        match eval_expression(&view.request, &view.entities, &condition.expression) {
+            Ok(EvalResult::Bool(true)) => Outcome::Covers,
+            Ok(EvalResult::Bool(false)) => Outcome::Misses,
+            Ok(_) => Outcome::Breaks("it is neither true nor false".to_owned()),
+            Err(error) => Outcome::Breaks(without_values(&error)),
+        }
+    }
+
+    /// Says that the condition was not met.
+    pub(super) fn miss(&self, action: &Action) -> Reason {
+        let condition = self.line.when.as_deref().map(shortened).unwrap_or_default();
+        let (source, name) = (&self.line.source, &action.name);
+        let text = format!("line {source} covers `{name}` only when {condition}");
+        Reason::new(ReasonCode::OutsideGrant, text, source)
+    }
+}
+
+/// Says whether `text` is `pattern`, or begins with it up to the `*` at its end.
+fn fits(pattern: &str, text: &str) -> bool {
+    match pattern.strip_suffix('*') {
+        Some(start) => text.starts_with(start),
+        None => pattern == text,
+    }
+}
+
+/// Puts a condition on one line of a readable length.
+fn shortened(condition: &str) -> String {
+    const MOST: usize = 200;
+    let words: Vec<&str> = condition.split_whitespace().collect();
+    let line = words.join(" ");
+    match line.char_indices().nth(MOST) {
+        Some((end, _)) => format!("{}…", line.get(..end).unwrap_or_default()),
+        None => line,
+    }
+}

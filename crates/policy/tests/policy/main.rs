@@ -1,0 +1,14 @@
+//! What policies and grants say of requests: text in, text out.
+
+#[cfg(test)]
+mod cases;
+#[cfg(test)]
+mod diagnostics;
+#[cfg(test)]
+mod fixture;
+#[cfg(test)]
+mod grants;
+#[cfg(test)]
+mod laws;
+#[cfg(test)]
+mod listing;

@@ -1,0 +1,78 @@
+//! Why the ledger could not do it.
+
+use std::time::Duration;
+
+use crate::{CheckpointError, FileError, LockError, SqliteError};
+
+/// The ledger could not do it.
+#[derive(Debug, thiserror::Error)]
+pub enum LedgerError {
+    /// The queue was full all the while.
+    #[error("the ledger had no place for {} ms", waited.as_millis())]
+    Busy {
+        /// How long was waited.
+        waited: Duration,
+    },
+    /// The disk did not answer in time: nobody knows whether the records are kept.
+    #[error("the ledger's disk did not answer for {} s", waited.as_secs())]
+    Late {
+        /// How long was waited.
+        waited: Duration,
+    },
+    /// A write failed before; nothing is taken until a restart.
+    #[error("the ledger takes nothing until a restart, since a write failed: {why}")]
+    Failed {
+        /// What failed.
+        why: String,
+    },
+    /// It was closed.
+    #[error("the ledger is closed")]
+    Closed,
+    /// What is on the disk is not what was written.
+    #[error("the ledger was altered at record {seq}: {why}")]
+    Tampered {
+        /// The first record that is wrong.
+        seq: u64,
+        /// What is wrong.
+        why: String,
+    },
+    /// A record is in a format that this program does not know.
+    #[error("record {seq} has format {format}, which this program cannot read")]
+    UnknownFormat {
+        /// Which record.
+        seq: u64,
+        /// Its format.
+        format: i64,
+    },
+    /// A record cannot be read.
+    #[error("record {seq} cannot be read")]
+    Unreadable {
+        /// Which record.
+        seq: u64,
+        /// Why.
+        #[source]
+        source: serde_json::Error,
+    },
+    /// A record cannot be written as text.
+    #[error("a record cannot be written as text")]
+    Encode(#[from] serde_json::Error),
+    /// A thread could not be started.
+    #[error("no thread could be started for the ledger")]
+    NoThread {
+        /// Why.
+        #[source]
+        source: std::io::Error,
+    },
+    /// Somebody else owns the directory.
+    #[error(transparent)]
+    Lock(#[from] LockError),
+    /// The database file cannot be used.
+    #[error(transparent)]
+    Sqlite(#[from] SqliteError),
+    /// A signed head cannot be used.
+    #[error(transparent)]
+    Checkpoint(#[from] CheckpointError),
+    /// A file cannot be used.
+    #[error(transparent)]
+    File(#[from] FileError),
+}

@@ -1,0 +1,217 @@
+//! The registry: identities, templates, tasks, holds, people, pins, containment and exceptions,
+//! with a gap-free change log written in the same transaction.
+//!
+//! One OS thread writes. Several waiting writes share a commit; each keeps its own savepoint and
+//! its own numbers, so that one that is refused takes nothing along.
+
+mod audit;
+mod change;
+mod error;
+mod format;
+mod load;
+mod query;
+mod schema;
+mod writer;
+
+use std::{
+    fmt,
+    path::Path,
+    sync::{Arc, Mutex, PoisonError},
+    thread::JoinHandle,
+    time::Duration,
+};
+
+use bailiwick_model::Digest;
+use tokio::sync::{
+    mpsc::{self, error::SendTimeoutError},
+    oneshot,
+};
+
+pub use self::{
+    audit::Disagreement,
+    change::{Change, Contained},
+    error::RegistryError,
+    load::Loaded,
+    query::{ChangeRow, HoldFilter, TaskFilter},
+};
+use self::{
+    change::Row,
+    schema::REGISTRY,
+    writer::{Write, Writer},
+};
+use crate::sqlite::{Failed, Pen, ReadPool, open_reader, open_writer};
+
+/// The number of one change: 1, 2, 3 and so on without a gap.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Rev(pub u64);
+
+impl fmt::Display for Rev {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(&self.0, out)
+    }
+}
+
+/// Whether the registry takes changes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum RegistryHealth {
+    /// It does.
+    Good,
+    /// It was opened to be read.
+    ReadOnly,
+    /// It does not, and will not until a restart has read what is on the disk.
+    Failed {
+        /// Why.
+        why: String,
+    },
+}
+
+/// A handle to one registry. Clones share it. Every reading method blocks on the disk.
+#[derive(Clone, Debug)]
+pub struct Registry {
+    inner: Arc<Inner>,
+}
+
+#[derive(Debug)]
+struct Inner {
+    pool: ReadPool,
+    writer: Option<WriterHandle>,
+}
+
+/// The way to the writer, while there is one.
+#[derive(Debug)]
+struct WriterHandle {
+    failed: Failed,
+    queue: Mutex<Option<mpsc::Sender<Write>>>,
+    thread: Mutex<Option<JoinHandle<()>>>,
+}
+
+/// How long one waits for a place in the queue.
+const PLACE_WAIT: Duration = Duration::from_millis(250);
+/// How long one waits for the disk once there is a place.
+const ANSWER_WAIT: Duration = Duration::from_secs(10);
+const PLACES: usize = 1024;
+
+impl Registry {
+    /// Opens the registry in the file `path`, making it where it is missing. That nobody else
+    /// writes it is for the owner of the directory to see to ([`StateLock`](crate::StateLock)).
+    pub fn open(path: &Path) -> Result<Self, RegistryError> {
+        if let Some(dir) = path.parent() {
+            crate::file::create_private_dir(dir)?;
+        }
+        let connection = open_writer(path, &REGISTRY)?;
+        let failed = Failed::default();
+        let (sender, receiver) = mpsc::channel(PLACES);
+        let writer = Writer::new(Pen::new(connection, path, Arc::clone(&failed))?, receiver);
+        let thread = std::thread::Builder::new()
+            .name("registry-writer".to_owned())
+            .spawn(move || writer.run())
+            .map_err(|source| RegistryError::NoThread { source })?;
+        let queue = Mutex::new(Some(sender));
+        let writer = Some(WriterHandle { failed, queue, thread: Mutex::new(Some(thread)) });
+        Ok(Self { inner: Arc::new(Inner { pool: ReadPool::new(path, &REGISTRY), writer }) })
+    }
+
+    /// Opens the registry in the file `path` to be read, whether or not somebody writes it.
+    pub fn open_read_only(path: &Path) -> Result<Self, RegistryError> {
+        drop(open_reader(path, &REGISTRY)?);
+        let pool = ReadPool::new(path, &REGISTRY);
+        Ok(Self { inner: Arc::new(Inner { pool, writer: None }) })
+    }
+
+    /// Makes `changes` in one transaction, each with its row in the change log, and gives the
+    /// number of the last one once all are on the disk. If the answer is an error other than
+    /// [`RegistryError::Ended`], they may be kept or not.
+    pub async fn write(&self, changes: Vec<Change>) -> Result<Rev, RegistryError> {
+        let Some(sender) = self.sender(&changes)? else {
+            return Ok(self.head()?.0);
+        };
+        let (answer, answered) = oneshot::channel();
+        let rows = changes.iter().map(Row::of).collect::<Result<Vec<_>, _>>()?;
+        let sent = sender.send_timeout(Write { rows, answer }, PLACE_WAIT).await;
+        drop(sender);
+        sent.map_err(|error| match error {
+            SendTimeoutError::Timeout(_) => RegistryError::Busy { waited: PLACE_WAIT },
+            SendTimeoutError::Closed(_) => self.closed(),
+        })?;
+        match tokio::time::timeout(ANSWER_WAIT, answered).await {
+            Ok(answer) => answer.map_err(|_| self.closed())?,
+            Err(_) => Err(RegistryError::Late { waited: ANSWER_WAIT }),
+        }
+    }
+
+    /// Gives the way to the writer; none where there is nothing to write.
+    fn sender(&self, changes: &[Change]) -> Result<Option<mpsc::Sender<Write>>, RegistryError> {
+        let writer = self.inner.writer.as_ref().ok_or(RegistryError::ReadOnly)?;
+        if changes.is_empty() {
+            return Ok(None);
+        }
+        let queue = writer.queue.lock().unwrap_or_else(PoisonError::into_inner);
+        queue.clone().map(Some).ok_or(RegistryError::Closed)
+    }
+
+    fn closed(&self) -> RegistryError {
+        match self.health() {
+            RegistryHealth::Failed { why } => RegistryError::Failed { why },
+            RegistryHealth::Good | RegistryHealth::ReadOnly => RegistryError::Closed,
+        }
+    }
+
+    /// Says whether changes are taken.
+    pub fn health(&self) -> RegistryHealth {
+        match self.inner.writer.as_ref().map(|it| it.failed.get()) {
+            None => RegistryHealth::ReadOnly,
+            Some(None) => RegistryHealth::Good,
+            Some(Some(why)) => RegistryHealth::Failed { why: why.clone() },
+        }
+    }
+
+    /// Gives the number of the last change and the hash over all of them.
+    pub fn head(&self) -> Result<(Rev, Digest), RegistryError> {
+        self.read(schema::read_counter)
+    }
+
+    /// Reads the whole change log again and says what is wrong with it, if something is: a row
+    /// that was altered, removed, added or reordered by anyone but this program.
+    pub fn verify_changes(&self) -> Result<Option<Disagreement>, RegistryError> {
+        self.read(audit::changes)
+    }
+
+    /// Compares every row of every table with the last change of the same thing.
+    pub fn verify_rows(&self) -> Result<Vec<Disagreement>, RegistryError> {
+        self.read(audit::rows)
+    }
+
+    /// Writes what is queued and stops. Later writes are refused. Blocks until that is done.
+    pub fn close(self) {
+        self.inner.close();
+    }
+
+    fn read<T>(
+        &self,
+        read: impl FnOnce(&rusqlite::Connection) -> rusqlite::Result<T>,
+    ) -> Result<T, RegistryError> {
+        let pool = &self.inner.pool;
+        pool.read(|connection| read(connection).map_err(|error| pool.engine(error).into()))
+    }
+}
+
+impl Inner {
+    fn close(&self) {
+        let Some(writer) = &self.writer else {
+            return;
+        };
+        writer.queue.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let thread = writer.thread.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(thread) = thread {
+            // A thread that panicked has nothing more to write, and its panic was printed.
+            drop(thread.join());
+        }
+        self.pool.clear();
+    }
+}
+
+impl Drop for Inner {
+    fn drop(&mut self) {
+        self.close();
+    }
+}

@@ -1,0 +1,220 @@
+//! A process of its own that writes to a store and says what was acknowledged, so that another
+//! one can kill it, cut its power or break its disk.
+
+use std::{
+    io::Write,
+    path::{Path, PathBuf},
+    process::{Command, Stdio},
+    time::Duration,
+};
+
+use bailiwick_model::Digest;
+use bailiwick_store::{
+    Change, Ledger, LedgerHealth, LedgerOptions, Registry, RegistryHealth, verify,
+};
+
+use crate::sample::{self, Place};
+
+const ROLE: &str = "STORE_CHILD";
+
+/// What a child does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Role {
+    Ledger,
+    Registry,
+}
+
+/// How much it does.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Load {
+    pub(crate) role: Role,
+    /// How often the store is closed and opened again.
+    pub(crate) rounds: u64,
+    /// How many threads write.
+    pub(crate) writers: u64,
+    /// How many writes each makes in a round.
+    pub(crate) writes: u64,
+}
+
+/// Prepares a child that works in `root`.
+pub(crate) fn command(load: Load, root: &Path) -> Command {
+    let mut command = Command::new(std::env::current_exe().unwrap());
+    let Load { role, rounds, writers, writes } = load;
+    command
+        .args(["--exact", "child::what_a_child_acknowledges_is_there", "--nocapture"])
+        .env(ROLE, format!("{role:?} {rounds} {writers} {writes} {}", root.display()))
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null());
+    command
+}
+
+/// One acknowledged write: its number, and the chain or the key that was acknowledged with it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Ack {
+    pub(crate) number: u64,
+    pub(crate) with: String,
+}
+
+/// Reads the acknowledgements out of what a child said; a line that was cut is none.
+pub(crate) fn acks(said: &str) -> Vec<Ack> {
+    let whole = said.rfind('\n').map_or("", |end| &said[..end]);
+    let line = |line: &str| {
+        let mut words = line.strip_prefix("ack ")?.split(' ');
+        Some(Ack { number: words.next()?.parse().ok()?, with: words.next()?.to_owned() })
+    };
+    whole.lines().filter_map(line).collect()
+}
+
+fn say(line: &str) {
+    // One write each, so that lines of several threads do not mix.
+    std::io::stdout().write_all(format!("{line}\n").as_bytes()).unwrap();
+}
+
+/// Run as a child this writes as it was told; run as a test it is its own parent.
+#[test]
+fn what_a_child_acknowledges_is_there() {
+    if let Ok(text) = std::env::var(ROLE) {
+        let words: Vec<_> = text.splitn(5, ' ').collect();
+        let number = |place: usize| words[place].parse().unwrap();
+        let role = if words[0] == "Ledger" { Role::Ledger } else { Role::Registry };
+        let load = Load { role, rounds: number(1), writers: number(2), writes: number(3) };
+        say("");
+        return run(load, &PathBuf::from(words[4]));
+    }
+    for role in [Role::Ledger, Role::Registry] {
+        let dir = sample::quick_dir();
+        let load = Load { role, rounds: 2, writers: 2, writes: 20 };
+        let output = command(load, dir.path()).output().unwrap();
+        let acks = acks(&String::from_utf8(output.stdout).unwrap());
+        assert_eq!(acks.len(), 80, "{role:?}");
+        check(role, dir.path(), &acks);
+    }
+}
+
+fn run(load: Load, root: &Path) {
+    for round in 0..load.rounds {
+        let done = match load.role {
+            Role::Ledger => run_ledger(load, root, round),
+            Role::Registry => run_registry(load, root, round),
+        };
+        if !done {
+            return;
+        }
+    }
+}
+
+fn options(root: &Path) -> LedgerOptions {
+    LedgerOptions { checkpoint_every: Duration::from_millis(5), ..Place::new(root).options() }
+}
+
+fn run_ledger(load: Load, root: &Path, round: u64) -> bool {
+    let ledger = match Ledger::open(options(root)) {
+        Ok((ledger, _)) => ledger,
+        Err(error) => {
+            say(&format!("not opened: {error}"));
+            return false;
+        }
+    };
+    std::thread::scope(|scope| {
+        for writer in 0..load.writers {
+            let ledger = &ledger;
+            scope.spawn(move || {
+                for write in 0..load.writes {
+                    let number = round * 1_000_000 + writer * 10_000 + write;
+                    // Some longer than a page, so that records break across pages.
+                    let detail = "x".repeat(usize::try_from(number * 131 % 5000).unwrap());
+                    let batch = vec![sample::outcome(number, &detail), sample::record(number)];
+                    match ledger.append_blocking(batch) {
+                        Ok(at) => say(&format!("ack {} {}", at.seq, at.chain)),
+                        Err(error) => say(&format!("failed {error}")),
+                    }
+                }
+            });
+        }
+    });
+    let good = ledger.health() == LedgerHealth::Good;
+    say(&format!("health {good}"));
+    ledger.close();
+    good
+}
+
+fn run_registry(load: Load, root: &Path, round: u64) -> bool {
+    let registry = match Registry::open(&root.join("registry.db")) {
+        Ok(registry) => registry,
+        Err(error) => {
+            say(&format!("not opened: {error}"));
+            return false;
+        }
+    };
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let work = async |writer: u64| {
+        for write in 0..load.writes {
+            let number = round * 1_000_000 + writer * 10_000 + write;
+            let task =
+                if write % 3 == 2 { sample::ended(number - 1) } else { sample::task(number) };
+            let key = task.id.clone();
+            let changes =
+                vec![Change::Hold(Box::new(sample::hold(number))), Change::Task(Box::new(task))];
+            match registry.write(changes).await {
+                Ok(rev) => say(&format!("ack {rev} {key}")),
+                Err(error) => say(&format!("failed {error}")),
+            }
+        }
+    };
+    runtime.block_on(async {
+        match load.writers {
+            2 => drop(tokio::join!(work(0), work(1))),
+            _ => drop(tokio::join!(work(0), work(1), work(2), work(3))),
+        }
+    });
+    let good = registry.health() == RegistryHealth::Good;
+    say(&format!("health {good}"));
+    registry.close();
+    good
+}
+
+/// Opens what a child left in `root` and compares it with what was acknowledged.
+pub(crate) fn check(role: Role, root: &Path, acks: &[Ack]) {
+    match role {
+        Role::Ledger => check_ledger(root, acks),
+        Role::Registry => check_registry(root, acks),
+    }
+}
+
+fn check_ledger(root: &Path, acks: &[Ack]) {
+    let place = Place::new(root);
+    let (ledger, recovered) = place.open();
+    assert_eq!(recovered.truncated, 0);
+    let mut chain = Digest::from_bytes([0; 32]);
+    let chains: Vec<_> = sample::all(&ledger, 1)
+        .iter()
+        .map(|it| {
+            chain = Digest::chain(&chain, &serde_json::to_vec(&it.record).unwrap());
+            chain.to_string()
+        })
+        .collect();
+    assert_eq!(recovered.last_seq, u64::try_from(chains.len()).unwrap());
+    for Ack { number, with } in acks {
+        let place = usize::try_from(*number).unwrap().checked_sub(1).unwrap();
+        assert_eq!(chains.get(place), Some(with), "acknowledged record {number} is lost");
+    }
+    let key = place.key();
+    ledger.close();
+    let against = Some(place.copies()).filter(|it| it.is_dir() && !chains.is_empty());
+    let report = verify(&place.dir(), against.as_deref(), key.public()).unwrap();
+    assert!(report.ok, "{report:?}");
+}
+
+fn check_registry(root: &Path, acks: &[Ack]) {
+    let registry = Registry::open(&root.join("registry.db")).unwrap();
+    assert_eq!(registry.verify_changes().unwrap(), None);
+    assert_eq!(registry.verify_rows().unwrap(), []);
+    let changes = registry.changes(bailiwick_store::Rev(0), usize::MAX).unwrap();
+    for Ack { number, with } in acks {
+        let place = usize::try_from(*number).unwrap().checked_sub(1).unwrap();
+        let found = changes.get(place).map(|it| &it.key);
+        assert_eq!(found, Some(with), "acknowledged change {number} is lost");
+    }
+    registry.close();
+}

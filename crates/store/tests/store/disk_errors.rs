@@ -1,0 +1,74 @@
+//! A disk that fails: nothing is acknowledged any more, and nothing acknowledged is lost.
+
+use std::path::Path;
+
+use crate::{
+    child::{Ack, Load, Role, acks, check, command},
+    journal,
+    sample::{Dice, quick_dir},
+};
+
+/// Runs a child on a disk that fails as `how` says; gives what it acknowledged and whether it
+/// came to the failure.
+fn run_on(role: Role, root: &Path, how: (&str, usize)) -> (Vec<Ack>, bool) {
+    let file = if role == Role::Ledger { "live.db" } else { "registry.db" };
+    let load = Load { role, rounds: 1, writers: 4, writes: 60 };
+    let output = command(load, root)
+        .env("LD_PRELOAD", journal::library())
+        .env("SHIM_DIR", root)
+        .env("SHIM_MATCH", file)
+        .env(how.0, how.1.to_string())
+        .output()
+        .unwrap();
+    let said = String::from_utf8(output.stdout).unwrap();
+    let lines: Vec<_> = said.lines().collect();
+    let failed = lines.iter().any(|it| it.starts_with("failed ") || it.starts_with("not opened"));
+    // Each of four threads may still print what it was told just before the failure.
+    if let Some(first) = lines.iter().position(|it| it.starts_with("failed ")) {
+        let late = lines[first..].iter().filter(|it| it.starts_with("ack ")).count();
+        assert!(late < 4, "{late} acknowledged after the failure: {said}");
+        let mut after = lines.iter().skip(first).filter(|it| it.starts_with("failed "));
+        assert!(after.all(|it| it.contains("until a restart")), "{said}");
+        assert!(lines.contains(&"health false"), "{said}");
+    } else if !failed {
+        assert!(lines.contains(&"health true"), "{said}");
+    }
+    (acks(&said), failed)
+}
+
+fn break_the_disk(role: Role, how: &str, amounts: &[usize]) {
+    let mut met = 0;
+    for amount in amounts {
+        let dir = quick_dir();
+        let (acks, failed) = run_on(role, dir.path(), (how, *amount));
+        met += usize::from(failed);
+        check(role, dir.path(), &acks);
+    }
+    assert!(amounts.len() / 2 < met, "too few runs met the failure: {met} of {}", amounts.len());
+}
+
+#[test]
+fn after_a_failed_fsync_the_ledger_acknowledges_nothing_and_loses_nothing() {
+    let syncs: Vec<_> = (1..24).chain([30, 40, 55, 70]).collect();
+    break_the_disk(Role::Ledger, "SHIM_FAIL_SYNC", &syncs);
+}
+
+#[test]
+fn after_a_failed_fsync_the_registry_acknowledges_nothing_and_loses_nothing() {
+    let syncs: Vec<_> = (1..16).chain([20, 25]).collect();
+    break_the_disk(Role::Registry, "SHIM_FAIL_SYNC", &syncs);
+}
+
+#[test]
+fn on_a_full_disk_the_ledger_acknowledges_nothing_and_loses_nothing() {
+    let mut dice = Dice::new(3);
+    let bytes: Vec<_> = (0..16).map(|_| dice.below(600_000)).collect();
+    break_the_disk(Role::Ledger, "SHIM_FULL", &bytes);
+}
+
+#[test]
+fn on_a_full_disk_the_registry_acknowledges_nothing_and_loses_nothing() {
+    let mut dice = Dice::new(4);
+    let bytes: Vec<_> = (0..12).map(|_| dice.below(500_000)).collect();
+    break_the_disk(Role::Registry, "SHIM_FULL", &bytes);
+}

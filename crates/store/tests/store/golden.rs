@@ -1,0 +1,143 @@
+//! Texts of format 1 of everything that is stored: they must stay readable for ever.
+
+use bailiwick_model::{Digest, PinStatus, Record};
+use bailiwick_store::{Ledger, LedgerReader, Registry, RegistryError};
+use rusqlite::{Connection, params};
+
+use crate::sample::{self, Place};
+
+const RECORDS: [&str; 4] = [
+    include_str!("../golden/record-decision.1.json"),
+    include_str!("../golden/record-outcome.1.json"),
+    include_str!("../golden/record-command.1.json"),
+    include_str!("../golden/record-finding.1.json"),
+];
+
+fn records() -> [Record; 4] {
+    [sample::decision(1), sample::outcome(2, "it broke"), sample::command(3), sample::finding(4)]
+}
+
+/// Lays `bodies` into a ledger as an older program would have written them.
+fn ledger_of(place: &Place, bodies: &[&str], format: i64) {
+    Ledger::open(place.options()).unwrap().0.close();
+    let file = Connection::open(place.live()).unwrap();
+    let mut chain = Digest::from_bytes([0; 32]);
+    for (seq, (body, record)) in (1..).zip(bodies.iter().zip(records())) {
+        chain = Digest::chain(&chain, body.as_bytes());
+        let task = record.task().map(ToString::to_string);
+        let kind = ["decision", "outcome", "command", "finding"][seq - 1];
+        let row = params![
+            i64::try_from(seq).unwrap(),
+            kind,
+            record.time().millis(),
+            task,
+            format,
+            body.as_bytes(),
+            chain.as_bytes()
+        ];
+        file.execute("INSERT INTO record VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)", row).unwrap();
+    }
+}
+
+#[test]
+fn records_of_format_1_stay_readable() {
+    let dir = sample::quick_dir();
+    let place = Place::new(dir.path());
+    let bodies = RECORDS.map(str::trim_end);
+    ledger_of(&place, &bodies, 1);
+    let (ledger, recovered) = place.open();
+    assert_eq!((recovered.records, recovered.truncated), (4, 0));
+    let found: Vec<_> = sample::all(&ledger, 1).into_iter().map(|it| it.record).collect();
+    assert_eq!(found, records());
+    // And this program still writes them so, which an older one can read.
+    assert_eq!(records().map(|it| serde_json::to_string(&it).unwrap()), bodies);
+}
+
+#[test]
+fn a_record_of_an_unknown_format_is_a_clear_error() {
+    let dir = sample::quick_dir();
+    let place = Place::new(dir.path());
+    ledger_of(&place, &RECORDS.map(str::trim_end), 2);
+    let reader = LedgerReader::open(&place.dir()).unwrap();
+    let error = reader.scan(1, &mut |_| std::ops::ControlFlow::Continue(())).unwrap_err();
+    assert_eq!(error.to_string(), "record 1 has format 2, which this program cannot read");
+}
+
+macro_rules! rows {
+    ($($table:literal, $key:expr, $file:literal;)*) => {
+        [$(($table, $key.to_string(), include_str!(concat!("../golden/", $file, ".1.json")).trim_end()),)*]
+    };
+}
+
+fn rows() -> [(&'static str, String, &'static str); 8] {
+    rows! {
+        "charters", "triage-agent", "charter";
+        "templates", "ticket-triage", "template";
+        "persons", "alice", "person";
+        "pins", "files/read", "pin";
+        "containment", "triage-agent", "containment";
+        "exceptions", sample::exception().id, "exception";
+        "tasks", sample::task_id(1), "task";
+        "holds", sample::hold_id(3), "hold";
+    }
+}
+
+fn registry_of(path: &std::path::Path, format: i64) {
+    Registry::open(path).unwrap().close();
+    let file = Connection::open(path).unwrap();
+    for (table, key, body) in rows() {
+        let more = if matches!(table, "tasks" | "holds") { ", '', 1" } else { "" };
+        let insert = format!("INSERT INTO {table} VALUES (?1, ?2, ?3{more})");
+        file.execute(&insert, params![key, format, body]).unwrap();
+    }
+}
+
+#[tokio::test]
+async fn rows_of_format_1_stay_readable() {
+    use bailiwick_store::Change;
+    let dir = sample::quick_dir();
+    let path = dir.path().join("old.db");
+    registry_of(&path, 1);
+    let old = Registry::open_read_only(&path).unwrap().load().unwrap();
+
+    let fresh = Registry::open(&dir.path().join("new.db")).unwrap();
+    let changes = vec![
+        Change::Charter(Box::new(sample::charter())),
+        Change::Template(Box::new(sample::template())),
+        Change::Person(sample::person("alice")),
+        Change::Pin {
+            server: "files".parse().unwrap(),
+            tool: "read".to_owned(),
+            pin: sample::pin(PinStatus::Waiting),
+        },
+        Change::Contain {
+            identity: "triage-agent".parse().unwrap(),
+            since: sample::time(3),
+            why: "person:alice: looks wrong".to_owned(),
+        },
+        Change::Exception(sample::exception()),
+        Change::Task(Box::new(sample::task(1))),
+        Change::Hold(Box::new(sample::hold(3))),
+    ];
+    let rev = fresh.write(changes).await.unwrap();
+    let new = fresh.load().unwrap();
+    assert_eq!(bailiwick_store::Loaded { rev, ..old }, new);
+    // And this program still writes them so, which an older one can read.
+    let written: Vec<_> = fresh.changes(bailiwick_store::Rev(0), 99).unwrap();
+    for ((_, key, body), row) in rows().into_iter().zip(&written) {
+        assert_eq!((row.format, &row.key, row.body.as_deref()), (1, &key, Some(body)));
+    }
+}
+
+#[test]
+fn a_row_of_an_unknown_format_is_a_clear_error() {
+    let dir = sample::quick_dir();
+    let path = dir.path().join("registry.db");
+    registry_of(&path, 7);
+    let registry = Registry::open(&path).unwrap();
+    let error = registry.person(&"alice".parse().unwrap()).unwrap_err();
+    assert!(matches!(error, RegistryError::UnknownFormat { .. }));
+    let text = error.to_string();
+    assert_eq!(text, "person `alice` has format 7, which this program cannot read");
+    assert!(registry.load().is_err());
+}

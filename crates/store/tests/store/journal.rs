@@ -1,0 +1,85 @@
+//! The recording layer: a preloaded library that writes down what a child does to the disk.
+
+use std::{
+    path::{Path, PathBuf},
+    process::Command,
+    sync::OnceLock,
+};
+
+use tempfile::TempDir;
+
+/// Builds the library once for all tests.
+pub(crate) fn library() -> &'static Path {
+    static BUILT: OnceLock<(TempDir, PathBuf)> = OnceLock::new();
+    let (_, path) = BUILT.get_or_init(|| {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("record.so");
+        let source = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/shim/record.c");
+        let built = Command::new("cc")
+            .args(["-shared", "-fPIC", "-O1", "-o"])
+            .args([path.as_os_str(), source.as_ref()])
+            .output()
+            .unwrap();
+        assert!(built.status.success(), "{}", String::from_utf8_lossy(&built.stderr));
+        (dir, path)
+    });
+    path
+}
+
+/// One thing that the child did.
+#[derive(Debug)]
+pub(crate) enum Event {
+    Open { created: bool, inode: u64, path: String },
+    Write { inode: u64, at: usize, data: Vec<u8> },
+    Cut { inode: u64, len: usize },
+    Sync { inode: u64 },
+    SyncDir { path: String },
+    Remove { path: String },
+    Rename { from: String, to: String },
+    Say { text: String },
+}
+
+/// Reads a journal.
+pub(crate) fn read(path: &Path) -> Vec<Event> {
+    let bytes = std::fs::read(path).unwrap();
+    let mut rest = &bytes[..];
+    let mut events = Vec::new();
+    while let Some(end) = rest.iter().position(|it| *it == b'\n') {
+        let head = std::str::from_utf8(&rest[..end]).unwrap();
+        rest = &rest[end + 1..];
+        let (kind, words) = head.split_once(' ').unwrap();
+        let mut words = words.split(' ');
+        let mut number = || words.next().unwrap().parse::<usize>().unwrap();
+        let mut take = |len: usize| {
+            let data = rest[..len].to_vec();
+            rest = &rest[len + 1..];
+            data
+        };
+        let inode = |it: usize| u64::try_from(it).unwrap();
+        events.push(match kind {
+            "O" => Event::Open {
+                created: number() == 1,
+                inode: inode(number()),
+                path: words.next().unwrap().to_owned(),
+            },
+            "W" => {
+                let (file, at, len) = (inode(number()), number(), number());
+                Event::Write { inode: file, at, data: take(len) }
+            }
+            "A" => {
+                let len = number();
+                Event::Say { text: String::from_utf8(take(len)).unwrap() }
+            }
+            "T" => Event::Cut { inode: inode(number()), len: number() },
+            "S" => Event::Sync { inode: inode(number()) },
+            "D" => Event::SyncDir { path: words.next().unwrap().to_owned() },
+            "U" => Event::Remove { path: words.next().unwrap().to_owned() },
+            "R" => {
+                let (from, to) = words.next().unwrap().split_once('\t').unwrap();
+                Event::Rename { from: from.to_owned(), to: to.to_owned() }
+            }
+            other => panic!("unknown event {other}"),
+        });
+    }
+    events
+}

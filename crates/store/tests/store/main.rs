@@ -1,0 +1,24 @@
+//! What the stores promise: nothing acknowledged is ever lost, and nothing altered goes unseen.
+
+#[cfg(test)]
+mod child;
+#[cfg(test)]
+mod disk;
+#[cfg(test)]
+mod disk_errors;
+#[cfg(test)]
+mod golden;
+#[cfg(test)]
+mod journal;
+#[cfg(test)]
+mod kill;
+#[cfg(test)]
+mod ledger;
+#[cfg(test)]
+mod power;
+#[cfg(test)]
+mod registry;
+#[cfg(test)]
+mod sample;
+#[cfg(test)]
+mod tamper;

@@ -1,0 +1,67 @@
+//! Law 2: no acknowledged record is lost when the power goes, whatever the disk had in its cache.
+
+use crate::{
+    child::{Load, Role, acks, check, command},
+    disk::{Disk, Loss},
+    journal::{self, Event},
+    sample::{Dice, quick_dir},
+};
+
+/// Runs a child under the recording layer and cuts its power at `cuts` random moments.
+fn cut_the_power(role: Role, cuts: usize) {
+    let dir = quick_dir();
+    let root = dir.path().join("root");
+    std::fs::create_dir(&root).unwrap();
+    let log = dir.path().join("journal");
+    let load = Load { role, rounds: 3, writers: 4, writes: 120 };
+    let output = command(load, &root)
+        .env("LD_PRELOAD", journal::library())
+        .env("SHIM_DIR", &root)
+        .env("SHIM_LOG", &log)
+        .output()
+        .unwrap();
+    assert!(output.status.success());
+    let events = journal::read(&log);
+
+    let mut dice = Dice::new(42);
+    let mut moments: Vec<_> = (0..cuts).map(|_| dice.below(events.len() + 1)).collect();
+    // The end too: everything was closed, and nothing may be missing.
+    moments.push(events.len());
+    moments.sort_unstable();
+
+    let mut disk = Disk::default();
+    let mut said = String::new();
+    let mut done = 0;
+    for (seed, moment) in moments.into_iter().enumerate() {
+        for event in &events[done..moment] {
+            disk.apply(event);
+            if let Event::Say { text } = event {
+                said.push_str(text);
+            }
+        }
+        done = moment;
+        let loss = match seed % 8 {
+            0 => Loss::All,
+            1 => Loss::Nothing,
+            2..=4 => Loss::Some { sector: 512 },
+            _ => Loss::Some { sector: 4096 },
+        };
+        let left = quick_dir();
+        disk.cut_power(loss, &mut dice, &root, left.path());
+        check(role, left.path(), &acks(&said));
+    }
+    assert_eq!(acks(&said).len(), 3 * 4 * 120);
+    // The journal shows what the test is for: syncs, and the log being copied back.
+    let syncs = events.iter().filter(|it| matches!(it, Event::Sync { .. })).count();
+    assert!(100 < syncs, "{syncs}");
+}
+
+#[test]
+fn no_acknowledged_record_is_ever_lost_when_the_power_goes() {
+    cut_the_power(Role::Ledger, 300);
+}
+
+#[test]
+fn no_acknowledged_change_is_ever_lost_when_the_power_goes() {
+    cut_the_power(Role::Registry, 200);
+}

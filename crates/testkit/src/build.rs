@@ -1,0 +1,119 @@
+//! Builders: the nouns with everything a test does not care about filled in.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
+
+use bailiwick_model::{
+    AccessRequest, Action, ActionFacts, ActionKind, AllowLine, Budget, CallDigest, Caller, Charter,
+    Digest, Effect, Environment, IdentityKind, Json, Mode, Offered, OnWiden, Pin, PinStatus, Reach,
+    Sensitivity, Task, Template, Timestamp, Window,
+};
+
+/// Gives the charter of an agent that may nothing yet.
+pub fn charter(identity: &str) -> Charter {
+    Charter {
+        identity: identity.parse().expect("an identity"),
+        kind: IdentityKind::Agent,
+        class: "interactive-agent".parse().expect("a class"),
+        owner: "team-test".to_owned(),
+        purpose: "Be tested".to_owned(),
+        proof: Vec::new(),
+        templates: BTreeSet::new(),
+        servers: BTreeSet::new(),
+        delegates_to: BTreeSet::new(),
+    }
+}
+
+/// Gives a template that allows nothing, denies what is outside, and lasts an hour.
+pub fn template(name: &str) -> Template {
+    Template {
+        name: name.parse().expect("a template's name"),
+        owner: "team-test".to_owned(),
+        purpose: format!("Do {name}"),
+        on_widen: OnWiden::Deny,
+        mode: Mode::Enforce,
+        params: BTreeMap::new(),
+        window: Window { max: Duration::from_secs(3600), idle: None, calendar: None },
+        allow: Vec::new(),
+        budget: Budget::default(),
+        max_open: None,
+    }
+}
+
+/// Gives an authority line over `tools`, separated by commas.
+pub fn line(server: &str, tools: &str, when: Option<&str>, source: &str) -> AllowLine {
+    AllowLine {
+        server: server.parse().expect("a server's name"),
+        tools: tools.split(',').map(|it| it.parse().expect("a tool's name")).collect(),
+        resources: Vec::new(),
+        prompts: Vec::new(),
+        when: when.map(str::to_owned),
+        source: source.to_owned(),
+    }
+}
+
+/// Gives the action of calling a tool.
+pub fn tool(server: &str, name: &str) -> Action {
+    Action {
+        server: server.parse().expect("a server's name"),
+        kind: ActionKind::Tool,
+        name: name.to_owned(),
+    }
+}
+
+/// Gives facts of a harmless action.
+pub fn facts() -> ActionFacts {
+    ActionFacts {
+        effects: BTreeSet::from([Effect::Read]),
+        sensitivity: Sensitivity::Internal,
+        results_trusted: true,
+        reversible: true,
+        reach: Reach::Internal,
+        environment: Environment::Development,
+    }
+}
+
+/// Gives the digest that a tool's definition has in its `version`.
+pub fn definition(version: u8) -> Digest {
+    Digest::of_parts(&[b"a tool's definition", &[version]])
+}
+
+/// Gives what a server offers whose tool is in its `version`.
+pub fn offered(version: u8) -> Offered {
+    Offered::Tool { definition: definition(version), executable: None }
+}
+
+/// Gives the pin of a tool that was accepted in `version`.
+pub fn pin(version: u8, at: Timestamp) -> Pin {
+    Pin {
+        digest: definition(version),
+        executable: None,
+        status: PinStatus::Accepted,
+        at,
+        by: "first-connection".to_owned(),
+    }
+}
+
+/// Gives a call of `action` with `arguments` by the identity of `task`, as its current token
+/// would carry it.
+pub fn request(task: &Task, action: Action, arguments: Json) -> AccessRequest {
+    AccessRequest {
+        caller: Caller {
+            identity: task.identity.clone(),
+            via: task.via.clone(),
+            task: task.id.clone(),
+            generation: task.generation,
+        },
+        call: CallDigest::of(&action, &arguments),
+        action,
+        facts: facts(),
+        resources: BTreeSet::new(),
+        destinations: BTreeSet::new(),
+        arguments,
+        bytes_out: 0,
+        offered: offered(1),
+        faults: Vec::new(),
+    }
+}

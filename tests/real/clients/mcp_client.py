@@ -1,0 +1,165 @@
+"""Runs steps against an MCP endpoint with the Python SDK, one JSON line out for each step in.
+
+Standard input holds steps as JSON: one step, or a list of steps, on each line. Each step is
+carried out before the next line is read, so a test can act in between. The token comes from
+the environment variable TOKEN, never from the command line.
+"""
+
+import argparse
+import asyncio
+import json
+import os
+import sys
+from typing import Any
+
+import httpx2
+from mcp import Client
+from mcp.client.streamable_http import streamable_http_client
+from mcp.shared.exceptions import MCPError
+
+
+def plain(value: Any) -> Any:
+    """Returns the wire form of an SDK value."""
+    return value.model_dump(by_alias=True, mode="json", exclude_none=True)
+
+
+def pages(result: Any) -> bool:
+    return getattr(result, "next_cursor", None) is not None
+
+
+async def everything(list_page: Any) -> tuple[list[Any], Any]:
+    """Follows cursors until a list has no more pages."""
+    found, cursor = [], None
+    while True:
+        page = await list_page(cursor=cursor, cache_mode="bypass")
+        found.append(page)
+        if not pages(page):
+            return found, page
+        cursor = page.next_cursor
+
+
+async def listed(client: Client, what: str) -> dict[str, Any]:
+    verb, field = {
+        "list_tools": (client.list_tools, "tools"),
+        "list_resources": (client.list_resources, "resources"),
+        "list_resource_templates": (client.list_resource_templates, "resource_templates"),
+        "list_prompts": (client.list_prompts, "prompts"),
+    }[what]
+    found, last = await everything(verb)
+    items = [plain(item) for page in found for item in getattr(page, field)]
+    key = "uriTemplate" if field == "resource_templates" else "uri" if field == "resources" else "name"
+    return {"names": sorted(item[key] for item in items), "items": items, "meta": plain(last).get("_meta")}
+
+
+async def asked(client: Client, step: dict[str, Any]) -> dict[str, Any]:
+    """Puts one request and shows what came, an unfinished answer too."""
+    session, arguments = client.session, step.get("arguments")
+    again = {
+        "request_state": step.get("request_state"),
+        "input_responses": step.get("input_responses"),
+        "allow_input_required": True,
+    }
+    if step["op"] == "call_tool":
+        result = await session.call_tool(step["name"], arguments or {}, step.get("timeout"), **again)
+    elif step["op"] == "read_resource":
+        result = await session.read_resource(step["name"], **again)
+    else:
+        result = await session.get_prompt(step["name"], arguments, **again)
+    wire = plain(result)
+    shown = {"result": wire, "meta": wire.get("_meta")}
+    if wire.get("resultType") == "input_required":
+        return {**shown, "input_required": True, "request_state": wire.get("requestState")}
+    if step["op"] == "call_tool":
+        texts = [part.get("text", "") for part in wire.get("content", [])]
+        shown |= {
+            "isError": wire.get("isError", False),
+            "content": wire.get("content"),
+            "structured": wire.get("structuredContent"),
+            "text": "\n".join(texts),
+        }
+    return shown
+
+
+async def carry_out(client: Client, step: dict[str, Any]) -> dict[str, Any]:
+    op = step["op"]
+    if op == "info":
+        return {
+            "protocol": client.protocol_version,
+            "server": plain(client.server_info) if client.server_info else None,
+            "capabilities": plain(client.server_capabilities),
+        }
+    if op == "ping":
+        await client.send_ping()
+        return {}
+    if op.startswith("list_"):
+        return await listed(client, op)
+    if op in ("call_tool", "read_resource", "get_prompt"):
+        return await asked(client, step)
+    raise SystemExit(f"unknown op `{op}`")
+
+
+def failure(error: BaseException) -> dict[str, Any]:
+    """Tells an error of the protocol from one of the transport."""
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    if isinstance(error, MCPError):
+        return {"error": {"code": error.code, "message": error.message, "data": error.data}}
+    return {"error": {"kind": type(error).__name__, "message": str(error)}}
+
+
+async def remember(response: httpx2.Response) -> None:
+    """Keeps the status of the last answer to a POST; the SDK hides it."""
+    global last_status
+    if response.request.method == "POST":
+        last_status = response.status_code
+
+
+last_status: int | None = None
+
+
+def say(line: dict[str, Any]) -> None:
+    print(json.dumps({**line, "status": last_status}, default=str), flush=True)
+
+
+async def each_step(client: Client) -> None:
+    while line := await asyncio.to_thread(sys.stdin.readline):
+        if not line.strip():
+            continue
+        steps = json.loads(line)
+        for step in steps if isinstance(steps, list) else [steps]:
+            try:
+                shown = {"ok": True, **await carry_out(client, step)}
+            except Exception as error:
+                shown = {"ok": False, **failure(error)}
+            say({"op": step["op"], "name": step.get("name"), **shown})
+
+
+async def run(words: argparse.Namespace) -> None:
+    headers = {}
+    if token := os.environ.get("TOKEN"):
+        headers["Authorization"] = f"Bearer {token}"
+    http = httpx2.AsyncClient(
+        headers=headers,
+        timeout=words.timeout,
+        trust_env=False,
+        event_hooks={"response": [remember]},
+    )
+    try:
+        async with http:
+            transport = streamable_http_client(words.url, http_client=http)
+            reading = {"read_timeout_seconds": words.timeout, "cache": None}
+            async with Client(transport, mode=words.mode, **reading) as client:
+                await each_step(client)
+    except Exception as error:
+        say({"op": "connect", "ok": False, **failure(error)})
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--url", required=True)
+    parser.add_argument("--mode", default="auto", help="auto, legacy, or a revision such as 2026-07-28")
+    parser.add_argument("--timeout", type=float, default=20.0, help="seconds one request may take")
+    asyncio.run(run(parser.parse_args()))
+
+
+main()

@@ -1,0 +1,69 @@
+//! Measures the product in groups and prints one JSON object.
+
+use std::path::Path;
+
+use anyhow::bail;
+use serde_json::{Map, Value};
+
+use crate::run;
+
+/// One group of measurements.
+struct Group {
+    name: &'static str,
+    /// Builds what it needs, measures, and returns each metric's number.
+    measure: fn(&Path) -> anyhow::Result<Map<String, Value>>,
+}
+
+/// Every group there is; a new one is a file under `bench/` and a line here.
+const GROUPS: &[Group] = &[];
+
+/// Measures the named group, or all of them.
+pub(crate) fn run(root: &Path, words: &[&str]) -> anyhow::Result<bool> {
+    let chosen = match words {
+        ["--output", "json"] => GROUPS.iter().collect(),
+        [name, "--output", "json"] | ["--output", "json", name] => vec![named(name)?],
+        _ => bail!("say `cargo xtask bench [GROUP] --output json`; {}", offered()),
+    };
+    if chosen.is_empty() {
+        bail!("nothing to measure; {}", offered());
+    }
+    let mut printed = Map::new();
+    for group in chosen {
+        run::tell(&format!("==> measuring {}", group.name));
+        printed.insert(group.name.to_owned(), Value::Object((group.measure)(root)?));
+    }
+    run::print(&Value::Object(printed).to_string());
+    Ok(true)
+}
+
+fn named(name: &str) -> anyhow::Result<&'static Group> {
+    match GROUPS.iter().find(|it| it.name == name) {
+        Some(group) => Ok(group),
+        None => bail!("no such group `{name}`; {}", offered()),
+    }
+}
+
+fn offered() -> String {
+    let names: Vec<&str> = GROUPS.iter().map(|it| it.name).collect();
+    if names.is_empty() {
+        "there are no groups yet".into()
+    } else {
+        format!("there are: {}", names.join(", "))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_unknown_group_is_refused_and_the_known_ones_are_named() {
+        let error = run(Path::new("."), &["no-such", "--output", "json"]).expect_err("unknown");
+        assert!(error.to_string().contains("no such group `no-such`; there are"), "{error}");
+    }
+
+    #[test]
+    fn the_output_must_be_asked_for_as_json() {
+        assert!(run(Path::new("."), &["lane"]).is_err());
+    }
+}

