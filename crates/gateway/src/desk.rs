@@ -141,6 +141,15 @@ impl Desk {
         self.slot(task).map(|it| it.generation())
     }
 
+    /// Says whether a task that is still at the desk has ended by now.
+    pub fn has_ended(&self, task: &TaskId) -> bool {
+        let now = self.now();
+        self.slot(task).is_some_and(|it| {
+            let state = it.lock();
+            !state.task().is_open() || state.task().deadline <= now
+        })
+    }
+
     /// Gives a task as it stands; none where it is not at the desk.
     pub fn task(&self, task: &TaskId) -> Option<Task> {
         self.slot(task).map(|it| it.lock().task().clone())

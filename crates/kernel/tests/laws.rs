@@ -199,7 +199,7 @@ proptest! {
                 prop_assert!(child.grant.layers.len() == parent.task().grant.layers.len() + 1);
                 narrower(child.grant.budget, parent.left())?;
                 for call in &calls {
-                    let call = Event::Call(call.clone());
+                    let call = Event::Call(CallLine { as_: None, stale: false, ..call.clone() });
                     let (mut below, mut beside) = (stage.clone(), before.clone());
                     beside.play(&Event::In(parent_label.clone()));
                     let (by_child, by_parent) = (below.play(&call), beside.play(&call));

@@ -5,7 +5,8 @@ use proptest::{prelude::*, test_runner::FileFailurePersistence};
 
 fn config() -> ProptestConfig {
     ProptestConfig {
-        cases: 500,
+        // `PROPTEST_CASES` asks for more.
+        cases: ProptestConfig::default().cases.max(500),
         max_shrink_iters: 4000,
         failure_persistence: Some(Box::new(FileFailurePersistence::Direct(
             "tests/reference.proptest-regressions",

@@ -149,7 +149,7 @@ impl Ledger {
         let lock = StateLock::acquire(&options.dir)?;
         let path = options.dir.join(LIVE);
         let found = recover::open(&path, &options)?;
-        let recovered = found.recovered;
+        let mut recovered = found.recovered;
         let head = DurableAt { seq: recovered.last_seq, chain: recovered.last_chain };
         let shared = Arc::new(Shared {
             records: Records::new(&path, found.index),
@@ -168,6 +168,7 @@ impl Ledger {
             every: options.checkpoint_every,
             retain: options.retain,
         };
+        recovered.records = recovered.records.saturating_sub(rounds.start());
         let rounds = spawn("ledger-checkpoint", move || rounds.run(&stopped))?;
         let running = Mutex::new(Some(Running { writer, stop_rounds, rounds, lock }));
         Ok((Self { inner: Arc::new(Inner { shared, notary, queue, running }) }, recovered))

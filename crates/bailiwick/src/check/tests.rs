@@ -22,7 +22,7 @@ fn a_good_house_is_counted() {
     let checked = check(&house());
     assert!(checked.is_good());
     let text = checked.text(&Look::plain(78));
-    assert!(text.contains("good: 1 server, 1 charter, 1 template, "), "{text}");
+    assert!(text.contains("good: 1 server, 1 charter, 1 template, 3 policies"), "{text}");
     let report = serde_json::to_value(checked.report()).unwrap();
     assert_eq!(report["ok"], true);
     assert_eq!(report["errors"], serde_json::json!([]));

@@ -1,10 +1,6 @@
 //! Everything the configuration says, read at once: the house that is served.
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    path::Path,
-    sync::Arc,
-};
+use std::{collections::BTreeMap, path::Path, sync::Arc};
 
 use bailiwick_model::{Charter, Digest, IdentityId, Proof, Template, TemplateName};
 use bailiwick_policy::{PolicyOptions, PolicySet};
@@ -178,13 +174,6 @@ impl Group {
             .flat_map(|(name, digest)| [name.as_bytes(), digest.as_bytes().as_slice()])
             .collect();
         Self { digest: Digest::of_parts(&parts), files }
-    }
-
-    /// Names what was added, changed or removed since `before`.
-    pub(crate) fn changed_since(&self, before: &Self) -> Vec<String> {
-        let names: BTreeSet<&String> = self.files.keys().chain(before.files.keys()).collect();
-        let differs = |name: &&String| self.files.get(*name) != before.files.get(*name);
-        names.into_iter().filter(differs).cloned().collect()
     }
 }
 

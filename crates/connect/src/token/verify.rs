@@ -37,7 +37,10 @@ pub enum TokenError {
     Bound,
     /// Its time is over.
     #[error("the token has expired: ask for a new one")]
-    Expired,
+    Expired(
+        /// What it said, which was true once: the refusal can be explained and recorded.
+        Arc<Verified>,
+    ),
     /// Its time has not come.
     #[error("the token lies in the future: check the clocks")]
     NotYet,
@@ -172,7 +175,7 @@ fn check(
     current: &dyn Fn(&TaskId) -> Option<u64>,
 ) -> Result<(), TokenError> {
     if verified.expires <= now {
-        return Err(TokenError::Expired);
+        return Err(TokenError::Expired(Arc::clone(verified)));
     }
     if !verified.audience.covers(asked) {
         return Err(TokenError::WrongAudience);

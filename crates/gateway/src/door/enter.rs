@@ -77,6 +77,8 @@ impl Door {
             Ok(caller) => Ok(caller),
             // True once: the kernel says what became of the task, and that goes on record.
             Err(TokenError::Stale(caller)) => Ok(caller),
+            // A token that ended with its task: what ended is the task, and the agent is told so.
+            Err(TokenError::Expired(caller)) if desk.has_ended(&caller.task) => Ok(caller),
             Err(error) => Err(turned_away(Some(&error))),
         }
     }

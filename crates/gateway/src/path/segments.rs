@@ -20,6 +20,12 @@ pub(super) fn look(path: &str, in_url: bool) -> Look {
     if text.split('/').any(|it| it == "..") {
         faults.push("a `..` segment");
     }
+    // Some servers cut parameters off before they resolve the dots.
+    let parted = |it: &str| matches!(it.split_once(';'), Some(("." | "..", _)));
+    if in_url && text.split('/').any(parted) {
+        faults.push("a dot segment with parameters");
+        return Look { faults, normal: None };
+    }
     let normal = if faults.is_empty() { Some(path.to_owned()) } else { resolve(&text) };
     Look { faults, normal }
 }

@@ -115,6 +115,9 @@ fn urls_are_written_in_one_way() {
     check("http:example.org", None);
     check("https://example.org/a\tb", None);
     check("file:////etc/passwd", Some("file:///etc/passwd"));
+    check("file://LocalHost/etc/passwd", Some("file:///etc/passwd"));
+    check("file:/etc/passwd", None);
+    check("https://example.org/a/..;x=1/b", None);
 }
 
 #[test]

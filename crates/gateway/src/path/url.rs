@@ -13,7 +13,7 @@ pub(super) struct Url<'a> {
 }
 
 /// Schemes whose readers take any number of slashes, or none, for two.
-const LENIENT: [&str; 5] = ["http", "https", "ws", "wss", "ftp"];
+const LENIENT: [&str; 6] = ["http", "https", "ws", "wss", "ftp", "file"];
 
 /// Says whether a text is a URL to a lenient reader only: `http:/example.org`, `http:\\example.org`.
 pub(super) fn slashes_are_missing(text: &str) -> bool {
@@ -71,6 +71,10 @@ impl<'a> Url<'a> {
         let Some((name, port)) = split_port(self.authority) else {
             return Look::fault("more than one port");
         };
+        if scheme == "file" && name.eq_ignore_ascii_case("localhost") && port.is_none() {
+            let faults = vec!["a host that says nothing"];
+            return Look { faults, normal: Some(String::new()) };
+        }
         let mut look = host::look(scheme, name);
         match read_port(scheme, port) {
             Ok(normal) => {

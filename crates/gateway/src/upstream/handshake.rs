@@ -133,12 +133,16 @@ pub(super) async fn tools(link: &Link, within: Duration) -> Result<Vec<Box<RawVa
 mod tests {
     use super::*;
 
+    fn raw(text: &str) -> Box<RawValue> {
+        RawValue::from_string(text.to_owned()).unwrap()
+    }
+
     fn result(text: &str) -> Result<Opened, String> {
-        read(Ok(Reply::Result(RawValue::from_string(text.to_owned()).unwrap())))
+        read(Ok(Reply::Result(raw(text))))
     }
 
     fn error(text: &str) -> String {
-        read(Ok(Reply::Error(RawValue::from_string(text.to_owned()).unwrap()))).unwrap_err()
+        read(Ok(Reply::Error(raw(text)))).unwrap_err()
     }
 
     #[test]

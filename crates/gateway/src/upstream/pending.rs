@@ -120,8 +120,8 @@ mod tests {
 
     use super::*;
 
-    fn reply() -> Result<Reply, &'static str> {
-        Ok(Reply::Result(RawValue::from_string("{}".to_owned()).unwrap()))
+    fn reply() -> Reply {
+        Reply::Result(RawValue::from_string("{}".to_owned()).unwrap())
     }
 
     #[tokio::test]
@@ -129,10 +129,10 @@ mod tests {
         let pending = Arc::new(Pending::default());
         let (mut one, mut two) = (pending.place().unwrap(), pending.place().unwrap());
         assert!(one.id() < two.id());
-        assert!(pending.answer(two.id(), reply()));
-        assert!(pending.answer(one.id(), reply()));
-        assert!(!pending.answer(one.id(), reply()), "an answer is taken once");
-        assert!(!pending.answer(999, reply()), "nobody asked");
+        assert!(pending.answer(two.id(), Ok(reply())));
+        assert!(pending.answer(one.id(), Ok(reply())));
+        assert!(!pending.answer(one.id(), Ok(reply())), "an answer is taken once");
+        assert!(!pending.answer(999, Ok(reply())), "nobody asked");
         assert!(one.answer().await.is_ok());
         assert!(two.answer().await.is_ok());
     }
@@ -155,7 +155,7 @@ mod tests {
     async fn a_caller_that_leaves_gives_its_place_up() {
         let pending = Arc::new(Pending::default());
         let id = pending.place().unwrap().id();
-        assert!(!pending.answer(id, reply()));
+        assert!(!pending.answer(id, Ok(reply())));
         assert!(pending.lock().callers.is_empty());
     }
 }

@@ -11,7 +11,10 @@ use std::{
 
 use bailiwick_model::Timestamp;
 
-use super::{DurableAt, LedgerOptions, Shared, head_path, now, queue::WeakQueue, retain};
+use super::{
+    DurableAt, LedgerError, LedgerOptions, Retained, Shared, head_path, now, queue::WeakQueue,
+    retain,
+};
 use crate::{
     Checkpoint, CheckpointError, CheckpointKey,
     checkpoint::{Copies, Note, Purpose},
@@ -103,19 +106,24 @@ pub(super) struct Rounds {
 const DAY: Duration = Duration::from_secs(86_400);
 
 impl Rounds {
+    /// Drops what retention lets go already now; gives how many records that were.
+    pub(super) fn start(&self) -> u64 {
+        let (dropped, trouble) = match self.trim() {
+            Ok(retained) => (retained.dropped, None),
+            Err(error) => (0, Some(error.to_string())),
+        };
+        self.notary.note_trouble(trouble);
+        dropped
+    }
+
     /// Makes rounds until `stopped` is dropped, and then signs a last head.
     pub(super) fn run(self, stopped: &Receiver<()>) {
-        let mut retained: Option<Timestamp> = None;
+        let mut trimmed = now();
         loop {
-            let due = retained.is_none_or(|last| DAY <= now().since(last));
             let mut trouble = self.sign();
-            if let (true, Some(keep)) = (due, self.retain) {
-                retained = Some(now());
-                let cutoff = now().millis();
-                let keep = i64::try_from(keep.as_millis()).unwrap_or(i64::MAX);
-                let cutoff = Timestamp::from_millis(cutoff.saturating_sub(keep));
-                let done = retain::drop_before(cutoff, &self.shared, &self.notary, &self.queue);
-                trouble = trouble.or(done.err().map(|error| error.to_string()));
+            if DAY <= now().since(trimmed) {
+                trimmed = now();
+                trouble = trouble.or(self.trim().err().map(|error| error.to_string()));
             }
             self.notary.note_trouble(trouble);
             match stopped.recv_timeout(self.every) {
@@ -129,5 +137,14 @@ impl Rounds {
     fn sign(&self) -> Option<String> {
         let signed = self.notary.sign_head(self.shared.head(), now());
         signed.err().map(|error| error.to_string())
+    }
+
+    fn trim(&self) -> Result<Retained, LedgerError> {
+        let Some(keep) = self.retain else {
+            return Ok(Retained::default());
+        };
+        let keep = i64::try_from(keep.as_millis()).unwrap_or(i64::MAX);
+        let cutoff = Timestamp::from_millis(now().millis().saturating_sub(keep));
+        retain::drop_before(cutoff, &self.shared, &self.notary, &self.queue)
     }
 }

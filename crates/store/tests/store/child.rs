@@ -58,7 +58,7 @@ pub(crate) struct Ack {
 
 /// Reads the acknowledgements out of what a child said; a line that was cut is none.
 pub(crate) fn acks(said: &str) -> Vec<Ack> {
-    let whole = said.rfind('\n').map_or("", |end| &said[..end]);
+    let (whole, _cut) = said.rsplit_once('\n').unwrap_or_default();
     let line = |line: &str| {
         let mut words = line.strip_prefix("ack ")?.split(' ');
         Some(Ack { number: words.next()?.parse().ok()?, with: words.next()?.to_owned() })

@@ -3,6 +3,7 @@
 use std::{
     collections::{BTreeMap, HashMap},
     fs,
+    os::unix::fs::PermissionsExt,
     path::Path,
 };
 
@@ -113,25 +114,26 @@ impl Disk {
                 continue;
             }
             fs::create_dir_all(place.parent().unwrap()).unwrap();
-            fs::write(&place, self.left_of(&self.files[file], loss, dice)).unwrap();
+            fs::write(&place, left_of(&self.files[file], loss, dice)).unwrap();
+            fs::set_permissions(&place, fs::Permissions::from_mode(0o600)).unwrap();
         }
     }
+}
 
-    fn left_of(&self, file: &File, loss: Loss, dice: &mut Dice) -> Vec<u8> {
-        let mut left = file.durable.clone();
-        for change in &file.pending {
-            match loss {
-                Loss::Some { sector } if dice.below(3) == 0 => {
-                    change.apply(&mut left, &mut |_| dice.below(2) == 0, sector);
-                }
-                Loss::All | Loss::Nothing | Loss::Some { .. } if loss.keeps(dice) => {
-                    change.apply(&mut left, &mut |_| true, usize::MAX);
-                }
-                Loss::All | Loss::Nothing | Loss::Some { .. } => {}
+fn left_of(file: &File, loss: Loss, dice: &mut Dice) -> Vec<u8> {
+    let mut left = file.durable.clone();
+    for change in &file.pending {
+        match loss {
+            Loss::Some { sector } if dice.below(3) == 0 => {
+                change.apply(&mut left, &mut |_| dice.below(2) == 0, sector);
             }
+            Loss::All | Loss::Nothing | Loss::Some { .. } if loss.keeps(dice) => {
+                change.apply(&mut left, &mut |_| true, usize::MAX);
+            }
+            Loss::All | Loss::Nothing | Loss::Some { .. } => {}
         }
-        left
     }
+    left
 }
 
 impl Loss {

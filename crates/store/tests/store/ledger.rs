@@ -2,7 +2,7 @@
 
 use std::{fs, time::Duration};
 
-use bailiwick_model::{Digest, Timestamp};
+use bailiwick_model::{Digest, Finding, Record, Timestamp};
 use bailiwick_store::{
     DurableAt, Ledger, LedgerError, LedgerHealth, LedgerOptions, LedgerReader, LockError, Retained,
     SqliteError, verify,
@@ -239,16 +239,18 @@ fn retention_runs_at_the_start() {
     let dir = sample::quick_dir();
     let place = Place::new(dir.path());
     let (ledger, _) = place.open();
-    ledger.append_blocking((0..3).map(sample::decision).collect()).unwrap();
+    // Whatever the clock says now, one day ago lies between these.
+    for at in [Timestamp::from_millis(0), Timestamp::from_millis(1), Timestamp::MAX] {
+        let Record::Finding(finding) = sample::finding(1) else { panic!("not a finding") };
+        ledger.append_blocking(vec![Record::Finding(Finding { at, ..finding })]).unwrap();
+    }
     ledger.close();
-    // The records of the sample are years from any clock that this may run on, one way or the
-    // other, so keep them all or none.
-    let kept = LedgerOptions { retain: Some(Duration::from_secs(u64::MAX)), ..place.options() };
-    let (ledger, _) = Ledger::open(kept).unwrap();
-    ledger.close();
-    let (ledger, recovered) = place.open();
-    assert_eq!(recovered.records, 3);
-    ledger.close();
+    let day = Some(Duration::from_secs(86_400));
+    let (ledger, recovered) =
+        Ledger::open(LedgerOptions { retain: day, ..place.options() }).unwrap();
+    assert_eq!((recovered.records, recovered.last_seq), (1, 3));
+    assert_eq!(seqs(&sample::all(&ledger, 1)), [3]);
+    assert_eq!(ledger.checkpoint_trouble(), None);
 }
 
 #[test]

@@ -1,5 +1,7 @@
 //! What the stores promise: nothing acknowledged is ever lost, and nothing altered goes unseen.
 
+#![expect(clippy::arithmetic_side_effects, reason = "numbers are small here, and overflow panics")]
+
 #[cfg(test)]
 mod child;
 #[cfg(test)]

@@ -263,12 +263,11 @@ pub(crate) fn exception() -> Exception {
 /// Where one test keeps a ledger, its key and copies of its heads.
 pub(crate) struct Place {
     pub(crate) root: PathBuf,
-    pub(crate) retain: Option<Duration>,
 }
 
 impl Place {
     pub(crate) fn new(root: &Path) -> Self {
-        Self { root: root.to_owned(), retain: None }
+        Self { root: root.to_owned() }
     }
 
     pub(crate) fn dir(&self) -> PathBuf {
@@ -294,7 +293,7 @@ impl Place {
             key: self.key(),
             copies: Some(self.copies()),
             checkpoint_every: Duration::from_secs(3600),
-            retain: self.retain,
+            retain: None,
         }
     }
 

@@ -82,7 +82,7 @@ fn a_token_never_outlives_its_task() {
     let verified = house.verify(token.expose(), NOW).unwrap();
     assert_eq!(verified.expires, end);
     assert!(verified.expires <= short.deadline);
-    assert_eq!(house.verify(token.expose(), end), Err(TokenError::Expired));
+    assert!(matches!(house.verify(token.expose(), end), Err(TokenError::Expired(_))));
 }
 
 #[test]

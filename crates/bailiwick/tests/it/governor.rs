@@ -1,0 +1,307 @@
+//! A real governor for tests: a process of its own, in a directory of its own.
+
+use std::{
+    fs,
+    io::{BufRead, BufReader, Read, Write},
+    net::TcpStream,
+    path::{Path, PathBuf},
+    process::{Child, Command, Output, Stdio},
+    time::{Duration, Instant},
+};
+
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+/// How long anything may take before a test gives up.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
+
+/// A running governor and its directory.
+pub(crate) struct Governor {
+    dir: TempDir,
+    child: Option<Child>,
+    url: String,
+}
+
+/// What a command gave back.
+#[derive(Debug)]
+pub(crate) struct Ran {
+    pub(crate) code: i32,
+    pub(crate) stdout: String,
+    pub(crate) stderr: String,
+}
+
+/// What the gateway answered.
+#[derive(Debug)]
+pub(crate) struct Answer {
+    pub(crate) status: u16,
+    pub(crate) headers: Vec<(String, String)>,
+    pub(crate) body: String,
+}
+
+impl Answer {
+    pub(crate) fn json(&self) -> Value {
+        serde_json::from_str(&self.body).unwrap_or_else(|_| panic!("no JSON: {self:?}"))
+    }
+
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
+        self.headers.iter().find(|(it, _)| it.eq_ignore_ascii_case(name)).map(|(_, value)| value.as_str())
+    }
+}
+
+/// A configuration for one tool server `notes`, and one agent that may read below `/notes/`.
+/// `UID` in any file becomes the account of the test.
+pub(crate) const NOTES: &[(&str, &str)] = &[
+    (
+        "bailiwick.toml",
+        r#"
+[listen]
+http = "127.0.0.1:0"
+[state]
+dir = "state"
+[evidence]
+checkpoints = "checkpoints"
+[[server]]
+name = "notes"
+command = ["bailiwick", "demo-server", "notes", "--count", "reached/notes"]
+[server.tool.read_note]
+resource = "{path}"
+[server.tool.write_note]
+resource = "{path}"
+"#,
+    ),
+    (
+        "charters/reader.toml",
+        r#"
+identity = "reader"
+kind = "agent"
+class = "interactive-agent"
+owner = "team-test"
+purpose = "Read notes"
+proof = [{ uid = UID }]
+templates = ["reading", "asking"]
+servers = ["notes"]
+"#,
+    ),
+    (
+        "templates/reading.toml",
+        r#"
+name = "reading"
+owner = "team-test"
+purpose = "Read some notes"
+on_widen = "deny"
+[window]
+max = "1h"
+[[allow]]
+server = "notes"
+tools = ["read_note"]
+when = 'context.input.path like "/notes/*"'
+"#,
+    ),
+    (
+        "templates/asking.toml",
+        r#"
+name = "asking"
+owner = "team-test"
+purpose = "Read notes, and ask before writing"
+on_widen = "hold"
+[window]
+max = "1h"
+[[allow]]
+server = "notes"
+tools = ["read_note"]
+"#,
+    ),
+];
+
+impl Governor {
+    /// Writes `files` into a new directory and starts a governor there.
+    pub(crate) fn start(files: &[(&str, &str)]) -> Self {
+        let mut governor = Self::prepare(files);
+        governor.serve();
+        governor
+    }
+
+    /// Writes `files` into a new directory without starting anything.
+    pub(crate) fn prepare(files: &[(&str, &str)]) -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        // A confined child makes files only in folders that were there when it started.
+        fs::create_dir(dir.path().join("reached")).unwrap();
+        let governor = Self { dir, child: None, url: String::new() };
+        for (name, text) in files {
+            governor.write(name, text);
+        }
+        governor
+    }
+
+    /// Writes one file of the configuration.
+    pub(crate) fn write(&self, name: &str, text: &str) {
+        let path = self.path(name);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        let uid = rustix::process::geteuid().as_raw().to_string();
+        fs::write(path, text.replace("UID", &uid)).unwrap();
+    }
+
+    /// Starts the governor, and waits until it says where it governs.
+    pub(crate) fn serve(&mut self) {
+        let mut child = self.command(&["serve"]).stdout(Stdio::piped()).spawn().unwrap();
+        let mut line = String::new();
+        BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
+        let url = line.trim().strip_prefix("bailiwick governs at ");
+        self.url = url.unwrap_or_else(|| panic!("the governor did not start: {line:?}")).to_owned();
+        self.child = Some(child);
+    }
+
+    /// Kills the governor as a crash would.
+    pub(crate) fn kill(&mut self) {
+        if let Some(mut child) = self.child.take() {
+            child.kill().unwrap();
+            child.wait().unwrap();
+        }
+    }
+
+    /// Asks the governor to stop, and waits until it has.
+    pub(crate) fn stop(&mut self) {
+        let Some(mut child) = self.child.take() else { return };
+        let pid = rustix::process::Pid::from_child(&child);
+        rustix::process::kill_process(pid, rustix::process::Signal::TERM).unwrap();
+        assert!(child.wait().unwrap().success());
+    }
+
+    pub(crate) fn pid(&self) -> u32 {
+        self.child.as_ref().unwrap().id()
+    }
+
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
+        self.dir.path().join(name)
+    }
+
+    pub(crate) fn folder(&self) -> &Path {
+        self.dir.path()
+    }
+
+    /// Gives where it governs: `http://127.0.0.1:…`.
+    pub(crate) fn url(&self) -> &str {
+        &self.url
+    }
+
+    fn command(&self, words: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_bailiwick"));
+        command.args(words).current_dir(self.dir.path());
+        command.env_remove("BAILIWICK_CONFIG").env("BAILIWICK_LOG", "warn");
+        command
+    }
+
+    /// Runs a command to its end.
+    pub(crate) fn run(&self, words: &[&str]) -> Ran {
+        let Output { status, stdout, stderr } =
+            self.command(words).stdin(Stdio::null()).output().unwrap();
+        Ran {
+            code: status.code().unwrap_or(-1),
+            stdout: String::from_utf8(stdout).unwrap(),
+            stderr: String::from_utf8(stderr).unwrap(),
+        }
+    }
+
+    /// Runs a command that must succeed, and gives its JSON.
+    pub(crate) fn json(&self, words: &[&str]) -> Value {
+        let ran = self.run(&[words, &["--output", "json"]].concat());
+        assert_eq!(ran.code, 0, "{words:?}: {}", ran.stderr);
+        serde_json::from_str(&ran.stdout).unwrap()
+    }
+
+    /// Opens a task, and gives its id and token.
+    pub(crate) fn open(&self, identity: &str, template: &str, params: &[&str]) -> (String, String) {
+        let mut words = vec!["task", "open", "--as", identity, "--template", template];
+        for param in params {
+            words.extend(["--param", param]);
+        }
+        let opened = self.json(&words);
+        let text = |name: &str| opened[name].as_str().unwrap().to_owned();
+        (text("task"), text("token"))
+    }
+
+    /// Adds a person, with a passphrase that lies in the directory, and gives the words that sign
+    /// as that person.
+    pub(crate) fn person(&self, name: &str) -> Vec<String> {
+        let file = format!("{name}.passphrase");
+        fs::write(self.path(&file), "correct horse battery staple").unwrap();
+        self.json(&["person", "add", name, "--passphrase-file", &file]);
+        ["--by", name, "--passphrase-file", &file].map(str::to_owned).to_vec()
+    }
+
+    /// Sends one HTTP request as it is, and reads the answer to its end.
+    pub(crate) fn raw(&self, bytes: &[u8]) -> Answer {
+        let mut stream = self.connect();
+        stream.write_all(bytes).unwrap();
+        read_answer(stream)
+    }
+
+    pub(crate) fn connect(&self) -> TcpStream {
+        let stream = TcpStream::connect(self.url.strip_prefix("http://").unwrap()).unwrap();
+        stream.set_read_timeout(Some(PATIENCE)).unwrap();
+        stream
+    }
+
+    /// Posts `body` with a token and more headers.
+    pub(crate) fn post(&self, path: &str, token: &str, headers: &[(&str, &str)], body: &str) -> Answer {
+        let host = self.url.strip_prefix("http://").unwrap();
+        let more: String = headers.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
+        let head = format!(
+            "POST {path} HTTP/1.1\r\nHost: {host}\r\nAuthorization: Bearer {token}\r\nContent-Type: application/json\r\nAccept: application/json, text/event-stream\r\nConnection: close\r\nContent-Length: {}\r\n{more}\r\n",
+            body.len(),
+        );
+        self.raw(&[head.as_bytes(), body.as_bytes()].concat())
+    }
+
+    /// Makes one request in the legacy way, and gives its result or error.
+    pub(crate) fn ask(&self, path: &str, token: &str, method: &str, params: &Value) -> Value {
+        let body = json!({"jsonrpc": "2.0", "id": 1, "method": method, "params": params});
+        self.post(path, token, &[], &body.to_string()).json()
+    }
+
+    /// Calls a tool of the server `notes`, and gives the result.
+    pub(crate) fn call(&self, token: &str, tool: &str, arguments: &Value) -> Value {
+        let params = json!({"name": tool, "arguments": arguments});
+        self.ask("/mcp/notes", token, "tools/call", &params)["result"].clone()
+    }
+
+    /// Counts the calls that reached a tool server which counts into `reached/`.
+    pub(crate) fn reached(&self) -> usize {
+        let files = fs::read_dir(self.path("reached")).unwrap();
+        files.map(|it| fs::read_to_string(it.unwrap().path()).unwrap().lines().count()).sum()
+    }
+}
+
+impl Drop for Governor {
+    fn drop(&mut self) {
+        if let Some(mut child) = self.child.take() {
+            let _gone = child.kill();
+            let _gone = child.wait();
+        }
+    }
+}
+
+/// Reads an HTTP answer until the other side closes.
+pub(crate) fn read_answer(mut stream: TcpStream) -> Answer {
+    let mut bytes = Vec::new();
+    stream.read_to_end(&mut bytes).unwrap();
+    let text = String::from_utf8_lossy(&bytes);
+    let (head, body) = text.split_once("\r\n\r\n").unwrap_or((&text, ""));
+    let mut lines = head.lines();
+    let status = lines.next().and_then(|it| it.split(' ').nth(1)).and_then(|it| it.parse().ok());
+    let headers = lines.filter_map(|it| it.split_once(':'));
+    Answer {
+        status: status.unwrap_or(0),
+        headers: headers.map(|(name, value)| (name.to_owned(), value.trim().to_owned())).collect(),
+        body: body.to_owned(),
+    }
+}
+
+/// Waits until `done` says so; a test that waits in vain fails.
+pub(crate) fn until(what: &str, mut done: impl FnMut() -> bool) {
+    let started = Instant::now();
+    while !done() {
+        assert!(started.elapsed() < PATIENCE, "waited in vain until {what}");
+        std::thread::yield_now();
+    }
+}
