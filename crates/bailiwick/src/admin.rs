@@ -27,6 +27,7 @@ use http::StatusCode;
 use tokio::net::UnixListener;
 
 use self::answer::Refused;
+use crate::command::sign::GOVERNOR;
 
 /// What the admin API works with.
 #[derive(Debug)]
@@ -46,8 +47,22 @@ pub(crate) struct Peer(pub(crate) Option<u32>);
 
 impl Connected<IncomingStream<'_, UnixListener>> for Peer {
     fn connect_info(stream: IncomingStream<'_, UnixListener>) -> Self {
-        Self(stream.io().peer_cred().ok().map(|it| it.uid()))
+        let peer = stream.io().peer_cred().ok();
+        Self(peer.filter(|it| !is_confined(it.pid())).map(|it| it.uid()))
     }
+}
+
+/// Says whether a process runs confined, as the tool servers that the gateway starts do: they
+/// share its account, and Landlock does not keep them from a socket. What is not known is
+/// confined. Where the governor itself gained no privileges either, the sign says nothing.
+fn is_confined(pid: Option<i32>) -> bool {
+    let gains_none = |process: &str| {
+        let status = std::fs::read_to_string(format!("/proc/{process}/status")).ok()?;
+        let line = status.lines().find_map(|it| it.strip_prefix("NoNewPrivs:"))?;
+        Some(line.trim() == "1")
+    };
+    let peer = pid.and_then(|it| gains_none(&it.to_string()));
+    peer.unwrap_or(true) && gains_none("self") != Some(true)
 }
 
 impl Peer {
@@ -65,9 +80,8 @@ pub(crate) fn on_socket(admin: &Arc<Admin>) -> Router {
 /// The routes, on the listener: only whoever holds the token is answered.
 pub(crate) fn on_listener(admin: &Arc<Admin>, token: Secret) -> Router {
     let token = Arc::new(token);
-    routes(admin).layer(middleware::from_fn(move |request, next| {
-        bearer(Arc::clone(&token), request, next)
-    }))
+    routes(admin)
+        .layer(middleware::from_fn(move |request, next| bearer(Arc::clone(&token), request, next)))
 }
 
 fn routes(admin: &Arc<Admin>) -> Router {
@@ -97,8 +111,14 @@ async fn own_account(request: Request, next: Next) -> Result<Response, Refused> 
     let peer = request.extensions().get::<axum::extract::ConnectInfo<Peer>>().map(|it| it.0);
     let own = rustix::process::geteuid().as_raw();
     match peer {
-        Some(Peer(Some(uid))) if uid == own || uid == 0 => Ok(next.run(with_peer(request, Peer(Some(uid)))).await),
-        Some(_) | None => Err(Refused::new(StatusCode::FORBIDDEN, "peer", "this account may not use the admin socket")),
+        Some(Peer(Some(uid))) if uid == own || uid == 0 => {
+            Ok(next.run(with_peer(request, Peer(Some(uid)))).await)
+        }
+        Some(_) | None => Err(Refused::new(
+            StatusCode::FORBIDDEN,
+            "peer",
+            "this process may not use the admin socket: another account, or a confined tool server",
+        )),
     }
 }
 
@@ -132,14 +152,19 @@ impl Admin {
     ) -> Result<bailiwick_connect::Statement, Refused> {
         let person = self.person(&word.by)?;
         let now = self.lane.desk().now();
-        let statement = self
-            .statements
-            .verify(&person, &word.signed, now)
-            .map_err(|error| Refused::new(StatusCode::FORBIDDEN, "statement", &error.to_string()))?;
+        let statement = self.statements.verify(&person, &word.signed, now).map_err(|error| {
+            Refused::new(StatusCode::FORBIDDEN, "statement", &error.to_string())
+        })?;
+        let governor = statement.details.get(GOVERNOR).map(String::as_str);
+        if governor != Some(self.mint.issuer().as_str()) {
+            let text = "the signed statement is for another governor";
+            return Err(Refused::new(StatusCode::FORBIDDEN, "statement", text));
+        }
         if what.contains(&statement.what.as_str()) && statement.subject == subject {
             return Ok(statement);
         }
-        let text = format!("the signed statement is about `{} {}`", statement.what, statement.subject);
+        let text =
+            format!("the signed statement is about `{} {}`", statement.what, statement.subject);
         Err(Refused::new(StatusCode::FORBIDDEN, "statement", &text))
     }
 
@@ -150,7 +175,11 @@ impl Admin {
             .person(name)
             .map_err(|error| Refused::fault(&error))?
             .ok_or_else(|| {
-                Refused::new(StatusCode::FORBIDDEN, "person", &format!("`{name}` is not registered as a person"))
+                Refused::new(
+                    StatusCode::FORBIDDEN,
+                    "person",
+                    &format!("`{name}` is not registered as a person"),
+                )
             })
     }
 }

@@ -20,7 +20,13 @@ pub(crate) struct Cli {
 #[derive(Clone, Debug, Args)]
 pub(crate) struct Common {
     /// The configuration.
-    #[arg(long, global = true, env = "BAILIWICK_CONFIG", default_value = "bailiwick.toml", value_name = "FILE")]
+    #[arg(
+        long,
+        global = true,
+        env = "BAILIWICK_CONFIG",
+        default_value = "bailiwick.toml",
+        value_name = "FILE"
+    )]
     pub(crate) config: PathBuf,
     /// How to show the answer.
     #[arg(long, short, global = true, value_enum, default_value_t)]
@@ -45,6 +51,22 @@ pub(crate) enum Command {
         #[arg(long, value_name = "ADDRESS")]
         listen: Option<std::net::SocketAddr>,
     },
+    /// Serve a small MCP tool server on standard input and output.
+    #[command(hide = true)]
+    DemoServer {
+        /// Which.
+        name: String,
+        /// Append every call that arrives to this file.
+        #[arg(long)]
+        count: Option<PathBuf>,
+    },
+    #[command(flatten)]
+    Ask(Ask),
+}
+
+/// Commands that look at a state, or ask the server that owns it.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Ask {
     /// Open, show, list and end tasks.
     #[command(subcommand)]
     Task(TaskCommand),
@@ -90,15 +112,6 @@ pub(crate) enum Command {
     Ledger(LedgerCommand),
     /// Read the configuration again and put it in force.
     Reload,
-    /// Serve a small MCP tool server on standard input and output.
-    #[command(hide = true)]
-    DemoServer {
-        /// Which.
-        name: String,
-        /// Append every call that arrives to this file.
-        #[arg(long)]
-        count: Option<PathBuf>,
-    },
 }
 
 /// The person who signs.

@@ -36,7 +36,7 @@ pub(crate) use self::{
     listen::Listen,
     origin::{Given, Overrides, Setting},
     place::place,
-    server::{PinRule, Server, ToolWord, Transport},
+    server::{Pinning, Server, ToolWord, Transport},
 };
 use self::{
     file::Source,

@@ -47,8 +47,9 @@ pub(crate) async fn run() -> Outcome {
 async fn start(folder: &Path) -> anyhow::Result<(Governor, Stage)> {
     let file = house::write(folder)?;
     let overrides = Overrides::default();
-    let (house, warnings) = House::load(&file, &overrides)
-        .map_err(|found| anyhow::anyhow!("the demonstration's own configuration is wrong: {:?}", found.errors))?;
+    let (house, warnings) = House::load(&file, &overrides).map_err(|found| {
+        anyhow::anyhow!("the demonstration's own configuration is wrong: {:?}", found.errors)
+    })?;
     let state = house.config.state.clone();
     let governor = Governor::start(house, overrides, &warnings).await?;
     let client = Client::reach(&state).await.context("the governor does not answer")?;
@@ -88,7 +89,8 @@ fn look_next(folder: &Path, told: &[Told]) -> String {
     let config = folder.join("bailiwick.toml");
     let config = config.display();
     let last = told.iter().flat_map(|it| &it.decisions).last();
-    let why = last.map(|it| format!("  bailiwick why {it} --config {config}\n")).unwrap_or_default();
+    let why =
+        last.map(|it| format!("  bailiwick why {it} --config {config}\n")).unwrap_or_default();
     format!(
         "\nWhere to look next (the demonstration's files stay in {}):\n{why}  bailiwick hold list --config {config}\n  bailiwick ledger verify --config {config}\n  bailiwick init my-bailiwick      # a configuration of your own\n",
         folder.display(),
@@ -96,7 +98,8 @@ fn look_next(folder: &Path, told: &[Told]) -> String {
 }
 
 fn spinner(text: &str) -> ProgressBar {
-    let style = ProgressStyle::with_template("   {spinner} {msg}").unwrap_or_else(|_| ProgressStyle::default_spinner());
+    let style = ProgressStyle::with_template("   {spinner} {msg}")
+        .unwrap_or_else(|_| ProgressStyle::default_spinner());
     let bar = ProgressBar::new_spinner().with_style(style);
     bar.set_message(text.to_owned());
     bar.enable_steady_tick(Duration::from_millis(100));

@@ -28,7 +28,9 @@ impl Output {
     ) -> Result<(), CommandError> {
         let text = match self {
             Self::Table => table(answer),
-            Self::Json => format!("{}\n", serde_json::to_string_pretty(answer).map_err(anyhow::Error::from)?),
+            Self::Json => {
+                format!("{}\n", serde_json::to_string_pretty(answer).map_err(anyhow::Error::from)?)
+            }
             Self::Yaml => {
                 let value = serde_json::to_value(answer).map_err(anyhow::Error::from)?;
                 let mut text = String::new();
@@ -83,7 +85,12 @@ fn yaml(value: &Value, depth: usize, out: &mut String) {
                 nested(item, depth, out);
             }
         }
-        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Array(_) | Value::Object(_) => {
+        Value::Null
+        | Value::Bool(_)
+        | Value::Number(_)
+        | Value::String(_)
+        | Value::Array(_)
+        | Value::Object(_) => {
             out.push_str(&format!("{indent}{value}\n"));
         }
     }

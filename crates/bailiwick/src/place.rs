@@ -21,11 +21,7 @@ pub(crate) struct Place {
 impl Place {
     /// Finds the places of a configuration.
     pub(crate) fn of(config: &Config) -> Self {
-        Self {
-            state: config.state.clone(),
-            keys: config.keys(),
-            issuer: issuer(config),
-        }
+        Self { state: config.state.clone(), keys: config.keys(), issuer: issuer(config) }
     }
 
     /// Gives the ledger's directory.
@@ -36,7 +32,8 @@ impl Place {
     /// Opens the registry for reading.
     pub(crate) fn registry(&self) -> Result<Registry, CommandError> {
         self.exists()?;
-        Ok(Registry::open_read_only(&self.state.join("registry.db")).context("the registry cannot be read")?)
+        Ok(Registry::open_read_only(&self.state.join("registry.db"))
+            .context("the registry cannot be read")?)
     }
 
     /// Opens the ledger for reading.
@@ -48,7 +45,8 @@ impl Place {
     /// Reads the public half of the key that signs checkpoints.
     pub(crate) fn checkpoint_key(&self) -> Result<CheckpointPublicKey, CommandError> {
         self.exists()?;
-        Ok(CheckpointPublicKey::load(&checkpoint_public(&self.state)).context("the checkpoint key cannot be read")?)
+        Ok(CheckpointPublicKey::load(&checkpoint_public(&self.state))
+            .context("the checkpoint key cannot be read")?)
     }
 
     fn exists(&self) -> Result<(), CommandError> {

@@ -8,8 +8,8 @@ use tracing_subscriber::EnvFilter;
 use crate::{
     check::{Checked, Look},
     cli::{
-        ByPerson, Cli, Command, Common, HoldCommand, IdentityCommand, LedgerCommand, PersonCommand,
-        ServerCommand, TaskCommand,
+        Ask, ByPerson, Cli, Command, Common, HoldCommand, IdentityCommand, LedgerCommand,
+        PersonCommand, ServerCommand, TaskCommand,
     },
     command::{hold, identity, ledger, person, server, show, task},
     config::{Config, Found, House, Overrides},
@@ -40,10 +40,10 @@ pub(crate) fn run(cli: Cli) -> Outcome {
             logs("info");
             on_runtime(serve(common, listen))
         }
-        other => {
+        Command::Ask(it) => {
             logs("warn");
             let place = place(&common)?;
-            on_runtime(ask(common, place, other))
+            on_runtime(ask(common, place, it))
         }
     }
 }
@@ -65,9 +65,13 @@ fn write_first(folder: &std::path::Path, output: Output) -> Outcome {
 
 fn read_all(common: &Common) -> Outcome {
     let checked = Checked::of(&common.config, &overrides(None)?);
-    let look = if std::io::stdout().is_terminal() { Look::coloured(100) } else { Look::plain(100) };
+    let look = look(std::io::stdout().is_terminal());
     common.output.show(&checked.report(), |_| checked.text(&look))?;
     Ok(if checked.is_good() { Exit::Done } else { Exit::Words })
+}
+
+fn look(terminal: bool) -> Look {
+    if terminal { Look::coloured(100) } else { Look::plain(100) }
 }
 
 fn on_runtime(work: impl Future<Output = Outcome>) -> Outcome {
@@ -99,7 +103,7 @@ fn place(common: &Common) -> Result<Place, CommandError> {
 /// Shows every mistake of a configuration, and says how many there are.
 fn wrong(found: &Found) -> CommandError {
     for error in &found.errors {
-        remark(&format!("{error:?}"));
+        remark(&look(std::io::stderr().is_terminal()).draw(error.as_ref()));
     }
     CommandError::Words(format!("the configuration has {} mistakes", found.errors.len()))
 }
@@ -114,41 +118,36 @@ async fn serve(common: Common, listen: Option<std::net::SocketAddr>) -> Outcome 
     Ok(Exit::Done)
 }
 
-async fn ask(common: Common, place: Place, command: Command) -> Outcome {
+async fn ask(common: Common, place: Place, command: Ask) -> Outcome {
     let output = common.output;
     match command {
-        Command::Task(it) => ask_task(&place, output, it).await,
-        Command::Identity(it) => match it {
+        Ask::Task(it) => ask_task(&place, output, it).await,
+        Ask::Identity(it) => match it {
             IdentityCommand::List => identity::list(&place, output).await,
             IdentityCommand::Show { identity } => identity::show(&place, output, &identity).await,
             IdentityCommand::Add { identity, .. } => identity::add(&place, output, &identity),
         },
-        Command::Person(it) => ask_person(&place, output, it).await,
-        Command::Hold(it) => ask_hold(&place, output, it).await,
-        Command::Server(it) => match it {
+        Ask::Person(it) => ask_person(&place, output, it).await,
+        Ask::Hold(it) => ask_hold(&place, output, it).await,
+        Ask::Server(it) => match it {
             ServerCommand::List => server::list(&place, output).await,
             ServerCommand::Accept { server, tool, person } => {
                 server::accept(&place, output, (&server, tool.as_deref()), &person).await
             }
         },
-        Command::Contain { identity, why } => identity::contain(&place, output, &identity, &why).await,
-        Command::Release { identity, person } => {
+        Ask::Contain { identity, why } => identity::contain(&place, output, &identity, &why).await,
+        Ask::Release { identity, person } => {
             identity::release(&place, output, &identity, &person).await
         }
-        Command::Why { decision } => show::why(&place, output, &decision).await,
-        Command::Path { task } => show::path(&place, output, &task).await,
-        Command::Ledger(LedgerCommand::Verify { against }) => {
+        Ask::Why { decision } => show::why(&place, output, &decision).await,
+        Ask::Path { task } => show::path(&place, output, &task).await,
+        Ask::Ledger(LedgerCommand::Verify { against }) => {
             ledger::verify(&place, output, against.as_deref())
         }
-        Command::Ledger(LedgerCommand::Export { privileged, task }) => {
+        Ask::Ledger(LedgerCommand::Export { privileged, task }) => {
             ledger::export(&place, privileged, task.as_deref())
         }
-        Command::Reload => server::reload(&place, output).await,
-        Command::Demo
-        | Command::Init { .. }
-        | Command::Check
-        | Command::Serve { .. }
-        | Command::DemoServer { .. } => Ok(Exit::Done),
+        Ask::Reload => server::reload(&place, output).await,
     }
 }
 

@@ -24,7 +24,7 @@ pub(crate) use self::reload::Reload;
 use crate::{
     admin::{self, Admin},
     client,
-    config::{House, Overrides, PinRule, Warning},
+    config::{House, Overrides, Pinning, Warning},
 };
 
 /// How often time passes for tasks: how late a window may close on screens. Calls see it at once.
@@ -61,7 +61,8 @@ impl Governor {
             .await
             .with_context(|| format!("cannot listen on {}", config.listen.http))?;
         let address = listener.local_addr()?;
-        let public_url = config.listen.public_url.clone().unwrap_or_else(|| format!("http://{address}"));
+        let public_url =
+            config.listen.public_url.clone().unwrap_or_else(|| format!("http://{address}"));
 
         let desk = Arc::new(parts::desk(&house).await?);
         let reload = Reload::new(config.file.clone(), overrides, &house);
@@ -93,19 +94,25 @@ impl Governor {
         let socket = client::socket(&config.state);
         let admin_listener = admin_socket(&socket)?;
         let token = admin_token(&config.state.join("admin.token"))?;
-        let review: Vec<_> =
-            config.servers.iter().filter(|it| it.pin == PinRule::Review).map(|it| it.name.clone()).collect();
+        let review: Vec<_> = config
+            .servers
+            .iter()
+            .filter(|it| it.pin == Pinning::Review)
+            .map(|it| it.name.clone())
+            .collect();
 
         let mut running = JoinSet::new();
         running.spawn(pins(Arc::clone(&desk), heard, review));
         running.spawn(ticks(Arc::clone(&desk), stop.clone()));
-        let on_socket = admin::on_socket(&admin).into_make_service_with_connect_info::<admin::Peer>();
+        let on_socket =
+            admin::on_socket(&admin).into_make_service_with_connect_info::<admin::Peer>();
         let stopped = stop.clone();
         running.spawn(async move {
             let serving = axum::serve(admin_listener, on_socket);
             Ok(serving.with_graceful_shutdown(stopped.cancelled_owned()).await?)
         });
-        let routes = bailiwick_gateway::router(Arc::new(door)).merge(admin::on_listener(&admin, token));
+        let routes =
+            bailiwick_gateway::router(Arc::new(door)).merge(admin::on_listener(&admin, token));
         let stopped = stop.clone();
         running.spawn(async move {
             let serving = axum::serve(listener, routes);
@@ -181,7 +188,8 @@ async fn pins(
     while let Some(event) = heard.recv().await {
         let written = match event {
             UpstreamEvent::CatalogChanged { server, catalog, noted: _noted } => {
-                let offer = bailiwick_gateway::offer_of(&server, &catalog, review.contains(&server));
+                let offer =
+                    bailiwick_gateway::offer_of(&server, &catalog, review.contains(&server));
                 desk.offered(&offer).await
             }
             UpstreamEvent::Down { server, why } => {
@@ -217,7 +225,8 @@ fn admin_socket(path: &std::path::Path) -> anyhow::Result<UnixListener> {
     if path.exists() {
         std::fs::remove_file(path)?;
     }
-    let listener = UnixListener::bind(path).with_context(|| format!("cannot listen on `{}`", path.display()))?;
+    let listener = UnixListener::bind(path)
+        .with_context(|| format!("cannot listen on `{}`", path.display()))?;
     std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o600))?;
     Ok(listener)
 }

@@ -63,3 +63,51 @@ fn smaller(one: Option<u64>, other: Option<u64>) -> Option<u64> {
         (limit, None) | (None, limit) => limit,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::{option, prelude::*};
+
+    use super::*;
+
+    fn budget() -> impl Strategy<Value = Budget> {
+        let limit = || option::of(prop_oneof![0_u64..5, any::<u64>()]);
+        (limit(), limit()).prop_map(|(calls, bytes_out)| Budget { calls, bytes_out })
+    }
+
+    fn spend() -> impl Strategy<Value = Spend> {
+        let amount = || prop_oneof![0_u64..5, any::<u64>()];
+        (amount(), amount()).prop_map(|(calls, bytes_out)| Spend { calls, bytes_out })
+    }
+
+    proptest! {
+        #[test]
+        fn the_smaller_of_two_budgets_covers_what_both_cover(
+            one in budget(),
+            other in budget(),
+            used in spend(),
+        ) {
+            let both = one.covers(used) && other.covers(used);
+            prop_assert_eq!(one.and(other).covers(used), both);
+            prop_assert_eq!(one.and(other), other.and(one));
+        }
+
+        #[test]
+        fn what_is_left_covers_exactly_what_the_whole_still_covers(
+            budget in budget(),
+            used in spend(),
+            more in (0_u64..5, 0_u64..5),
+        ) {
+            let more = Spend { calls: more.0, bytes_out: more.1 };
+            let fits = budget.covers(used) && used.calls <= u64::MAX - 5 && used.bytes_out <= u64::MAX - 5;
+            prop_assume!(fits);
+            prop_assert_eq!(budget.less(used).covers(more), budget.covers(used.plus(more)));
+        }
+    }
+
+    #[test]
+    fn amounts_stay_at_the_end_of_numbers() {
+        let all = Spend { calls: u64::MAX, bytes_out: 1 };
+        assert_eq!(all.plus(all), Spend { calls: u64::MAX, bytes_out: 2 });
+    }
+}

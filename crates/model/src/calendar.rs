@@ -133,3 +133,6 @@ impl<'de> Deserialize<'de> for Calendar {
         String::deserialize(input)?.parse().map_err(serde::de::Error::custom)
     }
 }
+
+#[cfg(test)]
+mod tests;

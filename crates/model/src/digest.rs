@@ -137,3 +137,81 @@ impl fmt::Display for CallDigest {
         fmt::Display::fmt(&self.0, out)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use proptest::{collection, prelude::*};
+
+    use super::*;
+    use crate::ActionKind;
+
+    fn action(server: &str, kind: ActionKind, name: &str) -> Action {
+        Action { server: server.parse().unwrap(), kind, name: name.to_owned() }
+    }
+
+    #[test]
+    fn it_is_sha_256() {
+        let known = "sha256:ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
+        assert_eq!(Digest::of(b"abc").to_string(), known);
+        assert_eq!(Digest::chain(&Digest::of(b"x"), b"y"), {
+            let mut both = Digest::of(b"x").as_bytes().to_vec();
+            both.push(b'y');
+            Digest::of(&both)
+        });
+    }
+
+    #[test]
+    fn what_is_not_a_digest_is_refused() {
+        let (hex, less) = ("0".repeat(64), "0".repeat(63));
+        assert!(format!("sha256:{hex}").parse::<Digest>().is_ok());
+        for text in [
+            String::new(),
+            hex.clone(),
+            format!("sha512:{hex}"),
+            format!("sha256:{hex}0"),
+            format!("sha256:{less}"),
+            format!("sha256:+{less}"),
+            format!("sha256:é{}", "0".repeat(62)),
+        ] {
+            assert!(text.parse::<Digest>().is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_call_is_its_server_kind_name_and_arguments() {
+        let none = Json::Object(BTreeMap::new());
+        let one = CallDigest::of(&action("s", ActionKind::Tool, "t"), &none);
+        let others = [
+            (action("s2", ActionKind::Tool, "t"), none.clone()),
+            (action("s", ActionKind::Prompt, "t"), none.clone()),
+            (action("s", ActionKind::Tool, "t2"), none.clone()),
+            (action("s", ActionKind::Tool, "t"), Json::List(Vec::new())),
+            (action("s", ActionKind::Tool, "t"), Json::Null),
+        ];
+        for (action, arguments) in others {
+            assert_ne!(CallDigest::of(&action, &arguments), one);
+        }
+        assert_eq!(CallDigest::of(&action("s", ActionKind::Tool, "t"), &none), one);
+    }
+
+    proptest! {
+        #[test]
+        fn a_digest_reads_back_as_itself(bytes in any::<[u8; 32]>()) {
+            let digest = Digest::from_bytes(bytes);
+            prop_assert_eq!(digest.to_string().parse(), Ok(digest));
+        }
+
+        #[test]
+        fn no_two_lists_of_parts_share_a_digest(
+            one in collection::vec(collection::vec(0_u8..2, 0..4), 0..4),
+            other in collection::vec(collection::vec(0_u8..2, 0..4), 0..4),
+        ) {
+            let digest = |parts: &[Vec<u8>]| {
+                Digest::of_parts(&parts.iter().map(Vec::as_slice).collect::<Vec<_>>())
+            };
+            prop_assert_eq!(digest(&one) == digest(&other), one == other);
+        }
+    }
+}

@@ -139,7 +139,8 @@ text_type!(
     |text| check_name(text, "a template's name")
 );
 text_type!(
-    /// Names one server behind the gateway. Never holds `__`, which joins server and tool.
+    /// Names one server behind the gateway. Never holds `__`, which joins server and tool, nor
+    /// ends in `_`, where nobody could tell where the joint begins.
     ServerName,
     |text| {
         check_name(text, "a server's name")?;
@@ -149,6 +150,14 @@ text_type!(
                 text: text.to_owned(),
                 found: "__".to_owned(),
                 allowed: "`__` joins a server's name and a tool's",
+            });
+        }
+        if text.ends_with('_') {
+            return Err(IdError::BadText {
+                kind: "a server's name",
+                text: text.to_owned(),
+                found: "_".to_owned(),
+                allowed: "at its end `_` would run into the `__` before a tool's name",
             });
         }
         Ok(())
@@ -245,5 +254,103 @@ impl fmt::Display for Ulid {
             let letter = CROCKFORD.get(digit).copied().unwrap_or(b'0');
             write!(out, "{}", char::from(letter))
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn why<T: FromStr<Err = IdError> + fmt::Debug>(text: &str) -> String {
+        text.parse::<T>().unwrap_err().to_string()
+    }
+
+    #[test]
+    fn a_name_holds_small_letters_digits_and_three_marks() {
+        for text in ["a", "triage-agent", "a.b_c-9", "..a", &"x".repeat(64)] {
+            assert_eq!(text.parse::<IdentityId>().unwrap().as_str(), text);
+        }
+        assert_eq!(why::<IdentityId>(""), "an identity is empty");
+        assert_eq!(why::<IdentityId>(&"x".repeat(65)), "an identity has 65 characters, 64 at most");
+        for text in ["Triage", "a b", "a/b", "a\n", "a\0", "é", ".", "..", "...", "a\u{202e}"] {
+            assert!(text.parse::<IdentityId>().is_err(), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn a_servers_name_never_holds_what_joins_it_to_a_tools() {
+        assert!("a_b".parse::<ServerName>().is_ok());
+        assert!(why::<ServerName>("a__b").contains("`__` joins"));
+        assert!("a__b".parse::<ToolName>().is_ok());
+    }
+
+    #[test]
+    fn a_tools_name_is_what_its_protocol_allows() {
+        assert!("Read.File_v2-x".parse::<ToolName>().is_ok());
+        assert!("x".repeat(128).parse::<ToolName>().is_ok());
+        for text in ["", "a b", "a/b", "..", &"x".repeat(129)] {
+            assert!(text.parse::<ToolName>().is_err(), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn an_id_has_its_own_prefix_and_26_letters() {
+        assert!("task_01JD8X00000000000000000000".parse::<TaskId>().is_ok());
+        for text in [
+            "",
+            "task_",
+            "hold_01JD8X00000000000000000000",
+            "task_01jd8x00000000000000000000",
+            "task_01JD8X0000000000000000000",
+            "task_01JD8X000000000000000000000",
+            "task_01JD8X0000000000000000000U",
+            "task_task_01JD8X0000000000000000",
+        ] {
+            assert!(why::<TaskId>(text).contains("is not a task like"), "{text}");
+        }
+    }
+
+    #[test]
+    fn what_an_error_quotes_is_bounded() {
+        assert!(why::<TaskId>(&"€".repeat(100_000)).len() < 500);
+        assert!(why::<IdentityId>(&"€".repeat(100_000)).len() < 500);
+    }
+
+    proptest! {
+        #[test]
+        fn an_id_that_was_made_reads_back_as_itself(millis in any::<i64>(), random in any::<[u8; 10]>()) {
+            let id = TaskId::new(Ulid::new(Timestamp::from_millis(millis), random));
+            prop_assert_eq!(id.as_str().parse::<TaskId>(), Ok(id.clone()));
+            let written = serde_json::to_string(&id).unwrap();
+            prop_assert_eq!(serde_json::from_str::<TaskId>(&written).unwrap(), id);
+        }
+
+        #[test]
+        fn ids_sort_by_their_moment_and_differ_by_their_randomness(
+            one in 0_i64..253_402_207_200_000,
+            other in 0_i64..253_402_207_200_000,
+            (random, others) in any::<([u8; 10], [u8; 10])>(),
+        ) {
+            let id = |millis, random| {
+                DecisionId::new(Ulid::new(Timestamp::from_millis(millis), random))
+            };
+            if one != other {
+                prop_assert_eq!(id(one, random) < id(other, others), one < other);
+            }
+            prop_assert_eq!(id(one, random) == id(one, others), random == others);
+        }
+
+        #[test]
+        fn no_text_makes_it_panic_or_passes_with_a_mark_it_may_not_hold(text in any::<String>()) {
+            if let Ok(name) = text.parse::<ServerName>() {
+                prop_assert!(name.as_str().bytes().all(|it| it.is_ascii_graphic() && it != b'/'));
+            }
+            let _ = (text.parse::<TaskId>(), text.parse::<ToolName>());
+            let written = serde_json::to_string(&text).unwrap();
+            let read = serde_json::from_str::<ServerName>(&written);
+            prop_assert_eq!(read.is_ok(), text.parse::<ServerName>().is_ok());
+        }
     }
 }

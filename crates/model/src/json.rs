@@ -252,3 +252,6 @@ impl<'de> Visitor<'de> for Reader<'_> {
         Ok(Json::Object(object))
     }
 }
+
+#[cfg(test)]
+mod tests;

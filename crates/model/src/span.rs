@@ -61,3 +61,67 @@ fn split(text: &str) -> Option<(u64, &str)> {
     let (number, unit) = text.split_at_checked(end)?;
     Some((number.parse().ok()?, unit.trim_start()))
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn lengths_of_time_are_read_as_people_write_them() {
+        for (text, millis) in [
+            ("0s", 0),
+            ("250ms", 250),
+            ("90s", 90_000),
+            ("10m", 600_000),
+            ("10 m", 600_000),
+            ("1h", 3_600_000),
+            ("400d", 34_560_000_000),
+            ("2w", 1_209_600_000),
+        ] {
+            assert_eq!(parse_span(text), Ok(Duration::from_millis(millis)), "{text}");
+        }
+    }
+
+    #[test]
+    fn sizes_are_read_as_people_write_them() {
+        for (text, bytes) in [
+            ("4096", 4096),
+            ("7 B", 7),
+            ("512 KiB", 524_288),
+            ("1 MiB", 1 << 20),
+            ("2MB", 2_000_000),
+        ] {
+            assert_eq!(parse_bytes(text), Ok(bytes), "{text}");
+        }
+    }
+
+    #[test]
+    fn anything_else_is_refused_in_its_own_words() {
+        for text in ["", "10", "m", "-1s", "+1s", "1.5h", "1 h ", " 1h", "1H", "1h30m", "１m"] {
+            let error = parse_span(text).unwrap_err().to_string();
+            assert!(error.starts_with(&format!("`{text}` is not")), "{error}");
+        }
+        for text in ["", "KiB", "-1", "1.5 MiB", "1 mib", "0x10"] {
+            assert!(parse_bytes(text).is_err(), "{text}");
+        }
+        assert!(parse_span("18446744073709551615w").is_err());
+        assert!(parse_bytes("18446744073709551615 KiB").is_err());
+        assert!(parse_bytes("18446744073709551616").is_err());
+    }
+
+    proptest! {
+        #[test]
+        fn a_length_of_time_reads_back_as_itself(number in 0_u64..1_000_000, unit in 0_usize..6) {
+            let factor = [1, 1000, 60_000, 3_600_000, 86_400_000, 7][unit];
+            let span = Duration::from_millis(number.saturating_mul(factor));
+            prop_assert_eq!(parse_span(&format_span(span)), Ok(span));
+        }
+
+        #[test]
+        fn no_text_makes_it_panic(text in any::<String>()) {
+            let _ = (parse_span(&text), parse_bytes(&text));
+        }
+    }
+}

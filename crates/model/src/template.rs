@@ -72,8 +72,8 @@ impl ParamShape {
 
 /// Matches the whole value, with or without `^` and `$` around the pattern.
 fn whole(pattern: &str) -> Result<regex::Regex, regex::Error> {
-    // By itself first: `a)|(b` would break out of the group below.
-    regex::Regex::new(pattern)?;
+    // By itself first: one like `a)|(b` is none, and would undo what is put around it.
+    regex::RegexBuilder::new(pattern).size_limit(1 << 20).build()?;
     regex::RegexBuilder::new(&format!("^(?:{pattern})$")).size_limit(1 << 20).build()
 }
 
@@ -131,4 +131,79 @@ pub struct Template {
     pub budget: Budget,
     /// How many one identity may have open at once.
     pub max_open: Option<u32>,
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn shape(pattern: &str) -> ParamShape {
+        ParamShape::check(pattern).unwrap();
+        ParamShape { pattern: Some(pattern.to_owned()), optional: false }
+    }
+
+    #[test]
+    fn a_pattern_matches_the_whole_value_with_or_without_anchors() {
+        for pattern in ["^[A-Z]+-[0-9]+$", "[A-Z]+-[0-9]+", "(?m)^[A-Z]+-[0-9]+$"] {
+            let shape = shape(pattern);
+            assert!(shape.admits("T-1"), "{pattern}");
+            for value in
+                ["", "T-1\n", "\nT-1", "T-1\nT-2", "xT-1", "T-1x", "T-1 ", "T-1\0", "T-1\r"]
+            {
+                assert!(!shape.admits(value), "{pattern} admits {value:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn every_branch_of_a_pattern_matches_the_whole_value() {
+        let shape = shape("alpha|beta");
+        assert!(shape.admits("alpha") && shape.admits("beta"));
+        assert!(!shape.admits("alphabet") && !shape.admits("xbeta") && !shape.admits("alpha|beta"));
+    }
+
+    #[test]
+    fn a_pattern_cannot_close_what_holds_it() {
+        for pattern in ["a)|(?:.*", "a)|(b", "(a", "a)", "[a", "*", "(?x) a # comment"] {
+            assert!(ParamShape::check(pattern).is_err(), "{pattern}");
+            let shape = ParamShape { pattern: Some(pattern.to_owned()), optional: false };
+            assert!(!shape.admits("a") && !shape.admits("anything"), "{pattern}");
+        }
+    }
+
+    #[test]
+    fn a_value_is_bounded_and_so_is_a_pattern() {
+        let any = ParamShape::default();
+        assert!(any.admits(&"x".repeat(1024)) && !any.admits(&"x".repeat(1025)));
+        assert!(!any.admits(&"é".repeat(513)));
+        assert!(ParamShape::check("(?:a{1000}){1000}").is_err());
+    }
+
+    #[test]
+    fn observing_ends_at_its_end() {
+        let until = Timestamp::from_millis(1000);
+        let mode = Mode::Observe { owner: "team".to_owned(), until };
+        assert!(!mode.enforces(Timestamp::from_millis(999)));
+        assert!(mode.enforces(until) && Mode::Enforce.enforces(until));
+    }
+
+    proptest! {
+        #[test]
+        fn no_pattern_and_no_value_make_it_panic(pattern in any::<String>(), value in any::<String>()) {
+            let shape = ParamShape { pattern: Some(pattern.clone()), optional: false };
+            let admitted = shape.admits(&value);
+            prop_assert!(!admitted || ParamShape::check(&pattern).is_ok());
+        }
+
+        #[test]
+        fn a_literal_admits_itself_and_nothing_longer(value in "[a-z]{1,9}", more in "[a-z\n]{1,3}") {
+            let shape = shape(&value);
+            prop_assert!(shape.admits(&value));
+            for longer in [format!("{value}{more}"), format!("{more}{value}")] {
+                prop_assert!(!shape.admits(&longer));
+            }
+        }
+    }
 }

@@ -10,7 +10,7 @@ pub struct Timestamp(i64);
 
 impl Timestamp {
     /// The last moment that has a name: nothing ends later.
-    pub const MAX: Self = Self(253_402_207_200_999);
+    pub const MAX: Self = Self(253_402_207_200_000);
 
     /// Takes milliseconds since 1970-01-01 UTC, held inside the years 1 to 9999.
     pub const fn from_millis(millis: i64) -> Self {
@@ -82,5 +82,71 @@ impl Serialize for Timestamp {
 impl<'de> Deserialize<'de> for Timestamp {
     fn deserialize<D: Deserializer<'de>>(input: D) -> Result<Self, D::Error> {
         String::deserialize(input)?.parse().map_err(serde::de::Error::custom)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn it_is_written_in_utc_to_the_millisecond() {
+        for (text, expected) in [
+            ("2026-12-27T06:00:00Z", "2026-12-27T06:00:00.000Z"),
+            ("2026-12-27T06:00:00+02:00", "2026-12-27T04:00:00.000Z"),
+            ("1969-12-31T23:59:59.999Z", "1969-12-31T23:59:59.999Z"),
+            ("0001-01-01T00:00:00Z", "0001-01-01T00:00:00.000Z"),
+        ] {
+            assert_eq!(text.parse::<Timestamp>().unwrap().to_string(), expected);
+        }
+    }
+
+    #[test]
+    fn what_is_not_a_moment_is_refused() {
+        for text in ["", "now", "2026-12-27", "2026-12-27T06:00:00", "2026-13-01T00:00:00Z"] {
+            let error = text.parse::<Timestamp>().unwrap_err().to_string();
+            assert!(error.starts_with(&format!("`{text}` is not a moment")), "{error}");
+        }
+    }
+
+    #[test]
+    fn nothing_is_later_than_the_last_moment() {
+        let max = Timestamp::from_millis(i64::MAX);
+        assert_eq!(max, Timestamp::MAX);
+        assert_eq!(max.after(Duration::MAX), Timestamp::MAX);
+        assert_eq!(Timestamp::MAX.to_string().parse(), Ok(Timestamp::MAX));
+        assert_eq!(Timestamp::from_millis(i64::MIN).to_string(), "0001-01-01T00:00:00.000Z");
+    }
+
+    #[test]
+    fn seconds_round_down_before_1970_too() {
+        assert_eq!(Timestamp::from_millis(-1).seconds(), -1);
+        assert_eq!(Timestamp::from_millis(1999).seconds(), 1);
+    }
+
+    proptest! {
+        #[test]
+        fn a_moment_reads_back_as_itself(millis in any::<i64>()) {
+            let moment = Timestamp::from_millis(millis);
+            prop_assert_eq!(moment.to_string().parse(), Ok(moment));
+            let written = serde_json::to_string(&moment).unwrap();
+            prop_assert_eq!(serde_json::from_str::<Timestamp>(&written).unwrap(), moment);
+        }
+
+        /// Ledgers and listings sort moments as text.
+        #[test]
+        fn text_sorts_as_time_does(one in any::<i64>(), other in any::<i64>()) {
+            let (one, other) = (Timestamp::from_millis(one), Timestamp::from_millis(other));
+            prop_assert_eq!(one.cmp(&other), one.to_string().cmp(&other.to_string()));
+        }
+
+        #[test]
+        fn what_passed_since_is_what_was_added(millis in 0_i64..4_000_000_000_000, span in 0_u64..4_000_000_000) {
+            let (start, span) = (Timestamp::from_millis(millis), Duration::from_millis(span));
+            prop_assert_eq!(start.after(span).since(start), span);
+            prop_assert_eq!(start.since(start.after(span)), Duration::ZERO);
+        }
     }
 }

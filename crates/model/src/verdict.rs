@@ -235,3 +235,71 @@ pub struct Judgement {
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub observed: bool,
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::{collection, prelude::*};
+
+    use super::*;
+
+    fn verdict() -> impl Strategy<Value = Verdict> {
+        let reason = || {
+            (0_usize..3, 0_u8..3).prop_map(|(code, text)| {
+                Reason::new(ReasonCode::ALL[code], text.to_string(), "somewhere")
+            })
+        };
+        let obligation = (0_u8..4).prop_map(|it| Obligation::Notify(it.to_string()));
+        prop_oneof![
+            collection::btree_set(obligation, 0..3).prop_map(Verdict::Allow),
+            collection::btree_set(reason(), 1..3).prop_map(Verdict::Hold),
+            collection::btree_set(reason(), 1..3).prop_map(Verdict::Deny),
+        ]
+    }
+
+    proptest! {
+        /// Law 7.
+        #[test]
+        fn combining_verdicts_is_commutative_associative_and_never_weaker(
+            one in verdict(),
+            two in verdict(),
+            three in verdict(),
+        ) {
+            let both = one.clone().and(two.clone());
+            prop_assert_eq!(&both, &two.clone().and(one.clone()));
+            prop_assert_eq!(
+                both.clone().and(three.clone()),
+                one.clone().and(two.clone().and(three))
+            );
+            prop_assert_eq!(both.kind(), one.kind().max(two.kind()));
+            prop_assert_eq!(one.clone().and(one.clone()), one.clone());
+            prop_assert_eq!(one.clone().and(Verdict::allow()), one.clone());
+            for part in [&one, &two].into_iter().filter(|it| it.kind() == both.kind()) {
+                prop_assert!(part.reasons().iter().all(|it| both.reasons().contains(it)));
+            }
+        }
+    }
+
+    #[test]
+    fn strictness_is_allow_hold_deny() {
+        assert!(VerdictKind::Allow < VerdictKind::Hold && VerdictKind::Hold < VerdictKind::Deny);
+    }
+
+    #[test]
+    fn obligations_of_allowing_verdicts_add_up() {
+        let notify = |whom: &str| Verdict::Allow([Obligation::Notify(whom.to_owned())].into());
+        let Verdict::Allow(both) = notify("a").and(notify("b")) else { panic!("not allowed") };
+        assert_eq!(both.len(), 2);
+    }
+
+    #[test]
+    fn every_word_reads_back_as_itself_and_is_written_as_programs_read_it() {
+        for code in ReasonCode::ALL {
+            assert_eq!(ReasonCode::from_word(code.as_str()), Some(*code));
+            let written = serde_json::to_string(code).unwrap();
+            assert_eq!(written, format!("\"{code}\""));
+            assert_eq!(serde_json::from_str::<ReasonCode>(&written).unwrap(), *code);
+        }
+        assert_eq!(ReasonCode::from_word("Contained"), None);
+        assert!(Step::ALL.iter().all(|it| Step::from_word(it.as_str()) == Some(*it)));
+    }
+}

@@ -60,7 +60,8 @@ impl IntoResponse for Refused {
             reasons: self.reasons,
         };
         let body = serde_json::to_vec(&problem).unwrap_or_default();
-        (self.status, [(header::CONTENT_TYPE, "application/problem+json")], Body::from(body)).into_response()
+        (self.status, [(header::CONTENT_TYPE, "application/problem+json")], Body::from(body))
+            .into_response()
     }
 }
 
@@ -84,7 +85,9 @@ impl From<AnswerError> for Refused {
     fn from(error: AnswerError) -> Self {
         match error {
             AnswerError::Desk(error) => error.into(),
-            AnswerError::Unknown(_) => Self::new(StatusCode::NOT_FOUND, "unknown", &error.to_string()),
+            AnswerError::Unknown(_) => {
+                Self::new(StatusCode::NOT_FOUND, "unknown", &error.to_string())
+            }
             AnswerError::NotWaiting { .. } => {
                 Self::new(StatusCode::CONFLICT, "not_waiting", &error.to_string())
             }
@@ -113,7 +116,11 @@ pub(super) fn json<T: Serialize>(answer: &T) -> Answer {
 /// Reads a request's body.
 pub(super) fn body<T: DeserializeOwned>(bytes: &Bytes) -> Result<T, Refused> {
     serde_json::from_slice(bytes).map_err(|error| {
-        Refused::new(StatusCode::BAD_REQUEST, "body", &format!("the request cannot be read: {error}"))
+        Refused::new(
+            StatusCode::BAD_REQUEST,
+            "body",
+            &format!("the request cannot be read: {error}"),
+        )
     })
 }
 

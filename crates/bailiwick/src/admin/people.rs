@@ -16,6 +16,7 @@ use super::{
     answer::{Answer, Refused, body, json, part},
     wire::{Accepted, AddPerson, ContainIdentity, SignedWord},
 };
+use crate::command::sign::GOVERNOR;
 
 /// `GET /api/v1/persons`
 pub(super) async fn list(State(admin): State<Arc<Admin>>) -> Answer {
@@ -112,7 +113,8 @@ pub(super) async fn accept(
     let word: SignedWord = body(&bytes)?;
     let mut offer = admin.offer(&server).await?;
     let statement = admin.signed(&word, (&["accept-tools"], server.as_str()))?;
-    let seen: BTreeSet<_> = statement.details.keys().cloned().collect();
+    let seen: BTreeSet<_> =
+        statement.details.keys().filter(|it| *it != GOVERNOR).cloned().collect();
     let shown = super::view::digests(&offer);
     if let Some(tool) = seen.iter().find(|it| shown.get(*it) != statement.details.get(*it)) {
         let text = format!("`{tool}` is no longer what was signed: look at it again");
@@ -124,9 +126,14 @@ pub(super) async fn accept(
 }
 
 /// `POST /api/v1/reload`
-pub(super) async fn reload(State(admin): State<Arc<Admin>>, Extension(peer): Extension<Peer>) -> Answer {
+pub(super) async fn reload(
+    State(admin): State<Arc<Admin>>,
+    Extension(peer): Extension<Peer>,
+) -> Answer {
     match admin.reload.run(admin.lane.desk(), &peer.label()).await {
         Ok(changed) => json(&value!({"changed": changed})),
-        Err(error) => Err(Refused::new(StatusCode::BAD_REQUEST, "configuration", &format!("{error:#}"))),
+        Err(error) => {
+            Err(Refused::new(StatusCode::BAD_REQUEST, "configuration", &format!("{error:#}")))
+        }
     }
 }

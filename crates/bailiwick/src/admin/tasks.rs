@@ -50,7 +50,8 @@ pub(super) async fn open(
 pub(super) async fn list(State(admin): State<Arc<Admin>>, RawQuery(query): RawQuery) -> Answer {
     let all = query.as_deref() == Some("all=true");
     let filter = TaskFilter { open_only: !all, ..TaskFilter::ALL };
-    let tasks = admin.lane.desk().registry().tasks(filter).map_err(|error| Refused::fault(&error))?;
+    let tasks =
+        admin.lane.desk().registry().tasks(filter).map_err(|error| Refused::fault(&error))?;
     json(&Tasks { tasks })
 }
 
@@ -94,18 +95,21 @@ impl Admin {
         if let Some(live) = self.lane.desk().task(task) {
             return Ok(live);
         }
-        let found = self.lane.desk().registry().task(task).map_err(|error| Refused::fault(&error))?;
+        let found =
+            self.lane.desk().registry().task(task).map_err(|error| Refused::fault(&error))?;
         found.ok_or_else(|| Refused::unknown(&format!("task `{task}`")))
     }
 
     /// Says who opens a task, which decides how far its parameters are trusted.
     fn opener(&self, wish: &OpenTask, peer: Peer) -> Result<Opener, Refused> {
         if let Some(signed) = &wish.signed {
-            let by = bailiwick_connect::StatementVerifier::claimed(signed)
-                .map_err(|error| Refused::new(StatusCode::FORBIDDEN, "statement", &error.to_string()))?;
+            let by = bailiwick_connect::StatementVerifier::claimed(signed).map_err(|error| {
+                Refused::new(StatusCode::FORBIDDEN, "statement", &error.to_string())
+            })?;
             let word = SignedWord { by, signed: signed.clone() };
             let statement = self.signed(&word, (&["open-task"], wish.identity.as_str()))?;
-            if statement.details.get("template").map(String::as_str) != Some(wish.template.as_str()) {
+            if statement.details.get("template").map(String::as_str) != Some(wish.template.as_str())
+            {
                 let text = "the signed statement is about another template";
                 return Err(Refused::new(StatusCode::FORBIDDEN, "statement", text));
             }
@@ -125,7 +129,12 @@ impl Admin {
     }
 
     /// Proves that the asker is `identity`: by its key, or by the account the kernel reports.
-    fn prove(&self, identity: &IdentityId, assertion: Option<&str>, peer: Peer) -> Result<(), Refused> {
+    fn prove(
+        &self,
+        identity: &IdentityId,
+        assertion: Option<&str>,
+        peer: Peer,
+    ) -> Result<(), Refused> {
         let charter = self.charter(identity)?;
         if let Some(assertion) = assertion {
             let now = self.lane.desk().now();
@@ -134,7 +143,8 @@ impl Admin {
                 .verify(assertion, &charter, now)
                 .map_err(|error| Refused::new(StatusCode::FORBIDDEN, "proof", &error.to_string()));
         }
-        let by_account = charter.proof.iter().any(|it| matches!(it, Proof::Uid(uid) if peer.0 == Some(*uid)));
+        let by_account =
+            charter.proof.iter().any(|it| matches!(it, Proof::Uid(uid) if peer.0 == Some(*uid)));
         if by_account {
             return Ok(());
         }
@@ -147,15 +157,22 @@ impl Admin {
     fn charter(&self, identity: &IdentityId) -> Result<Arc<Charter>, Refused> {
         let snapshot = self.lane.desk().snapshot();
         let charter = snapshot.charters.get(identity).cloned();
-        charter.ok_or_else(|| Refused::new(StatusCode::FORBIDDEN, "not_registered", &format!("`{identity}` has no charter")))
+        charter.ok_or_else(|| {
+            Refused::new(
+                StatusCode::FORBIDDEN,
+                "not_registered",
+                &format!("`{identity}` has no charter"),
+            )
+        })
     }
 
     /// Mints a token for an open task, and records that it did; never past the task's deadline.
     async fn mint(&self, task: &Task, peer: Peer) -> Result<MintedToken, Refused> {
         let desk = self.lane.desk();
         let snapshot = desk.snapshot();
-        let claims = TaskClaims::of(task, Audience::All, snapshot.policies.version(), desk.now())
-            .map_err(|error| Refused::new(StatusCode::CONFLICT, "mint", &error.to_string()))?;
+        let claims =
+            TaskClaims::of(task, Audience::All, snapshot.policies.version(), desk.now())
+                .map_err(|error| Refused::new(StatusCode::CONFLICT, "mint", &error.to_string()))?;
         let token = self
             .mint
             .mint(&claims)

@@ -34,7 +34,8 @@ pub(super) async fn servers(State(admin): State<Arc<Admin>>) -> Answer {
             Err(_) => ("down".to_owned(), BTreeMap::new()),
         };
         let pins = snapshot.pins.get(server).cloned().unwrap_or_default();
-        let names: std::collections::BTreeSet<_> = pins.keys().chain(offered.keys()).cloned().collect();
+        let names: std::collections::BTreeSet<_> =
+            pins.keys().chain(offered.keys()).cloned().collect();
         let tools = names.into_iter().map(|tool| {
             let state = ToolView::state(pins.get(&tool), offered.get(&tool)).to_owned();
             ToolView { state, accepted: pins.get(&tool).cloned(), tool }

@@ -151,7 +151,10 @@ pub(crate) struct ToolView {
 
 impl ToolView {
     /// Says how an offered tool stands to its pin.
-    pub(crate) fn state(pin: Option<&Pin>, offered: Option<&bailiwick_model::Digest>) -> &'static str {
+    pub(crate) fn state(
+        pin: Option<&Pin>,
+        offered: Option<&bailiwick_model::Digest>,
+    ) -> &'static str {
         match (pin, offered) {
             (None, _) => "new",
             (Some(_), None) => "gone",

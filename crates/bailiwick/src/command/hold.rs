@@ -22,7 +22,10 @@ pub(crate) async fn list(place: &Place, output: Output) -> Outcome {
         None => Holds {
             holds: place
                 .registry()?
-                .holds(bailiwick_store::HoldFilter { open_only: true, ..bailiwick_store::HoldFilter::ALL })
+                .holds(bailiwick_store::HoldFilter {
+                    open_only: true,
+                    ..bailiwick_store::HoldFilter::ALL
+                })
                 .context("the registry cannot be read")?,
         },
     };
@@ -63,7 +66,13 @@ async fn find(place: &Place, hold: &HoldId) -> Result<Hold, CommandError> {
 fn shown(hold: &Hold) -> String {
     let mut text = format!(
         "hold       {}\ncaller     {}\ntask       {}\naction     {}\narguments  {}\nopened     {}\nexpires    {}\nstate      {}\n",
-        hold.id, hold.caller, hold.task, hold.action, hold.arguments, hold.opened, hold.expires,
+        hold.id,
+        hold.caller,
+        hold.task,
+        hold.action,
+        hold.arguments,
+        hold.opened,
+        hold.expires,
         state(&hold.status),
     );
     for via in &hold.via {
@@ -98,7 +107,8 @@ pub(crate) async fn answer(
 ) -> Outcome {
     let hold: HoldId = word(hold)?;
     if let Some(span) = span {
-        bailiwick_model::parse_span(span).map_err(|error| CommandError::Words(error.to_string()))?;
+        bailiwick_model::parse_span(span)
+            .map_err(|error| CommandError::Words(error.to_string()))?;
     }
     let client = Client::need(&place.state).await?;
     let found: Hold = client.get(&format!("/api/v1/holds/{hold}")).await?;
@@ -111,7 +121,7 @@ pub(crate) async fn answer(
     if let Some(span) = span {
         details.insert("for".to_owned(), span.to_owned());
     }
-    let signed = sign::sign(&place.keys, by, (what, hold.as_str()), details)?;
+    let signed = sign::sign(place, by, (what, hold.as_str()), details)?;
     let answered: Hold = client.post(&format!("/api/v1/holds/{hold}/answer"), &signed).await?;
     output.show(&answered, shown)?;
     Ok(Exit::Done)

@@ -56,7 +56,7 @@ async fn charters(place: &Place) -> Result<Vec<Charter>, CommandError> {
         None => {
             let charters = place.registry()?.charters().context("the registry cannot be read")?;
             charters.into_values().collect()
-        },
+        }
     })
 }
 
@@ -70,14 +70,18 @@ struct NewKey {
 /// `identity add --generate-key`
 pub(crate) fn add(place: &Place, output: Output, identity: &str) -> Outcome {
     let identity: IdentityId = word(identity)?;
-    bailiwick_connect::create_dir_private(&place.keys).context("the folder of keys cannot be made")?;
-    let (private, public) =
-        (place.keys.join(format!("{identity}.pem")), place.keys.join(format!("{identity}.pub.pem")));
+    bailiwick_connect::create_dir_private(&place.keys)
+        .context("the folder of keys cannot be made")?;
+    let (private, public) = (
+        place.keys.join(format!("{identity}.pem")),
+        place.keys.join(format!("{identity}.pub.pem")),
+    );
     if private.exists() || public.exists() {
         return Err(CommandError::Words(format!("`{}` exists already", private.display())));
     }
     let key = IdentityKey::generate().context("the key cannot be made")?;
-    create_private(&private, key.private_pem().expose().as_bytes()).context("the key cannot be written")?;
+    create_private(&private, key.private_pem().expose().as_bytes())
+        .context("the key cannot be written")?;
     std::fs::write(&public, key.public_pem()).context("the public key cannot be written")?;
     let made = NewKey {
         identity,
@@ -105,10 +109,15 @@ pub(crate) async fn contain(place: &Place, output: Output, identity: &str, why: 
 }
 
 /// `release`
-pub(crate) async fn release(place: &Place, output: Output, identity: &str, by: &ByPerson) -> Outcome {
+pub(crate) async fn release(
+    place: &Place,
+    output: Output,
+    identity: &str,
+    by: &ByPerson,
+) -> Outcome {
     let identity: IdentityId = word(identity)?;
     let client = Client::need(&place.state).await?;
-    let signed = sign::sign(&place.keys, by, ("release", identity.as_str()), BTreeMap::new())?;
+    let signed = sign::sign(place, by, ("release", identity.as_str()), BTreeMap::new())?;
     let done: serde_json::Value =
         client.post(&format!("/api/v1/identities/{identity}/release"), &signed).await?;
     output.show(&done, |_| format!("{identity} is released; it may open tasks again\n"))?;

@@ -28,7 +28,10 @@ pub(crate) fn verify(place: &Place, output: Output, against: Option<&Path>) -> O
         }
         if let Some(checkpoint) = &it.checkpoint {
             let matches = if checkpoint.matches { "matches" } else { "DOES NOT MATCH" };
-            text.push_str(&format!("the checkpoint of {} at record {} {matches}\n", checkpoint.time, checkpoint.seq));
+            text.push_str(&format!(
+                "the checkpoint of {} at record {} {matches}\n",
+                checkpoint.time, checkpoint.seq
+            ));
         }
         text
     })?;

@@ -58,7 +58,7 @@ pub(crate) async fn add(
         .map_err(|error| CommandError::Words(error.to_string()))?;
     let voucher = voucher.map(|by| {
         let details = BTreeMap::from([("key".to_owned(), sealed.public_key.clone())]);
-        sign::sign(&place.keys, by, ("add-person", name.as_str()), details)
+        sign::sign(place, by, ("add-person", name.as_str()), details)
     });
     let wish =
         AddPerson { name: name.clone(), key: sealed.public_key, voucher: voucher.transpose()? };

@@ -50,8 +50,9 @@ pub(crate) async fn accept(
     if details.is_empty() {
         return Err(CommandError::No(format!("`{server}` offers no such tool at the moment")));
     }
-    let signed = sign::sign(&place.keys, by, ("accept-tools", server), details)?;
-    let accepted: Accepted = client.post(&format!("/api/v1/servers/{server}/accept"), &signed).await?;
+    let signed = sign::sign(place, by, ("accept-tools", server), details)?;
+    let accepted: Accepted =
+        client.post(&format!("/api/v1/servers/{server}/accept"), &signed).await?;
     output.show(&accepted, |it| format!("accepted {} of {}\n", it.tools.join(", "), it.server))?;
     Ok(Exit::Done)
 }

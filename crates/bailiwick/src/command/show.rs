@@ -19,8 +19,10 @@ pub(crate) async fn why(place: &Place, output: Output, decision: &str) -> Outcom
     let why: Why = match Client::reach(&place.state).await {
         Some(client) => client.get(&format!("/api/v1/decisions/{decision}")).await?,
         None => {
-            let records = place.ledger()?.decision_records(&decision).context("the ledger cannot be read")?;
-            explain(&records).ok_or_else(|| CommandError::No(format!("there is no decision `{decision}`")))?
+            let records =
+                place.ledger()?.decision_records(&decision).context("the ledger cannot be read")?;
+            explain(&records)
+                .ok_or_else(|| CommandError::No(format!("there is no decision `{decision}`")))?
         }
     };
     output.show(&why, |it| {
@@ -57,7 +59,8 @@ pub(crate) async fn path(place: &Place, output: Output, task: &str) -> Outcome {
                 .task(&task)
                 .context("the registry cannot be read")?
                 .ok_or_else(|| CommandError::No(format!("there is no task `{task}`")))?;
-            let records = place.ledger()?.task_records(&task).context("the ledger cannot be read")?;
+            let records =
+                place.ledger()?.task_records(&task).context("the ledger cannot be read")?;
             trace(&found, records)
         }
     };

@@ -10,7 +10,12 @@ use anyhow::Context;
 use bailiwick_connect::{PersonKey, Secret, Statement, Stretch};
 use bailiwick_model::{PersonName, Timestamp};
 
-use crate::{admin::wire::SignedWord, cli::ByPerson, command::word, exit::CommandError};
+use crate::{
+    admin::wire::SignedWord, cli::ByPerson, command::word, exit::CommandError, place::Place,
+};
+
+/// The detail that says which governor a statement is for.
+pub(crate) const GOVERNOR: &str = "governor";
 
 /// The moment of a signature: the person's own clock.
 pub(crate) fn now() -> Timestamp {
@@ -39,15 +44,20 @@ pub(crate) fn passphrase(prompt: &str, file: Option<&Path>) -> Result<Secret, Co
 
 /// Signs one statement as the person that `by` names.
 pub(crate) fn sign(
-    keys: &Path,
+    place: &Place,
     by: &ByPerson,
     (what, subject): (&str, &str),
-    details: BTreeMap<String, String>,
+    mut details: BTreeMap<String, String>,
 ) -> Result<SignedWord, CommandError> {
     let name: PersonName = word(&by.by)?;
-    let path = key_path(keys, &name);
+    let path = key_path(&place.keys, &name);
+    // A word that was given to one governor is worth nothing to another.
+    details.insert(GOVERNOR.to_owned(), place.issuer.clone());
     let file = std::fs::read_to_string(&path).map_err(|error| {
-        CommandError::Words(format!("the key of `{name}` cannot be read: `{}`: {error}", path.display()))
+        CommandError::Words(format!(
+            "the key of `{name}` cannot be read: `{}`: {error}",
+            path.display()
+        ))
     })?;
     let secret = passphrase(&format!("passphrase of {name}"), by.passphrase_file.as_deref())?;
     let key = PersonKey::open(&name, &file, &secret, Stretch::STANDARD)

@@ -29,7 +29,7 @@ pub(crate) async fn open(place: &Place, output: Output, words: &cli::OpenTask) -
     let signed = words.by.as_ref().map(|by| {
         let by = cli::ByPerson { by: by.clone(), passphrase_file: words.passphrase_file.clone() };
         let details = BTreeMap::from([("template".to_owned(), words.template.clone())]);
-        sign::sign(&place.keys, &by, ("open-task", identity.as_str()), details)
+        sign::sign(place, &by, ("open-task", identity.as_str()), details)
     });
     let wish = OpenTask {
         template: word(&words.template)?,
@@ -67,9 +67,9 @@ fn line(line: &bailiwick_model::AllowLine) -> String {
 fn params(words: &[String]) -> Result<BTreeMap<String, String>, CommandError> {
     let mut params = BTreeMap::new();
     for text in words {
-        let (name, value) = text
-            .split_once('=')
-            .ok_or_else(|| CommandError::Words(format!("`{text}` is not a parameter like `ticket=T-31`")))?;
+        let (name, value) = text.split_once('=').ok_or_else(|| {
+            CommandError::Words(format!("`{text}` is not a parameter like `ticket=T-31`"))
+        })?;
         if params.insert(name.to_owned(), value.to_owned()).is_some() {
             return Err(CommandError::Words(format!("the parameter `{name}` is given twice")));
         }
@@ -94,14 +94,18 @@ fn assertion(
         .map_err(|error| CommandError::Words(format!("`{}`: {error}", path.display())))?;
     let key = IdentityKey::from_pem(&Secret::new(pem))
         .map_err(|error| CommandError::Words(format!("`{}`: {error}", path.display())))?;
-    let signed = key
-        .assertion(identity, &place.issuer, sign::now())
-        .context("the key does not sign")?;
+    let signed =
+        key.assertion(identity, &place.issuer, sign::now()).context("the key does not sign")?;
     Ok(Some(signed.expose().to_owned()))
 }
 
 /// `task token`
-pub(crate) async fn token(place: &Place, output: Output, task: &str, key: Option<&Path>) -> Outcome {
+pub(crate) async fn token(
+    place: &Place,
+    output: Output,
+    task: &str,
+    key: Option<&Path>,
+) -> Outcome {
     let task: TaskId = word(task)?;
     let client = Client::need(&place.state).await?;
     let known: Task = client.get(&format!("/api/v1/tasks/{task}")).await?;
@@ -155,11 +159,16 @@ pub(crate) async fn show(place: &Place, output: Output, task: &str) -> Outcome {
 /// `task list`
 pub(crate) async fn list(place: &Place, output: Output, all: bool) -> Outcome {
     let tasks: Tasks = match Client::reach(&place.state).await {
-        Some(client) => client.get(if all { "/api/v1/tasks?all=true" } else { "/api/v1/tasks" }).await?,
+        Some(client) => {
+            client.get(if all { "/api/v1/tasks?all=true" } else { "/api/v1/tasks" }).await?
+        }
         None => Tasks {
             tasks: place
                 .registry()?
-                .tasks(bailiwick_store::TaskFilter { open_only: !all, ..bailiwick_store::TaskFilter::ALL })
+                .tasks(bailiwick_store::TaskFilter {
+                    open_only: !all,
+                    ..bailiwick_store::TaskFilter::ALL
+                })
                 .context("the registry cannot be read")?,
         },
     };
@@ -173,7 +182,10 @@ pub(crate) async fn list(place: &Place, output: Output, all: bool) -> Outcome {
                 task.purpose.clone(),
             ]
         };
-        table(&["task", "identity", "template", "status", "purpose"], it.tasks.iter().map(row).collect())
+        table(
+            &["task", "identity", "template", "status", "purpose"],
+            it.tasks.iter().map(row).collect(),
+        )
     })?;
     Ok(Exit::Done)
 }

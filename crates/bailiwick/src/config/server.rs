@@ -18,14 +18,14 @@ use super::{Code, read::Table};
 
 /// What happens to the tools a server offers at its first connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum PinRule {
+pub(crate) enum Pinning {
     /// They are pinned as they are, and a finding says so.
     First,
     /// A person is asked about each.
     Review,
 }
 
-impl PinRule {
+impl Pinning {
     const ALL: &'static [Self] = &[Self::First, Self::Review];
 
     /// Gives the word for it.
@@ -47,7 +47,7 @@ pub(crate) struct Server {
     /// Where it runs.
     pub(crate) environment: Environment,
     /// What happens to the tools it offers at first.
-    pub(crate) pin: PinRule,
+    pub(crate) pin: Pinning,
     /// Methods that pass besides those that are decided call by call.
     pub(crate) methods: BTreeSet<String>,
     /// How long one call may take.
@@ -88,7 +88,7 @@ fn seen(table: &Table<'_>, name: &Spanned<ServerName>, names: &mut BTreeSet<Serv
 fn read(table: &Table<'_>, home: &Path, name: Option<Spanned<ServerName>>) -> Option<Server> {
     let transport = transport::read(table, home);
     let environment = table.get("environment").word(Environment::ALL, Environment::as_str);
-    let pin = table.get("pin").word(PinRule::ALL, PinRule::as_str);
+    let pin = table.get("pin").word(Pinning::ALL, Pinning::as_str);
     let methods = methods(table);
     let timeout = timeout(table);
     let tools = tools(table);
@@ -99,7 +99,7 @@ fn read(table: &Table<'_>, home: &Path, name: Option<Spanned<ServerName>>) -> Op
         transport: transport?,
         // Where nobody said so, what is behind it counts as what customers use.
         environment: environment.unwrap_or(Environment::Production),
-        pin: pin.unwrap_or(PinRule::First),
+        pin: pin.unwrap_or(Pinning::First),
         methods,
         timeout,
         tools,

@@ -43,7 +43,8 @@ pub(super) async fn call(
         .header("mcp-name", tool)
         .body(Full::new(Bytes::from(body.to_string())))?;
     let stream = TcpStream::connect(address).await?;
-    let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await?;
+    let (mut sender, connection) =
+        hyper::client::conn::http1::handshake(TokioIo::new(stream)).await?;
     let driving = tokio::spawn(connection);
     let answer = sender.send_request(request).await?;
     let decision = answer
@@ -55,7 +56,8 @@ pub(super) async fn call(
     let status = answer.status();
     let body = answer.into_body().collect().await?.to_bytes();
     driving.abort();
-    let answer: Value = serde_json::from_slice(&body).with_context(|| format!("the gateway answered {status}"))?;
+    let answer: Value =
+        serde_json::from_slice(&body).with_context(|| format!("the gateway answered {status}"))?;
     let result = answer.get("result").or_else(|| answer.get("error")).cloned();
     Ok((result.context("an answer without result and error")?, decision))
 }

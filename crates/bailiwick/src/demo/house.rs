@@ -33,7 +33,7 @@ pub(super) fn reached(folder: &Path) -> anyhow::Result<u64> {
     let mut count = 0;
     for entry in std::fs::read_dir(folder.join("reached"))? {
         let lines = std::fs::read_to_string(entry?.path())?.lines().count();
-        count += u64::try_from(lines)?;
+        count = u64::try_from(lines)?.saturating_add(count);
     }
     Ok(count)
 }

@@ -69,23 +69,29 @@ pub(super) const ALL: &[Scene] = &[
 
 async fn production_secrets(stage: Stage, progress: ProgressBar) -> anyhow::Result<Told> {
     let mut told = Told::default();
-    let task = stage.open(&mut told, ("build-agent", "release"), &[("service", "shop")], None).await?;
+    let task =
+        stage.open(&mut told, ("build-agent", "release"), &[("service", "shop")], None).await?;
     let mut act = stage.acting(&mut told, &task, &progress);
     act.call(("deploy", "status"), json!({"service": "shop"}), "allow").await?;
-    act.call(("deploy", "release"), json!({"service": "shop", "version": "1.4.2"}), "allow").await?;
+    act.call(("deploy", "release"), json!({"service": "shop", "version": "1.4.2"}), "allow")
+        .await?;
     act.call(("vault", "read_secret"), json!({"path": "staging/smoke-test"}), "allow").await?;
     act.call(("vault", "read_secret"), json!({"path": "prod/db-password"}), "deny").await?;
-    act.call(("deploy", "release"), json!({"service": "billing", "version": "9.9.9"}), "deny").await?;
+    act.call(("deploy", "release"), json!({"service": "billing", "version": "9.9.9"}), "deny")
+        .await?;
     Ok(told)
 }
 
 async fn customer_export(stage: Stage, progress: ProgressBar) -> anyhow::Result<Told> {
     let mut told = Told::default();
-    let task = stage.open(&mut told, ("triage-agent", "ticket-triage"), &[("ticket", "T-31")], None).await?;
+    let task = stage
+        .open(&mut told, ("triage-agent", "ticket-triage"), &[("ticket", "T-31")], None)
+        .await?;
     let mut act = stage.acting(&mut told, &task, &progress);
     act.call(("tickets", "get_ticket"), json!({"ticket": "T-31"}), "allow").await?;
     act.call(("tickets", "export_customers"), json!({"segment": "all"}), "hold").await?;
-    act.call(("tickets", "add_comment"), json!({"ticket": "T-31", "text": "On it."}), "allow").await?;
+    act.call(("tickets", "add_comment"), json!({"ticket": "T-31", "text": "On it."}), "allow")
+        .await?;
     Ok(told)
 }
 
@@ -93,7 +99,8 @@ async fn closed_window(stage: Stage, progress: ProgressBar) -> anyhow::Result<To
     let mut told = Told::default();
     let task = stage.open(&mut told, ("report-job", "nightly-report"), &[], None).await?;
     let mut act = stage.acting(&mut told, &task, &progress);
-    act.call(("warehouse", "query"), json!({"sql": "select count(*) from orders"}), "allow").await?;
+    act.call(("warehouse", "query"), json!({"sql": "select count(*) from orders"}), "allow")
+        .await?;
     act.until(task.grant.window.deadline).await;
     act.call(("warehouse", "query"), json!({"sql": "select * from customers"}), "deny").await?;
     Ok(told)
@@ -101,8 +108,11 @@ async fn closed_window(stage: Stage, progress: ProgressBar) -> anyhow::Result<To
 
 async fn wider_child(stage: Stage, progress: ProgressBar) -> anyhow::Result<Told> {
     let mut told = Told::default();
-    let parent = stage.open(&mut told, ("triage-agent", "ticket-triage"), &[("ticket", "T-44")], None).await?;
-    let child = stage.open(&mut told, ("summary-agent", "summary"), &[], Some(&parent.task)).await?;
+    let parent = stage
+        .open(&mut told, ("triage-agent", "ticket-triage"), &[("ticket", "T-44")], None)
+        .await?;
+    let child =
+        stage.open(&mut told, ("summary-agent", "summary"), &[], Some(&parent.task)).await?;
     let mut act = stage.acting(&mut told, &child, &progress);
     act.call(("tickets", "get_ticket"), json!({"ticket": "T-44"}), "allow").await?;
     act.call(("tickets", "get_ticket"), json!({"ticket": "T-1"}), "deny").await?;
@@ -159,7 +169,12 @@ impl Stage {
         Ok(opened)
     }
 
-    fn acting<'a>(&self, told: &'a mut Told, task: &OpenedTask, progress: &'a ProgressBar) -> Acting<'a> {
+    fn acting<'a>(
+        &self,
+        told: &'a mut Told,
+        task: &OpenedTask,
+        progress: &'a ProgressBar,
+    ) -> Acting<'a> {
         Acting { address: self.address, token: task.token.clone(), told, progress }
     }
 
@@ -170,21 +185,25 @@ impl Stage {
 }
 
 impl Acting<'_> {
-    async fn call(&mut self, what: (&str, &str), arguments: Value, expected: &str) -> anyhow::Result<()> {
+    async fn call(
+        &mut self,
+        what: (&str, &str),
+        arguments: Value,
+        expected: &str,
+    ) -> anyhow::Result<()> {
         let (server, tool) = what;
         let shown = format!("{server}__{tool} {arguments}");
         self.progress.set_message(shown.clone());
         let (result, decision) = agent::call(self.address, &self.token, what, &arguments).await?;
         let reason = result.get("structuredContent").filter(|it| it.get("verdict").is_some());
-        let verdict = reason.and_then(|it| it.get("verdict")).and_then(Value::as_str).unwrap_or("allow");
+        let verdict =
+            reason.and_then(|it| it.get("verdict")).and_then(Value::as_str).unwrap_or("allow");
         let text = result.pointer("/content/0/text").and_then(Value::as_str).context("no text")?;
         let why = reason.and_then(|it| it.get("why")).and_then(Value::as_str).unwrap_or(text);
         self.told.lines.push(format!("{:<7} {shown}\n            {why}", past(verdict)));
-        if verdict == "allow" {
-            self.told.allowed += 1;
-        } else {
-            self.told.stopped += 1;
-        }
+        let counter =
+            if verdict == "allow" { &mut self.told.allowed } else { &mut self.told.stopped };
+        *counter = counter.saturating_add(1);
         if verdict != expected {
             self.told.surprises.push(format!("{shown} should have been {}", past(expected)));
         }
@@ -195,8 +214,9 @@ impl Acting<'_> {
     /// Waits until a moment has passed, and says so.
     async fn until(&self, moment: Timestamp) {
         let wait = moment.since(sign::now());
-        self.progress.set_message(format!("waiting {} ms for the task's window to close", wait.as_millis()));
-        tokio::time::sleep(wait + Duration::from_millis(20)).await;
+        self.progress
+            .set_message(format!("waiting {} ms for the task's window to close", wait.as_millis()));
+        tokio::time::sleep(wait.saturating_add(Duration::from_millis(20))).await;
     }
 }
 

@@ -19,13 +19,19 @@ struct Tool {
 }
 
 /// The servers there are.
-pub(crate) const NAMES: [&str; 5] = ["notes", "deploy", "vault", "tickets", "warehouse"];
+const SERVERS: [(&str, &[Tool]); 5] = [
+    ("notes", NOTES),
+    ("deploy", DEPLOY),
+    ("vault", VAULT),
+    ("tickets", TICKETS),
+    ("warehouse", WAREHOUSE),
+];
 
 /// Serves `name` until the input ends. Every call that arrives is appended to `count`, one line
 /// each, before it is answered.
 pub(crate) fn serve(name: &str, count: Option<PathBuf>) -> anyhow::Result<()> {
-    let tools = tools(name)
-        .ok_or_else(|| anyhow::anyhow!("there is no demo server `{name}`: {}", NAMES.join(", ")))?;
+    let found = SERVERS.iter().find(|(it, _)| *it == name);
+    let (_, tools) = found.ok_or_else(|| anyhow::anyhow!("there is no demo server `{name}`"))?;
     let (input, mut output) = (std::io::stdin().lock(), std::io::stdout().lock());
     for line in input.lines() {
         let Ok(message) = serde_json::from_str::<Value>(&line?) else { continue };
@@ -44,7 +50,12 @@ pub(crate) fn serve(name: &str, count: Option<PathBuf>) -> anyhow::Result<()> {
 
 type Answer = Result<Value, (i64, String)>;
 
-fn answer(name: &str, tools: &[Tool], message: &Value, count: Option<&PathBuf>) -> anyhow::Result<Answer> {
+fn answer(
+    name: &str,
+    tools: &[Tool],
+    message: &Value,
+    count: Option<&PathBuf>,
+) -> anyhow::Result<Answer> {
     let method = message.get("method").and_then(Value::as_str).unwrap_or_default();
     Ok(match method {
         "initialize" => Ok(json!({
@@ -72,7 +83,9 @@ fn call(tools: &[Tool], params: &Value, count: Option<&PathBuf>) -> anyhow::Resu
     let Some(tool) = tools.iter().find(|it| it.name == name) else {
         return Ok(Err((-32602, format!("no tool `{name}`"))));
     };
-    Ok(Ok(json!({"content": [{"type": "text", "text": (tool.answer)(&arguments)}], "isError": false})))
+    Ok(Ok(
+        json!({"content": [{"type": "text", "text": (tool.answer)(&arguments)}], "isError": false}),
+    ))
 }
 
 fn described(tool: &Tool) -> Value {
@@ -90,77 +103,76 @@ fn text<'a>(arguments: &'a Value, name: &str) -> &'a str {
     arguments.get(name).and_then(Value::as_str).unwrap_or("?")
 }
 
-fn tools(name: &str) -> Option<&'static [Tool]> {
-    Some(match name {
-        "notes" => &[
-            Tool {
-                name: "read_note",
-                about: "Reads one note.",
-                arguments: &["path"],
-                reads_only: true,
-                answer: |it| format!("the note at {}", text(it, "path")),
-            },
-            Tool {
-                name: "write_note",
-                about: "Writes one note.",
-                arguments: &["path", "text"],
-                reads_only: false,
-                answer: |it| format!("written to {}", text(it, "path")),
-            },
-        ],
-        "deploy" => &[
-            Tool {
-                name: "release",
-                about: "Releases a version of a service.",
-                arguments: &["service", "version"],
-                reads_only: false,
-                answer: |it| format!("{} {} is live", text(it, "service"), text(it, "version")),
-            },
-            Tool {
-                name: "status",
-                about: "Says how a service is.",
-                arguments: &["service"],
-                reads_only: true,
-                answer: |it| format!("{} is healthy", text(it, "service")),
-            },
-        ],
-        "vault" => &[Tool {
-            name: "read_secret",
-            about: "Reads one secret.",
-            arguments: &["path"],
-            reads_only: true,
-            answer: |it| format!("the secret at {}", text(it, "path")),
-        }],
-        "tickets" => &[
-            Tool {
-                name: "get_ticket",
-                about: "Reads one ticket.",
-                arguments: &["ticket"],
-                reads_only: true,
-                answer: |it| format!("{}: the printer is on fire", text(it, "ticket")),
-            },
-            Tool {
-                name: "add_comment",
-                about: "Adds a comment to a ticket.",
-                arguments: &["ticket", "text"],
-                reads_only: false,
-                answer: |it| format!("commented on {}", text(it, "ticket")),
-            },
-            Tool {
-                name: "export_customers",
-                about: "Exports customers to a file.",
-                arguments: &["segment"],
-                reads_only: true,
-                answer: |it| format!("4211 customers of {} exported", text(it, "segment")),
-            },
-        ],
-        "warehouse" => &[Tool {
-            name: "query",
-            about: "Runs a query.",
-            arguments: &["sql"],
-            reads_only: true,
-            answer: |_| "42 rows".to_owned(),
-        }],
-        _ => return None,
-    })
-}
+const NOTES: &[Tool] = &[
+    Tool {
+        name: "read_note",
+        about: "Reads one note.",
+        arguments: &["path"],
+        reads_only: true,
+        answer: |it| format!("the note at {}", text(it, "path")),
+    },
+    Tool {
+        name: "write_note",
+        about: "Writes one note.",
+        arguments: &["path", "text"],
+        reads_only: false,
+        answer: |it| format!("written to {}", text(it, "path")),
+    },
+];
+
+const DEPLOY: &[Tool] = &[
+    Tool {
+        name: "release",
+        about: "Releases a version of a service.",
+        arguments: &["service", "version"],
+        reads_only: false,
+        answer: |it| format!("{} {} is live", text(it, "service"), text(it, "version")),
+    },
+    Tool {
+        name: "status",
+        about: "Says how a service is.",
+        arguments: &["service"],
+        reads_only: true,
+        answer: |it| format!("{} is healthy", text(it, "service")),
+    },
+];
+
+const VAULT: &[Tool] = &[Tool {
+    name: "read_secret",
+    about: "Reads one secret.",
+    arguments: &["path"],
+    reads_only: true,
+    answer: |it| format!("the secret at {}", text(it, "path")),
+}];
+
+const TICKETS: &[Tool] = &[
+    Tool {
+        name: "get_ticket",
+        about: "Reads one ticket.",
+        arguments: &["ticket"],
+        reads_only: true,
+        answer: |it| format!("{}: the printer is on fire", text(it, "ticket")),
+    },
+    Tool {
+        name: "add_comment",
+        about: "Adds a comment to a ticket.",
+        arguments: &["ticket", "text"],
+        reads_only: false,
+        answer: |it| format!("commented on {}", text(it, "ticket")),
+    },
+    Tool {
+        name: "export_customers",
+        about: "Exports customers to a file.",
+        arguments: &["segment"],
+        reads_only: true,
+        answer: |it| format!("4211 customers of {} exported", text(it, "segment")),
+    },
+];
+
+const WAREHOUSE: &[Tool] = &[Tool {
+    name: "query",
+    about: "Runs a query.",
+    arguments: &["sql"],
+    reads_only: true,
+    answer: |_| "42 rows".to_owned(),
+}];

@@ -4,7 +4,9 @@ use std::{collections::BTreeMap, path::Path, sync::Arc};
 
 use anyhow::Context;
 use bailiwick_connect::{EvidenceKey, check_private_tree, create_dir_private};
-use bailiwick_gateway::{Clock, Confine, Desk, DeskParts, Evidence, Keep, ServerSpec, ToolSpec, Transport};
+use bailiwick_gateway::{
+    Clock, Confine, Desk, DeskParts, Evidence, Keep, ServerSpec, ToolSpec, Transport,
+};
 use bailiwick_kernel::Snapshot;
 use bailiwick_model::Timestamp;
 use bailiwick_store::{CheckpointKey, Ledger, LedgerOptions, Registry, StateLock};
@@ -56,7 +58,8 @@ pub(super) async fn desk(house: &House) -> anyhow::Result<Desk> {
     };
     let (ledger, recovered) = Ledger::open(options).context("the ledger cannot be opened")?;
     let latest = last_time(&ledger, recovered.last_seq)?;
-    let registry = Registry::open(&config.state.join("registry.db")).context("the registry cannot be opened")?;
+    let registry = Registry::open(&config.state.join("registry.db"))
+        .context("the registry cannot be opened")?;
     untouched(&registry)?;
     let evidence_key = Arc::new(EvidenceKey::load_or_create(&keys.join("evidence.key"))?);
     // Files come into force by their activation, which is on record.

@@ -43,7 +43,10 @@ impl Reload {
     pub(crate) async fn run(&self, desk: &Desk, by: &str) -> anyhow::Result<Vec<String>> {
         let (house, warnings) = House::load(&self.file, &self.overrides).map_err(|found| {
             let texts: Vec<_> = found.errors.iter().map(ToString::to_string).collect();
-            anyhow::anyhow!("nothing was changed: {}; `bailiwick check` shows where", texts.join("; "))
+            anyhow::anyhow!(
+                "nothing was changed: {}; `bailiwick check` shows where",
+                texts.join("; ")
+            )
         })?;
         for warning in &warnings {
             tracing::warn!("{warning}");
@@ -71,7 +74,10 @@ fn active(house: &House, activations: Vec<Activation>) -> Active {
 fn activation(what: &str, group: &Group, before: Option<&Group>) -> Activation {
     let old = |name: &String| before.and_then(|it| it.files.get(name));
     let added = group.files.iter().filter(|(name, digest)| old(name) != Some(*digest));
-    let removed = before.into_iter().flat_map(|it| it.files.keys()).filter(|it| !group.files.contains_key(*it));
+    let removed = before
+        .into_iter()
+        .flat_map(|it| it.files.keys())
+        .filter(|it| !group.files.contains_key(*it));
     let mut changed: Vec<_> = added.map(|(name, _)| name.clone()).chain(removed.cloned()).collect();
     changed.sort();
     Activation {

@@ -11,7 +11,8 @@ fn a_covered_call_reaches_the_server_and_every_other_does_not() {
 
     let read = governor.call(&token, "read_note", &json!({"path": "/notes/today"}));
     assert_eq!(read["content"][0]["text"], "the note at /notes/today");
-    let refused = governor.call(&token, "write_note", &json!({"path": "/notes/today", "text": "x"}));
+    let refused =
+        governor.call(&token, "write_note", &json!({"path": "/notes/today", "text": "x"}));
     assert_eq!(refused["isError"], true);
     assert_eq!(refused["structuredContent"]["verdict"], "deny");
     let elsewhere = governor.call(&token, "read_note", &json!({"path": "/etc/passwd"}));
@@ -19,7 +20,8 @@ fn a_covered_call_reaches_the_server_and_every_other_does_not() {
     assert_eq!(governor.reached(), 1);
 
     let path = governor.json(&["path", &task]);
-    let verdicts: Vec<_> = path["steps"].as_array().unwrap().iter().map(|it| it["verdict"].clone()).collect();
+    let verdicts: Vec<_> =
+        path["steps"].as_array().unwrap().iter().map(|it| it["verdict"].clone()).collect();
     assert_eq!(verdicts, ["allow", "deny", "deny"]);
     assert_eq!(path["steps"][0]["outcome"], "ok");
     assert_eq!(path["steps"][1]["outcome"], "none");

@@ -127,11 +127,16 @@ impl Writing {
 
     /// Gives the pins that are about to be written.
     fn pins(&self) -> BTreeMap<String, Pin> {
-        let pin = |change: &Change| match change {
-            Change::Pin { tool, pin, .. } => Some((tool.clone(), pin.clone())),
-            _ => None,
+        let pin = |record: &Record| match record {
+            Record::Command { command: CommandRecord::PinChanged { tool, pin, .. }, .. } => {
+                Some((tool.clone(), pin.clone()))
+            }
+            Record::Command { .. }
+            | Record::Decision(_)
+            | Record::Outcome(_)
+            | Record::Finding(_) => None,
         };
-        self.changes.iter().filter_map(pin).collect()
+        self.records.iter().filter_map(pin).collect()
     }
 }
 

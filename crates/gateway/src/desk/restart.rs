@@ -1,7 +1,7 @@
 //! Taking up where the process before left off: the ledger is the truth, the registry its index.
 
 use std::{
-    collections::{BTreeMap, HashMap},
+    collections::BTreeMap,
     ops::ControlFlow,
     sync::{Mutex, RwLock},
 };
@@ -37,10 +37,10 @@ pub struct DeskParts {
 #[derive(Debug, Default)]
 struct Told {
     tasks: BTreeMap<TaskId, Task>,
-    spent: HashMap<TaskId, Spend>,
-    active: HashMap<TaskId, Timestamp>,
-    holds: HashMap<HoldId, (Hold, bool)>,
-    used: HashMap<HoldId, DecisionId>,
+    spent: BTreeMap<TaskId, Spend>,
+    active: BTreeMap<TaskId, Timestamp>,
+    holds: BTreeMap<HoldId, (Hold, bool)>,
+    used: BTreeMap<HoldId, DecisionId>,
 }
 
 impl Desk {
@@ -202,7 +202,7 @@ impl Told {
     }
 
     /// Gives the holds that wait, or whose yes was not used yet, of tasks that are open.
-    fn answerable(self) -> HashMap<HoldId, Hold> {
+    fn answerable(self) -> Vec<(HoldId, Hold)> {
         let open = |hold: &Hold| self.tasks.get(&hold.task).is_some_and(Task::is_open);
         let live =
             |hold: &Hold| matches!(hold.status, HoldStatus::Waiting | HoldStatus::Approved { .. });

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use axum::response::{IntoResponse, Response};
 use bailiwick_connect::{Audience, Verified, random_bytes};
-use bailiwick_model::{Json, ServerName, VerdictKind};
+use bailiwick_model::{ActionKind, Json, ServerName, VerdictKind};
 use http::{StatusCode, header::HeaderValue};
 use serde_json::value::RawValue;
 
@@ -237,7 +237,8 @@ impl<'a> Asked<'a> {
         let Ok(catalog) = self.door.lane.upstreams().catalog(server, START_WAIT).await else {
             return Ok(());
         };
-        let tool = catalog.tools.iter().find(|it| it.name == call.action().name);
+        let tool =
+            catalog.tool(&call.action().name).filter(|_| call.action().kind == ActionKind::Tool);
         let Some(schema) = tool.and_then(|it| it.schema.as_ref()) else { return Ok(()) };
         let wanted = param_header::param_headers(schema).unwrap_or_default();
         param_header::check_params(self.headers, &wanted, call.arguments())

@@ -14,7 +14,7 @@ use crate::{
     known,
     mcp::{
         answers::{self, Listed},
-        names,
+        names, param_header,
     },
     upstream::{Catalog, UpstreamError},
 };
@@ -41,10 +41,10 @@ impl Asked<'_> {
         for server in self.door.lane.upstreams().names() {
             match self.items(server, listed).await {
                 Ok(items) => {
-                    all.extend(items.iter().filter_map(|it| names::joined(server, it).ok()))
+                    all.extend(items.iter().filter_map(|it| names::joined(server, it).ok()));
                 }
                 Err(refused) => {
-                    tracing::warn!(%server, why = refused.message, "left out of a list")
+                    tracing::warn!(%server, why = refused.message, "left out of a list");
                 }
             }
         }
@@ -78,7 +78,10 @@ impl Asked<'_> {
         let visible = catalog.tools.iter().filter(|tool| {
             let action =
                 Action { server: server.clone(), kind: ActionKind::Tool, name: tool.name.clone() };
-            self.could_ever(&action, Some(catalog))
+            // A tool that wants headers nobody can send is not offered.
+            let sendable =
+                tool.schema.as_ref().is_none_or(|it| param_header::param_headers(it).is_ok());
+            sendable && self.could_ever(&action, Some(catalog))
         });
         visible.map(|tool| tool.raw.clone()).collect()
     }
@@ -112,7 +115,7 @@ impl Asked<'_> {
                 Answer::Error(error) => return Err(passed_on(&error)),
             };
             let Ok(page) = RawObject::read(result.get()) else { break };
-            let items = page.get(listed.member()).map(|it| it.get()).unwrap_or("[]");
+            let items = page.get(listed.member()).map_or("[]", RawValue::get);
             let items: Vec<Box<RawValue>> = serde_json::from_str(items).unwrap_or_default();
             kept.extend(items.into_iter().filter(|item| {
                 let name = RawObject::read(item.get()).ok().and_then(|it| it.text(member));

@@ -2,8 +2,8 @@
 
 use bailiwick_kernel::Judged;
 use bailiwick_model::{
-    AccessRequest, DecisionId, DecisionRecord, Judgement, Reason, Spend, Step, Surface, Task,
-    VerdictKind,
+    AccessRequest, DecisionId, DecisionRecord, Judgement, Reason, ReasonCode, Spend, Step, Surface,
+    Task, VerdictKind,
 };
 
 use super::Lane;
@@ -47,7 +47,14 @@ impl Lane {
     fn shown(&self, judgement: Judgement) -> Judgement {
         let evidence = self.desk.evidence();
         let reasons = judgement.reasons.into_iter();
-        let reasons = reasons.map(|it| Reason { text: evidence.phrase(&it.text), ..it }).collect();
+        let reasons = reasons
+            .map(|it| {
+                // What is wrong with an argument quotes it.
+                let quotes = it.code == ReasonCode::NotNormal;
+                let text = if quotes { evidence.text(&it.text) } else { evidence.phrase(&it.text) };
+                Reason { text, ..it }
+            })
+            .collect();
         Judgement { reasons, ..judgement }
     }
 }

@@ -1,7 +1,7 @@
 //! What was asked and not answered yet: many callers share one server.
 
 use std::{
-    collections::HashMap,
+    collections::BTreeMap,
     sync::{
         Arc, Mutex, PoisonError,
         atomic::{AtomicBool, AtomicU64, Ordering},
@@ -21,7 +21,7 @@ pub(super) struct Pending {
 
 #[derive(Debug, Default)]
 struct Waiting {
-    callers: HashMap<u64, oneshot::Sender<Result<Reply, String>>>,
+    callers: BTreeMap<u64, oneshot::Sender<Result<Reply, String>>>,
     closed: Option<String>,
 }
 

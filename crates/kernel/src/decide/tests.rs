@@ -1,4 +1,5 @@
 //! Laws about what detectors find, which no scenario can bring about yet: there are no detectors.
+#![expect(clippy::arithmetic_side_effects, reason = "the numbers of a test are small")]
 
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -25,6 +26,7 @@ fn ulid() -> Ulid {
 
 /// What may be wrong with a call besides what detectors find.
 #[derive(Clone, Copy, Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "each is one thing that is wrong or not")]
 struct Trouble {
     contained: bool,
     stale: bool,

@@ -11,23 +11,20 @@ pub(super) const FORMAT: i64 = 1;
 /// One record, ready to be hashed and written.
 #[derive(Debug)]
 pub(super) struct Encoded {
-    pub(super) kind: &'static str,
-    pub(super) time: Timestamp,
-    pub(super) task: Option<TaskId>,
-    pub(super) decision: Option<DecisionId>,
+    pub(super) outline: Outline,
     pub(super) body: Vec<u8>,
 }
 
 impl Encoded {
-    /// Encodes a record.
-    pub(super) fn of(record: &Record) -> Result<Self, serde_json::Error> {
-        Ok(Self {
-            kind: kind(record),
-            time: record.time(),
-            task: record.task().cloned(),
-            decision: decision(record).cloned(),
-            body: serde_json::to_vec(record)?,
-        })
+    /// Encodes a record, and sees to it that it will be found again: a record that does not read
+    /// as it was written would pass for an altered one at the next start.
+    pub(super) fn of(record: &Record) -> Result<Self, LedgerError> {
+        let body = serde_json::to_vec(record).map_err(|source| LedgerError::Encode { source })?;
+        let outline = Outline::whole(record);
+        match Outline::of(0, FORMAT, &body) {
+            Some(read) if read == outline => Ok(Self { outline, body }),
+            Some(_) | None => Err(LedgerError::NotReadable { kind: outline.kind }),
+        }
     }
 }
 

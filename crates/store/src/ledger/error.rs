@@ -55,7 +55,17 @@ pub enum LedgerError {
     },
     /// A record cannot be written as text.
     #[error("a record cannot be written as text")]
-    Encode(#[from] serde_json::Error),
+    Encode {
+        /// Why.
+        #[source]
+        source: serde_json::Error,
+    },
+    /// A record would not read as it was written, and so was not.
+    #[error("a {kind} was not written, since it would not read as it was")]
+    NotReadable {
+        /// What it is.
+        kind: &'static str,
+    },
     /// A thread could not be started.
     #[error("no thread could be started for the ledger")]
     NoThread {

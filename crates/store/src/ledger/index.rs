@@ -4,6 +4,8 @@ use std::collections::HashMap;
 
 use bailiwick_model::{DecisionId, TaskId};
 
+use super::encode::Outline;
+
 /// The numbers of the records of each task and of each decision. Ids are kept as the 128 bits
 /// they were made from; readers compare the whole id once more.
 #[derive(Debug, Default)]
@@ -21,11 +23,11 @@ struct Places {
 
 impl Index {
     /// Adds the record number `seq`; numbers only grow.
-    pub(super) fn add(&mut self, seq: u64, task: Option<&TaskId>, decision: Option<&DecisionId>) {
-        if let Some(task) = task {
+    pub(super) fn add(&mut self, seq: u64, outline: &Outline) {
+        if let Some(task) = &outline.task {
             self.tasks.entry(key(task.as_str())).or_default().push(seq);
         }
-        if let Some(decision) = decision {
+        if let Some(decision) = &outline.decision {
             self.decisions
                 .entry(key(decision.as_str()))
                 .and_modify(|it| it.more.push(seq))
@@ -113,7 +115,12 @@ mod tests {
             let decision = |it: u8| DecisionId::new(Ulid::new(Timestamp::default(), [it; 10]));
             let mut index = Index::default();
             for (seq, (of, by)) in (1..).zip(&records) {
-                index.add(seq, Some(&task(*of)), Some(&decision(*by)));
+                index.add(seq, &Outline {
+                    kind: "outcome",
+                    time: Timestamp::default(),
+                    task: Some(task(*of)),
+                    decision: Some(decision(*by)),
+                });
             }
             index.forget_through(through);
             let expected = |pick: fn(&(u8, u8)) -> u8, it: u8| -> Vec<u64> {

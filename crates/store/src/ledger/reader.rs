@@ -62,8 +62,8 @@ fn read_index(path: &Path) -> Result<Index, LedgerError> {
         let seq = u64::try_from(row.get::<_, i64>(0).map_err(engine)?).unwrap_or(0);
         let format = row.get(1).map_err(engine)?;
         let body = row.get_ref(2).map_err(engine)?.as_bytes().unwrap_or_default();
-        if let Some(Outline { task, decision, .. }) = Outline::of(seq, format, body) {
-            index.add(seq, task.as_ref(), decision.as_ref());
+        if let Some(outline) = Outline::of(seq, format, body) {
+            index.add(seq, &outline);
         }
     }
     Ok(index)

@@ -127,7 +127,7 @@ fn read_all(
             Err(error) => return Err(error.into()),
         };
         match walk.step(row) {
-            Ok(found) => all.index.add(walk.at.seq, found.task.as_ref(), found.decision.as_ref()),
+            Ok(outline) => all.index.add(walk.at.seq, &outline),
             Err(Flaw { seq, why, present }) => {
                 if !present || rows.next()?.is_some() {
                     return Err(LedgerError::Tampered { seq, why }.into());

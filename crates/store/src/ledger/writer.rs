@@ -8,7 +8,7 @@ use tokio::sync::mpsc::Receiver;
 
 use super::{
     DurableAt, LedgerError, Shared,
-    encode::{Encoded, FORMAT},
+    encode::{Encoded, FORMAT, Outline},
     queue::{Answer, Append, Job},
     schema::{self, Base, INSERT},
 };
@@ -101,7 +101,7 @@ impl Writer {
         let records = batch.iter().flat_map(|it| &it.records);
         let mut bytes = 0_usize;
         for (seq, record) in (self.head.seq.saturating_add(1)..).zip(records) {
-            index.add(seq, record.task.as_ref(), record.decision.as_ref());
+            index.add(seq, &record.outline);
             bytes = bytes.saturating_add(record.body.len()).saturating_add(128);
         }
         self.head = ends.last().copied().unwrap_or(self.head);
@@ -121,7 +121,8 @@ fn insert(
     {
         let mut insert = transaction.prepare_cached(INSERT)?;
         for append in batch {
-            for Encoded { kind, time, task, body, .. } in &append.records {
+            for Encoded { outline, body } in &append.records {
+                let Outline { kind, time, task, .. } = outline;
                 let chain = Digest::chain(&at.chain, body);
                 at = DurableAt { seq: at.seq.saturating_add(1), chain };
                 let task = task.as_ref().map(bailiwick_model::TaskId::as_str);

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     RegistryError,
-    format::{PinRow, Stored, containment_key, pin_key},
+    format::{FORMAT, PinRow, Stored, containment_key, pin_key},
     schema::Kind,
 };
 
@@ -130,8 +130,10 @@ impl Row {
     }
 
     fn put<T: Stored>(key: String, it: &T) -> Result<Self, RegistryError> {
-        let body = Some(serde_json::to_string(it)?);
-        Ok(Self { kind: T::KIND, key, body, place: None })
+        let body = serde_json::to_string(it)?;
+        // What cannot be read again would keep the next start from reading anything.
+        T::decode(&key, FORMAT, &body)?;
+        Ok(Self { kind: T::KIND, key, body: Some(body), place: None })
     }
 
     const fn gone(kind: Kind, key: String) -> Self {

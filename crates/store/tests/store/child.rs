@@ -122,8 +122,8 @@ fn run_ledger(load: Load, root: &Path, round: u64) -> bool {
             scope.spawn(move || {
                 for write in 0..load.writes {
                     let number = round * 1_000_000 + writer * 10_000 + write;
-                    // Some longer than a page, so that records break across pages.
-                    let detail = "x".repeat(usize::try_from(number * 131 % 5000).unwrap());
+                    // Long enough to break across pages and to fill the write-ahead log.
+                    let detail = "x".repeat(usize::try_from(number * 1317 % 28_000).unwrap());
                     let batch = vec![sample::outcome(number, &detail), sample::record(number)];
                     match ledger.append_blocking(batch) {
                         Ok(at) => say(&format!("ack {} {}", at.seq, at.chain)),

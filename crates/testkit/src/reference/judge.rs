@@ -28,7 +28,8 @@ impl Reference {
     pub(super) fn call(&mut self, place: usize, call: &CallLine) -> Seen {
         let mut seen = Seen::default();
         let mut found = Found::default();
-        let token = self.task(place).generation;
+        // What the call itself brings to an end, it still meets as it was.
+        let (token, used) = (self.task(place).generation, self.used(place));
         let now = self.pass(place, &mut seen);
         self.containment(place, call, &mut found);
         self.binding(place, call, token, &mut found);
@@ -36,7 +37,7 @@ impl Reference {
         self.grant(place, call, now, &mut found);
         self.policy(call, &mut found);
         self.pin(call, &mut found);
-        self.budget(place, call, now, &mut found);
+        self.budget(place, call, (now, used), &mut found);
 
         if !found.denied.is_empty() {
             return denied(seen, &found.denied);
@@ -216,8 +217,14 @@ impl Reference {
         }
     }
 
-    fn budget(&self, place: usize, call: &CallLine, now: Timestamp, found: &mut Found) {
-        let (task, used) = (self.task(place), self.used(place));
+    fn budget(
+        &self,
+        place: usize,
+        call: &CallLine,
+        (now, used): (Timestamp, (u64, u64)),
+        found: &mut Found,
+    ) {
+        let task = self.task(place);
         let (calls, bytes) = (used.0.saturating_add(1), used.1.saturating_add(call.bytes));
         let over = task.budget.calls.is_some_and(|most| most < calls)
             || task.budget.bytes_out.is_some_and(|most| most < bytes);

@@ -5,7 +5,7 @@ use std::{path::Path, time::Duration};
 use bailiwick_model::{Effect, Environment, Reach, Sensitivity};
 
 use super::Files;
-use crate::config::{PinRule, Server, Transport};
+use crate::config::{Pinning, Server, Transport};
 
 fn server(lines: &str) -> Files {
     Files::good().config(&format!("[[server]]\n{lines}"))
@@ -363,7 +363,7 @@ fn a_child_keeps_what_it_was_given() {
     assert_eq!(env.get("LANG").map(String::as_str), Some("C"));
     assert!(dir.ends_with("home/data"));
     assert_eq!(server.environment, Environment::Staging);
-    assert_eq!(server.pin, PinRule::Review);
+    assert_eq!(server.pin, Pinning::Review);
     assert!(server.methods.contains("logging/setLevel"));
     assert_eq!(server.timeout, Duration::from_secs(5));
     let tool = server.tools.values().next().unwrap();
@@ -380,7 +380,7 @@ fn a_child_keeps_what_it_was_given() {
 fn what_nobody_said_of_a_server_is_the_careful_word() {
     let server = second("name = \"a\"\nurl = \"http://[::1]:9000/mcp\"\n");
     assert_eq!(server.environment, Environment::Production);
-    assert_eq!(server.pin, PinRule::First);
+    assert_eq!(server.pin, Pinning::First);
     assert!(server.methods.is_empty() && server.tools.is_empty());
     assert_eq!(server.transport.command_with(Path::new("/own")), None);
 }

@@ -152,7 +152,8 @@ fn claims_that_say_something_else_are_refused() {
     let past = house.with(|it| drop(it.insert("exp".to_owned(), Json::Int(1_800_000_000))));
     assert!(matches!(refused(&house, &past), TokenError::Expired(_)));
     for generation in [6, 8] {
-        let changed = house.with(|it| drop(it.insert(GENERATION.to_owned(), Json::Int(generation))));
+        let changed =
+            house.with(|it| drop(it.insert(GENERATION.to_owned(), Json::Int(generation))));
         assert!(matches!(refused(&house, &changed), TokenError::Stale(_)));
     }
     for (name, value) in [

@@ -51,7 +51,9 @@ impl Connection {
             events.tell(&server, event).await;
         }
         let learnt = tokio::select! {
-            learnt = learn(Link::Stdio(Arc::clone(&running.link)), &server) => learnt,
+            learnt = learn(Link::Stdio(Arc::clone(&running.link)), &server) => {
+                learnt.map_err(|why| running.explain(&why))
+            }
             why = running.ended() => Err(why),
         };
         match learnt {
@@ -60,7 +62,6 @@ impl Connection {
                 Ok((Self::Stdio(Box::new(running)), Catalog { executable, ..catalog }))
             }
             Err(why) => {
-                let why = running.explain(&why);
                 running.end().await;
                 Err(why)
             }
