@@ -162,7 +162,44 @@ mod tests {
             (8, Record::Decision(Box::new(allowed))),
         ];
         let path = access_path(&fixture::task(), &records);
-        insta::assert_snapshot!(serde_json::to_string_pretty(&path).unwrap(), @r#""#);
+        insta::assert_snapshot!(serde_json::to_string_pretty(&path).unwrap(), @r#"
+        {
+          "task": "task_01JD8X00000000000000000000",
+          "template": "ticket-triage",
+          "purpose": "Triage T-1",
+          "caller": "triage-agent",
+          "opened": "2026-11-23T10:00:00.000Z",
+          "ended": "2026-11-23T10:30:00.000Z",
+          "steps": [
+            {
+              "seq": 8,
+              "time": "2026-11-23T10:01:00.000Z",
+              "caller": "triage-agent",
+              "via": [],
+              "server": "tickets",
+              "tool": "get_ticket",
+              "resource": "T-1",
+              "resources": [
+                "T-1"
+              ],
+              "effects": [
+                "read",
+                "egress"
+              ],
+              "verdict": "allow",
+              "decision": "dec_01JD8X00000000000000000001",
+              "reasons": [
+                {
+                  "code": "policy_permits",
+                  "text": "permitted by policy `bailiwick:granted`",
+                  "source": "bailiwick:granted"
+                }
+              ],
+              "outcome": "ok"
+            }
+          ]
+        }
+        "#);
     }
 
     #[test]
