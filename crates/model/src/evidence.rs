@@ -273,3 +273,6 @@ impl CommandRecord {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -91,3 +91,49 @@ pub fn script<'a>(
     }
     text
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const WORLD: &str = "
+        charter ann templates=t servers=s
+        template t
+          allow s x
+        open t as ann template=t
+    ";
+
+    #[test]
+    fn a_scenario_that_goes_as_it_says_passes() {
+        check(&format!(
+            "{WORLD}\ncall s x {{}} -> allow   # within the grant\ncall s y -> deny not_offered outside_grant"
+        ));
+    }
+
+    #[test]
+    #[should_panic(expected = "call s x {} -> allow      <-- expected `deny outside_grant`")]
+    fn a_line_that_goes_another_way_is_shown_beside_what_it_expected() {
+        check(&format!("{WORLD}\ncall s x -> deny outside_grant"));
+    }
+
+    #[test]
+    #[should_panic(expected = "<-- expected `allow`")]
+    fn a_task_that_does_not_open_is_noticed_without_being_asked_about() {
+        check(&format!("{WORLD}\nopen u as nobody template=t"));
+    }
+
+    #[test]
+    fn what_cannot_be_read_names_its_line() {
+        for (text, why) in [
+            ("dance", "line 1, `dance`: nothing is called `dance`"),
+            ("\ncall s", "line 2, `call s`: a tool is missing"),
+            ("open t template=t", "`as IDENTITY` is missing"),
+            ("call s t {\"a\":1,\"a\":2}", "occurs twice"),
+            ("approve 5 minutes", "is not a length of time"),
+            ("param p x", "there is no template above"),
+        ] {
+            let error = Scenario::parse(text).unwrap_err();
+            assert!(error.contains(why), "{error}");
+        }
+    }
+}

@@ -2,7 +2,7 @@
 //
 // Standard input holds steps as JSON: one step, or a list of steps, on each line. Each step is
 // carried out before the next line is read, so a test can act in between. The token comes from
-// the environment variable TOKEN, never from the command line.
+// the environment variable TOKEN, or from a step that connects anew, never from the command line.
 // The SDK is found from the folder named by the environment variable PARTS, where npm put it.
 
 import { createRequire } from "node:module";
@@ -103,17 +103,17 @@ const failure = (error) =>
     ? { error: { code: error.code, message: error.message, data: error.data } }
     : { error: { kind: error.name, message: error.message } };
 
-const client = new Client({ name: "first-light-client", version: "1" });
-const headers = process.env.TOKEN ? { Authorization: `Bearer ${process.env.TOKEN}` } : {};
-const transport = new StreamableHTTPClientTransport(new URL(words.url), { requestInit: { headers }, fetch: remembering });
+const lines = createInterface({ input: process.stdin })[Symbol.asyncIterator]();
 
-try {
-  await client.connect(transport, wait);
-  for await (const line of createInterface({ input: process.stdin })) {
-    if (!line.trim()) continue;
-    for (const step of [JSON.parse(line)].flat()) {
+// Carries out steps until one asks for another connection, which it returns, or there are none.
+async function eachStep(client) {
+  for (let line = await lines.next(); !line.done; line = await lines.next()) {
+    if (!line.value.trim()) continue;
+    for (const step of [JSON.parse(line.value)].flat()) {
+      if (step.op === "connect") return step;
       let shown;
       try {
+        if (!client) throw new Error("there is no connection");
         shown = { ok: true, ...(await carryOut(client, step)) };
       } catch (error) {
         shown = { ok: false, ...failure(error) };
@@ -121,10 +121,33 @@ try {
       say({ op: step.op, name: step.name ?? null, ...shown });
     }
   }
-  await transport.terminateSession();
+  return undefined;
+}
+
+// Carries out steps over one connection; one that was asked for is answered when it is there.
+async function connected(url, token, asked) {
+  const client = new Client({ name: "first-light-client", version: "1" });
+  const headers = token ? { Authorization: `Bearer ${token}` } : {};
+  const transport = new StreamableHTTPClientTransport(new URL(url), { requestInit: { headers }, fetch: remembering });
+  try {
+    await client.connect(transport, wait);
+  } catch (error) {
+    say({ op: "connect", ok: false, ...failure(error) });
+    return eachStep(undefined);
+  }
+  if (asked) say({ op: "connect", ok: true });
+  const again = await eachStep(client);
+  // The task may have ended meanwhile, and then there is no session to end.
+  await transport.terminateSession().catch(() => {});
   await client.close();
-} catch (error) {
-  say({ op: "connect", ok: false, ...failure(error) });
+  return again;
+}
+
+let url = words.url;
+let again = await connected(url, process.env.TOKEN, false);
+while (again) {
+  url = again.url ?? url;
+  again = await connected(url, again.token, true);
 }
 // A stream the server still holds open must not keep a finished client alive.
 process.exit(0);

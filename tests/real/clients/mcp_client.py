@@ -2,7 +2,7 @@
 
 Standard input holds steps as JSON: one step, or a list of steps, on each line. Each step is
 carried out before the next line is read, so a test can act in between. The token comes from
-the environment variable TOKEN, never from the command line.
+the environment variable TOKEN, or from a step that connects anew, never from the command line.
 """
 
 import argparse
@@ -121,37 +121,56 @@ def say(line: dict[str, Any]) -> None:
     print(json.dumps({**line, "status": last_status}, default=str), flush=True)
 
 
-async def each_step(client: Client) -> None:
+async def each_step(client: Client | None) -> dict[str, Any] | None:
+    """Carries out steps until one asks for another connection, which it returns, or there are none."""
     while line := await asyncio.to_thread(sys.stdin.readline):
         if not line.strip():
             continue
         steps = json.loads(line)
         for step in steps if isinstance(steps, list) else [steps]:
+            if step["op"] == "connect":
+                return step
             try:
+                if client is None:
+                    raise ConnectionError("there is no connection")
                 shown = {"ok": True, **await carry_out(client, step)}
             except Exception as error:
                 shown = {"ok": False, **failure(error)}
             say({"op": step["op"], "name": step.get("name"), **shown})
+    return None
 
 
-async def run(words: argparse.Namespace) -> None:
-    headers = {}
-    if token := os.environ.get("TOKEN"):
-        headers["Authorization"] = f"Bearer {token}"
+async def connected(words: argparse.Namespace, token: str | None, asked: bool) -> dict[str, Any] | None:
+    """Carries out steps over one connection; one that was asked for is answered when it is there."""
+    headers = {"Authorization": f"Bearer {token}"} if token else {}
     http = httpx2.AsyncClient(
         headers=headers,
         timeout=words.timeout,
         trust_env=False,
         event_hooks={"response": [remember]},
     )
+    there = False
     try:
         async with http:
             transport = streamable_http_client(words.url, http_client=http)
             reading = {"read_timeout_seconds": words.timeout, "cache": None}
             async with Client(transport, mode=words.mode, **reading) as client:
-                await each_step(client)
+                there = True
+                if asked:
+                    say({"op": "connect", "ok": True})
+                return await each_step(client)
     except Exception as error:
+        if there:
+            raise
         say({"op": "connect", "ok": False, **failure(error)})
+    return await each_step(None)
+
+
+async def run(words: argparse.Namespace) -> None:
+    again = await connected(words, os.environ.get("TOKEN"), asked=False)
+    while again is not None:
+        words.url = again.get("url", words.url)
+        again = await connected(words, again.get("token"), asked=True)
 
 
 def main() -> None:

@@ -4,6 +4,7 @@ use std::{
     fs,
     io::{BufRead, BufReader, Read, Write},
     net::TcpStream,
+    os::unix::net::UnixStream,
     path::{Path, PathBuf},
     process::{Child, Command, Output, Stdio},
     time::{Duration, Instant},
@@ -280,6 +281,106 @@ impl Governor {
         let files = fs::read_dir(self.path("reached")).unwrap();
         files.map(|it| fs::read_to_string(it.unwrap().path()).unwrap().lines().count()).sum()
     }
+}
+
+impl Governor {
+    /// Runs a command behind other words: `setsid --wait`, `setpriv --no-new-privs`, …
+    pub(crate) fn run_behind(&self, before: &[&str], words: &[&str]) -> Ran {
+        let (first, rest) = before.split_first().unwrap();
+        let mut command = Command::new(first);
+        command.args(rest).arg(env!("CARGO_BIN_EXE_bailiwick")).args(words);
+        command.current_dir(self.dir.path()).env_remove("BAILIWICK_CONFIG").stdin(Stdio::null());
+        let Output { status, stdout, stderr } = command.output().unwrap();
+        let text = |it: Vec<u8>| String::from_utf8(it).unwrap();
+        Ran { code: status.code().unwrap_or(-1), stdout: text(stdout), stderr: text(stderr) }
+    }
+
+    /// Tries to start a governor that must not start, and gives what it said.
+    pub(crate) fn refuses_to_serve(&self) -> Ran {
+        let mut command = self.command(&["serve"]);
+        let mut child =
+            command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        let started = Instant::now();
+        while child.try_wait().unwrap().is_none() {
+            if PATIENCE < started.elapsed() {
+                child.kill().unwrap();
+                panic!("it serves: {:?}", child.wait_with_output().unwrap());
+            }
+            std::thread::yield_now();
+        }
+        let Output { status, stdout, stderr } = child.wait_with_output().unwrap();
+        let text = |it: Vec<u8>| String::from_utf8(it).unwrap();
+        Ran { code: status.code().unwrap_or(-1), stdout: text(stdout), stderr: text(stderr) }
+    }
+
+    /// Runs a command that must fail with `code`, and gives what it says on standard error.
+    pub(crate) fn refused(&self, words: &[&str], code: i32) -> String {
+        let ran = self.run(words);
+        assert_eq!(ran.code, code, "{words:?}: {ran:?}");
+        assert!(!ran.stderr.trim().is_empty(), "{words:?} fails without a word");
+        ran.stderr
+    }
+
+    /// Asks the admin socket by hand, as any process of this account can.
+    pub(crate) fn admin(&self, method: &str, path: &str, body: &Value) -> Answer {
+        let stream = UnixStream::connect(self.path("state/admin.sock")).unwrap();
+        stream.set_read_timeout(Some(PATIENCE)).unwrap();
+        let body = body.to_string();
+        let head = format!(
+            "{method} {path} HTTP/1.1\r\nHost: admin.sock\r\nContent-Type: application/json\r\nConnection: close\r\nContent-Length: {}\r\n\r\n",
+            body.len(),
+        );
+        (&stream).write_all(&[head.as_bytes(), body.as_bytes()].concat()).unwrap();
+        try_answer(stream).unwrap()
+    }
+
+    /// Reads every record of the ledger, oldest first.
+    pub(crate) fn records(&self) -> Vec<Value> {
+        let ran = self.run(&["ledger", "export"]);
+        assert_eq!(ran.code, 0, "{}", ran.stderr);
+        let record = |line: &str| serde_json::from_str::<Value>(line).unwrap()["record"].clone();
+        ran.stdout.lines().map(record).collect()
+    }
+
+    /// Gives the calls that reached a tool server: `TOOL ARGUMENTS`, a line each.
+    pub(crate) fn reached_calls(&self) -> Vec<String> {
+        let files = fs::read_dir(self.path("reached")).unwrap();
+        let texts = files.map(|it| fs::read_to_string(it.unwrap().path()).unwrap());
+        texts.flat_map(|it| it.lines().map(str::to_owned).collect::<Vec<_>>()).collect()
+    }
+
+    /// Gives the address it listens on.
+    pub(crate) fn host(&self) -> &str {
+        self.url.strip_prefix("http://").unwrap()
+    }
+}
+
+/// Reads an answer to its end; none where the other side broke off before that.
+pub(crate) fn try_answer(mut stream: impl Read) -> Option<Answer> {
+    let mut bytes = Vec::new();
+    let mut chunk = [0; 4096];
+    loop {
+        if let Some(answer) = whole_answer(&bytes) {
+            return Some(answer);
+        }
+        match stream.read(&mut chunk) {
+            Ok(0) | Err(_) => return None,
+            Ok(read) => bytes.extend_from_slice(&chunk[..read]),
+        }
+    }
+}
+
+/// Reads an answer whose length its head gives, once all of it is there.
+fn whole_answer(bytes: &[u8]) -> Option<Answer> {
+    let text = String::from_utf8_lossy(bytes);
+    let (head, body) = text.split_once("\r\n\r\n")?;
+    let mut lines = head.lines();
+    let status = lines.next()?.split(' ').nth(1)?.parse().ok()?;
+    let headers = lines.filter_map(|it| it.split_once(':'));
+    let headers = headers.map(|(name, value)| (name.to_owned(), value.trim().to_owned())).collect();
+    let answer = Answer { status, headers, body: body.to_owned() };
+    let length = answer.header("content-length").map_or(0, |it| it.parse().unwrap());
+    (length <= body.len()).then_some(answer)
 }
 
 impl Drop for Governor {

@@ -4,3 +4,11 @@
 mod first_light;
 #[cfg(test)]
 mod governor;
+#[cfg(test)]
+mod command;
+#[cfg(test)]
+mod crash;
+#[cfg(test)]
+mod demo;
+#[cfg(test)]
+mod hostile;

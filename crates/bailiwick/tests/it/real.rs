@@ -1,0 +1,17 @@
+//! The program between tool servers and clients that others wrote.
+//!
+//! Each server has one test, in which both clients go through the same scenes; `servers.rs` is the
+//! table of what each of them is asked. What only one server can show has a test of its own.
+
+mod changed;
+mod client;
+mod decided;
+mod failing;
+mod forged;
+mod joined;
+mod parts;
+mod paths;
+mod process;
+mod scenes;
+mod servers;
+mod world;

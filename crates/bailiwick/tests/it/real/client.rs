@@ -1,0 +1,127 @@
+//! A client that others wrote, driven step by step.
+
+use std::{
+    io::{BufRead as _, BufReader, Write as _},
+    process::{Child, ChildStdin, ChildStdout, Command, Stdio},
+};
+
+use serde_json::{Value, json};
+
+use super::parts::Parts;
+
+/// Which client.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Kind {
+    /// The Python SDK, which speaks 2026-07-28 first.
+    Python,
+    /// The TypeScript SDK, which speaks 2025-11-25.
+    TypeScript,
+}
+
+impl Kind {
+    pub(super) const BOTH: [Self; 2] = [Self::Python, Self::TypeScript];
+
+    pub(super) const fn name(self) -> &'static str {
+        match self {
+            Self::Python => "python",
+            Self::TypeScript => "typescript",
+        }
+    }
+
+    pub(super) const fn revision(self) -> &'static str {
+        match self {
+            Self::Python => "2026-07-28",
+            Self::TypeScript => "2025-11-25",
+        }
+    }
+}
+
+/// A running client.
+#[derive(Debug)]
+pub(super) struct Client {
+    pub(super) kind: Kind,
+    child: Child,
+    steps: ChildStdin,
+    answers: BufReader<ChildStdout>,
+}
+
+impl Client {
+    /// Starts a client that connects to `url` with `token`.
+    pub(super) fn start(kind: Kind, parts: &Parts, url: &str, token: &str) -> Self {
+        let words = parts.command("clients", kind.name());
+        let mut command = Command::new(&words[0]);
+        command.args(&words[1..]).args(["--url", url]);
+        command.env("TOKEN", token).env("PARTS", parts.path("node_packages"));
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null());
+        let mut child = command.spawn().unwrap();
+        let (steps, answers) = (child.stdin.take().unwrap(), child.stdout.take().unwrap());
+        Self { kind, child, steps, answers: BufReader::new(answers) }
+    }
+
+    /// Takes one step, and waits for what came of it.
+    pub(super) fn step(&mut self, step: &Value) -> Value {
+        self.say(step);
+        self.hear()
+    }
+
+    /// Begins a step.
+    pub(super) fn say(&mut self, step: &Value) {
+        writeln!(self.steps, "{step}").unwrap();
+    }
+
+    /// Waits for what came of a step that was begun. The client itself waits for nothing longer
+    /// than twenty seconds.
+    pub(super) fn hear(&mut self) -> Value {
+        let mut line = String::new();
+        self.answers.read_line(&mut line).unwrap();
+        serde_json::from_str(&line)
+            .unwrap_or_else(|_| panic!("{} said `{line}`", self.kind.name()))
+    }
+
+    /// Connects anew with another token.
+    pub(super) fn connect(&mut self, token: &str) -> Value {
+        self.step(&json!({"op": "connect", "token": token}))
+    }
+
+    /// Connects anew with a token that must be good.
+    pub(super) fn use_token(&mut self, token: &str) {
+        let connected = self.connect(token);
+        assert_eq!(connected["ok"], true, "{}: {connected}", self.kind.name());
+    }
+
+    pub(super) fn call(&mut self, tool: &str, arguments: &Value) -> Value {
+        self.step(&json!({"op": "call_tool", "name": tool, "arguments": arguments}))
+    }
+
+    /// Lists the names of something.
+    pub(super) fn names(&mut self, op: &str) -> Vec<String> {
+        let listed = self.step(&json!({"op": op}));
+        assert_eq!(listed["ok"], true, "{}: {listed}", self.kind.name());
+        let names = listed["names"].as_array().unwrap().iter();
+        names.map(|it| it.as_str().unwrap().to_owned()).collect()
+    }
+}
+
+impl Drop for Client {
+    fn drop(&mut self) {
+        let _gone = self.child.kill();
+        let _gone = self.child.wait();
+    }
+}
+
+/// Says whether a step did what it was to do: the tool ran, and well.
+pub(super) fn went_well(answer: &Value) -> bool {
+    answer["ok"] == true && answer["isError"] != true
+}
+
+/// Gives what a refused client was told for its program: in the result, beside it where the tool
+/// has a shape of its own for results, or in the error.
+pub(super) fn reason(answer: &Value) -> &Value {
+    let places = [
+        &answer["structured"],
+        &answer["meta"]["dev.bailiwick/reason"],
+        &answer["error"]["data"],
+    ];
+    let told = places.into_iter().find(|it| it["verdict"].is_string());
+    told.unwrap_or_else(|| panic!("no refusal: {answer}"))
+}

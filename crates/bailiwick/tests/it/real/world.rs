@@ -1,0 +1,178 @@
+//! One tool server of others behind a governor, and what it works on.
+
+use std::{
+    fs,
+    net::{TcpListener, TcpStream},
+    os::unix::process::CommandExt as _,
+    path::Path,
+    process::{Child, Command, Stdio},
+};
+
+use rustix::process::Pid;
+use serde_json::Value;
+
+use super::{
+    client::{Client, Kind},
+    parts::Parts,
+    process::{Inbox, Process},
+    servers::{Case, Launch},
+};
+use crate::governor::{Governor, until};
+
+/// How long a call may take before the gateway gives it up.
+pub(super) const TIMEOUT: &str = "4s";
+
+/// A governor with one server.
+#[derive(Debug)]
+pub(super) struct World<'a> {
+    pub(super) parts: &'a Parts,
+    pub(super) case: &'a Case,
+    pub(super) governor: Governor,
+    /// The server, where it is not the governor that starts it.
+    served: Option<Served>,
+}
+
+/// A server that runs by itself and is reached over HTTP.
+#[derive(Debug)]
+struct Served {
+    child: Child,
+    port: u16,
+}
+
+impl<'a> World<'a> {
+    /// Prepares what the server works on, writes a configuration and starts it all.
+    pub(super) fn start(parts: &'a Parts, case: &'a Case) -> Self {
+        let mut governor = Governor::prepare(&[]);
+        (case.prepare)(governor.folder());
+        let mut served = None;
+        let reached = match case.launch {
+            Launch::Child(command) => child(&command(parts, governor.folder()), governor.folder()),
+            Launch::Http(command) => {
+                let port = free_port();
+                served = Some(Served::start(&command(parts, governor.folder()), port));
+                format!("url = \"http://127.0.0.1:{port}/mcp\"\n")
+            }
+        };
+        write(&governor, case, &reached);
+        governor.serve();
+        Self { parts, case, governor, served }
+    }
+
+    /// Gives a text of the table with the folder and the mark in their places.
+    pub(super) fn text(&self, text: &str, mark: &str) -> String {
+        text.replace("DIR", &self.governor.folder().display().to_string()).replace("MARK", mark)
+    }
+
+    /// Gives a step of the table.
+    pub(super) fn step(&self, text: &str, mark: &str) -> Value {
+        serde_json::from_str(&self.text(text, mark)).unwrap_or_else(|_| panic!("no step: {text}"))
+    }
+
+    /// Opens a task, and gives its id and token.
+    pub(super) fn open(&self, template: &str) -> (String, String) {
+        self.governor.open("agent", template, &[])
+    }
+
+    pub(super) fn url(&self) -> String {
+        format!("{}/mcp/{}", self.governor.url(), self.case.server)
+    }
+
+    pub(super) fn client(&self, kind: Kind, token: &str) -> Client {
+        Client::start(kind, self.parts, &self.url(), token)
+    }
+
+    /// Gives the server's process as it is now.
+    pub(super) fn process(&self) -> Process {
+        if let Some(served) = &self.served {
+            return Process { pid: Pid::from_child(&served.child), inbox: Inbox::Port(served.port) };
+        }
+        let mut found = None;
+        until("the server runs", || {
+            found = Process::child_of(&self.governor);
+            found.is_some()
+        });
+        found.unwrap()
+    }
+
+    /// Brings back a server that died, where the governor does not do so itself.
+    pub(super) fn bring_back(&mut self) {
+        let Launch::Http(command) = self.case.launch else { return };
+        let Some(Served { mut child, port }) = self.served.take() else { return };
+        child.wait().unwrap();
+        self.served = Some(Served::start(&command(self.parts, self.governor.folder()), port));
+    }
+
+    /// Gives what the ledger tells of a task: verdict and outcome of each step.
+    pub(super) fn steps(&self, task: &str) -> Vec<(String, String)> {
+        let path = self.governor.json(&["path", task]);
+        let text = |it: &Value| it.as_str().unwrap().to_owned();
+        let steps = path["steps"].as_array().unwrap().iter();
+        steps.map(|it| (text(&it["verdict"]), text(&it["outcome"]))).collect()
+    }
+}
+
+impl Drop for Served {
+    fn drop(&mut self) {
+        let _gone = self.child.kill();
+        let _gone = self.child.wait();
+    }
+}
+
+impl Served {
+    fn start(command: &[String], port: u16) -> Self {
+        let mut server = Command::new(&command[0]);
+        server.args(&command[1..]).env("PORT", port.to_string()).process_group(0);
+        server.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+        let child = server.spawn().unwrap();
+        until("the server listens", || TcpStream::connect(("127.0.0.1", port)).is_ok());
+        Self { child, port }
+    }
+}
+
+fn free_port() -> u16 {
+    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+}
+
+fn child(command: &[String], folder: &Path) -> String {
+    // Git asks who commits, and must not ask this machine.
+    let home = folder.join("home");
+    fs::create_dir_all(&home).unwrap();
+    let home = home.display();
+    let path = std::env::var("PATH").unwrap();
+    format!("command = {command:?}\nenv = {{ HOME = \"{home}\", PATH = {path:?} }}\n")
+}
+
+/// Writes the configuration: one agent, and three templates that differ in what lies outside their
+/// lines and in how long they last.
+fn write(governor: &Governor, case: &Case, reached: &str) {
+    let put = |name: &str, text: &str| {
+        let folder = governor.folder().display().to_string();
+        governor.write(name, &text.replace("DIR", &folder).replace("SERVER", case.server));
+    };
+    let words = case.words;
+    put(
+        "bailiwick.toml",
+        &format!(
+            "[listen]\nhttp = \"127.0.0.1:0\"\n[state]\ndir = \"state\"\n[evidence]\n\
+             checkpoints = \"checkpoints\"\n[[server]]\nname = \"SERVER\"\n{reached}\
+             timeout = \"{TIMEOUT}\"\n{words}\n"
+        ),
+    );
+    put(
+        "charters/agent.toml",
+        "identity = \"agent\"\nkind = \"agent\"\nclass = \"interactive-agent\"\n\
+         owner = \"team-test\"\npurpose = \"Work\"\nproof = [{ uid = UID }]\n\
+         templates = [\"working\", \"asking\", \"brief\", \"looking\"]\nservers = [\"SERVER\"]\n",
+    );
+    let template = |name: &str, on_widen: &str, max: &str, allow: &str| {
+        let head = format!(
+            "name = \"{name}\"\nowner = \"team-test\"\npurpose = \"Work a little\"\n\
+             on_widen = \"{on_widen}\"\n[window]\nmax = \"{max}\"\n"
+        );
+        put(&format!("templates/{name}.toml"), &format!("{head}{allow}"));
+    };
+    template("working", "deny", "1h", case.allow);
+    template("asking", "hold", "1h", case.look);
+    template("looking", "deny", "1h", case.look);
+    template("brief", "deny", "1s", case.allow);
+}

@@ -1,0 +1,143 @@
+//! An agent: one connection that stays open, one tool called again and again.
+
+use std::{
+    net::{SocketAddr, TcpStream},
+    sync::Barrier,
+    thread,
+    time::{Duration, Instant},
+};
+
+use anyhow::{Context as _, bail};
+
+use crate::{
+    tool_server::NOTE,
+    wire::{Message, Wire},
+};
+
+/// Whom an agent calls: the gateway, or the tool server itself.
+#[derive(Clone, Debug)]
+pub(crate) struct Target {
+    /// Where it listens.
+    pub(crate) address: SocketAddr,
+    /// Under which path.
+    pub(crate) path: String,
+    /// The task's token, where one is asked for.
+    pub(crate) token: Option<String>,
+}
+
+/// An agent with an open connection.
+#[derive(Debug)]
+pub(crate) struct Agent {
+    wire: Wire,
+    head: String,
+    calls: u32,
+}
+
+/// How many calls came back, in which time.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Throughput {
+    pub(crate) calls: u32,
+    pub(crate) took: Duration,
+}
+
+impl Agent {
+    /// Connects, and opens a session as clients of revision 2025-11-25 do.
+    pub(crate) fn open(target: &Target) -> anyhow::Result<Self> {
+        let mut agent = Self::connect(target)?;
+        let about = r#"{"protocolVersion":"2025-11-25","capabilities":{},"clientInfo":{"name":"bench","version":"1"}}"#;
+        let opened = agent.ask(&request(0, "initialize", about))?;
+        agent.head.push_str("MCP-Protocol-Version: 2025-11-25\r\n");
+        if let Some(id) = opened.header("mcp-session-id") {
+            agent.head.push_str(&format!("Mcp-Session-Id: {id}\r\n"));
+        }
+        agent.ask(r#"{"jsonrpc":"2.0","method":"notifications/initialized"}"#)?;
+        Ok(agent)
+    }
+
+    /// Connects and opens nothing.
+    pub(crate) fn connect(target: &Target) -> anyhow::Result<Self> {
+        let Target { address, path, token } = target;
+        let stream = TcpStream::connect(address).with_context(|| format!("no one at {address}"))?;
+        let bearer = token.as_ref().map(|it| format!("Authorization: Bearer {it}\r\n"));
+        let head = format!(
+            "POST {path} HTTP/1.1\r\nHost: {address}\r\nContent-Type: application/json\r\nAccept: application/json, text/event-stream\r\n{}",
+            bearer.unwrap_or_default(),
+        );
+        Ok(Self { wire: Wire::new(stream)?, head, calls: 0 })
+    }
+
+    /// Calls the tool; anything but the note is an error.
+    pub(crate) fn call(&mut self) -> anyhow::Result<()> {
+        self.calls = self.calls.wrapping_add(1);
+        let note = self.calls % 64;
+        let params =
+            format!(r#"{{"name":"read_note","arguments":{{"path":"/team/note-{note}"}}}}"#);
+        let answer = self.ask(&request(self.calls, "tools/call", &params))?;
+        let body = String::from_utf8_lossy(&answer.body);
+        if !body.contains(NOTE) {
+            bail!("a call was not answered with the note: {} {body}", answer.first);
+        }
+        Ok(())
+    }
+
+    /// Calls `count` times, one call after the other, and gives how long each took.
+    pub(crate) fn measure(&mut self, count: usize) -> anyhow::Result<Vec<Duration>> {
+        let mut took = Vec::with_capacity(count);
+        for _ in 0..count {
+            let began = Instant::now();
+            self.call()?;
+            took.push(began.elapsed());
+        }
+        Ok(took)
+    }
+
+    fn ask(&mut self, body: &str) -> anyhow::Result<Message> {
+        let (head, len) = (&self.head, body.len());
+        self.wire.send(format!("{head}Content-Length: {len}\r\n\r\n{body}").as_bytes())?;
+        let answer = self.wire.receive()?.context("the connection was closed")?;
+        if !answer.first.starts_with("HTTP/1.1 20") {
+            let body = String::from_utf8_lossy(&answer.body);
+            bail!("a call was refused: {} {body}", answer.first);
+        }
+        Ok(answer)
+    }
+}
+
+fn request(id: u32, method: &str, params: &str) -> String {
+    format!(r#"{{"jsonrpc":"2.0","id":{id},"method":"{method}","params":{params}}}"#)
+}
+
+/// Lets all agents call at once, each as often as it can, until `window` is over.
+pub(crate) fn together(agents: &mut [Agent], window: Duration) -> anyhow::Result<Throughput> {
+    let start = Barrier::new(agents.len().saturating_add(1));
+    thread::scope(|scope| {
+        let running: Vec<_> = agents
+            .iter_mut()
+            .map(|agent| {
+                let start = &start;
+                scope.spawn(move || {
+                    start.wait();
+                    call_for(agent, window)
+                })
+            })
+            .collect();
+        start.wait();
+        let began = Instant::now();
+        let mut calls = 0_u32;
+        for agent in running {
+            let made = agent.join().map_err(|_| anyhow::anyhow!("an agent broke off"))??;
+            calls = calls.saturating_add(made);
+        }
+        Ok(Throughput { calls, took: began.elapsed() })
+    })
+}
+
+fn call_for(agent: &mut Agent, window: Duration) -> anyhow::Result<u32> {
+    let began = Instant::now();
+    let mut calls = 0_u32;
+    while began.elapsed() < window {
+        agent.call()?;
+        calls = calls.saturating_add(1);
+    }
+    Ok(calls)
+}
