@@ -192,13 +192,20 @@ impl Desk {
         self.after_end(task, effects)
     }
 
+    /// Brings effects on one task to every task that they concern.
+    pub(crate) fn spread(&self, task: &TaskId, effects: Vec<Effect>) -> Vec<(TaskId, Vec<Effect>)> {
+        if effects.is_empty() {
+            return Vec::new();
+        }
+        if effects.iter().any(|it| matches!(it, Effect::TaskStatus(_))) {
+            return self.after_end(task, effects);
+        }
+        vec![(task.clone(), effects)]
+    }
+
     /// Brings the end of one task to its children and its parent.
     fn after_end(&self, task: &TaskId, effects: Vec<Effect>) -> Vec<(TaskId, Vec<Effect>)> {
         let Some(slot) = self.slot(task) else { return Vec::new() };
-        let (parent, spent) = {
-            let state = slot.lock();
-            (state.task().parent.clone(), state.used())
-        };
         let mut all = vec![(task.clone(), effects)];
         let children: Vec<_> = self
             .slots()
@@ -211,6 +218,11 @@ impl Desk {
         for child in children {
             all.extend(self.end_below(&child, EndCause::Parent));
         }
+        // What the children did not use has come back by now.
+        let (parent, spent) = {
+            let state = slot.lock();
+            (state.task().parent.clone(), state.used())
+        };
         if let Some(parent) = parent.and_then(|it| self.slot(&it)) {
             parent.with(|state| state.take_back(task, spent));
         }
@@ -226,12 +238,7 @@ impl Desk {
                 let effects = bailiwick_kernel::tick(state, now);
                 (state.task().id.clone(), effects)
             });
-            let ended = effects.iter().any(|it| matches!(it, Effect::TaskStatus(_)));
-            if ended {
-                all.extend(self.after_end(&id, effects));
-            } else if !effects.is_empty() {
-                all.push((id, effects));
-            }
+            all.extend(self.spread(&id, effects));
         }
         self.clear(now);
         self.write(all, "clock").await

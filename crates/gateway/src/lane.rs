@@ -127,7 +127,10 @@ impl Lane {
         writing.records.push(Record::Decision(Box::new(record)));
         let effects = made.effects.into_iter().map(|it| with_arguments(it, &shown)).collect();
         let by = format!("identity:{}", caller.identity);
-        self.desk.write_up(&mut writing, &task.id, effects, (&by, Some(&decision)));
+        // A window that closed is noticed here before the clock's next round.
+        for (task, effects) in self.desk.spread(&task.id, effects) {
+            self.desk.write_up(&mut writing, &task, effects, (&by, Some(&decision)));
+        }
         if let Err(error) = self.desk.ledger().append(writing.records).await {
             if matches!(made.outcome, Outcome::Forward(..)) {
                 slot.with(|state| bailiwick_kernel::observe(state, now));

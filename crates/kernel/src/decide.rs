@@ -19,6 +19,8 @@ use crate::{
 
 /// How long after its decision a call may still be sent.
 const PERMIT_LIFE: std::time::Duration = std::time::Duration::from_secs(10);
+/// How many calls of one task may wait for people.
+const WAITING_MAX: usize = 64;
 /// How long a hold waits for its answer.
 const HOLD_LIFE: std::time::Duration = std::time::Duration::from_secs(24 * 3600);
 
@@ -142,9 +144,7 @@ fn settle(
     verdict: Verdict,
     approved: Option<&ApprovedCall>,
 ) -> (Verdict, Option<Said>) {
-    if !matches!(verdict, Verdict::Hold(_)) {
-        return (verdict, None);
-    }
+    let Verdict::Hold(why) = &verdict else { return (verdict, None) };
     if let Some(approval) = approved {
         let text = format!("`{}` said yes to this call", approval.by);
         let reason = Reason::new(ReasonCode::Approved, text, approval.hold.as_str());
@@ -157,8 +157,24 @@ fn settle(
             let refused = Verdict::deny(reason);
             (verdict.and(refused.clone()), Some(Said::new(Step::Answer, refused)))
         }
-        None => (verdict, None),
+        None if state.waiting.len() < WAITING_MAX || same_ticket(state, request, why).is_some() => {
+            (verdict, None)
+        }
+        None => {
+            let text = format!("{WAITING_MAX} calls of this task wait for people already");
+            let full = Verdict::deny(Reason::new(ReasonCode::OverBudget, text, "holds"));
+            (verdict.and(full.clone()), Some(Said::new(Step::Answer, full)))
+        }
     }
+}
+
+/// Finds the ticket that waits for this very call.
+fn same_ticket<'s>(
+    state: &'s TaskState,
+    request: &AccessRequest,
+    why: &BTreeSet<Reason>,
+) -> Option<&'s crate::state::Waiting> {
+    state.waiting.iter().find(|it| it.call == request.call && it.reasons == *why)
 }
 
 /// Gives what the call takes from the budget.
@@ -189,10 +205,8 @@ fn ticket(
     (why, policy): (&BTreeSet<Reason>, &str),
     now: Timestamp,
 ) -> (bailiwick_model::HoldId, Option<Effect>) {
-    let same = state.waiting.iter().find(|it| {
-        it.call == request.call && it.reasons == *why && it.policy == policy && now < it.expires
-    });
-    if let Some(same) = same {
+    let same = same_ticket(state, request, why);
+    if let Some(same) = same.filter(|it| it.policy == policy && now < it.expires) {
         return (same.hold.clone(), None);
     }
     let hold = Hold {

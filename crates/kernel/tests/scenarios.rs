@@ -178,7 +178,7 @@ fn a_task_that_ended_never_acts_again() {
         r#"
         end -> done triage:asked
         call tickets get_ticket {"ticket":"T-1"} -> deny task_ended
-        call tickets get_ticket stale {"ticket":"T-1"} -> deny stale_token task_ended
+        call tickets get_ticket stale {"ticket":"T-1"} -> deny task_ended
         end -> nothing
         restart
         call tickets get_ticket {"ticket":"T-1"} -> deny task_ended
@@ -194,7 +194,7 @@ fn a_deadline_is_the_first_moment_at_which_a_task_is_over() {
         at 2026-11-23T10:59:59.999Z
         call tickets get_ticket {"ticket":"T-1"} -> allow
         at 2026-11-23T11:00:00Z
-        call tickets get_ticket {"ticket":"T-1"} -> deny past_deadline stale_token triage:deadline
+        call tickets get_ticket {"ticket":"T-1"} -> deny past_deadline triage:deadline
         at -30m
         call tickets get_ticket {"ticket":"T-1"} -> deny past_deadline
         "#,
@@ -229,7 +229,7 @@ fn a_task_outside_its_hours_ends() {
         open job as night template=job
         call s t -> allow
         at 2026-11-23T11:00:00Z
-        call s t -> deny outside_calendar stale_token job:calendar
+        call s t -> deny outside_calendar job:calendar
         at 2026-11-23T10:00:00Z
         call s t -> deny outside_calendar
         open again as night template=job -> allow
@@ -280,7 +280,7 @@ fn a_parent_that_paused_too_long_hands_nothing_on() {
         at +10m
         open part as summary-agent template=summary under triage -> deny task_ended
         in triage
-        call tickets get_ticket {{\"ticket\":\"T-1\"}} -> deny idle stale_token triage:idle
+        call tickets get_ticket {{\"ticket\":\"T-1\"}} -> deny idle triage:idle
         "
     ));
 }

@@ -39,7 +39,8 @@ struct Told {
     tasks: BTreeMap<TaskId, Task>,
     spent: BTreeMap<TaskId, Spend>,
     active: BTreeMap<TaskId, Timestamp>,
-    holds: BTreeMap<HoldId, (Hold, bool)>,
+    holds: BTreeMap<HoldId, Hold>,
+    lines: BTreeMap<HoldId, ApprovedLine>,
     used: BTreeMap<HoldId, DecisionId>,
 }
 
@@ -122,8 +123,11 @@ impl Told {
                 }
             }
             CommandRecord::HoldChanged { hold, statement } => {
-                let line = statement.as_deref().is_some_and(says_line);
-                self.holds.insert(hold.id.clone(), (*hold, line));
+                // A line outlives the single call that its approval was used for.
+                if statement.as_deref().is_some_and(says_line) {
+                    self.lines.extend(line(&hold).map(|it| (it.hold.clone(), it)));
+                }
+                self.holds.insert(hold.id.clone(), *hold);
             }
             CommandRecord::TaskOpened { task: None, .. }
             | CommandRecord::TokenMinted { .. }
@@ -138,7 +142,7 @@ impl Told {
     /// Marks the approvals that were used; the decision's record says so.
     fn settle(&mut self) {
         for (id, decision) in &self.used {
-            if let Some((hold, _)) = self.holds.get_mut(id) {
+            if let Some(hold) = self.holds.get_mut(id) {
                 hold.status = HoldStatus::Used { decision: decision.clone() };
             }
         }
@@ -152,7 +156,7 @@ impl Told {
                 changes.push(Change::Task(Box::new(task.clone())));
             }
         }
-        for (hold, _) in self.holds.values() {
+        for hold in self.holds.values() {
             if registry.hold(&hold.id)?.as_ref() != Some(hold) {
                 changes.push(Change::Hold(Box::new(hold.clone())));
             }
@@ -175,13 +179,13 @@ impl Told {
                 spent = spent.plus(counted(child.grant.budget, self.used_by(child)));
             }
         }
-        let mine = || self.holds.values().filter(|(hold, _)| hold.task == task.id);
+        let mine = || self.holds.values().filter(|it| it.task == task.id);
         let memory = Memory {
             spent,
             carved,
-            approvals: mine().filter_map(|(it, _)| approval(it)).collect(),
-            lines: mine().filter(|(_, line)| *line).filter_map(|(it, _)| line(it)).collect(),
-            holds: mine().map(|(hold, _)| hold.clone()).collect(),
+            approvals: mine().filter_map(approval).collect(),
+            lines: mine().filter_map(|it| self.lines.get(&it.id).cloned()).collect(),
+            holds: mine().cloned().collect(),
             active: self.active.get(&task.id).copied(),
         };
         TaskState::restore(task.clone(), memory)
@@ -206,11 +210,7 @@ impl Told {
         let open = |hold: &Hold| self.tasks.get(&hold.task).is_some_and(Task::is_open);
         let live =
             |hold: &Hold| matches!(hold.status, HoldStatus::Waiting | HoldStatus::Approved { .. });
-        self.holds
-            .into_iter()
-            .filter(|(_, (hold, _))| live(hold) && open(hold))
-            .map(|(id, (hold, _))| (id, hold))
-            .collect()
+        self.holds.into_iter().filter(|(_, hold)| live(hold) && open(hold)).collect()
     }
 }
 

@@ -61,6 +61,8 @@ impl Disk {
                     change.apply(&mut file.durable, &mut |_| true, usize::MAX);
                 }
             }
+            // The kernel forgets what it could not write, and the next sync succeeds without it.
+            Event::FailSync { inode } => self.file(*inode).pending.clear(),
             Event::SyncDir { path } => self.sync_dir(path),
             Event::Remove { path } => {
                 self.names.remove(path);

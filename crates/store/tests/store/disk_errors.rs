@@ -4,7 +4,8 @@ use std::path::Path;
 
 use crate::{
     child::{Ack, Load, Role, acks, check, command},
-    journal,
+    disk::{Disk, Loss},
+    journal::{self, Event},
     sample::{Dice, quick_dir},
 };
 
@@ -13,9 +14,12 @@ use crate::{
 fn run_on(role: Role, root: &Path, how: (&str, usize)) -> (Vec<Ack>, bool) {
     let file = if role == Role::Ledger { "live.db" } else { "registry.db" };
     let load = Load { role, rounds: 1, writers: 4, writes: 60 };
+    let log = quick_dir();
+    let log = log.path().join("journal");
     let output = command(load, root)
         .env("LD_PRELOAD", journal::library())
         .env("SHIM_DIR", root)
+        .env("SHIM_LOG", &log)
         .env("SHIM_MATCH", file)
         .env(how.0, how.1.to_string())
         .output()
@@ -33,7 +37,20 @@ fn run_on(role: Role, root: &Path, how: (&str, usize)) -> (Vec<Ack>, bool) {
     } else if !failed {
         assert!(lines.contains(&"health true"), "{said}");
     }
-    (acks(&said), failed)
+    let acks = acks(&said);
+    check_without_cache(role, root, &journal::read(&log), &acks);
+    (acks, failed)
+}
+
+/// Checks what a power cut after the failure leaves of it all.
+fn check_without_cache(role: Role, root: &Path, events: &[Event], acks: &[Ack]) {
+    let mut disk = Disk::default();
+    for event in events {
+        disk.apply(event);
+    }
+    let left = quick_dir();
+    disk.cut_power(Loss::All, &mut Dice::new(1), root, left.path());
+    check(role, left.path(), acks);
 }
 
 fn break_the_disk(role: Role, how: &str, amounts: &[usize]) {

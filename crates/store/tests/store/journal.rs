@@ -33,6 +33,7 @@ pub(crate) enum Event {
     Write { inode: u64, at: usize, data: Vec<u8> },
     Cut { inode: u64, len: usize },
     Sync { inode: u64 },
+    FailSync { inode: u64 },
     SyncDir { path: String },
     Remove { path: String },
     Rename { from: String, to: String },
@@ -72,6 +73,7 @@ pub(crate) fn read(path: &Path) -> Vec<Event> {
             }
             "T" => Event::Cut { inode: inode(number()), len: number() },
             "S" => Event::Sync { inode: inode(number()) },
+            "F" => Event::FailSync { inode: inode(number()) },
             "D" => Event::SyncDir { path: words.next().unwrap().to_owned() },
             "U" => Event::Remove { path: words.next().unwrap().to_owned() },
             "R" => {

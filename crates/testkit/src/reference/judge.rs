@@ -125,7 +125,7 @@ impl Reference {
             found.deny(ReasonCode::NotTheOwner);
         } else if !self.world.charters.iter().any(|it| it.identity == *caller) {
             found.deny(ReasonCode::NotRegistered);
-        } else if call.stale || token != task.generation {
+        } else if task.ended.is_none() && (call.stale || token != task.generation) {
             found.deny(ReasonCode::StaleToken);
         }
     }
