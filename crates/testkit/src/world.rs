@@ -34,12 +34,12 @@ pub struct ToyPolicy {
     /// Its id.
     pub name: String,
     /// What it says.
-    pub rule: ToyRule,
+    pub rule: ToyLine,
 }
 
 /// What a policy says.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum ToyRule {
+pub enum ToyLine {
     /// This tool is never called.
     Forbid(ServerName, String),
     /// This tool is called when a person has approved it.
@@ -106,16 +106,16 @@ impl ToyPolicy {
     fn cedar(&self) -> String {
         let name = &self.name;
         match &self.rule {
-            ToyRule::Forbid(server, tool) => format!(
+            ToyLine::Forbid(server, tool) => format!(
                 "@id(\"{name}\")\n\
                  forbid (principal, action == Action::\"{server}__{tool}\", resource);\n"
             ),
-            ToyRule::Ask(server, tool) => format!(
+            ToyLine::Ask(server, tool) => format!(
                 "@id(\"{name}\")\n@hold(\"{name} wants a person\")\n\
                  forbid (principal, action == Action::\"{server}__{tool}\", resource)\n\
                  unless {{ context.approval.granted }};\n"
             ),
-            ToyRule::Cedar(text) => text.clone(),
+            ToyLine::Cedar(text) => text.clone(),
         }
     }
 }

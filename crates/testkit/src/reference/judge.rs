@@ -5,7 +5,7 @@ use std::time::Duration;
 use bailiwick_model::{EndCause, Json, ReasonCode, Timestamp};
 
 use super::{Keys, Layer, Reference, Ticket, TicketState};
-use crate::{CallLine, Seen, ToyRule};
+use crate::{CallLine, Seen, ToyLine};
 
 /// What the steps found.
 #[derive(Default)]
@@ -189,14 +189,14 @@ impl Reference {
     fn policy(&self, call: &CallLine, found: &mut Found) {
         for policy in self.world.policies.iter().filter(|it| self.active.contains(&it.name)) {
             match &policy.rule {
-                ToyRule::Forbid(server, tool) if *server == call.server && *tool == call.tool => {
+                ToyLine::Forbid(server, tool) if *server == call.server && *tool == call.tool => {
                     found.deny(ReasonCode::PolicyForbids);
                 }
-                ToyRule::Ask(server, tool) if *server == call.server && *tool == call.tool => {
+                ToyLine::Ask(server, tool) if *server == call.server && *tool == call.tool => {
                     found.hold(ReasonCode::ApprovalNeeded, &policy.name);
                 }
-                ToyRule::Forbid(..) | ToyRule::Ask(..) => {}
-                ToyRule::Cedar(_) => panic!("the reference model does not read Cedar"),
+                ToyLine::Forbid(..) | ToyLine::Ask(..) => {}
+                ToyLine::Cedar(_) => panic!("the reference model does not read Cedar"),
             }
         }
     }

@@ -7,7 +7,7 @@ use bailiwick_model::{
 };
 use proptest::{collection, option, prelude::*, sample};
 
-use crate::{ToyPolicy, ToyRule, World, build};
+use crate::{ToyPolicy, ToyLine, World, build};
 
 pub(super) const AGENTS: &[&str] = &["ann", "bob", "cat"];
 pub(super) const TEMPLATES: &[&str] = &["one", "two", "three"];
@@ -131,7 +131,7 @@ fn policies() -> impl Strategy<Value = Vec<ToyPolicy>> {
     let rule = (any::<bool>(), sample::select(SERVERS), sample::select(TOOLS)).prop_map(
         |(ask, server, tool)| {
             let (server, tool) = (server.parse().expect("a server's name"), tool.to_owned());
-            if ask { ToyRule::Ask(server, tool) } else { ToyRule::Forbid(server, tool) }
+            if ask { ToyLine::Ask(server, tool) } else { ToyLine::Forbid(server, tool) }
         },
     );
     collection::vec(rule, 0..4).prop_map(|rules| {

@@ -6,7 +6,7 @@ use bailiwick_model::{
     Charter, Mode, OnWiden, ParamShape, ServerName, Template, format_span, parse_bytes, parse_span,
 };
 
-use super::{ToyPolicy, ToyRule, World};
+use super::{ToyPolicy, ToyLine, World};
 use crate::{
     build,
     words::{Words, joined, list, pair, read},
@@ -31,7 +31,7 @@ impl World {
             Some("cedar") => {
                 let name = format!("cedar-{}", self.policies.len());
                 self.policies
-                    .push(ToyPolicy { name, rule: ToyRule::Cedar(words.rest().to_owned()) });
+                    .push(ToyPolicy { name, rule: ToyLine::Cedar(words.rest().to_owned()) });
             }
             Some("tool") => {
                 let server = words.read("a server")?;
@@ -65,7 +65,7 @@ impl World {
         let tool = words.word("a tool")?.to_owned();
         self.tools.insert((server.clone(), tool.clone()));
         let rule =
-            if kind == "ask" { ToyRule::Ask(server, tool) } else { ToyRule::Forbid(server, tool) };
+            if kind == "ask" { ToyLine::Ask(server, tool) } else { ToyLine::Forbid(server, tool) };
         self.policies.push(ToyPolicy { name, rule });
         Ok(())
     }
@@ -123,11 +123,11 @@ impl fmt::Display for World {
         self.templates.iter().try_for_each(|it| write_template(it, out))?;
         for it in &self.policies {
             match &it.rule {
-                ToyRule::Forbid(server, tool) => {
+                ToyLine::Forbid(server, tool) => {
                     writeln!(out, "forbid {} {server} {tool}", it.name)?;
                 }
-                ToyRule::Ask(server, tool) => writeln!(out, "ask {} {server} {tool}", it.name)?,
-                ToyRule::Cedar(text) => writeln!(out, "cedar {text}")?,
+                ToyLine::Ask(server, tool) => writeln!(out, "ask {} {server} {tool}", it.name)?,
+                ToyLine::Cedar(text) => writeln!(out, "cedar {text}")?,
             }
         }
         self.tools.iter().try_for_each(|(server, tool)| writeln!(out, "tool {server} {tool}"))
