@@ -80,8 +80,10 @@ pub(crate) fn on_socket(admin: &Arc<Admin>) -> Router {
 /// The routes, on the listener: only whoever holds the token is answered.
 pub(crate) fn on_listener(admin: &Arc<Admin>, token: Secret) -> Router {
     let token = Arc::new(token);
-    routes(admin)
-        .layer(middleware::from_fn(move |request, next| bearer(Arc::clone(&token), request, next)))
+    // The gateway answers beside it: what is no route of ours is not ours to refuse.
+    routes(admin).route_layer(middleware::from_fn(move |request, next| {
+        bearer(Arc::clone(&token), request, next)
+    }))
 }
 
 fn routes(admin: &Arc<Admin>) -> Router {
@@ -169,17 +171,12 @@ impl Admin {
     }
 
     fn person(&self, name: &PersonName) -> Result<Person, Refused> {
-        self.lane
-            .desk()
-            .registry()
-            .person(name)
-            .map_err(|error| Refused::fault(&error))?
-            .ok_or_else(|| {
-                Refused::new(
-                    StatusCode::FORBIDDEN,
-                    "person",
-                    &format!("`{name}` is not registered as a person"),
-                )
-            })
+        self.lane.desk().person(name).ok_or_else(|| {
+            Refused::new(
+                StatusCode::FORBIDDEN,
+                "person",
+                &format!("`{name}` is not registered as a person"),
+            )
+        })
     }
 }

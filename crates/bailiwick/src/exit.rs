@@ -42,7 +42,7 @@ pub(crate) enum CommandError {
     #[error("{0}")]
     Unreachable(String),
     /// Something of ours failed.
-    #[error(transparent)]
+    #[error("{0:#}")]
     Fault(#[from] anyhow::Error),
 }
 

@@ -112,7 +112,10 @@ async fn serve(common: Common, listen: Option<std::net::SocketAddr>) -> Outcome 
     let overrides = overrides(listen.map(|it| it.to_string()))?;
     let (house, warnings) =
         House::load(&common.config, &overrides).map_err(|found| wrong(&found))?;
-    let governor = Governor::start(house, overrides, &warnings).await?;
+    // What keeps a governor from starting is around it: the state, the address, another governor.
+    let governor = Governor::start(house, overrides, &warnings)
+        .await
+        .map_err(|error| CommandError::Unreachable(format!("{error:#}")))?;
     say(&format!("bailiwick governs at {}\n", governor.public_url));
     governor.run().await?;
     Ok(Exit::Done)

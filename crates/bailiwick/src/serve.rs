@@ -102,7 +102,7 @@ impl Governor {
             .collect();
 
         let mut running = JoinSet::new();
-        running.spawn(pins(Arc::clone(&desk), heard, review));
+        running.spawn(pins(Arc::clone(&desk), heard, review, stop.clone()));
         running.spawn(ticks(Arc::clone(&desk), stop.clone()));
         let on_socket =
             admin::on_socket(&admin).into_make_service_with_connect_info::<admin::Peer>();
@@ -184,6 +184,7 @@ async fn pins(
     desk: Arc<Desk>,
     mut heard: mpsc::Receiver<UpstreamEvent>,
     review: Vec<bailiwick_model::ServerName>,
+    stop: CancellationToken,
 ) -> anyhow::Result<()> {
     while let Some(event) = heard.recv().await {
         let written = match event {
@@ -207,6 +208,8 @@ async fn pins(
             tracing::error!(%error, "what a server offers could not be recorded");
         }
     }
+    // Without servers there is nothing to hear, and everything else goes on.
+    stop.cancelled().await;
     Ok(())
 }
 

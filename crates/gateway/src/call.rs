@@ -63,8 +63,10 @@ impl Call {
         // What the protocol itself carries along is no part of what is asked.
         members.remove("_meta");
         let arguments = match kind {
-            ActionKind::Tool => members.get("arguments").cloned().unwrap_or_else(empty),
-            ActionKind::Resource | ActionKind::Prompt => Json::Object(members.clone()),
+            ActionKind::Tool | ActionKind::Prompt => {
+                members.get("arguments").cloned().unwrap_or_else(empty)
+            }
+            ActionKind::Resource => Json::Object(members.clone()),
         };
         if !matches!(arguments, Json::Object(_)) {
             return Err(CallError::WrongMember { member: ".arguments", wanted: "an object" });

@@ -10,18 +10,22 @@ use std::{
 
 use bailiwick_model::Timestamp;
 
-/// The later of wall time and of the time that has passed since the start, and never earlier than
-/// it said before: a wall clock that is set back opens no window again.
+/// The later of wall time and of the time that has passed since it was last told: a wall clock
+/// that is set back opens no window again, and does not stop time either.
 #[derive(Clone, Debug)]
-pub struct Clock {
-    source: Source,
-    latest: Arc<AtomicI64>,
-}
+pub struct Clock(Source);
 
 #[derive(Clone, Debug)]
 enum Source {
-    Real { wall: Timestamp, started: Instant },
-    Set(Arc<AtomicI64>),
+    /// How far ahead of the time since the start the wall clock ever was, in milliseconds.
+    Real {
+        started: Instant,
+        ahead: Arc<AtomicI64>,
+    },
+    Set {
+        hand: Arc<AtomicI64>,
+        latest: Arc<AtomicI64>,
+    },
 }
 
 /// Moves a clock that stands still otherwise: time for tests.
@@ -31,29 +35,31 @@ pub struct Hand(Arc<AtomicI64>);
 impl Clock {
     /// Starts the machine's clock; it never shows less than `floor`.
     pub fn start(floor: Timestamp) -> Self {
-        let wall = wall();
-        let latest = Arc::new(AtomicI64::new(floor.max(wall).millis()));
-        Self { source: Source::Real { wall, started: Instant::now() }, latest }
+        let ahead = Arc::new(AtomicI64::new(floor.max(wall()).millis()));
+        Self(Source::Real { started: Instant::now(), ahead })
     }
 
     /// Makes a clock that moves only by its hand.
     pub fn set(at: Timestamp) -> (Self, Hand) {
         let hand = Arc::new(AtomicI64::new(at.millis()));
-        let clock = Self {
-            source: Source::Set(Arc::clone(&hand)),
-            latest: Arc::new(AtomicI64::new(at.millis())),
-        };
-        (clock, Hand(hand))
+        let latest = Arc::new(AtomicI64::new(at.millis()));
+        (Self(Source::Set { hand: Arc::clone(&hand), latest }), Hand(hand))
     }
 
     /// Tells the time.
     pub fn now(&self) -> Timestamp {
-        let told = match &self.source {
-            Source::Real { wall: anchor, started } => wall().max(anchor.after(started.elapsed())),
-            Source::Set(hand) => Timestamp::from_millis(hand.load(Ordering::Acquire)),
-        };
-        let before = self.latest.fetch_max(told.millis(), Ordering::AcqRel);
-        told.max(Timestamp::from_millis(before))
+        match &self.0 {
+            Source::Real { started, ahead } => {
+                let elapsed = i64::try_from(started.elapsed().as_millis()).unwrap_or(i64::MAX);
+                let now_ahead = wall().millis().saturating_sub(elapsed);
+                let most = ahead.fetch_max(now_ahead, Ordering::AcqRel).max(now_ahead);
+                Timestamp::from_millis(most.saturating_add(elapsed))
+            }
+            Source::Set { hand, latest } => {
+                let told = hand.load(Ordering::Acquire);
+                Timestamp::from_millis(latest.fetch_max(told, Ordering::AcqRel).max(told))
+            }
+        }
     }
 }
 
@@ -81,6 +87,16 @@ mod tests {
         let later = clock.now();
         hand.0.store(0, Ordering::Release);
         assert_eq!(clock.now(), later);
+    }
+
+    #[test]
+    fn goes_on_from_a_moment_that_lies_ahead_of_the_wall_clock() {
+        let tomorrow = wall().after(Duration::from_secs(86_400));
+        let clock = Clock::start(tomorrow);
+        let deadline = Instant::now() + Duration::from_secs(10);
+        while clock.now() < tomorrow.after(Duration::from_millis(2)) {
+            assert!(Instant::now() < deadline, "time stands still");
+        }
     }
 
     #[test]

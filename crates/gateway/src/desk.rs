@@ -10,7 +10,7 @@ mod restart;
 mod watch;
 
 use std::{
-    collections::HashMap,
+    collections::{BTreeMap, HashMap},
     sync::{
         Arc, Mutex, MutexGuard, PoisonError, RwLock,
         atomic::{AtomicU64, Ordering},
@@ -18,10 +18,10 @@ use std::{
 };
 
 use arc_swap::ArcSwap;
-use bailiwick_kernel::{Effect, Snapshot, TaskState};
+use bailiwick_kernel::{Effect, Outcome, Snapshot, TaskState};
 use bailiwick_model::{
-    CommandRecord, DecisionId, EndCause, Hold, HoldId, HoldStatus, Record, Task, TaskId,
-    TaskStatus, Timestamp, Ulid,
+    CommandRecord, DecisionId, EndCause, Hold, HoldId, HoldStatus, Person, PersonName, Record,
+    Task, TaskId, TaskStatus, Timestamp, Ulid,
 };
 use bailiwick_store::{Change, Ledger, LedgerError, Registry, RegistryError};
 
@@ -42,6 +42,12 @@ pub struct Desk {
     opening: tokio::sync::Mutex<()>,
     /// Holds that can still be answered or used, as people see them.
     holds: Mutex<HashMap<HoldId, Hold>>,
+    /// People answer one after the other.
+    answering: tokio::sync::Mutex<()>,
+    /// Who may sign: as recorded, whatever somebody writes into the registry meanwhile.
+    people: RwLock<BTreeMap<PersonName, Person>>,
+    /// What has happened in memory and must still be written down.
+    owed: tokio::sync::Mutex<Writing>,
     /// Changes of the snapshot happen one after the other.
     changing: tokio::sync::Mutex<()>,
     ledger: Ledger,
@@ -68,6 +74,16 @@ pub enum DeskError {
     /// The registry does not take changes.
     #[error("the registry cannot be written: {0}")]
     Registry(#[from] RegistryError),
+    /// The registry has what was never recorded.
+    #[error(
+        "the registry knows the {what} `{name}` otherwise than the ledger, which is always written first: one of the two was cut, exchanged or changed by somebody else"
+    )]
+    Beyond {
+        /// What kind of thing.
+        what: &'static str,
+        /// Its name.
+        name: String,
+    },
 }
 
 impl Slot {
@@ -173,12 +189,23 @@ impl Desk {
     }
 
     /// Ends a task, and every task below it. From the moment this is called, not from the moment
-    /// it returns, no call of theirs is allowed.
+    /// it returns, no call of theirs is allowed. It fails while the end is not on record, and says
+    /// so again to whoever asks again.
     pub async fn end(&self, task: &TaskId, cause: EndCause, by: &str) -> Result<bool, DeskError> {
         let ended = self.end_below(task, cause);
         let any = !ended.is_empty();
         self.write(ended, by).await?;
         Ok(any)
+    }
+
+    /// Finds a person who may sign.
+    pub fn person(&self, name: &PersonName) -> Option<Person> {
+        self.people.read().unwrap_or_else(PoisonError::into_inner).get(name).cloned()
+    }
+
+    /// Lists the people who may sign.
+    pub fn people(&self) -> Vec<Person> {
+        self.people.read().unwrap_or_else(PoisonError::into_inner).values().cloned().collect()
     }
 
     /// Ends a task and those below it in memory, and gives what is to be written.
@@ -265,13 +292,49 @@ impl Desk {
         slots.retain(|id, _| !gone.contains(id));
     }
 
-    /// Writes effects down: ledger, then registry.
+    /// Writes down what has happened to tasks.
     async fn write(&self, all: Vec<(TaskId, Vec<Effect>)>, by: &str) -> Result<(), DeskError> {
         let mut writing = Writing::default();
         for (task, effects) in all {
             self.write_up(&mut writing, &task, effects, (by, None));
         }
-        self.record(writing).await
+        self.owe(writing).await
+    }
+
+    /// Writes down what has happened already, with whatever is still owed of before. What cannot
+    /// be written stays owed, and the clock tries again: an end that was forgotten is no end.
+    pub(crate) async fn owe(&self, writing: Writing) -> Result<(), DeskError> {
+        let mut owed = self.owed.lock().await;
+        owed.records.extend(writing.records);
+        owed.changes.extend(writing.changes);
+        if !owed.records.is_empty() {
+            self.ledger.append(owed.records.clone()).await?;
+            owed.records.clear();
+        }
+        if owed.changes.is_empty() {
+            return Ok(());
+        }
+        match self.registry.write(owed.changes.clone()).await {
+            // Somebody wrote the end before us.
+            Ok(_) | Err(RegistryError::Ended { .. }) => owed.changes.clear(),
+            Err(error) => return Err(error.into()),
+        }
+        Ok(())
+    }
+
+    /// Takes back what a decision did to its task, as the decision is not on record.
+    pub(crate) fn unmake(&self, slot: &Slot, outcome: &Outcome, now: Timestamp) {
+        match outcome {
+            Outcome::Forward(..) => slot.with(|state| bailiwick_kernel::observe(state, now)),
+            Outcome::Hold(hold, _) => {
+                // A ticket that was on record before stays.
+                if self.holds_map().get(hold).is_some_and(|it| it.opened == now) {
+                    self.holds_map().remove(hold);
+                    slot.with(|state| bailiwick_kernel::forget(state, hold));
+                }
+            }
+            Outcome::Refuse(_) => {}
+        }
     }
 
     /// Writes records, then changes; nothing where there is nothing.
@@ -329,7 +392,7 @@ impl Desk {
 }
 
 /// What is about to be written down.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Writing {
     pub(crate) records: Vec<Record>,
     pub(crate) changes: Vec<Change>,

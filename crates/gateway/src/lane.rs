@@ -12,7 +12,7 @@ use std::{
 };
 
 use bailiwick_connect::Verified;
-use bailiwick_kernel::{Advice, Names, Outcome, Permit, advise};
+use bailiwick_kernel::{Advice, Effect, Names, Outcome, Permit, advise};
 use bailiwick_model::{
     AccessRequest, Caller, DecisionId, HoldId, OutcomeKind, OutcomeRecord, Reason, ReasonCode,
     Record, VerdictKind,
@@ -65,6 +65,8 @@ pub struct Refusal {
 #[derive(Debug, Default)]
 struct Progress {
     decided: AtomicBool,
+    /// Whether it was allowed, so that the task counts it as under way.
+    sent: AtomicBool,
 }
 
 impl Lane {
@@ -121,7 +123,9 @@ impl Lane {
             (made, state.task().clone())
         });
 
-        let mut writing = Writing::default();
+        progress.sent.store(matches!(made.outcome, Outcome::Forward(..)), Ordering::Release);
+
+        let (mut writing, mut over) = (Writing::default(), Writing::default());
         let record = self.decision_record(&decision, &request, Some(&task), made.judged.clone());
         let shown = record.arguments.text().to_owned();
         writing.records.push(Record::Decision(Box::new(record)));
@@ -129,12 +133,16 @@ impl Lane {
         let by = format!("identity:{}", caller.identity);
         // A window that closed is noticed here before the clock's next round.
         for (task, effects) in self.desk.spread(&task.id, effects) {
-            self.desk.write_up(&mut writing, &task, effects, (&by, Some(&decision)));
+            let (ends, own): (Vec<_>, Vec<_>) = effects.into_iter().partition(is_an_end);
+            self.desk.write_up(&mut over, &task, ends, ("clock", None));
+            self.desk.write_up(&mut writing, &task, own, (&by, Some(&decision)));
         }
-        if let Err(error) = self.desk.ledger().append(writing.records).await {
-            if matches!(made.outcome, Outcome::Forward(..)) {
-                slot.with(|state| bailiwick_kernel::observe(state, now));
-            }
+        let recorded = self.desk.ledger().append(writing.records).await;
+        if let Err(error) = self.desk.owe(over).await {
+            tracing::error!(%error, "the end of a task is not on record yet");
+        }
+        if let Err(error) = recorded {
+            self.desk.unmake(&slot, &made.outcome, now);
             return unrecorded(decision, &error.to_string());
         }
         progress.decided.store(true, Ordering::Release);
@@ -216,6 +224,12 @@ impl Lane {
         call: &Call,
     ) -> Answered {
         let text = "something of ours failed";
+        if let Some(slot) =
+            self.desk.slot(&caller.task).filter(|_| progress.sent.load(Ordering::Acquire))
+        {
+            let now = self.desk.now();
+            slot.with(|state| bailiwick_kernel::observe(state, now));
+        }
         if progress.decided.load(Ordering::Acquire) {
             let record = OutcomeRecord {
                 decision: decision.clone(),
@@ -259,6 +273,14 @@ impl Lane {
     }
 }
 
+/// Says whether an effect must be on record whatever becomes of the call that noticed it.
+fn is_an_end(effect: &Effect) -> bool {
+    match effect {
+        Effect::TaskStatus(_) | Effect::HoldsExpired(_) => true,
+        Effect::HoldOpened(_) | Effect::HoldUsed(_) | Effect::Noticed(_) => false,
+    }
+}
+
 /// Refuses a call whose decision could not be written down.
 fn unrecorded(decision: DecisionId, error: &str) -> Answered {
     let text = format!("the evidence cannot be written, so nothing may happen: {error}");
@@ -281,8 +303,7 @@ fn caller_of(verified: &Verified) -> Caller {
 }
 
 /// A hold shows its call's arguments as the evidence shows them.
-fn with_arguments(effect: bailiwick_kernel::Effect, shown: &str) -> bailiwick_kernel::Effect {
-    use bailiwick_kernel::Effect;
+fn with_arguments(effect: Effect, shown: &str) -> Effect {
     match effect {
         Effect::HoldOpened(mut hold) => {
             shown.clone_into(&mut hold.arguments);

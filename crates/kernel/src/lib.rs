@@ -15,7 +15,7 @@ mod visible;
 pub use bailiwick_insight::{Advice, advise};
 pub use decide::decide;
 pub use decision::{Decision, Effect, Judged, Names, Outcome};
-pub use life::{Answer, answer, end, observe, tick};
+pub use life::{Answer, answer, end, forget, observe, tick};
 pub use open::{DEPTH_MAX, Opening, open};
 pub use permit::{Permit, PermitError};
 pub use snapshot::Snapshot;

@@ -3,7 +3,8 @@
 use std::collections::BTreeSet;
 
 use bailiwick_model::{
-    ApprovedCall, ApprovedLine, EndCause, Hold, HoldStatus, PersonName, TaskStatus, Timestamp,
+    ApprovedCall, ApprovedLine, EndCause, Hold, HoldId, HoldStatus, PersonName, TaskStatus,
+    Timestamp,
 };
 
 use crate::{Effect, TaskState};
@@ -128,6 +129,11 @@ fn approved_call(hold: &Hold, by: &PersonName, expires: Timestamp) -> ApprovedCa
         by: by.clone(),
         expires,
     }
+}
+
+/// Forgets a hold that could not be recorded: nobody was told of it.
+pub fn forget(state: &mut TaskState, hold: &HoldId) {
+    state.waiting.retain(|it| it.hold != *hold);
 }
 
 /// Notes that a call which was sent has come to its end, whatever that was.

@@ -20,7 +20,7 @@ use crate::command::sign::GOVERNOR;
 
 /// `GET /api/v1/persons`
 pub(super) async fn list(State(admin): State<Arc<Admin>>) -> Answer {
-    json(&admin.persons()?)
+    json(&admin.lane.desk().people())
 }
 
 /// `POST /api/v1/persons`: the first person starts the chain; every other is vouched for.
@@ -31,7 +31,7 @@ pub(super) async fn add(
 ) -> Answer {
     let wish: AddPerson = body(&bytes)?;
     let _one_by_one = admin.people.lock().await;
-    let known = admin.persons()?;
+    let known = admin.lane.desk().people();
     if known.iter().any(|it| it.name == wish.name) {
         let text = format!("`{}` is registered already", wish.name);
         return Err(Refused::new(StatusCode::CONFLICT, "person", &text));
@@ -46,10 +46,6 @@ pub(super) async fn add(
 }
 
 impl Admin {
-    fn persons(&self) -> Result<Vec<Person>, Refused> {
-        self.lane.desk().registry().persons().map_err(|error| Refused::fault(&error))
-    }
-
     /// Checks that a registered person vouches for this very key.
     fn voucher(
         &self,

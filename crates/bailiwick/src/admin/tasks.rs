@@ -52,7 +52,7 @@ pub(super) async fn list(State(admin): State<Arc<Admin>>, RawQuery(query): RawQu
     let filter = TaskFilter { open_only: !all, ..TaskFilter::ALL };
     let tasks =
         admin.lane.desk().registry().tasks(filter).map_err(|error| Refused::fault(&error))?;
-    json(&Tasks { tasks })
+    json(&Tasks::of(tasks))
 }
 
 /// `GET /api/v1/tasks/{task}`

@@ -79,6 +79,9 @@ impl Admin {
     /// Gives what a server offers at the moment.
     pub(super) async fn offer(&self, server: &ServerName) -> Result<Offer, Refused> {
         let upstreams = self.lane.upstreams();
+        if upstreams.spec(server).is_none() {
+            return Err(Refused::unknown(&format!("server `{server}`")));
+        }
         let catalog = upstreams.catalog(server, WAIT).await.map_err(|error| {
             Refused::new(http::StatusCode::SERVICE_UNAVAILABLE, "server_down", &error.to_string())
         })?;

@@ -133,6 +133,14 @@ pub(crate) struct Tasks {
     pub(crate) tasks: Vec<Task>,
 }
 
+impl Tasks {
+    /// Turns what the registry gives, oldest first, round.
+    pub(crate) fn of(mut tasks: Vec<Task>) -> Self {
+        tasks.reverse();
+        Self { tasks }
+    }
+}
+
 /// One server and its tools.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct ServerView {

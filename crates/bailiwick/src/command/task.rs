@@ -162,15 +162,11 @@ pub(crate) async fn list(place: &Place, output: Output, all: bool) -> Outcome {
         Some(client) => {
             client.get(if all { "/api/v1/tasks?all=true" } else { "/api/v1/tasks" }).await?
         }
-        None => Tasks {
-            tasks: place
-                .registry()?
-                .tasks(bailiwick_store::TaskFilter {
-                    open_only: !all,
-                    ..bailiwick_store::TaskFilter::ALL
-                })
-                .context("the registry cannot be read")?,
-        },
+        None => {
+            let filter =
+                bailiwick_store::TaskFilter { open_only: !all, ..bailiwick_store::TaskFilter::ALL };
+            Tasks::of(place.registry()?.tasks(filter).context("the registry cannot be read")?)
+        }
     };
     output.show(&tasks, |it| {
         let row = |task: &Task| {

@@ -78,7 +78,8 @@ fn call(tools: &[Tool], params: &Value, count: Option<&PathBuf>) -> anyhow::Resu
     let arguments = params.get("arguments").cloned().unwrap_or_default();
     if let Some(count) = count {
         let mut file = OpenOptions::new().create(true).append(true).open(count)?;
-        writeln!(file, "{name} {arguments}")?;
+        // In one write: a line is there or it is not, whenever this process dies.
+        file.write_all(format!("{name} {arguments}\n").as_bytes())?;
     }
     let Some(tool) = tools.iter().find(|it| it.name == name) else {
         return Ok(Err((-32602, format!("no tool `{name}`"))));

@@ -46,15 +46,24 @@ impl Desk {
         answer: &Answer,
         statement: String,
     ) -> Result<Hold, AnswerError> {
+        let _one_by_one = self.answering.lock().await;
         let asked = self.hold(id).ok_or_else(|| AnswerError::Unknown(id.clone()))?;
         let slot = self.slot(&asked.task).ok_or_else(|| AnswerError::Unknown(id.clone()))?;
         let now = self.now();
-        let hold = slot
-            .with(|state| bailiwick_kernel::answer(state, &asked, by, answer, now))
-            .ok_or_else(|| AnswerError::NotWaiting {
-                hold: id.clone(),
-                state: state_of(&asked.status),
-            })?;
+        let over = || AnswerError::NotWaiting { hold: id.clone(), state: state_of(&asked.status) };
+        // First what the answer would come to, then its record, and only then the answer: no call
+        // goes out on a yes that nobody can show.
+        let mut trial = slot.lock().clone();
+        let hold =
+            bailiwick_kernel::answer(&mut trial, &asked, by, answer, now).ok_or_else(over)?;
+        let mut writing = Writing::default();
+        writing.hold(now, &format!("person:{by}"), Box::new(hold.clone()), Some(statement));
+        match self.record(writing).await {
+            Err(DeskError::Ledger(error)) => return Err(DeskError::Ledger(error).into()),
+            // The ledger has it, and the ledger counts.
+            Err(error) => tracing::error!(%error, "the registry did not take an answer"),
+            Ok(()) => {}
+        }
         {
             let mut holds = self.holds_map();
             match hold.status {
@@ -65,9 +74,11 @@ impl Desk {
                 | HoldStatus::Expired => drop(holds.remove(&hold.id)),
             }
         }
-        let mut writing = Writing::default();
-        writing.hold(now, &format!("person:{by}"), Box::new(hold.clone()), Some(statement));
-        self.record(writing).await?;
+        let applied = slot.with(|state| bailiwick_kernel::answer(state, &asked, by, answer, now));
+        if applied.is_none() {
+            self.holds_map().remove(id);
+            return Err(over());
+        }
         Ok(hold)
     }
 }

@@ -3,7 +3,9 @@
 use std::collections::BTreeSet;
 
 use bailiwick_kernel::{Opening, TaskState};
-use bailiwick_model::{CommandRecord, OpenRequest, Reason, Task, TaskId, VerdictKind};
+use bailiwick_model::{
+    CommandRecord, EndCause, OpenRequest, Reason, ReasonCode, Task, TaskId, VerdictKind,
+};
 use bailiwick_store::Change;
 
 use super::{Desk, DeskError, Writing};
@@ -39,11 +41,7 @@ impl Desk {
         writing.changes.extend(task.map(Change::Task));
         let written = self.record(writing).await;
         match opening.outcome {
-            Ok(state) => {
-                let task = state.task().clone();
-                written.inspect_err(|_| self.undo(&task))?;
-                Ok(task)
-            }
+            Ok(state) => self.opened(state.task(), written, by).await,
             Err(why) => {
                 written?;
                 Err(OpenError::Refused(why))
@@ -69,10 +67,32 @@ impl Desk {
         }
     }
 
-    fn undo(&self, task: &Task) {
-        self.slots.write().unwrap_or_else(std::sync::PoisonError::into_inner).remove(&task.id);
-        if let Some(parent) = task.parent.as_ref().and_then(|it| self.slot(it)) {
-            parent.with(|state| state.take_back(&task.id, bailiwick_model::Spend::default()));
+    /// Looks once more at a task that was placed before it was recorded: what could not be
+    /// recorded ends, and so does what was contained or ended meanwhile.
+    async fn opened(
+        &self,
+        task: &Task,
+        written: Result<(), DeskError>,
+        by: &str,
+    ) -> Result<Task, OpenError> {
+        if let Err(error) = written {
+            if let Err(error) = self.end(&task.id, EndCause::Asked, by).await {
+                tracing::error!(task = %task.id, %error, "a task that did not open is owed its end");
+            }
+            return Err(error.into());
+        }
+        let snapshot = self.snapshot();
+        let mut hands = std::iter::once(&task.identity).chain(&task.via);
+        if hands.any(|it| snapshot.contained.contains(it)) {
+            self.end(&task.id, EndCause::Contained, by).await?;
+        }
+        match self.task(&task.id).filter(Task::is_open) {
+            Some(task) => Ok(task),
+            None => Err(OpenError::Refused(BTreeSet::from([Reason::new(
+                ReasonCode::TaskEnded,
+                "the task was ended while it opened",
+                task.id.as_str(),
+            )]))),
         }
     }
 

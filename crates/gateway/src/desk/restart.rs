@@ -1,18 +1,21 @@
 //! Taking up where the process before left off: the ledger is the truth, the registry its index.
 
+mod agree;
+
 use std::{
     collections::BTreeMap,
     ops::ControlFlow,
-    sync::{Mutex, RwLock},
+    sync::{Arc, Mutex, RwLock},
 };
 
 use arc_swap::ArcSwap;
 use bailiwick_kernel::{Memory, Snapshot, TaskState};
 use bailiwick_model::{
-    ApprovedCall, ApprovedLine, Budget, CommandRecord, DecisionId, Hold, HoldId, HoldStatus,
-    Record, Spend, Task, TaskId, Timestamp, VerdictKind,
+    ApprovedCall, ApprovedLine, Budget, Charter, CommandRecord, DecisionId, Hold, HoldId,
+    HoldStatus, IdentityId, Person, PersonName, Pin, Record, ServerName, Spend, Task, TaskId,
+    TaskStatus, Timestamp, VerdictKind,
 };
-use bailiwick_store::{Change, Ledger, Registry};
+use bailiwick_store::{Ledger, Registry};
 
 use super::{Desk, DeskError};
 use crate::{Clock, Evidence};
@@ -33,15 +36,22 @@ pub struct DeskParts {
     pub clock: Clock,
 }
 
-/// What the ledger tells of the tasks that were open.
+/// What the ledger tells of tasks, and of what people decided.
 #[derive(Debug, Default)]
 struct Told {
+    /// The number and the time of the first record that is kept.
+    first: Option<(u64, Timestamp)>,
     tasks: BTreeMap<TaskId, Task>,
+    ended: BTreeMap<TaskId, TaskStatus>,
     spent: BTreeMap<TaskId, Spend>,
     active: BTreeMap<TaskId, Timestamp>,
     holds: BTreeMap<HoldId, Hold>,
     lines: BTreeMap<HoldId, ApprovedLine>,
     used: BTreeMap<HoldId, DecisionId>,
+    persons: BTreeMap<PersonName, Person>,
+    pins: BTreeMap<(ServerName, String), Pin>,
+    /// Whether an identity is contained, since when, and why.
+    contained: BTreeMap<IdentityId, (bool, Timestamp, String)>,
 }
 
 impl Desk {
@@ -49,19 +59,14 @@ impl Desk {
     /// registry missed of the ledger is made good first.
     pub async fn resume(parts: DeskParts) -> Result<Self, DeskError> {
         let DeskParts { mut snapshot, ledger, registry, evidence, clock } = parts;
-        let loaded = registry.load()?;
-        snapshot.contained = loaded.contained.into_iter().map(|it| it.identity).collect();
-        snapshot.exceptions = loaded.exceptions;
-        for ((server, tool), pin) in loaded.pins {
-            snapshot.pins.entry(server).or_default().insert(tool, pin);
-        }
         let mut told = Told::default();
         ledger.scan(0, &mut |it| {
+            told.first.get_or_insert((it.seq, it.record.time()));
             told.hear(it.record);
             ControlFlow::Continue(())
         })?;
         told.settle();
-        let repairs = told.repairs(&registry)?;
+        let repairs = told.repairs(&registry, told.keeps_from(&ledger))?;
         if !repairs.is_empty() {
             tracing::warn!(
                 count = repairs.len(),
@@ -69,12 +74,27 @@ impl Desk {
             );
             registry.write(repairs).await?;
         }
+        let loaded = registry.load()?;
+        snapshot.contained = loaded.contained.into_iter().map(|it| it.identity).collect();
+        snapshot.exceptions = loaded.exceptions;
+        for ((server, tool), pin) in loaded.pins {
+            snapshot.pins.entry(server).or_default().insert(tool, pin);
+        }
+        // What was in force before: the files of this start come into force as a change of it.
+        let active = |it: (IdentityId, Charter)| (it.0, Arc::new(it.1));
+        snapshot.charters = loaded.charters.into_iter().map(active).collect();
+        snapshot.templates =
+            loaded.templates.into_iter().map(|(name, it)| (name, Arc::new(it))).collect();
+        let contained: Vec<_> = snapshot.contained.iter().cloned().collect();
         let desk = Self {
             snapshot: ArcSwap::from_pointee(snapshot),
             slots: RwLock::default(),
             opening: tokio::sync::Mutex::default(),
             holds: Mutex::default(),
             changing: tokio::sync::Mutex::default(),
+            answering: tokio::sync::Mutex::default(),
+            people: RwLock::new(loaded.persons),
+            owed: tokio::sync::Mutex::default(),
             ledger,
             registry,
             evidence,
@@ -85,6 +105,9 @@ impl Desk {
             desk.place(state);
         }
         desk.holds_map().extend(told.answerable());
+        for identity in contained {
+            desk.end_tasks_of(&identity, "governor").await?;
+        }
         Ok(desk)
     }
 }
@@ -106,21 +129,24 @@ impl Told {
                 }
             }
             Record::Outcome(it) => drop(self.active.insert(it.task, it.time)),
-            Record::Command { command, .. } => self.command(command),
+            Record::Command { command, time, .. } => self.command(command, time),
             Record::Finding(_) => {}
         }
     }
 
-    fn command(&mut self, command: CommandRecord) {
+    fn command(&mut self, command: CommandRecord, time: Timestamp) {
         match command {
             CommandRecord::TaskOpened { task: Some(task), .. } => {
-                self.tasks.insert(task.id.clone(), *task);
+                let id = task.id.clone();
+                self.tasks.insert(id.clone(), *task);
+                // Whoever ends a task while it opens may be on record before its opening.
+                if let Some(status) = self.ended.get(&id).copied() {
+                    self.end(&id, status);
+                }
             }
             CommandRecord::TaskEnded { task, status } => {
-                if let Some(task) = self.tasks.get_mut(&task) {
-                    task.status = status;
-                    task.generation = task.generation.saturating_add(1);
-                }
+                self.ended.insert(task.clone(), status);
+                self.end(&task, status);
             }
             CommandRecord::HoldChanged { hold, statement } => {
                 // A line outlives the single call that its approval was used for.
@@ -129,13 +155,26 @@ impl Told {
                 }
                 self.holds.insert(hold.id.clone(), *hold);
             }
+            CommandRecord::PersonAdded { person, .. } => {
+                self.persons.insert(person.name.clone(), person);
+            }
+            CommandRecord::PinChanged { server, tool, pin, .. } => {
+                self.pins.insert((server, tool), pin);
+            }
+            CommandRecord::Contained { identity, contained, why, .. } => {
+                self.contained.insert(identity, (contained, time, why));
+            }
             CommandRecord::TaskOpened { task: None, .. }
             | CommandRecord::TokenMinted { .. }
-            | CommandRecord::PersonAdded { .. }
-            | CommandRecord::PinChanged { .. }
-            | CommandRecord::Contained { .. }
             | CommandRecord::Activated(_)
             | CommandRecord::Started { .. } => {}
+        }
+    }
+
+    fn end(&mut self, task: &TaskId, status: TaskStatus) {
+        if let Some(task) = self.tasks.get_mut(task).filter(|it| it.is_open()) {
+            task.status = status;
+            task.generation = task.generation.saturating_add(1);
         }
     }
 
@@ -146,22 +185,6 @@ impl Told {
                 hold.status = HoldStatus::Used { decision: decision.clone() };
             }
         }
-    }
-
-    /// Gives what the registry has otherwise than the ledger.
-    fn repairs(&self, registry: &Registry) -> Result<Vec<Change>, DeskError> {
-        let mut changes = Vec::new();
-        for task in self.tasks.values() {
-            if registry.task(&task.id)?.as_ref() != Some(task) {
-                changes.push(Change::Task(Box::new(task.clone())));
-            }
-        }
-        for hold in self.holds.values() {
-            if registry.hold(&hold.id)?.as_ref() != Some(hold) {
-                changes.push(Change::Hold(Box::new(hold.clone())));
-            }
-        }
-        Ok(changes)
     }
 
     /// Makes the states of the tasks that are open.

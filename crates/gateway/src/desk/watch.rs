@@ -41,11 +41,16 @@ impl Desk {
         writing.command(self.now(), by, command);
         let (since, why) = (self.now(), why.to_owned());
         writing.changes.push(Change::Contain { identity: identity.clone(), since, why });
-        self.record(writing).await?;
-        self.end_tasks_of(identity, by).await
+        let written = self.owe(writing).await;
+        self.end_tasks_of(identity, by).await?;
+        written
     }
 
-    async fn end_tasks_of(&self, identity: &IdentityId, by: &str) -> Result<(), DeskError> {
+    pub(super) async fn end_tasks_of(
+        &self,
+        identity: &IdentityId,
+        by: &str,
+    ) -> Result<(), DeskError> {
         let theirs: Vec<_> = self
             .slots()
             .iter()
@@ -56,10 +61,12 @@ impl Desk {
                 (task.is_open() && concerned).then(|| task.id.clone())
             })
             .collect();
+        // Every one of them ends, whatever becomes of another's record.
+        let mut all = Vec::new();
         for task in theirs {
-            self.end(&task, EndCause::Contained, by).await?;
+            all.extend(self.end_below(&task, EndCause::Contained));
         }
-        Ok(())
+        self.write(all, by).await
     }
 
     /// Gives an identity its authority back: on record first. Its tasks stay ended.
@@ -97,7 +104,10 @@ impl Desk {
         let command = CommandRecord::PersonAdded { person: person.clone(), statement };
         writing.command(self.now(), by, command);
         writing.changes.push(Change::Person(person.clone()));
-        self.record(writing).await
+        self.record(writing).await?;
+        let mut people = self.people.write().unwrap_or_else(std::sync::PoisonError::into_inner);
+        people.insert(person.name.clone(), person.clone());
+        Ok(())
     }
 
     /// Puts policies, templates, charters and facts in force together: on record first, with what

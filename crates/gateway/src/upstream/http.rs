@@ -151,10 +151,17 @@ impl Link {
 
     async fn post(&self, id: u64, body: Bytes, session: &Session) -> Result<Reply, Missed> {
         let response = self.send(Method::POST, body, session).await.map_err(Missed::Other)?;
-        if response.status() == StatusCode::NOT_FOUND && session.id.is_some() {
+        let in_session = session.id.is_some();
+        if response.status() == StatusCode::NOT_FOUND && in_session {
             return Err(Missed::Session);
         }
-        answer::take(response, id, &self.changed).await.map_err(Missed::Other)
+        let refused = response.status() == StatusCode::BAD_REQUEST;
+        let reply = answer::take(response, id, &self.changed).await.map_err(Missed::Other)?;
+        // Much used servers say it so, although the specification has another status for it.
+        if refused && in_session && answer::speaks_of_session(&reply) {
+            return Err(Missed::Session);
+        }
+        Ok(reply)
     }
 
     /// Opens a new session unless somebody did so since `stale`.

@@ -57,6 +57,17 @@ async fn refused(status: StatusCode, body: Body) -> Result<Reply, SendError> {
     }
 }
 
+/// Says whether an error is about the session, and not about what was asked in it.
+pub(super) fn speaks_of_session(reply: &Reply) -> bool {
+    #[derive(Deserialize)]
+    struct Said {
+        message: String,
+    }
+    let Reply::Error(error) = reply else { return false };
+    serde_json::from_str::<Said>(error.get())
+        .is_ok_and(|it| it.message.to_ascii_lowercase().contains("session"))
+}
+
 async fn whole(body: Body) -> Result<Bytes, SendError> {
     match Limited::new(body, BODY_MAX).collect().await {
         Ok(body) => Ok(body.to_bytes()),

@@ -18,7 +18,7 @@ use super::*;
 struct Site {
     seen: Mutex<Vec<(String, HeaderMap)>>,
     sessions: Mutex<Vec<String>>,
-    forgets: Mutex<bool>,
+    forgets: Mutex<Option<StatusCode>>,
     tool: Mutex<Option<String>>,
 }
 
@@ -60,11 +60,11 @@ async fn answer(State(site): State<Arc<Site>>, request: Request<Body>) -> Respon
         return response;
     }
     let session = head.headers.get("mcp-session-id").and_then(|it| it.to_str().ok());
-    let forgotten = std::mem::take(&mut *site.forgets.lock().unwrap());
+    let forgotten = site.forgets.lock().unwrap().take();
     let known = site.sessions.lock().unwrap().last().map(String::as_str) == session;
-    if forgotten || !known {
+    if forgotten.is_some() || !known {
         site.sessions.lock().unwrap().push("forgotten".to_owned());
-        return status(StatusCode::NOT_FOUND);
+        return refused(forgotten.unwrap_or(StatusCode::NOT_FOUND), "No valid session ID");
     }
     if asked["id"].is_null() {
         return status(StatusCode::ACCEPTED);
@@ -81,6 +81,13 @@ async fn answer(State(site): State<Arc<Site>>, request: Request<Body>) -> Respon
 
 fn result(asked: &Value, result: Value) -> String {
     json!({ "jsonrpc": "2.0", "id": asked["id"], "result": result }).to_string()
+}
+
+fn refused(status: StatusCode, why: &str) -> Response<Body> {
+    let error = json!({ "id": null, "error": { "code": -32602, "message": why } });
+    let mut refused = reply("application/json", error.to_string());
+    *refused.status_mut() = status;
+    refused
 }
 
 fn misbehave(asked: &Value) -> Response<Body> {
@@ -107,14 +114,7 @@ fn misbehave(asked: &Value) -> Response<Body> {
             moved.headers_mut().insert(header::LOCATION, "/elsewhere".parse().unwrap());
             moved
         }
-        "refused" => {
-            let mut refused = reply(
-                "application/json",
-                json!({ "id": null, "error": { "code": -32602, "message": "no" } }).to_string(),
-            );
-            *refused.status_mut() = StatusCode::BAD_REQUEST;
-            refused
-        }
+        "refused" => refused(StatusCode::BAD_REQUEST, "no"),
         "large" => reply("application/json", " ".repeat(9 << 20)),
         "large event" => reply("text/event-stream", format!("data: {}", "x".repeat(9 << 20))),
         _ => status(StatusCode::INTERNAL_SERVER_ERROR),
@@ -180,16 +180,19 @@ async fn a_refusal_with_an_error_inside_is_an_answer() {
 
 #[tokio::test]
 async fn a_forgotten_session_is_opened_again_once_and_the_call_arrives_once() {
-    let (site, spec) = serve().await;
-    let mut world = World::up(spec).await;
-    let _first = world.new_catalog().await;
-    *site.tool.lock().unwrap() = Some("stream".to_owned());
-    *site.forgets.lock().unwrap() = true;
-    assert_eq!(world.text("plain", json!({})).await, "done");
-    let opened = site.methods().iter().filter(|it| *it == "initialize").count();
-    assert_eq!(opened, 2);
-    // Whoever forgot its session is asked again what it offers.
-    assert_eq!(world.new_catalog().await.tools[0].name, "stream");
+    // The first is what the specification asks for, the second what many servers do.
+    for status in [StatusCode::NOT_FOUND, StatusCode::BAD_REQUEST] {
+        let (site, spec) = serve().await;
+        let mut world = World::up(spec).await;
+        let _first = world.new_catalog().await;
+        *site.tool.lock().unwrap() = Some("stream".to_owned());
+        *site.forgets.lock().unwrap() = Some(status);
+        assert_eq!(world.text("plain", json!({})).await, "done");
+        let opened = site.methods().iter().filter(|it| *it == "initialize").count();
+        assert_eq!(opened, 2);
+        // Whoever forgot its session is asked again what it offers.
+        assert_eq!(world.new_catalog().await.tools[0].name, "stream");
+    }
 }
 
 #[tokio::test]
