@@ -56,13 +56,20 @@ impl Connected<IncomingStream<'_, UnixListener>> for Peer {
 /// share its account, and Landlock does not keep them from a socket. What is not known is
 /// confined. Where the governor itself gained no privileges either, the sign says nothing.
 fn is_confined(pid: Option<i32>) -> bool {
-    let gains_none = |process: &str| {
-        let status = std::fs::read_to_string(format!("/proc/{process}/status")).ok()?;
-        let line = status.lines().find_map(|it| it.strip_prefix("NoNewPrivs:"))?;
-        Some(line.trim() == "1")
-    };
     let peer = pid.and_then(|it| gains_none(&it.to_string()));
-    peer.unwrap_or(true) && gains_none("self") != Some(true)
+    peer.unwrap_or(true) && !cannot_tell_children()
+}
+
+/// Says whether the governor itself has given up gaining privileges, so that its confined children
+/// look on the admin socket like everybody else.
+pub(crate) fn cannot_tell_children() -> bool {
+    gains_none("self") == Some(true)
+}
+
+fn gains_none(process: &str) -> Option<bool> {
+    let status = std::fs::read_to_string(format!("/proc/{process}/status")).ok()?;
+    let line = status.lines().find_map(|it| it.strip_prefix("NoNewPrivs:"))?;
+    Some(line.trim() == "1")
 }
 
 impl Peer {

@@ -1,5 +1,6 @@
 //! `bailiwick serve`: everything wired together, running until it is told to stop.
 
+mod listen;
 mod parts;
 mod reload;
 mod stop;
@@ -68,6 +69,12 @@ impl Governor {
         let reload = Reload::new(config.file.clone(), overrides, &house);
         reload.first(&desk, &house).await?;
 
+        if admin::cannot_tell_children() {
+            let text = "the governor cannot gain privileges (NoNewPrivs), so tool servers of its account can use the admin socket";
+            tracing::warn!("{text}");
+            desk.notice("admin-socket-open", text.to_owned(), "admin.sock").await?;
+        }
+
         let stop = CancellationToken::new();
         let (events, heard) = mpsc::channel(256);
         let upstreams = Arc::new(Upstreams::start(parts::specs(&config)?, events, stop.clone()));
@@ -113,11 +120,7 @@ impl Governor {
         });
         let routes =
             bailiwick_gateway::router(Arc::new(door)).merge(admin::on_listener(&admin, token));
-        let stopped = stop.clone();
-        running.spawn(async move {
-            let serving = axum::serve(listener, routes);
-            Ok(serving.with_graceful_shutdown(stopped.cancelled_owned()).await?)
-        });
+        running.spawn(listen::serve(listener, routes, stop.clone()));
         Ok(Self { address, public_url, stop, running, desk, upstreams, socket, _lock: lock })
     }
 
