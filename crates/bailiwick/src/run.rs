@@ -18,7 +18,7 @@ use crate::{
     init,
     output::{Output, remark, say},
     place::Place,
-    serve::Governor,
+    serve::{Asked, Governor},
 };
 
 /// Does what the command line says.
@@ -113,11 +113,12 @@ async fn serve(common: Common, listen: Option<std::net::SocketAddr>) -> Outcome 
     let (house, warnings) =
         House::load(&common.config, &overrides).map_err(|found| wrong(&found))?;
     // What keeps a governor from starting is around it: the state, the address, another governor.
+    let asked = Asked::listen().context("signals cannot be heard")?;
     let governor = Governor::start(house, overrides, &warnings)
         .await
         .map_err(|error| CommandError::Unreachable(format!("{error:#}")))?;
     say(&format!("bailiwick governs at {}\n", governor.public_url));
-    governor.run().await?;
+    governor.run(asked).await?;
     Ok(Exit::Done)
 }
 

@@ -21,7 +21,7 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 
-pub(crate) use self::reload::Reload;
+pub(crate) use self::{reload::Reload, stop::Asked};
 use crate::{
     admin::{self, Admin},
     client,
@@ -125,9 +125,9 @@ impl Governor {
     }
 
     /// Runs until a signal, or until something of it breaks.
-    pub(crate) async fn run(mut self) -> anyhow::Result<()> {
+    pub(crate) async fn run(mut self, mut asked: Asked) -> anyhow::Result<()> {
         let broken = tokio::select! {
-            signal = stop::asked() => {
+            signal = asked.wait() => {
                 tracing::info!(signal, "stopping");
                 None
             }

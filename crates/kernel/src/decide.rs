@@ -15,6 +15,7 @@ use bailiwick_model::{
 use crate::{
     Decision, Effect, Judged, Names, Outcome, Permit, Snapshot, TaskState, decide::steps::Said,
     life,
+    state::Waiting,
 };
 
 /// How long after its decision a call may still be sent.
@@ -53,7 +54,7 @@ pub(crate) fn decide_with(
     let verdict = combine(judged.iter().map(Said::enforced));
     let would = combine(judged.iter().map(|it| it.verdict.clone()));
     let would = (would.kind() != verdict.kind()).then(|| would.kind());
-    let (verdict, answered) = settle(state, request, verdict, approved.as_ref());
+    let (verdict, answered) = asked.settle(verdict, approved.as_ref(), &policy);
     judged.extend(answered);
     let steps: Vec<Judgement> = judged.into_iter().map(Said::into_judgement).collect();
 
@@ -137,44 +138,49 @@ fn covers(approval: &ApprovedCall, verdict: &Verdict) -> bool {
     }
 }
 
-/// Brings people's answers in: a yes that covers turns hold into allow, a no turns it into deny.
-fn settle(
-    state: &TaskState,
-    request: &AccessRequest,
-    verdict: Verdict,
-    approved: Option<&ApprovedCall>,
-) -> (Verdict, Option<Said>) {
-    let Verdict::Hold(why) = &verdict else { return (verdict, None) };
-    if let Some(approval) = approved {
-        let text = format!("`{}` said yes to this call", approval.by);
-        let reason = Reason::new(ReasonCode::Approved, text, approval.hold.as_str());
-        return (Verdict::allow(), Some(fine(Step::Answer).because(reason)));
-    }
-    match state.refusals.iter().find(|it| it.call == request.call) {
-        Some(refusal) => {
+impl Asked<'_> {
+    /// Brings people's answers in: a yes that covers turns hold into allow, a no turns it into
+    /// deny.
+    fn settle(
+        &self,
+        verdict: Verdict,
+        approved: Option<&ApprovedCall>,
+        policy: &str,
+    ) -> (Verdict, Option<Said>) {
+        let (state, request) = (self.state, self.request);
+        let Verdict::Hold(why) = &verdict else { return (verdict, None) };
+        if let Some(approval) = approved {
+            let text = format!("`{}` said yes to this call", approval.by);
+            let reason = Reason::new(ReasonCode::Approved, text, approval.hold.as_str());
+            return (Verdict::allow(), Some(fine(Step::Answer).because(reason)));
+        }
+        if let Some(refusal) = state.refusals.iter().find(|it| it.call == request.call) {
             let text = format!("`{}` said no to this call", refusal.by);
             let reason = Reason::new(ReasonCode::Refused, text, refusal.hold.as_str());
             let refused = Verdict::deny(reason);
-            (verdict.and(refused.clone()), Some(Said::new(Step::Answer, refused)))
+            return (verdict.and(refused.clone()), Some(Said::new(Step::Answer, refused)));
         }
-        None if state.waiting.len() < WAITING_MAX || same_ticket(state, request, why).is_some() => {
-            (verdict, None)
+        let room = state.waiting.len() < WAITING_MAX;
+        if room || same_ticket(state, request, why, policy, self.now).is_some() {
+            return (verdict, None);
         }
-        None => {
-            let text = format!("{WAITING_MAX} calls of this task wait for people already");
-            let full = Verdict::deny(Reason::new(ReasonCode::OverBudget, text, "holds"));
-            (verdict.and(full.clone()), Some(Said::new(Step::Answer, full)))
-        }
+        let text = format!("{WAITING_MAX} calls of this task wait for people already");
+        let full = Verdict::deny(Reason::new(ReasonCode::OverBudget, text, "holds"));
+        (verdict.and(full.clone()), Some(Said::new(Step::Answer, full)))
     }
 }
 
-/// Finds the ticket that waits for this very call.
+/// Finds the ticket that waits for this very call, under these policies.
 fn same_ticket<'s>(
     state: &'s TaskState,
     request: &AccessRequest,
     why: &BTreeSet<Reason>,
-) -> Option<&'s crate::state::Waiting> {
-    state.waiting.iter().find(|it| it.call == request.call && it.reasons == *why)
+    policy: &str,
+    now: Timestamp,
+) -> Option<&'s Waiting> {
+    state.waiting.iter().find(|it| {
+        it.call == request.call && it.reasons == *why && it.policy == policy && now < it.expires
+    })
 }
 
 /// Gives what the call takes from the budget.
@@ -205,8 +211,7 @@ fn ticket(
     (why, policy): (&BTreeSet<Reason>, &str),
     now: Timestamp,
 ) -> (bailiwick_model::HoldId, Option<Effect>) {
-    let same = same_ticket(state, request, why);
-    if let Some(same) = same.filter(|it| it.policy == policy && now < it.expires) {
+    if let Some(same) = same_ticket(state, request, why, policy, now) {
         return (same.hold.clone(), None);
     }
     let hold = Hold {
@@ -217,6 +222,7 @@ fn ticket(
         via: request.caller.via.clone(),
         action: request.action.clone(),
         resources: request.resources.clone(),
+        destinations: request.destinations.clone(),
         call: request.call,
         arguments: String::new(),
         reasons: why.clone(),

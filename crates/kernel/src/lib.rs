@@ -20,4 +20,4 @@ pub use open::{DEPTH_MAX, Opening, open};
 pub use permit::{Permit, PermitError};
 pub use snapshot::Snapshot;
 pub use state::{Memory, RestoreError, TaskState};
-pub use visible::{could_ever, liked_inputs};
+pub use visible::{could_ever, liked_inputs, reaches};

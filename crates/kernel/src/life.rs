@@ -1,13 +1,11 @@
 //! How tasks end, and how people's answers reach them.
 
-use std::collections::BTreeSet;
-
 use bailiwick_model::{
     ApprovedCall, ApprovedLine, EndCause, Hold, HoldId, HoldStatus, PersonName, TaskStatus,
     Timestamp,
 };
 
-use crate::{Effect, TaskState};
+use crate::{Effect, TaskState, state::Waiting};
 
 /// Ends `state` for `cause`. Ending is final: a task that has ended stays as it is.
 pub fn end(state: &mut TaskState, cause: EndCause, now: Timestamp) -> Vec<Effect> {
@@ -69,7 +67,8 @@ fn expire(state: &mut TaskState, due: impl Fn(Timestamp) -> bool) -> Option<Effe
 pub enum Answer {
     /// Yes, to this call, once, until the moment.
     Once(Timestamp),
-    /// Yes, to this action on these resources, as often as it comes, until the moment.
+    /// Yes, to this action on these resources towards these destinations, as often as it comes,
+    /// until the moment. To a call without resources it is the yes to that call, once.
     Line(Timestamp),
     /// No.
     No,
@@ -89,7 +88,7 @@ pub fn answer(
     if !state.task.is_open() {
         return None;
     }
-    state.waiting.remove(place);
+    let asked = state.waiting.remove(place);
     let status = match answer {
         Answer::No => HoldStatus::Refused { by: by.clone(), at },
         Answer::Once(until) | Answer::Line(until) => {
@@ -98,34 +97,33 @@ pub fn answer(
         }
     };
     let hold = Hold { status, ..hold.clone() };
-    match (answer, &hold.status) {
-        (Answer::Once(_), HoldStatus::Approved { expires, .. }) => {
-            state.approvals.push(approved_call(&hold, by, *expires));
-        }
-        (Answer::Line(_), HoldStatus::Approved { expires, .. }) => {
-            state.approvals.push(approved_call(&hold, by, *expires));
-            state.lines.push(ApprovedLine {
-                hold: hold.id.clone(),
-                action: hold.action.clone(),
-                resources: hold.resources.clone(),
-                by: by.clone(),
-                until: *expires,
-            });
-        }
-        _ => state.remember(&hold),
+    let HoldStatus::Approved { expires: until, .. } = hold.status else {
+        state.remember(&hold);
+        return Some(hold);
+    };
+    if let Answer::Line(_) = answer {
+        state.lines.push(ApprovedLine {
+            hold: asked.hold.clone(),
+            action: asked.action.clone(),
+            resources: asked.resources.clone(),
+            destinations: asked.destinations.clone(),
+            by: by.clone(),
+            until,
+        });
     }
+    state.approvals.push(approved_call(asked, &hold, by, until));
     Some(hold)
 }
 
-/// Makes the single-use yes that a hold was given.
-fn approved_call(hold: &Hold, by: &PersonName, expires: Timestamp) -> ApprovedCall {
+/// Makes the single-use yes that a hold was given: to what was asked, not to what was shown.
+fn approved_call(asked: Waiting, shown: &Hold, by: &PersonName, expires: Timestamp) -> ApprovedCall {
     ApprovedCall {
-        hold: hold.id.clone(),
-        call: hold.call,
-        caller: hold.caller.clone(),
-        via: hold.via.clone(),
-        reasons: hold.reasons.iter().cloned().collect::<BTreeSet<_>>(),
-        policy: hold.policy.clone(),
+        hold: asked.hold,
+        call: asked.call,
+        caller: shown.caller.clone(),
+        via: shown.via.clone(),
+        reasons: asked.reasons,
+        policy: asked.policy,
         by: by.clone(),
         expires,
     }

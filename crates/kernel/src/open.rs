@@ -173,7 +173,13 @@ fn parent_faults(
     let giver = &task.identity;
     let may =
         snapshot.charters.get(giver).is_some_and(|it| it.delegates_to.contains(&request.identity));
-    if !may {
+    if request.identity == *giver {
+        // A second task of its own would be a second budget's window and no narrower hands.
+        why.push(deny(
+            ReasonCode::MayNotDelegate,
+            format!("`{giver}` may not hand authority to itself"),
+        ));
+    } else if !may {
         why.push(deny(
             ReasonCode::MayNotDelegate,
             format!("`{giver}` may not hand authority to `{}`", request.identity),

@@ -1,9 +1,12 @@
 //! What is known of one task while it lives.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use bailiwick_model::{
-    AccessRequest, ApprovedCall, ApprovedLine, Budget, CallDigest, Hold, HoldId, PersonName,
+    AccessRequest, Action, ApprovedCall, ApprovedLine, Budget, CallDigest, Hold, HoldId, PersonName,
     Reason, Spend, Task, TaskId, Timestamp,
 };
 use bailiwick_policy::GrantProgram;
@@ -24,12 +27,16 @@ pub struct TaskState {
     pub(crate) latest: Timestamp,
 }
 
-/// A hold that nobody has answered yet.
+/// A hold that nobody has answered yet, as it was asked: what people are shown of it may be
+/// redacted, and what was shown matches no call.
 #[derive(Clone, Debug)]
 pub(crate) struct Waiting {
     pub(crate) hold: HoldId,
     pub(crate) call: CallDigest,
-    pub(crate) reasons: std::collections::BTreeSet<Reason>,
+    pub(crate) action: Action,
+    pub(crate) resources: BTreeSet<String>,
+    pub(crate) destinations: BTreeSet<String>,
+    pub(crate) reasons: BTreeSet<Reason>,
     pub(crate) policy: String,
     pub(crate) expires: Timestamp,
 }
@@ -108,6 +115,9 @@ impl TaskState {
             HoldStatus::Waiting => self.waiting.push(Waiting {
                 hold: hold.id.clone(),
                 call: hold.call,
+                action: hold.action.clone(),
+                resources: hold.resources.clone(),
+                destinations: hold.destinations.clone(),
                 reasons: hold.reasons.clone(),
                 policy: hold.policy.clone(),
                 expires: hold.expires,
@@ -179,7 +189,8 @@ impl TaskState {
         })
     }
 
-    /// Says whether a line that a person added covers `request`.
+    /// Finds a line that a person added and that covers `request`. What names no resource is
+    /// covered by none: there the line would be the tool with every argument.
     pub(crate) fn line_for(
         &self,
         request: &AccessRequest,
@@ -188,8 +199,11 @@ impl TaskState {
         self.lines.iter().find(|it| {
             now < it.until
                 && it.action == request.action
+                && !request.resources.is_empty()
                 && request.resources.is_subset(&it.resources)
-                && request.resources.is_empty() == it.resources.is_empty()
+                && request.destinations.is_subset(&it.destinations)
+                // A destination that is left out is one that the server chooses.
+                && request.destinations.is_empty() == it.destinations.is_empty()
         })
     }
 }

@@ -2,36 +2,72 @@
 
 use std::collections::BTreeSet;
 
-use bailiwick_model::{Action, ActionFacts, ActionKind, OnWiden, PinStatus, Timestamp};
+use bailiwick_model::{
+    Action, ActionFacts, ActionKind, Layer, Offered, OnWiden, PinStatus, ServerName, Timestamp,
+};
 use bailiwick_policy::ListQuestion;
 
-use crate::{Snapshot, TaskState};
+use crate::{Snapshot, TaskState, life::lapse};
 
-/// Says whether some arguments, at some moment, after some approval, could make `action` allowed.
+/// Says whether some arguments, at some later moment, after some approval, could make `action` allowed.
 /// What depends on them is shown: a list is no promise. What is denied for all of them is not.
 pub fn could_ever(
     snapshot: &Snapshot,
     state: &TaskState,
     action: &Action,
-    facts: &ActionFacts,
+    (facts, offered): (&ActionFacts, Offered),
     now: Timestamp,
 ) -> bool {
     let task = &state.task;
     let Some(charter) = snapshot.charters.get(&task.identity) else { return false };
-    let reaches = charter.servers.contains(&action.server)
-        && task.grant.layers.iter().all(|it| it.servers.contains(&action.server));
-    let open = task.is_open() && !snapshot.contained.contains(&task.identity);
-    let granted = task.grant.on_widen == OnWiden::Hold
-        || !task.grant.mode.enforces(now)
+    let within = state.program.could_cover_above(action);
+    let wide = task.grant.on_widen == OnWiden::Hold
         || state.program.could_cover(action)
         || state.lines.iter().any(|it| it.action == *action);
-    let accepted = action.kind != ActionKind::Tool
-        || snapshot
-            .pin(&action.server, &action.name)
-            .is_some_and(|it| it.status == PinStatus::Accepted);
+    let granted = (within && wide) || !task.grant.mode.enforces(now);
     let question =
         ListQuestion { action, facts_of_action: facts, task, charter, facts: &snapshot.facts };
-    reaches && open && granted && accepted && snapshot.policies.could_ever_allow(&question)
+    reaches(snapshot, state, &action.server, now)
+        && granted
+        && is_accepted(snapshot, action, offered)
+        && snapshot.policies.could_ever_allow(&question)
+}
+
+/// Says whether anything of `server` could be asked for in this task now: the task is open,
+/// nobody whose hands its authority went through is contained, and every charter on the way
+/// names the server, as it was when the task opened and as it is.
+pub fn reaches(
+    snapshot: &Snapshot,
+    state: &TaskState,
+    server: &ServerName,
+    now: Timestamp,
+) -> bool {
+    let task = &state.task;
+    let open = task.is_open() && lapse(state, state.latest.max(now)).is_none();
+    let mut hands = std::iter::once(&task.identity).chain(&task.via);
+    let named = |layer: &Layer| {
+        let charter = snapshot.charters.get(&layer.identity);
+        layer.servers.contains(server) && charter.is_some_and(|it| it.servers.contains(server))
+    };
+    open && !hands.any(|it| snapshot.contained.contains(it))
+        && snapshot.charters.contains_key(&task.identity)
+        && task.grant.layers.iter().all(named)
+}
+
+/// Says whether what is offered is what was accepted, to the digit: nobody has looked at another
+/// text, so no agent reads it either.
+fn is_accepted(snapshot: &Snapshot, action: &Action, offered: Offered) -> bool {
+    match offered {
+        Offered::NotPinned => action.kind != ActionKind::Tool,
+        Offered::Nothing => false,
+        Offered::Tool { definition, executable } => {
+            snapshot.pin(&action.server, &action.name).is_some_and(|it| {
+                it.status == PinStatus::Accepted
+                    && it.digest == definition
+                    && it.executable == executable
+            })
+        }
+    }
 }
 
 /// Gives the names of arguments that conditions compare as texts: these must be in normal form.

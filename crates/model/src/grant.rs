@@ -41,16 +41,19 @@ pub struct Layer {
     pub lines: Vec<AllowLine>,
 }
 
-/// An authority line that a person added to one task: this action on these resources, until its
-/// end.
+/// An authority line that a person added to one task: this action on these resources towards
+/// these destinations, until its end.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ApprovedLine {
     /// The hold it answered.
     pub hold: HoldId,
     /// The action.
     pub action: Action,
-    /// The resources; empty is the tool itself.
+    /// The resources; without any the line covers nothing, since it would cover every argument.
     pub resources: BTreeSet<String>,
+    /// Where data may go.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub destinations: BTreeSet<String>,
     /// Who added it.
     pub by: PersonName,
     /// When it ends.

@@ -56,6 +56,9 @@ pub struct Hold {
     pub action: Action,
     /// On what.
     pub resources: BTreeSet<String>,
+    /// Where data would go.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub destinations: BTreeSet<String>,
     /// The call, to the digit.
     pub call: CallDigest,
     /// The arguments as the evidence shows them.

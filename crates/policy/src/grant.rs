@@ -56,7 +56,21 @@ impl GrantProgram {
             let text = "the task has no grant";
             tally.misses.insert(Reason::new(ReasonCode::OutsideGrant, text, "grant"));
         }
-        for layer in &self.layers {
+        Self::judge(&self.layers, question, tally)
+    }
+
+    /// Says whether every layer above the task's own covers what is asked: no answer to the task
+    /// itself reaches further. A task without a parent has no such layer.
+    pub fn covers_above(&self, question: &Question<'_>) -> Coverage {
+        Self::judge(self.above(), question, Tally::default())
+    }
+
+    fn above(&self) -> &[Compiled] {
+        self.layers.get(1..).unwrap_or_default()
+    }
+
+    fn judge(layers: &[Compiled], question: &Question<'_>, mut tally: Tally) -> Coverage {
+        for layer in layers {
             if let Err(error) = layer.judge(question, &mut tally) {
                 let text = format!("the request cannot be put to the grant: {error}");
                 let source = layer.layer.template.as_str();
@@ -69,6 +83,11 @@ impl GrantProgram {
     /// Says whether every layer has a line for `action`, whatever its condition.
     pub fn could_cover(&self, action: &Action) -> bool {
         !self.layers.is_empty() && self.layers.iter().all(|it| it.could_cover(action))
+    }
+
+    /// Says whether every layer above the task's own has a line for `action`.
+    pub fn could_cover_above(&self, action: &Action) -> bool {
+        self.above().iter().all(|it| it.could_cover(action))
     }
 
     /// Gives the arguments that conditions compare as paths or addresses: they mean what they say

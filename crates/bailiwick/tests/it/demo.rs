@@ -56,8 +56,8 @@ impl Shown {
             if let (true, Some((server, tool))) =
                 (["allowed", "held", "denied"].contains(&verdict), action.split_once("__"))
             {
-                let arguments = &line[line.find('{').unwrap()..];
-                let call = format!("{tool} {arguments}");
+                let (_, arguments) = line.split_once(action).unwrap();
+                let call = format!("{tool}{arguments}");
                 calls.push((scene.clone(), verdict.to_owned(), server.to_owned(), call));
             }
         }
@@ -144,12 +144,11 @@ fn every_task_has_its_path(shown: &Shown, calls: usize) {
         .map(|it| it.split(' ').next().unwrap())
         .collect();
     assert_eq!(tasks.len(), 5);
-    let mut steps = 0;
-    for task in tasks {
+    let steps = tasks.into_iter().map(|task| {
         assert!(shown.story.contains(&format!("\ntask      {task}\n")), "{task} has no path");
-        steps += shown.json(&["path", task])["steps"].as_array().unwrap().len();
-    }
-    assert_eq!(steps, calls);
+        shown.json(&["path", task])["steps"].as_array().unwrap().len()
+    });
+    assert_eq!(steps.sum::<usize>(), calls);
 }
 
 fn where_to_look_next_works(shown: &Shown) {

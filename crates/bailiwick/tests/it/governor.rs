@@ -213,6 +213,13 @@ impl Governor {
         serde_json::from_str(&ran.stdout).unwrap()
     }
 
+    /// Runs a command that must succeed and prints one JSON value a line, and gives them.
+    pub(crate) fn json_lines(&self, words: &[&str]) -> Vec<Value> {
+        let ran = self.run(words);
+        assert_eq!(ran.code, 0, "{words:?}: {}", ran.stderr);
+        ran.stdout.lines().map(|it| serde_json::from_str(it).unwrap()).collect()
+    }
+
     /// Opens a task, and gives its id and token.
     pub(crate) fn open(&self, identity: &str, template: &str, params: &[&str]) -> (String, String) {
         let mut words = vec!["task", "open", "--as", identity, "--template", template];
@@ -298,8 +305,7 @@ impl Governor {
     /// Tries to start a governor that must not start, and gives what it said.
     pub(crate) fn refuses_to_serve(&self) -> Ran {
         let mut command = self.command(&["serve"]);
-        let mut child =
-            command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         let started = Instant::now();
         while child.try_wait().unwrap().is_none() {
             if PATIENCE < started.elapsed() {
@@ -330,7 +336,8 @@ impl Governor {
             "{method} {path} HTTP/1.1\r\nHost: admin.sock\r\nContent-Type: application/json\r\nConnection: close\r\nContent-Length: {}\r\n\r\n",
             body.len(),
         );
-        (&stream).write_all(&[head.as_bytes(), body.as_bytes()].concat()).unwrap();
+        // It may hang up before all is sent.
+        let _sent = (&stream).write_all(&[head.as_bytes(), body.as_bytes()].concat());
         try_answer(stream).unwrap()
     }
 

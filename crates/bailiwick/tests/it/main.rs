@@ -1,14 +1,16 @@
 //! The program as a whole: real processes, real sockets, real files.
 
 #[cfg(test)]
-mod first_light;
-#[cfg(test)]
-mod governor;
-#[cfg(test)]
 mod command;
 #[cfg(test)]
 mod crash;
 #[cfg(test)]
 mod demo;
 #[cfg(test)]
+mod first_light;
+#[cfg(test)]
+mod governor;
+#[cfg(test)]
 mod hostile;
+#[cfg(test)]
+mod real;

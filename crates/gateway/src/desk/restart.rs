@@ -276,6 +276,7 @@ fn line(hold: &Hold) -> Option<ApprovedLine> {
         hold: hold.id.clone(),
         action: hold.action.clone(),
         resources: hold.resources.clone(),
+        destinations: hold.destinations.clone(),
         by,
         until,
     })

@@ -144,7 +144,7 @@ impl Asked<'_> {
                     &desk.snapshot(),
                     &state,
                     action,
-                    &facts,
+                    (&facts, known::offered(action, catalog)),
                     desk.now(),
                 )
         })

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use bailiwick_insight::DriftFinding;
 use bailiwick_model::{
-    ActionKind, Judgement, Layer, Offered, OnWiden, PinStatus, Reason, ReasonCode, Step,
+    ActionKind, ApprovedLine, Judgement, Layer, Offered, OnWiden, PinStatus, Reason, ReasonCode, Step,
     TaskStatus, Verdict,
 };
 use bailiwick_policy::{Coverage, Question};
@@ -159,42 +159,59 @@ impl Asked<'_> {
             let source = format!("charter:{}", layer.identity);
             return Said::deny(Step::Grant, ReasonCode::OutsideCharter, text, source);
         }
-        if let Some(line) = self.state.line_for(self.request, self.now) {
-            let text = format!("`{}` added this line until {}", line.by, line.until);
-            let reason = Reason::new(ReasonCode::Approved, text, line.hold.as_str());
-            return fine(Step::Grant).because(reason);
+        let Some(question) = self.question(true, None) else { return fine(Step::Grant) };
+        let mut judged = match self.state.line_for(self.request, self.now) {
+            Some(line) => self.approved_line(line, &question),
+            None => self.lines(&question),
+        };
+        judged.observed = !self.state.task.grant.mode.enforces(self.now);
+        judged
+    }
+
+    /// A line that a person added stands for the task's own layer and for no layer above it.
+    fn approved_line(&self, line: &ApprovedLine, question: &Question<'_>) -> Said {
+        match self.state.program.covers_above(question) {
+            Coverage::Covered { errors, .. } => {
+                let text = format!("`{}` added this line until {}", line.by, line.until);
+                let reason = Reason::new(ReasonCode::Approved, text, line.hold.as_str());
+                let mut judged = fine(Step::Grant).because(reason);
+                judged.allowed_by.extend(errors);
+                judged
+            }
+            Coverage::Missed { reasons, errors } => {
+                let mut judged =
+                    Said::new(Step::Grant, Verdict::Deny(reasons.into_iter().collect()));
+                judged.allowed_by = errors;
+                judged
+            }
         }
-        self.lines()
     }
 
     /// Asks the grant's lines.
-    fn lines(&self) -> Said {
-        let grant = &self.state.task.grant;
-        let Some(question) = self.question(true, None) else { return fine(Step::Grant) };
-        let mut judged = match self.state.program.covers(&question) {
+    fn lines(&self, question: &Question<'_>) -> Said {
+        let (state, program) = (self.state, &self.state.program);
+        match program.covers(question) {
             Coverage::Covered { lines, errors } => {
                 let mut judged = fine(Step::Grant).with("lines", lines.join(", "));
                 judged.allowed_by = errors;
                 judged
             }
             Coverage::Missed { reasons, errors } => {
-                // What could not be judged is nothing that a person could approve.
+                // What could not be judged is nothing that a person could approve, and neither is
+                // what the task above may not do itself (law 6).
                 let fault = reasons.iter().any(|it| it.code == ReasonCode::Fault);
+                let within =
+                    || matches!(program.covers_above(question), Coverage::Covered { .. });
                 let reasons = reasons.into_iter().collect();
-                let mut judged = Said::new(
-                    Step::Grant,
-                    match grant.on_widen {
-                        OnWiden::Hold if fault => Verdict::Deny(reasons),
-                        OnWiden::Deny => Verdict::Deny(reasons),
-                        OnWiden::Hold => Verdict::Hold(reasons),
-                    },
-                );
+                let verdict = match state.task.grant.on_widen {
+                    OnWiden::Hold if !fault && within() => Verdict::Hold(reasons),
+                    OnWiden::Hold | OnWiden::Deny => Verdict::Deny(reasons),
+                };
+                let mut judged = Said::new(Step::Grant, verdict);
                 judged.allowed_by = errors;
                 judged
             }
-        };
-        judged.observed = !grant.mode.enforces(self.now);
-        judged
+        }
     }
 
     /// Asks the organisation's policies as if a line covered the call, so that hold is told from
@@ -263,18 +280,26 @@ impl Asked<'_> {
             let text = format!("`{}` waits to be accepted", action.name);
             return Said::deny(Step::Pin, ReasonCode::NotAccepted, text, source);
         }
-        let changed = if pin.digest != definition {
-            format!(
+        let mut changed = Vec::new();
+        if pin.digest != definition {
+            changed.push(format!(
                 "the definition of `{}` is no longer the accepted one: {definition}",
                 action.name
-            )
-        } else if pin.executable != executable {
+            ));
+        }
+        if pin.executable != executable {
             let program = executable.map_or_else(|| "unknown".to_owned(), |it| it.to_string());
-            format!("the program of `{}` is no longer the accepted one: {program}", action.server)
-        } else {
+            changed.push(format!(
+                "the program of `{}` is no longer the accepted one: {program}",
+                action.server
+            ));
+        }
+        if changed.is_empty() {
             return fine(Step::Pin).with("pinned", pin.by.clone());
-        };
-        Said::new(Step::Pin, Verdict::hold(Reason::new(ReasonCode::Changed, changed, source)))
+        }
+        // Each by itself, so that a yes to one is no yes to the other.
+        let reason = |text| Reason::new(ReasonCode::Changed, text, source.clone());
+        Said::new(Step::Pin, Verdict::Hold(changed.into_iter().map(reason).collect()))
             .with("accepted", pin.digest.to_string())
     }
 

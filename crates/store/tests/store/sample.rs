@@ -188,6 +188,7 @@ pub(crate) fn hold(number: u64) -> Hold {
         via: Vec::new(),
         action: action(),
         resources: BTreeSet::from(["files:/srv/data/a".to_owned()]),
+        destinations: BTreeSet::new(),
         call: CallDigest::of(&action(), &Json::Null),
         arguments: "{\"path\":\"/srv/data/a\"}".to_owned(),
         reasons: BTreeSet::from([reason()]),

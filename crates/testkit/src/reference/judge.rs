@@ -159,16 +159,18 @@ impl Reference {
                 && it.line.is_some_and(|until| now < until)
                 && it.call.server == call.server
                 && it.call.tool == call.tool
-                && it.call.resources.is_empty() == call.resources.is_empty()
+                && !call.resources.is_empty()
                 && call.resources.is_subset(&it.call.resources)
         });
-        if added || task.layers.iter().all(|it| self.covers(it, call)) {
+        let own = task.layers.iter().take(1).all(|it| self.covers(it, call));
+        let above = task.layers.iter().skip(1).all(|it| self.covers(it, call));
+        if (added || own) && above {
             return;
         }
         if task.observes.is_some_and(|until| now < until) {
             return;
         }
-        if task.holds {
+        if task.holds && above {
             found.hold(ReasonCode::OutsideGrant, "");
         } else {
             found.deny(ReasonCode::OutsideGrant);

@@ -99,7 +99,9 @@ impl Reference {
             Some(By::Orchestrator(who)) => *who == task.identity,
             Some(By::Itself) => false,
         };
-        if !self.world.charters.iter().any(may) || !by_giver || task.via.len() >= 4 {
+        let to_itself = line.identity == task.identity;
+        let many = task.via.len() >= 4;
+        if !self.world.charters.iter().any(may) || to_itself || !by_giver || many {
             why.insert(ReasonCode::MayNotDelegate);
         }
         if self.contained.contains(&task.identity)

@@ -89,6 +89,7 @@ impl Live {
             hold: ticket.hold.id.clone(),
             action: ticket.hold.action.clone(),
             resources: ticket.hold.resources.clone(),
+            destinations: ticket.hold.destinations.clone(),
             by,
             until,
         })

@@ -74,8 +74,7 @@ impl Client {
     pub(super) fn hear(&mut self) -> Value {
         let mut line = String::new();
         self.answers.read_line(&mut line).unwrap();
-        serde_json::from_str(&line)
-            .unwrap_or_else(|_| panic!("{} said `{line}`", self.kind.name()))
+        serde_json::from_str(&line).unwrap_or_else(|_| panic!("{} said `{line}`", self.kind.name()))
     }
 
     /// Connects anew with another token.
@@ -117,11 +116,8 @@ pub(super) fn went_well(answer: &Value) -> bool {
 /// Gives what a refused client was told for its program: in the result, beside it where the tool
 /// has a shape of its own for results, or in the error.
 pub(super) fn reason(answer: &Value) -> &Value {
-    let places = [
-        &answer["structured"],
-        &answer["meta"]["dev.bailiwick/reason"],
-        &answer["error"]["data"],
-    ];
+    let places =
+        [&answer["structured"], &answer["meta"]["dev.bailiwick/reason"], &answer["error"]["data"]];
     let told = places.into_iter().find(|it| it["verdict"].is_string());
     told.unwrap_or_else(|| panic!("no refusal: {answer}"))
 }

@@ -6,7 +6,9 @@ use std::{
     time::{SystemTime, UNIX_EPOCH},
 };
 
-use bailiwick_connect::{Audience, Intent, Issuer, TASK_TOKEN_LIFE, TaskClaims, TokenKeys, TokenMint};
+use bailiwick_connect::{
+    Audience, Intent, Issuer, TASK_TOKEN_LIFE, TaskClaims, TokenKeys, TokenMint,
+};
 use bailiwick_model::{Digest, Timestamp};
 
 /// Makes a token for `task` under the governor's name, with another key than the governor's.

@@ -55,14 +55,36 @@ impl Process {
     /// Says whether something was sent to it that it has not read.
     pub(super) fn has_unread(self) -> bool {
         match self.inbox {
-            Inbox::Pipe => {
-                let pipe = format!("/proc/{}/fd/0", self.pid.as_raw_nonzero());
-                let pipe = fs::File::open(pipe).unwrap();
-                0 < rustix::io::ioctl_fionread(&pipe).unwrap()
-            }
-            Inbox::Port(port) => has_unread(port),
+            Inbox::Pipe => self.pipes().iter().any(has_unread),
+            Inbox::Port(port) => port_has_unread(port),
         }
     }
+
+    /// Opens the pipes that others write and it reads. Standard input may have been put under
+    /// another number, and a pipe of which it holds both ends is its own.
+    fn pipes(self) -> Vec<fs::File> {
+        let of = |what: &str| format!("/proc/{}/{what}", self.pid.as_raw_nonzero());
+        let (mut read, mut written) = (Vec::new(), Vec::new());
+        for entry in fs::read_dir(of("fd")).unwrap() {
+            let number = entry.unwrap().file_name().into_string().unwrap();
+            let leads = fs::read_link(of(&format!("fd/{number}"))).unwrap();
+            let info = fs::read_to_string(of(&format!("fdinfo/{number}"))).unwrap();
+            let flags = info.lines().find_map(|it| it.strip_prefix("flags:")).unwrap();
+            match leads.to_str().unwrap().starts_with("pipe:") {
+                true if flags.ends_with('0') => read.push((number, leads)),
+                true => written.push(leads),
+                false => {}
+            }
+        }
+        let from_others = read.into_iter().filter(|(_, leads)| !written.contains(leads));
+        from_others
+            .map(|(number, _)| fs::File::open(of(&format!("fd/{number}"))).unwrap())
+            .collect()
+    }
+}
+
+fn has_unread(pipe: &fs::File) -> bool {
+    0 < rustix::io::ioctl_fionread(pipe).unwrap()
 }
 
 /// Gives the parent of a process that lives.
@@ -74,7 +96,7 @@ fn parent_of(pid: i32) -> Option<String> {
     (words.next()? != "Z").then(|| words.next().map(str::to_owned))?
 }
 
-fn has_unread(port: u16) -> bool {
+fn port_has_unread(port: u16) -> bool {
     const ESTABLISHED: &str = "01";
     let here = format!(":{port:04X}");
     fs::read_to_string("/proc/net/tcp").unwrap().lines().any(|line| {
@@ -84,6 +106,6 @@ fn has_unread(port: u16) -> bool {
             && words
                 .get(4)
                 .and_then(|it| it.split_once(':'))
-                .is_some_and(|(_, unread)| unread.trim_start_matches('0') != "")
+                .is_some_and(|(_, unread)| !unread.trim_start_matches('0').is_empty())
     })
 }

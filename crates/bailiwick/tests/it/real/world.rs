@@ -23,7 +23,6 @@ use crate::governor::{Governor, until};
 pub(super) const TIMEOUT: &str = "4s";
 
 /// A governor with one server.
-#[derive(Debug)]
 pub(super) struct World<'a> {
     pub(super) parts: &'a Parts,
     pub(super) case: &'a Case,
@@ -33,7 +32,6 @@ pub(super) struct World<'a> {
 }
 
 /// A server that runs by itself and is reached over HTTP.
-#[derive(Debug)]
 struct Served {
     child: Child,
     port: u16,
@@ -84,7 +82,10 @@ impl<'a> World<'a> {
     /// Gives the server's process as it is now.
     pub(super) fn process(&self) -> Process {
         if let Some(served) = &self.served {
-            return Process { pid: Pid::from_child(&served.child), inbox: Inbox::Port(served.port) };
+            return Process {
+                pid: Pid::from_child(&served.child),
+                inbox: Inbox::Port(served.port),
+            };
         }
         let mut found = None;
         until("the server runs", || {
@@ -97,8 +98,9 @@ impl<'a> World<'a> {
     /// Brings back a server that died, where the governor does not do so itself.
     pub(super) fn bring_back(&mut self) {
         let Launch::Http(command) = self.case.launch else { return };
-        let Some(Served { mut child, port }) = self.served.take() else { return };
-        child.wait().unwrap();
+        let Some(dead) = self.served.take() else { return };
+        let port = dead.port;
+        drop(dead);
         self.served = Some(Served::start(&command(self.parts, self.governor.folder()), port));
     }
 
@@ -139,7 +141,7 @@ fn child(command: &[String], folder: &Path) -> String {
     fs::create_dir_all(&home).unwrap();
     let home = home.display();
     let path = std::env::var("PATH").unwrap();
-    format!("command = {command:?}\nenv = {{ HOME = \"{home}\", PATH = {path:?} }}\n")
+    format!("command = {}\nenv = {{ HOME = \"{home}\", PATH = {path:?} }}\n", quoted(command))
 }
 
 /// Writes the configuration: one agent, and three templates that differ in what lies outside their
@@ -174,5 +176,11 @@ fn write(governor: &Governor, case: &Case, reached: &str) {
     template("working", "deny", "1h", case.allow);
     template("asking", "hold", "1h", case.look);
     template("looking", "deny", "1h", case.look);
-    template("brief", "deny", "1s", case.allow);
+    template("brief", "deny", "3s", case.allow);
+}
+
+/// Writes the words of a command as a configuration has them.
+pub(super) fn quoted(command: &[String]) -> String {
+    // Both quote texts alike where there are no control characters.
+    format!("{command:?}")
 }
