@@ -14,8 +14,7 @@ use bailiwick_model::{
 
 use crate::{
     Decision, Effect, Judged, Names, Outcome, Permit, Snapshot, TaskState, decide::steps::Said,
-    life,
-    state::Waiting,
+    life, state::Waiting,
 };
 
 /// How long after its decision a call may still be sent.

@@ -116,7 +116,12 @@ pub fn answer(
 }
 
 /// Makes the single-use yes that a hold was given: to what was asked, not to what was shown.
-fn approved_call(asked: Waiting, shown: &Hold, by: &PersonName, expires: Timestamp) -> ApprovedCall {
+fn approved_call(
+    asked: Waiting,
+    shown: &Hold,
+    by: &PersonName,
+    expires: Timestamp,
+) -> ApprovedCall {
     ApprovedCall {
         hold: asked.hold,
         call: asked.call,

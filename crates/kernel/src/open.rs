@@ -174,7 +174,7 @@ fn parent_faults(
     let may =
         snapshot.charters.get(giver).is_some_and(|it| it.delegates_to.contains(&request.identity));
     if request.identity == *giver {
-        // A second task of its own would be a second budget's window and no narrower hands.
+        // Authority that goes round in a circle is handed to nobody, and its end is put off.
         why.push(deny(
             ReasonCode::MayNotDelegate,
             format!("`{giver}` may not hand authority to itself"),

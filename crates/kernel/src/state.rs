@@ -6,8 +6,8 @@ use std::{
 };
 
 use bailiwick_model::{
-    AccessRequest, Action, ApprovedCall, ApprovedLine, Budget, CallDigest, Hold, HoldId, PersonName,
-    Reason, Spend, Task, TaskId, Timestamp,
+    AccessRequest, Action, ApprovedCall, ApprovedLine, Budget, CallDigest, Hold, HoldId,
+    PersonName, Reason, Spend, Task, TaskId, Timestamp,
 };
 use bailiwick_policy::GrantProgram;
 

@@ -307,13 +307,14 @@ fn a_child_is_bounded_by_every_layer_above_it() {
 fn a_child_takes_its_share_and_gives_back_what_it_did_not_use() {
     check(
         "
-        charter ann templates=whole,share servers=s delegates=ann
+        charter ann templates=whole servers=s delegates=bob
+        charter bob templates=share servers=s
         template whole calls=5
           allow s t
         template share calls=3
           allow s t
         open whole as ann template=whole
-        open share as ann template=share under whole
+        open share as bob template=share under whole
         call s t -> allow
         in whole
         call s t -> allow

@@ -72,8 +72,7 @@ fn result(method: &str) -> Option<Value> {
 
 fn tool(name: &str) -> Value {
     let path = json!({ "type": "string" });
-    let schema =
-        json!({ "type": "object", "properties": { "path": path }, "required": ["path"] });
+    let schema = json!({ "type": "object", "properties": { "path": path }, "required": ["path"] });
     json!({ "name": name, "description": "Reads or writes one note.", "inputSchema": schema })
 }
 

@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 
 use bailiwick_insight::DriftFinding;
 use bailiwick_model::{
-    ActionKind, ApprovedLine, Judgement, Layer, Offered, OnWiden, PinStatus, Reason, ReasonCode, Step,
-    TaskStatus, Verdict,
+    ActionKind, ApprovedLine, Judgement, Layer, Offered, OnWiden, PinStatus, Reason, ReasonCode,
+    Step, TaskStatus, Verdict,
 };
 use bailiwick_policy::{Coverage, Question};
 
@@ -200,8 +200,7 @@ impl Asked<'_> {
                 // What could not be judged is nothing that a person could approve, and neither is
                 // what the task above may not do itself (law 6).
                 let fault = reasons.iter().any(|it| it.code == ReasonCode::Fault);
-                let within =
-                    || matches!(program.covers_above(question), Coverage::Covered { .. });
+                let within = || matches!(program.covers_above(question), Coverage::Covered { .. });
                 let reasons = reasons.into_iter().collect();
                 let verdict = match state.task.grant.on_widen {
                     OnWiden::Hold if !fault && within() => Verdict::Hold(reasons),

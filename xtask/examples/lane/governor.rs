@@ -1,0 +1,243 @@
+//! A real governor: its configuration as `init` writes it, its process, and what that costs.
+
+use std::{
+    fs::{self, File},
+    io::{BufRead as _, BufReader},
+    net::{SocketAddr, TcpListener},
+    path::{Path, PathBuf},
+    process::{Child, ChildStdout, Command, Stdio},
+    time::{Duration, Instant},
+};
+
+use anyhow::{Context as _, bail};
+use serde_json::Value;
+
+use crate::agent::{Agent, Target};
+
+/// How many policies a large house has; the three that `init` writes are among them.
+const POLICIES: u32 = 1000;
+/// How many of them are about every caller.
+const GLOBAL: u32 = 5;
+/// The kernel counts a process's time in hundredths of a second, whatever its clock does.
+const TICK: Duration = Duration::from_millis(10);
+
+/// A configuration in a folder of its own.
+#[derive(Debug)]
+pub(crate) struct House {
+    program: PathBuf,
+    pub(crate) folder: PathBuf,
+    address: SocketAddr,
+}
+
+/// A running governor.
+#[derive(Debug)]
+pub(crate) struct Governor<'a> {
+    house: &'a House,
+    child: Child,
+    /// Kept open, so that the governor can go on saying things.
+    said: BufReader<ChildStdout>,
+}
+
+impl House {
+    /// Writes what `init` writes, with a tool server that is reached over HTTP.
+    pub(crate) fn first(program: &Path, folder: &Path, server: SocketAddr) -> anyhow::Result<Self> {
+        // Its port is free again before the governor takes it: public_url is part of every token.
+        let address = TcpListener::bind("127.0.0.1:0")?.local_addr()?;
+        fs::create_dir_all(folder)?;
+        let house = Self { program: program.to_owned(), folder: folder.to_owned(), address };
+        house.run(&["init"])?;
+        house.edit("bailiwick.toml", |text| {
+            let text = replaced(text, "127.0.0.1:8470", &address.to_string())?;
+            let child = r#"command = ["bailiwick", "demo-server", "notes"]"#;
+            replaced(&text, child, &format!("url = \"http://{server}/mcp\""))
+        })?;
+        Ok(house)
+    }
+
+    /// Writes the same with a thousand policies and without a budget.
+    pub(crate) fn large(program: &Path, folder: &Path, server: SocketAddr) -> anyhow::Result<Self> {
+        let house = Self::first(program, folder, server)?;
+        house.edit("templates/keep-notes.toml", |text| {
+            let (kept, _) = text.split_once("[budget]").context("the template has no budget")?;
+            Ok(kept.to_owned())
+        })?;
+        fs::write(folder.join("policies/thousand.cedar"), policies())?;
+        Ok(house)
+    }
+
+    fn edit(
+        &self,
+        name: &str,
+        change: impl FnOnce(&str) -> anyhow::Result<String>,
+    ) -> anyhow::Result<()> {
+        let path = self.folder.join(name);
+        let text = fs::read_to_string(&path)?;
+        let text = change(&text).with_context(|| format!("`{name}` is not as expected"))?;
+        Ok(fs::write(path, text)?)
+    }
+
+    /// Runs a command in the house, and gives what it printed.
+    fn run(&self, words: &[&str]) -> anyhow::Result<String> {
+        let output = self.command(words).stdin(Stdio::null()).output()?;
+        if !output.status.success() {
+            let why = String::from_utf8_lossy(&output.stderr);
+            bail!("`bailiwick {}` failed: {why}", words.join(" "));
+        }
+        Ok(String::from_utf8(output.stdout)?)
+    }
+
+    fn command(&self, words: &[&str]) -> Command {
+        let mut command = Command::new(&self.program);
+        command.args(words).current_dir(&self.folder);
+        command.env_remove("BAILIWICK_CONFIG").env_remove("BAILIWICK_LOG");
+        command
+    }
+
+    /// Starts a governor, and waits until it says that it governs.
+    pub(crate) fn serve(&self) -> anyhow::Result<Governor<'_>> {
+        let log = File::create(self.folder.join("log"))?;
+        let mut child = self.command(&["serve"]).stdout(Stdio::piped()).stderr(log).spawn()?;
+        let said = child.stdout.take().context("a piped output is missing")?;
+        let mut governor = Governor { house: self, child, said: BufReader::new(said) };
+        let mut line = String::new();
+        governor.said.read_line(&mut line)?;
+        if !line.starts_with("bailiwick governs at ") {
+            bail!("the governor did not start: {}", fs::read_to_string(self.folder.join("log"))?);
+        }
+        Ok(governor)
+    }
+
+    /// Says how agents reach the gateway with `token`.
+    pub(crate) fn target(&self, token: &str) -> Target {
+        let (path, token) = ("/mcp/notes".to_owned(), Some(token.to_owned()));
+        Target { address: self.address, path, token }
+    }
+
+    /// Starts a governor, and gives how long it took from there to the first decided answer.
+    pub(crate) fn first_verdict(&self, token: &str) -> anyhow::Result<(Governor<'_>, Duration)> {
+        let began = Instant::now();
+        let governor = self.serve()?;
+        Agent::connect(&self.target(token))?.call()?;
+        Ok((governor, began.elapsed()))
+    }
+}
+
+impl Governor<'_> {
+    /// Opens a task, and gives its token.
+    pub(crate) fn open_task(&self) -> anyhow::Result<String> {
+        let words = ["task", "open", "--template", "keep-notes", "--as", "note-keeper"];
+        let more = ["--param", "note=/team/today", "--output", "json"];
+        let opened: Value = serde_json::from_str(&self.house.run(&[&words[..], &more].concat())?)?;
+        let token = opened.get("token").and_then(Value::as_str);
+        Ok(token.context("the task came without a token")?.to_owned())
+    }
+
+    /// Gives the processor time that the governor has used so far, all its threads together.
+    pub(crate) fn cpu(&self) -> anyhow::Result<Duration> {
+        cpu_time(&self.proc("stat")?).context("the process has no times")
+    }
+
+    /// Gives how much memory the governor takes, in MiB.
+    pub(crate) fn rss_mib(&self) -> anyhow::Result<f64> {
+        resident_mib(&self.proc("status")?).context("the process has no size")
+    }
+
+    fn proc(&self, name: &str) -> anyhow::Result<String> {
+        Ok(fs::read_to_string(format!("/proc/{}/{name}", self.child.id()))?)
+    }
+
+    /// Asks the governor to stop, and waits until it has.
+    pub(crate) fn stop(mut self) -> anyhow::Result<()> {
+        let pid = self.child.id().to_string();
+        let asked = Command::new("kill").args(["-TERM", &pid]).status()?;
+        let ended = self.child.wait()?;
+        if !asked.success() || !ended.success() {
+            bail!("the governor did not stop well: {ended}");
+        }
+        Ok(())
+    }
+}
+
+impl Drop for Governor<'_> {
+    fn drop(&mut self) {
+        let _gone = self.child.kill();
+        let _gone = self.child.wait();
+    }
+}
+
+fn replaced(text: &str, from: &str, to: &str) -> anyhow::Result<String> {
+    if !text.contains(from) {
+        bail!("there is no `{from}` in it");
+    }
+    Ok(text.replace(from, to))
+}
+
+/// Writes the policies beside those of `init`: a few for all, the others each for a caller of its
+/// own.
+fn policies() -> String {
+    let mut text = String::from(
+        "\
+@id(\"bench-global-export\")
+forbid (principal, action in Action::\"egress\", resource)
+when { context.environment == \"production\" };
+@id(\"bench-global-restricted\")
+forbid (principal, action, resource) when { resource.sensitivity_rank >= 3 };
+",
+    );
+    for number in GLOBAL..POLICIES {
+        text.push_str(&format!(
+            "@id(\"bench-scoped-{number}\")
+forbid (principal == Identity::\"other-{number}\", action, resource)
+when {{ resource.sensitivity_rank >= 2 }};
+"
+        ));
+    }
+    text
+}
+
+/// Reads user and system time out of `/proc/PID/stat`, whose second field may hold anything.
+fn cpu_time(stat: &str) -> Option<Duration> {
+    let (_, fields) = stat.rsplit_once(") ")?;
+    let fields: Vec<&str> = fields.split(' ').collect();
+    let ticks = |place: usize| fields.get(place).and_then(|it| it.parse::<u32>().ok());
+    Some(TICK.saturating_mul(ticks(11)?.saturating_add(ticks(12)?)))
+}
+
+/// Reads the resident size out of `/proc/PID/status`.
+fn resident_mib(status: &str) -> Option<f64> {
+    let line = status.lines().find_map(|it| it.strip_prefix("VmRSS:"))?;
+    let kib: u32 = line.trim().strip_suffix(" kB")?.parse().ok()?;
+    Some(f64::from(kib) / 1024.0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn there_are_as_many_policies_as_promised() {
+        const GLOBAL_OF_INIT: usize = 3;
+        let written = policies().matches("@id(").count();
+        assert_eq!(written + GLOBAL_OF_INIT, POLICIES as usize);
+    }
+
+    #[test]
+    fn the_times_of_a_process_are_found_behind_any_name() {
+        let stat = "7 (a) b (c) S 1 7 7 0 -1 4194304 0 0 0 0 150 25 3 4 20 0 9 0 100 0";
+        assert_eq!(cpu_time(stat), Some(Duration::from_millis(1750)));
+        assert_eq!(cpu_time("7 (a) S 1"), None);
+    }
+
+    #[test]
+    fn the_size_of_a_process_is_in_mib() {
+        let status = "Name:\tb\nVmHWM:\t  99999 kB\nVmRSS:\t   38912 kB\nRssAnon:\t 1 kB\n";
+        assert_eq!(resident_mib(status), Some(38.0));
+        assert_eq!(resident_mib("Name:\tb\n"), None);
+    }
+
+    #[test]
+    fn an_edit_that_finds_nothing_is_an_error() {
+        assert_eq!(replaced("a b", "b", "c").unwrap(), "a c");
+        assert!(replaced("a b", "x", "c").is_err());
+    }
+}
