@@ -24,4 +24,4 @@ pub use reference::Reference;
 pub use scenario::{Scenario, check, script};
 pub use seen::Seen;
 pub use stage::Stage;
-pub use world::{ToyPolicy, ToyLine, World};
+pub use world::{ToyLine, ToyPolicy, World};

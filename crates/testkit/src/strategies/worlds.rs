@@ -7,7 +7,7 @@ use bailiwick_model::{
 };
 use proptest::{collection, option, prelude::*, sample};
 
-use crate::{ToyPolicy, ToyLine, World, build};
+use crate::{ToyLine, ToyPolicy, World, build};
 
 pub(super) const AGENTS: &[&str] = &["ann", "bob", "cat"];
 pub(super) const TEMPLATES: &[&str] = &["one", "two", "three"];

@@ -6,7 +6,7 @@ use bailiwick_model::{
     Charter, Mode, OnWiden, ParamShape, ServerName, Template, format_span, parse_bytes, parse_span,
 };
 
-use super::{ToyPolicy, ToyLine, World};
+use super::{ToyLine, ToyPolicy, World};
 use crate::{
     build,
     words::{Words, joined, list, pair, read},
