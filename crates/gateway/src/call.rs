@@ -25,6 +25,14 @@ pub enum CallError {
     /// The parameters cannot be read.
     #[error("the parameters cannot be read: {0}")]
     Unreadable(#[from] JsonError),
+    /// There is a member that nobody here has an opinion about.
+    #[error("`params.{member}` is not passed on{why}")]
+    UnknownMember {
+        /// Which member.
+        member: String,
+        /// What about it.
+        why: &'static str,
+    },
     /// A member is missing or of another type.
     #[error("`params{member}` must be {wanted}")]
     WrongMember {
@@ -60,6 +68,7 @@ impl Call {
         let Json::Object(mut members) = parsed else {
             return Err(CallError::WrongMember { member: "", wanted: "an object" });
         };
+        check_members(kind, members.keys())?;
         // What the protocol itself carries along is no part of what is asked.
         members.remove("_meta");
         let arguments = match kind {
@@ -105,6 +114,23 @@ impl Call {
     }
 }
 
+/// Refuses what neither conditions nor policies look at: it could mean something to a server.
+fn check_members<'m>(
+    kind: ActionKind,
+    mut names: impl Iterator<Item = &'m String>,
+) -> Result<(), CallError> {
+    let known: &[&str] = match kind {
+        ActionKind::Tool | ActionKind::Prompt => &["name", "arguments", "_meta"],
+        ActionKind::Resource => &["uri", "_meta"],
+    };
+    let Some(member) = names.find(|it| !known.contains(&it.as_str())) else { return Ok(()) };
+    let why = match (kind, member.as_str()) {
+        (ActionKind::Tool, "task") => ": calls that go on as tasks of the protocol are not decided",
+        _ => "",
+    };
+    Err(CallError::UnknownMember { member: member.clone(), why })
+}
+
 fn kind_of(method: &str) -> Result<ActionKind, CallError> {
     match method {
         "tools/call" => Ok(ActionKind::Tool),
@@ -116,4 +142,42 @@ fn kind_of(method: &str) -> Result<ActionKind, CallError> {
 
 fn empty() -> Json {
     Json::Object(std::collections::BTreeMap::new())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(method: &str, params: &str) -> Result<Call, CallError> {
+        let params = RawValue::from_string(params.to_owned()).unwrap();
+        Call::read("files".parse().unwrap(), method, params, JsonLimits::default())
+    }
+
+    #[test]
+    fn a_member_that_nothing_is_decided_by_is_refused() {
+        let refused = |method: &str, params: &str| read(method, params).unwrap_err().to_string();
+        assert_eq!(
+            refused("tools/call", r#"{"name":"rm","task":{"ttl":1}}"#),
+            "`params.task` is not passed on: calls that go on as tasks of the protocol are not decided"
+        );
+        for (method, params, member) in [
+            ("tools/call", r#"{"name":"rm","inputResponses":{}}"#, "inputResponses"),
+            ("tools/call", r#"{"name":"rm","Arguments":{}}"#, "Arguments"),
+            ("resources/read", r#"{"uri":"a:b","arguments":{}}"#, "arguments"),
+            ("prompts/get", r#"{"name":"p","uri":"a:b"}"#, "uri"),
+        ] {
+            assert_eq!(refused(method, params), format!("`params.{member}` is not passed on"));
+        }
+    }
+
+    #[test]
+    fn what_a_call_needs_is_taken_with_what_the_protocol_carries_along() {
+        let params = r#"{"name":"rm","arguments":{ "n" : 1.50 },"_meta":{"progressToken":7}}"#;
+        let call = read("tools/call", params).unwrap();
+        assert_eq!(call.params().get(), params);
+        let bare = read("tools/call", r#"{"arguments":{"n":1.5},"name":"rm"}"#).unwrap();
+        assert_eq!(call.digest(), bare.digest());
+        assert!(read("resources/read", r#"{"uri":"a:b","_meta":{}}"#).is_ok());
+        assert!(read("prompts/get", r#"{"name":"p","arguments":{}}"#).is_ok());
+    }
 }

@@ -61,7 +61,7 @@ pub struct Desk {
 /// where one load can see it.
 #[derive(Debug)]
 pub(crate) struct Slot {
-    generation: AtomicU64,
+    generation: Arc<AtomicU64>,
     state: Mutex<TaskState>,
 }
 
@@ -89,7 +89,7 @@ pub enum DeskError {
 impl Slot {
     fn new(state: TaskState) -> Arc<Self> {
         Arc::new(Self {
-            generation: AtomicU64::new(state.task().generation),
+            generation: Arc::new(AtomicU64::new(state.task().generation)),
             state: Mutex::new(state),
         })
     }
@@ -106,6 +106,11 @@ impl Slot {
         let result = step(&mut state);
         self.generation.store(state.task().generation, Ordering::Release);
         result
+    }
+
+    /// Gives the generation as it changes, for a call that is under way.
+    pub(crate) const fn current(&self) -> &Arc<AtomicU64> {
+        &self.generation
     }
 
     /// Gives the generation without the lock.

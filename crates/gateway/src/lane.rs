@@ -1,5 +1,6 @@
 //! The lane of one call, in one direction: classify, decide, record, send, record.
 
+mod plain;
 mod record;
 
 use std::{
@@ -190,7 +191,7 @@ impl Lane {
         call: &Call,
     ) -> Answered {
         let started = Instant::now();
-        let sent = self.upstreams.send(permit, slot.generation(), call, self.desk.now()).await;
+        let sent = self.upstreams.send(permit, slot.current(), call, self.desk.now()).await;
         let now = self.desk.now();
         let task = slot.with(|state| {
             bailiwick_kernel::observe(state, now);

@@ -22,7 +22,11 @@ mod supervise;
 #[cfg(test)]
 mod tests;
 
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, atomic::AtomicU64},
+    time::Duration,
+};
 
 use bailiwick_kernel::Permit;
 use bailiwick_model::{ServerName, Timestamp};
@@ -30,6 +34,7 @@ use serde_json::value::RawValue;
 use tokio::sync::{mpsc, watch};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
+pub(crate) use catalog::DECORATION;
 pub use catalog::{Catalog, ToolDefinition};
 pub use error::{SendError, UpstreamError};
 pub use event::{Noted, UpstreamEvent};
@@ -140,15 +145,16 @@ impl Upstreams {
     }
 
     /// Sends one decided call: the only way out for tools, resources and prompts. The permit is
-    /// spent on this very call before a byte of it is written.
+    /// spent on this very call before a byte of it is written, and the task's generation must
+    /// still be `current` when the first one is.
     pub async fn send(
         &self,
         permit: Permit,
-        generation: u64,
+        current: &Arc<AtomicU64>,
         call: &crate::Call,
         now: Timestamp,
     ) -> Result<Reply, SendError> {
-        let spent = Spent::of(permit, generation, call, now)
+        let spent = Spent::of(permit, current, call, now)
             .map_err(|error| SendError::NotSent { why: error.to_string() })?;
         self.send_spent(spent, &call.action().server).await
     }

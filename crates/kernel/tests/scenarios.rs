@@ -93,6 +93,62 @@ fn a_line_covers_its_action_on_its_resources_until_its_end() {
 }
 
 #[test]
+fn a_line_to_a_call_without_resources_is_a_yes_to_that_call_alone() {
+    triage(
+        "
+        call tickets export {\"n\":1} -> hold outside_grant h1
+        approve h1 line 5m -> done
+        call tickets export {\"n\":2} -> hold outside_grant h2
+        call tickets export {\"n\":1} -> allow
+        call tickets export {\"n\":1} -> hold outside_grant h3
+        restart
+        call tickets export {\"n\":3} -> hold outside_grant
+        ",
+    );
+}
+
+#[test]
+fn nobody_is_asked_to_give_a_child_what_its_parent_may_not_do() {
+    check(
+        "
+        charter ann templates=read servers=s delegates=bob
+        charter bob templates=less servers=s
+        template read widen=hold
+          allow s list,read
+        template less widen=hold
+          allow s list
+        tool s write
+        open above as ann template=read
+        open below as bob template=less under above
+        call s list -> allow
+        call s write on=a -> deny outside_grant
+        call s read on=a -> hold outside_grant h1
+        approve h1 line 30m
+        call s read on=a {\"n\":1} -> allow
+        call s read on=a {\"n\":2} -> allow
+        call s read on=b -> hold outside_grant
+        in above
+        call s write on=a -> hold outside_grant
+        ",
+    );
+}
+
+#[test]
+fn nobody_hands_authority_to_itself() {
+    check(
+        "
+        charter ann templates=t servers=s delegates=ann,bob
+        charter bob templates=t servers=s delegates=ann
+        template t
+          allow s x
+        open one as ann template=t
+        open two as ann template=t under one -> deny may_not_delegate
+        open three as bob template=t under one -> allow
+        ",
+    );
+}
+
+#[test]
 fn a_refused_call_is_denied_until_the_hold_would_have_ended() {
     triage(
         "

@@ -87,8 +87,7 @@ impl<'a> Asked<'a> {
         let result = match (method, self.era) {
             ("initialize", Era::Legacy) => return self.initialize(id, params).await,
             ("server/discover", Era::Modern) => {
-                let (capabilities, instructions) = self.offered().await;
-                Ok(answers::discover(capabilities, instructions.as_deref(), LIST_TTL))
+                Ok(answers::discover(self.offered().await, LIST_TTL))
             }
             ("ping" | "logging/setLevel", Era::Legacy) => Ok(answers::empty(self.era)),
             ("tools/call" | "resources/read" | "prompts/get", _) => {
@@ -110,8 +109,7 @@ impl<'a> Asked<'a> {
             .and_then(|it| RawObject::read(it.get()).ok())
             .and_then(|it| it.text("protocolVersion"));
         let version = answers::negotiate(wanted.as_deref());
-        let (capabilities, instructions) = self.offered().await;
-        let result = answers::initialize(version, capabilities, instructions.as_deref());
+        let result = answers::initialize(version, self.offered().await);
         let mut response = answered(&Answer::Result(result), id);
         let facts = SessionFacts { version, task: self.caller.task.clone() };
         let sealed = random_bytes().ok().map(|random| self.door.seal.seal(&facts.encode(random)));
@@ -122,22 +120,21 @@ impl<'a> Asked<'a> {
         response
     }
 
-    /// Gives what the servers behind this address offer together.
-    async fn offered(&self) -> (answers::Capabilities, Option<String>) {
+    /// Gives what the servers behind this address offer together; of servers that the caller's
+    /// task does not reach, nothing.
+    async fn offered(&self) -> answers::Capabilities {
         let upstreams = self.door.lane.upstreams();
         match &self.audience {
-            Audience::Server(server) => {
+            Audience::Server(server) if self.reaches(server) => {
                 let catalog = upstreams.catalog(server, START_WAIT).await.ok();
                 let read = |it: &Catalog| answers::Capabilities::read(&it.capabilities);
-                let capabilities = catalog.as_deref().map(read).unwrap_or_default();
-                (capabilities, catalog.and_then(|it| it.instructions.clone()))
+                catalog.as_deref().map(read).unwrap_or_default()
             }
             // Resources are named by their servers alone, so they are read at their servers.
-            Audience::All => {
-                let capabilities =
-                    answers::Capabilities { tools: true, resources: false, prompts: true };
-                (capabilities, None)
+            Audience::All if upstreams.names().any(|it| self.reaches(it)) => {
+                answers::Capabilities { tools: true, resources: false, prompts: true }
             }
+            Audience::Server(_) | Audience::All => answers::Capabilities::default(),
         }
     }
 
@@ -158,8 +155,9 @@ impl<'a> Asked<'a> {
         if !allowed || !self.reaches(server) {
             return Err(unknown());
         }
-        let params = params.map(|it| self.towards(it)).transpose()?;
-        match upstreams.plain(server, method, params.as_deref()).await {
+        let params = params.map(towards).transpose()?;
+        let asked = (method, params.as_deref());
+        match self.door.lane.plain(self.caller, server, asked).await {
             Ok(reply) => match self.back(method, reply) {
                 Answer::Result(result) => Ok(result),
                 Answer::Error(error) => Err(passed_on(&error)),
@@ -219,11 +217,12 @@ impl<'a> Asked<'a> {
                 (server.clone(), parted)
             }
         };
-        let params = self.towards(&params)?;
+        let params = towards(&params)?;
         let call =
             Call::read(server.clone(), method, params, LIMITS).map_err(|error| match error {
                 CallError::OtherMethod { .. }
                 | CallError::Unreadable(_)
+                | CallError::UnknownMember { .. }
                 | CallError::WrongMember { .. } => bad(error.to_string()),
             })?;
         Ok((server, call))
@@ -242,16 +241,6 @@ impl<'a> Asked<'a> {
         let Some(schema) = tool.and_then(|it| it.schema.as_ref()) else { return Ok(()) };
         let wanted = param_header::param_headers(schema).unwrap_or_default();
         param_header::check_params(self.headers, &wanted, call.arguments())
-    }
-
-    /// Writes parameters as a legacy server takes them.
-    fn towards(&self, params: &RawValue) -> Result<Box<RawValue>, Refused> {
-        match self.era {
-            Era::Legacy => Ok(params.to_owned()),
-            Era::Modern => bridge::to_legacy_params(params).map_err(|error| {
-                Refused::new(StatusCode::OK, code::INVALID_PARAMS, error.to_string())
-            }),
-        }
     }
 
     /// Writes a legacy server's reply as this client takes it.
@@ -294,6 +283,12 @@ impl<'a> Asked<'a> {
         };
         view.answer(RefusalForm { era: self.era, method, output_schema })
     }
+}
+
+/// Writes parameters as a server gets them.
+fn towards(params: &RawValue) -> Result<Box<RawValue>, Refused> {
+    bridge::to_server_params(params)
+        .map_err(|error| Refused::new(StatusCode::OK, code::INVALID_PARAMS, error.to_string()))
 }
 
 /// Hands a server's error on.

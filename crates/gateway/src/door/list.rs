@@ -16,7 +16,7 @@ use crate::{
         answers::{self, Listed},
         names, param_header,
     },
-    upstream::{Catalog, UpstreamError},
+    upstream::{Catalog, DECORATION, UpstreamError},
 };
 
 /// How many pages of a server's list are asked for.
@@ -83,7 +83,7 @@ impl Asked<'_> {
                 tool.schema.as_ref().is_none_or(|it| param_header::param_headers(it).is_ok());
             sendable && self.could_ever(&action, Some(catalog))
         });
-        visible.map(|tool| tool.raw.clone()).collect()
+        visible.filter_map(|tool| undecorated(&tool.raw)).collect()
     }
 
     /// Asks the server for all pages of a list, and keeps what could ever be used.
@@ -150,14 +150,25 @@ impl Asked<'_> {
         })
     }
 
-    /// Says whether the caller's charter reaches a server at all, under a token that still counts.
+    /// Says whether the caller's task reaches a server at all, under a token that still counts.
     pub(super) fn reaches(&self, server: &ServerName) -> bool {
         let desk = self.door.lane.desk();
-        let current = desk.generation(&self.caller.task) == Some(self.caller.generation);
-        let snapshot = desk.snapshot();
-        let charter = snapshot.charters.get(&self.caller.identity);
-        current && charter.is_some_and(|it| it.servers.contains(server))
+        desk.slot(&self.caller.task).is_some_and(|slot| {
+            let state = slot.lock();
+            state.task().generation == self.caller.generation
+                && state.task().identity == self.caller.identity
+                && bailiwick_kernel::reaches(&desk.snapshot(), &state, server, desk.now())
+        })
     }
+}
+
+/// Writes a definition without what no pin covers: what an agent reads is what was accepted.
+fn undecorated(definition: &RawValue) -> Option<Box<RawValue>> {
+    let mut written = definition.to_owned();
+    for name in DECORATION {
+        written = RawObject::read(written.get()).ok()?.without(name).ok()?;
+    }
+    Some(written)
 }
 
 fn says_unknown(error: &RawValue) -> bool {
@@ -165,4 +176,25 @@ fn says_unknown(error: &RawValue) -> bool {
         .ok()
         .and_then(|it| it.get("code").map(|it| it.get() == "-32601"))
         .unwrap_or(false)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_definition_is_served_without_what_no_pin_covers() {
+        let served = |text: &str| {
+            let raw = RawValue::from_string(text.to_owned()).unwrap();
+            undecorated(&raw).map(|it| it.get().to_owned())
+        };
+        assert_eq!(
+            served(
+                r#"{"_meta":{"do":"this"}, "name":"a","icons":[{"src":"https://e"}],"inputSchema":{"_meta":1}}"#
+            ),
+            Some(r#"{"name":"a","inputSchema":{"_meta":1}}"#.to_owned())
+        );
+        assert_eq!(served(r#"{ "name" : "a" }"#), Some(r#"{ "name" : "a" }"#.to_owned()));
+        assert_eq!(served("7"), None);
+    }
 }

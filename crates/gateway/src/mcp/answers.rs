@@ -73,32 +73,25 @@ pub(crate) fn negotiate(requested: Option<&str>) -> Revision {
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-struct Initialized<'a> {
+struct Initialized {
     protocol_version: &'static str,
     capabilities: Capabilities,
     server_info: ServerInfo,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    instructions: Option<&'a str>,
 }
 
-/// Answers `initialize`.
-pub(crate) fn initialize(
-    version: Revision,
-    capabilities: Capabilities,
-    instructions: Option<&str>,
-) -> Box<RawValue> {
+/// Answers `initialize`. What a server wants its clients to keep in mind is left out: nobody has
+/// accepted that text, and an agent would follow it.
+pub(crate) fn initialize(version: Revision, capabilities: Capabilities) -> Box<RawValue> {
     let protocol_version = version.as_str();
-    raw_of(&Initialized { protocol_version, capabilities, server_info: SERVER_INFO, instructions })
+    raw_of(&Initialized { protocol_version, capabilities, server_info: SERVER_INFO })
 }
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-struct Discovered<'a> {
+struct Discovered {
     result_type: &'static str,
     supported_versions: Vec<&'static str>,
     capabilities: Capabilities,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    instructions: Option<&'a str>,
     ttl_ms: u64,
     cache_scope: &'static str,
     #[serde(rename = "_meta")]
@@ -113,16 +106,11 @@ struct DiscoveredMeta {
 
 /// Answers `server/discover`. Only revisions that a request can name for itself are listed: the
 /// older ones are reached by `initialize`.
-pub(crate) fn discover(
-    capabilities: Capabilities,
-    instructions: Option<&str>,
-    ttl: Duration,
-) -> Box<RawValue> {
+pub(crate) fn discover(capabilities: Capabilities, ttl: Duration) -> Box<RawValue> {
     raw_of(&Discovered {
         result_type: "complete",
         supported_versions: Revision::modern_dates(),
         capabilities,
-        instructions,
         ttl_ms: ttl_ms(ttl),
         cache_scope: "private",
         meta: DiscoveredMeta { server_info: SERVER_INFO },
@@ -241,13 +229,13 @@ mod tests {
 
     #[test]
     fn initialize_says_who_answers_and_what_there_is() {
-        let answer = initialize(Revision::R20251125, ALL, Some("Be brief."));
-        insta::assert_snapshot!(answer.get().replace(env!("CARGO_PKG_VERSION"), "V"), @r#"{"protocolVersion":"2025-11-25","capabilities":{"tools":{},"resources":{},"prompts":{}},"serverInfo":{"name":"bailiwick","version":"V"},"instructions":"Be brief."}"#);
+        let answer = initialize(Revision::R20251125, ALL);
+        insta::assert_snapshot!(answer.get().replace(env!("CARGO_PKG_VERSION"), "V"), @r#"{"protocolVersion":"2025-11-25","capabilities":{"tools":{},"resources":{},"prompts":{}},"serverInfo":{"name":"bailiwick","version":"V"}}"#);
     }
 
     #[test]
     fn discovery_is_complete_and_private() {
-        let answer = discover(Capabilities::default(), None, Duration::from_secs(60));
+        let answer = discover(Capabilities::default(), Duration::from_secs(60));
         insta::assert_snapshot!(answer.get().replace(env!("CARGO_PKG_VERSION"), "V"), @r#"{"resultType":"complete","supportedVersions":["2026-07-28"],"capabilities":{},"ttlMs":5000,"cacheScope":"private","_meta":{"io.modelcontextprotocol/serverInfo":{"name":"bailiwick","version":"V"}}}"#);
     }
 

@@ -7,19 +7,23 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
-use super::{META_PREFIX, answers};
+use super::answers;
 use crate::jsonrpc::{Answer, RawError, RawObject, code, raw_of};
 
 const NOT_FOUND_LEGACY: i64 = -32002;
 const LINK_NEEDED_LEGACY: i64 = -32042;
 
-/// Takes out of `params` what a legacy server does not know: the protocol's own members of `_meta`,
-/// and `_meta` itself when nothing else was in it. Trace and progress stay.
-pub(crate) fn to_legacy_params(params: &RawValue) -> Result<Box<RawValue>, RawError> {
+/// Members of `_meta` that reach a server: trace and progress. No decision looks at `_meta` and no
+/// digest covers it, so whatever else a client puts there stays here.
+const CARRIED: [&str; 4] = ["progressToken", "traceparent", "tracestate", "baggage"];
+
+/// Writes `params` as a server gets them: of `_meta` only what is carried along, and no `_meta`
+/// where nothing is. Every other byte stays.
+pub(crate) fn to_server_params(params: &RawValue) -> Result<Box<RawValue>, RawError> {
     let object = RawObject::read(params.get())?;
     let Some(meta) = object.get("_meta") else { return Ok(params.to_owned()) };
     let mut meta = meta.to_owned();
-    for name in protocol_members(&meta)? {
+    for name in left_here(&meta)? {
         meta = RawObject::read(meta.get())?.without(&name)?;
     }
     if RawObject::read(meta.get())?.is_empty() {
@@ -29,10 +33,14 @@ pub(crate) fn to_legacy_params(params: &RawValue) -> Result<Box<RawValue>, RawEr
     }
 }
 
-fn protocol_members(meta: &RawValue) -> Result<Vec<String>, RawError> {
+fn left_here(meta: &RawValue) -> Result<Vec<String>, RawError> {
     let meta = RawObject::read(meta.get())?;
-    let names = meta.members().map(|(name, _)| name);
-    Ok(names.filter(|it| it.starts_with(META_PREFIX)).map(str::to_owned).collect())
+    // Each of them is one word: an object in its place would be a way in for anything.
+    let carried = |name: &str, value: &RawValue| {
+        CARRIED.contains(&name) && !value.get().starts_with(['{', '['])
+    };
+    let left = meta.members().filter(|(name, value)| !carried(name, value));
+    Ok(left.map(|(name, _)| name.to_owned()).collect())
 }
 
 /// Turns a legacy server's answer to `method` into one that a modern client takes.
@@ -148,7 +156,7 @@ mod tests {
     }
 
     fn down(params: &str) -> String {
-        to_legacy_params(&raw(params)).unwrap().get().to_owned()
+        to_server_params(&raw(params)).unwrap().get().to_owned()
     }
 
     fn up(method: &str, result: &str) -> String {
@@ -176,7 +184,18 @@ mod tests {
         );
         assert_eq!(down(r#"{ "name" : "t" }"#), r#"{ "name" : "t" }"#);
         assert_eq!(down(r#"{"_meta":{}}"#), "{}");
-        assert!(to_legacy_params(&raw(r#"{"_meta":7}"#)).is_err());
+        assert!(to_server_params(&raw(r#"{"_meta":7}"#)).is_err());
+    }
+
+    #[test]
+    fn of_what_no_digest_covers_a_server_sees_trace_and_progress_alone() {
+        assert_eq!(
+            down(
+                r#"{"_meta":{"note":"do it now","baggage":"a=1","tracestate":{"x":1},"progressToken":[7],"com.example/x":{}},"name":"t","arguments":{ "b" : 1.50}}"#
+            ),
+            r#"{"_meta":{"baggage":"a=1"},"name":"t","arguments":{ "b" : 1.50}}"#
+        );
+        assert_eq!(down(r#"{"_meta":{"note":"x"},"name":"t"}"#), r#"{"name":"t"}"#);
     }
 
     #[test]
@@ -217,7 +236,7 @@ mod tests {
         #[test]
         fn any_object_never_panics(text in r#"\{("(_meta|code|a)":(1|\{\}|"x"|-32042|-32002),?){0,3}\}"#) {
             if let Ok(value) = RawValue::from_string(text) {
-                let _ = to_legacy_params(&value);
+                let _ = to_server_params(&value);
                 let _ = to_modern("resources/read", &Answer::Result(value.clone()), TTL);
                 let _ = to_modern("tools/call", &Answer::Error(value.clone()), TTL);
             }

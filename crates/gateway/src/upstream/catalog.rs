@@ -58,8 +58,9 @@ impl Catalog {
     }
 }
 
-/// Members that say nothing about what a tool takes, does or claims.
-const DECORATION: [&str; 2] = ["_meta", "icons"];
+/// Members that say nothing about what a tool takes, does or claims. No pin covers them, so no
+/// agent is shown them.
+pub(crate) const DECORATION: [&str; 2] = ["_meta", "icons"];
 
 impl ToolDefinition {
     /// Reads one definition; says why if it cannot be offered.

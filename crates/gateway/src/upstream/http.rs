@@ -27,7 +27,7 @@ use super::{
     handshake::{self, Opened},
     incoming::Reply,
     over::Over,
-    request::{self, Request},
+    request::{self, Request, Still, WITHDRAWN},
 };
 use answer::unknown;
 
@@ -99,11 +99,13 @@ impl Link {
     ) -> Result<Reply, SendError> {
         let id = self.next.fetch_add(1, Ordering::Relaxed);
         let body = Bytes::from(request.line(id));
-        match tokio::time::timeout(within, self.ask_in_session(id, body)).await {
+        match tokio::time::timeout(within, self.ask_in_session(id, body, request.still())).await {
             Ok(Ok(reply)) => Ok(reply),
             Ok(Err(error)) => {
                 // Nobody is there: whoever supervises the server opens it again.
-                if let SendError::NotSent { why } = &error {
+                if let SendError::NotSent { why } = &error
+                    && why != WITHDRAWN
+                {
                     self.over.end(why.clone());
                 }
                 Err(error)
@@ -132,7 +134,19 @@ impl Link {
         }
     }
 
-    async fn ask_in_session(&self, id: u64, body: Bytes) -> Result<Reply, SendError> {
+    async fn ask_in_session(
+        &self,
+        id: u64,
+        body: Bytes,
+        still: Option<&Still>,
+    ) -> Result<Reply, SendError> {
+        let permitted = || match still {
+            Some(still) if !still.permitted() => {
+                Err(SendError::NotSent { why: WITHDRAWN.to_owned() })
+            }
+            Some(_) | None => Ok(()),
+        };
+        permitted()?;
         let session = self.session();
         match self.post(id, body.clone(), &session).await {
             Ok(reply) => return Ok(reply),
@@ -141,6 +155,7 @@ impl Link {
         }
         let session =
             self.reopen(session.number).await.map_err(|why| SendError::NotSent { why })?;
+        permitted()?;
         self.post(id, body, &session).await.map_err(|missed| match missed {
             Missed::Other(error) => error,
             Missed::Session => {

@@ -1,33 +1,75 @@
 //! The only two kinds of request that can be written: decided ones, with proof, and plain ones.
 
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::{Duration, Instant},
+};
+
 use bailiwick_kernel::{Permit, PermitError};
 use bailiwick_model::{CallDigest, Timestamp};
 use serde_json::value::RawValue;
 
 use crate::Call;
 
+/// How long after its permit was spent a call may still be written.
+const BEGIN_WITHIN: Duration = Duration::from_secs(10);
+
 /// Proof that a permit was spent on exactly this call.
 #[derive(Debug)]
 pub(super) struct Spent<'a> {
     call: &'a Call,
+    still: Still,
 }
+
+/// Whether what was permitted is permitted still. A call may wait for its place in a server's
+/// queue, and its task may end meanwhile: this is asked right before the first byte.
+#[derive(Clone, Debug)]
+pub(super) struct Still {
+    current: Arc<AtomicU64>,
+    generation: u64,
+    since: Instant,
+}
+
+impl Still {
+    /// Says whether the call may be written now.
+    pub(super) fn permitted(&self) -> bool {
+        self.current.load(Ordering::Acquire) == self.generation
+            && self.since.elapsed() < BEGIN_WITHIN
+    }
+}
+
+/// Why a call was taken back from the queue.
+pub(super) const WITHDRAWN: &str = "its task's authority changed before it could be written";
 
 impl<'a> Spent<'a> {
     /// Spends `permit` on `call`.
     pub(super) fn of(
         permit: Permit,
-        generation: u64,
+        current: &Arc<AtomicU64>,
         call: &'a Call,
         now: Timestamp,
     ) -> Result<Self, PermitError> {
         let digest: &CallDigest = call.digest();
-        permit.spend(digest, generation, now).map(|()| Self { call })
+        let generation = current.load(Ordering::Acquire);
+        let still = Still { current: Arc::clone(current), generation, since: Instant::now() };
+        permit.spend(digest, generation, now).map(|()| Self { call, still })
     }
 
     /// Pretends, so that what lies behind the permit can be tested by itself.
     #[cfg(test)]
-    pub(super) const fn pretend(call: &'a Call) -> Self {
-        Self { call }
+    pub(super) fn pretend(call: &'a Call) -> Self {
+        Self::pretend_of(call, &Arc::default())
+    }
+
+    /// Pretends under a generation that may change.
+    #[cfg(test)]
+    pub(super) fn pretend_of(call: &'a Call, current: &Arc<AtomicU64>) -> Self {
+        let generation = current.load(Ordering::Acquire);
+        let still = Still { current: Arc::clone(current), generation, since: Instant::now() };
+        Self { call, still }
     }
 }
 
@@ -36,12 +78,19 @@ impl<'a> Spent<'a> {
 pub(super) struct Request<'a> {
     method: &'a str,
     params: Option<&'a RawValue>,
+    still: Option<Still>,
 }
 
 impl<'a> Request<'a> {
     /// Asks for what was decided, once for each proof.
     pub(super) fn decided(spent: Spent<'a>) -> Self {
-        Self { method: spent.call.method(), params: Some(spent.call.params()) }
+        let (method, params) = (spent.call.method(), Some(spent.call.params()));
+        Self { method, params, still: Some(spent.still) }
+    }
+
+    /// Gives what must hold when the first byte is written; none where nothing was decided.
+    pub(super) const fn still(&self) -> Option<&Still> {
+        self.still.as_ref()
     }
 
     /// Asks for anything that takes no decision; none if it takes one, or would disturb the
@@ -53,12 +102,16 @@ impl<'a> Request<'a> {
             bare.as_str(),
             "tools/call" | "resources/read" | "prompts/get" | "initialize" | "server/discover"
         );
-        (!kept && !bare.starts_with("notifications/")).then_some(Self { method, params })
+        (!kept && !bare.starts_with("notifications/")).then_some(Self {
+            method,
+            params,
+            still: None,
+        })
     }
 
     /// Opens a session.
     pub(super) const fn opening(params: &'a RawValue) -> Self {
-        Self { method: "initialize", params: Some(params) }
+        Self { method: "initialize", params: Some(params), still: None }
     }
 
     /// Gives the message, on one line that ends.

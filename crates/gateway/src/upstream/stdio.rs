@@ -20,7 +20,7 @@ use super::{
     lines::Lines,
     over::Over,
     pending::{Pending, Turn},
-    request::{self, Request},
+    request::{self, Request, Still, WITHDRAWN},
 };
 
 const LINE_MAX: usize = 8 << 20;
@@ -68,6 +68,8 @@ struct Queued {
     bytes: Vec<u8>,
     /// Whoever asked may give up until it is begun.
     turn: Option<Arc<Turn>>,
+    /// A decided call is only begun while it is permitted; under this id it is taken back.
+    still: Option<(u64, Still)>,
 }
 
 impl Running {
@@ -183,8 +185,11 @@ impl Link {
         within: Duration,
     ) -> Result<Reply, SendError> {
         let mut place = self.pending.place()?;
-        let queued =
-            Queued { bytes: request.line(place.id()), turn: Some(Arc::clone(place.turn())) };
+        let queued = Queued {
+            bytes: request.line(place.id()),
+            turn: Some(Arc::clone(place.turn())),
+            still: request.still().map(|it| (place.id(), it.clone())),
+        };
         let answered = async {
             if self.lines.send(queued).await.is_err() {
                 return Err(place.give_up("it takes no more questions".to_owned()));
@@ -203,7 +208,7 @@ impl Link {
 
     /// Sends a line that needs no answer, unless too many wait already.
     pub(super) fn tell(&self, bytes: Vec<u8>) {
-        if self.lines.try_send(Queued { bytes, turn: None }).is_err() {
+        if self.lines.try_send(Queued { bytes, turn: None, still: None }).is_err() {
             tracing::debug!(server = %self.server, "it does not read: a message was dropped");
         }
     }
@@ -235,7 +240,12 @@ async fn write<W: AsyncWrite + Unpin>(
     mut input: W,
     link: Arc<Link>,
 ) {
-    while let Some(Queued { bytes, turn }) = queue.recv().await {
+    while let Some(Queued { bytes, turn, still }) = queue.recv().await {
+        if let Some((id, _)) = still.filter(|(_, it)| !it.permitted()) {
+            // Its turn is not taken, so whoever asked knows that nothing was written.
+            link.pending.answer(id, Err(WITHDRAWN));
+            continue;
+        }
         if turn.is_some_and(|it| !it.take()) {
             continue;
         }

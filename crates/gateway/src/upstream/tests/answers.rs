@@ -1,6 +1,8 @@
 //! Who gets which answer, and what it means when none comes.
 
-use super::*;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use super::{super::request::WITHDRAWN, *};
 
 #[tokio::test]
 async fn a_call_comes_back_with_what_the_tool_says() {
@@ -100,6 +102,18 @@ async fn what_a_deaf_server_never_took_was_not_sent() {
         tokio::join!(world.call("anything", large), world.call("anything", json!({})));
     assert!(matches!(first, Err(SendError::Unknown { .. })), "{first:?}");
     assert!(matches!(second, Err(SendError::NotSent { .. })), "{second:?}");
+}
+
+#[tokio::test]
+async fn a_call_whose_task_changes_while_it_waits_is_never_written() {
+    let world = World::up(script("echo.py")).await;
+    let call = read_call(&world.server, "echo", &json!({}));
+    let current = Arc::new(AtomicU64::new(1));
+    let spent = Spent::pretend_of(&call, &current);
+    current.store(2, Ordering::Release);
+    let lost = soon(world.upstreams.send_spent(spent, &world.server)).await.unwrap_err();
+    assert_eq!(lost, SendError::NotSent { why: WITHDRAWN.to_owned() });
+    assert!(world.call("echo", json!({})).await.is_ok(), "the server goes on");
 }
 
 #[tokio::test]
