@@ -16,6 +16,7 @@ mod origin;
 mod place;
 mod policies;
 mod read;
+mod restart;
 mod server;
 mod state;
 mod template;
@@ -83,10 +84,12 @@ impl Config {
         self.home.join("keys")
     }
 
-    /// Gives the folders that no child process may see.
+    /// Gives the files and folders that no child process may touch: whoever writes the
+    /// configuration says what is allowed.
     pub(crate) fn private(&self) -> Vec<PathBuf> {
+        let own = ["keys", "charters", "templates", "policies"].map(|it| self.home.join(it));
         let checkpoints = self.evidence.checkpoints.clone();
-        [self.state.clone(), self.keys()].into_iter().chain(checkpoints).collect()
+        [self.file.clone(), self.state.clone()].into_iter().chain(own).chain(checkpoints).collect()
     }
 }
 

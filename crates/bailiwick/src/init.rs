@@ -88,7 +88,8 @@ pub(crate) fn next_steps(folder: &Path) -> String {
 Next:
 {go}  bailiwick check                  # every mistake at once; good now
   bailiwick serve                  # in one terminal
-  bailiwick person add YOUR-NAME   # in another: who may say yes to held calls
+  bailiwick person add YOUR-NAME   # in another, before the first task: who may say yes
+                                   # to held calls
   bailiwick task open --template keep-notes --as note-keeper --param note=/team/today
                                    # prints a token: give it to the agent, with
                                    # http://127.0.0.1:8470/mcp as its MCP server

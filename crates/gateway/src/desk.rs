@@ -369,9 +369,8 @@ impl Desk {
                     writing.command(time, by, command);
                     writing.changes.extend(self.task(task).map(|it| Change::Task(Box::new(it))));
                 }
-                Effect::HoldOpened(mut hold) => {
-                    hold.resources =
-                        hold.resources.iter().map(|it| self.evidence.text(it)).collect();
+                Effect::HoldOpened(hold) => {
+                    let hold = Box::new(self.evidence.hold(*hold));
                     self.holds_map().insert(hold.id.clone(), (*hold).clone());
                     writing.hold(time, by, hold, None);
                 }

@@ -1,9 +1,15 @@
-//! What of a call's arguments the ledger keeps.
+//! What of a call the ledger keeps, and people are shown.
 
-use std::sync::Arc;
+mod secret;
+
+use std::{collections::BTreeSet, sync::Arc};
 
 use bailiwick_connect::EvidenceKey;
-use bailiwick_model::{ArgumentsRecord, Json, Sensitivity};
+use bailiwick_model::{
+    Action, ActionKind, ArgumentsRecord, Hold, Json, Reason, ReasonCode, Sensitivity,
+};
+
+use secret::{names_a_secret, secrets, shaped_like_a_secret};
 
 /// How much of the arguments is kept.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -53,7 +59,56 @@ impl Evidence {
 
     /// Gives a sentence of ours as the ledger may show it: it may quote what a caller sent.
     pub fn phrase(&self, text: &str) -> String {
-        if shaped_like_a_secret(text) { self.key.digest(text) } else { text.to_owned() }
+        let Some(found) = secrets(text) else { return self.key.digest(text) };
+        let mut shown = text.to_owned();
+        // From the end, so that what is still to come stays where it was found.
+        for place in found.into_iter().rev() {
+            let word = text.get(place.clone()).unwrap_or_default();
+            shown.replace_range(place, &self.key.digest(word));
+        }
+        shown
+    }
+
+    /// Gives an action as the ledger may show it. A resource's URI is as good as an argument; the
+    /// name of a tool is what evidence is about.
+    pub fn action(&self, action: &Action) -> Action {
+        let name = match action.kind {
+            ActionKind::Resource => self.text(&action.name),
+            ActionKind::Tool | ActionKind::Prompt => self.phrase(&action.name),
+        };
+        Action { name, ..action.clone() }
+    }
+
+    /// Gives a reason as the ledger may show it, where the call was of `action`.
+    pub fn reason(&self, reason: &Reason, action: &Action) -> Reason {
+        // What is wrong with an argument quotes it.
+        if reason.code == ReasonCode::NotNormal {
+            return Reason { text: self.text(&reason.text), ..reason.clone() };
+        }
+        let shown = self.action(action);
+        let quoted = |text: &str| {
+            let hidden = shown.name != action.name && !action.name.is_empty();
+            let text =
+                if hidden { text.replace(&action.name, &shown.name) } else { text.to_owned() };
+            self.phrase(&text)
+        };
+        let (text, source) = (quoted(&reason.text), quoted(&reason.source));
+        Reason { text, source, ..reason.clone() }
+    }
+
+    /// Gives a hold as the ledger and people may see it; its arguments are written as evidence
+    /// already. The kernel keeps what was asked, since what is shown matches no call.
+    pub fn hold(&self, hold: Hold) -> Hold {
+        let all = |texts: &BTreeSet<String>| {
+            texts.iter().map(|it| self.text(it)).collect::<BTreeSet<_>>()
+        };
+        Hold {
+            action: self.action(&hold.action),
+            resources: all(&hold.resources),
+            destinations: all(&hold.destinations),
+            reasons: hold.reasons.iter().map(|it| self.reason(it, &hold.action)).collect(),
+            ..hold
+        }
     }
 
     fn shown(&self, value: &Json, hide_all: bool) -> Json {
@@ -87,72 +142,5 @@ impl Evidence {
     }
 }
 
-/// Says whether a member's name promises a secret.
-fn names_a_secret(name: &str) -> bool {
-    const WORDS: [&str; 12] = [
-        "password",
-        "passwd",
-        "passphrase",
-        "secret",
-        "token",
-        "apikey",
-        "accesskey",
-        "privatekey",
-        "authorization",
-        "credential",
-        "cookie",
-        "bearer",
-    ];
-    let plain: String = name
-        .chars()
-        .filter(char::is_ascii_alphanumeric)
-        .map(|it| it.to_ascii_lowercase())
-        .collect();
-    WORDS.iter().any(|word| plain.contains(word))
-}
-
-/// Says whether a text, or a word in it, looks like a secret: a known prefix, a private key, a
-/// token in three parts, or a long word without sense in it.
-fn shaped_like_a_secret(text: &str) -> bool {
-    const STARTS: [&str; 14] = [
-        "AKIA",
-        "ASIA",
-        "ghp_",
-        "gho_",
-        "ghs_",
-        "ghu_",
-        "github_pat_",
-        "glpat-",
-        "sk-",
-        "sk_live_",
-        "xoxb-",
-        "xoxp-",
-        "hvs.",
-        "AIza",
-    ];
-    if text.contains("-----BEGIN") {
-        return true;
-    }
-    text.split(|it: char| {
-        it.is_whitespace() || matches!(it, '"' | '\'' | '=' | ':' | ',' | '&' | '?' | '/' | ';')
-    })
-    .any(|word| {
-        let known = STARTS
-            .iter()
-            .any(|it| word.starts_with(it) && it.len().saturating_add(12) <= word.len());
-        let token = word.starts_with("eyJ") && word.matches('.').count() == 2;
-        known || token || senseless(word)
-    })
-}
-
-/// Says whether a word is long and mixed enough that nobody typed it.
-fn senseless(word: &str) -> bool {
-    let long = 32 <= word.len()
-        && word.bytes().all(|it| it.is_ascii_alphanumeric() || b"+/_-=".contains(&it));
-    let kinds = [
-        word.bytes().any(|it| it.is_ascii_digit()),
-        word.bytes().any(|it| it.is_ascii_lowercase()),
-        word.bytes().any(|it| it.is_ascii_uppercase()),
-    ];
-    long && kinds.into_iter().filter(|it| *it).count() == 3
-}
+#[cfg(test)]
+mod tests;

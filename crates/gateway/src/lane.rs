@@ -15,8 +15,8 @@ use std::{
 use bailiwick_connect::Verified;
 use bailiwick_kernel::{Advice, Effect, Names, Outcome, Permit, advise};
 use bailiwick_model::{
-    AccessRequest, Caller, DecisionId, HoldId, OutcomeKind, OutcomeRecord, Reason, ReasonCode,
-    Record, VerdictKind,
+    AccessRequest, Caller, DecisionId, HoldId, Offered, OutcomeKind, OutcomeRecord, Reason,
+    ReasonCode, Record, VerdictKind,
 };
 
 use crate::{
@@ -155,7 +155,9 @@ impl Lane {
         }
 
         match made.outcome {
-            Outcome::Forward(permit, _) => self.forward(decision, permit, &slot, call).await,
+            Outcome::Forward(permit, _) => {
+                self.forward(decision, permit, &slot, (call, &request.offered)).await
+            }
             Outcome::Hold(hold, reasons) => {
                 tracing::info!(%decision, %hold, "a call waits for a person");
                 let verdict = VerdictKind::Hold;
@@ -188,10 +190,10 @@ impl Lane {
         decision: DecisionId,
         permit: Permit,
         slot: &Slot,
-        call: &Call,
+        judged: (&Call, &Offered),
     ) -> Answered {
         let started = Instant::now();
-        let sent = self.upstreams.send(permit, slot.current(), call, self.desk.now()).await;
+        let sent = self.upstreams.send(permit, slot.current(), judged, self.desk.now()).await;
         let now = self.desk.now();
         let task = slot.with(|state| {
             bailiwick_kernel::observe(state, now);

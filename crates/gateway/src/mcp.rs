@@ -20,6 +20,3 @@ pub(crate) mod code {
     /// The revision that was asked for is not spoken here.
     pub(crate) const UNSUPPORTED_VERSION: i64 = -32022;
 }
-
-/// How the protocol's own members of `_meta` begin.
-pub(crate) const META_PREFIX: &str = "io.modelcontextprotocol/";

@@ -21,6 +21,7 @@ mod stdio;
 mod supervise;
 #[cfg(test)]
 mod tests;
+mod why;
 
 use std::{
     collections::BTreeMap,
@@ -29,7 +30,7 @@ use std::{
 };
 
 use bailiwick_kernel::Permit;
-use bailiwick_model::{ServerName, Timestamp};
+use bailiwick_model::{Offered, ServerName, Timestamp};
 use serde_json::value::RawValue;
 use tokio::sync::{mpsc, watch};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
@@ -44,6 +45,12 @@ pub use spec::{Confine, ServerSpec, ToolSpec, Transport};
 use event::Events;
 use request::{Request, Spent};
 use supervise::{State, Supervisor, Up};
+use why::Why;
+
+use crate::{Call, known};
+
+/// Why a call does not go to a server that has changed since.
+const OTHER: &str = "its server offers something else than when it was judged";
 
 /// All servers behind the gateway.
 #[derive(Debug)]
@@ -121,12 +128,13 @@ impl Upstreams {
 
     /// Says how each server is.
     pub fn status(&self) -> BTreeMap<ServerName, ServerStatus> {
+        let whole = |it: &Why| it.whole().to_owned();
         let status = |it: &Server| match &*it.state.borrow() {
-            State::Starting { why } => ServerStatus::Starting { why: why.clone() },
+            State::Starting { why } => ServerStatus::Starting { why: why.as_ref().map(whole) },
             State::Up(Up { catalog, .. }) => {
                 ServerStatus::Up { tools: catalog.tools.len(), protocol: catalog.protocol.clone() }
             }
-            State::Down { why } => ServerStatus::Down { why: why.clone() },
+            State::Down { why } => ServerStatus::Down { why: whole(why) },
         };
         self.servers.iter().map(|(name, it)| (name.clone(), status(it))).collect()
     }
@@ -146,23 +154,32 @@ impl Upstreams {
 
     /// Sends one decided call: the only way out for tools, resources and prompts. The permit is
     /// spent on this very call before a byte of it is written, and the task's generation must
-    /// still be `current` when the first one is.
+    /// still be `current` when the first one is. Only a server that offers what was judged gets it.
     pub async fn send(
         &self,
         permit: Permit,
         current: &Arc<AtomicU64>,
-        call: &crate::Call,
+        (call, judged): (&Call, &Offered),
         now: Timestamp,
     ) -> Result<Reply, SendError> {
-        let spent = Spent::of(permit, current, call, now)
+        let spent = Spent::of(permit, current, (call, judged), now)
             .map_err(|error| SendError::NotSent { why: error.to_string() })?;
-        self.send_spent(spent, &call.action().server).await
+        self.send_spent(spent, (call, judged)).await
     }
 
-    async fn send_spent(&self, spent: Spent<'_>, server: &ServerName) -> Result<Reply, SendError> {
+    async fn send_spent(
+        &self,
+        spent: Spent<'_>,
+        (call, judged): (&Call, &Offered),
+    ) -> Result<Reply, SendError> {
         let not_sent = |error: UpstreamError| SendError::NotSent { why: error.to_string() };
+        let server = &call.action().server;
         let within = self.server(server).map_err(not_sent)?.spec.call_timeout;
         let up = self.up(server).map_err(not_sent)?;
+        // It may have been started anew since, as another program.
+        if known::offered(call.action(), Some(&up.catalog)) != *judged {
+            return Err(SendError::NotSent { why: OTHER.to_owned() });
+        }
         up.link.ask(&Request::decided(spent), within).await
     }
 
@@ -198,7 +215,7 @@ impl Upstreams {
             State::Up(up) => Ok(up.clone()),
             State::Starting { why: None } => Err(UpstreamError::Starting { server }),
             State::Starting { why: Some(why) } | State::Down { why } => {
-                Err(UpstreamError::Down { server, why: why.clone() })
+                Err(UpstreamError::Down { server, why: why.short().to_owned() })
             }
         }
     }

@@ -126,7 +126,7 @@ fn nobody_is_asked_to_give_a_child_what_its_parent_may_not_do() {
         approve h1 line 30m
         call s read on=a {\"n\":1} -> allow
         call s read on=a {\"n\":2} -> allow
-        call s read on=b -> hold outside_grant
+        call s read on=b {\"n\":3} -> hold outside_grant
         in above
         call s write on=a -> hold outside_grant
         ",

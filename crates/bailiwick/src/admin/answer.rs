@@ -32,6 +32,12 @@ impl Refused {
         Self { status, code, title: title.to_owned(), reasons: Vec::new() }
     }
 
+    /// Gives the status and the text, for tests of what refuses.
+    #[cfg(test)]
+    pub(super) fn parts(&self) -> (StatusCode, &str) {
+        (self.status, &self.title)
+    }
+
     /// Says no to a decision's reasons.
     pub(super) fn decided(title: &str, reasons: BTreeSet<Reason>) -> Self {
         let reasons = reasons.into_iter().collect();

@@ -7,6 +7,7 @@ use axum::{
     extract::{Path, State},
 };
 use bailiwick_model::{IdentityId, Person, PersonName, ServerName};
+use bailiwick_store::TaskFilter;
 use bytes::Bytes;
 use http::StatusCode;
 use serde_json::json as value;
@@ -37,6 +38,9 @@ pub(super) async fn add(
         return Err(Refused::new(StatusCode::CONFLICT, "person", &text));
     }
     let voucher = admin.voucher(&wish, &known)?;
+    if voucher.is_none() {
+        admin.first_person(&wish.name, peer).await?;
+    }
     let added = admin.lane.desk().now();
     let by = voucher.as_ref().map(|it| it.0.clone());
     let person = Person { name: wish.name, key: wish.key, added, by };
@@ -46,6 +50,20 @@ pub(super) async fn add(
 }
 
 impl Admin {
+    /// Lets somebody be the first person while nothing was done yet, and says so where people
+    /// look: nobody vouches for the first, so it must not be an agent that came before everyone.
+    async fn first_person(&self, name: &PersonName, peer: Peer) -> Result<(), Refused> {
+        let desk = self.lane.desk();
+        let one = TaskFilter { limit: 1, ..TaskFilter::ALL };
+        let tasks = desk.registry().tasks(one).map_err(|error| Refused::fault(&error))?;
+        if !tasks.is_empty() {
+            let text = "tasks were opened already, so anybody could be the first person by now: start with a new `[state] dir` and add the first person before any task opens, as `bailiwick init` says";
+            return Err(Refused::new(StatusCode::FORBIDDEN, "not_first", text));
+        }
+        let text = format!("`{name}` is added as the first person, by `{}`", peer.label());
+        Ok(desk.notice("first-person", text, name.as_str()).await?)
+    }
+
     /// Checks that a registered person vouches for this very key.
     fn voucher(
         &self,

@@ -108,10 +108,13 @@ impl Admin {
             })?;
             let word = SignedWord { by, signed: signed.clone() };
             let statement = self.signed(&word, (&["open-task"], wish.identity.as_str()))?;
-            if statement.details.get("template").map(String::as_str) != Some(wish.template.as_str())
-            {
-                let text = "the signed statement is about another template";
-                return Err(Refused::new(StatusCode::FORBIDDEN, "statement", text));
+            let wished = wish.details();
+            let other = wished.iter().find(|(name, value)| {
+                statement.details.get(*name).is_none_or(|signed| signed != *value)
+            });
+            if let Some((name, _)) = other {
+                let text = format!("the signed statement is about another {name}");
+                return Err(Refused::new(StatusCode::FORBIDDEN, "statement", &text));
             }
             return Ok(Opener::Person(statement.by));
         }

@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 
 use bailiwick_model::{
-    AllowLine, Budget, Hold, IdentityId, Pin, PinStatus, Task, TaskId, TemplateName, Timestamp,
+    AllowLine, Budget, Digest, Hold, IdentityId, Json, Pin, PinStatus, Task, TaskId, TemplateName,
+    Timestamp,
 };
 use serde::{Deserialize, Serialize};
 
@@ -30,6 +31,22 @@ pub(crate) struct OpenTask {
     pub(crate) assertion: Assertion,
     #[serde(default)]
     pub(crate) signed: Signed,
+}
+
+impl OpenTask {
+    /// Gives what a person signs of the wish: all of it, so that nothing can be put in its place.
+    pub(crate) fn details(&self) -> BTreeMap<String, String> {
+        let none = || "none".to_owned();
+        let digest = |text: &str| Digest::of(text.as_bytes()).to_string();
+        let value = |(name, value): (&String, &String)| (name.clone(), Json::Text(value.clone()));
+        let params = Json::Object(self.params.iter().map(value).collect());
+        BTreeMap::from([
+            ("template".to_owned(), self.template.to_string()),
+            ("parent".to_owned(), self.parent.as_ref().map_or_else(none, ToString::to_string)),
+            ("purpose".to_owned(), self.purpose.as_deref().map_or_else(none, digest)),
+            ("params".to_owned(), digest(&params.canonical())),
+        ])
+    }
 }
 
 /// An open task and the token to act in it.
@@ -159,10 +176,7 @@ pub(crate) struct ToolView {
 
 impl ToolView {
     /// Says how an offered tool stands to its pin.
-    pub(crate) fn state(
-        pin: Option<&Pin>,
-        offered: Option<&bailiwick_model::Digest>,
-    ) -> &'static str {
+    pub(crate) fn state(pin: Option<&Pin>, offered: Option<&Digest>) -> &'static str {
         match (pin, offered) {
             (None, _) => "new",
             (Some(_), None) => "gone",
@@ -197,4 +211,42 @@ pub(crate) struct Problem {
     pub(crate) code: String,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(crate) reasons: Vec<bailiwick_model::Reason>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn wish() -> OpenTask {
+        OpenTask {
+            template: "triage".parse().unwrap(),
+            identity: "ann".parse().unwrap(),
+            params: BTreeMap::from([("ticket".to_owned(), "T-1".to_owned())]),
+            purpose: Some("look".to_owned()),
+            parent: None,
+            assertion: None,
+            signed: None,
+        }
+    }
+
+    #[test]
+    fn what_is_signed_of_a_wish_changes_with_every_part_of_it() {
+        let signed = wish().details();
+        let changed: [fn(&mut OpenTask); 6] = [
+            |it| it.template = "other".parse().unwrap(),
+            |it| drop(it.params.insert("ticket".to_owned(), "T-2".to_owned())),
+            |it| drop(it.params.insert("more".to_owned(), String::new())),
+            |it| it.params.clear(),
+            |it| it.purpose = None,
+            |it| it.parent = Some("task_01JD8X00000000000000000000".parse().unwrap()),
+        ];
+        for change in changed {
+            let mut wish = wish();
+            change(&mut wish);
+            assert_ne!(wish.details(), signed, "{wish:?}");
+        }
+        // How the asker proves itself is no part of the wish.
+        let proved = OpenTask { assertion: Some("x".to_owned()), ..wish() };
+        assert_eq!(proved.details(), signed);
+    }
 }

@@ -81,6 +81,9 @@ fn shown(hold: &Hold) -> String {
     for resource in &hold.resources {
         text.push_str(&format!("resource   {resource}\n"));
     }
+    for destination in &hold.destinations {
+        text.push_str(&format!("towards    {destination}\n"));
+    }
     for Reason { text: why, source, .. } in &hold.reasons {
         text.push_str(&format!("why        {why} [{source}]\n"));
     }

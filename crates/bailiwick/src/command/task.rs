@@ -26,20 +26,20 @@ pub(crate) async fn open(place: &Place, output: Output, words: &cli::OpenTask) -
         Some(parent) => client.get::<Task>(&format!("/api/v1/tasks/{parent}")).await?.identity,
         None => identity.clone(),
     };
-    let signed = words.by.as_ref().map(|by| {
-        let by = cli::ByPerson { by: by.clone(), passphrase_file: words.passphrase_file.clone() };
-        let details = BTreeMap::from([("template".to_owned(), words.template.clone())]);
-        sign::sign(place, &by, ("open-task", identity.as_str()), details)
-    });
-    let wish = OpenTask {
+    let mut wish = OpenTask {
         template: word(&words.template)?,
         params: params(&words.params)?,
         purpose: words.purpose.clone(),
         assertion: assertion(place, &prover, words.key.as_deref())?,
-        signed: signed.transpose()?.map(|it| it.signed),
+        signed: None,
         identity,
         parent,
     };
+    if let Some(by) = &words.by {
+        let by = cli::ByPerson { by: by.clone(), passphrase_file: words.passphrase_file.clone() };
+        let about = ("open-task", wish.identity.as_str());
+        wish.signed = Some(sign::sign(place, &by, about, wish.details())?.signed);
+    }
     let opened: OpenedTask = client.post("/api/v1/tasks", &wish).await?;
     output.show(&opened, |it| {
         let lines: Vec<_> = it.grant.allow.iter().map(line).collect();

@@ -4,6 +4,7 @@ mod across;
 mod charter;
 mod design;
 mod laws;
+mod restart;
 mod server;
 mod settings;
 mod template;

@@ -1,23 +1,27 @@
 //! Putting files in force: at the start, and when asked to read them again.
 
-use std::{collections::BTreeMap, path::PathBuf, sync::Mutex};
+use std::{collections::BTreeMap, path::PathBuf};
 
 use bailiwick_gateway::{Active, Desk};
 use bailiwick_model::{Activation, Digest};
 
-use crate::config::{Group, House, Overrides};
+use crate::config::{Config, Group, House, Overrides};
 
 /// Reads the configuration again and puts it in force, whole or not at all.
 #[derive(Debug)]
 pub(crate) struct Reload {
     file: PathBuf,
     overrides: Overrides,
-    active: Mutex<BTreeMap<&'static str, Group>>,
+    /// The configuration that the parts of this process were made from.
+    started: Config,
+    /// What is in force; held while it changes, so that two readings never mix.
+    active: tokio::sync::Mutex<BTreeMap<&'static str, Group>>,
 }
 
 impl Reload {
     pub(super) fn new(file: PathBuf, overrides: Overrides, house: &House) -> Self {
-        Self { file, overrides, active: Mutex::new(house.groups.clone()) }
+        let active = tokio::sync::Mutex::new(house.groups.clone());
+        Self { file, overrides, started: house.config.clone(), active }
     }
 
     /// Puts the files of the start in force. What differs from the last start is on record, and
@@ -41,6 +45,7 @@ impl Reload {
 
     /// Reads everything again; a mistake anywhere leaves everything as it is. Gives what changed.
     pub(crate) async fn run(&self, desk: &Desk, by: &str) -> anyhow::Result<Vec<String>> {
+        let mut before = self.active.lock().await;
         let (house, warnings) = House::load(&self.file, &self.overrides).map_err(|found| {
             let texts: Vec<_> = found.errors.iter().map(ToString::to_string).collect();
             anyhow::anyhow!(
@@ -48,10 +53,13 @@ impl Reload {
                 texts.join("; ")
             )
         })?;
+        let restart = self.started.needs_restart(&house.config);
+        if !restart.is_empty() {
+            anyhow::bail!("nothing was changed: it needs a restart: {}", restart.join(", "));
+        }
         for warning in &warnings {
             tracing::warn!("{warning}");
         }
-        let before = self.active.lock().map(|it| it.clone()).unwrap_or_default();
         let activations: Vec<_> = house
             .groups
             .iter()
@@ -60,9 +68,7 @@ impl Reload {
             .collect();
         let changed: Vec<_> = activations.iter().flat_map(|it| it.changed.clone()).collect();
         desk.activate(active(&house, activations), by).await?;
-        if let Ok(mut groups) = self.active.lock() {
-            groups.clone_from(&house.groups);
-        }
+        before.clone_from(&house.groups);
         Ok(changed)
     }
 }

@@ -34,8 +34,8 @@ fn a_covered_call_reaches_the_server_and_every_other_does_not() {
 #[test]
 fn a_held_call_goes_out_once_after_a_persons_yes() {
     let governor = Governor::start(NOTES);
-    let (_, token) = governor.open("reader", "asking", &[]);
     let by = governor.person("ada");
+    let (_, token) = governor.open("reader", "asking", &[]);
     let write = json!({"path": "/notes/today", "text": "hello"});
 
     let held = governor.call(&token, "write_note", &write);

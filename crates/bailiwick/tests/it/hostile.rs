@@ -8,6 +8,7 @@ mod evidence;
 mod registry;
 mod token;
 mod wire;
+mod wish;
 
 use std::collections::BTreeMap;
 

@@ -2,7 +2,7 @@
 
 use bailiwick_kernel::Judged;
 use bailiwick_model::{
-    AccessRequest, DecisionId, DecisionRecord, Judgement, Reason, ReasonCode, Spend, Step, Surface,
+    AccessRequest, Action, DecisionId, DecisionRecord, Judgement, Reason, Spend, Step, Surface,
     Task, VerdictKind,
 };
 
@@ -18,8 +18,6 @@ impl Lane {
         judged: Judged,
     ) -> DecisionRecord {
         let evidence = self.desk.evidence();
-        let mut action = request.action.clone();
-        action.name = evidence.text(&action.name);
         DecisionRecord {
             decision: decision.clone(),
             time: self.desk.now(),
@@ -28,7 +26,7 @@ impl Lane {
             template: task.map(|it| it.template.clone()),
             caller: request.caller.identity.clone(),
             via: request.caller.via.clone(),
-            action,
+            action: evidence.action(&request.action),
             privileged: request.facts.privileged(),
             facts: request.facts.clone(),
             resources: request.resources.iter().map(|it| evidence.text(it)).collect(),
@@ -36,7 +34,7 @@ impl Lane {
             arguments: evidence.arguments(&request.arguments, request.facts.sensitivity),
             verdict: judged.verdict,
             would: judged.would,
-            steps: judged.steps.into_iter().map(|it| self.shown(it)).collect(),
+            steps: judged.steps.into_iter().map(|it| self.shown(it, &request.action)).collect(),
             spend: judged.spend,
             approval: judged.approval,
             hold: judged.hold,
@@ -44,17 +42,9 @@ impl Lane {
         }
     }
 
-    fn shown(&self, judgement: Judgement) -> Judgement {
+    fn shown(&self, judgement: Judgement, action: &Action) -> Judgement {
         let evidence = self.desk.evidence();
-        let reasons = judgement.reasons.into_iter();
-        let reasons = reasons
-            .map(|it| {
-                // What is wrong with an argument quotes it.
-                let quotes = it.code == ReasonCode::NotNormal;
-                let text = if quotes { evidence.text(&it.text) } else { evidence.phrase(&it.text) };
-                Reason { text, ..it }
-            })
-            .collect();
+        let reasons = judgement.reasons.iter().map(|it| evidence.reason(it, action)).collect();
         Judgement { reasons, ..judgement }
     }
 }

@@ -1,4 +1,5 @@
-//! Keeps a child's hands off the gateway's own files, where the kernel can (Landlock).
+//! Keeps a child's hands off the gateway's own files and off its processes, where the kernel can
+//! (Landlock).
 //!
 //! Landlock knows only what is allowed, and whatever is allowed for a folder is allowed for all
 //! that is in it. So everything beside the way from `/` to a forbidden path is allowed, and nothing
@@ -15,7 +16,7 @@ use std::{
 
 use landlock::{
     ABI, Access as _, AccessFs, LandlockStatus, PathBeneath, Ruleset, RulesetAttr as _,
-    RulesetCreated, RulesetCreatedAttr as _, RulesetStatus,
+    RulesetCreated, RulesetCreatedAttr as _, RulesetStatus, Scope,
 };
 use rustix::fs::{FileType, Mode, OFlags};
 use tokio::{process::Command, runtime::Handle};
@@ -24,6 +25,8 @@ use tokio::{process::Command, runtime::Handle};
 const RIGHTS: ABI = ABI::V10;
 /// From here on a file that cannot be written cannot be truncated either.
 const ENOUGH: ABI = ABI::V3;
+/// From here on a child cannot signal anyone but what it has started itself.
+const SIGNALS: ABI = ABI::V6;
 
 /// A child, and why it is not confined if it is not.
 #[derive(Debug)]
@@ -32,7 +35,8 @@ pub(super) struct Started {
     pub(super) unconfined: Option<String>,
 }
 
-/// Starts `command` so that it and its children can neither read nor write `forbidden`.
+/// Starts `command` so that it and its children can neither read nor write `forbidden`, nor send
+/// a signal to anyone but themselves.
 ///
 /// A confinement can never be taken off again, so a thread of its own puts it on, starts the
 /// child, which inherits it, and ends.
@@ -56,14 +60,18 @@ pub(super) async fn start(mut command: Command, forbidden: &[PathBuf]) -> io::Re
 fn confine_this_thread(forbidden: &[PathBuf]) -> Result<(), String> {
     let forbidden: BTreeSet<_> = forbidden
         .iter()
-        .map(|it| real(it))
-        .collect::<io::Result<_>>()
-        .map_err(|it| it.to_string())?;
+        .map(|it| places(it))
+        .collect::<io::Result<Vec<_>>>()
+        .map_err(|it| it.to_string())?
+        .into_iter()
+        .flatten()
+        .collect();
     if forbidden.contains(Path::new("/")) {
         return Err("`/` cannot be forbidden: no program could run".to_owned());
     }
     let mut rules = Ruleset::default()
         .handle_access(AccessFs::from_all(RIGHTS))
+        .and_then(|it| it.scope(Scope::from_all(RIGHTS)))
         .and_then(Ruleset::create)
         .map_err(|it| it.to_string())?;
     for folder in on_the_way(&forbidden) {
@@ -74,6 +82,10 @@ fn confine_this_thread(forbidden: &[PathBuf]) -> Result<(), String> {
         (RulesetStatus::NotEnforced, _) => Err("this kernel has no Landlock".to_owned()),
         (_, LandlockStatus::Available { effective_abi, .. }) if effective_abi < ENOUGH => {
             Err(format!("this kernel's Landlock (ABI {effective_abi}) does not stop truncating"))
+        }
+        (_, LandlockStatus::Available { effective_abi, .. }) if effective_abi < SIGNALS => {
+            tracing::warn!("this kernel's Landlock (ABI {effective_abi}) does not stop signals");
+            Ok(())
         }
         (_, _) => Ok(()),
     }
@@ -98,7 +110,7 @@ fn allow_beside(
     let entries = match fs::read_dir(folder) {
         Ok(entries) => entries,
         // A way may end where nothing is yet.
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(rules),
+        Err(error) if is_missing(&error) => return Ok(rules),
         Err(error) => return Err(format!("`{}` cannot be listed: {error}", folder.display())),
     };
     for entry in entries {
@@ -131,6 +143,24 @@ fn open(path: &Path) -> Option<(OwnedFd, landlock::BitFlags<AccessFs>)> {
     }
 }
 
+/// Gives the path without links, and every link that leads there: whoever could exchange one of
+/// them would exchange what lies behind it.
+fn places(path: &Path) -> io::Result<Vec<PathBuf>> {
+    let path = std::path::absolute(path)?;
+    let mut places = vec![real(&path)?];
+    for it in path.ancestors().filter(|it| it.is_symlink()) {
+        if let (Some(folder), Some(name)) = (it.parent(), it.file_name()) {
+            places.push(real(folder)?.join(name));
+        }
+    }
+    Ok(places)
+}
+
+/// Says whether there is nothing under a path; what lies below a file is nothing.
+fn is_missing(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory)
+}
+
 /// Gives the path without links, also of something that does not exist yet.
 fn real(path: &Path) -> io::Result<PathBuf> {
     let path = std::path::absolute(path)?;
@@ -141,7 +171,7 @@ fn real(path: &Path) -> io::Result<PathBuf> {
             Ok(found) => {
                 return Ok(missing.into_iter().rev().fold(found, |at, name| at.join(name)));
             }
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            Err(error) if is_missing(&error) => {
                 match there.components().next_back() {
                     Some(Component::Normal(name)) => missing.push(name.to_owned()),
                     _ => return Err(error),
@@ -156,6 +186,8 @@ fn real(path: &Path) -> io::Result<PathBuf> {
 #[cfg(test)]
 mod tests {
     use std::process::Stdio;
+
+    use landlock::{CompatLevel, Compatible as _};
 
     use super::*;
 
@@ -222,6 +254,44 @@ mod tests {
         let output = started.child.wait_with_output().await.unwrap();
         assert!(output.stdout.is_empty(), "{output:?}");
         assert!(String::from_utf8_lossy(&output.stderr).contains("denied"), "{output:?}");
+    }
+
+    #[tokio::test]
+    async fn a_child_can_neither_read_nor_exchange_a_file_or_a_link_that_is_forbidden() {
+        let dir = tempfile::tempdir().unwrap();
+        let home = dir.path().join("home");
+        fs::create_dir(&home).unwrap();
+        fs::create_dir(dir.path().join("policies")).unwrap();
+        fs::write(dir.path().join("policies/own"), "permit").unwrap();
+        fs::write(home.join("bailiwick.toml"), "secret").unwrap();
+        fs::write(home.join("beside"), "near").unwrap();
+        std::os::unix::fs::symlink(dir.path().join("policies"), home.join("policies")).unwrap();
+        let forbidden =
+            ["bailiwick.toml", "policies", "missing", "beside/below"].map(|it| home.join(it));
+        let home = home.display();
+        let script = format!(
+            "cat {home}/bailiwick.toml; echo x > {home}/bailiwick.toml && echo written
+             echo x > {home}/new && mv {home}/new {home}/bailiwick.toml && echo moved
+             cat {home}/policies/own; echo x > {home}/policies/more && echo added
+             rm {home}/policies && echo removed; mkdir {home}/missing && echo made
+             ln -s /tmp {home}/missing && echo linked; echo end"
+        );
+        let Some(said) = run(&script, &forbidden).await else { return };
+        assert_eq!(said, "end\n");
+    }
+
+    #[tokio::test]
+    async fn a_child_can_signal_its_own_children_and_not_the_gateway() {
+        let dir = tempfile::tempdir().unwrap();
+        let strict = Ruleset::default().set_compatibility(CompatLevel::HardRequirement);
+        if strict.scope(Scope::Signal).is_err() {
+            println!("SKIPPED, NOTHING WAS SHOWN: this kernel's Landlock knows no signals");
+            return;
+        }
+        let script = "kill -0 $PPID && echo reached; sleep 60 & kill $! && echo own; echo end";
+        let state = [dir.path().join("state")];
+        assert_eq!(run(script, &state).await.unwrap(), "own\nend\n");
+        assert_eq!(run(script, &[]).await.unwrap(), "reached\nown\nend\n");
     }
 
     #[tokio::test]

@@ -34,7 +34,7 @@ pub enum UpstreamError {
     Down {
         /// The server.
         server: ServerName,
-        /// Why, with the last lines it wrote to its standard error.
+        /// Why, in short: what it wrote to its standard error is not for callers.
         why: String,
     },
     /// It is starting, and was not ready in time.

@@ -27,7 +27,7 @@ pub enum UpstreamEvent {
     Down {
         /// The server.
         server: ServerName,
-        /// Why.
+        /// Why, with the last lines it wrote to its standard error.
         why: String,
     },
     /// It runs without the confinement that was asked for.

@@ -96,37 +96,62 @@ fn refused(error: &RawValue) -> String {
 
 /// Asks for all pages of the list of tools.
 pub(super) async fn tools(link: &Link, within: Duration) -> Result<Vec<Box<RawValue>>, String> {
-    #[derive(Deserialize)]
-    struct Page {
-        tools: Vec<Box<RawValue>>,
-        #[serde(rename = "nextCursor", default)]
-        next: Option<String>,
+    let mut listing = Listing::default();
+    loop {
+        let page = link.ask(&listing.request(), within).await;
+        if let Some(tools) = listing.take(page)? {
+            return Ok(tools);
+        }
     }
-    let mut tools = Vec::new();
-    let mut seen = BTreeSet::new();
-    let mut params: Option<Box<RawValue>> = None;
-    for _ in 0..PAGES_MAX {
-        let request = Request::plain("tools/list", params.as_deref())
-            .ok_or_else(|| "its tools cannot be listed".to_owned())?;
-        let page = match link.ask(&request, within).await {
+}
+
+/// The list of a server's tools, page by page.
+#[derive(Debug, Default)]
+pub(super) struct Listing {
+    tools: Vec<Box<RawValue>>,
+    seen: BTreeSet<String>,
+    params: Option<Box<RawValue>>,
+}
+
+impl Listing {
+    /// Asks for the next page.
+    pub(super) fn request(&self) -> Request<'_> {
+        Request::tools(self.params.as_deref())
+    }
+
+    /// Takes a page; gives all tools if it was the last.
+    pub(super) fn take(
+        &mut self,
+        page: Result<Reply, SendError>,
+    ) -> Result<Option<Vec<Box<RawValue>>>, String> {
+        #[derive(Deserialize)]
+        struct Page {
+            tools: Vec<Box<RawValue>>,
+            #[serde(rename = "nextCursor", default)]
+            next: Option<String>,
+        }
+        let page = match page {
             Ok(Reply::Result(page)) => page,
             Ok(Reply::Error(_)) => return Err("it refused to list its tools".to_owned()),
             Err(error) => return Err(format!("it did not list its tools: {error}")),
         };
         let page: Page = serde_json::from_str(page.get())
             .map_err(|error| format!("the list of its tools cannot be read: {error}"))?;
-        tools.extend(page.tools);
-        if TOOLS_MAX < tools.len() {
+        self.tools.extend(page.tools);
+        if TOOLS_MAX < self.tools.len() {
             return Err(format!("it lists more than {TOOLS_MAX} tools"));
         }
-        let Some(cursor) = page.next else { return Ok(tools) };
-        if CURSOR_MAX < cursor.len() || !seen.insert(cursor.clone()) {
+        let Some(cursor) = page.next else { return Ok(Some(std::mem::take(&mut self.tools))) };
+        if CURSOR_MAX < cursor.len() || !self.seen.insert(cursor.clone()) {
             return Err("the list of its tools leads in a circle".to_owned());
         }
+        if PAGES_MAX <= self.seen.len() {
+            return Err(format!("the list of its tools has more than {PAGES_MAX} pages"));
+        }
         let next = serde_json::json!({ "cursor": cursor });
-        params = serde_json::value::to_raw_value(&next).ok();
+        self.params = serde_json::value::to_raw_value(&next).ok();
+        Ok(None)
     }
-    Err(format!("the list of its tools has more than {PAGES_MAX} pages"))
 }
 
 #[cfg(test)]

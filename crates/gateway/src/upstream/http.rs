@@ -12,8 +12,9 @@ use std::{
     time::Duration,
 };
 
+use bailiwick_model::ServerName;
 use bytes::Bytes;
-use http::{HeaderValue, Method, Response, StatusCode, Uri, header};
+use http::{HeaderValue, Method, Response, Uri, header};
 use http_body_util::Full;
 use hyper::body::Incoming as Body;
 use hyper_util::{
@@ -23,8 +24,9 @@ use hyper_util::{
 use tokio::sync::Notify;
 
 use super::{
+    OTHER, ToolDefinition, catalog,
     error::SendError,
-    handshake::{self, Opened},
+    handshake::{self, Listing, Opened},
     incoming::Reply,
     over::Over,
     request::{self, Request, Still, WITHDRAWN},
@@ -39,6 +41,7 @@ const ASIDE: Duration = Duration::from_secs(2);
 /// The way to one server: many callers at once, in one session of the gateway's own.
 #[derive(Debug)]
 pub(super) struct Link {
+    server: ServerName,
     client: Client<HttpConnector, Full<Bytes>>,
     url: Uri,
     session: Mutex<Arc<Session>>,
@@ -61,13 +64,29 @@ struct Session {
 enum Missed {
     /// The server knows no such session, so it did nothing.
     Session,
+    /// Nobody is there, so nothing was sent.
+    Nobody(String),
     /// Something else.
     Other(SendError),
 }
 
+impl From<Missed> for SendError {
+    fn from(missed: Missed) -> Self {
+        match missed {
+            Missed::Session => Self::NotSent { why: "it forgets its sessions at once".to_owned() },
+            Missed::Nobody(why) => Self::NotSent { why },
+            Missed::Other(error) => error,
+        }
+    }
+}
+
 impl Link {
     /// Opens a session.
-    pub(super) async fn open(url: Uri, within: Duration) -> Result<(Arc<Self>, Opened), String> {
+    pub(super) async fn open(
+        server: ServerName,
+        url: Uri,
+        within: Duration,
+    ) -> Result<(Arc<Self>, Opened), String> {
         if url.scheme_str() != Some("http") {
             return Err(format!(
                 "`{}://` is not spoken to servers yet: only `http://`",
@@ -77,6 +96,7 @@ impl Link {
         let mut connector = HttpConnector::new();
         connector.set_connect_timeout(Some(CONNECT));
         let link = Arc::new(Self {
+            server,
             client: Client::builder(TokioExecutor::new()).build(connector),
             url,
             session: Mutex::default(),
@@ -98,22 +118,21 @@ impl Link {
         within: Duration,
     ) -> Result<Reply, SendError> {
         let id = self.next.fetch_add(1, Ordering::Relaxed);
-        let body = Bytes::from(request.line(id));
-        match tokio::time::timeout(within, self.ask_in_session(id, body, request.still())).await {
+        match tokio::time::timeout(within, self.ask_in_session(id, request)).await {
             Ok(Ok(reply)) => Ok(reply),
-            Ok(Err(error)) => {
-                // Nobody is there: whoever supervises the server opens it again.
-                if let SendError::NotSent { why } = &error
-                    && why != WITHDRAWN
-                {
-                    self.over.end(why.clone());
+            Ok(Err(missed)) => {
+                let there = matches!(missed, Missed::Other(_));
+                let error = SendError::from(missed);
+                // Whoever supervises the server opens it again.
+                if !there {
+                    self.over.end(error.to_string());
                 }
                 Err(error)
             }
             Err(_) => {
                 // In these revisions hanging up is no cancellation.
                 self.aside(request::cancelled(id));
-                Err(unknown(format!("no answer within {within:?}")))
+                Err(unknown(format!("no answer within {within:?}")).into())
             }
         }
     }
@@ -134,49 +153,41 @@ impl Link {
         }
     }
 
-    async fn ask_in_session(
-        &self,
-        id: u64,
-        body: Bytes,
-        still: Option<&Still>,
-    ) -> Result<Reply, SendError> {
-        let permitted = || match still {
-            Some(still) if !still.permitted() => {
-                Err(SendError::NotSent { why: WITHDRAWN.to_owned() })
-            }
-            Some(_) | None => Ok(()),
-        };
-        permitted()?;
+    async fn ask_in_session(&self, id: u64, request: &Request<'_>) -> Result<Reply, Missed> {
+        let body = Bytes::from(request.line(id));
         let session = self.session();
+        permitted(request)?;
         match self.post(id, body.clone(), &session).await {
-            Ok(reply) => return Ok(reply),
-            Err(Missed::Other(error)) => return Err(error),
             Err(Missed::Session) => {}
+            answered => return answered,
         }
-        let session =
-            self.reopen(session.number).await.map_err(|why| SendError::NotSent { why })?;
-        permitted()?;
-        self.post(id, body, &session).await.map_err(|missed| match missed {
-            Missed::Other(error) => error,
-            Missed::Session => {
-                SendError::NotSent { why: "it forgets its sessions at once".to_owned() }
+        let session = self.reopen(session.number).await.map_err(Missed::Nobody)?;
+        // Whoever forgot its sessions was perhaps started anew, as another program.
+        if let Some(tool) = request.tool()
+            && !tool.is_among(&self.tools(&session).await?)
+        {
+            return Err(not_sent(OTHER.to_owned()));
+        }
+        permitted(request)?;
+        self.post(id, body, &session).await
+    }
+
+    /// Asks what tools there are now; where that is not known, nothing is sent.
+    async fn tools(&self, session: &Session) -> Result<Vec<ToolDefinition>, Missed> {
+        let mut listing = Listing::default();
+        loop {
+            let id = self.next.fetch_add(1, Ordering::Relaxed);
+            let body = Bytes::from(listing.request().line(id));
+            let page = self.post(id, body, session).await.map_err(SendError::from);
+            if let Some(tools) = listing.take(page).map_err(not_sent)? {
+                return Ok(catalog::read(&self.server, tools));
             }
-        })
+        }
     }
 
     async fn post(&self, id: u64, body: Bytes, session: &Session) -> Result<Reply, Missed> {
-        let response = self.send(Method::POST, body, session).await.map_err(Missed::Other)?;
-        let in_session = session.id.is_some();
-        if response.status() == StatusCode::NOT_FOUND && in_session {
-            return Err(Missed::Session);
-        }
-        let refused = response.status() == StatusCode::BAD_REQUEST;
-        let reply = answer::take(response, id, &self.changed).await.map_err(Missed::Other)?;
-        // Much used servers say it so, although the specification has another status for it.
-        if refused && in_session && answer::speaks_of_session(&reply) {
-            return Err(Missed::Session);
-        }
-        Ok(reply)
+        let response = self.send(Method::POST, body, session).await?;
+        answer::take(response, id, session.id.is_some(), &self.changed).await
     }
 
     /// Opens a new session unless somebody did so since `stale`.
@@ -200,20 +211,19 @@ impl Link {
         let params = handshake::parameters();
         let id = self.next.fetch_add(1, Ordering::Relaxed);
         let body = Bytes::from(Request::opening(&params).line(id));
-        let response = match self.send(Method::POST, body, &Session::default()).await {
-            Ok(response) => response,
-            Err(error) => return Err(error.to_string()),
-        };
+        let response = self.send(Method::POST, body, &Session::default()).await;
+        let response = response.map_err(|it| SendError::from(it).to_string())?;
         let session_id = response.headers().get("mcp-session-id").cloned();
-        let opened = handshake::read(answer::take(response, id, &self.changed).await)?;
+        let answered = answer::take(response, id, false, &self.changed).await;
+        let opened = handshake::read(answered.map_err(SendError::from))?;
         let session = Arc::new(Session {
             number,
             id: session_id,
             protocol: HeaderValue::from_str(&opened.protocol).ok(),
         });
         let ready = Bytes::from(request::notification("notifications/initialized", None));
-        let heard =
-            self.send(Method::POST, ready, &session).await.map_err(|error| error.to_string())?;
+        let heard = self.send(Method::POST, ready, &session).await;
+        let heard = heard.map_err(|it| SendError::from(it).to_string())?;
         if !heard.status().is_success() {
             return Err(format!("it did not take `notifications/initialized`: {}", heard.status()));
         }
@@ -237,7 +247,7 @@ impl Link {
         method: Method,
         body: Bytes,
         session: &Session,
-    ) -> Result<Response<Body>, SendError> {
+    ) -> Result<Response<Body>, Missed> {
         let mut request = http::Request::builder()
             .method(method)
             .uri(self.url.clone())
@@ -249,13 +259,11 @@ impl Link {
         if let Some(protocol) = &session.protocol {
             request = request.header("mcp-protocol-version", protocol);
         }
-        let request = request
-            .body(Full::new(body))
-            .map_err(|error| SendError::NotSent { why: error.to_string() })?;
+        let request = request.body(Full::new(body)).map_err(|error| not_sent(error.to_string()))?;
         self.client.request(request).await.map_err(|error| {
             let cause = error.source().map(|it| format!(": {it}")).unwrap_or_default();
             if error.is_connect() {
-                SendError::NotSent { why: format!("it cannot be reached{cause}") }
+                Missed::Nobody(format!("it cannot be reached{cause}"))
             } else {
                 unknown(format!("it did not answer{cause}"))
             }
@@ -265,4 +273,14 @@ impl Link {
     fn session(&self) -> Arc<Session> {
         Arc::clone(&self.session.lock().unwrap_or_else(PoisonError::into_inner))
     }
+}
+
+/// Says whether the request may still be written.
+fn permitted(request: &Request<'_>) -> Result<(), Missed> {
+    let permitted = request.still().is_none_or(Still::permitted);
+    if permitted { Ok(()) } else { Err(not_sent(WITHDRAWN.to_owned())) }
+}
+
+const fn not_sent(why: String) -> Missed {
+    Missed::Other(SendError::NotSent { why })
 }

@@ -5,6 +5,8 @@ use std::{
     sync::{Mutex, PoisonError},
 };
 
+use super::why::Why;
+
 const LINES: usize = 5;
 const CHARACTERS: usize = 300;
 
@@ -30,14 +32,14 @@ impl LastWords {
         shown
     }
 
-    /// Adds them to a reason.
-    pub(super) fn after(&self, why: &str) -> String {
+    /// Adds them to a reason, for those whom they are for.
+    pub(super) fn after(&self, why: &str) -> Why {
         let lines = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if lines.is_empty() {
-            return why.to_owned();
+            return Why::from(why.to_owned());
         }
         let words: Vec<_> = lines.iter().map(String::as_str).collect();
-        format!("{why}; it said: {}", words.join(" / "))
+        Why::new(why, format!("{why}; it said: {}", words.join(" / ")))
     }
 }
 
@@ -48,13 +50,15 @@ mod tests {
     #[test]
     fn only_the_last_lines_are_kept_and_none_can_paint_the_screen() {
         let words = LastWords::default();
-        assert_eq!(words.after("it ended"), "it ended");
+        assert_eq!(words.after("it ended"), Why::from("it ended".to_owned()));
         for line in 0..10 {
             words.hear(format!("line {line}\u{1b}[31m").as_bytes());
         }
         words.hear(b"   ");
         words.hear(&[b'x'; 10_000]);
         let why = words.after("it ended");
+        assert_eq!(why.short(), "it ended");
+        let why = why.whole();
         assert!(why.starts_with("it ended; it said: line 6 [31m / line 7"), "{why}");
         assert!(why.len() < 400, "{}", why.len());
     }

@@ -9,9 +9,10 @@ use std::{
 };
 
 use bailiwick_kernel::{Permit, PermitError};
-use bailiwick_model::{CallDigest, Timestamp};
+use bailiwick_model::{CallDigest, Digest, Offered, Timestamp};
 use serde_json::value::RawValue;
 
+use super::ToolDefinition;
 use crate::Call;
 
 /// How long after its permit was spent a call may still be written.
@@ -22,6 +23,30 @@ const BEGIN_WITHIN: Duration = Duration::from_secs(10);
 pub(super) struct Spent<'a> {
     call: &'a Call,
     still: Still,
+    tool: Option<JudgedTool>,
+}
+
+/// A tool as it was described when a call of it was judged.
+#[derive(Debug)]
+pub(super) struct JudgedTool {
+    name: String,
+    definition: Digest,
+}
+
+impl JudgedTool {
+    fn of(call: &Call, judged: &Offered) -> Option<Self> {
+        match judged {
+            Offered::Tool { definition, .. } => {
+                Some(Self { name: call.action().name.clone(), definition: *definition })
+            }
+            Offered::Nothing | Offered::NotPinned => None,
+        }
+    }
+
+    /// Says whether it is among `tools`, described as it was.
+    pub(super) fn is_among(&self, tools: &[ToolDefinition]) -> bool {
+        tools.iter().any(|it| it.name == self.name && it.digest == self.definition)
+    }
 }
 
 /// Whether what was permitted is permitted still. A call may wait for its place in a server's
@@ -45,23 +70,24 @@ impl Still {
 pub(super) const WITHDRAWN: &str = "its task's authority changed before it could be written";
 
 impl<'a> Spent<'a> {
-    /// Spends `permit` on `call`.
+    /// Spends `permit` on `call`, which was judged while its server offered `judged`.
     pub(super) fn of(
         permit: Permit,
         current: &Arc<AtomicU64>,
-        call: &'a Call,
+        (call, judged): (&'a Call, &Offered),
         now: Timestamp,
     ) -> Result<Self, PermitError> {
         let digest: &CallDigest = call.digest();
         let generation = current.load(Ordering::Acquire);
         let still = Still { current: Arc::clone(current), generation, since: Instant::now() };
-        permit.spend(digest, generation, now).map(|()| Self { call, still })
+        let tool = JudgedTool::of(call, judged);
+        permit.spend(digest, generation, now).map(|()| Self { call, still, tool })
     }
 
     /// Pretends, so that what lies behind the permit can be tested by itself.
     #[cfg(test)]
-    pub(super) fn pretend(call: &'a Call) -> Self {
-        Self::pretend_of(call, &Arc::default())
+    pub(super) fn pretend(call: &'a Call, judged: &Offered) -> Self {
+        Self { tool: JudgedTool::of(call, judged), ..Self::pretend_of(call, &Arc::default()) }
     }
 
     /// Pretends under a generation that may change.
@@ -69,7 +95,7 @@ impl<'a> Spent<'a> {
     pub(super) fn pretend_of(call: &'a Call, current: &Arc<AtomicU64>) -> Self {
         let generation = current.load(Ordering::Acquire);
         let still = Still { current: Arc::clone(current), generation, since: Instant::now() };
-        Self { call, still }
+        Self { call, still, tool: None }
     }
 }
 
@@ -79,18 +105,24 @@ pub(super) struct Request<'a> {
     method: &'a str,
     params: Option<&'a RawValue>,
     still: Option<Still>,
+    tool: Option<JudgedTool>,
 }
 
 impl<'a> Request<'a> {
     /// Asks for what was decided, once for each proof.
     pub(super) fn decided(spent: Spent<'a>) -> Self {
         let (method, params) = (spent.call.method(), Some(spent.call.params()));
-        Self { method, params, still: Some(spent.still) }
+        Self { method, params, still: Some(spent.still), tool: spent.tool }
     }
 
     /// Gives what must hold when the first byte is written; none where nothing was decided.
     pub(super) const fn still(&self) -> Option<&Still> {
         self.still.as_ref()
+    }
+
+    /// Gives the tool that its server must still describe as it did; none where nothing is pinned.
+    pub(super) const fn tool(&self) -> Option<&JudgedTool> {
+        self.tool.as_ref()
     }
 
     /// Asks for anything that takes no decision; none if it takes one, or would disturb the
@@ -102,16 +134,21 @@ impl<'a> Request<'a> {
             bare.as_str(),
             "tools/call" | "resources/read" | "prompts/get" | "initialize" | "server/discover"
         );
-        (!kept && !bare.starts_with("notifications/")).then_some(Self {
-            method,
-            params,
-            still: None,
-        })
+        (!kept && !bare.starts_with("notifications/")).then(|| Self::undecided(method, params))
     }
 
     /// Opens a session.
     pub(super) const fn opening(params: &'a RawValue) -> Self {
-        Self { method: "initialize", params: Some(params), still: None }
+        Self::undecided("initialize", Some(params))
+    }
+
+    /// Asks what tools there are.
+    pub(super) const fn tools(params: Option<&'a RawValue>) -> Self {
+        Self::undecided("tools/list", params)
+    }
+
+    const fn undecided(method: &'a str, params: Option<&'a RawValue>) -> Self {
+        Self { method, params, still: None, tool: None }
     }
 
     /// Gives the message, on one line that ends.

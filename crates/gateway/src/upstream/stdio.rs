@@ -21,6 +21,7 @@ use super::{
     over::Over,
     pending::{Pending, Turn},
     request::{self, Request, Still, WITHDRAWN},
+    why::Why,
 };
 
 const LINE_MAX: usize = 8 << 20;
@@ -126,7 +127,7 @@ impl Running {
     }
 
     /// Waits until the child cannot be used any more, and says why.
-    pub(super) async fn ended(&mut self) -> String {
+    pub(super) async fn ended(&mut self) -> Why {
         let why = tokio::select! {
             why = self.link.over.ended() => {
                 // How it ended says more, if it ends soon.
@@ -146,7 +147,7 @@ impl Running {
     }
 
     /// Adds the child's last words to a reason.
-    pub(super) fn explain(&self, why: &str) -> String {
+    pub(super) fn explain(&self, why: &str) -> Why {
         self.words.after(why)
     }
 

@@ -15,6 +15,7 @@ use super::{
     backoff::Backoff,
     event::{Events, UpstreamEvent},
     link::Link,
+    why::Why,
 };
 use connection::Connection;
 
@@ -30,16 +31,17 @@ const BREATH: Duration = Duration::from_millis(250);
 const LOOK_AGAIN: Duration = Duration::from_secs(60);
 /// A pause shorter than this still counts as starting: callers wait for its end.
 const SHORT: Duration = Duration::from_secs(1);
+const STOPPING: &str = "the gateway is stopping";
 
 /// How a server is.
 #[derive(Clone, Debug)]
 pub(super) enum State {
     /// Not up yet, or not up again.
-    Starting { why: Option<String> },
+    Starting { why: Option<Why> },
     /// Ready.
     Up(Up),
     /// Not there for a while.
-    Down { why: String },
+    Down { why: Why },
 }
 
 /// A server that is ready.
@@ -74,16 +76,17 @@ impl Supervisor {
                 () = sleep(pause) => {}
             }
         }
-        self.state.send_replace(State::Down { why: "the gateway is stopping".to_owned() });
+        self.state.send_replace(State::Down { why: STOPPING.to_owned().into() });
     }
 
     /// Lives through one life of the server; gives what ended it, none if it was told to stop.
-    async fn live(&self) -> Option<String> {
+    async fn live(&self) -> Option<Why> {
         let opened = tokio::select! {
             () = self.stop.cancelled() => return None,
             opened = timeout(CONNECT, Connection::open(&self.spec, &self.events)) => opened,
         };
-        let opened = opened.unwrap_or_else(|_| Err(format!("it was not ready within {CONNECT:?}")));
+        let opened =
+            opened.unwrap_or_else(|_| Err(format!("it was not ready within {CONNECT:?}").into()));
         let (mut connection, catalog) = match opened {
             Ok(opened) => opened,
             Err(why) => {
@@ -95,9 +98,9 @@ impl Supervisor {
         let why = tokio::select! {
             () = self.stop.cancelled() => None,
             why = connection.ended() => Some(why),
-            why = self.follow(&up) => Some(connection.explain(&why)),
+            why = self.follow(&up) => Some(connection.explain(why)),
         };
-        connection.abandon(why.as_deref().unwrap_or("the gateway is stopping"));
+        connection.abandon(why.as_ref().map_or(STOPPING, Why::short));
         if let Some(why) = &why {
             self.fell(why).await;
         }
@@ -136,11 +139,11 @@ impl Supervisor {
         }
     }
 
-    async fn fell(&self, why: &str) {
+    async fn fell(&self, why: &Why) {
         let server = &self.spec.name;
-        tracing::warn!(%server, why, "down");
-        self.state.send_replace(State::Starting { why: Some(why.to_owned()) });
-        let event = UpstreamEvent::Down { server: server.clone(), why: why.to_owned() };
+        tracing::warn!(%server, why = why.whole(), "down");
+        self.state.send_replace(State::Starting { why: Some(why.clone()) });
+        let event = UpstreamEvent::Down { server: server.clone(), why: why.whole().to_owned() };
         self.events.tell(server, event).await;
     }
 }

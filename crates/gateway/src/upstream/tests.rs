@@ -12,7 +12,7 @@ use std::{
     time::Duration,
 };
 
-use bailiwick_model::{Environment, JsonLimits, ServerName};
+use bailiwick_model::{Environment, JsonLimits, Offered, ServerName};
 use serde_json::{Value, json, value::RawValue};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
@@ -21,7 +21,7 @@ use super::{
     Catalog, Confine, Reply, SendError, ServerSpec, Transport, UpstreamError, UpstreamEvent,
     Upstreams, request::Spent,
 };
-use crate::Call;
+use crate::{Call, known};
 
 /// Nothing here takes this long unless it hangs.
 const DEADLINE: Duration = Duration::from_secs(60);
@@ -103,7 +103,20 @@ impl World {
     /// Calls a tool, with proof that nobody gave.
     async fn call(&self, tool: &str, arguments: Value) -> Result<Reply, SendError> {
         let call = read_call(&self.server, tool, &arguments);
-        soon(self.upstreams.send_spent(Spent::pretend(&call), &self.server)).await
+        self.send(&call).await
+    }
+
+    /// Sends a call, judged by what is offered now, with proof that nobody gave.
+    async fn send(&self, call: &Call) -> Result<Reply, SendError> {
+        let judged = self.judged(call).await;
+        let spent = Spent::pretend(call, &judged);
+        soon(self.upstreams.send_spent(spent, (call, &judged))).await
+    }
+
+    /// Gives what the server offers under the name of what is called.
+    async fn judged(&self, call: &Call) -> Offered {
+        let catalog = soon(self.upstreams.catalog(&self.server, Duration::ZERO)).await.ok();
+        known::offered(call.action(), catalog.as_deref())
     }
 
     /// Calls a tool that answers with a text.

@@ -120,7 +120,7 @@ fn hold(status: HoldStatus) -> Box<Hold> {
         via: record.via,
         action: record.action,
         resources: record.resources,
-        destinations: std::collections::BTreeSet::new(),
+        destinations: BTreeSet::new(),
         call: record.call,
         arguments: "{}".to_owned(),
         reasons: judgement(false).reasons.into_iter().collect(),

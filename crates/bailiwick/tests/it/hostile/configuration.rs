@@ -138,3 +138,31 @@ fn an_identity_that_loses_its_charter_loses_its_tasks() {
     assert_ne!(shown["status"]["state"], "open", "{shown}");
     assert_eq!(governor.reached(), 0);
 }
+
+#[test]
+fn a_method_that_is_let_through_is_on_record_and_stays_within_the_tasks_reach() {
+    let config = NOTES[0]
+        .1
+        .replace("name = \"notes\"\n", "name = \"notes\"\nmethods = [\"completion/complete\"]\n");
+    let mut governor = Governor::prepare(NOTES);
+    governor.write("bailiwick.toml", &config);
+    governor.serve();
+    let (task, token) = governor.open("reader", "reading", &[]);
+    let ask = |method: &str| governor.ask("/mcp/notes", &token, method, &json!({}));
+    let passed = || {
+        let records = governor.records();
+        let all = records.iter().filter(|it| it["code"] == "method-passed");
+        all.map(|it| it["task"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
+    };
+    ask("completion/complete");
+    assert_eq!(passed(), [task.clone()]);
+    ask("completion/other");
+    assert_eq!(passed().len(), 1, "what the entry does not let through is not sent");
+    assert_ne!(ask("initialize")["result"]["capabilities"], json!({}));
+
+    governor.json(&["contain", "reader", "--why", "it went too far"]);
+    ask("completion/complete");
+    assert_eq!(passed().len(), 1, "nothing passes for what is contained");
+    assert_eq!(ask("initialize")["result"]["capabilities"], json!({}));
+    assert_eq!(ask("tools/list")["result"]["tools"], json!([]));
+}

@@ -56,6 +56,7 @@ fn a_registry_that_is_no_database_any_more_is_not_taken_up() {
 fn an_older_registry_brings_no_ended_task_and_no_contained_identity_back() {
     let mut governor = Governor::start(NOTES);
     governor.write("bailiwick.toml", &NOTES[0].1.replace("127.0.0.1:0", governor.host()));
+    governor.person("ada");
     let (ended, token) = governor.open("reader", "reading", &[]);
     governor.stop();
     let kept = governor.path("kept");
@@ -66,7 +67,6 @@ fn an_older_registry_brings_no_ended_task_and_no_contained_identity_back() {
     }
 
     governor.serve();
-    governor.person("ada");
     governor.json(&["contain", "reader", "--why", "it went too far"]);
     governor.stop();
     for name in files {

@@ -8,23 +8,50 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 use tokio::sync::Notify;
 
-use super::{BODY_MAX, events::Events};
+use super::{BODY_MAX, Missed, events::Events};
 use crate::upstream::{
     error::SendError,
     incoming::{Incoming, Reply},
 };
 
+/// How official SDKs' servers say, with another status than the specification's, that they know
+/// no such session. They look at the session first, and at nothing else then.
+const FORGOTTEN: [&str; 3] = [
+    "Bad Request: No valid session ID provided",
+    "Bad Request: Mcp-Session-Id header is required",
+    "Session not found",
+];
+
+/// A refusal, as far as it can be read.
+#[derive(Debug, Default, Deserialize)]
+struct Refusal {
+    #[serde(default)]
+    id: Option<Box<RawValue>>,
+    #[serde(default)]
+    error: Option<Box<RawValue>>,
+}
+
 /// Takes the answer to the question `id` out of `response`.
 pub(super) async fn take(
     response: Response<Body>,
     id: u64,
+    in_session: bool,
     changed: &Notify,
-) -> Result<Reply, SendError> {
+) -> Result<Reply, Missed> {
     let (head, body) = response.into_parts();
     let kind = head.headers.get(header::CONTENT_TYPE).and_then(|it| it.to_str().ok());
     let kind = kind.unwrap_or_default().split(';').next().unwrap_or_default().trim();
+    if head.status.is_redirection() {
+        return Err(unknown(format!("it redirects ({}), which is not followed", head.status)));
+    }
     if !head.status.is_success() {
-        return refused(head.status, body).await;
+        let refusal = Refusal::read(&whole(body).await?);
+        if in_session && refusal.forgot_session(head.status, id) {
+            return Err(Missed::Session);
+        }
+        // A refusal may still carry an error that says why.
+        let error = refusal.error.ok_or_else(|| unknown(format!("it answered {}", head.status)))?;
+        return Ok(Reply::Error(error));
     }
     if kind.eq_ignore_ascii_case("text/event-stream") {
         return among_events(body, id, changed).await;
@@ -38,44 +65,46 @@ pub(super) async fn take(
     }
 }
 
-/// A refusal may still carry an error that says why.
-async fn refused(status: StatusCode, body: Body) -> Result<Reply, SendError> {
-    #[derive(Deserialize)]
-    struct Refusal {
-        error: Box<RawValue>,
-    }
-    let object = |bytes: &[u8]| bytes.trim_ascii_start().starts_with(b"{");
-    if status.is_redirection() {
-        return Err(unknown(format!("it redirects ({status}), which is not followed")));
-    }
-    let bytes = whole(body).await?;
-    match serde_json::from_slice(&bytes) {
-        Ok(Refusal { error }) if object(&bytes) && object(error.get().as_bytes()) => {
-            Ok(Reply::Error(error))
+impl Refusal {
+    fn read(bytes: &[u8]) -> Self {
+        let object = |bytes: &[u8]| bytes.trim_ascii_start().starts_with(b"{");
+        if !object(bytes) {
+            return Self::default();
         }
-        Ok(_) | Err(_) => Err(unknown(format!("it answered {status}"))),
+        let read: Self = serde_json::from_slice(bytes).unwrap_or_default();
+        Self { error: read.error.filter(|it| object(it.get().as_bytes())), ..read }
+    }
+
+    /// Says whether it is certain that the session is not known, so that nothing was done.
+    fn forgot_session(&self, status: StatusCode, asked: u64) -> bool {
+        match status {
+            // What names our very question answers it.
+            StatusCode::NOT_FOUND => {
+                self.id.as_ref().is_none_or(|it| it.get() != asked.to_string())
+            }
+            StatusCode::BAD_REQUEST => self.id.is_none() && self.says_forgotten(),
+            _ => false,
+        }
+    }
+
+    fn says_forgotten(&self) -> bool {
+        #[derive(Deserialize)]
+        struct Said {
+            message: String,
+        }
+        let said = self.error.as_ref().and_then(|it| serde_json::from_str::<Said>(it.get()).ok());
+        said.is_some_and(|it| FORGOTTEN.contains(&it.message.as_str()))
     }
 }
 
-/// Says whether an error is about the session, and not about what was asked in it.
-pub(super) fn speaks_of_session(reply: &Reply) -> bool {
-    #[derive(Deserialize)]
-    struct Said {
-        message: String,
-    }
-    let Reply::Error(error) = reply else { return false };
-    serde_json::from_str::<Said>(error.get())
-        .is_ok_and(|it| it.message.to_ascii_lowercase().contains("session"))
-}
-
-async fn whole(body: Body) -> Result<Bytes, SendError> {
+async fn whole(body: Body) -> Result<Bytes, Missed> {
     match Limited::new(body, BODY_MAX).collect().await {
         Ok(body) => Ok(body.to_bytes()),
         Err(error) => Err(unknown(format!("its answer broke off: {error}"))),
     }
 }
 
-async fn among_events(mut body: Body, id: u64, changed: &Notify) -> Result<Reply, SendError> {
+async fn among_events(mut body: Body, id: u64, changed: &Notify) -> Result<Reply, Missed> {
     let mut events = Events::new(BODY_MAX);
     while let Some(frame) = body.frame().await {
         let frame = frame.map_err(|error| unknown(format!("its answer broke off: {error}")))?;
@@ -91,7 +120,7 @@ async fn among_events(mut body: Body, id: u64, changed: &Notify) -> Result<Reply
 }
 
 /// Reads one message; gives the answer if it is ours.
-fn mine(bytes: &[u8], id: u64, changed: &Notify) -> Option<Result<Reply, SendError>> {
+fn mine(bytes: &[u8], id: u64, changed: &Notify) -> Option<Result<Reply, Missed>> {
     match Incoming::read(bytes) {
         Ok(Incoming::Answer { id: theirs, reply }) if theirs == id => {
             Some(reply.map_err(|why| unknown(why.to_owned())))
@@ -108,6 +137,6 @@ fn mine(bytes: &[u8], id: u64, changed: &Notify) -> Option<Result<Reply, SendErr
     }
 }
 
-pub(super) const fn unknown(why: String) -> SendError {
-    SendError::Unknown { why }
+pub(super) const fn unknown(why: String) -> Missed {
+    Missed::Other(SendError::Unknown { why })
 }

@@ -13,6 +13,7 @@ use crate::upstream::{
     link::Link,
     request::{self, Request},
     stdio::{Running, Start},
+    why::Why,
 };
 
 /// What carries a server's messages.
@@ -24,10 +25,7 @@ pub(super) enum Connection {
 
 impl Connection {
     /// Connects, and learns what the server offers.
-    pub(super) async fn open(
-        spec: &ServerSpec,
-        events: &Events,
-    ) -> Result<(Self, Catalog), String> {
+    pub(super) async fn open(spec: &ServerSpec, events: &Events) -> Result<(Self, Catalog), Why> {
         match &spec.transport {
             Transport::Stdio { command, env, dir } => {
                 let (server, forbidden) = (&spec.name, spec.confine.forbidden.as_slice());
@@ -35,16 +33,19 @@ impl Connection {
                 Self::open_child(start, events).await
             }
             Transport::Http { url } => {
-                let (link, opened) = http::Link::open(url.clone(), HANDSHAKE).await?;
+                let server = spec.name.clone();
+                let (link, opened) = http::Link::open(server, url.clone(), HANDSHAKE).await?;
                 let catalog = offered(&Link::Http(Arc::clone(&link)), &spec.name, opened).await?;
                 Ok((Self::Http(link), catalog))
             }
         }
     }
 
-    async fn open_child(start: Start<'_>, events: &Events) -> Result<(Self, Catalog), String> {
+    async fn open_child(start: Start<'_>, events: &Events) -> Result<(Self, Catalog), Why> {
         let server = start.server.clone();
-        let mut running = Running::start(start).await?;
+        // Where programs lie is nothing to those who call them.
+        let mut running =
+            Running::start(start).await.map_err(|whole| Why::new("it cannot be started", whole))?;
         if let Some(why) = running.unconfined.take() {
             tracing::warn!(%server, why, "it runs unconfined");
             let event = UpstreamEvent::NotConfined { server: server.clone(), why };
@@ -76,18 +77,18 @@ impl Connection {
     }
 
     /// Waits until the server cannot be used any more, and says why.
-    pub(super) async fn ended(&mut self) -> String {
+    pub(super) async fn ended(&mut self) -> Why {
         match self {
             Self::Stdio(running) => running.ended().await,
-            Self::Http(link) => link.ended().await,
+            Self::Http(link) => Why::from(link.ended().await),
         }
     }
 
     /// Adds to a reason what is known besides.
-    pub(super) fn explain(&self, why: &str) -> String {
+    pub(super) fn explain(&self, why: String) -> Why {
         match self {
-            Self::Stdio(running) => running.explain(why),
-            Self::Http(_) => why.to_owned(),
+            Self::Stdio(running) => running.explain(&why),
+            Self::Http(_) => Why::from(why),
         }
     }
 

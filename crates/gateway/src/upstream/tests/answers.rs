@@ -24,7 +24,7 @@ async fn parameters_spread_over_lines_arrive_as_one_message() {
     let params = raw("{\r\n\"name\": \"echo\",\n\n\"arguments\": {\r\"b\": 1.50,\n\"a\": null}\n}");
     let call =
         Call::read(world.server.clone(), "tools/call", params, JsonLimits::default()).unwrap();
-    let reply = soon(world.upstreams.send_spent(Spent::pretend(&call), &world.server)).await;
+    let reply = world.send(&call).await;
     assert_eq!(text(&reply.unwrap()), r#"{"b": 1.5, "a": null}"#);
 }
 
@@ -111,9 +111,40 @@ async fn a_call_whose_task_changes_while_it_waits_is_never_written() {
     let current = Arc::new(AtomicU64::new(1));
     let spent = Spent::pretend_of(&call, &current);
     current.store(2, Ordering::Release);
-    let lost = soon(world.upstreams.send_spent(spent, &world.server)).await.unwrap_err();
+    let judged = world.judged(&call).await;
+    let lost = soon(world.upstreams.send_spent(spent, (&call, &judged))).await.unwrap_err();
     assert_eq!(lost, SendError::NotSent { why: WITHDRAWN.to_owned() });
     assert!(world.call("echo", json!({})).await.is_ok(), "the server goes on");
+}
+
+#[tokio::test]
+async fn a_call_that_waits_in_the_queue_when_its_task_ends_never_reaches_the_server() {
+    let dir = tempfile::tempdir().unwrap();
+    let gate = dir.path().join("gate");
+    let mut spec = script("late.py");
+    let Transport::Stdio { command, .. } = &mut spec.transport else { panic!() };
+    command.push(gate.to_str().unwrap().to_owned());
+    let world = World::up(spec).await;
+    let current = Arc::new(AtomicU64::new(1));
+    let call = read_call(&world.server, "note", &json!({}));
+    let judged = world.judged(&call).await;
+    let queued = || {
+        let spent = Spent::pretend_of(&call, &current);
+        world.upstreams.send_spent(spent, (&call, &judged))
+    };
+    let end = async {
+        current.store(2, Ordering::Release);
+        // Only now does the server read on: opening waits for its other end.
+        tokio::fs::OpenOptions::new().write(true).open(&gate).await.unwrap();
+    };
+    // More than a pipe holds, and of another task: behind it everything waits.
+    let large = json!({ "text": "x".repeat(1 << 20) });
+    let (first, second, third, ()) =
+        soon(async { tokio::join!(world.call("note", large), queued(), queued(), end) }).await;
+    assert_eq!(text(&first.unwrap()), "1");
+    let withdrawn = SendError::NotSent { why: WITHDRAWN.to_owned() };
+    assert_eq!([second.unwrap_err(), third.unwrap_err()], [withdrawn.clone(), withdrawn]);
+    assert_eq!(world.text("noted", json!({})).await, "1");
 }
 
 #[tokio::test]
@@ -136,6 +167,6 @@ async fn a_server_that_does_not_exist_is_named() {
     let error = world.upstreams.catalog(&other, Duration::ZERO).await.unwrap_err();
     assert_eq!(error.to_string(), "there is no server `other`");
     let call = read_call(&other, "echo", &json!({}));
-    let lost = world.upstreams.send_spent(Spent::pretend(&call), &other).await.unwrap_err();
+    let lost = world.send(&call).await.unwrap_err();
     assert_eq!(lost, SendError::NotSent { why: "there is no server `other`".to_owned() });
 }

@@ -11,14 +11,14 @@ use axum::{
 };
 use tokio::net::TcpListener;
 
-use super::*;
+use super::{super::OTHER, *};
 
 /// What the server does with its next calls, and what it saw.
 #[derive(Debug, Default)]
 struct Site {
     seen: Mutex<Vec<(String, HeaderMap)>>,
     sessions: Mutex<Vec<String>>,
-    forgets: Mutex<Option<StatusCode>>,
+    forgets: Mutex<Option<(StatusCode, Value)>>,
     tool: Mutex<Option<String>>,
 }
 
@@ -64,7 +64,8 @@ async fn answer(State(site): State<Arc<Site>>, request: Request<Body>) -> Respon
     let known = site.sessions.lock().unwrap().last().map(String::as_str) == session;
     if forgotten.is_some() || !known {
         site.sessions.lock().unwrap().push("forgotten".to_owned());
-        return refused(forgotten.unwrap_or(StatusCode::NOT_FOUND), "No valid session ID");
+        let (status, error) = forgotten.unwrap_or((StatusCode::NOT_FOUND, Value::Null));
+        return refused(status, error, &asked["id"]);
     }
     if asked["id"].is_null() {
         return status(StatusCode::ACCEPTED);
@@ -83,9 +84,14 @@ fn result(asked: &Value, result: Value) -> String {
     json!({ "jsonrpc": "2.0", "id": asked["id"], "result": result }).to_string()
 }
 
-fn refused(status: StatusCode, why: &str) -> Response<Body> {
-    let error = json!({ "id": null, "error": { "code": -32602, "message": why } });
-    let mut refused = reply("application/json", error.to_string());
+/// Refuses with a message, or with a whole body in which `ASKED` is what was asked.
+fn refused(status: StatusCode, why: Value, asked: &Value) -> Response<Body> {
+    let error = match why.as_str() {
+        Some(why) => json!({ "id": null, "error": { "code": -32602, "message": why } }),
+        None => why,
+    };
+    let body = error.to_string().replace("\"ASKED\"", &asked.to_string());
+    let mut refused = reply("application/json", body);
     *refused.status_mut() = status;
     refused
 }
@@ -114,7 +120,7 @@ fn misbehave(asked: &Value) -> Response<Body> {
             moved.headers_mut().insert(header::LOCATION, "/elsewhere".parse().unwrap());
             moved
         }
-        "refused" => refused(StatusCode::BAD_REQUEST, "no"),
+        "refused" => refused(StatusCode::BAD_REQUEST, json!("no"), &Value::Null),
         "large" => reply("application/json", " ".repeat(9 << 20)),
         "large event" => reply("text/event-stream", format!("data: {}", "x".repeat(9 << 20))),
         _ => status(StatusCode::INTERNAL_SERVER_ERROR),
@@ -178,20 +184,73 @@ async fn a_refusal_with_an_error_inside_is_an_answer() {
     assert!(matches!(refused, Reply::Error(raw) if raw.get().contains("-32602")));
 }
 
+impl Site {
+    fn forget(&self, status: StatusCode, body: Value) {
+        *self.forgets.lock().unwrap() = Some((status, body));
+    }
+
+    fn count(&self, method: &str) -> usize {
+        self.methods().iter().filter(|it| *it == method).count()
+    }
+}
+
 #[tokio::test]
-async fn a_forgotten_session_is_opened_again_once_and_the_call_arrives_once() {
-    // The first is what the specification asks for, the second what many servers do.
-    for status in [StatusCode::NOT_FOUND, StatusCode::BAD_REQUEST] {
+async fn a_forgotten_session_is_opened_again_and_the_call_of_a_tool_that_is_the_same_is_repeated() {
+    // The first two are what the specification asks for, the others what many servers do.
+    for (status, body) in [
+        (StatusCode::NOT_FOUND, Value::Null),
+        (StatusCode::NOT_FOUND, json!("Session not found")),
+        (StatusCode::NOT_FOUND, json!({ "id": "server-error", "error": { "message": "gone" } })),
+        (StatusCode::BAD_REQUEST, json!("Session not found")),
+        (StatusCode::BAD_REQUEST, json!("Bad Request: No valid session ID provided")),
+        (StatusCode::BAD_REQUEST, json!("Bad Request: Mcp-Session-Id header is required")),
+    ] {
         let (site, spec) = serve().await;
-        let mut world = World::up(spec).await;
-        let _first = world.new_catalog().await;
-        *site.tool.lock().unwrap() = Some("stream".to_owned());
-        *site.forgets.lock().unwrap() = Some(status);
+        let world = World::up(spec).await;
+        site.forget(status, body);
         assert_eq!(world.text("plain", json!({})).await, "done");
-        let opened = site.methods().iter().filter(|it| *it == "initialize").count();
-        assert_eq!(opened, 2);
-        // Whoever forgot its session is asked again what it offers.
-        assert_eq!(world.new_catalog().await.tools[0].name, "stream");
+        assert_eq!((site.count("initialize"), site.count("tools/call")), (2, 2));
+    }
+}
+
+#[tokio::test]
+async fn a_call_is_not_repeated_where_its_tool_is_not_the_same_any_more() {
+    let (site, spec) = serve().await;
+    let mut world = World::up(spec).await;
+    let _first = world.new_catalog().await;
+    *site.tool.lock().unwrap() = Some("stream".to_owned());
+    site.forget(StatusCode::NOT_FOUND, Value::Null);
+    let lost = world.call("plain", json!({})).await.unwrap_err();
+    assert_eq!(lost, SendError::NotSent { why: OTHER.to_owned() });
+    assert_eq!(site.count("tools/call"), 1);
+    // Whoever forgot its session is asked again what it offers, and goes on.
+    assert_eq!(world.new_catalog().await.tools[0].name, "stream");
+    assert_eq!(world.text("stream", json!({})).await, "done");
+}
+
+#[tokio::test]
+async fn a_refusal_that_may_come_after_the_deed_is_never_answered_by_a_second_call() {
+    let said = "Session not found";
+    for (status, body, answered) in [
+        (StatusCode::NOT_FOUND, json!({ "id": "ASKED", "error": { "message": said } }), true),
+        (StatusCode::BAD_REQUEST, json!({ "id": "ASKED", "error": { "message": said } }), true),
+        (StatusCode::BAD_REQUEST, json!("the session of parliament was not found"), true),
+        (StatusCode::BAD_REQUEST, json!("session not found"), true),
+        (StatusCode::BAD_REQUEST, Value::Null, false),
+        (StatusCode::UNAUTHORIZED, json!(said), true),
+        (StatusCode::INTERNAL_SERVER_ERROR, json!(said), true),
+        (StatusCode::GONE, json!({ "message": said }), false),
+    ] {
+        let (site, spec) = serve().await;
+        let world = World::up(spec).await;
+        site.forget(status, body.clone());
+        let reply = world.call("plain", json!({})).await;
+        let as_it_is = match &reply {
+            Ok(reply) => answered && matches!(reply, Reply::Error(_)),
+            Err(error) => !answered && matches!(error, SendError::Unknown { .. }),
+        };
+        assert!(as_it_is, "{status} {body}: {reply:?}");
+        assert_eq!(site.count("tools/call"), 1, "{status} {body}");
     }
 }
 

@@ -1,0 +1,25 @@
+//! What of the configuration takes effect only at a start.
+
+use super::{Config, Server};
+
+impl Config {
+    /// Gives the sections in which `new` says something else, and which are read at a start alone.
+    /// A running governor that took the rest of such a file would look as if it had taken all.
+    pub(crate) fn needs_restart(&self, new: &Self) -> Vec<&'static str> {
+        let parts = [
+            ("[listen]", self.listen == new.listen),
+            ("[state]", self.state == new.state),
+            ("[evidence]", self.evidence == new.evidence),
+            (
+                "[[server]]",
+                self.servers.iter().map(placeless).eq(new.servers.iter().map(placeless)),
+            ),
+        ];
+        parts.into_iter().filter(|(_, same)| !same).map(|(name, _)| name).collect()
+    }
+}
+
+/// A server that only moved within the file is the same.
+fn placeless(server: &Server) -> Server {
+    Server { place: 0..0, ..server.clone() }
+}

@@ -1,0 +1,136 @@
+use std::collections::BTreeMap;
+
+use bailiwick_model::{
+    Action, ActionKind, CallDigest, Digest, HoldStatus, JsonLimits, Timestamp, Ulid,
+};
+
+use super::*;
+
+fn evidence(keep: Keep) -> Evidence {
+    let dir = tempfile::tempdir().unwrap();
+    let key = EvidenceKey::load_or_create(&dir.path().join("evidence.key")).unwrap();
+    Evidence::new(keep, Arc::new(key))
+}
+
+/// Says whether a text is hidden.
+fn hides(text: &str) -> bool {
+    let shown = evidence(Keep::Redacted).text(text);
+    assert!(shown == text || shown.starts_with("hmac:"), "{shown}");
+    shown != text
+}
+
+#[test]
+fn long_mixed_words_are_hidden_wherever_they_stand() {
+    for text in [
+        "9f86d081884c7d659a2feaa0c55ad015",
+        "AAAAAAAAAAAAAAAABBBBBBBBBBBBBBBB0000",
+        "abcdefghijklmnopABCDEFGHIJKLMNOP",
+        "https://e.example/x?key=9f86d081884c7d659a2feaa0c55ad015",
+        "(`9f86d081884c7d659a2feaa0c55ad015`)",
+        "`AKIAIOSFODNN7EXAMPLE`",
+        "a.9f86d081884c7d659a2feaa0c55ad015.b",
+        "eyJhbGciOiJub25lIn0.eyJhIjoxfQ.x",
+        "-----BEGIN PRIVATE KEY-----",
+        "sha256:9f86d081884c7d659a2feaa0c55ad015",
+    ] {
+        assert!(hides(text), "{text}");
+    }
+}
+
+#[test]
+fn names_numbers_digests_and_ids_stay_readable() {
+    let digest = Digest::of(b"x").to_string();
+    let uuid = "0b5f6b0e-7d4c-4c39-9c5d-2f6d1f0a9b11";
+    let id = bailiwick_model::TaskId::new(Ulid::new(Timestamp::default(), [7; 10])).to_string();
+    for text in [
+        "the definition of `export` is no longer the accepted one",
+        "/srv/data/quarterly-results/2026-11-23-report-of-the-board.txt",
+        "averyveryverylongwordthatsomebodytypedinonego",
+        "12345678901234567890123456789012345",
+        digest.as_str(),
+        uuid,
+        id.as_str(),
+        "an_identifier_of_many_short_words_and_42",
+    ] {
+        assert!(!hides(text), "{text}");
+    }
+}
+
+#[test]
+fn a_member_is_hidden_by_its_name() {
+    let shown = |name: &str| {
+        let value = Json::Object(BTreeMap::from([(name.to_owned(), Json::Text("x".to_owned()))]));
+        let record = evidence(Keep::Full).arguments(&value, Sensitivity::Public);
+        record.text() == value.canonical()
+    };
+    for name in ["pwd", "db_pass", "otp", "sessionId", "Session", "jwt", "signing_key", "API-Key"] {
+        assert!(!shown(name), "{name}");
+    }
+    for name in ["compass", "passenger", "key", "keys", "monkey", "path", "hotpot"] {
+        assert!(shown(name), "{name}");
+    }
+}
+
+#[test]
+fn a_sentence_loses_its_secret_and_keeps_its_sense() {
+    let evidence = evidence(Keep::Redacted);
+    let secret = "9f86d081884c7d659a2feaa0c55ad015";
+    let text = format!("`{secret}` of `files` is in no line, and neither is {secret}");
+    let hidden = evidence.phrase(secret);
+    assert_eq!(
+        evidence.phrase(&text),
+        format!("`{hidden}` of `files` is in no line, and neither is {hidden}")
+    );
+}
+
+/// Law 14, for holds: what people are shown of one.
+#[test]
+fn a_hold_is_shown_without_secrets_in_its_uri_its_reasons_or_its_places() {
+    let secret = "ghp_0123456789abcdefABCDEF0123456789abcd";
+    let uri = format!("https://git.example/{secret}/x");
+    let action =
+        Action { server: "git".parse().unwrap(), kind: ActionKind::Resource, name: uri.clone() };
+    let ulid = Ulid::new(Timestamp::default(), [7; 10]);
+    let hold = Hold {
+        id: bailiwick_model::HoldId::new(ulid),
+        decision: bailiwick_model::DecisionId::new(ulid),
+        task: bailiwick_model::TaskId::new(ulid),
+        caller: "ann".parse().unwrap(),
+        via: Vec::new(),
+        call: CallDigest::of(&action, &Json::Null),
+        action,
+        resources: BTreeSet::from([uri.clone()]),
+        destinations: BTreeSet::from([uri.clone()]),
+        arguments: "{}".to_owned(),
+        reasons: BTreeSet::from([Reason::new(
+            ReasonCode::OutsideGrant,
+            format!("`{uri}` of `git` is in no line"),
+            uri.clone(),
+        )]),
+        policy: "p".to_owned(),
+        opened: Timestamp::default(),
+        expires: Timestamp::default(),
+        status: HoldStatus::Waiting,
+    };
+    for keep in [Keep::Full, Keep::Redacted, Keep::Digest] {
+        let shown = serde_json::to_string(&evidence(keep).hold(hold.clone())).unwrap();
+        assert!(!shown.contains(secret), "{shown}");
+        assert!(shown.contains("is in no line"), "{shown}");
+        assert!(!shown.contains("git.example"), "the whole place is one digest: {shown}");
+    }
+    let limits = JsonLimits::default();
+    assert!(Json::parse(serde_json::to_string(&hold).unwrap().as_bytes(), limits).is_ok());
+}
+
+#[test]
+fn where_only_digests_are_kept_tools_still_have_their_names_and_resources_none() {
+    let evidence = evidence(Keep::Digest);
+    let action =
+        |kind, name: &str| Action { server: "git".parse().unwrap(), kind, name: name.to_owned() };
+    assert_eq!(evidence.action(&action(ActionKind::Tool, "push")).name, "push");
+    assert!(evidence.action(&action(ActionKind::Resource, "a:b")).name.starts_with("hmac:"));
+    let why = Reason::new(ReasonCode::OutsideGrant, "`a:b` of `git`", "a:b");
+    let shown = evidence.reason(&why, &action(ActionKind::Resource, "a:b"));
+    assert!(!shown.text.contains("a:b") && shown.text.ends_with("of `git`"), "{}", shown.text);
+    assert!(!shown.source.contains("a:b"), "{}", shown.source);
+}
