@@ -155,7 +155,7 @@ fn a_method_that_is_let_through_is_on_record_and_stays_within_the_tasks_reach() 
         all.map(|it| it["task"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
     };
     ask("completion/complete");
-    assert_eq!(passed(), [task.clone()]);
+    assert_eq!(passed(), [task]);
     ask("completion/other");
     assert_eq!(passed().len(), 1, "what the entry does not let through is not sent");
     assert_ne!(ask("initialize")["result"]["capabilities"], json!({}));

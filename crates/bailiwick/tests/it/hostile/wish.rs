@@ -85,13 +85,17 @@ fn the_first_person_is_noticed() {
 #[test]
 fn what_takes_a_restart_is_refused_whole_while_it_runs() {
     let governor = house();
-    let before = governor.records().len();
+    let activations = || {
+        let activated = |it: &&Value| it["command"]["command"] == "activated";
+        governor.records().iter().filter(activated).count()
+    };
+    let before = activations();
     let config = NOTES[0].1.replace("[server.tool.read_note]", "[server.tool.other]");
     governor.write("bailiwick.toml", &config);
     governor.write("templates/asking.toml", &TEMPLATE.replace("read_note", "write_note"));
     let said = governor.refused(&["reload"], 2);
     assert!(said.contains("nothing was changed: it needs a restart: [[server]]"), "{said}");
-    assert_eq!(governor.records().len(), before);
+    assert_eq!(activations(), before);
 
     governor.write("bailiwick.toml", NOTES[0].1);
     let changed = governor.json(&["reload"]);
