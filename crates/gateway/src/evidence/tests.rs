@@ -1,3 +1,5 @@
+//! What the ledger may show, and what it never does.
+
 use std::collections::BTreeMap;
 
 use bailiwick_model::{

@@ -68,6 +68,14 @@ fn on_a_full_disk_nothing_is_sent_and_nothing_acknowledged_is_lost() {
     assert_eq!(allowed["isError"], false, "{allowed}");
     assert_eq!(health(&governor), (200, "ok".to_owned()));
 
+    // A signed head must lie elsewhere before the disk is full, to compare with afterwards.
+    let copies = governor.path("checkpoints");
+    until("a signed head was copied", || {
+        fs::read_dir(&copies).is_ok_and(|all| {
+            all.filter_map(Result::ok).any(|it| it.metadata().is_ok_and(|it| 0 < it.len()))
+        })
+    });
+
     // What was set aside before may still be used up; then every call is refused.
     disk.fill();
     let mut acknowledged = vec![first];
