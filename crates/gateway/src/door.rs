@@ -6,6 +6,9 @@ mod ask;
 mod enter;
 mod health;
 mod list;
+mod running;
+mod stream;
+mod tell;
 
 use std::sync::Arc;
 
@@ -20,9 +23,9 @@ use bailiwick_connect::{Audience, SealKey, TokenVerifier};
 use bailiwick_model::{JsonLimits, ServerName};
 use http::{Request, StatusCode, header};
 
-use self::{ask::Asked, enter::Turned};
+use self::{ask::Asked, enter::Turned, running::Running};
 use crate::{
-    Lane,
+    Lane, Listener,
     jsonrpc::{Answer, Refused},
 };
 
@@ -49,13 +52,14 @@ pub struct Door {
     verifier: TokenVerifier,
     seal: SealKey,
     hosts: Vec<String>,
+    running: Arc<Running>,
 }
 
 impl Door {
     /// Makes the door.
     pub fn new(parts: DoorParts) -> Self {
         let DoorParts { lane, verifier, seal, hosts } = parts;
-        Self { lane, verifier, seal, hosts }
+        Self { lane, verifier, seal, hosts, running: Arc::default() }
     }
 }
 
@@ -113,16 +117,20 @@ impl Door {
         self.lane.upstreams().spec(&server).map(|_| server)
     }
 
-    /// Takes one message in and answers it.
-    async fn take(&self, audience: Audience, request: Request<Body>) -> Response {
+    /// Takes one message in and answers it, with a stream where something is said meanwhile.
+    async fn take(self: Arc<Self>, audience: Audience, request: Request<Body>) -> Response {
         let entered = match self.enter(&audience, request).await {
             Ok(entered) => entered,
             Err(turned) => return turned.into_response(),
         };
-        match Asked::read(self, audience, &entered) {
-            Ok(asked) => asked.answer().await,
-            Err(refused) => refusal(&refused),
-        }
+        let (listener, notes) = Listener::new();
+        let answering = Box::pin(async move {
+            match Asked::read(&self, audience, &entered, listener) {
+                Ok(asked) => asked.answer().await,
+                Err(refused) => refusal(&refused),
+            }
+        });
+        stream::answered(notes, answering).await
     }
 
     /// Lets a legacy client leave: nothing was kept, so there is nothing to forget.

@@ -20,7 +20,7 @@ use bailiwick_model::{
 };
 
 use crate::{
-    Call, Desk, classify,
+    Call, Desk, Listener, classify,
     desk::{Slot, Writing},
     known,
     upstream::{Reply, SendError, Upstreams},
@@ -88,12 +88,18 @@ impl Lane {
 
     /// Takes one call through the lane. It runs to its end even when nobody waits for the answer
     /// any more: what was decided is recorded, and what was sent gets its outcome.
-    pub async fn call(self: &Arc<Self>, caller: Arc<Verified>, call: Call) -> Answered {
+    pub async fn call(
+        self: &Arc<Self>,
+        caller: Arc<Verified>,
+        call: Call,
+        listener: Listener,
+    ) -> Answered {
         let decision = DecisionId::new(self.desk.ulid());
         let progress = Arc::new(Progress::default());
         let (lane, id, seen) = (Arc::clone(self), decision.clone(), Arc::clone(&progress));
         let (who, what) = (Arc::clone(&caller), call.clone());
-        let running = tokio::spawn(async move { lane.run(id, &seen, &who, &what).await });
+        let running =
+            tokio::spawn(async move { lane.run(id, &seen, (&who, &listener), &what).await });
         match running.await {
             Ok(answered) => answered,
             Err(fault) => {
@@ -107,7 +113,7 @@ impl Lane {
         &self,
         decision: DecisionId,
         progress: &Progress,
-        caller: &Verified,
+        (caller, listener): (&Verified, &Listener),
         call: &Call,
     ) -> Answered {
         let request = self.classify(caller, call).await;
@@ -156,7 +162,8 @@ impl Lane {
 
         match made.outcome {
             Outcome::Forward(permit, _) => {
-                self.forward(decision, permit, &slot, (call, &request.offered)).await
+                let judged = (call, &request.offered);
+                self.forward(decision, permit, &slot, (judged, listener)).await
             }
             Outcome::Hold(hold, reasons) => {
                 tracing::info!(%decision, %hold, "a call waits for a person");
@@ -190,10 +197,11 @@ impl Lane {
         decision: DecisionId,
         permit: Permit,
         slot: &Slot,
-        judged: (&Call, &Offered),
+        (judged, listener): ((&Call, &Offered), &Listener),
     ) -> Answered {
         let started = Instant::now();
-        let sent = self.upstreams.send(permit, slot.current(), judged, self.desk.now()).await;
+        let now = self.desk.now();
+        let sent = self.upstreams.send(permit, slot.current(), judged, (listener, now)).await;
         let now = self.desk.now();
         let task = slot.with(|state| {
             bailiwick_kernel::observe(state, now);

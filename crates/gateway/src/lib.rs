@@ -12,6 +12,7 @@ mod evidence;
 mod jsonrpc;
 mod known;
 mod lane;
+mod listener;
 mod mcp;
 mod path;
 mod upstream;
@@ -23,6 +24,7 @@ pub use door::{Door, DoorParts, router};
 pub use evidence::{Evidence, Keep};
 pub use known::offer_of;
 pub use lane::{Answered, Lane, Refusal};
+pub use listener::Listener;
 pub use upstream::{
     Catalog, Confine, Noted, Reply, SendError, ServerSpec, ServerStatus, ToolDefinition, ToolSpec,
     Transport, UpstreamError, UpstreamEvent, Upstreams,

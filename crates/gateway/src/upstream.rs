@@ -15,6 +15,7 @@ mod lines;
 mod link;
 mod over;
 mod pending;
+mod relay;
 mod request;
 mod spec;
 mod stdio;
@@ -43,11 +44,11 @@ pub use incoming::Reply;
 pub use spec::{Confine, ServerSpec, ToolSpec, Transport};
 
 use event::Events;
-use request::{Request, Spent};
+use request::{CUT, Request, Spent};
 use supervise::{State, Supervisor, Up};
 use why::Why;
 
-use crate::{Call, known};
+use crate::{Call, Listener, known};
 
 /// Why a call does not go to a server that has changed since.
 const OTHER: &str = "its server offers something else than when it was judged";
@@ -155,22 +156,24 @@ impl Upstreams {
     /// Sends one decided call: the only way out for tools, resources and prompts. The permit is
     /// spent on this very call before a byte of it is written, and the task's generation must
     /// still be `current` when the first one is. Only a server that offers what was judged gets it.
+    /// What the server says meanwhile goes to the listener, which may also cut the call.
     pub async fn send(
         &self,
         permit: Permit,
         current: &Arc<AtomicU64>,
         (call, judged): (&Call, &Offered),
-        now: Timestamp,
+        (listener, now): (&Listener, Timestamp),
     ) -> Result<Reply, SendError> {
         let spent = Spent::of(permit, current, (call, judged), now)
             .map_err(|error| SendError::NotSent { why: error.to_string() })?;
-        self.send_spent(spent, (call, judged)).await
+        self.send_spent(spent, (call, judged), listener).await
     }
 
     async fn send_spent(
         &self,
         spent: Spent<'_>,
         (call, judged): (&Call, &Offered),
+        listener: &Listener,
     ) -> Result<Reply, SendError> {
         let not_sent = |error: UpstreamError| SendError::NotSent { why: error.to_string() };
         let server = &call.action().server;
@@ -180,7 +183,10 @@ impl Upstreams {
         if known::offered(call.action(), Some(&up.catalog)) != *judged {
             return Err(SendError::NotSent { why: OTHER.to_owned() });
         }
-        up.link.ask(&Request::decided(spent), within).await
+        if listener.is_cut() {
+            return Err(SendError::NotSent { why: CUT.to_owned() });
+        }
+        up.link.ask(&Request::decided(spent, listener)?, within).await
     }
 
     /// Sends a request that takes no decision. Methods that take one are refused here.

@@ -10,7 +10,7 @@ use serde_json::value::RawValue;
 
 use super::{Door, LIMITS, answered, enter::Entered, json, refusal};
 use crate::{
-    Call, CallError,
+    Call, CallError, Listener,
     jsonrpc::{Answer, Message, RawObject, Refused, code},
     lane::{Answered, Refusal},
     mcp::{
@@ -33,8 +33,10 @@ pub(super) struct Asked<'a> {
     pub(super) audience: Audience,
     pub(super) caller: &'a std::sync::Arc<Verified>,
     pub(super) era: Era,
-    headers: &'a http::HeaderMap,
+    pub(super) headers: &'a http::HeaderMap,
     message: Message<'a>,
+    /// Where notes to the caller go while this is answered.
+    pub(super) listener: Listener,
 }
 
 impl<'a> Asked<'a> {
@@ -43,11 +45,12 @@ impl<'a> Asked<'a> {
         door: &'a Door,
         audience: Audience,
         entered: &'a Entered,
+        listener: Listener,
     ) -> Result<Self, Refused> {
         let message = Message::read(&entered.body, LIMITS)?;
         let era = Spoken::of(&entered.headers, &message)?.era();
         let (caller, headers) = (&entered.caller, &entered.headers);
-        let asked = Self { door, audience, caller, era, headers, message };
+        let asked = Self { door, audience, caller, era, headers, message, listener };
         asked.check_session()?;
         Ok(asked)
     }
@@ -75,10 +78,12 @@ impl<'a> Asked<'a> {
     /// Answers the message.
     pub(super) async fn answer(&self) -> Response {
         match &self.message {
-            // What a client tells needs no answer; what it cancels is cut when it hangs up.
-            Message::Notification { .. } | Message::Response { .. } => {
+            // What a client tells needs no answer.
+            Message::Notification { method, params } => {
+                self.told(method, *params);
                 StatusCode::ACCEPTED.into_response()
             }
+            Message::Response { .. } => StatusCode::ACCEPTED.into_response(),
             Message::Request { id, method, params } => self.request(id, method, *params).await,
         }
     }
@@ -177,9 +182,16 @@ impl<'a> Asked<'a> {
         if let Err(refused) = self.check_params(&server, &call).await {
             return refusal(&refused.with_id(Some(id)));
         }
-        let answered = self.door.lane.call(std::sync::Arc::clone(self.caller), call.clone()).await;
+        // Since 2026-07-28 hanging up is a cancellation; before, it says nothing.
+        let _hang_up = (self.era == Era::Modern).then(|| self.listener.cut_on_drop());
+        let (caller, listener) = (std::sync::Arc::clone(self.caller), self.cancellable(id));
+        let answered = self.door.lane.call(caller, call.clone(), listener).await;
         let (decision, answer) = match answered {
             Answered::Reply(decision, reply) => (decision, self.back(method, reply)),
+            // What was cancelled wants no answer.
+            Answered::Failed(..) if self.listener.is_cut() => {
+                return StatusCode::ACCEPTED.into_response();
+            }
             Answered::Failed(decision, why) => {
                 let text = format!("{why} ({decision})");
                 (decision, Answer::error(code::INTERNAL_ERROR, &text, None))

@@ -29,9 +29,10 @@ use super::{
     handshake::{self, Listing, Opened},
     incoming::Reply,
     over::Over,
-    request::{self, Request, Still, WITHDRAWN},
+    relay::Relay,
+    request::{self, CUT, Request, Still, WITHDRAWN},
 };
-use answer::unknown;
+use answer::{Asked, unknown};
 
 const BODY_MAX: usize = 8 << 20;
 const CONNECT: Duration = Duration::from_secs(5);
@@ -118,7 +119,15 @@ impl Link {
         within: Duration,
     ) -> Result<Reply, SendError> {
         let id = self.next.fetch_add(1, Ordering::Relaxed);
-        match tokio::time::timeout(within, self.ask_in_session(id, request)).await {
+        let asked = tokio::time::timeout(within, self.ask_in_session(id, request));
+        let asked = tokio::select! {
+            asked = asked => asked,
+            () = request.was_cut() => {
+                self.aside(request::cancelled(id));
+                return Err(unknown(CUT.to_owned()).into());
+            }
+        };
+        match asked {
             Ok(Ok(reply)) => Ok(reply),
             Ok(Err(missed)) => {
                 let there = matches!(missed, Missed::Other(_));
@@ -157,7 +166,7 @@ impl Link {
         let body = Bytes::from(request.line(id));
         let session = self.session();
         permitted(request)?;
-        match self.post(id, body.clone(), &session).await {
+        match self.post(id, body.clone(), &session, request.relay()).await {
             Err(Missed::Session) => {}
             answered => return answered,
         }
@@ -169,7 +178,7 @@ impl Link {
             return Err(not_sent(OTHER.to_owned()));
         }
         permitted(request)?;
-        self.post(id, body, &session).await
+        self.post(id, body, &session, request.relay()).await
     }
 
     /// Asks what tools there are now; where that is not known, nothing is sent.
@@ -178,16 +187,23 @@ impl Link {
         loop {
             let id = self.next.fetch_add(1, Ordering::Relaxed);
             let body = Bytes::from(listing.request().line(id));
-            let page = self.post(id, body, session).await.map_err(SendError::from);
+            let page = self.post(id, body, session, None).await.map_err(SendError::from);
             if let Some(tools) = listing.take(page).map_err(not_sent)? {
                 return Ok(catalog::read(&self.server, tools));
             }
         }
     }
 
-    async fn post(&self, id: u64, body: Bytes, session: &Session) -> Result<Reply, Missed> {
+    async fn post(
+        &self,
+        id: u64,
+        body: Bytes,
+        session: &Session,
+        relay: Option<&Relay>,
+    ) -> Result<Reply, Missed> {
         let response = self.send(Method::POST, body, session).await?;
-        answer::take(response, id, session.id.is_some(), &self.changed).await
+        let asked = Asked { id, relay, changed: &self.changed };
+        answer::take(response, asked, session.id.is_some()).await
     }
 
     /// Opens a new session unless somebody did so since `stale`.
@@ -214,7 +230,8 @@ impl Link {
         let response = self.send(Method::POST, body, &Session::default()).await;
         let response = response.map_err(|it| SendError::from(it).to_string())?;
         let session_id = response.headers().get("mcp-session-id").cloned();
-        let answered = answer::take(response, id, false, &self.changed).await;
+        let asked = Asked { id, relay: None, changed: &self.changed };
+        let answered = answer::take(response, asked, false).await;
         let opened = handshake::read(answered.map_err(SendError::from))?;
         let session = Arc::new(Session {
             number,

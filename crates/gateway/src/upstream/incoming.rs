@@ -20,7 +20,7 @@ pub(super) enum Incoming<'a> {
     /// Asks us.
     Request { id: &'a RawValue, method: String },
     /// Tells us.
-    Notification { method: String },
+    Notification { method: String, params: Option<&'a RawValue> },
     /// Answers something that we never asked.
     Stray,
 }
@@ -31,6 +31,8 @@ struct Envelope<'a> {
     id: Option<&'a RawValue>,
     #[serde(default)]
     method: Option<String>,
+    #[serde(borrow, default)]
+    params: Option<&'a RawValue>,
     #[serde(borrow, default, deserialize_with = "present")]
     result: Option<&'a RawValue>,
     #[serde(borrow, default, deserialize_with = "present")]
@@ -54,7 +56,7 @@ impl<'a> Incoming<'a> {
         if let Some(method) = envelope.method {
             return Ok(match envelope.id {
                 Some(id) => Self::Request { id, method },
-                None => Self::Notification { method },
+                None => Self::Notification { method, params: envelope.params },
             });
         }
         let Some(id) = envelope.id.and_then(|it| it.get().parse().ok()) else {

@@ -10,7 +10,7 @@ use std::{
 
 use tokio::sync::oneshot;
 
-use super::{error::SendError, incoming::Reply};
+use super::{error::SendError, incoming::Reply, relay::Relay};
 
 /// The callers that wait, by the id of what they asked.
 #[derive(Debug, Default)]
@@ -21,8 +21,15 @@ pub(super) struct Pending {
 
 #[derive(Debug, Default)]
 struct Waiting {
-    callers: BTreeMap<u64, oneshot::Sender<Result<Reply, String>>>,
+    callers: BTreeMap<u64, Caller>,
     closed: Option<String>,
+}
+
+#[derive(Debug)]
+struct Caller {
+    answer: oneshot::Sender<Result<Reply, String>>,
+    /// Where what the server says before its answer goes; none where nobody listens.
+    relay: Option<Relay>,
 }
 
 /// One caller's place; leaving it gives the place up.
@@ -48,14 +55,15 @@ impl Turn {
 
 impl Pending {
     /// Takes a place for one question.
-    pub(super) fn place(self: &Arc<Self>) -> Result<Place, SendError> {
+    pub(super) fn place(self: &Arc<Self>, relay: Option<&Relay>) -> Result<Place, SendError> {
         let id = self.next.fetch_add(1, Ordering::Relaxed).wrapping_add(1);
         let (sender, answer) = oneshot::channel();
+        let caller = Caller { answer: sender, relay: relay.cloned() };
         let mut waiting = self.lock();
         if let Some(why) = &waiting.closed {
             return Err(SendError::NotSent { why: why.clone() });
         }
-        waiting.callers.insert(id, sender);
+        waiting.callers.insert(id, caller);
         drop(waiting);
         Ok(Place { id, pending: Arc::clone(self), answer, turn: Arc::default() })
     }
@@ -63,7 +71,12 @@ impl Pending {
     /// Hands the answer to whoever waits for `id`; says whether anyone did.
     pub(super) fn answer(&self, id: u64, reply: Result<Reply, &'static str>) -> bool {
         let caller = self.lock().callers.remove(&id);
-        caller.is_some_and(|it| it.send(reply.map_err(str::to_owned)).is_ok())
+        caller.is_some_and(|it| it.answer.send(reply.map_err(str::to_owned)).is_ok())
+    }
+
+    /// Gives the way to whoever listens while `id` is not answered.
+    pub(super) fn relay(&self, id: u64) -> Option<Relay> {
+        self.lock().callers.get(&id)?.relay.clone()
     }
 
     /// Tells everyone who waits that no answer will come, and whoever comes later as well.
@@ -75,7 +88,7 @@ impl Pending {
         };
         for (_, caller) in callers {
             // Whoever left meanwhile does not wait any more.
-            let _left = caller.send(Err(why.to_owned()));
+            let _left = caller.answer.send(Err(why.to_owned()));
         }
     }
 
@@ -127,7 +140,7 @@ mod tests {
     #[tokio::test]
     async fn each_answer_finds_its_caller() {
         let pending = Arc::new(Pending::default());
-        let (mut one, mut two) = (pending.place().unwrap(), pending.place().unwrap());
+        let (mut one, mut two) = (pending.place(None).unwrap(), pending.place(None).unwrap());
         assert!(one.id() < two.id());
         assert!(pending.answer(two.id(), Ok(reply())));
         assert!(pending.answer(one.id(), Ok(reply())));
@@ -140,7 +153,7 @@ mod tests {
     #[tokio::test]
     async fn the_end_tells_apart_what_was_begun_and_what_was_not() {
         let pending = Arc::new(Pending::default());
-        let (mut begun, mut queued) = (pending.place().unwrap(), pending.place().unwrap());
+        let (mut begun, mut queued) = (pending.place(None).unwrap(), pending.place(None).unwrap());
         assert!(begun.turn().take());
         pending.close("it crashed");
         assert!(
@@ -148,13 +161,13 @@ mod tests {
         );
         assert!(matches!(queued.answer().await, Err(SendError::NotSent { .. })));
         assert!(!queued.turn().take(), "the writer must not begin it afterwards");
-        assert!(matches!(pending.place(), Err(SendError::NotSent { .. })));
+        assert!(matches!(pending.place(None), Err(SendError::NotSent { .. })));
     }
 
     #[tokio::test]
     async fn a_caller_that_leaves_gives_its_place_up() {
         let pending = Arc::new(Pending::default());
-        let id = pending.place().unwrap().id();
+        let id = pending.place(None).unwrap().id();
         assert!(!pending.answer(id, Ok(reply())));
         assert!(pending.lock().callers.is_empty());
     }

@@ -12,8 +12,8 @@ use bailiwick_kernel::{Permit, PermitError};
 use bailiwick_model::{CallDigest, Digest, Offered, Timestamp};
 use serde_json::value::RawValue;
 
-use super::ToolDefinition;
-use crate::Call;
+use super::{ToolDefinition, error::SendError, relay::Relay};
+use crate::{Call, Listener};
 
 /// How long after its permit was spent a call may still be written.
 const BEGIN_WITHIN: Duration = Duration::from_secs(10);
@@ -68,6 +68,8 @@ impl Still {
 
 /// Why a call was taken back from the queue.
 pub(super) const WITHDRAWN: &str = "its task's authority changed before it could be written";
+/// Why nobody waits for a call any more.
+pub(super) const CUT: &str = "its caller cancelled it";
 
 impl<'a> Spent<'a> {
     /// Spends `permit` on `call`, which was judged while its server offered `judged`.
@@ -106,13 +108,35 @@ pub(super) struct Request<'a> {
     params: Option<&'a RawValue>,
     still: Option<Still>,
     tool: Option<JudgedTool>,
+    relay: Option<Relay>,
 }
 
 impl<'a> Request<'a> {
-    /// Asks for what was decided, once for each proof.
-    pub(super) fn decided(spent: Spent<'a>) -> Self {
-        let (method, params) = (spent.call.method(), Some(spent.call.params()));
-        Self { method, params, still: Some(spent.still), tool: spent.tool }
+    /// Asks for what was decided, once for each proof, while `listener` listens.
+    pub(super) fn decided(spent: Spent<'a>, listener: &Listener) -> Result<Self, SendError> {
+        let (method, params) = (spent.call.method(), spent.call.params());
+        let relay = Relay::of(listener.clone(), params)
+            .map_err(|error| SendError::NotSent { why: error.to_string() })?;
+        Ok(Self {
+            method,
+            params: Some(params),
+            still: Some(spent.still),
+            tool: spent.tool,
+            relay: Some(relay),
+        })
+    }
+
+    /// Gives what hands the server's words to the caller; none where nobody listens.
+    pub(super) const fn relay(&self) -> Option<&Relay> {
+        self.relay.as_ref()
+    }
+
+    /// Waits until the caller cuts the call; for ever where nobody can.
+    pub(super) async fn was_cut(&self) {
+        match &self.relay {
+            Some(relay) => relay.was_cut().await,
+            None => std::future::pending().await,
+        }
     }
 
     /// Gives what must hold when the first byte is written; none where nothing was decided.
@@ -148,18 +172,19 @@ impl<'a> Request<'a> {
     }
 
     const fn undecided(method: &'a str, params: Option<&'a RawValue>) -> Self {
-        Self { method, params, still: None, tool: None }
+        Self { method, params, still: None, tool: None, relay: None }
     }
 
     /// Gives the message, on one line that ends.
     pub(super) fn line(&self, id: u64) -> Vec<u8> {
-        message(Some(id), self.method, self.params)
+        let marked = self.relay.as_ref().and_then(|it| it.params(id));
+        message(Some(id), self.method, marked.as_deref().or(self.params.map(RawValue::get)))
     }
 }
 
 /// Gives a notification, on one line that ends.
 pub(super) fn notification(method: &str, params: Option<&RawValue>) -> Vec<u8> {
-    message(None, method, params)
+    message(None, method, params.map(RawValue::get))
 }
 
 /// Tells the server that nobody waits for the answer `id` any more.
@@ -170,7 +195,7 @@ pub(super) fn cancelled(id: u64) -> Vec<u8> {
     .into_bytes()
 }
 
-fn message(id: Option<u64>, method: &str, params: Option<&RawValue>) -> Vec<u8> {
+fn message(id: Option<u64>, method: &str, params: Option<&str>) -> Vec<u8> {
     let mut line = String::from("{\"jsonrpc\":\"2.0\"");
     if let Some(id) = id {
         line.push_str(",\"id\":");
@@ -180,7 +205,7 @@ fn message(id: Option<u64>, method: &str, params: Option<&RawValue>) -> Vec<u8> 
     line.push_str(&serde_json::Value::from(method).to_string());
     if let Some(params) = params {
         line.push_str(",\"params\":");
-        line.push_str(params.get());
+        line.push_str(params);
     }
     line.push('}');
     let mut bytes = line.into_bytes();

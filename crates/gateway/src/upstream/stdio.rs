@@ -3,6 +3,7 @@
 use std::{collections::BTreeMap, path::PathBuf, process::Stdio, sync::Arc, time::Duration};
 
 use bailiwick_model::{Digest, ServerName};
+use serde_json::value::RawValue;
 use tokio::{
     io::{AsyncRead, AsyncWrite, AsyncWriteExt as _},
     process::{ChildStderr, Command},
@@ -20,7 +21,8 @@ use super::{
     lines::Lines,
     over::Over,
     pending::{Pending, Turn},
-    request::{self, Request, Still, WITHDRAWN},
+    relay,
+    request::{self, CUT, Request, Still, WITHDRAWN},
     why::Why,
 };
 
@@ -185,7 +187,7 @@ impl Link {
         request: &Request<'_>,
         within: Duration,
     ) -> Result<Reply, SendError> {
-        let mut place = self.pending.place()?;
+        let mut place = self.pending.place(request.relay())?;
         let queued = Queued {
             bytes: request.line(place.id()),
             turn: Some(Arc::clone(place.turn())),
@@ -197,14 +199,18 @@ impl Link {
             }
             place.answer().await
         };
-        if let Ok(answered) = tokio::time::timeout(within, answered).await {
-            return answered;
-        }
-        let late = place.give_up(format!("no answer within {within:?}"));
-        if matches!(late, SendError::Unknown { .. }) {
+        let why = tokio::select! {
+            answered = tokio::time::timeout(within, answered) => match answered {
+                Ok(answered) => return answered,
+                Err(_) => format!("no answer within {within:?}"),
+            },
+            () = request.was_cut() => CUT.to_owned(),
+        };
+        let left = place.give_up(why);
+        if matches!(left, SendError::Unknown { .. }) {
             self.tell(request::cancelled(place.id()));
         }
-        Err(late)
+        Err(left)
     }
 
     /// Sends a line that needs no answer, unless too many wait already.
@@ -222,17 +228,28 @@ impl Link {
                 }
             }
             Incoming::Request { id, method } => self.tell(incoming::answer(id, &method)),
-            Incoming::Notification { method } if method == "notifications/tools/list_changed" => {
-                self.changed.notify_one();
-            }
-            Incoming::Notification { method } => {
-                tracing::trace!(server = %self.server, method, "a notification was dropped");
-            }
+            Incoming::Notification { method, params } => self.told(&method, params),
             Incoming::Stray => {
                 tracing::debug!(server = %self.server, "an answer to nothing that was asked");
             }
         }
         Ok(())
+    }
+}
+
+impl Link {
+    /// Takes note of what the child says by itself. What cannot be attributed to one caller is
+    /// nobody's: all of them share the child.
+    fn told(&self, method: &str, params: Option<&RawValue>) {
+        if method == "notifications/tools/list_changed" {
+            self.changed.notify_one();
+        } else if let Some(id) = relay::of_progress(method, params)
+            && let Some(relay) = self.pending.relay(id)
+        {
+            relay.progressed(id, params);
+        } else {
+            tracing::trace!(server = %self.server, method, "a notification was dropped");
+        }
     }
 }
 

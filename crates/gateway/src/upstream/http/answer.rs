@@ -12,6 +12,7 @@ use super::{BODY_MAX, Missed, events::Events};
 use crate::upstream::{
     error::SendError,
     incoming::{Incoming, Reply},
+    relay::Relay,
 };
 
 /// How official SDKs' servers say, with another status than the specification's, that they know
@@ -31,12 +32,20 @@ struct Refusal {
     error: Option<Box<RawValue>>,
 }
 
-/// Takes the answer to the question `id` out of `response`.
+/// What an answer is looked for, and who hears what comes before it.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Asked<'a> {
+    pub(super) id: u64,
+    pub(super) relay: Option<&'a Relay>,
+    /// Rung when the server's tools have changed.
+    pub(super) changed: &'a Notify,
+}
+
+/// Takes the answer to what was asked out of `response`.
 pub(super) async fn take(
     response: Response<Body>,
-    id: u64,
+    asked: Asked<'_>,
     in_session: bool,
-    changed: &Notify,
 ) -> Result<Reply, Missed> {
     let (head, body) = response.into_parts();
     let kind = head.headers.get(header::CONTENT_TYPE).and_then(|it| it.to_str().ok());
@@ -46,7 +55,7 @@ pub(super) async fn take(
     }
     if !head.status.is_success() {
         let refusal = Refusal::read(&whole(body).await?);
-        if in_session && refusal.forgot_session(head.status, id) {
+        if in_session && refusal.forgot_session(head.status, asked.id) {
             return Err(Missed::Session);
         }
         // A refusal may still carry an error that says why.
@@ -54,12 +63,12 @@ pub(super) async fn take(
         return Ok(Reply::Error(error));
     }
     if kind.eq_ignore_ascii_case("text/event-stream") {
-        return among_events(body, id, changed).await;
+        return asked.among_events(body).await;
     }
     if !kind.eq_ignore_ascii_case("application/json") {
         return Err(unknown(format!("it answered with `{kind}`, which is not understood")));
     }
-    match mine(&whole(body).await?, id, changed) {
+    match asked.mine(&whole(body).await?).await {
         Some(reply) => reply,
         None => Err(unknown("it answered something that was not asked".to_owned())),
     }
@@ -104,35 +113,42 @@ async fn whole(body: Body) -> Result<Bytes, Missed> {
     }
 }
 
-async fn among_events(mut body: Body, id: u64, changed: &Notify) -> Result<Reply, Missed> {
-    let mut events = Events::new(BODY_MAX);
-    while let Some(frame) = body.frame().await {
-        let frame = frame.map_err(|error| unknown(format!("its answer broke off: {error}")))?;
-        let Ok(piece) = frame.into_data() else { continue };
-        let ended = events
-            .feed(&piece)
-            .map_err(|_| unknown(format!("one event has more than {BODY_MAX} bytes")))?;
-        if let Some(reply) = ended.iter().find_map(|it| mine(it, id, changed)) {
-            return reply;
+impl Asked<'_> {
+    async fn among_events(self, mut body: Body) -> Result<Reply, Missed> {
+        let mut events = Events::new(BODY_MAX);
+        while let Some(frame) = body.frame().await {
+            let frame = frame.map_err(|error| unknown(format!("its answer broke off: {error}")))?;
+            let Ok(piece) = frame.into_data() else { continue };
+            let ended = events
+                .feed(&piece)
+                .map_err(|_| unknown(format!("one event has more than {BODY_MAX} bytes")))?;
+            for event in ended {
+                if let Some(reply) = self.mine(&event).await {
+                    return reply;
+                }
+            }
         }
+        Err(unknown("its stream ended without an answer".to_owned()))
     }
-    Err(unknown("its stream ended without an answer".to_owned()))
-}
 
-/// Reads one message; gives the answer if it is ours.
-fn mine(bytes: &[u8], id: u64, changed: &Notify) -> Option<Result<Reply, Missed>> {
-    match Incoming::read(bytes) {
-        Ok(Incoming::Answer { id: theirs, reply }) if theirs == id => {
-            Some(reply.map_err(|why| unknown(why.to_owned())))
+    /// Reads one message; gives the answer if it is ours.
+    async fn mine(self, bytes: &[u8]) -> Option<Result<Reply, Missed>> {
+        match Incoming::read(bytes) {
+            Ok(Incoming::Answer { id, reply }) if id == self.id => {
+                return Some(reply.map_err(|why| unknown(why.to_owned())));
+            }
+            Ok(Incoming::Notification { method, params }) => self.told(&method, params).await,
+            Ok(Incoming::Answer { .. } | Incoming::Request { .. } | Incoming::Stray) => {}
+            Err(error) => tracing::debug!(error, "something that is no message was skipped"),
         }
-        Ok(Incoming::Notification { method }) if method == "notifications/tools/list_changed" => {
-            changed.notify_one();
-            None
-        }
-        Ok(_) => None,
-        Err(error) => {
-            tracing::debug!(error, "something that is no message was skipped");
-            None
+        None
+    }
+
+    async fn told(self, method: &str, params: Option<&RawValue>) {
+        if method == "notifications/tools/list_changed" {
+            self.changed.notify_one();
+        } else if let Some(relay) = self.relay {
+            relay.told(self.id, (method, params)).await;
         }
     }
 }

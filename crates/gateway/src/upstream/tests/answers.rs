@@ -112,7 +112,8 @@ async fn a_call_whose_task_changes_while_it_waits_is_never_written() {
     let spent = Spent::pretend_of(&call, &current);
     current.store(2, Ordering::Release);
     let judged = world.judged(&call).await;
-    let lost = soon(world.upstreams.send_spent(spent, (&call, &judged))).await.unwrap_err();
+    let lost =
+        soon(world.upstreams.send_spent(spent, (&call, &judged), &nobody())).await.unwrap_err();
     assert_eq!(lost, SendError::NotSent { why: WITHDRAWN.to_owned() });
     assert!(world.call("echo", json!({})).await.is_ok(), "the server goes on");
 }
@@ -128,9 +129,10 @@ async fn a_call_that_waits_in_the_queue_when_its_task_ends_never_reaches_the_ser
     let current = Arc::new(AtomicU64::new(1));
     let call = read_call(&world.server, "note", &json!({}));
     let judged = world.judged(&call).await;
+    let nobody = nobody();
     let queued = || {
         let spent = Spent::pretend_of(&call, &current);
-        world.upstreams.send_spent(spent, (&call, &judged))
+        world.upstreams.send_spent(spent, (&call, &judged), &nobody)
     };
     let end = async {
         current.store(2, Ordering::Release);
@@ -140,7 +142,8 @@ async fn a_call_that_waits_in_the_queue_when_its_task_ends_never_reaches_the_ser
     // More than a pipe holds, and of another task: behind it everything waits.
     let large = json!({ "text": "x".repeat(1 << 20) });
     let (first, second, third, ()) =
-        soon(async { tokio::join!(world.call("note", large), queued(), queued(), end) }).await;
+        soon(Box::pin(async { tokio::join!(world.call("note", large), queued(), queued(), end) }))
+            .await;
     assert_eq!(text(&first.unwrap()), "1");
     let withdrawn = SendError::NotSent { why: WITHDRAWN.to_owned() };
     assert_eq!([second.unwrap_err(), third.unwrap_err()], [withdrawn.clone(), withdrawn]);

@@ -108,13 +108,15 @@ async fn a_call_does_not_go_to_a_server_that_is_not_the_one_it_was_judged_for() 
     assert_eq!(world.text("change", json!({})).await, "ok");
     let _changed = world.new_catalog().await;
     let spent = Spent::pretend(&note, &judged);
-    let lost = soon(world.upstreams.send_spent(spent, (&note, &judged))).await.unwrap_err();
+    let lost =
+        soon(world.upstreams.send_spent(spent, (&note, &judged), &nobody())).await.unwrap_err();
     assert_eq!(lost, SendError::NotSent { why: OTHER.to_owned() });
     // Nor does one that was judged for another program.
     let Offered::Tool { definition, .. } = world.judged(&note).await else { panic!() };
     let judged = Offered::Tool { definition, executable: Some(definition) };
     let spent = Spent::pretend(&note, &judged);
-    let lost = soon(world.upstreams.send_spent(spent, (&note, &judged))).await.unwrap_err();
+    let lost =
+        soon(world.upstreams.send_spent(spent, (&note, &judged), &nobody())).await.unwrap_err();
     assert_eq!(lost, SendError::NotSent { why: OTHER.to_owned() });
     assert_eq!(world.text("note", json!({})).await, "ok");
 }

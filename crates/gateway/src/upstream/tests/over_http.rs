@@ -15,7 +15,7 @@ use super::{super::OTHER, *};
 
 /// What the server does with its next calls, and what it saw.
 #[derive(Debug, Default)]
-struct Site {
+pub(super) struct Site {
     seen: Mutex<Vec<(String, HeaderMap)>>,
     sessions: Mutex<Vec<String>>,
     forgets: Mutex<Option<(StatusCode, Value)>>,
@@ -28,7 +28,7 @@ impl Site {
     }
 }
 
-async fn serve() -> (Arc<Site>, ServerSpec) {
+pub(super) async fn serve() -> (Arc<Site>, ServerSpec) {
     let site = Arc::new(Site::default());
     let app = Router::new().route("/mcp", any(answer)).with_state(Arc::clone(&site));
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -106,6 +106,24 @@ fn misbehave(asked: &Value) -> Response<Body> {
                 "text/event-stream",
                 format!("{noise}event: message\ndata: {said}\n\ndata: rest\n\n"),
             )
+        }
+        "talks" => {
+            let token = &asked["params"]["_meta"]["progressToken"];
+            let told = |method: &str, params: Value| {
+                let told = json!({ "jsonrpc": "2.0", "method": format!("notifications/{method}"), "params": params });
+                format!("data: {told}\n\n")
+            };
+            let progress = |token: &Value| {
+                told("progress", json!({ "progressToken": token, "progress": 1, "total": 2 }))
+            };
+            let said_before = [
+                progress(token),
+                progress(&json!("mine")),
+                told("message", json!({ "level": "info", "data": "for you" })),
+                told("resources/updated", json!({ "uri": "a:b" })),
+                told("of/tomorrow", json!({})),
+            ];
+            reply("text/event-stream", format!("{}data: {said}\n\n", said_before.concat()))
         }
         "news" => {
             let news = "data: {\"method\":\"notifications/tools/list_changed\"}\n\n";
@@ -189,7 +207,7 @@ impl Site {
         *self.forgets.lock().unwrap() = Some((status, body));
     }
 
-    fn count(&self, method: &str) -> usize {
+    pub(super) fn count(&self, method: &str) -> usize {
         self.methods().iter().filter(|it| *it == method).count()
     }
 }

@@ -1,0 +1,199 @@
+//! Who listens while a call is under way: hears what its server says meanwhile, and may cut it.
+//!
+//! Notes wait for a slow caller in a space of their own, which is bounded in bytes. When it is
+//! full, whoever can wait waits, and whoever serves others meanwhile drops the note.
+
+use std::{fmt, sync::Arc};
+
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
+use tokio_util::sync::{CancellationToken, DropGuard};
+
+/// How many bytes of notes wait for one caller. One note may be larger, and then waits alone.
+const ROOM: u32 = 256 << 10;
+/// What even the smallest note takes of it.
+const LEAST: u32 = 1 << 10;
+
+/// The caller's end that a call takes along.
+#[derive(Clone, Debug)]
+pub struct Listener {
+    notes: mpsc::UnboundedSender<Waiting>,
+    room: Arc<Semaphore>,
+    cut: CancellationToken,
+    _kept: Option<Arc<dyn Kept>>,
+}
+
+/// Something that lasts as long as the call does.
+trait Kept: fmt::Debug + Send + Sync {}
+
+impl<T: fmt::Debug + Send + Sync> Kept for T {}
+
+/// Where the caller takes the notes from. Without it nothing is kept for the caller any more.
+#[derive(Debug)]
+pub(crate) struct Notes {
+    waiting: mpsc::UnboundedReceiver<Waiting>,
+    room: Arc<Semaphore>,
+}
+
+/// One message for the caller, on one line.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Note(Box<str>);
+
+#[derive(Debug)]
+struct Waiting {
+    note: Note,
+    _room: OwnedSemaphorePermit,
+}
+
+impl Listener {
+    /// Makes a listener, and the place where its notes arrive.
+    pub(crate) fn new() -> (Self, Notes) {
+        let (notes, waiting) = mpsc::unbounded_channel();
+        let room = Arc::new(Semaphore::new(usize::try_from(ROOM).unwrap_or(usize::MAX)));
+        let listener =
+            Self { notes, room: Arc::clone(&room), cut: CancellationToken::new(), _kept: None };
+        (listener, Notes { waiting, room })
+    }
+
+    /// Passes a note once there is room for it.
+    pub(crate) async fn pass(&self, note: Note) {
+        if let Ok(room) = Arc::clone(&self.room).acquire_many_owned(note.takes()).await {
+            self.put(note, room);
+        }
+    }
+
+    /// Passes a note if there is room for it now; says whether there was.
+    pub(crate) fn try_pass(&self, note: Note) -> bool {
+        let room = Arc::clone(&self.room).try_acquire_many_owned(note.takes());
+        room.is_ok_and(|room| self.put(note, room))
+    }
+
+    /// Keeps `thing` until the call is over, whoever hangs up before.
+    #[must_use]
+    pub(crate) fn keeping(&self, thing: impl fmt::Debug + Send + Sync + 'static) -> Self {
+        Self { _kept: Some(Arc::new(thing)), ..self.clone() }
+    }
+
+    /// Gives what cuts the call: nobody wants its answer any more.
+    pub(crate) fn cut(&self) -> CancellationToken {
+        self.cut.clone()
+    }
+
+    /// Cuts the call when what this gives is dropped.
+    pub(crate) fn cut_on_drop(&self) -> DropGuard {
+        self.cut.clone().drop_guard()
+    }
+
+    /// Says whether the call was cut.
+    pub(crate) fn is_cut(&self) -> bool {
+        self.cut.is_cancelled()
+    }
+
+    /// Waits until the call is cut.
+    pub(crate) async fn was_cut(&self) {
+        self.cut.cancelled().await;
+    }
+
+    fn put(&self, note: Note, room: OwnedSemaphorePermit) -> bool {
+        self.notes.send(Waiting { note, _room: room }).is_ok()
+    }
+}
+
+impl Notes {
+    /// Gives the next note; waits for ever when none can come any more.
+    pub(crate) async fn next(&mut self) -> Note {
+        match self.waiting.recv().await {
+            Some(Waiting { note, .. }) => note,
+            None => std::future::pending().await,
+        }
+    }
+}
+
+impl Drop for Notes {
+    fn drop(&mut self) {
+        // Whoever waits for room waits for nobody.
+        self.room.close();
+    }
+}
+
+impl Note {
+    /// Takes one message of JSON. Between its tokens a line break is a space.
+    pub(crate) fn new(message: &str) -> Self {
+        Self(message.trim().replace(['\r', '\n'], " ").into())
+    }
+
+    /// Gives the message.
+    pub(crate) fn message(&self) -> &str {
+        &self.0
+    }
+
+    fn takes(&self) -> u32 {
+        u32::try_from(self.0.len()).unwrap_or(u32::MAX).clamp(LEAST, ROOM)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn note(len: usize) -> Note {
+        Note::new(&"x".repeat(len))
+    }
+
+    #[tokio::test]
+    async fn notes_arrive_in_the_order_they_were_passed() {
+        let (listener, mut notes) = Listener::new();
+        listener.pass(Note::new("{\r\n\"a\":1}\n")).await;
+        assert!(listener.try_pass(Note::new("2")));
+        assert_eq!(notes.next().await.message(), "{  \"a\":1}");
+        assert_eq!(notes.next().await.message(), "2");
+    }
+
+    #[tokio::test]
+    async fn a_caller_that_does_not_read_costs_no_more_than_the_room() {
+        let (listener, mut notes) = Listener::new();
+        let taken = (0..10_000).filter(|_| listener.try_pass(note(100))).count();
+        assert_eq!(taken, 256);
+        assert_eq!(notes.next().await, note(100));
+        assert!(listener.try_pass(note(100)), "what was read makes room");
+        assert!(!listener.try_pass(note(100)));
+    }
+
+    #[tokio::test]
+    async fn a_note_larger_than_the_room_waits_until_it_is_alone() {
+        let (listener, mut notes) = Listener::new();
+        listener.pass(note(1)).await;
+        let large = tokio::spawn({
+            let listener = listener.clone();
+            async move { listener.pass(note(1 << 20)).await }
+        });
+        tokio::task::yield_now().await;
+        assert!(!large.is_finished());
+        assert_eq!(notes.next().await, note(1));
+        assert_eq!(notes.next().await, note(1 << 20));
+        large.await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn nobody_waits_for_a_caller_that_has_left() {
+        let (listener, notes) = Listener::new();
+        listener.pass(note(1 << 20)).await;
+        let waiting = tokio::spawn({
+            let listener = listener.clone();
+            async move { listener.pass(note(1)).await }
+        });
+        tokio::task::yield_now().await;
+        drop(notes);
+        waiting.await.unwrap();
+        assert!(!listener.try_pass(note(1)));
+    }
+
+    #[tokio::test]
+    async fn leaving_cuts_the_call_where_leaving_says_so() {
+        let (listener, _notes) = Listener::new();
+        let guard = listener.cut_on_drop();
+        assert!(!listener.is_cut());
+        drop(guard);
+        listener.was_cut().await;
+        assert!(listener.is_cut());
+    }
+}

@@ -1,0 +1,187 @@
+//! Hands what a server says during one call to the caller it belongs to, and to nobody else.
+//!
+//! Callers choose their progress tokens without knowing of each other, and share their servers. So
+//! a server is given the number of the question as the token, and the caller gets its own back.
+
+use serde_json::value::RawValue;
+
+use super::request;
+use crate::{
+    Listener,
+    jsonrpc::{RawError, RawObject},
+    listener::Note,
+};
+
+const PROGRESS: &str = "notifications/progress";
+const TOKEN: &str = "progressToken";
+
+/// The way from a server back to one caller.
+#[derive(Clone, Debug)]
+pub(super) struct Relay {
+    listener: Listener,
+    marked: Option<Marked>,
+}
+
+/// Parameters whose caller wants to hear of progress: its token, and what stands around it.
+#[derive(Clone, Debug)]
+struct Marked {
+    before: Box<str>,
+    token: Box<RawValue>,
+    after: Box<str>,
+}
+
+impl Relay {
+    /// Reads which token the caller of a call with `params` has chosen.
+    pub(super) fn of(listener: Listener, params: &RawValue) -> Result<Self, RawError> {
+        Ok(Self { listener, marked: Marked::read(params.get())? })
+    }
+
+    /// Waits until the caller cuts the call.
+    pub(super) async fn was_cut(&self) {
+        self.listener.was_cut().await;
+    }
+
+    /// Writes the parameters for the question `id`; none where they stay as they are.
+    pub(super) fn params(&self, id: u64) -> Option<String> {
+        let Marked { before, after, .. } = self.marked.as_ref()?;
+        Some(format!("{before}{id}{after}"))
+    }
+
+    /// Passes what the server says on the stream of the question `id`, at the caller's pace.
+    pub(super) async fn told(&self, id: u64, (method, params): (&str, Option<&RawValue>)) {
+        let note = match method {
+            PROGRESS => self.progress(id, params),
+            other if is_for_all(other) => None,
+            other => Some(note(other, params)),
+        };
+        if let Some(note) = note {
+            self.listener.pass(note).await;
+        }
+    }
+
+    /// Passes what the server says of its progress with the question `id`, if the caller keeps up.
+    pub(super) fn progressed(&self, id: u64, params: Option<&RawValue>) {
+        let note = self.progress(id, params);
+        if note.is_some_and(|it| !self.listener.try_pass(it)) {
+            tracing::debug!(id, "a caller does not keep up: a note was dropped");
+        }
+    }
+
+    /// Writes news of progress under the token that the caller knows.
+    fn progress(&self, id: u64, params: Option<&RawValue>) -> Option<Note> {
+        let marked = self.marked.as_ref()?;
+        let params = params.filter(|it| question(it) == Some(id))?;
+        let params = RawObject::read(params.get()).ok()?.with(TOKEN, &marked.token).ok()?;
+        Some(note(PROGRESS, Some(&params)))
+    }
+}
+
+impl Marked {
+    fn read(params: &str) -> Result<Option<Self>, RawError> {
+        let Some(meta) = RawObject::read(params)?.get("_meta") else { return Ok(None) };
+        let Some(token) = RawObject::read(meta.get())?.get(TOKEN) else { return Ok(None) };
+        // It is part of the text, so it lies within it.
+        let at = token.get().as_ptr().addr().saturating_sub(params.as_ptr().addr());
+        let after = params.get(at.saturating_add(token.get().len())..);
+        let around = params.get(..at).zip(after);
+        Ok(around.map(|(before, after)| Self {
+            before: before.into(),
+            token: token.to_owned(),
+            after: after.into(),
+        }))
+    }
+}
+
+/// Says which question a server's news of progress are about, as far as it is one of ours.
+pub(super) fn of_progress(method: &str, params: Option<&RawValue>) -> Option<u64> {
+    params.filter(|_| method == PROGRESS).and_then(question)
+}
+
+fn question(params: &RawValue) -> Option<u64> {
+    RawObject::read(params.get()).ok()?.get(TOKEN)?.get().parse().ok()
+}
+
+/// Says whether a notification concerns everyone who uses the server, and no call by itself.
+fn is_for_all(method: &str) -> bool {
+    let name = method.strip_prefix("notifications/").unwrap_or(method);
+    name.ends_with("list_changed")
+        || name.starts_with("subscriptions/")
+        || matches!(name, "resources/updated" | "cancelled" | "initialized")
+}
+
+fn note(method: &str, params: Option<&RawValue>) -> Note {
+    Note::new(&String::from_utf8_lossy(&request::notification(method, params)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn raw(text: &str) -> Box<RawValue> {
+        RawValue::from_string(text.to_owned()).unwrap()
+    }
+
+    /// Gives what arrives at a caller of a call with `params` when its server says these things.
+    async fn hears(params: &str, said: &[(&str, &str)]) -> Vec<String> {
+        let (listener, mut notes) = Listener::new();
+        let relay = Relay::of(listener, &raw(params)).unwrap();
+        for (method, params) in said {
+            relay.told(7, (method, Some(&raw(params)))).await;
+        }
+        relay.told(7, ("end", None)).await;
+        let mut heard = Vec::new();
+        loop {
+            let note = notes.next().await.message().to_owned();
+            if note == r#"{"jsonrpc":"2.0","method":"end"}"# {
+                return heard;
+            }
+            heard.push(note);
+        }
+    }
+
+    const MARKED: &str = r#"{"name":"a", "_meta":{ "progressToken" : "mine", "x":1 }}"#;
+
+    #[test]
+    fn a_server_gets_the_number_of_the_question_as_the_token() {
+        let (listener, _notes) = Listener::new();
+        let relay = |params| Relay::of(listener.clone(), &raw(params)).unwrap();
+        assert_eq!(
+            relay(MARKED).params(7).unwrap(),
+            r#"{"name":"a", "_meta":{ "progressToken" : 7, "x":1 }}"#
+        );
+        for unmarked in ["{}", r#"{"_meta":{}}"#, r#"{"arguments":{"progressToken":1}}"#] {
+            assert_eq!(relay(unmarked).params(7), None);
+        }
+    }
+
+    #[tokio::test]
+    async fn a_caller_gets_its_own_token_back_and_nobody_elses_progress() {
+        let progress = |token: &str| format!(r#"{{"progressToken":{token},"progress":0.50}}"#);
+        let (own, other, text) = (progress("7"), progress("8"), progress(r#""mine""#));
+        let said = [(PROGRESS, &*own), (PROGRESS, &*other), (PROGRESS, &*text), (PROGRESS, "{}")];
+        assert_eq!(
+            hears(MARKED, &said).await,
+            [
+                r#"{"jsonrpc":"2.0","method":"notifications/progress","params":{"progressToken":"mine","progress":0.50}}"#
+            ]
+        );
+        assert!(hears("{}", &said).await.is_empty(), "it asked for none");
+    }
+
+    #[tokio::test]
+    async fn what_concerns_everyone_is_not_for_the_caller_and_what_nobody_knows_is() {
+        let said = [
+            ("notifications/tools/list_changed", "{}"),
+            ("notifications/resources/updated", "{}"),
+            ("notifications/message", r#"{"level":"info","data":"a\nb"}"#),
+            ("notifications/of/tomorrow", r#"{"x":1}"#),
+        ];
+        assert_eq!(
+            hears("{}", &said).await,
+            [
+                r#"{"jsonrpc":"2.0","method":"notifications/message","params":{"level":"info","data":"a\nb"}}"#,
+                r#"{"jsonrpc":"2.0","method":"notifications/of/tomorrow","params":{"x":1}}"#,
+            ]
+        );
+    }
+}

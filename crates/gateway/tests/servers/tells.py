@@ -1,0 +1,46 @@
+"""Says much while it works, to whoever asked and to others, and stops when it is told to."""
+
+import json
+
+import lines
+
+tokens = []
+given_up = []
+asked = []
+
+
+def told(method, params):
+    lines.say({"jsonrpc": "2.0", "method": method, "params": params})
+
+
+def progress(token, done):
+    told("notifications/progress", {"progressToken": token, "progress": done, "total": 2})
+
+
+def call(request, name, arguments):
+    if name == "work":
+        tokens.append(request["params"].get("_meta", {}).get("progressToken"))
+        token = tokens[-1]
+        progress(token, 1)
+        # Nobody waits under these, and nobody can tell whom that concerns.
+        progress("mine", 7)
+        progress(999_999, 7)
+        told("notifications/message", {"level": "info", "data": "for whom?"})
+        progress(token, 2)
+        lines.text(request, "done")
+    elif name == "flood":
+        for number in range(20_000):
+            progress(request["params"]["_meta"]["progressToken"], number)
+        lines.text(request, "done")
+    elif name == "hang":
+        asked.append(request["id"])
+    elif name == "notes":
+        lines.text(request, json.dumps({"tokens": tokens, "asked": asked, "given_up": given_up}))
+
+
+def other(message):
+    if message["method"] == "notifications/cancelled":
+        given_up.append(message["params"]["requestId"])
+
+
+lines.serve(lambda: [lines.tool(name) for name in ("work", "flood", "hang", "notes")], call, other)
