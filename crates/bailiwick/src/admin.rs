@@ -21,7 +21,7 @@ use axum::{
     serve::IncomingStream,
 };
 use bailiwick_connect::{AssertionVerifier, Secret, StatementVerifier, TokenMint};
-use bailiwick_gateway::Lane;
+use bailiwick_gateway::{Door, Lane};
 use bailiwick_model::{Person, PersonName};
 use http::StatusCode;
 use tokio::net::UnixListener;
@@ -79,9 +79,12 @@ impl Peer {
     }
 }
 
-/// The routes, on the socket: only the server's own account and root are answered.
-pub(crate) fn on_socket(admin: &Arc<Admin>) -> Router {
-    routes(admin).layer(middleware::from_fn(own_account))
+/// The routes, on the socket, and the gateway's own beside them: only the server's own account and
+/// root are answered.
+pub(crate) fn on_socket(admin: &Arc<Admin>, door: &Arc<Door>) -> Router {
+    let gateway = bailiwick_gateway::router(Arc::clone(door));
+    let lines = bailiwick_gateway::line_router(Arc::clone(door));
+    routes(admin).merge(gateway).merge(lines).layer(middleware::from_fn(own_account))
 }
 
 /// The routes, on the listener: only whoever holds the token is answered.

@@ -51,6 +51,8 @@ pub(crate) enum Command {
         #[arg(long, value_name = "ADDRESS")]
         listen: Option<std::net::SocketAddr>,
     },
+    /// Stand between a client and its tool server, on standard input and output.
+    Wrap(Wrap),
     /// Serve a small MCP tool server on standard input and output.
     #[command(hide = true)]
     DemoServer {
@@ -153,6 +155,19 @@ pub(crate) enum TaskCommand {
         #[arg(long, value_name = "FILE")]
         key: Option<PathBuf>,
     },
+}
+
+/// A governed server for a client that starts its servers itself.
+#[derive(Debug, Args)]
+pub(crate) struct Wrap {
+    /// Which server the client gets.
+    #[arg(long)]
+    pub(crate) server: String,
+    #[command(flatten)]
+    pub(crate) task: OpenTask,
+    /// The tool server, where the configuration has none of that name.
+    #[arg(last = true, value_name = "CMD")]
+    pub(crate) command: Vec<String>,
 }
 
 #[derive(Debug, Args)]

@@ -35,7 +35,7 @@ pub(crate) use self::{
     evidence::{ArgumentsKept, Evidence},
     house::{Found, Group, House},
     listen::Listen,
-    origin::{Given, Overrides, Setting},
+    origin::{Given, GivenServer, Overrides, Setting},
     place::place,
     server::{Pinning, Server, ToolWord, Transport},
 };
@@ -157,7 +157,12 @@ impl Places<'_> {
         let evidence = evidence::read(root, &self.home, &mut settings);
         let builtin_permit = policy(root, &mut settings);
         publish(root, &mut settings);
-        let (servers, names) = server::read_all(root, &self.home);
+        let (mut servers, mut names) = server::read_all(root, &self.home);
+        // What the file says of a server wins over a command line that knows no more than to start it.
+        let given = self.overrides.server.as_ref();
+        if let Some(given) = given.filter(|it| names.insert(it.name.clone())) {
+            servers.push(Server::given(given));
+        }
         let facts = facts(root);
         if let (Some(state), Some(evidence)) = (&state, &evidence) {
             evidence::apart(root.reader(), &state.path, evidence);

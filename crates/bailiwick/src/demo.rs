@@ -16,7 +16,7 @@ use crate::{
     config::{House, Overrides},
     exit::{Exit, Outcome},
     output::say,
-    serve::Governor,
+    serve::{Front, Governor},
 };
 use scenes::{Scene, Stage, Told};
 
@@ -51,7 +51,7 @@ async fn start(folder: &Path) -> anyhow::Result<(Governor, Stage)> {
         anyhow::anyhow!("the demonstration's own configuration is wrong: {:?}", found.errors)
     })?;
     let state = house.config.state.clone();
-    let governor = Governor::start(house, overrides, &warnings).await?;
+    let governor = Governor::start(house, overrides, &warnings, Front::Listener).await?;
     let client = Client::reach(&state).await.context("the governor does not answer")?;
     let stage = Stage { client, address: governor.address };
     stage.servers_are_up().await?;

@@ -13,6 +13,7 @@ mod output;
 mod place;
 mod run;
 mod serve;
+mod wrap;
 
 use std::process::ExitCode;
 

@@ -18,7 +18,8 @@ use crate::{
     init,
     output::{Output, remark, say},
     place::Place,
-    serve::{Asked, Governor},
+    serve::{Asked, Front, Governor},
+    wrap,
 };
 
 /// Does what the command line says.
@@ -39,6 +40,11 @@ pub(crate) fn run(cli: Cli) -> Outcome {
         Command::Serve { listen } => {
             logs("info");
             on_runtime(serve(common, listen))
+        }
+        Command::Wrap(words) => {
+            logs("warn");
+            let overrides = overrides(None)?;
+            on_runtime(wrap::wrap(&common, &words, overrides))
         }
         Command::Ask(it) => {
             logs("warn");
@@ -79,7 +85,10 @@ fn on_runtime(work: impl Future<Output = Outcome>) -> Outcome {
         .enable_all()
         .build()
         .context("the runtime does not start")?;
-    runtime.block_on(work)
+    let outcome = runtime.block_on(work);
+    // A read of standard input cannot be called off, and must not keep a finished program.
+    runtime.shutdown_timeout(std::time::Duration::from_millis(100));
+    outcome
 }
 
 /// Logs go to standard error: lines for a terminal, JSON for whatever collects them.
@@ -101,7 +110,7 @@ fn place(common: &Common) -> Result<Place, CommandError> {
 }
 
 /// Shows every mistake of a configuration, and says how many there are.
-fn wrong(found: &Found) -> CommandError {
+pub(crate) fn wrong(found: &Found) -> CommandError {
     for error in &found.errors {
         remark(&look(std::io::stderr().is_terminal()).draw(error.as_ref()));
     }
@@ -114,7 +123,7 @@ async fn serve(common: Common, listen: Option<std::net::SocketAddr>) -> Outcome 
         House::load(&common.config, &overrides).map_err(|found| wrong(&found))?;
     // What keeps a governor from starting is around it: the state, the address, another governor.
     let asked = Asked::listen().context("signals cannot be heard")?;
-    let governor = Governor::start(house, overrides, &warnings)
+    let governor = Governor::start(house, overrides, &warnings, Front::Listener)
         .await
         .map_err(|error| CommandError::Unreachable(format!("{error:#}")))?;
     say(&format!("bailiwick governs at {}\n", governor.public_url));

@@ -31,6 +31,15 @@ use crate::{
 /// How often time passes for tasks: how late a window may close on screens. Calls see it at once.
 const TICK: Duration = Duration::from_millis(500);
 
+/// Where a governor answers besides its socket.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Front {
+    /// At the address of its configuration, too.
+    Listener,
+    /// Nowhere else.
+    Socket,
+}
+
 /// A running governor.
 #[derive(Debug)]
 pub(crate) struct Governor {
@@ -52,16 +61,21 @@ impl Governor {
         house: House,
         overrides: Overrides,
         warnings: &[Warning],
+        front: Front,
     ) -> anyhow::Result<Self> {
         for warning in warnings {
             tracing::warn!("{warning}");
         }
         let config = house.config.clone();
         let lock = parts::prepare(&config)?;
-        let listener = TcpListener::bind(config.listen.http)
-            .await
-            .with_context(|| format!("cannot listen on {}", config.listen.http))?;
-        let address = listener.local_addr()?;
+        let listener = match front {
+            Front::Listener => Some(listener(config.listen.http).await?),
+            Front::Socket => None,
+        };
+        let address = match &listener {
+            Some(listener) => listener.local_addr()?,
+            None => config.listen.http,
+        };
         let public_url =
             config.listen.public_url.clone().unwrap_or_else(|| format!("http://{address}"));
 
@@ -82,12 +96,12 @@ impl Governor {
 
         let issuer = Issuer::new(&public_url);
         let keys = Arc::new(TokenKeys::load_or_create(&config.state.join("keys"), desk.now())?);
-        let door = Door::new(DoorParts {
+        let door = Arc::new(Door::new(DoorParts {
             lane: Arc::clone(&lane),
             verifier: TokenVerifier::new(Arc::clone(&keys), issuer.clone()),
             seal: SealKey::load_or_create(&config.state.join("keys").join("session.key"))?,
             hosts: hosts(&public_url, address),
-        });
+        }));
         let admin = Arc::new(Admin {
             lane,
             mint: TokenMint::new(keys, issuer.clone()),
@@ -112,15 +126,16 @@ impl Governor {
         running.spawn(pins(Arc::clone(&desk), heard, review, stop.clone()));
         running.spawn(ticks(Arc::clone(&desk), stop.clone()));
         let on_socket =
-            admin::on_socket(&admin).into_make_service_with_connect_info::<admin::Peer>();
+            admin::on_socket(&admin, &door).into_make_service_with_connect_info::<admin::Peer>();
         let stopped = stop.clone();
         running.spawn(async move {
             let serving = axum::serve(admin_listener, on_socket);
             Ok(serving.with_graceful_shutdown(stopped.cancelled_owned()).await?)
         });
-        let routes =
-            bailiwick_gateway::router(Arc::new(door)).merge(admin::on_listener(&admin, token));
-        running.spawn(listen::serve(listener, routes, stop.clone()));
+        if let Some(listener) = listener {
+            let routes = bailiwick_gateway::router(door).merge(admin::on_listener(&admin, token));
+            running.spawn(listen::serve(listener, routes, stop.clone()));
+        }
         Ok(Self { address, public_url, stop, running, desk, upstreams, socket, _lock: lock })
     }
 
@@ -164,6 +179,10 @@ impl Governor {
         }
         let _gone = std::fs::remove_file(&self.socket);
     }
+}
+
+async fn listener(address: SocketAddr) -> anyhow::Result<TcpListener> {
+    TcpListener::bind(address).await.with_context(|| format!("cannot listen on {address}"))
 }
 
 /// Lets time pass for tasks.

@@ -5,6 +5,7 @@
 mod ask;
 mod enter;
 mod health;
+mod line;
 mod list;
 mod running;
 mod stream;
@@ -23,6 +24,7 @@ use bailiwick_connect::{Audience, SealKey, TokenVerifier};
 use bailiwick_model::{JsonLimits, ServerName};
 use http::{Request, StatusCode, header};
 
+pub use self::line::line_router;
 use self::{ask::Asked, enter::Turned, running::Running};
 use crate::{
     Lane, Listener,

@@ -20,12 +20,12 @@ mod upstream;
 pub use call::{Call, CallError};
 pub use clock::{Clock, Hand};
 pub use desk::{Active, AnswerError, Desk, DeskError, DeskParts, Offer, OpenError, PinError};
-pub use door::{Door, DoorParts, router};
+pub use door::{Door, DoorParts, line_router, router};
 pub use evidence::{Evidence, Keep};
 pub use known::offer_of;
 pub use lane::{Answered, Lane, Refusal};
 pub use listener::Listener;
 pub use upstream::{
-    Catalog, Confine, Noted, Reply, SendError, ServerSpec, ServerStatus, ToolDefinition, ToolSpec,
-    Transport, UpstreamError, UpstreamEvent, Upstreams,
+    Catalog, Confine, EventStream, Lines, Noted, Reply, SendError, ServerSpec, ServerStatus,
+    TooLarge, ToolDefinition, ToolSpec, Transport, UpstreamError, UpstreamEvent, Upstreams,
 };

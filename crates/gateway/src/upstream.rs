@@ -40,7 +40,9 @@ pub(crate) use catalog::DECORATION;
 pub use catalog::{Catalog, ToolDefinition};
 pub use error::{SendError, UpstreamError};
 pub use event::{Noted, UpstreamEvent};
+pub use http::{Events as EventStream, TooLarge};
 pub use incoming::Reply;
+pub use lines::Lines;
 pub use spec::{Confine, ServerSpec, ToolSpec, Transport};
 
 use event::Events;

@@ -12,10 +12,10 @@ import { parseArgs } from "node:util";
 import { pathToFileURL } from "node:url";
 
 const { values: words } = parseArgs({
-  options: { url: { type: "string" }, timeout: { type: "string", default: "20" } },
+  options: { url: { type: "string" }, stdio: { type: "string" }, timeout: { type: "string", default: "20" } },
 });
-if (!words.url || !process.env.PARTS) {
-  console.error("usage: PARTS=FOLDER [TOKEN=…] node mcp_client.mjs --url URL [--timeout SECONDS]");
+if (!(words.url || words.stdio) || !process.env.PARTS) {
+  console.error("usage: PARTS=FOLDER [TOKEN=…] node mcp_client.mjs (--url URL | --stdio COMMAND) [--timeout SECONDS]");
   process.exit(2);
 }
 
@@ -27,6 +27,8 @@ const load = async (name) => {
 };
 const { Client } = await load("@modelcontextprotocol/sdk/client/index.js");
 const { StreamableHTTPClientTransport } = await load("@modelcontextprotocol/sdk/client/streamableHttp.js");
+
+const { StdioClientTransport } = await load("@modelcontextprotocol/sdk/client/stdio.js");
 
 const wait = { timeout: Number(words.timeout) * 1000 };
 const say = (line) => process.stdout.write(`${JSON.stringify({ ...line, status: lastStatus })}\n`);
@@ -124,11 +126,16 @@ async function eachStep(client) {
   return undefined;
 }
 
+// Starts a server of its own, to speak to over its standard input and output.
+const started = ([command, ...args]) => new StdioClientTransport({ command, args, stderr: "ignore" });
+
 // Carries out steps over one connection; one that was asked for is answered when it is there.
 async function connected(url, token, asked) {
   const client = new Client({ name: "first-light-client", version: "1" });
   const headers = token ? { Authorization: `Bearer ${token}` } : {};
-  const transport = new StreamableHTTPClientTransport(new URL(url), { requestInit: { headers }, fetch: remembering });
+  const transport = words.stdio
+    ? started(JSON.parse(words.stdio))
+    : new StreamableHTTPClientTransport(new URL(url), { requestInit: { headers }, fetch: remembering });
   try {
     await client.connect(transport, wait);
   } catch (error) {
@@ -138,7 +145,7 @@ async function connected(url, token, asked) {
   if (asked) say({ op: "connect", ok: true });
   const again = await eachStep(client);
   // The task may have ended meanwhile, and then there is no session to end.
-  await transport.terminateSession().catch(() => {});
+  await transport.terminateSession?.().catch(() => {});
   await client.close();
   return again;
 }

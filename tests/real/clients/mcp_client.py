@@ -14,6 +14,7 @@ from typing import Any
 
 import httpx2
 from mcp import Client
+from mcp.client.stdio import StdioServerParameters, stdio_client
 from mcp.client.streamable_http import streamable_http_client
 from mcp.shared.exceptions import MCPError
 
@@ -140,6 +141,12 @@ async def each_step(client: Client | None) -> dict[str, Any] | None:
     return None
 
 
+def started(command: str) -> Any:
+    """Starts a server of its own and speaks to it over its standard input and output."""
+    program, *rest = json.loads(command)
+    return stdio_client(StdioServerParameters(command=program, args=rest))
+
+
 async def connected(words: argparse.Namespace, token: str | None, asked: bool) -> dict[str, Any] | None:
     """Carries out steps over one connection; one that was asked for is answered when it is there."""
     headers = {"Authorization": f"Bearer {token}"} if token else {}
@@ -152,7 +159,7 @@ async def connected(words: argparse.Namespace, token: str | None, asked: bool) -
     there = False
     try:
         async with http:
-            transport = streamable_http_client(words.url, http_client=http)
+            transport = started(words.stdio) if words.stdio else streamable_http_client(words.url, http_client=http)
             reading = {"read_timeout_seconds": words.timeout, "cache": None}
             async with Client(transport, mode=words.mode, **reading) as client:
                 there = True
@@ -175,7 +182,9 @@ async def run(words: argparse.Namespace) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--url", required=True)
+    where = parser.add_mutually_exclusive_group(required=True)
+    where.add_argument("--url")
+    where.add_argument("--stdio", help="the command of a server to start, as a JSON list")
     parser.add_argument("--mode", default="auto", help="auto, legacy, or a revision such as 2026-07-28")
     parser.add_argument("--timeout", type=float, default=20.0, help="seconds one request may take")
     asyncio.run(run(parser.parse_args()))

@@ -18,8 +18,29 @@ use crate::{
 
 /// `task open`
 pub(crate) async fn open(place: &Place, output: Output, words: &cli::OpenTask) -> Outcome {
-    let identity: IdentityId = word(&words.identity)?;
     let client = Client::need(&place.state).await?;
+    let opened = opened(place, &client, words).await?;
+    output.show(&opened, |it| {
+        let lines: Vec<_> = it.grant.allow.iter().map(line).collect();
+        format!(
+            "task     {}\nends     {}\ngrant    {}\ntoken    {}\nexpires  {}\n",
+            it.task,
+            it.grant.window.deadline,
+            lines.join("\n         "),
+            it.token,
+            it.expires,
+        )
+    })?;
+    Ok(Exit::Done)
+}
+
+/// Opens the task that the words describe.
+pub(crate) async fn opened(
+    place: &Place,
+    client: &Client,
+    words: &cli::OpenTask,
+) -> Result<OpenedTask, CommandError> {
+    let identity: IdentityId = word(&words.identity)?;
     let parent = words.parent.as_deref().map(word::<TaskId>).transpose()?;
     // Whoever narrows a task proves to be the one who holds it.
     let prover = match &parent {
@@ -40,19 +61,7 @@ pub(crate) async fn open(place: &Place, output: Output, words: &cli::OpenTask) -
         let about = ("open-task", wish.identity.as_str());
         wish.signed = Some(sign::sign(place, &by, about, wish.details())?.signed);
     }
-    let opened: OpenedTask = client.post("/api/v1/tasks", &wish).await?;
-    output.show(&opened, |it| {
-        let lines: Vec<_> = it.grant.allow.iter().map(line).collect();
-        format!(
-            "task     {}\nends     {}\ngrant    {}\ntoken    {}\nexpires  {}\n",
-            it.task,
-            it.grant.window.deadline,
-            lines.join("\n         "),
-            it.token,
-            it.expires,
-        )
-    })?;
-    Ok(Exit::Done)
+    client.post("/api/v1/tasks", &wish).await
 }
 
 fn line(line: &bailiwick_model::AllowLine) -> String {
@@ -79,7 +88,7 @@ fn params(words: &[String]) -> Result<BTreeMap<String, String>, CommandError> {
 
 /// Signs with the identity's own key: the one that was named, or the one in its place. Without a
 /// key the account that asks must be one of the charter's.
-fn assertion(
+pub(crate) fn assertion(
     place: &Place,
     identity: &IdentityId,
     key: Option<&Path>,

@@ -75,7 +75,15 @@ impl House {
         let builtin_permit = draft.config.as_ref().is_none_or(|it| it.builtin_permit);
         let options = PolicyOptions { builtin_permit };
         let policies = policies::compile(&folders.policies, options, found);
-        let groups = folders.groups(draft.source.as_ref(), &charters);
+        let mut groups = folders.groups(draft.source.as_ref(), &charters);
+        let servers = draft.config.iter().flat_map(|it| &it.servers);
+        for given in servers.filter(|it| it.is_given()) {
+            // A server of the command line is a part of the configuration, and on record like it.
+            let shown = format!("{:?}", given.transport);
+            groups.entry("configuration").and_modify(|it| {
+                it.add(format!("--server {}", given.name), Digest::of(shown.as_bytes()));
+            });
+        }
         Some(Self {
             config: draft.config?,
             charters: charters.into_iter().map(by_identity).collect(),
@@ -168,6 +176,12 @@ impl Folders {
 }
 
 impl Group {
+    fn add(&mut self, name: String, digest: Digest) {
+        let mut files = std::mem::take(&mut self.files);
+        files.insert(name, digest);
+        *self = Self::new(files);
+    }
+
     fn new(files: BTreeMap<String, Digest>) -> Self {
         let parts: Vec<&[u8]> = files
             .iter()

@@ -1,10 +1,13 @@
 //! Where a setting comes from: flags, then environment, then file, then default.
 
 use std::{
+    collections::BTreeMap,
     fmt, io,
     ops::Range,
     path::{Path, PathBuf},
 };
+
+use bailiwick_model::ServerName;
 
 use super::file::Source;
 
@@ -116,6 +119,32 @@ pub(crate) struct Overrides {
     /// Where the state lies. Unlike a path in the file, it starts at the current folder, as paths
     /// in commands do.
     pub(crate) state: Option<Given>,
+    /// A tool server that the file does not have.
+    pub(crate) server: Option<GivenServer>,
+}
+
+/// A tool server given on the command line.
+#[derive(Clone, PartialEq, Eq)]
+pub(crate) struct GivenServer {
+    /// What the configuration calls it.
+    pub(crate) name: ServerName,
+    /// Its program and arguments.
+    pub(crate) command: Vec<String>,
+    /// All the variables it gets.
+    pub(crate) env: BTreeMap<String, String>,
+    /// Where it runs.
+    pub(crate) dir: PathBuf,
+}
+
+// Variables often hold secrets, so only their names are shown.
+impl fmt::Debug for GivenServer {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { name, command, env, dir } = self;
+        let env: Vec<&String> = env.keys().collect();
+        let mut shown = out.debug_struct("GivenServer");
+        shown.field("name", name).field("command", command);
+        shown.field("env", &env).field("dir", dir).finish()
+    }
 }
 
 impl Overrides {
@@ -138,7 +167,7 @@ impl Overrides {
             given.text =
                 std::path::absolute(Path::new(&given.text))?.to_string_lossy().into_owned();
         }
-        Ok(Self { listen: pick(listen, "--listen", "BAILIWICK_LISTEN"), state })
+        Ok(Self { listen: pick(listen, "--listen", "BAILIWICK_LISTEN"), state, server: None })
     }
 }
 

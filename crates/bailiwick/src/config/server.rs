@@ -14,7 +14,7 @@ use bailiwick_model::{Environment, ServerName, ToolName};
 use toml::Spanned;
 
 pub(crate) use self::{tool::ToolWord, transport::Transport};
-use super::{Code, read::Table};
+use super::{Code, GivenServer, read::Table};
 
 /// What happens to the tools a server offers at its first connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -56,6 +56,28 @@ pub(crate) struct Server {
     pub(crate) tools: BTreeMap<ToolName, ToolWord>,
     /// Where its name stands in the file.
     pub(super) place: Range<usize>,
+}
+
+impl Server {
+    /// Makes a server of a command line: it takes what every entry without a word of its own takes.
+    pub(super) fn given(given: &GivenServer) -> Self {
+        let GivenServer { name, command, env, dir } = given.clone();
+        Self {
+            place: 0..0,
+            name,
+            transport: Transport::Child { command, env, dir },
+            environment: Environment::Production,
+            pin: Pinning::First,
+            methods: BTreeSet::new(),
+            timeout: TIMEOUT,
+            tools: BTreeMap::new(),
+        }
+    }
+
+    /// Says whether it stands in no file.
+    pub(super) fn is_given(&self) -> bool {
+        self.place.is_empty()
+    }
 }
 
 const TIMEOUT: Duration = Duration::from_secs(60);

@@ -20,7 +20,7 @@ impl Asked {
     }
 
     /// Waits until somebody asks, and says how.
-    pub(super) async fn wait(&mut self) -> &'static str {
+    pub(crate) async fn wait(&mut self) -> &'static str {
         tokio::select! {
             _ = self.interrupt.recv() => "interrupt",
             _ = self.terminate.recv() => "terminate",

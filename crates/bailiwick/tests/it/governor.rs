@@ -188,7 +188,7 @@ impl Governor {
         &self.url
     }
 
-    fn command(&self, words: &[&str]) -> Command {
+    pub(crate) fn command(&self, words: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_bailiwick"));
         command.args(words).current_dir(self.dir.path());
         command.env_remove("BAILIWICK_CONFIG").env("BAILIWICK_LOG", "warn");

@@ -14,3 +14,5 @@ mod governor;
 mod hostile;
 #[cfg(test)]
 mod real;
+#[cfg(test)]
+mod wrap;

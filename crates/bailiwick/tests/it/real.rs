@@ -15,3 +15,4 @@ mod process;
 mod scenes;
 mod servers;
 mod world;
+mod wrapped;

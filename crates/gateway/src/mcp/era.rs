@@ -7,7 +7,8 @@ use super::{code::UNSUPPORTED_VERSION, headers, revision::Revision};
 use crate::jsonrpc::{Message, RawObject, Refused, code};
 
 const VERSION_HEADER: &str = "mcp-protocol-version";
-const VERSION: &str = "io.modelcontextprotocol/protocolVersion";
+/// The member of `_meta` that names the revision.
+pub(crate) const VERSION: &str = "io.modelcontextprotocol/protocolVersion";
 const CAPABILITIES: &str = "io.modelcontextprotocol/clientCapabilities";
 const CLIENT_INFO: &str = "io.modelcontextprotocol/clientInfo";
 

@@ -70,6 +70,14 @@ pub(crate) fn unwrapped(headers: &HeaderMap, name: &str) -> Result<Option<String
     }
 }
 
+/// Writes a text as a header's value: as it is where it is plain, else wrapped.
+pub(crate) fn wrapped(text: &str) -> String {
+    let plain = text.bytes().all(|it| matches!(it, b' '..=b'~'))
+        && text.trim_matches(' ') == text
+        && !text.starts_with("=?base64?");
+    if plain { text.to_owned() } else { format!("=?base64?{}?=", STANDARD.encode(text)) }
+}
+
 /// Checks that `Mcp-Method` and, where the method has one, `Mcp-Name` say what the body says.
 pub(crate) fn check_mirrors(
     headers: &HeaderMap,
@@ -86,7 +94,7 @@ pub(crate) fn check_mirrors(
 }
 
 /// Gives the parameter that `Mcp-Name` repeats.
-fn named_by(method: &str) -> Option<&'static str> {
+pub(crate) fn named_by(method: &str) -> Option<&'static str> {
     match method {
         "tools/call" | "prompts/get" => Some("name"),
         "resources/read" => Some("uri"),

@@ -17,6 +17,21 @@ pub(crate) struct ParamHeader {
     path: Vec<String>,
 }
 
+impl ParamHeader {
+    /// Gives the header and what it says of `arguments`; nothing where the argument is absent, or
+    /// is none that a header can say.
+    pub(crate) fn repeated(&self, arguments: &Json) -> Option<(&str, String)> {
+        let value = match self.path.iter().try_fold(arguments, |at, name| at.get(name))? {
+            Json::Text(text) => text.clone(),
+            Json::Bool(flag) => flag.to_string(),
+            Json::Int(number) => number.to_string(),
+            Json::Float(number) => number.to_string(),
+            Json::Null | Json::List(_) | Json::Object(_) => return None,
+        };
+        Some((&self.header, value))
+    }
+}
+
 /// A schema asks for a header in a way that the protocol does not know: its tool is not offered.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("`x-mcp-header` at `{at}` {wrong}")]
@@ -159,6 +174,18 @@ mod tests {
         assert_eq!(check(&[("Mcp-Param-Region", "=?base64?w6k=?=")], r#"{"region":"é"}"#), Ok(()));
         assert_eq!(check(&[("mcp-param-size", "42.0")], r#"{"page":{"size":42}}"#), Ok(()));
         assert_eq!(check(&[("mcp-param-dry", "true")], r#"{"dry":true}"#), Ok(()));
+    }
+
+    #[test]
+    fn what_is_repeated_is_what_is_checked() {
+        let arguments = json(r#"{"region":" é","page":{"size":42},"dry":null}"#);
+        let mut headers = HeaderMap::new();
+        for (name, value) in wanted().iter().filter_map(|it| it.repeated(&arguments)) {
+            let name: http::HeaderName = name.parse().unwrap();
+            headers.insert(name, crate::mcp::headers::wrapped(&value).parse().unwrap());
+        }
+        assert_eq!(headers.len(), 2);
+        assert_eq!(check_params(&headers, &wanted(), &arguments).map_err(|it| it.message), Ok(()));
     }
 
     #[test]

@@ -33,6 +33,7 @@ use super::{
     request::{self, CUT, Request, Still, WITHDRAWN},
 };
 use answer::{Asked, unknown};
+pub use events::{Events, TooLarge};
 
 const BODY_MAX: usize = 8 << 20;
 const CONNECT: Duration = Duration::from_secs(5);

@@ -6,7 +6,7 @@ use tokio::io::{AsyncBufReadExt as _, AsyncRead, BufReader};
 
 /// Reads lines of at most so many bytes.
 #[derive(Debug)]
-pub(super) struct Lines<R> {
+pub struct Lines<R> {
     input: BufReader<R>,
     max: usize,
 }
@@ -20,13 +20,14 @@ enum Came {
 }
 
 impl<R: AsyncRead + Unpin> Lines<R> {
-    pub(super) fn new(input: R, max: usize) -> Self {
+    /// Reads from `input`; a line has `max` bytes at most.
+    pub fn new(input: R, max: usize) -> Self {
         Self { input: BufReader::with_capacity(32 << 10, input), max }
     }
 
     /// Gives the next line without its end, none at the end of all. A line beyond the limit is an
     /// error at once: what follows could be anything.
-    pub(super) async fn strict(&mut self) -> io::Result<Option<Vec<u8>>> {
+    pub async fn strict(&mut self) -> io::Result<Option<Vec<u8>>> {
         let mut line = Vec::new();
         loop {
             let came = self.look(&mut line).await?;

@@ -7,7 +7,11 @@ fn given(listen: Option<&str>, state: Option<&str>) -> Overrides {
     let flag = |name: &'static str| {
         move |text: &str| Given { text: text.to_owned(), origin: Origin::Flag(name) }
     };
-    Overrides { listen: listen.map(flag("--listen")), state: state.map(flag("--state")) }
+    Overrides {
+        listen: listen.map(flag("--listen")),
+        state: state.map(flag("--state")),
+        server: None,
+    }
 }
 
 #[test]

@@ -48,9 +48,19 @@ pub(super) struct Client {
 impl Client {
     /// Starts a client that connects to `url` with `token`.
     pub(super) fn start(kind: Kind, parts: &Parts, url: &str, token: &str) -> Self {
+        Self::spawn(kind, parts, &["--url", url], token)
+    }
+
+    /// Starts a client that starts its server itself, and speaks to it over standard input and
+    /// output.
+    pub(super) fn with_server(kind: Kind, parts: &Parts, server: &[String]) -> Self {
+        Self::spawn(kind, parts, &["--stdio", &Value::from(server).to_string()], "")
+    }
+
+    fn spawn(kind: Kind, parts: &Parts, to: &[&str], token: &str) -> Self {
         let words = parts.command("clients", kind.name());
         let mut command = Command::new(&words[0]);
-        command.args(&words[1..]).args(["--url", url]);
+        command.args(&words[1..]).args(to);
         command.env("TOKEN", token).env("PARTS", parts.path("node_packages"));
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null());
         let mut child = command.spawn().unwrap();

@@ -2,7 +2,7 @@
 
 /// Takes a stream apart, piece by piece as it comes.
 #[derive(Debug)]
-pub(super) struct Events {
+pub struct Events {
     line: Vec<u8>,
     data: Vec<u8>,
     has_data: bool,
@@ -12,15 +12,16 @@ pub(super) struct Events {
 
 /// One event is larger than the limit.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct TooLarge;
+pub struct TooLarge;
 
 impl Events {
-    pub(super) const fn new(max: usize) -> Self {
+    /// Starts a stream whose events have `max` bytes at most.
+    pub const fn new(max: usize) -> Self {
         Self { line: Vec::new(), data: Vec::new(), has_data: false, after_return: false, max }
     }
 
     /// Takes the next piece; gives the data of every event that ends in it.
-    pub(super) fn feed(&mut self, piece: &[u8]) -> Result<Vec<Vec<u8>>, TooLarge> {
+    pub fn feed(&mut self, piece: &[u8]) -> Result<Vec<Vec<u8>>, TooLarge> {
         let mut ended = Vec::new();
         for &byte in piece {
             let second_half = byte == b'\n' && self.after_return;
