@@ -34,7 +34,8 @@ use crate::command::sign::GOVERNOR;
 pub(crate) struct Admin {
     pub(crate) lane: Arc<Lane>,
     pub(crate) mint: TokenMint,
-    pub(crate) assertions: AssertionVerifier,
+    /// Shared with the token endpoint: an assertion counts once, wherever it is shown.
+    pub(crate) assertions: Arc<AssertionVerifier>,
     pub(crate) statements: StatementVerifier,
     pub(crate) reload: crate::serve::Reload,
     /// People are added one after the other: there is only one first.

@@ -1,5 +1,6 @@
 //! `bailiwick serve`: everything wired together, running until it is told to stop.
 
+mod doors;
 mod listen;
 mod parts;
 mod reload;
@@ -8,11 +9,7 @@ mod stop;
 use std::{net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
 
 use anyhow::Context;
-use bailiwick_connect::{
-    AssertionVerifier, Issuer, SealKey, Secret, StatementVerifier, TokenKeys, TokenMint,
-    TokenVerifier, create_private, random_text,
-};
-use bailiwick_gateway::{Desk, Door, DoorParts, Lane, UpstreamEvent, Upstreams};
+use bailiwick_gateway::{Desk, Lane, UpstreamEvent, Upstreams};
 use bailiwick_store::StateLock;
 use tokio::{
     net::{TcpListener, UnixListener},
@@ -21,10 +18,10 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 
+use self::doors::{Called, Doors};
 pub(crate) use self::{reload::Reload, stop::Asked};
 use crate::{
-    admin::{self, Admin},
-    client,
+    admin, client,
     config::{House, Overrides, Pinning, Warning},
 };
 
@@ -94,27 +91,12 @@ impl Governor {
         let upstreams = Arc::new(Upstreams::start(parts::specs(&config)?, events, stop.clone()));
         let lane = Arc::new(Lane::new(Arc::clone(&desk), Arc::clone(&upstreams)));
 
-        let issuer = Issuer::new(&public_url);
-        let keys = Arc::new(TokenKeys::load_or_create(&config.state.join("keys"), desk.now())?);
-        let door = Arc::new(Door::new(DoorParts {
-            lane: Arc::clone(&lane),
-            verifier: TokenVerifier::new(Arc::clone(&keys), issuer.clone()),
-            seal: SealKey::load_or_create(&config.state.join("keys").join("session.key"))?,
-            hosts: hosts(&public_url, address),
-        }));
-        let admin = Arc::new(Admin {
-            lane,
-            mint: TokenMint::new(keys, issuer.clone()),
-            assertions: AssertionVerifier::new(issuer.as_str(), desk.now()),
-            statements: StatementVerifier::new(desk.now()),
-            reload,
-            people: tokio::sync::Mutex::default(),
-        });
+        let called = Called { public_url: &public_url, address };
+        let Doors { routes, door, admin } = doors::open(&config, &lane, reload, &called)?;
 
         bailiwick_connect::write_private(&config.state.join("issuer"), public_url.as_bytes())?;
         let socket = client::socket(&config.state);
         let admin_listener = admin_socket(&socket)?;
-        let token = admin_token(&config.state.join("admin.token"))?;
         let review: Vec<_> = config
             .servers
             .iter()
@@ -133,7 +115,6 @@ impl Governor {
             Ok(serving.with_graceful_shutdown(stopped.cancelled_owned()).await?)
         });
         if let Some(listener) = listener {
-            let routes = bailiwick_gateway::router(door).merge(admin::on_listener(&admin, token));
             running.spawn(listen::serve(listener, routes, stop.clone()));
         }
         Ok(Self { address, public_url, stop, running, desk, upstreams, socket, _lock: lock })
@@ -235,14 +216,6 @@ async fn pins(
     Ok(())
 }
 
-/// The `Host` values that this gateway answers to.
-fn hosts(public_url: &str, address: SocketAddr) -> Vec<String> {
-    let public = public_url.split("://").nth(1).unwrap_or(public_url);
-    let public = public.split('/').next().unwrap_or(public).to_owned();
-    let port = address.port();
-    vec![public, address.to_string(), format!("localhost:{port}"), format!("127.0.0.1:{port}")]
-}
-
 /// Binds the admin socket, for this account alone.
 fn admin_socket(path: &std::path::Path) -> anyhow::Result<UnixListener> {
     use std::os::unix::fs::PermissionsExt;
@@ -254,15 +227,4 @@ fn admin_socket(path: &std::path::Path) -> anyhow::Result<UnixListener> {
         .with_context(|| format!("cannot listen on `{}`", path.display()))?;
     std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o600))?;
     Ok(listener)
-}
-
-/// Reads the token of the admin API on the listener, or makes one.
-fn admin_token(path: &std::path::Path) -> anyhow::Result<Secret> {
-    if path.exists() {
-        bailiwick_connect::check_private(path)?;
-        return Ok(Secret::new(std::fs::read_to_string(path)?.trim()));
-    }
-    let token = Secret::new(format!("{}{}", random_text()?, random_text()?));
-    create_private(path, token.expose().as_bytes())?;
-    Ok(token)
 }

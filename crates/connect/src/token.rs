@@ -25,7 +25,6 @@ pub const TASK_TOKEN_LIFE: Duration = Duration::from_secs(5 * 60);
 pub const VIA_MAX: usize = 4;
 
 const KIND: &str = "at+jwt";
-const SCOPE: &str = "mcp";
 const GENERATION: &str = "bailiwick/gen";
 const POLICY: &str = "bailiwick/pol";
 

@@ -3,8 +3,10 @@
 //! Who calls is proved before the body is read; what is asked is read before anything is decided.
 
 mod ask;
+mod challenge;
 mod enter;
 mod health;
+mod host;
 mod line;
 mod list;
 mod running;
@@ -21,9 +23,10 @@ use axum::{
     routing::{get, post},
 };
 use bailiwick_connect::{Audience, SealKey, TokenVerifier};
-use bailiwick_model::{JsonLimits, ServerName};
+use bailiwick_model::JsonLimits;
 use http::{Request, StatusCode, header};
 
+pub(crate) use self::host::Hosts;
 pub use self::line::line_router;
 use self::{ask::Asked, enter::Turned, running::Running};
 use crate::{
@@ -53,7 +56,7 @@ pub struct Door {
     lane: Arc<Lane>,
     verifier: TokenVerifier,
     seal: SealKey,
-    hosts: Vec<String>,
+    hosts: Hosts,
     running: Arc<Running>,
 }
 
@@ -61,7 +64,7 @@ impl Door {
     /// Makes the door.
     pub fn new(parts: DoorParts) -> Self {
         let DoorParts { lane, verifier, seal, hosts } = parts;
-        Self { lane, verifier, seal, hosts, running: Arc::default() }
+        Self { lane, verifier, seal, hosts: Hosts::new(hosts), running: Arc::default() }
     }
 }
 
@@ -86,9 +89,9 @@ async fn one(
     Path(server): Path<String>,
     request: Request<Body>,
 ) -> Response {
-    match door.known(&server) {
-        Some(server) => door.take(Audience::Server(server), request).await,
-        None => (StatusCode::NOT_FOUND, "no such server\n").into_response(),
+    match server.parse() {
+        Ok(server) => door.take(Audience::Server(server), request).await,
+        Err(_) => no_server(),
     }
 }
 
@@ -107,18 +110,18 @@ async fn leave_one(
     Path(server): Path<String>,
     request: Request<Body>,
 ) -> Response {
-    match door.known(&server) {
-        Some(server) => door.leave(&Audience::Server(server), &request),
-        None => StatusCode::NOT_FOUND.into_response(),
+    match server.parse() {
+        Ok(server) => door.leave(&Audience::Server(server), &request),
+        Err(_) => no_server(),
     }
 }
 
-impl Door {
-    fn known(&self, server: &str) -> Option<ServerName> {
-        let server = server.parse().ok()?;
-        self.lane.upstreams().spec(&server).map(|_| server)
-    }
+/// Answers where the name is none that a server could have.
+fn no_server() -> Response {
+    (StatusCode::NOT_FOUND, "no such server\n").into_response()
+}
 
+impl Door {
     /// Takes one message in and answers it, with a stream where something is said meanwhile.
     async fn take(self: Arc<Self>, audience: Audience, request: Request<Body>) -> Response {
         let entered = match self.enter(&audience, request).await {
@@ -137,11 +140,12 @@ impl Door {
 
     /// Lets a legacy client leave: nothing was kept, so there is nothing to forget.
     fn leave(&self, audience: &Audience, request: &Request<Body>) -> Response {
-        match self.check_caller(audience, request.headers()) {
-            Ok(_) if request.headers().contains_key("mcp-session-id") => {
+        let caller = self.check_caller(audience, request.headers());
+        match caller.and_then(|_| Ok(self.check_server(audience)?)) {
+            Ok(()) if request.headers().contains_key("mcp-session-id") => {
                 StatusCode::NO_CONTENT.into_response()
             }
-            Ok(_) => no_session(),
+            Ok(()) => no_session(),
             Err(turned) => turned.into_response(),
         }
     }

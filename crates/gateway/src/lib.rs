@@ -1,7 +1,7 @@
 //! The enforcement point: calls in, decisions asked, permitted calls out.
 //!
-//! `lane` is the way of one call, `desk` keeps the tasks, `door` takes requests in, and `upstream`
-//! holds the only way out.
+//! `lane` is the way of one call, `desk` keeps the tasks, `door` takes requests in, `oauth`
+//! gives tokens, and `upstream` holds the only way out.
 
 mod call;
 mod classify;
@@ -14,6 +14,8 @@ mod known;
 mod lane;
 mod listener;
 mod mcp;
+mod mint;
+mod oauth;
 mod path;
 mod upstream;
 
@@ -25,6 +27,8 @@ pub use evidence::{Evidence, Keep};
 pub use known::offer_of;
 pub use lane::{Answered, Lane, Refusal};
 pub use listener::Listener;
+pub use mint::{Minted, MintingError, mint_on_record};
+pub use oauth::{Oauth, OauthParts, oauth_router};
 pub use upstream::{
     Catalog, Confine, EventStream, Lines, Noted, Reply, SendError, ServerSpec, ServerStatus,
     TooLarge, ToolDefinition, ToolSpec, Transport, UpstreamError, UpstreamEvent, Upstreams,

@@ -6,7 +6,7 @@ use axum::{
     body::Body,
     response::{IntoResponse, Response},
 };
-use bailiwick_gateway::{AnswerError, DeskError, OpenError, PinError};
+use bailiwick_gateway::{AnswerError, DeskError, MintingError, OpenError, PinError};
 use bailiwick_model::Reason;
 use bytes::Bytes;
 use http::{StatusCode, header};
@@ -83,6 +83,17 @@ impl From<OpenError> for Refused {
         match error {
             OpenError::Refused(why) => Self::decided("the task was not opened", why),
             OpenError::Desk(error) => error.into(),
+        }
+    }
+}
+
+impl From<MintingError> for Refused {
+    fn from(error: MintingError) -> Self {
+        match error {
+            MintingError::Mint(error) => {
+                Self::new(StatusCode::CONFLICT, "mint", &error.to_string())
+            }
+            MintingError::Desk(error) => error.into(),
         }
     }
 }

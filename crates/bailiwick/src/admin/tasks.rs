@@ -6,10 +6,9 @@ use axum::{
     Extension,
     extract::{Path, RawQuery, State},
 };
-use bailiwick_connect::{Audience, TaskClaims};
-use bailiwick_model::{
-    Charter, Digest, EndCause, IdentityId, OpenRequest, Opener, Proof, Task, TaskId,
-};
+use bailiwick_connect::Audience;
+use bailiwick_gateway::mint_on_record;
+use bailiwick_model::{Charter, EndCause, IdentityId, OpenRequest, Opener, Proof, Task, TaskId};
 use bailiwick_store::TaskFilter;
 use bytes::Bytes;
 use http::StatusCode;
@@ -172,17 +171,8 @@ impl Admin {
     /// Mints a token for an open task, and records that it did; never past the task's deadline.
     async fn mint(&self, task: &Task, peer: Peer) -> Result<MintedToken, Refused> {
         let desk = self.lane.desk();
-        let snapshot = desk.snapshot();
-        let claims =
-            TaskClaims::of(task, Audience::All, snapshot.policies.version(), desk.now())
-                .map_err(|error| Refused::new(StatusCode::CONFLICT, "mint", &error.to_string()))?;
-        let token = self
-            .mint
-            .mint(&claims)
-            .map_err(|error| Refused::new(StatusCode::CONFLICT, "mint", &error.to_string()))?;
-        let digest = Digest::of(token.expose().as_bytes()).to_string();
-        desk.token_minted(task, (digest, claims.expires), &peer.label()).await?;
-        let token = token.expose().to_owned();
-        Ok(MintedToken { task: task.id.clone(), token, expires: claims.expires })
+        let minted = mint_on_record(desk, &self.mint, task, Audience::All, &peer.label()).await?;
+        let token = minted.token.expose().to_owned();
+        Ok(MintedToken { task: task.id.clone(), token, expires: minted.claims.expires })
     }
 }

@@ -13,6 +13,8 @@ mod governor;
 #[cfg(test)]
 mod hostile;
 #[cfg(test)]
+mod oauth;
+#[cfg(test)]
 mod real;
 #[cfg(test)]
 mod wrap;

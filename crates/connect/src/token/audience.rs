@@ -23,6 +23,22 @@ impl Audience {
             (Self::Server(_), Self::All) => false,
         }
     }
+
+    /// Gives the scope of a token for this: one coarse word, for clients that only know scopes.
+    pub fn scope(&self) -> String {
+        match self {
+            Self::All => "mcp".to_owned(),
+            Self::Server(server) => format!("mcp:{server}"),
+        }
+    }
+
+    /// Gives its path below the public URL.
+    pub fn path(&self) -> String {
+        match self {
+            Self::All => "/mcp".to_owned(),
+            Self::Server(server) => format!("/mcp/{server}"),
+        }
+    }
 }
 
 /// Who mints and verifies: the gateway under its public URL.
@@ -42,10 +58,12 @@ impl Issuer {
 
     /// Gives the resource URI of `audience`.
     pub fn resource(&self, audience: &Audience) -> String {
-        match audience {
-            Audience::All => format!("{}/mcp", self.0),
-            Audience::Server(server) => format!("{}/mcp/{server}", self.0),
-        }
+        format!("{}{}", self.0, audience.path())
+    }
+
+    /// Gives where the metadata of `audience` as a protected resource is found (RFC 9728).
+    pub fn metadata(&self, audience: &Audience) -> String {
+        format!("{}/.well-known/oauth-protected-resource{}", self.0, audience.path())
     }
 
     /// Reads a resource URI of ours, byte for byte.

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use bailiwick_model::{Digest, IdentityId, Json, Task, TaskId, Timestamp};
 
 use super::{
-    Audience, GENERATION, Issuer, MintError, POLICY, SCOPE, TASK_TOKEN_LIFE, TokenError, VIA_MAX,
+    Audience, GENERATION, Issuer, MintError, POLICY, TASK_TOKEN_LIFE, TokenError, VIA_MAX,
 };
 use crate::jws::{Jws, ShapeError};
 
@@ -89,7 +89,7 @@ impl TaskClaims {
             member("jti", text(id)),
             member("iat", seconds(self.issued)),
             member("exp", seconds(self.expires)),
-            member("scope", text(SCOPE)),
+            member("scope", text(&self.audience.scope())),
             member("authorization_details", self.details(&resource)),
             member(GENERATION, Json::Int(self.generation.into())),
             member(POLICY, text(&self.policy)),
@@ -186,11 +186,14 @@ impl Verified {
             Some(_) => None,
             None => return Err(ShapeError::Missing { name: "aud" }.into()),
         };
+        let audience = audience.ok_or(TokenError::WrongAudience)?;
         if jws.claims.get("cnf").is_some() {
             return Err(TokenError::Bound);
         }
-        if jws.text("scope")? != SCOPE {
-            return Err(ShapeError::Wrong { name: "scope", wanted: "`mcp`" }.into());
+        if jws.text("scope")? != audience.scope() {
+            return Err(
+                ShapeError::Wrong { name: "scope", wanted: "the scope of its `aud`" }.into()
+            );
         }
         let identity: IdentityId = parsed(jws, "sub", "an identity")?;
         if jws.text("client_id")? != identity.as_str() {
@@ -201,7 +204,7 @@ impl Verified {
             return Err(ShapeError::Wrong { name: "jti", wanted: "at most 64 bytes" }.into());
         }
         Ok(Self {
-            audience: audience.ok_or(TokenError::WrongAudience)?,
+            audience,
             task: parsed(jws, "txn", "a task")?,
             via: read_chain(jws.claims.get("act"), &identity)?,
             identity,

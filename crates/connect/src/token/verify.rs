@@ -32,6 +32,9 @@ pub enum TokenError {
     /// Minted for something else.
     #[error("the token is not for this resource")]
     WrongAudience,
+    /// Minted for another server behind this gateway.
+    #[error("the token is for another server")]
+    OtherServer,
     /// It demands a proof of possession that cannot be checked here.
     #[error("the token is bound to a key (`cnf`), which cannot be checked here")]
     Bound,
@@ -178,7 +181,7 @@ fn check(
         return Err(TokenError::Expired(Arc::clone(verified)));
     }
     if !verified.audience.covers(asked) {
-        return Err(TokenError::WrongAudience);
+        return Err(TokenError::OtherServer);
     }
     match current(&verified.task) {
         None => Err(TokenError::NoTask),

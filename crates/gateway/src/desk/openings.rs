@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use bailiwick_kernel::{Opening, TaskState};
 use bailiwick_model::{
-    CommandRecord, EndCause, OpenRequest, Reason, ReasonCode, Task, TaskId, VerdictKind,
+    CommandRecord, EndCause, IdentityId, OpenRequest, Reason, ReasonCode, Task, TaskId, VerdictKind,
 };
 use bailiwick_store::Change;
 
@@ -94,6 +94,13 @@ impl Desk {
                 task.id.as_str(),
             )]))),
         }
+    }
+
+    /// Lists the open tasks of an identity.
+    pub fn open_tasks(&self, identity: &IdentityId) -> Vec<Task> {
+        let its = |task: &Task| task.is_open() && task.identity == *identity;
+        let slots = self.slots();
+        slots.iter().map(|it| it.lock().task().clone()).filter(its).collect()
     }
 
     /// Counts the identity's open tasks of this template.

@@ -7,7 +7,7 @@ use bailiwick_connect::{Audience, TokenError, Verified};
 use bytes::Bytes;
 use http::{HeaderMap, Request, StatusCode, header};
 
-use super::{Door, LIMITS};
+use super::{Door, LIMITS, challenge::turned_away};
 use crate::{jsonrpc::Refused, mcp::headers};
 
 /// How long a body may take to arrive.
@@ -48,6 +48,7 @@ impl Door {
     ) -> Result<Entered, Turned> {
         let (parts, body) = request.into_parts();
         let caller = self.check_caller(audience, &parts.headers)?;
+        self.check_server(audience)?;
         headers::check_post(&parts.headers)?;
         let late = || {
             Refused::new(
@@ -70,7 +71,8 @@ impl Door {
         headers: &HeaderMap,
     ) -> Result<Arc<Verified>, Turned> {
         self.check_host(headers)?;
-        let token = bearer(headers).ok_or_else(|| turned_away(None))?;
+        let turned = |error: Option<&_>| turned_away(self.verifier.issuer(), audience, error);
+        let token = bearer(headers).ok_or_else(|| turned(None))?;
         let desk = self.lane.desk();
         let verified = self.verifier.verify(token, audience, desk.now(), &|it| desk.generation(it));
         match verified {
@@ -79,31 +81,28 @@ impl Door {
             Err(TokenError::Stale(caller)) => Ok(caller),
             // A token that ended with its task: what ended is the task, and the agent is told so.
             Err(TokenError::Expired(caller)) if desk.has_ended(&caller.task) => Ok(caller),
-            Err(error) => Err(turned_away(Some(&error))),
+            Err(error) => Err(turned(Some(&error))),
         }
     }
 
-    /// A browser that was tricked into calling here names another host or origin.
+    /// Checks that there is such a server; strangers were turned away before and never learn it.
+    pub(super) fn check_server(&self, audience: &Audience) -> Result<(), Refused> {
+        match audience {
+            Audience::Server(server) if self.lane.upstreams().spec(server).is_none() => {
+                Err(Refused::new(StatusCode::NOT_FOUND, INVALID_REQUEST, "no such server"))
+            }
+            Audience::Server(_) | Audience::All => Ok(()),
+        }
+    }
+
     fn check_host(&self, headers: &HeaderMap) -> Result<(), Refused> {
-        let named =
-            |name| headers.get(name).map(|it| it.to_str().unwrap_or("?").to_ascii_lowercase());
-        let known = |host: &str| self.hosts.iter().any(|it| it == host);
-        let forbidden = |what: &str| {
-            Refused::new(
-                StatusCode::FORBIDDEN,
-                INVALID_REQUEST,
-                format!("this {what} is not answered here"),
-            )
-        };
-        if named(header::HOST).is_some_and(|host| !known(&host)) {
-            return Err(forbidden("`Host`"));
+        match self.hosts.foreign(headers) {
+            None => Ok(()),
+            Some(what) => {
+                let text = format!("this {what} is not answered here");
+                Err(Refused::new(StatusCode::FORBIDDEN, INVALID_REQUEST, text))
+            }
         }
-        let origin = named(header::ORIGIN);
-        let origin = origin.as_deref().map(|it| it.split_once("://").map_or(it, |(_, host)| host));
-        if origin.is_some_and(|host| !known(host)) {
-            return Err(forbidden("`Origin`"));
-        }
-        Ok(())
     }
 }
 
@@ -112,20 +111,6 @@ fn bearer(headers: &HeaderMap) -> Option<&str> {
     let (value, None) = (values.next()?.to_str().ok()?, values.next()) else { return None };
     let (scheme, token) = value.split_once(' ')?;
     scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
-}
-
-/// Turns away a caller without a token that counts (RFC 6750, section 3).
-fn turned_away(error: Option<&TokenError>) -> Turned {
-    let (why, challenge) = match error {
-        None => ("a task token is needed: `bailiwick task open`".to_owned(), "Bearer".to_owned()),
-        Some(error) => {
-            let why = error.to_string();
-            let plain = why.replace(['"', '\\'], "'");
-            (why, format!("Bearer error=\"invalid_token\", error_description=\"{plain}\""))
-        }
-    };
-    let refused = Refused::new(StatusCode::UNAUTHORIZED, INVALID_REQUEST, why);
-    Turned { refused, challenge: Some(challenge) }
 }
 
 /// A body that could not be read to its end was too large, or broke off.

@@ -10,7 +10,7 @@ use axum::{
     Router,
     body::{Body, Bytes, to_bytes},
     extract::{Path, State},
-    response::{IntoResponse, Response},
+    response::Response,
     routing::post,
 };
 use bailiwick_connect::Audience;
@@ -18,7 +18,7 @@ use bailiwick_model::{Json, ServerName};
 use http::{HeaderMap, HeaderName, HeaderValue, Request, StatusCode};
 use serde_json::value::RawValue;
 
-use super::{Door, LIMITS, refusal};
+use super::{Door, LIMITS, no_server, refusal};
 use crate::{
     jsonrpc::{RawObject, Refused, code},
     mcp::{
@@ -39,9 +39,7 @@ async fn line(
     Path(server): Path<String>,
     request: Request<Body>,
 ) -> Response {
-    let Some(server) = door.known(&server) else {
-        return (StatusCode::NOT_FOUND, "no such server\n").into_response();
-    };
+    let Ok(server) = server.parse() else { return no_server() };
     let (mut parts, body) = request.into_parts();
     let Ok(body) = to_bytes(body, LIMITS.bytes).await else {
         let text = format!("the message has more than {} bytes", LIMITS.bytes);

@@ -63,8 +63,8 @@ fn a_token_for_one_server_opens_no_other_door() {
     assert_eq!(verify(&server("files")).unwrap().audience, server("files"));
     // Asked again, from the cache, the answer is the same.
     for _ in 0..2 {
-        assert_eq!(verify(&server("git")), Err(TokenError::WrongAudience));
-        assert_eq!(verify(&Audience::All), Err(TokenError::WrongAudience));
+        assert_eq!(verify(&server("git")), Err(TokenError::OtherServer));
+        assert_eq!(verify(&Audience::All), Err(TokenError::OtherServer));
     }
     let all = house.token();
     for asked in [Audience::All, server("files"), server("git")] {

@@ -1,0 +1,93 @@
+//! The ways in: calls, tokens and the admin API, which share their keys and proofs.
+
+use std::{net::SocketAddr, path::Path, sync::Arc};
+
+use axum::Router;
+use bailiwick_connect::{
+    AssertionVerifier, Issuer, SealKey, Secret, StatementVerifier, TokenKeys, TokenMint,
+    TokenVerifier, create_private, random_text,
+};
+use bailiwick_gateway::{Door, DoorParts, Lane, Oauth, OauthParts, oauth_router};
+
+use super::Reload;
+use crate::{
+    admin::{self, Admin},
+    config::Config,
+};
+
+/// What the governor is called.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Called<'a> {
+    pub(super) public_url: &'a str,
+    pub(super) address: SocketAddr,
+}
+
+/// Every way in.
+#[derive(Debug)]
+pub(super) struct Doors {
+    /// What answers on the listener.
+    pub(super) routes: Router,
+    /// Where calls come in.
+    pub(super) door: Arc<Door>,
+    /// What answers on the admin socket.
+    pub(super) admin: Arc<Admin>,
+}
+
+/// Loads the keys and opens every way in.
+pub(super) fn open(
+    config: &Config,
+    lane: &Arc<Lane>,
+    reload: Reload,
+    called: &Called<'_>,
+) -> anyhow::Result<Doors> {
+    let (issuer, now) = (Issuer::new(called.public_url), lane.desk().now());
+    let keys = Arc::new(TokenKeys::load_or_create(&config.state.join("keys"), now)?);
+    let mint = TokenMint::new(Arc::clone(&keys), issuer.clone());
+    let assertions = Arc::new(AssertionVerifier::new(issuer.as_str(), now));
+    let door = Arc::new(Door::new(DoorParts {
+        lane: Arc::clone(lane),
+        verifier: TokenVerifier::new(Arc::clone(&keys), issuer),
+        seal: SealKey::load_or_create(&config.state.join("keys").join("session.key"))?,
+        hosts: hosts(called),
+    }));
+    let oauth = Oauth::new(OauthParts {
+        lane: Arc::clone(lane),
+        mint: mint.clone(),
+        keys,
+        assertions: Arc::clone(&assertions),
+        hosts: hosts(called),
+    });
+    let admin = Arc::new(Admin {
+        lane: Arc::clone(lane),
+        mint,
+        assertions,
+        statements: StatementVerifier::new(now),
+        reload,
+        people: tokio::sync::Mutex::default(),
+    });
+    let token = admin_token(&config.state.join("admin.token"))?;
+    let routes = bailiwick_gateway::router(Arc::clone(&door))
+        .merge(oauth_router(Arc::new(oauth)))
+        .merge(admin::on_listener(&admin, token));
+    Ok(Doors { routes, door, admin })
+}
+
+/// The `Host` values that this gateway answers to.
+fn hosts(called: &Called<'_>) -> Vec<String> {
+    let Called { public_url, address } = *called;
+    let public = public_url.split("://").nth(1).unwrap_or(public_url);
+    let public = public.split('/').next().unwrap_or(public).to_owned();
+    let port = address.port();
+    vec![public, address.to_string(), format!("localhost:{port}"), format!("127.0.0.1:{port}")]
+}
+
+/// Reads the token of the admin API on the listener, or makes one.
+fn admin_token(path: &Path) -> anyhow::Result<Secret> {
+    if path.exists() {
+        bailiwick_connect::check_private(path)?;
+        return Ok(Secret::new(std::fs::read_to_string(path)?.trim()));
+    }
+    let token = Secret::new(format!("{}{}", random_text()?, random_text()?));
+    create_private(path, token.expose().as_bytes())?;
+    Ok(token)
+}

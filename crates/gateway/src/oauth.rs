@@ -1,0 +1,124 @@
+//! The token endpoint and what clients discover about it: how an agent of any make opens a task
+//! over the network and gets its token.
+//!
+//! Nothing is judged here. A client proves who it is, its wish is read strictly, and the opening
+//! is decided and recorded exactly as one that a command asks for.
+
+mod answer;
+mod client;
+mod details;
+mod form;
+mod issue;
+mod metadata;
+mod refusal;
+mod target;
+
+use std::sync::Arc;
+
+use axum::{
+    Router,
+    body::Body,
+    extract::State,
+    response::{IntoResponse, Response},
+    routing::{get, post},
+};
+use bailiwick_connect::{AssertionVerifier, TokenKeys, TokenMint};
+use bailiwick_model::{IdentityId, TemplateName, Timestamp};
+use http::Request;
+
+use self::{
+    details::Wish,
+    issue::Granted,
+    refusal::{Code, TokenRefusal},
+};
+use crate::{Lane, door::Hosts};
+
+/// What a token endpoint is made of.
+#[derive(Debug)]
+pub struct OauthParts {
+    /// The desk where tasks open, and the servers they are for.
+    pub lane: Arc<Lane>,
+    /// What mints tokens.
+    pub mint: TokenMint,
+    /// The keys whose public halves are published.
+    pub keys: Arc<TokenKeys>,
+    /// Who verifies the clients' assertions; one for all ways in, so that each counts once.
+    pub assertions: Arc<AssertionVerifier>,
+    /// The values of `Host` that are answered.
+    pub hosts: Vec<String>,
+}
+
+/// The token endpoint.
+#[derive(Debug)]
+pub struct Oauth {
+    lane: Arc<Lane>,
+    mint: TokenMint,
+    keys: Arc<TokenKeys>,
+    assertions: Arc<AssertionVerifier>,
+    hosts: Hosts,
+}
+
+impl Oauth {
+    /// Makes the token endpoint.
+    pub fn new(parts: OauthParts) -> Self {
+        let OauthParts { lane, mint, keys, assertions, hosts } = parts;
+        Self { lane, mint, keys, assertions, hosts: Hosts::new(hosts) }
+    }
+
+    fn now(&self) -> Timestamp {
+        self.lane.desk().now()
+    }
+}
+
+/// The routes of the token endpoint and of its metadata.
+pub fn oauth_router(oauth: Arc<Oauth>) -> Router {
+    Router::new()
+        .route("/oauth2/token", post(token))
+        .route("/oauth2/authorize", get(metadata::no_codes))
+        .route("/oauth2/jwks", get(metadata::keys))
+        .route("/.well-known/oauth-authorization-server", get(metadata::server))
+        .route("/.well-known/oauth-protected-resource/mcp", get(metadata::all))
+        .route("/.well-known/oauth-protected-resource/mcp/{server}", get(metadata::one))
+        .with_state(oauth)
+}
+
+/// `POST /oauth2/token`
+async fn token(State(oauth): State<Arc<Oauth>>, request: Request<Body>) -> Response {
+    match oauth.take(request).await {
+        Ok(granted) => answer::granted(&granted),
+        Err(refusal) => refusal.into_response(),
+    }
+}
+
+impl Oauth {
+    /// Reads the request, has the client prove itself, and only then looks at what it wants.
+    async fn take(self: &Arc<Self>, request: Request<Body>) -> Result<Granted, TokenRefusal> {
+        if let Some(what) = self.hosts.foreign(request.headers()) {
+            return Err(Code::InvalidRequest.says(format!("this {what} is not answered here")));
+        }
+        let (parts, body) = request.into_parts();
+        let form = form::take(&parts, body).await?;
+        let client = client::authenticate(self, &parts.headers, &form)?;
+        if form.needed("grant_type")? != "client_credentials" {
+            let text = "the one grant type here is `client_credentials`";
+            return Err(Code::UnsupportedGrantType.says(text));
+        }
+        let wish = Wish::read(form.get("authorization_details"), &client)?;
+        let audience = target::audience(self, &form, wish.worker(&client))?;
+        target::check_scope(&form, &audience)?;
+        // A client that hangs up cuts nothing in the middle: what was begun is recorded.
+        let (oauth, identity) = (Arc::clone(self), client.identity.clone());
+        let issuing = tokio::spawn(async move { oauth.issue(&identity, wish, audience).await });
+        issuing.await.unwrap_or_else(|fault| {
+            tracing::error!(%fault, "a token request broke off");
+            Err(Code::ServerError.says("something of the governor's failed"))
+        })
+    }
+}
+
+/// Who asks, and what its charter lets it open.
+#[derive(Debug)]
+struct Client {
+    identity: IdentityId,
+    templates: Vec<TemplateName>,
+}

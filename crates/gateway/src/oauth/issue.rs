@@ -1,0 +1,96 @@
+//! Opening or finding the task, and minting its token.
+
+use bailiwick_connect::Audience;
+use bailiwick_model::{EndCause, IdentityId, OpenRequest, Opener, Task, TaskId, TemplateName};
+
+use super::{
+    Oauth,
+    details::{Opening, Wish},
+    refusal::{Code, TokenRefusal},
+};
+use crate::{Minted, mint_on_record};
+
+/// A token, and the task that it is for.
+#[derive(Debug)]
+pub(super) struct Granted {
+    pub(super) task: Task,
+    pub(super) minted: Minted,
+    /// The resource that it is for.
+    pub(super) resource: String,
+}
+
+impl Oauth {
+    /// Grants what `client`, who proved itself, wishes.
+    pub(super) async fn issue(
+        &self,
+        client: &IdentityId,
+        wish: Wish,
+        audience: Audience,
+    ) -> Result<Granted, TokenRefusal> {
+        let (task, new) = match wish {
+            Wish::Again(task) => (self.own(client, &task)?, false),
+            Wish::Open(opening) => (self.open(client, *opening).await?, true),
+            Wish::Usual(template) => match self.usual(client, &template) {
+                Some(task) => (task, false),
+                None => {
+                    let (params, purpose, handed) = Default::default();
+                    let opening = Opening { template, params, purpose, handed };
+                    (self.open(client, opening).await?, true)
+                }
+            },
+        };
+        let resource = self.mint.issuer().resource(&audience);
+        let (desk, by) = (self.lane.desk(), label(client));
+        match mint_on_record(desk, &self.mint, &task, audience, &by).await {
+            Ok(minted) => Ok(Granted { task, minted, resource }),
+            Err(error) => {
+                // Nobody could ever act in a task whose first token was not given.
+                if new {
+                    desk.end(&task.id, EndCause::Asked, &by).await?;
+                }
+                Err(error.into())
+            }
+        }
+    }
+
+    /// Opens a task: decided and recorded like every other. What the client says of itself stays
+    /// its own word; what it hands on from a task of its own is its word to another.
+    async fn open(&self, client: &IdentityId, opening: Opening) -> Result<Task, TokenRefusal> {
+        let Opening { template, params, purpose, handed } = opening;
+        let (identity, opener, parent) = match handed {
+            None => (client.clone(), Opener::Itself, None),
+            Some((parent, worker)) => {
+                self.own(client, &parent)?;
+                (worker, Opener::Orchestrator(client.clone()), Some(parent))
+            }
+        };
+        let request = OpenRequest { identity, template, opener, params, purpose, parent };
+        Ok(self.lane.desk().open(&request, &label(client)).await?)
+    }
+
+    /// Finds an open task of the client's own; whether another's exists is not told.
+    fn own(&self, client: &IdentityId, task: &TaskId) -> Result<Task, TokenRefusal> {
+        let found = self.lane.desk().task(task).filter(|it| it.identity == *client);
+        found
+            .filter(Task::is_open)
+            .ok_or_else(|| Code::InvalidGrant.says(format!("`{client}` has no open task `{task}`")))
+    }
+
+    /// Finds the task that a client without words has opened before, and that goes on.
+    fn usual(&self, client: &IdentityId, template: &TemplateName) -> Option<Task> {
+        let now = self.now();
+        let same = |it: &Task| {
+            it.template == *template
+                && it.params.is_empty()
+                && it.parent.is_none()
+                && it.opener == Opener::Itself
+                && now < it.deadline
+        };
+        self.lane.desk().open_tasks(client).into_iter().filter(same).max_by_key(|it| it.opened)
+    }
+}
+
+/// Names the client for the record.
+fn label(client: &IdentityId) -> String {
+    format!("identity:{client}")
+}

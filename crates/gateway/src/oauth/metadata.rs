@@ -1,0 +1,92 @@
+//! What clients discover: RFC 8414 for the token endpoint, RFC 9728 for each resource, and the
+//! public keys.
+//!
+//! A resource's metadata follow from its name alone, whether there is such a server or not: a
+//! stranger learns nothing from them.
+
+use std::sync::Arc;
+
+use axum::{
+    body::Body,
+    extract::{Path, State},
+    response::{IntoResponse, Response},
+};
+use bailiwick_connect::Audience;
+use http::{HeaderMap, StatusCode, header};
+use serde_json::{Value, json};
+
+use super::{Oauth, answer, details::KIND};
+
+/// `GET /.well-known/oauth-authorization-server`
+pub(super) async fn server(State(oauth): State<Arc<Oauth>>, headers: HeaderMap) -> Response {
+    let issuer = oauth.mint.issuer();
+    let at = |path: &str| format!("{issuer}{path}");
+    let document = json!({
+        "issuer": issuer.as_str(),
+        "token_endpoint": at("/oauth2/token"),
+        "jwks_uri": at("/oauth2/jwks"),
+        "grant_types_supported": ["client_credentials"],
+        "token_endpoint_auth_methods_supported": ["private_key_jwt"],
+        "token_endpoint_auth_signing_alg_values_supported": ["ES256"],
+        "authorization_details_types_supported": [KIND],
+        "scopes_supported": [Audience::All.scope()],
+        // Needed only where codes are given, and yet the MCP SDKs read no document without it.
+        "authorization_endpoint": at("/oauth2/authorize"),
+        "response_types_supported": [],
+    });
+    published(&oauth, &headers, &document)
+}
+
+/// `GET /.well-known/oauth-protected-resource/mcp`
+pub(super) async fn all(State(oauth): State<Arc<Oauth>>, headers: HeaderMap) -> Response {
+    published(&oauth, &headers, &resource(&oauth, &Audience::All))
+}
+
+/// `GET /.well-known/oauth-protected-resource/mcp/{server}`
+pub(super) async fn one(
+    State(oauth): State<Arc<Oauth>>,
+    Path(server): Path<String>,
+    headers: HeaderMap,
+) -> Response {
+    match server.parse() {
+        Ok(server) => published(&oauth, &headers, &resource(&oauth, &Audience::Server(server))),
+        Err(_) => StatusCode::NOT_FOUND.into_response(),
+    }
+}
+
+/// `GET /oauth2/jwks`
+pub(super) async fn keys(State(oauth): State<Arc<Oauth>>, headers: HeaderMap) -> Response {
+    let keys = oauth.keys.jwks(oauth.now()).canonical();
+    public(&oauth, &headers, keys)
+}
+
+/// `GET /oauth2/authorize`: no codes are given, and whoever comes here is told what to do.
+pub(super) async fn no_codes() -> Response {
+    let text = "no authorization codes are given here: an agent proves itself with its own key at `/oauth2/token`";
+    let body = json!({"error": "unsupported_response_type", "error_description": text});
+    answer::json(StatusCode::BAD_REQUEST, Body::from(body.to_string()))
+}
+
+fn resource(oauth: &Oauth, audience: &Audience) -> Value {
+    let issuer = oauth.mint.issuer();
+    json!({
+        "resource": issuer.resource(audience),
+        "authorization_servers": [issuer.as_str()],
+        "scopes_supported": [audience.scope()],
+        "bearer_methods_supported": ["header"],
+        "authorization_details_types_supported": [KIND],
+    })
+}
+
+fn published(oauth: &Oauth, headers: &HeaderMap, document: &Value) -> Response {
+    public(oauth, headers, document.to_string())
+}
+
+/// Answers with what anybody may know and keep for a minute.
+fn public(oauth: &Oauth, headers: &HeaderMap, document: String) -> Response {
+    if oauth.hosts.foreign(headers).is_some() {
+        return StatusCode::FORBIDDEN.into_response();
+    }
+    let head = [(header::CONTENT_TYPE, "application/json"), (header::CACHE_CONTROL, "max-age=60")];
+    (head, document).into_response()
+}
