@@ -67,7 +67,8 @@ pub(crate) fn cannot_tell_children() -> bool {
     gains_none("self") == Some(true)
 }
 
-fn gains_none(process: &str) -> Option<bool> {
+/// Says whether a process can gain no privileges; nothing of one that is not there.
+pub(crate) fn gains_none(process: &str) -> Option<bool> {
     let status = std::fs::read_to_string(format!("/proc/{process}/status")).ok()?;
     let line = status.lines().find_map(|it| it.strip_prefix("NoNewPrivs:"))?;
     Some(line.trim() == "1")

@@ -45,6 +45,8 @@ pub(crate) enum Command {
     },
     /// Read the whole configuration and print every mistake in it.
     Check,
+    /// Look for what weakens the governor, and say how to mend it.
+    Doctor,
     /// Govern: start the servers, decide calls, keep the ledger.
     Serve {
         /// Listen here instead of at the configuration's address.

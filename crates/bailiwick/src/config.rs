@@ -34,7 +34,7 @@ pub(crate) use self::{
     error::{ConfigError, Warning},
     evidence::{ArgumentsKept, Evidence},
     house::{Found, Group, House},
-    listen::Listen,
+    listen::{Listen, is_loopback},
     origin::{Given, GivenServer, Overrides, Setting},
     place::place,
     server::{Pinning, Server, ToolWord, Transport},

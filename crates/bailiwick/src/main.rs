@@ -7,6 +7,7 @@ mod client;
 mod command;
 mod config;
 mod demo;
+mod doctor;
 mod exit;
 mod init;
 mod output;

@@ -13,7 +13,7 @@ use crate::{
     },
     command::{hold, identity, ledger, person, server, show, task},
     config::{Config, Found, House, Overrides},
-    demo,
+    demo, doctor,
     exit::{CommandError, Exit, Outcome},
     init,
     output::{Output, remark, say},
@@ -33,6 +33,11 @@ pub(crate) fn run(cli: Cli) -> Outcome {
         }
         Command::Init { folder } => write_first(&folder, common.output),
         Command::Check => read_all(&common),
+        Command::Doctor => {
+            logs("error");
+            let overrides = overrides(None)?;
+            on_runtime(doctor::doctor(&common.config, &overrides, common.output))
+        }
         Command::Demo => {
             logs("bailiwick=error");
             on_runtime(demo::run())

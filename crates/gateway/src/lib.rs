@@ -32,4 +32,5 @@ pub use oauth::{Oauth, OauthParts, oauth_router};
 pub use upstream::{
     Catalog, Confine, EventStream, Lines, Noted, Reply, SendError, ServerSpec, ServerStatus,
     TooLarge, ToolDefinition, ToolSpec, Transport, UpstreamError, UpstreamEvent, Upstreams,
+    find_program, try_confine,
 };

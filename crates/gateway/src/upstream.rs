@@ -38,8 +38,10 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 pub(crate) use catalog::DECORATION;
 pub use catalog::{Catalog, ToolDefinition};
+pub use confine::try_confine;
 pub use error::{SendError, UpstreamError};
 pub use event::{Noted, UpstreamEvent};
+pub use executable::find as find_program;
 pub use http::{Events as EventStream, TooLarge};
 pub use incoming::Reply;
 pub use lines::Lines;

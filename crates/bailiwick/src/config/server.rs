@@ -75,7 +75,7 @@ impl Server {
     }
 
     /// Says whether it stands in no file.
-    pub(super) fn is_given(&self) -> bool {
+    pub(crate) fn is_given(&self) -> bool {
         self.place.is_empty()
     }
 }

@@ -7,6 +7,8 @@ mod crash;
 #[cfg(test)]
 mod demo;
 #[cfg(test)]
+mod doctor;
+#[cfg(test)]
 mod first_light;
 #[cfg(test)]
 mod governor;

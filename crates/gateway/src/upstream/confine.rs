@@ -57,6 +57,13 @@ pub(super) async fn start(mut command: Command, forbidden: &[PathBuf]) -> io::Re
     started.await.map_err(|_| io::Error::other("the thread that starts it broke off"))?
 }
 
+/// Says why a child could not be kept from `forbidden`; a thread that ends at once shows it.
+pub fn try_confine(forbidden: &[PathBuf]) -> Result<(), String> {
+    let forbidden = forbidden.to_vec();
+    let confined = std::thread::spawn(move || confine_this_thread(&forbidden)).join();
+    confined.unwrap_or_else(|_| Err("trying it broke off".to_owned()))
+}
+
 fn confine_this_thread(forbidden: &[PathBuf]) -> Result<(), String> {
     let forbidden: BTreeSet<_> = forbidden
         .iter()

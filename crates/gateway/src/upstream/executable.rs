@@ -20,7 +20,7 @@ const INTERPRETERS: &[&str] = &[
 ];
 
 /// Finds the program of `command` as the child would: by its own `PATH`, from its own folder.
-pub(super) fn find(
+pub fn find(
     program: &str,
     env: &BTreeMap<String, String>,
     dir: Option<&Path>,

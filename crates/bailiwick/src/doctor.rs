@@ -1,0 +1,64 @@
+//! `bailiwick doctor`: what weakens a governor that works, what it means, and how to mend it.
+//!
+//! Everything is looked at from outside, as somebody would who wants to get around it; nothing is
+//! changed. `check` says whether the configuration is right, `doctor` whether it is enough.
+
+mod authority;
+mod bypass;
+mod clock;
+mod confine;
+mod disk;
+mod finding;
+mod keys;
+mod listener;
+mod others;
+mod past;
+
+use std::path::Path;
+
+pub(crate) use self::finding::{Finding, Report, Severity};
+use self::{clock::Watch, past::Past};
+use crate::{
+    client::Client,
+    config::{Config, House, Overrides},
+    exit::{Exit, Outcome},
+    output::Output,
+    run::wrong,
+};
+
+/// Looks at everything, and says what it found.
+pub(crate) async fn doctor(config: &Path, overrides: &Overrides, output: Output) -> Outcome {
+    let watch = Watch::start();
+    let (house, warnings) = House::load(config, overrides).map_err(|found| wrong(&found))?;
+    let past = Past::read(&house.config.state);
+    let serves = Client::reach(&house.config.state).await.is_some();
+
+    let mut findings = Vec::new();
+    findings.extend(authority::look(&house, keys::account(&house.config)));
+    findings.extend(keys::look(&house.config));
+    findings.extend(listener::look(&house.config.listen));
+    findings.extend(confine::look(&house.config, serves));
+    findings.extend(disk::look(&house.config, past.as_ref()));
+    findings.extend(past.as_ref().filter(|_| serves).and_then(|it| it.stale(&house)));
+    if !serves {
+        findings.push(nothing_serves(&house.config));
+    }
+    findings.extend(warnings.iter().filter_map(finding::of_warning));
+    findings.extend(bypass::look(&house.config).await);
+    findings.extend(watch.look(past.as_ref()));
+
+    let report = Report::of(findings);
+    output.show(&report, Report::text)?;
+    Ok(if report.is_open() { Exit::No } else { Exit::Done })
+}
+
+fn nothing_serves(config: &Config) -> Finding {
+    Finding {
+        code: "not-serving",
+        severity: Severity::Note,
+        subject: config.state.display().to_string(),
+        found: "no governor serves this state".to_owned(),
+        means: "what only a running governor shows was not looked at",
+        mend: "start it with `bailiwick serve`, and look again".to_owned(),
+    }
+}
