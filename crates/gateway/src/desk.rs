@@ -3,6 +3,7 @@
 //! The kernel says what happens; the desk holds what it says it about, one lock a task, and
 //! writes down what it said: the ledger first, as the truth, then the registry.
 
+mod changed;
 mod holds;
 mod openings;
 mod pins;
@@ -27,6 +28,7 @@ use bailiwick_store::{Change, Ledger, LedgerError, Registry, RegistryError};
 
 use crate::{Clock, Evidence};
 
+pub(crate) use changed::Changed;
 pub use holds::AnswerError;
 pub use openings::OpenError;
 pub use pins::{Offer, PinError};
@@ -55,6 +57,7 @@ pub struct Desk {
     evidence: Evidence,
     clock: Clock,
     counter: AtomicU64,
+    changes: changed::Changes,
 }
 
 /// One task's place: its state behind a lock that no await is made under, and its generation
@@ -365,6 +368,7 @@ impl Desk {
         for effect in effects {
             match effect {
                 Effect::TaskStatus(status) => {
+                    self.changes.tell(Changed::Task(task.clone()));
                     let command = CommandRecord::TaskEnded { task: task.clone(), status };
                     writing.command(time, by, command);
                     writing.changes.extend(self.task(task).map(|it| Change::Task(Box::new(it))));

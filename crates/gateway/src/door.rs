@@ -9,8 +9,10 @@ mod health;
 mod host;
 mod line;
 mod list;
+mod listen;
 mod running;
 mod stream;
+mod streams;
 mod tell;
 
 use std::sync::Arc;
@@ -28,7 +30,7 @@ use http::{Request, StatusCode, header};
 
 pub(crate) use self::host::Hosts;
 pub use self::line::line_router;
-use self::{ask::Asked, enter::Turned, running::Running};
+use self::{ask::Asked, enter::Turned, running::Running, streams::Streams};
 use crate::{
     Lane, Listener,
     jsonrpc::{Answer, Refused},
@@ -58,20 +60,22 @@ pub struct Door {
     seal: SealKey,
     hosts: Hosts,
     running: Arc<Running>,
+    streams: Streams,
 }
 
 impl Door {
     /// Makes the door.
     pub fn new(parts: DoorParts) -> Self {
         let DoorParts { lane, verifier, seal, hosts } = parts;
-        Self { lane, verifier, seal, hosts: Hosts::new(hosts), running: Arc::default() }
+        let hosts = Hosts::new(hosts);
+        Self { lane, verifier, seal, hosts, running: Arc::default(), streams: Streams::default() }
     }
 }
 
 /// The routes of the gateway.
 pub fn router(door: Arc<Door>) -> Router {
-    let mcp = || post(all).get(no_stream).delete(leave_all);
-    let one = || post(one).get(no_stream).delete(leave_one);
+    let mcp = || post(all).get(hear_all).delete(leave_all);
+    let one = || post(one).get(hear_one).delete(leave_one);
     Router::new()
         .route("/mcp", mcp())
         .route("/mcp/{server}", one())
@@ -95,10 +99,19 @@ async fn one(
     }
 }
 
-/// Streams that a client opens by GET are not offered; the specification lets a server say so.
-async fn no_stream() -> Response {
-    (StatusCode::METHOD_NOT_ALLOWED, [(header::ALLOW, "POST, DELETE")], Body::empty())
-        .into_response()
+async fn hear_all(State(door): State<Arc<Door>>, request: Request<Body>) -> Response {
+    door.hear(Audience::All, request).await
+}
+
+async fn hear_one(
+    State(door): State<Arc<Door>>,
+    Path(server): Path<String>,
+    request: Request<Body>,
+) -> Response {
+    match server.parse() {
+        Ok(server) => door.hear(Audience::Server(server), request).await,
+        Err(_) => no_server(),
+    }
 }
 
 async fn leave_all(State(door): State<Arc<Door>>, request: Request<Body>) -> Response {

@@ -10,6 +10,7 @@ pub(crate) mod param_header;
 pub(crate) mod refusal;
 pub(crate) mod revision;
 pub(crate) mod session;
+pub(crate) mod subscription;
 
 pub(crate) use era::{Era, Spoken};
 

@@ -13,6 +13,7 @@ mod incoming;
 mod last_words;
 mod lines;
 mod link;
+mod news;
 mod over;
 mod pending;
 mod relay;
@@ -33,7 +34,7 @@ use std::{
 use bailiwick_kernel::Permit;
 use bailiwick_model::{Offered, ServerName, Timestamp};
 use serde_json::value::RawValue;
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{broadcast, mpsc, watch};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 pub(crate) use catalog::DECORATION;
@@ -45,9 +46,11 @@ pub use executable::find as find_program;
 pub use http::{Events as EventStream, TooLarge};
 pub use incoming::Reply;
 pub use lines::Lines;
+pub(crate) use news::{News, What};
 pub use spec::{Confine, ServerSpec, ToolSpec, Transport};
 
 use event::Events;
+use news::Newsroom;
 use request::{CUT, Request, Spent};
 use supervise::{State, Supervisor, Up};
 use why::Why;
@@ -63,6 +66,7 @@ pub struct Upstreams {
     servers: BTreeMap<ServerName, Server>,
     stop: CancellationToken,
     supervisors: TaskTracker,
+    news: Newsroom,
 }
 
 #[derive(Debug)]
@@ -101,7 +105,7 @@ impl Upstreams {
         stop: CancellationToken,
     ) -> Self {
         let stop = stop.child_token();
-        let supervisors = TaskTracker::new();
+        let (supervisors, news) = (TaskTracker::new(), Newsroom::default());
         let servers = specs
             .into_iter()
             .map(|spec| {
@@ -111,6 +115,7 @@ impl Upstreams {
                     spec: Arc::clone(&spec),
                     state: sender,
                     events: Events(events.clone()),
+                    news: news.clone(),
                     stop: stop.clone(),
                 };
                 supervisors.spawn(supervisor.run());
@@ -118,7 +123,7 @@ impl Upstreams {
             })
             .collect();
         supervisors.close();
-        Self { servers, stop, supervisors }
+        Self { servers, stop, supervisors, news }
     }
 
     /// Gives the servers' names, in order.
@@ -205,6 +210,16 @@ impl Upstreams {
         let within = self.server(server)?.spec.call_timeout;
         let up = self.up(server)?;
         up.link.ask(&request, within).await.map_err(|error| error.into_plain(server))
+    }
+
+    /// Follows what changes at the servers from now on.
+    pub(crate) fn news(&self) -> broadcast::Receiver<News> {
+        self.news.follow()
+    }
+
+    /// Waits until the servers are told to stop.
+    pub(crate) async fn stopping(&self) {
+        self.stop.cancelled().await;
     }
 
     /// Stops all servers and waits until their children are gone.

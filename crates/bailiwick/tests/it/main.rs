@@ -19,4 +19,6 @@ mod oauth;
 #[cfg(test)]
 mod real;
 #[cfg(test)]
+mod streams;
+#[cfg(test)]
 mod wrap;

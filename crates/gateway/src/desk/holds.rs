@@ -3,7 +3,7 @@
 use bailiwick_kernel::Answer;
 use bailiwick_model::{Hold, HoldId, HoldStatus, PersonName};
 
-use super::{Desk, DeskError, Writing};
+use super::{Changed, Desk, DeskError, Writing};
 
 /// The hold was not answered.
 #[derive(Debug, thiserror::Error)]
@@ -79,6 +79,7 @@ impl Desk {
             self.holds_map().remove(id);
             return Err(over());
         }
+        self.changes.tell(Changed::Task(asked.task));
         Ok(hold)
     }
 }

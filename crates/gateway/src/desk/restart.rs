@@ -100,6 +100,7 @@ impl Desk {
             evidence,
             clock,
             counter: std::sync::atomic::AtomicU64::default(),
+            changes: super::changed::Changes::default(),
         };
         for state in told.states() {
             desk.place(state);

@@ -8,7 +8,7 @@ use bailiwick_model::{
 };
 use bailiwick_store::Change;
 
-use super::{Desk, DeskError, Writing};
+use super::{Changed, Desk, DeskError, Writing};
 
 /// What becomes active together.
 #[derive(Clone, Debug)]
@@ -183,6 +183,7 @@ impl Desk {
             change(&mut new);
             Arc::new(new)
         });
+        self.changes.tell(Changed::Everything);
     }
 }
 

@@ -55,6 +55,21 @@ impl<'a> Asked<'a> {
         Ok(asked)
     }
 
+    /// Stands for a caller who asks nothing and wants to hear what changes.
+    pub(super) fn silent(
+        door: &'a Door,
+        audience: Audience,
+        entered: &'a Entered,
+        listener: Listener,
+    ) -> Result<Self, Refused> {
+        let message = Message::Notification { method: String::new(), params: None };
+        let (caller, headers) = (&entered.caller, &entered.headers);
+        let era = Era::Legacy;
+        let asked = Self { door, audience, caller, era, headers, message, listener };
+        asked.check_session()?;
+        Ok(asked)
+    }
+
     /// A legacy session id must be one that this gateway sealed for this task. None is needed:
     /// everything it could say is in the token.
     fn check_session(&self) -> Result<(), Refused> {
@@ -95,6 +110,7 @@ impl<'a> Asked<'a> {
                 Ok(answers::discover(self.offered().await, LIST_TTL))
             }
             ("ping" | "logging/setLevel", Era::Legacy) => Ok(answers::empty(self.era)),
+            ("subscriptions/listen", Era::Modern) => return self.listen(id, params).await,
             ("tools/call" | "resources/read" | "prompts/get", _) => {
                 return self.call(id, method, params).await;
             }

@@ -41,6 +41,11 @@ pub(super) async fn answered(notes: Notes, answering: Answering) -> Response {
     at_pace(PACE, notes, answering).await
 }
 
+/// Begins a stream at once, unless there is an answer already.
+pub(super) async fn begun(notes: Notes, answering: Answering) -> Response {
+    at_pace(Pace { patience: Duration::ZERO, ..PACE }, notes, answering).await
+}
+
 async fn at_pace(pace: Pace, mut notes: Notes, mut answering: Answering) -> Response {
     let first = tokio::select! {
         // What was said before the answer is heard before it.

@@ -11,8 +11,8 @@ use crate::jsonrpc::{RawObject, raw_of};
 /// The longest that a client may keep a list: how fast a changed policy must show.
 pub(crate) const TTL_MAX: Duration = Duration::from_secs(5);
 
-/// Which kinds of things a server offers. Changes of lists are not announced and resources not
-/// subscribed to, so neither is promised.
+/// Which kinds of things a server offers. That a list has changed is told whatever the server
+/// tells, as a task may see another list for reasons of ours; resources are not subscribed to.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Capabilities {
     /// Tools.
@@ -40,6 +40,12 @@ impl Capabilities {
 #[derive(Serialize)]
 struct Empty {}
 
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Offered {
+    list_changed: bool,
+}
+
 impl Serialize for Capabilities {
     fn serialize<S: Serializer>(&self, out: S) -> Result<S::Ok, S::Error> {
         let mut members = out.serialize_map(None)?;
@@ -47,7 +53,7 @@ impl Serialize for Capabilities {
             [("tools", self.tools), ("resources", self.resources), ("prompts", self.prompts)]
         {
             if offered {
-                members.serialize_entry(name, &Empty {})?;
+                members.serialize_entry(name, &Offered { list_changed: true })?;
             }
         }
         members.end()
@@ -230,7 +236,7 @@ mod tests {
     #[test]
     fn initialize_says_who_answers_and_what_there_is() {
         let answer = initialize(Revision::R20251125, ALL);
-        insta::assert_snapshot!(answer.get().replace(env!("CARGO_PKG_VERSION"), "V"), @r#"{"protocolVersion":"2025-11-25","capabilities":{"tools":{},"resources":{},"prompts":{}},"serverInfo":{"name":"bailiwick","version":"V"}}"#);
+        insta::assert_snapshot!(answer.get().replace(env!("CARGO_PKG_VERSION"), "V"), @r#"{"protocolVersion":"2025-11-25","capabilities":{"tools":{"listChanged":true},"resources":{"listChanged":true},"prompts":{"listChanged":true}},"serverInfo":{"name":"bailiwick","version":"V"}}"#);
     }
 
     #[test]
@@ -245,7 +251,10 @@ mod tests {
             raw(r#"{"tools":{"listChanged":true},"logging":{},"resources":{"subscribe":true}}"#);
         let read = Capabilities::read(&declared);
         assert_eq!(read, Capabilities { tools: true, resources: true, prompts: false });
-        assert_eq!(raw_of(&read).get(), r#"{"tools":{},"resources":{}}"#);
+        assert_eq!(
+            raw_of(&read).get(),
+            r#"{"tools":{"listChanged":true},"resources":{"listChanged":true}}"#
+        );
         assert_eq!(Capabilities::read(&raw("7")), Capabilities::default());
     }
 

@@ -4,7 +4,7 @@
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use http::{HeaderMap, HeaderValue, StatusCode, header};
 
-use super::code::HEADER_MISMATCH;
+use super::{code::HEADER_MISMATCH, revision::Revision};
 use crate::jsonrpc::{RawObject, Refused, code};
 
 /// Checks what kind of body is sent and which answers are taken.
@@ -27,6 +27,21 @@ pub(crate) fn check_post(headers: &HeaderMap) -> Result<(), Refused> {
             code::INVALID_REQUEST,
             "`Accept` must list `application/json` and `text/event-stream`",
         ))
+    }
+}
+
+/// Checks that whoever opens a stream takes one, and speaks a revision that has such streams.
+pub(crate) fn check_get(headers: &HeaderMap) -> Result<(), Refused> {
+    let refused = |status, text| Err(Refused::new(status, code::INVALID_REQUEST, text));
+    let version = single(headers, "mcp-protocol-version")?;
+    if version.and_then(Revision::from_date).is_some_and(Revision::is_modern) {
+        let text = "streams are opened by `subscriptions/listen` since 2026-07-28";
+        return refused(StatusCode::METHOD_NOT_ALLOWED, text);
+    }
+    if media_types(headers, &header::ACCEPT).iter().any(|it| it == "text/event-stream") {
+        Ok(())
+    } else {
+        refused(StatusCode::NOT_ACCEPTABLE, "`Accept` must list `text/event-stream`")
     }
 }
 

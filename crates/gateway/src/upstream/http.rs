@@ -2,6 +2,7 @@
 
 mod answer;
 mod events;
+mod hearing;
 
 use std::{
     error::Error as _,
@@ -21,13 +22,13 @@ use hyper_util::{
     client::legacy::{Client, connect::HttpConnector},
     rt::TokioExecutor,
 };
-use tokio::sync::Notify;
 
 use super::{
     OTHER, ToolDefinition, catalog,
     error::SendError,
     handshake::{self, Listing, Opened},
     incoming::Reply,
+    news::Changes,
     over::Over,
     relay::Relay,
     request::{self, CUT, Request, Still, WITHDRAWN},
@@ -49,7 +50,7 @@ pub(super) struct Link {
     session: Mutex<Arc<Session>>,
     opening: tokio::sync::Mutex<()>,
     next: AtomicU64,
-    pub(super) changed: Notify,
+    pub(super) changed: Changes,
     over: Over,
 }
 
@@ -104,7 +105,7 @@ impl Link {
             session: Mutex::default(),
             opening: tokio::sync::Mutex::default(),
             next: AtomicU64::new(1),
-            changed: Notify::new(),
+            changed: Changes::default(),
             over: Over::default(),
         });
         let opened = tokio::time::timeout(within, link.initialize(1))

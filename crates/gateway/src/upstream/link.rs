@@ -1,10 +1,8 @@
 //! The way to a server, whatever carries it.
 
-use std::{sync::Arc, time::Duration};
+use std::{convert::Infallible, sync::Arc, time::Duration};
 
-use tokio::sync::Notify;
-
-use super::{error::SendError, http, incoming::Reply, request::Request, stdio};
+use super::{error::SendError, http, incoming::Reply, news::Changes, request::Request, stdio};
 
 /// The way to one connected server.
 #[derive(Clone, Debug)]
@@ -26,8 +24,17 @@ impl Link {
         }
     }
 
-    /// Gives what is rung when the server says that its tools have changed.
-    pub(super) fn changed(&self) -> &Notify {
+    /// Hears what the server says by itself, for as long as it is polled.
+    pub(super) async fn hear(&self) -> Infallible {
+        match self {
+            // A child has one way to say anything.
+            Self::Stdio(_) => std::future::pending().await,
+            Self::Http(link) => link.hear().await,
+        }
+    }
+
+    /// Gives what the server says of changes.
+    pub(super) fn changed(&self) -> &Changes {
         match self {
             Self::Stdio(link) => &link.changed,
             Self::Http(link) => &link.changed,

@@ -7,7 +7,7 @@ use serde_json::value::RawValue;
 use tokio::{
     io::{AsyncRead, AsyncWrite, AsyncWriteExt as _},
     process::{ChildStderr, Command},
-    sync::{Notify, mpsc},
+    sync::mpsc,
     task::JoinSet,
 };
 
@@ -19,6 +19,7 @@ use super::{
     incoming::{self, Incoming, Reply},
     last_words::LastWords,
     lines::Lines,
+    news::Changes,
     over::Over,
     pending::{Pending, Turn},
     relay,
@@ -61,7 +62,7 @@ pub(super) struct Link {
     server: ServerName,
     pending: Arc<Pending>,
     lines: mpsc::Sender<Queued>,
-    pub(super) changed: Notify,
+    pub(super) changed: Changes,
     over: Over,
 }
 
@@ -117,7 +118,7 @@ impl Running {
             server: server.clone(),
             pending: Arc::default(),
             lines,
-            changed: Notify::new(),
+            changed: Changes::default(),
             over: Over::default(),
         });
         let words = Arc::new(LastWords::default());
@@ -241,9 +242,10 @@ impl Link {
     /// Takes note of what the child says by itself. What cannot be attributed to one caller is
     /// nobody's: all of them share the child.
     fn told(&self, method: &str, params: Option<&RawValue>) {
-        if method == "notifications/tools/list_changed" {
-            self.changed.notify_one();
-        } else if let Some(id) = relay::of_progress(method, params)
+        if self.changed.told(method, params) {
+            return;
+        }
+        if let Some(id) = relay::of_progress(method, params)
             && let Some(relay) = self.pending.relay(id)
         {
             relay.progressed(id, params);

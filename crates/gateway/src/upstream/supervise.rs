@@ -15,6 +15,7 @@ use super::{
     backoff::Backoff,
     event::{Events, UpstreamEvent},
     link::Link,
+    news::{self, Newsroom, What},
     why::Why,
 };
 use connection::Connection;
@@ -57,6 +58,7 @@ pub(super) struct Supervisor {
     pub(super) spec: Arc<ServerSpec>,
     pub(super) state: watch::Sender<State>,
     pub(super) events: Events,
+    pub(super) news: Newsroom,
     pub(super) stop: CancellationToken,
 }
 
@@ -99,6 +101,8 @@ impl Supervisor {
             () = self.stop.cancelled() => None,
             why = connection.ended() => Some(why),
             why = self.follow(&up) => Some(connection.explain(why)),
+            never = up.link.changed().hand_on(&self.spec.name, &self.news) => match never {},
+            never = up.link.hear(), if news::are_told(&up.catalog.capabilities) => match never {},
         };
         connection.abandon(why.as_ref().map_or(STOPPING, Why::short));
         if let Some(why) = &why {
@@ -115,6 +119,7 @@ impl Supervisor {
         tracing::info!(%server, tools = up.catalog.tools.len(), protocol = up.catalog.protocol, "up");
         let mut up = up.clone();
         self.state.send_replace(State::Up(up.clone()));
+        self.news.tell(server, What::Tools);
         loop {
             match &up.link {
                 Link::Stdio(_) => up.link.changed().notified().await,
@@ -134,6 +139,7 @@ impl Supervisor {
                 up.catalog = Arc::new(catalog);
                 self.state.send_replace(State::Up(up.clone()));
                 self.events.catalog(server, &up.catalog).await;
+                self.news.tell(server, What::Tools);
             }
             sleep(BREATH).await;
         }

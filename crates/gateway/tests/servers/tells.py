@@ -34,6 +34,10 @@ def call(request, name, arguments):
         lines.text(request, "done")
     elif name == "hang":
         asked.append(request["id"])
+    elif name == "release":
+        while asked:
+            lines.text({"id": asked.pop()}, "released")
+        lines.text(request, "done")
     elif name == "notes":
         lines.text(request, json.dumps({"tokens": tokens, "asked": asked, "given_up": given_up}))
 
@@ -43,4 +47,4 @@ def other(message):
         given_up.append(message["params"]["requestId"])
 
 
-lines.serve(lambda: [lines.tool(name) for name in ("work", "flood", "hang", "notes")], call, other)
+lines.serve(lambda: [lines.tool(name) for name in ("work", "flood", "hang", "release", "notes")], call, other)

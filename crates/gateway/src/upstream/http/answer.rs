@@ -6,12 +6,12 @@ use http_body_util::{BodyExt as _, Limited};
 use hyper::body::Incoming as Body;
 use serde::Deserialize;
 use serde_json::value::RawValue;
-use tokio::sync::Notify;
 
 use super::{BODY_MAX, Missed, events::Events};
 use crate::upstream::{
     error::SendError,
     incoming::{Incoming, Reply},
+    news::Changes,
     relay::Relay,
 };
 
@@ -37,8 +37,8 @@ struct Refusal {
 pub(super) struct Asked<'a> {
     pub(super) id: u64,
     pub(super) relay: Option<&'a Relay>,
-    /// Rung when the server's tools have changed.
-    pub(super) changed: &'a Notify,
+    /// What hears of changes at the server.
+    pub(super) changed: &'a Changes,
 }
 
 /// Takes the answer to what was asked out of `response`.
@@ -145,9 +145,10 @@ impl Asked<'_> {
     }
 
     async fn told(self, method: &str, params: Option<&RawValue>) {
-        if method == "notifications/tools/list_changed" {
-            self.changed.notify_one();
-        } else if let Some(relay) = self.relay {
+        if self.changed.told(method, params) {
+            return;
+        }
+        if let Some(relay) = self.relay {
             relay.told(self.id, (method, params)).await;
         }
     }

@@ -41,10 +41,13 @@ fn what_comes_another_way_than_it_should_is_turned_away() {
 
     // Other methods, other places, other kinds of body.
     let bare = |line: &str| raw(format!("{}\r\n", house.head(line, 0)));
-    let get = bare("GET /mcp/notes");
-    assert_eq!((get.status, get.header("allow")), (405, Some("POST, DELETE")));
     assert_eq!(bare("PUT /mcp/notes").status, 405);
-    assert_eq!(bare("GET /mcp").status, 405);
+    let later = "MCP-Protocol-Version: 2026-07-28\r\n";
+    assert_eq!(raw(format!("{}{later}\r\n", house.head("GET /mcp", 0))).status, 405);
+    let no_stream = house.head("GET /mcp", 0).replace("text/event-stream", "text/html");
+    assert_eq!(raw(format!("{no_stream}\r\n")).status, 406);
+    let anonymous = house.head("GET /mcp", 0).replace(&token, "");
+    assert_eq!(raw(format!("{anonymous}\r\n")).status, 401);
     assert_eq!(bare("GET /nothing/here").status, 404);
     let unknown = raw(format!("{}\r\n{body}", house.head("POST /mcp/nowhere", body.len())));
     assert_eq!((unknown.status, unknown.body.contains("no such server")), (404, true));

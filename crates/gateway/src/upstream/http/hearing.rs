@@ -1,0 +1,83 @@
+//! What a server says by itself, on a stream that the gateway opens and keeps open.
+
+use std::{convert::Infallible, sync::Arc, time::Duration};
+
+use bytes::Bytes;
+use http::{Method, StatusCode, header};
+use http_body_util::BodyExt as _;
+use hyper::body::Incoming as Body;
+
+use super::{BODY_MAX, Link, events::Events};
+use crate::upstream::incoming::{self, Incoming};
+
+const PAUSE_FIRST: Duration = Duration::from_millis(500);
+const PAUSE_LAST: Duration = Duration::from_secs(60);
+
+/// How a try to listen went.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Went {
+    /// The server said something before the stream ended.
+    Well,
+    /// Nothing was said.
+    Badly,
+    /// The server has no such streams.
+    NotOffered,
+}
+
+impl Link {
+    /// Hears what the server says of changes, for as long as it is polled.
+    pub(in crate::upstream) async fn hear(self: &Arc<Self>) -> Infallible {
+        let mut pause = PAUSE_FIRST;
+        loop {
+            match self.hear_once().await {
+                Went::Well => pause = PAUSE_FIRST,
+                Went::Badly => pause = pause.saturating_mul(2).min(PAUSE_LAST),
+                Went::NotOffered => std::future::pending().await,
+            }
+            tokio::time::sleep(pause).await;
+        }
+    }
+
+    async fn hear_once(self: &Arc<Self>) -> Went {
+        let session = self.session();
+        let Ok(response) = self.send(Method::GET, Bytes::new(), &session).await else {
+            return Went::Badly;
+        };
+        let (head, body) = response.into_parts();
+        let kind = head.headers.get(header::CONTENT_TYPE).and_then(|it| it.to_str().ok());
+        match head.status {
+            StatusCode::METHOD_NOT_ALLOWED => Went::NotOffered,
+            it if it.is_success() && kind.is_some_and(|it| it.starts_with("text/event-stream")) => {
+                self.hear_out(body).await
+            }
+            _ => Went::Badly,
+        }
+    }
+
+    async fn hear_out(self: &Arc<Self>, mut body: Body) -> Went {
+        let (mut events, mut went) = (Events::new(BODY_MAX), Went::Badly);
+        while let Some(Ok(frame)) = body.frame().await {
+            let Ok(piece) = frame.into_data() else { continue };
+            let Ok(ended) = events.feed(&piece) else { break };
+            for event in ended {
+                went = Went::Well;
+                self.heard(&event);
+            }
+        }
+        went
+    }
+
+    fn heard(self: &Arc<Self>, event: &[u8]) {
+        match Incoming::read(event) {
+            Ok(Incoming::Notification { method, params }) => {
+                if !self.changed.told(&method, params) {
+                    tracing::trace!(server = %self.server, method, "a notification was dropped");
+                }
+            }
+            // It belongs to no call, so there is no client that it could be passed to.
+            Ok(Incoming::Request { id, method }) => self.aside(incoming::answer(id, &method)),
+            Ok(Incoming::Answer { .. } | Incoming::Stray) => {}
+            Err(error) => tracing::debug!(error, "something that is no message was skipped"),
+        }
+    }
+}
