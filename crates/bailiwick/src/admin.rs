@@ -111,6 +111,7 @@ fn routes(admin: &Arc<Admin>) -> Router {
         .route("/api/v1/identities", get(view::identities))
         .route("/api/v1/identities/{identity}/contain", post(people::contain))
         .route("/api/v1/identities/{identity}/release", post(people::release))
+        .route("/api/v1/templates", get(view::templates))
         .route("/api/v1/servers", get(view::servers))
         .route("/api/v1/servers/{server}/offer", get(view::offer))
         .route("/api/v1/servers/{server}/accept", post(people::accept))

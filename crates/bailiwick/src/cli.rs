@@ -53,6 +53,20 @@ pub(crate) enum Command {
         #[arg(long, value_name = "ADDRESS")]
         listen: Option<std::net::SocketAddr>,
     },
+    /// Show the settings as they come out, and where each comes from.
+    #[command(subcommand)]
+    Config(ConfigCommand),
+    /// Print what a shell needs to complete these commands.
+    Completions {
+        /// For which shell.
+        shell: clap_complete::Shell,
+    },
+    /// Write the manual: a page for every command.
+    Man {
+        /// Into this folder; without it the first page goes to standard output.
+        #[arg(long, value_name = "FOLDER")]
+        dir: Option<PathBuf>,
+    },
     /// Stand between a client and its tool server, on standard input and output.
     Wrap(Wrap),
     /// Serve a small MCP tool server on standard input and output.
@@ -83,6 +97,9 @@ pub(crate) enum Ask {
     /// Calls that wait for a person.
     #[command(subcommand)]
     Hold(HoldCommand),
+    /// The reviewed shapes of tasks.
+    #[command(subcommand)]
+    Template(TemplateCommand),
     /// Servers behind the gateway and their accepted tools.
     #[command(subcommand)]
     Server(ServerCommand),
@@ -110,12 +127,36 @@ pub(crate) enum Ask {
     Path {
         /// The task: `task_…`.
         task: String,
+        /// Draw it as one page that stands by itself, for a browser or a printer.
+        #[arg(long)]
+        html: bool,
     },
     /// Verify and export the evidence.
     #[command(subcommand)]
     Ledger(LedgerCommand),
     /// Read the configuration again and put it in force.
     Reload,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum ConfigCommand {
+    /// Show every setting.
+    Show {
+        /// Say where each value comes from: a flag, the environment, a line of a file, or nobody.
+        #[arg(long)]
+        origin: bool,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum TemplateCommand {
+    /// List task templates.
+    List,
+    /// Show what a task of one template may do.
+    Show {
+        /// Which.
+        template: String,
+    },
 }
 
 /// The person who signs.
@@ -271,6 +312,11 @@ pub(crate) enum HoldCommand {
 pub(crate) enum ServerCommand {
     /// List servers and their tools.
     List,
+    /// Show one server and what it offers.
+    Show {
+        /// The server.
+        server: String,
+    },
     /// Accept what a server offers now: one tool, or all of them.
     Accept {
         /// The server.

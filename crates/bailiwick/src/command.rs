@@ -1,13 +1,16 @@
 //! What each command does.
 
+pub(crate) mod configuration;
 pub(crate) mod hold;
 pub(crate) mod identity;
 pub(crate) mod ledger;
 pub(crate) mod person;
+pub(crate) mod reference;
 pub(crate) mod server;
 pub(crate) mod show;
 pub(crate) mod sign;
 pub(crate) mod task;
+pub(crate) mod template;
 
 use std::str::FromStr;
 

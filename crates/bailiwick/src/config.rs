@@ -157,13 +157,13 @@ impl Places<'_> {
         let evidence = evidence::read(root, &self.home, &mut settings);
         let builtin_permit = policy(root, &mut settings);
         publish(root, &mut settings);
-        let (mut servers, mut names) = server::read_all(root, &self.home);
+        let (mut servers, mut names) = server::read_all(root, &self.home, &mut settings);
         // What the file says of a server wins over a command line that knows no more than to start it.
         let given = self.overrides.server.as_ref();
         if let Some(given) = given.filter(|it| names.insert(it.name.clone())) {
             servers.push(Server::given(given));
         }
-        let facts = facts(root);
+        let facts = facts(root, &mut settings);
         if let (Some(state), Some(evidence)) = (&state, &evidence) {
             evidence::apart(root.reader(), &state.path, evidence);
         }
@@ -206,7 +206,7 @@ fn publish(root: &Table<'_>, settings: &mut Settings<'_>) {
     settings.add("publish.mode", &"files", mode.flatten());
 }
 
-fn facts(root: &Table<'_>) -> Vec<Fact> {
+fn facts(root: &Table<'_>, settings: &mut Settings<'_>) -> Vec<Fact> {
     let mut names = BTreeSet::new();
     let read = |fact: &Table<'_>| {
         let name = fact.get("name").required().made(plain);
@@ -219,6 +219,7 @@ fn facts(root: &Table<'_>) -> Vec<Fact> {
             let error = fact.reader().error(Code::Twice, at, message);
             fact.reader().push(error.label("once more here"));
         }
+        settings.add(format!("fact.{name}"), until.get_ref(), Some(until.span()));
         Some(Fact { name, until: until.into_inner() })
     };
     let mut read = read;

@@ -11,6 +11,7 @@ mod doctor;
 mod exit;
 mod init;
 mod output;
+mod page;
 mod place;
 mod run;
 mod serve;

@@ -8,10 +8,12 @@ use tracing_subscriber::EnvFilter;
 use crate::{
     check::{Checked, Look},
     cli::{
-        Ask, ByPerson, Cli, Command, Common, HoldCommand, IdentityCommand, LedgerCommand,
-        PersonCommand, ServerCommand, TaskCommand,
+        Ask, ByPerson, Cli, Command, Common, ConfigCommand, HoldCommand, IdentityCommand,
+        LedgerCommand, PersonCommand, ServerCommand, TaskCommand, TemplateCommand,
     },
-    command::{hold, identity, ledger, person, server, show, task},
+    command::{
+        configuration, hold, identity, ledger, person, reference, server, show, task, template,
+    },
     config::{Config, Found, House, Overrides},
     demo, doctor,
     exit::{CommandError, Exit, Outcome},
@@ -38,6 +40,11 @@ pub(crate) fn run(cli: Cli) -> Outcome {
             let overrides = overrides(None)?;
             on_runtime(doctor::doctor(&common.config, &overrides, common.output))
         }
+        Command::Config(ConfigCommand::Show { origin }) => {
+            configuration::show(&common, &overrides(None)?, origin)
+        }
+        Command::Completions { shell } => Ok(reference::completions(shell)),
+        Command::Man { dir } => reference::man(dir.as_deref(), common.output),
         Command::Demo => {
             logs("bailiwick=error");
             on_runtime(demo::run())
@@ -147,8 +154,13 @@ async fn ask(common: Common, place: Place, command: Ask) -> Outcome {
         },
         Ask::Person(it) => ask_person(&place, output, it).await,
         Ask::Hold(it) => ask_hold(&place, output, it).await,
+        Ask::Template(it) => match it {
+            TemplateCommand::List => template::list(&place, output).await,
+            TemplateCommand::Show { template } => template::show(&place, output, &template).await,
+        },
         Ask::Server(it) => match it {
             ServerCommand::List => server::list(&place, output).await,
+            ServerCommand::Show { server } => server::show(&place, output, &server).await,
             ServerCommand::Accept { server, tool, person } => {
                 server::accept(&place, output, (&server, tool.as_deref()), &person).await
             }
@@ -158,7 +170,8 @@ async fn ask(common: Common, place: Place, command: Ask) -> Outcome {
             identity::release(&place, output, &identity, &person).await
         }
         Ask::Why { decision } => show::why(&place, output, &decision).await,
-        Ask::Path { task } => show::path(&place, output, &task).await,
+        Ask::Path { task, html: true } => show::page(&place, &task),
+        Ask::Path { task, html: false } => show::path(&place, output, &task).await,
         Ask::Ledger(LedgerCommand::Verify { against }) => {
             ledger::verify(&place, output, against.as_deref())
         }

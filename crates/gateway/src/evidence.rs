@@ -11,6 +11,11 @@ use bailiwick_model::{
 
 use secret::{names_a_secret, secrets, shaped_like_a_secret};
 
+/// Says whether a value, or the name that it goes by, looks like a secret.
+pub fn looks_secret(name: &str, value: &str) -> bool {
+    names_a_secret(name) || shaped_like_a_secret(value)
+}
+
 /// How much of the arguments is kept.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Keep {

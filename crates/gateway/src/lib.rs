@@ -23,7 +23,7 @@ pub use call::{Call, CallError};
 pub use clock::{Clock, Hand};
 pub use desk::{Active, AnswerError, Desk, DeskError, DeskParts, Offer, OpenError, PinError};
 pub use door::{Door, DoorParts, line_router, router};
-pub use evidence::{Evidence, Keep};
+pub use evidence::{Evidence, Keep, looks_secret};
 pub use known::offer_of;
 pub use lane::{Answered, Lane, Refusal};
 pub use listener::Listener;

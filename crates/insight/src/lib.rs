@@ -5,9 +5,11 @@ mod detector;
 #[cfg(test)]
 mod fixture;
 mod path;
+mod timeline;
 mod why;
 
 pub use advice::{Advice, advise};
 pub use detector::{DETECTORS, Detector, DriftFinding, detect};
 pub use path::{AccessPath, PathStep, access_path};
+pub use timeline::{Moment, Timeline, Told, What, timeline};
 pub use why::{Why, WhyStep, why};

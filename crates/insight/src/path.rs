@@ -95,7 +95,7 @@ pub fn access_path(task: &Task, records: &[(u64, Record)]) -> AccessPath {
     }
 }
 
-fn step(seq: u64, record: &DecisionRecord) -> PathStep {
+pub(crate) fn step(seq: u64, record: &DecisionRecord) -> PathStep {
     let (tool, itself) = asked(record);
     let mut resources: Vec<String> = record.resources.iter().cloned().collect();
     if resources.is_empty() {

@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use axum::extract::{Path, State};
 use bailiwick_gateway::Offer;
-use bailiwick_model::{Charter, Digest, ServerName};
+use bailiwick_model::{Charter, Digest, ServerName, Template};
 
 use super::{
     Admin,
@@ -20,6 +20,13 @@ const WAIT: Duration = Duration::from_secs(5);
 pub(super) async fn identities(State(admin): State<Arc<Admin>>) -> Answer {
     let snapshot = admin.lane.desk().snapshot();
     let all: Vec<&Charter> = snapshot.charters.values().map(Arc::as_ref).collect();
+    json(&all)
+}
+
+/// `GET /api/v1/templates`
+pub(super) async fn templates(State(admin): State<Arc<Admin>>) -> Answer {
+    let snapshot = admin.lane.desk().snapshot();
+    let all: Vec<&Template> = snapshot.templates.values().map(Arc::as_ref).collect();
     json(&all)
 }
 

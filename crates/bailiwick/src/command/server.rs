@@ -16,23 +16,36 @@ use crate::{
 pub(crate) async fn list(place: &Place, output: Output) -> Outcome {
     let client = Client::need(&place.state).await?;
     let servers: Servers = client.get("/api/v1/servers").await?;
-    output.show(&servers, |it| {
-        let mut rows = Vec::new();
-        for ServerView { server, status, tools } in &it.servers {
-            rows.push(vec![server.clone(), status.clone(), String::new(), String::new()]);
-            for tool in tools {
-                let by = tool.accepted.as_ref().map(|it| format!("{} by {}", it.at, it.by));
-                rows.push(vec![
-                    String::new(),
-                    tool.state.clone(),
-                    tool.tool.clone(),
-                    by.unwrap_or_default(),
-                ]);
-            }
-        }
-        table(&["server", "state", "tool", "pinned"], rows)
-    })?;
+    output.show(&servers, drawn)?;
     Ok(Exit::Done)
+}
+
+/// `server show`
+pub(crate) async fn show(place: &Place, output: Output, server: &str) -> Outcome {
+    let client = Client::need(&place.state).await?;
+    let mut servers: Servers = client.get("/api/v1/servers").await?;
+    servers.servers.retain(|it| it.server == server);
+    let found = servers.servers.first();
+    let found = found.ok_or_else(|| CommandError::No(format!("there is no server `{server}`")))?;
+    output.show(found, |_| drawn(&servers))?;
+    Ok(Exit::Done)
+}
+
+fn drawn(servers: &Servers) -> String {
+    let mut rows = Vec::new();
+    for ServerView { server, status, tools } in &servers.servers {
+        rows.push(vec![server.clone(), status.clone(), String::new(), String::new()]);
+        for tool in tools {
+            let by = tool.accepted.as_ref().map(|it| format!("{} by {}", it.at, it.by));
+            rows.push(vec![
+                String::new(),
+                tool.state.clone(),
+                tool.tool.clone(),
+                by.unwrap_or_default(),
+            ]);
+        }
+    }
+    table(&["server", "state", "tool", "pinned"], rows)
 }
 
 /// `server accept`: the person signs the digests they accept.

@@ -64,7 +64,7 @@ pub(crate) async fn opened(
     client.post("/api/v1/tasks", &wish).await
 }
 
-fn line(line: &bailiwick_model::AllowLine) -> String {
+pub(crate) fn line(line: &bailiwick_model::AllowLine) -> String {
     let tools = line.tools.iter().map(ToString::to_string);
     let resources = line.resources.iter().map(|it| format!("resource {it}"));
     let prompts = line.prompts.iter().map(|it| format!("prompt {it}"));

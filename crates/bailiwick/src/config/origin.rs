@@ -42,7 +42,7 @@ impl fmt::Display for Origin {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Setting {
     /// Its name, such as `listen.http`.
-    pub(crate) key: &'static str,
+    pub(crate) key: String,
     /// Its value, as people write it.
     pub(crate) value: String,
     /// Where it comes from.
@@ -78,7 +78,7 @@ impl<'a> Settings<'a> {
     /// Adds a setting of the file, or its default where it stands nowhere.
     pub(super) fn add(
         &mut self,
-        key: &'static str,
+        key: impl Into<String>,
         value: &dyn fmt::Display,
         at: Option<Range<usize>>,
     ) {
@@ -86,18 +86,18 @@ impl<'a> Settings<'a> {
             Some(at) => Origin::File { line: self.source.line(at.start) },
             None => Origin::Default,
         };
-        self.found.push(Setting { key, value: value.to_string(), origin });
+        self.found.push(Setting { key: key.into(), value: value.to_string(), origin });
     }
 
     /// Adds a setting that was given outside the file.
     pub(super) fn given(&mut self, key: &'static str, given: &Given) {
         let (value, origin) = (given.text.clone(), given.origin.clone());
-        self.found.push(Setting { key, value, origin });
+        self.found.push(Setting { key: key.to_owned(), value, origin });
     }
 
     /// Gives all of them, by name.
     pub(super) fn all(mut self) -> Vec<Setting> {
-        self.found.sort_by_key(|it| it.key);
+        self.found.sort_by(|one, other| one.key.cmp(&other.key));
         self.found
     }
 }

@@ -1,5 +1,6 @@
 //! `[[server]]`: the MCP servers behind the gateway.
 
+mod tell;
 mod tool;
 mod transport;
 
@@ -14,7 +15,7 @@ use bailiwick_model::{Environment, ServerName, ToolName};
 use toml::Spanned;
 
 pub(crate) use self::{tool::ToolWord, transport::Transport};
-use super::{Code, GivenServer, read::Table};
+use super::{Code, GivenServer, origin::Settings, read::Table};
 
 /// What happens to the tools a server offers at its first connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -83,7 +84,11 @@ impl Server {
 const TIMEOUT: Duration = Duration::from_secs(60);
 
 /// Reads all servers, and the names of those that could not be read whole too.
-pub(super) fn read_all(root: &Table<'_>, home: &Path) -> (Vec<Server>, BTreeSet<ServerName>) {
+pub(super) fn read_all(
+    root: &Table<'_>,
+    home: &Path,
+    settings: &mut Settings<'_>,
+) -> (Vec<Server>, BTreeSet<ServerName>) {
     let mut names = BTreeSet::new();
     let mut servers = Vec::new();
     for field in root.get("server").items() {
@@ -92,7 +97,9 @@ pub(super) fn read_all(root: &Table<'_>, home: &Path) -> (Vec<Server>, BTreeSet<
             if let Some(name) = &name {
                 seen(table, name, &mut names);
             }
-            read(table, home, name)
+            let server = read(table, home, name)?;
+            tell::tell(table, &server, settings);
+            Some(server)
         });
         servers.extend(server.flatten());
     }

@@ -1,6 +1,8 @@
 //! The command line: what its words do, how it shows it, and how it ends.
 
+mod page;
 mod person;
+mod reference;
 mod task;
 
 use std::fs;

@@ -510,6 +510,11 @@ fn flags_win_over_the_file_and_each_setting_says_where_it_comes_from() {
     listen.insecure = false (default)
     policy.builtin_permit = true (default)
     publish.mode = files (default)
+    server.files.command = files-server (file, line 5)
+    server.files.dir = PLACE/home (default)
+    server.files.environment = production (default)
+    server.files.pin = first (default)
+    server.files.timeout = 1m (default)
     state.dir = /over/there (--state)
     ");
     let (house, _) = files.load().unwrap();

@@ -1,0 +1,117 @@
+//! A task's timeline as one page that stands by itself: for a review, an auditor, a printer.
+//!
+//! The page has no script and asks for nothing; its policy forbids both. Whatever an agent or a tool
+//! server wrote is text in it and nothing else.
+
+mod escape;
+mod moment;
+
+use bailiwick_insight::{Timeline, What};
+use bailiwick_model::{Digest, TaskStatus, Timestamp, VerdictKind};
+use base64::{Engine as _, engine::general_purpose::STANDARD};
+
+use self::escape::{attribute, text};
+
+const STYLE: &str = include_str!("page/style.css");
+
+/// Draws the page.
+pub(crate) fn page(timeline: &Timeline, drawn: Timestamp) -> String {
+    let title = text(timeline.task.id.as_str());
+    let policy = policy();
+    let (summary, strip) = (summary(timeline), strip(timeline));
+    let moments: String =
+        timeline.moments.iter().map(|it| moment::drawn(it, timeline.task.opened)).collect();
+    let moments = if moments.is_empty() {
+        "<p class=\"none\">Nothing is on record.</p>".to_owned()
+    } else {
+        format!("<ol class=\"line\">{moments}</ol>")
+    };
+    format!(
+        "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
+         <meta http-equiv=\"Content-Security-Policy\" content=\"{policy}\">\n\
+         <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
+         <meta name=\"referrer\" content=\"no-referrer\">\n\
+         <meta name=\"color-scheme\" content=\"light dark\">\n\
+         <title>{title}</title>\n<style>{STYLE}</style>\n</head>\n<body>\n\
+         <header>\n<p class=\"kind\">Access path</p>\n<h1>{title}</h1>\n{summary}{strip}</header>\n\
+         <main>\n<h2>What happened</h2>\n{moments}\n</main>\n\
+         <footer>Drawn {} from the ledger by Bailiwick {}. \
+         <code>bailiwick ledger verify</code> proves the records it was drawn from.</footer>\n\
+         </body>\n</html>\n",
+        text(&drawn.to_string()),
+        env!("CARGO_PKG_VERSION"),
+    )
+}
+
+/// Nothing may be loaded or run; one style, known to the byte, may be used.
+fn policy() -> String {
+    let digest = STANDARD.encode(Digest::of(STYLE.as_bytes()).as_bytes());
+    format!("default-src 'none'; style-src 'sha256-{digest}'; base-uri 'none'; form-action 'none'")
+}
+
+fn summary(timeline: &Timeline) -> String {
+    let task = &timeline.task;
+    let mut rows = vec![
+        ("Purpose", text(&task.purpose)),
+        ("Identity", text(task.identity.as_str())),
+        ("Template", text(task.template.as_str())),
+        ("Opened", moment::time(task.opened)),
+    ];
+    rows.push(match task.status {
+        TaskStatus::Open => ("Open until", moment::time(task.deadline)),
+        TaskStatus::Ended { at, cause } => {
+            ("Ended", format!("{} ({})", moment::time(at), text(cause.as_str())))
+        }
+    });
+    for via in &task.via {
+        rows.push(("Authority from", text(via.as_str())));
+    }
+    for (name, param) in &task.params {
+        let value = format!(
+            "<code>{} = {}</code> <span class=\"by\">from {}</span>",
+            text(name),
+            text(&param.value),
+            text(param.from.label()),
+        );
+        rows.push(("Parameter", value));
+    }
+    let rows: String =
+        rows.iter().map(|(name, value)| format!("<dt>{name}</dt><dd>{value}</dd>")).collect();
+    format!("<dl class=\"facts\">{rows}</dl>\n")
+}
+
+/// Every call as one mark, so that the shape of a task shows at a glance.
+fn strip(timeline: &Timeline) -> String {
+    let calls: Vec<_> = timeline
+        .moments
+        .iter()
+        .filter_map(|it| match &it.what {
+            What::Call(told) => Some((it.seq, told.step.verdict)),
+            What::Opened { .. }
+            | What::Token { .. }
+            | What::Hold { .. }
+            | What::Noticed(_)
+            | What::Ended { .. } => None,
+        })
+        .collect();
+    let count = |verdict| calls.iter().filter(|(_, it)| *it == verdict).count();
+    let counted = |verdict: VerdictKind, word| {
+        format!("<li class=\"{}\"><b>{}</b> {word}</li>", verdict.as_str(), count(verdict))
+    };
+    let marks: String = calls
+        .iter()
+        .map(|(seq, verdict)| {
+            let verdict = attribute(verdict.as_str());
+            format!("<a href=\"#r{seq}\" class=\"{verdict}\" title=\"record {seq}: {verdict}\"><span>{verdict}</span></a>")
+        })
+        .collect();
+    format!(
+        "<ul class=\"counts\">{}{}{}</ul>\n<nav class=\"strip\" aria-label=\"Calls in order\">{marks}</nav>\n",
+        counted(VerdictKind::Allow, "allowed"),
+        counted(VerdictKind::Hold, "held"),
+        counted(VerdictKind::Deny, "denied"),
+    )
+}
+
+#[cfg(test)]
+mod tests;

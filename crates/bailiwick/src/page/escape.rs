@@ -1,0 +1,62 @@
+//! Text that others wrote, as text in a page.
+
+/// So much of one value is shown.
+const LEN_MAX: usize = 4000;
+
+/// Writes a text such that nothing in it is markup, and that it looks like what it is: characters
+/// that hide, or turn the writing round, are spelled out.
+pub(super) fn text(value: &str) -> String {
+    let mut out = String::with_capacity(value.len());
+    let mut characters = value.chars();
+    for it in characters.by_ref().take(LEN_MAX) {
+        match it {
+            '&' => out.push_str("&amp;"),
+            '<' => out.push_str("&lt;"),
+            '>' => out.push_str("&gt;"),
+            '"' => out.push_str("&quot;"),
+            '\'' => out.push_str("&#39;"),
+            '\n' | '\t' => out.push(it),
+            it if hides(it) => out.push_str(&format!("<i>\\u{{{:x}}}</i>", u32::from(it))),
+            it => out.push(it),
+        }
+    }
+    let left = characters.count();
+    if 0 < left {
+        out.push_str(&format!(" <i>and {left} characters more</i>"));
+    }
+    out
+}
+
+/// Writes a word of our own as an attribute's value.
+pub(super) fn attribute(word: &str) -> String {
+    word.chars().filter(|it| it.is_ascii_alphanumeric() || *it == '-').collect()
+}
+
+fn hides(it: char) -> bool {
+    it.is_control()
+        || matches!(it,
+            '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
+            | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}')
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn markup_is_shown_and_hiding_characters_are_spelled_out() {
+        assert_eq!(text("<b title=\"a'b\">&"), "&lt;b title=&quot;a&#39;b&quot;&gt;&amp;");
+        assert_eq!(text("a\u{202e}b\0"), "a<i>\\u{202e}</i>b<i>\\u{0}</i>");
+        assert_eq!(text(&"x".repeat(4002)).len(), 4000 + " <i>and 2 characters more</i>".len());
+    }
+
+    proptest! {
+        #[test]
+        fn nothing_in_a_value_is_markup(value in "\\PC*|[<>&\"'a-z/=\u{202e}\u{0}-\u{1f}]{0,60}") {
+            let shown = text(&value).replace("<i>", "").replace("</i>", "");
+            prop_assert!(!shown.contains(['<', '>', '"', '\'']));
+        }
+    }
+}
