@@ -9,6 +9,7 @@ mod code;
 mod error;
 mod evidence;
 mod file;
+mod holds;
 mod house;
 mod listen;
 mod nearest;
@@ -33,6 +34,7 @@ pub(crate) use self::{
     code::Code,
     error::{ConfigError, Warning},
     evidence::{ArgumentsKept, Evidence},
+    holds::Holds,
     house::{Found, Group, House},
     listen::{Listen, is_loopback},
     origin::{Given, GivenServer, Overrides, Setting},
@@ -58,6 +60,8 @@ pub(crate) struct Config {
     pub(crate) state: PathBuf,
     /// What becomes of evidence.
     pub(crate) evidence: Evidence,
+    /// How held calls keep their callers.
+    pub(crate) holds: Holds,
     /// Whether what the grant covers is permitted without a policy that says so.
     pub(crate) builtin_permit: bool,
     /// The servers behind the gateway, in the file's order.
@@ -155,6 +159,7 @@ impl Places<'_> {
         let listen = listen::read(root, self.overrides.listen.as_ref(), &mut settings);
         let state = state::read(root, &self.home, self.overrides.state.as_ref(), &mut settings);
         let evidence = evidence::read(root, &self.home, &mut settings);
+        let holds = holds::read(root, &mut settings);
         let builtin_permit = policy(root, &mut settings);
         publish(root, &mut settings);
         let (mut servers, mut names) = server::read_all(root, &self.home, &mut settings);
@@ -174,6 +179,7 @@ impl Places<'_> {
                 listen: listen?,
                 state: state?.path,
                 evidence: evidence?.evidence,
+                holds: holds?,
                 builtin_permit,
                 servers,
                 facts,

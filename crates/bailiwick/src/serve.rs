@@ -92,7 +92,7 @@ impl Governor {
         let lane = Arc::new(Lane::new(Arc::clone(&desk), Arc::clone(&upstreams)));
 
         let called = Called { public_url: &public_url, address };
-        let Doors { routes, door, admin } = doors::open(&config, &lane, reload, &called)?;
+        let Doors { routes, door, admin } = doors::open(&config, &lane, reload, (&called, &stop))?;
 
         bailiwick_connect::write_private(&config.state.join("issuer"), public_url.as_bytes())?;
         let socket = client::socket(&config.state);

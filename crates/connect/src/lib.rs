@@ -18,6 +18,7 @@ mod random;
 mod replay;
 mod seal_key;
 mod secret;
+mod state_key;
 mod token;
 
 pub use es256::KeyError;
@@ -35,6 +36,7 @@ pub use proof::ProofError;
 pub use random::{RandomError, new_ulid, random_bytes, random_text};
 pub use seal_key::SealKey;
 pub use secret::Secret;
+pub use state_key::StateKey;
 pub use token::{
     Audience, Intent, Issuer, MintError, TASK_TOKEN_LIFE, TaskClaims, TokenCounts, TokenError,
     TokenKeys, TokenKeysError, TokenMint, TokenVerifier, VIA_MAX, Verified,

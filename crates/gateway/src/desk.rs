@@ -8,6 +8,7 @@ mod holds;
 mod openings;
 mod pins;
 mod restart;
+mod waits;
 mod watch;
 
 use std::{
@@ -33,6 +34,7 @@ pub use holds::AnswerError;
 pub use openings::OpenError;
 pub use pins::{Offer, PinError};
 pub use restart::DeskParts;
+pub(crate) use waits::NoPlace;
 pub use watch::Active;
 
 /// Live tasks, the snapshot they are judged by, and where it is written down.
@@ -44,6 +46,8 @@ pub struct Desk {
     opening: tokio::sync::Mutex<()>,
     /// Holds that can still be answered or used, as people see them.
     holds: Mutex<HashMap<HoldId, Hold>>,
+    /// Callers that stay with their held calls.
+    waits: Arc<waits::Waits>,
     /// People answer one after the other.
     answering: tokio::sync::Mutex<()>,
     /// Who may sign: as recorded, whatever somebody writes into the registry meanwhile.
@@ -386,11 +390,15 @@ impl Desk {
                             ..hold
                         });
                     writing.changes.extend(used.map(|it| Change::Hold(Box::new(it))));
+                    self.waits.wake(&id);
                 }
                 Effect::HoldsExpired(gone) => {
                     for hold in gone.iter().filter_map(|it| self.holds_map().remove(it)) {
                         let expired = Hold { status: HoldStatus::Expired, ..hold };
                         writing.hold(time, by, Box::new(expired), None);
+                    }
+                    for hold in &gone {
+                        self.waits.wake(hold);
                     }
                 }
                 Effect::Noticed(finding) => writing.records.push(Record::Finding(*finding)),

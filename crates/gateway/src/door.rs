@@ -2,10 +2,13 @@
 //!
 //! Who calls is proved before the body is read; what is asked is read before anything is decided.
 
+mod approve;
 mod ask;
+mod call;
 mod challenge;
 mod enter;
 mod health;
+mod hold;
 mod host;
 mod line;
 mod list;
@@ -29,8 +32,8 @@ use bailiwick_model::JsonLimits;
 use http::{Request, StatusCode, header};
 
 pub(crate) use self::host::Hosts;
-pub use self::line::line_router;
-use self::{ask::Asked, enter::Turned, running::Running, streams::Streams};
+use self::{ask::Asked, enter::Turned, hold::Holds, running::Running, streams::Streams};
+pub use self::{hold::HoldParts, line::line_router};
 use crate::{
     Lane, Listener,
     jsonrpc::{Answer, Refused},
@@ -50,6 +53,8 @@ pub struct DoorParts {
     pub seal: SealKey,
     /// The values of `Host` that are answered.
     pub hosts: Vec<String>,
+    /// How held calls keep their callers.
+    pub holds: HoldParts,
 }
 
 /// Where agents come in.
@@ -61,14 +66,16 @@ pub struct Door {
     hosts: Hosts,
     running: Arc<Running>,
     streams: Streams,
+    holds: Holds,
 }
 
 impl Door {
     /// Makes the door.
     pub fn new(parts: DoorParts) -> Self {
-        let DoorParts { lane, verifier, seal, hosts } = parts;
-        let hosts = Hosts::new(hosts);
-        Self { lane, verifier, seal, hosts, running: Arc::default(), streams: Streams::default() }
+        let DoorParts { lane, verifier, seal, hosts, holds } = parts;
+        let (hosts, holds) = (Hosts::new(hosts), Holds::new(holds));
+        let (running, streams) = (Arc::default(), Streams::default());
+        Self { lane, verifier, seal, hosts, running, streams, holds }
     }
 }
 
@@ -79,6 +86,7 @@ pub fn router(door: Arc<Door>) -> Router {
     Router::new()
         .route("/mcp", mcp())
         .route("/mcp/{server}", one())
+        .route("/approve/{hold}", get(approve::page))
         .route("/healthz", get(health::alive))
         .route("/readyz", get(health::ready))
         .with_state(door)

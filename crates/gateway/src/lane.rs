@@ -2,6 +2,7 @@
 
 mod plain;
 mod record;
+mod wait;
 
 use std::{
     collections::BTreeSet,
@@ -25,6 +26,8 @@ use crate::{
     known,
     upstream::{Reply, SendError, Upstreams},
 };
+
+pub(crate) use wait::{Patience, Stayed};
 
 /// How long a call waits for a server that is starting.
 const START_WAIT: Duration = Duration::from_secs(10);

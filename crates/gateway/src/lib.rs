@@ -22,7 +22,7 @@ mod upstream;
 pub use call::{Call, CallError};
 pub use clock::{Clock, Hand};
 pub use desk::{Active, AnswerError, Desk, DeskError, DeskParts, Offer, OpenError, PinError};
-pub use door::{Door, DoorParts, line_router, router};
+pub use door::{Door, DoorParts, HoldParts, line_router, router};
 pub use evidence::{Evidence, Keep, looks_secret};
 pub use known::offer_of;
 pub use lane::{Answered, Lane, Refusal};

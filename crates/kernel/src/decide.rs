@@ -1,5 +1,6 @@
 //! One access request, judged.
 
+mod again;
 mod steps;
 #[cfg(test)]
 mod tests;
@@ -16,6 +17,8 @@ use crate::{
     Decision, Effect, Judged, Names, Outcome, Permit, Snapshot, TaskState, decide::steps::Said,
     life, state::Waiting,
 };
+
+pub use again::still_waits;
 
 /// How long after its decision a call may still be sent.
 const PERMIT_LIFE: std::time::Duration = std::time::Duration::from_secs(10);

@@ -13,9 +13,9 @@ mod state;
 mod visible;
 
 pub use bailiwick_insight::{Advice, advise};
-pub use decide::decide;
+pub use decide::{decide, still_waits};
 pub use decision::{Decision, Effect, Judged, Names, Outcome};
-pub use life::{Answer, answer, end, forget, observe, tick};
+pub use life::{Answer, answer, end, forget, observe, stay, tick};
 pub use open::{DEPTH_MAX, Opening, open};
 pub use permit::{Permit, PermitError};
 pub use snapshot::Snapshot;

@@ -139,6 +139,12 @@ pub fn forget(state: &mut TaskState, hold: &HoldId) {
     state.waiting.retain(|it| it.hold != *hold);
 }
 
+/// Notes that a caller stays with a call that waits for a person: that is no idleness either.
+/// [`observe`] says that it has gone.
+pub fn stay(state: &mut TaskState) {
+    state.in_flight = state.in_flight.saturating_add(1);
+}
+
 /// Notes that a call which was sent has come to its end, whatever that was.
 pub fn observe(state: &mut TaskState, now: Timestamp) {
     let now = state.see(now);

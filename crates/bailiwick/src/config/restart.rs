@@ -10,6 +10,7 @@ impl Config {
             ("[listen]", self.listen == new.listen),
             ("[state]", self.state == new.state),
             ("[evidence]", self.evidence == new.evidence),
+            ("[holds]", self.holds == new.holds),
             (
                 "[[server]]",
                 self.servers.iter().map(placeless).eq(new.servers.iter().map(placeless)),

@@ -4,10 +4,11 @@ use std::{net::SocketAddr, path::Path, sync::Arc};
 
 use axum::Router;
 use bailiwick_connect::{
-    AssertionVerifier, Issuer, SealKey, Secret, StatementVerifier, TokenKeys, TokenMint,
+    AssertionVerifier, Issuer, SealKey, Secret, StateKey, StatementVerifier, TokenKeys, TokenMint,
     TokenVerifier, create_private, random_text,
 };
-use bailiwick_gateway::{Door, DoorParts, Lane, Oauth, OauthParts, oauth_router};
+use bailiwick_gateway::{Door, DoorParts, HoldParts, Lane, Oauth, OauthParts, oauth_router};
+use tokio_util::sync::CancellationToken;
 
 use super::Reload;
 use crate::{
@@ -38,7 +39,7 @@ pub(super) fn open(
     config: &Config,
     lane: &Arc<Lane>,
     reload: Reload,
-    called: &Called<'_>,
+    (called, stop): (&Called<'_>, &CancellationToken),
 ) -> anyhow::Result<Doors> {
     let (issuer, now) = (Issuer::new(called.public_url), lane.desk().now());
     let keys = Arc::new(TokenKeys::load_or_create(&config.state.join("keys"), now)?);
@@ -49,6 +50,7 @@ pub(super) fn open(
         verifier: TokenVerifier::new(Arc::clone(&keys), issuer),
         seal: SealKey::load_or_create(&config.state.join("keys").join("session.key"))?,
         hosts: hosts(called),
+        holds: holds(config, called, stop)?,
     }));
     let oauth = Oauth::new(OauthParts {
         lane: Arc::clone(lane),
@@ -70,6 +72,21 @@ pub(super) fn open(
         .merge(oauth_router(Arc::new(oauth)))
         .merge(admin::on_listener(&admin, token));
     Ok(Doors { routes, door, admin })
+}
+
+/// How held calls keep their callers.
+fn holds(
+    config: &Config,
+    called: &Called<'_>,
+    stop: &CancellationToken,
+) -> anyhow::Result<HoldParts> {
+    Ok(HoldParts {
+        poll: config.holds.poll,
+        stream: config.holds.stream,
+        key: StateKey::load_or_create(&config.state.join("keys").join("state.key"))?,
+        public_url: called.public_url.to_owned(),
+        stop: stop.clone(),
+    })
 }
 
 /// The `Host` values that this gateway answers to.

@@ -183,8 +183,9 @@ fn what_init_writes_is_good_and_governs() {
     assert!(said.contains("there already"), "{said}");
 
     let text = fs::read_to_string(governor.path("bailiwick.toml")).unwrap();
-    fs::write(governor.path("bailiwick.toml"), text.replace("127.0.0.1:8470", "127.0.0.1:0"))
-        .unwrap();
+    let text = text.replace("127.0.0.1:8470", "127.0.0.1:0");
+    let at_once = "[holds]\npoll = \"0s\"\nstream = \"0s\"\n";
+    fs::write(governor.path("bailiwick.toml"), format!("{text}\n{at_once}")).unwrap();
     governor.serve();
     let (_, token) = governor.open("note-keeper", "keep-notes", &["note=/team/today"]);
     let call =

@@ -64,6 +64,9 @@ http = "127.0.0.1:0"
 dir = "state"
 [evidence]
 checkpoints = "checkpoints"
+[holds]
+poll = "0s"
+stream = "0s"
 [[server]]
 name = "notes"
 command = ["bailiwick", "demo-server", "notes", "--count", "reached/notes"]

@@ -13,6 +13,8 @@ mod first_light;
 #[cfg(test)]
 mod governor;
 #[cfg(test)]
+mod holds;
+#[cfg(test)]
 mod hostile;
 #[cfg(test)]
 mod oauth;

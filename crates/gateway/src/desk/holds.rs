@@ -75,6 +75,7 @@ impl Desk {
             }
         }
         let applied = slot.with(|state| bailiwick_kernel::answer(state, &asked, by, answer, now));
+        self.waits.wake(id);
         if applied.is_none() {
             self.holds_map().remove(id);
             return Err(over());

@@ -91,6 +91,7 @@ impl Desk {
             slots: RwLock::default(),
             opening: tokio::sync::Mutex::default(),
             holds: Mutex::default(),
+            waits: Arc::default(),
             changing: tokio::sync::Mutex::default(),
             answering: tokio::sync::Mutex::default(),
             people: RwLock::new(loaded.persons),

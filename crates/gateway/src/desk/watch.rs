@@ -184,6 +184,7 @@ impl Desk {
             Arc::new(new)
         });
         self.changes.tell(Changed::Everything);
+        self.waits.wake_all();
     }
 }
 

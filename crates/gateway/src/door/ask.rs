@@ -8,11 +8,11 @@ use bailiwick_model::{ActionKind, Json, ServerName, VerdictKind};
 use http::{StatusCode, header::HeaderValue};
 use serde_json::value::RawValue;
 
-use super::{Door, LIMITS, answered, enter::Entered, json, refusal};
+use super::{Door, LIMITS, answered, enter::Entered, refusal};
 use crate::{
     Call, CallError, Listener,
     jsonrpc::{Answer, Message, RawObject, Refused, code},
-    lane::{Answered, Refusal},
+    lane::Refusal,
     mcp::{
         Era, Spoken, answers, bridge, names, param_header,
         refusal::{RefusalForm, RefusalView, Stop},
@@ -189,56 +189,18 @@ impl<'a> Asked<'a> {
         }
     }
 
-    /// Takes a call to the lane.
-    async fn call(&self, id: &RawValue, method: &str, params: Option<&RawValue>) -> Response {
-        let (server, call) = match self.read_call(method, params) {
-            Ok(read) => read,
-            Err(refused) => return refusal(&refused.with_id(Some(id))),
-        };
-        if let Err(refused) = self.check_params(&server, &call).await {
-            return refusal(&refused.with_id(Some(id)));
-        }
-        // Since 2026-07-28 hanging up is a cancellation; before, it says nothing.
-        let _hang_up = (self.era == Era::Modern).then(|| self.listener.cut_on_drop());
-        let (caller, listener) = (std::sync::Arc::clone(self.caller), self.cancellable(id));
-        let answered = self.door.lane.call(caller, call.clone(), listener).await;
-        let (decision, answer) = match answered {
-            Answered::Reply(decision, reply) => (decision, self.back(method, reply)),
-            // What was cancelled wants no answer.
-            Answered::Failed(..) if self.listener.is_cut() => {
-                return StatusCode::ACCEPTED.into_response();
-            }
-            Answered::Failed(decision, why) => {
-                let text = format!("{why} ({decision})");
-                (decision, Answer::error(code::INTERNAL_ERROR, &text, None))
-            }
-            Answered::Refused(refusal) => {
-                let decision = refusal.decision.clone();
-                (decision, self.refused(refusal, method, &call).await)
-            }
-        };
-        let mut response = json(StatusCode::OK, answer.body(Some(id)));
-        if let Ok(value) = HeaderValue::from_str(decision.as_str()) {
-            response.headers_mut().insert("bailiwick-decision", value);
-        }
-        response
-    }
-
     /// Finds the server that is meant, and reads the call from the very bytes it will get.
-    fn read_call(
+    pub(super) fn read_call(
         &self,
         method: &str,
-        params: Option<&RawValue>,
+        params: &RawValue,
     ) -> Result<(ServerName, Call), Refused> {
-        let bad = |text: String| Refused::new(StatusCode::OK, code::INVALID_PARAMS, text);
-        let params = params.ok_or_else(|| bad("`params` is missing".to_owned()))?;
         let (server, params) = match &self.audience {
             Audience::Server(server) => (server.clone(), params.to_owned()),
             Audience::All => {
                 let servers = self.door.lane.upstreams().names();
                 let named = RawObject::read(params.get()).ok().and_then(|it| it.text("name"));
-                let named =
-                    named.ok_or_else(|| bad("`params.name` must be `server__name`".to_owned()))?;
+                let named = named.ok_or_else(|| bad("`params.name` must be `server__name`"))?;
                 let (server, own) = names::split(&named, servers)
                     .ok_or_else(|| bad(format!("`{named}` is offered by no server here")))?;
                 let parted = names::parted(params, own).map_err(|error| bad(error.to_string()))?;
@@ -257,7 +219,11 @@ impl<'a> Asked<'a> {
     }
 
     /// Headers that repeat arguments must say what the body says.
-    async fn check_params(&self, server: &ServerName, call: &Call) -> Result<(), Refused> {
+    pub(super) async fn check_params(
+        &self,
+        server: &ServerName,
+        call: &Call,
+    ) -> Result<(), Refused> {
         if self.era == Era::Legacy {
             return Ok(());
         }
@@ -289,7 +255,7 @@ impl<'a> Asked<'a> {
         }
     }
 
-    async fn refused(&self, refusal: Refusal, method: &str, call: &Call) -> Answer {
+    pub(super) async fn refused(&self, refusal: Refusal, method: &str, call: &Call) -> Answer {
         let catalog =
             self.door.lane.upstreams().catalog(&call.action().server, Duration::ZERO).await;
         let output_schema = catalog.is_ok_and(|it| {
@@ -313,10 +279,14 @@ impl<'a> Asked<'a> {
     }
 }
 
+/// Refuses parameters that no call can be read from.
+pub(super) fn bad(text: impl Into<String>) -> Refused {
+    Refused::new(StatusCode::OK, code::INVALID_PARAMS, text)
+}
+
 /// Writes parameters as a server gets them.
 fn towards(params: &RawValue) -> Result<Box<RawValue>, Refused> {
-    bridge::to_server_params(params)
-        .map_err(|error| Refused::new(StatusCode::OK, code::INVALID_PARAMS, error.to_string()))
+    bridge::to_server_params(params).map_err(|error| bad(error.to_string()))
 }
 
 /// Hands a server's error on.

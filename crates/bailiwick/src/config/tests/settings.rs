@@ -493,7 +493,28 @@ fn without_a_word_the_safe_value_is_taken() {
     assert!(!house.config.listen.insecure);
     assert_eq!(house.config.evidence.arguments, ArgumentsKept::Redacted);
     assert_eq!(house.config.evidence.retain, None);
+    assert_eq!(house.config.holds.poll.as_secs(), 25);
+    assert_eq!(house.config.holds.stream.as_secs(), 50);
     assert!(house.config.builtin_permit);
+}
+
+#[test]
+fn a_held_call_keeps_its_caller_no_longer_than_a_client_waits() {
+    let files = Files::good().config("[holds]\npoll = \"10m\"\n");
+    insta::assert_snapshot!(files.mistakes(), @r#"
+    CFG-007
+
+      x `holds.poll` is at most 5m: no client waits so long for one answer
+       ,-[bailiwick.toml:7:8]
+     6 | [holds]
+     7 | poll = "10m"
+       :        ^^|^^
+       :          `-- this does not fit
+       `----
+      help: see docs/errors/CFG-007.md
+    "#);
+    let (house, _) = Files::good().config("[holds]\npoll = \"0s\"\n").load().unwrap();
+    assert!(house.config.holds.poll.is_zero());
 }
 
 #[test]
@@ -506,6 +527,8 @@ fn flags_win_over_the_file_and_each_setting_says_where_it_comes_from() {
     insta::assert_snapshot!(files.anonymous(&lines.join("\n")), @"
     evidence.arguments = redacted (default)
     evidence.checkpoints = PLACE/home/../elsewhere (file, line 2)
+    holds.poll = 25s (default)
+    holds.stream = 50s (default)
     listen.http = 127.0.0.1:2 (--listen)
     listen.insecure = false (default)
     policy.builtin_permit = true (default)

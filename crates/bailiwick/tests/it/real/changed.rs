@@ -60,7 +60,7 @@ impl Shifty {
             "bailiwick.toml",
             &format!(
                 "[listen]\nhttp = \"127.0.0.1:0\"\n[state]\ndir = \"state\"\n\
-                 [[server]]\nname = \"shifty\"\ncommand = {command}\n"
+                 [holds]\npoll = \"0s\"\nstream = \"0s\"\n[[server]]\nname = \"shifty\"\ncommand = {command}\n"
             ),
         );
         offer(&governor, &[look(), shift()]);

@@ -156,7 +156,7 @@ fn write(governor: &Governor, case: &Case, reached: &str) {
         "bailiwick.toml",
         &format!(
             "[listen]\nhttp = \"127.0.0.1:0\"\n[state]\ndir = \"state\"\n[evidence]\n\
-             checkpoints = \"checkpoints\"\n[[server]]\nname = \"SERVER\"\n{reached}\
+             checkpoints = \"checkpoints\"\n[holds]\npoll = \"0s\"\nstream = \"0s\"\n[[server]]\nname = \"SERVER\"\n{reached}\
              timeout = \"{TIMEOUT}\"\n{words}\n"
         ),
     );

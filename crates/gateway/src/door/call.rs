@@ -1,0 +1,77 @@
+//! A call at the door: read, taken to the lane, answered as its client takes it.
+
+use axum::response::{IntoResponse, Response};
+use bailiwick_model::DecisionId;
+use http::{StatusCode, header::HeaderValue};
+use serde_json::value::RawValue;
+
+use super::{
+    ask::{Asked, bad},
+    hold::{Came, Coming},
+    json, refusal,
+};
+use crate::{
+    jsonrpc::{Answer, Refused, code},
+    lane::Answered,
+    mcp::{Era, input_required},
+};
+
+impl Asked<'_> {
+    /// Answers a call.
+    pub(super) async fn call(
+        &self,
+        id: &RawValue,
+        method: &str,
+        params: Option<&RawValue>,
+    ) -> Response {
+        // Since 2026-07-28 hanging up is a cancellation; before, it says nothing.
+        let _hang_up = (self.era == Era::Modern).then(|| self.listener.cut_on_drop());
+        let (decision, answer) = match self.called(id, method, params).await {
+            Ok(Some(answer)) => answer,
+            // What was cancelled wants no answer.
+            Ok(None) => return StatusCode::ACCEPTED.into_response(),
+            Err(refused) => return refusal(&refused.with_id(Some(id))),
+        };
+        let mut response = json(StatusCode::OK, answer.body(Some(id)));
+        if let Ok(value) = HeaderValue::from_str(decision.as_str()) {
+            response.headers_mut().insert("bailiwick-decision", value);
+        }
+        response
+    }
+
+    /// Gives what came of a call, and by which decision; nothing where it was cancelled.
+    async fn called(
+        &self,
+        id: &RawValue,
+        method: &str,
+        params: Option<&RawValue>,
+    ) -> Result<Option<(DecisionId, Answer)>, Refused> {
+        let opens_links = self.era == Era::Modern && input_required::opens_links(params);
+        let params = params.ok_or_else(|| bad("`params` is missing"))?;
+        let (params, echoed) = match self.era {
+            Era::Modern => input_required::taken(params).map_err(|it| bad(it.to_string()))?,
+            Era::Legacy => (params.to_owned(), None),
+        };
+        let (server, call) = self.read_call(method, &params)?;
+        self.check_params(&server, &call).await?;
+        let coming = Coming { call: &call, listener: self.cancellable(id), opens_links };
+        let answered = match self.come(&coming, echoed).await? {
+            Came::Again(refusal, result) => {
+                return Ok(Some((refusal.decision, Answer::Result(result))));
+            }
+            Came::Answered(answered) => answered,
+        };
+        Ok(match answered {
+            Answered::Reply(decision, reply) => Some((decision, self.back(method, reply))),
+            Answered::Failed(..) | Answered::Refused(_) if self.listener.is_cut() => None,
+            Answered::Failed(decision, why) => {
+                let text = format!("{why} ({decision})");
+                Some((decision, Answer::error(code::INTERNAL_ERROR, &text, None)))
+            }
+            Answered::Refused(refusal) => {
+                let decision = refusal.decision.clone();
+                Some((decision, self.refused(refusal, method, &call).await))
+            }
+        })
+    }
+}

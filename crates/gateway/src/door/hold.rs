@@ -1,0 +1,205 @@
+//! Held calls at the door: their callers wait in rounds, each below what a client puts up with.
+
+use std::{sync::Arc, time::Duration};
+
+use bailiwick_connect::StateKey;
+use bailiwick_model::HoldId;
+use http::StatusCode;
+use serde_json::value::RawValue;
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+use super::ask::Asked;
+use crate::{
+    Call, Listener,
+    jsonrpc::{Refused, code},
+    lane::{Answered, Patience, Refusal, Stayed},
+    mcp::{
+        Era,
+        input_required::{ComeAgain, Echoed},
+        request_state::{Asking, RequestState, Spent, StateError, Ticket},
+    },
+};
+
+/// How a held call keeps its caller.
+#[derive(Debug)]
+pub struct HoldParts {
+    /// How long one round of a client of 2026-07-28 lasts; nothing is not waiting at all.
+    pub poll: Duration,
+    /// How long an answer to an older client is held open; nothing is not waiting at all.
+    pub stream: Duration,
+    /// What closes the state that such a client brings back.
+    pub key: StateKey,
+    /// What links to tickets start with: the gateway's address outside.
+    pub public_url: String,
+    /// When the gateway goes, nobody stays: the next one takes up the round.
+    pub stop: CancellationToken,
+}
+
+/// Held calls at this door.
+#[derive(Debug)]
+pub(super) struct Holds {
+    parts: HoldParts,
+    spent: Spent,
+}
+
+/// What a call came to.
+#[derive(Debug)]
+pub(super) enum Came {
+    /// An answer.
+    Answered(Answered),
+    /// One more round.
+    Again(Refusal, Box<RawValue>),
+}
+
+/// Whether a call was held, and its caller stays.
+enum Held {
+    Stays(HoldId, Refusal),
+    Not(Answered),
+}
+
+impl Holds {
+    pub(super) fn new(parts: HoldParts) -> Self {
+        Self { parts, spent: Spent::default() }
+    }
+}
+
+/// A call, and who asks for it.
+#[derive(Debug)]
+pub(super) struct Coming<'a> {
+    /// The call.
+    pub(super) call: &'a Call,
+    /// Who listens while it is under way.
+    pub(super) listener: Listener,
+    /// Whether the client opens links for its reader.
+    pub(super) opens_links: bool,
+}
+
+impl Asked<'_> {
+    /// Takes a call to the lane, or goes on with one, and keeps the caller while it is held.
+    pub(super) async fn come(
+        &self,
+        coming: &Coming<'_>,
+        echoed: Option<Echoed>,
+    ) -> Result<Came, Refused> {
+        let call = coming.call;
+        let last = match echoed {
+            Some(echoed) => Some(self.reopen(call, &echoed).await?),
+            None => None,
+        };
+        let ticket = last.as_ref().and_then(|it| it.ticket.clone());
+        let hold = match ticket {
+            Some(ticket) => ticket.hold,
+            None => match self.first(coming).await {
+                // A person has the link at once; the rounds after this one wait.
+                Held::Stays(_, refusal) if coming.opens_links => {
+                    return Ok(self.again(call, refusal, last.as_ref(), true));
+                }
+                Held::Stays(hold, _) => hold,
+                Held::Not(answered) => return Ok(Came::Answered(answered)),
+            },
+        };
+        let patience = self.patience();
+        let asked = (self.caller, call, &coming.listener);
+        Ok(match self.door.lane.stay(asked, hold, &patience).await {
+            Stayed::Settled(answered) => Came::Answered(answered),
+            Stayed::Held(refusal) if self.era == Era::Modern => {
+                self.again(call, refusal, last.as_ref(), false)
+            }
+            Stayed::Held(refusal) | Stayed::Full(refusal) => {
+                Came::Answered(Answered::Refused(refusal))
+            }
+        })
+    }
+
+    /// Has a call decided for the first time.
+    async fn first(&self, Coming { call, listener, .. }: &Coming<'_>) -> Held {
+        let caller = Arc::clone(self.caller);
+        let answered = self.door.lane.call(caller, (*call).clone(), listener.clone()).await;
+        let stays = !self.span().is_zero();
+        match answered {
+            Answered::Refused(refusal) if stays => match refusal.hold.clone() {
+                Some(hold) => Held::Stays(hold, refusal),
+                None => Held::Not(Answered::Refused(refusal)),
+            },
+            answered @ (Answered::Reply(..) | Answered::Failed(..) | Answered::Refused(_)) => {
+                Held::Not(answered)
+            }
+        }
+    }
+
+    /// Gives how long this client stays for one answer.
+    const fn span(&self) -> Duration {
+        let parts = &self.door.holds.parts;
+        match self.era {
+            Era::Modern => parts.poll,
+            Era::Legacy => parts.stream,
+        }
+    }
+
+    fn patience(&self) -> Patience {
+        let now = Instant::now();
+        let until = now.checked_add(self.span()).unwrap_or(now);
+        Patience { until, stop: self.door.holds.parts.stop.clone() }
+    }
+
+    /// Opens the state that a retry brings.
+    async fn reopen(&self, call: &Call, echoed: &Echoed) -> Result<RequestState, Refused> {
+        let Holds { parts, spent } = &self.door.holds;
+        let policy = self.policy();
+        let opened =
+            RequestState::open(&echoed.state, self.asking(call, &policy), (&parts.key, spent));
+        match opened {
+            Ok(state) => Ok(state),
+            Err(error) => {
+                if error.is_misuse() {
+                    self.door.lane.misused(self.caller, &error.to_string()).await;
+                }
+                Err(refused(error))
+            }
+        }
+    }
+
+    /// Asks for one more round, unless this was the last.
+    fn again(
+        &self,
+        call: &Call,
+        refusal: Refusal,
+        last: Option<&RequestState>,
+        with_link: bool,
+    ) -> Came {
+        let parts = &self.door.holds.parts;
+        let (decision, policy) = (&refusal.decision, self.policy());
+        let written = refusal.hold.as_ref().and_then(|hold| {
+            let ticket = Ticket { hold: hold.clone(), decision: decision.clone() };
+            let next = RequestState::next(self.asking(call, &policy), last)?.waiting_for(ticket);
+            let state = next.close(&parts.key)?;
+            let link = with_link.then(|| link(&parts.public_url, hold));
+            let link = link.as_deref();
+            Some(ComeAgain { state: &state, hold, decision, link }.result())
+        });
+        match written {
+            Some(result) => Came::Again(refusal, result),
+            None => Came::Answered(Answered::Refused(refusal)),
+        }
+    }
+
+    fn asking<'s>(&'s self, call: &'s Call, policy: &'s str) -> Asking<'s> {
+        let now = self.door.lane.desk().now();
+        Asking { caller: self.caller, call: call.digest(), policy, now }
+    }
+
+    fn policy(&self) -> String {
+        self.door.lane.desk().snapshot().policies.version().to_owned()
+    }
+}
+
+/// Gives the link to a ticket. It proves nothing and lets nobody in.
+fn link(public_url: &str, hold: &HoldId) -> String {
+    format!("{public_url}/approve/{hold}")
+}
+
+fn refused(error: StateError) -> Refused {
+    let text = format!("{error}: make the call again without it");
+    Refused::new(StatusCode::OK, code::INVALID_PARAMS, text)
+}

@@ -1,0 +1,140 @@
+//! A held call whose caller stays: it is decided again when there is something new to decide by.
+
+use std::sync::Arc;
+
+use bailiwick_connect::Verified;
+use bailiwick_kernel::{Names, advise};
+use bailiwick_model::{DecisionId, Finding, HoldId, Record, VerdictKind};
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+use super::{Answered, Lane, Refusal};
+use crate::{Call, Listener, desk::NoPlace};
+
+/// How often a call is decided in one round: news that never end must not fill the record.
+const DECISIONS_MAX: usize = 8;
+
+/// How long a caller stays.
+#[derive(Clone, Debug)]
+pub(crate) struct Patience {
+    /// Until then.
+    pub(crate) until: Instant,
+    /// Or until the gateway goes.
+    pub(crate) stop: CancellationToken,
+}
+
+/// What becomes of a call whose caller stayed.
+#[derive(Debug)]
+pub(crate) enum Stayed {
+    /// It was decided otherwise.
+    Settled(Answered),
+    /// A person has still to answer.
+    Held(Refusal),
+    /// So many callers stay that this one cannot.
+    Full(Refusal),
+}
+
+impl Lane {
+    /// Stays with a call that waits for `hold`. Where nothing changes nothing is decided, so nothing
+    /// is written either: one round more or less is not to be seen in the ledger.
+    pub(crate) async fn stay(
+        self: &Arc<Self>,
+        (caller, call, listener): (&Arc<Verified>, &Call, &Listener),
+        hold: HoldId,
+        patience: &Patience,
+    ) -> Stayed {
+        let (mut held, mut decisions) = (self.ticket(hold), 0_usize);
+        loop {
+            if let Some(refusal) = held
+                && let Some(hold) = &refusal.hold
+            {
+                match self.waits((caller, call, listener), hold, patience).await {
+                    Waited::Decide => {}
+                    Waited::Over => return Stayed::Held(refusal),
+                    Waited::Full => return Stayed::Full(refusal),
+                }
+            }
+            decisions = decisions.saturating_add(1);
+            match self.call(Arc::clone(caller), call.clone(), listener.clone()).await {
+                Answered::Refused(refusal) if refusal.hold.is_some() => {
+                    if DECISIONS_MAX <= decisions {
+                        return Stayed::Held(refusal);
+                    }
+                    held = Some(refusal);
+                }
+                settled @ (Answered::Reply(..) | Answered::Failed(..) | Answered::Refused(_)) => {
+                    return Stayed::Settled(settled);
+                }
+            }
+        }
+    }
+
+    /// Waits until deciding again would say something new.
+    async fn waits(
+        &self,
+        (caller, call, listener): (&Verified, &Call, &Listener),
+        hold: &HoldId,
+        patience: &Patience,
+    ) -> Waited {
+        let mut place = match self.desk.place_at(&caller.task, hold) {
+            Ok(place) => place,
+            Err(NoPlace::Gone) => return Waited::Decide,
+            Err(NoPlace::Full) => return Waited::Full,
+        };
+        while self.still_waits((caller, call), hold).await {
+            tokio::select! {
+                () = place.news() => {}
+                () = tokio::time::sleep_until(patience.until) => return Waited::Over,
+                () = patience.stop.cancelled() => return Waited::Over,
+                () = listener.was_cut() => return Waited::Over,
+            }
+        }
+        Waited::Decide
+    }
+
+    async fn still_waits(&self, (caller, call): (&Verified, &Call), hold: &HoldId) -> bool {
+        let request = self.classify(caller, call).await;
+        let Some(slot) = self.desk.slot(&caller.task) else { return false };
+        let decision = DecisionId::new(self.desk.ulid());
+        let names = Names { decision, hold: HoldId::new(self.desk.ulid()) };
+        let (snapshot, now) = (self.desk.snapshot(), self.desk.now());
+        let state = slot.lock();
+        bailiwick_kernel::still_waits(&snapshot, &state, &request, (hold, names), now)
+    }
+
+    /// Gives what is known of a ticket that can still be answered or used, as a refusal.
+    fn ticket(&self, id: HoldId) -> Option<Refusal> {
+        let hold = self.desk.hold(&id)?;
+        let verdict = VerdictKind::Hold;
+        Some(Refusal {
+            decision: hold.decision,
+            verdict,
+            advice: advise(verdict, &hold.reasons, Some(&id)),
+            hold: Some(id),
+            reasons: hold.reasons,
+        })
+    }
+
+    /// Records that somebody came with a `requestState` that no honest client has.
+    pub(crate) async fn misused(&self, caller: &Verified, why: &str) {
+        let who = &caller.identity;
+        let finding = Finding {
+            code: "request-state-misused".to_owned(),
+            text: format!("`{who}` was refused: {why}"),
+            at: self.desk.now(),
+            task: Some(caller.task.clone()),
+            identity: Some(who.clone()),
+            subject: caller.task.to_string(),
+        };
+        if let Err(error) = self.desk.ledger().append(vec![Record::Finding(finding)]).await {
+            tracing::error!(%error, "a misused state could not be recorded");
+        }
+    }
+}
+
+/// How waiting for one ticket ended.
+enum Waited {
+    Decide,
+    Over,
+    Full,
+}

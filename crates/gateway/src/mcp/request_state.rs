@@ -1,0 +1,172 @@
+//! What a `requestState` says: who asked for what, and what is still waited for.
+//!
+//! It goes out closed, comes back with the next round, and is believed only as far as it fits the
+//! call that brings it. Nothing is allowed by it: every round is decided by what holds then.
+
+mod spent;
+
+use std::time::Duration;
+
+use bailiwick_connect::{StateKey, Verified, random_text};
+use bailiwick_model::{CallDigest, DecisionId, HoldId, IdentityId, TaskId, Timestamp};
+use serde::{Deserialize, Serialize};
+
+pub(crate) use spent::Spent;
+
+/// How many rounds one call may take: what the clients that are known put up with.
+pub(crate) const ROUNDS_MAX: u8 = 10;
+/// How long a state can be brought back: time for its reader to open a link.
+const LIFE: Duration = Duration::from_secs(15 * 60);
+
+/// One round of one call.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct RequestState {
+    /// Its own name, as each is used once.
+    id: String,
+    /// The task.
+    task: TaskId,
+    /// Who asked.
+    caller: IdentityId,
+    /// Who handed the authority on, nearest first.
+    via: Vec<IdentityId>,
+    /// The call: method, server, name and parameters.
+    call: CallDigest,
+    /// The ticket that is waited for, where it is a person.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub(crate) ticket: Option<Ticket>,
+    /// The server's own state, where it is the server that asked for more.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub(crate) upstream: Option<String>,
+    /// The policies under which it was made.
+    policy: String,
+    issued: Timestamp,
+    expires: Timestamp,
+    /// Which round this is: the first answer is 1.
+    round: u8,
+}
+
+/// What a person is waited for.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Ticket {
+    /// The hold.
+    pub(crate) hold: HoldId,
+    /// The decision that held the call.
+    pub(crate) decision: DecisionId,
+}
+
+/// The state is not one that this call can go on with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum StateError {
+    /// Not closed by a key of ours, or of a form that is no longer read.
+    #[error("this `requestState` was not made here")]
+    NotOurs,
+    /// Made for another task or another caller.
+    #[error("this `requestState` was made for another caller")]
+    OtherCaller,
+    /// Made for another call.
+    #[error("this `requestState` was made for other parameters")]
+    OtherCall,
+    /// Too old.
+    #[error("this `requestState` is too old")]
+    Expired,
+    /// Brought back before.
+    #[error("this `requestState` was used already")]
+    Used,
+    /// More rounds than any call has.
+    #[error("this `requestState` is past the last round")]
+    PastTheLast,
+    /// So many were brought back lately that one more could not be remembered.
+    #[error("too many requests went on from a `requestState` lately")]
+    TooMany,
+}
+
+impl StateError {
+    /// Says whether a client that does as the protocol says never meets it.
+    pub(crate) const fn is_misuse(self) -> bool {
+        match self {
+            Self::NotOurs | Self::OtherCaller | Self::OtherCall | Self::PastTheLast => true,
+            Self::Expired | Self::Used | Self::TooMany => false,
+        }
+    }
+}
+
+/// Who asks for what, at which moment, under which policies.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Asking<'a> {
+    /// The proved caller.
+    pub(crate) caller: &'a Verified,
+    /// The call.
+    pub(crate) call: &'a CallDigest,
+    /// The version of the policies in force.
+    pub(crate) policy: &'a str,
+    /// The time.
+    pub(crate) now: Timestamp,
+}
+
+impl RequestState {
+    /// Makes the state of the round after `last`, or of the first one; none where there are no
+    /// more, or where no name can be drawn for it.
+    pub(crate) fn next(asking: Asking<'_>, last: Option<&Self>) -> Option<Self> {
+        let round = last.map_or(0, |it| it.round).checked_add(1)?;
+        if ROUNDS_MAX < round {
+            return None;
+        }
+        let Asking { caller, call, policy, now } = asking;
+        Some(Self {
+            id: random_text().ok()?,
+            task: caller.task.clone(),
+            caller: caller.identity.clone(),
+            via: caller.via.clone(),
+            call: *call,
+            ticket: None,
+            upstream: last.and_then(|it| it.upstream.clone()),
+            policy: policy.to_owned(),
+            issued: now,
+            expires: now.after(LIFE),
+            round,
+        })
+    }
+
+    /// Says that a person is waited for.
+    #[must_use]
+    pub(crate) fn waiting_for(self, ticket: Ticket) -> Self {
+        Self { ticket: Some(ticket), ..self }
+    }
+
+    /// Closes it for its way to the client and back.
+    pub(crate) fn close(&self, key: &StateKey) -> Option<String> {
+        key.close(&serde_json::to_string(self).ok()?).ok()
+    }
+
+    /// Opens what a client brought with `asking`, and spends it.
+    pub(crate) fn open(
+        closed: &str,
+        asking: Asking<'_>,
+        (key, spent): (&StateKey, &Spent),
+    ) -> Result<Self, StateError> {
+        let state = key.open(closed).and_then(|it| serde_json::from_str::<Self>(&it).ok());
+        let state = state.ok_or(StateError::NotOurs)?;
+        let Asking { caller, call, now, .. } = asking;
+        let same =
+            state.task == caller.task && state.caller == caller.identity && state.via == caller.via;
+        if !same {
+            return Err(StateError::OtherCaller);
+        }
+        if state.call != *call {
+            return Err(StateError::OtherCall);
+        }
+        if state.expires <= now {
+            return Err(StateError::Expired);
+        }
+        if !(1..=ROUNDS_MAX).contains(&state.round) {
+            return Err(StateError::PastTheLast);
+        }
+        spent.spend(&state.task, (&state.id, state.expires), now)?;
+        Ok(state)
+    }
+}
+
+#[cfg(test)]
+mod tests;
