@@ -4,6 +4,7 @@
 
 mod approve;
 mod ask;
+mod between;
 mod call;
 mod challenge;
 mod enter;

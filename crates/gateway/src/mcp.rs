@@ -3,9 +3,12 @@
 
 pub(crate) mod answers;
 pub(crate) mod bridge;
+pub(crate) mod client;
 pub(crate) mod era;
 pub(crate) mod headers;
 pub(crate) mod input_required;
+pub(crate) mod meta;
+pub(crate) mod mirror;
 pub(crate) mod names;
 pub(crate) mod param_header;
 pub(crate) mod refusal;
@@ -20,6 +23,8 @@ pub(crate) use era::{Era, Spoken};
 pub(crate) mod code {
     /// A header is missing, malformed or says something else than the body.
     pub(crate) const HEADER_MISMATCH: i64 = -32020;
+    /// The client must be able to answer something that it did not declare.
+    pub(crate) const MISSING_CAPABILITY: i64 = -32021;
     /// The revision that was asked for is not spoken here.
     pub(crate) const UNSUPPORTED_VERSION: i64 = -32022;
 }

@@ -3,6 +3,7 @@
 mod backoff;
 mod catalog;
 mod confine;
+mod discovery;
 mod error;
 mod event;
 mod executable;
@@ -32,7 +33,7 @@ use std::{
 };
 
 use bailiwick_kernel::Permit;
-use bailiwick_model::{Offered, ServerName, Timestamp};
+use bailiwick_model::{ActionKind, Offered, ServerName, Timestamp};
 use serde_json::value::RawValue;
 use tokio::sync::{broadcast, mpsc, watch};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
@@ -195,7 +196,10 @@ impl Upstreams {
         if listener.is_cut() {
             return Err(SendError::NotSent { why: CUT.to_owned() });
         }
-        up.link.ask(&Request::decided(spent, listener)?, within).await
+        let tool = up.catalog.tool(&call.action().name);
+        let tool = tool.filter(|_| call.action().kind == ActionKind::Tool);
+        let repeated = tool.map_or(&[][..], |it| it.repeated.as_slice());
+        up.link.ask(&Request::decided(spent, repeated, listener)?, within).await
     }
 
     /// Sends a request that takes no decision. Methods that take one are refused here.

@@ -4,21 +4,21 @@ use std::time::Duration;
 
 use axum::response::{IntoResponse, Response};
 use bailiwick_connect::{Audience, Verified, random_bytes};
-use bailiwick_model::{ActionKind, Json, ServerName, VerdictKind};
+use bailiwick_model::{ActionKind, ServerName, VerdictKind};
 use http::{StatusCode, header::HeaderValue};
 use serde_json::value::RawValue;
 
-use super::{Door, LIMITS, answered, enter::Entered, refusal};
+use super::{Door, LIMITS, answered, between::passed_on, enter::Entered, refusal};
 use crate::{
     Call, CallError, Listener,
     jsonrpc::{Answer, Message, RawObject, Refused, code},
     lane::Refusal,
     mcp::{
-        Era, Spoken, answers, bridge, names, param_header,
+        Era, Spoken, answers, names, param_header,
         refusal::{RefusalForm, RefusalView, Stop},
         session::SessionFacts,
     },
-    upstream::{Catalog, Reply},
+    upstream::Catalog,
 };
 
 /// How long an opening waits for a server that is starting.
@@ -176,10 +176,10 @@ impl<'a> Asked<'a> {
         if !allowed || !self.reaches(server) {
             return Err(unknown());
         }
-        let params = params.map(towards).transpose()?;
+        let params = params.map(|it| self.towards(it)).transpose()?;
         let asked = (method, params.as_deref());
         match self.door.lane.plain(self.caller, server, asked).await {
-            Ok(reply) => match self.back(method, reply) {
+            Ok(reply) => match self.back(server, method, reply).await {
                 Answer::Result(result) => Ok(result),
                 Answer::Error(error) => Err(passed_on(&error)),
             },
@@ -207,7 +207,7 @@ impl<'a> Asked<'a> {
                 (server.clone(), parted)
             }
         };
-        let params = towards(&params)?;
+        let params = self.towards(&params)?;
         let call =
             Call::read(server.clone(), method, params, LIMITS).map_err(|error| match error {
                 CallError::OtherMethod { .. }
@@ -232,27 +232,8 @@ impl<'a> Asked<'a> {
         };
         let tool =
             catalog.tool(&call.action().name).filter(|_| call.action().kind == ActionKind::Tool);
-        let Some(schema) = tool.and_then(|it| it.schema.as_ref()) else { return Ok(()) };
-        let wanted = param_header::param_headers(schema).unwrap_or_default();
-        param_header::check_params(self.headers, &wanted, call.arguments())
-    }
-
-    /// Writes a legacy server's reply as this client takes it.
-    pub(super) fn back(&self, method: &str, reply: Reply) -> Answer {
-        let answer = match reply {
-            Reply::Result(result) => Answer::Result(result),
-            Reply::Error(error) => Answer::Error(error),
-        };
-        match self.era {
-            Era::Legacy => answer,
-            Era::Modern => bridge::to_modern(method, &answer, LIST_TTL).unwrap_or_else(|error| {
-                Answer::error(
-                    code::INTERNAL_ERROR,
-                    &format!("the server's answer is no object: {error}"),
-                    None,
-                )
-            }),
-        }
+        let Some(tool) = tool else { return Ok(()) };
+        param_header::check_params(self.headers, &tool.repeated, call.arguments())
     }
 
     pub(super) async fn refused(&self, refusal: Refusal, method: &str, call: &Call) -> Answer {
@@ -282,23 +263,4 @@ impl<'a> Asked<'a> {
 /// Refuses parameters that no call can be read from.
 pub(super) fn bad(text: impl Into<String>) -> Refused {
     Refused::new(StatusCode::OK, code::INVALID_PARAMS, text)
-}
-
-/// Writes parameters as a server gets them.
-fn towards(params: &RawValue) -> Result<Box<RawValue>, Refused> {
-    bridge::to_server_params(params).map_err(|error| bad(error.to_string()))
-}
-
-/// Hands a server's error on.
-pub(super) fn passed_on(error: &RawValue) -> Refused {
-    let parsed = Json::parse(error.get().as_bytes(), LIMITS).unwrap_or(Json::Null);
-    let number = match parsed.get("code") {
-        Some(Json::Int(code)) => i64::try_from(*code).unwrap_or(code::INTERNAL_ERROR),
-        _ => code::INTERNAL_ERROR,
-    };
-    let text = parsed
-        .get("message")
-        .and_then(Json::as_text)
-        .unwrap_or("the server answered with an error");
-    Refused::new(StatusCode::OK, number, text)
 }

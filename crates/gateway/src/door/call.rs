@@ -62,7 +62,9 @@ impl Asked<'_> {
             Came::Answered(answered) => answered,
         };
         Ok(match answered {
-            Answered::Reply(decision, reply) => Some((decision, self.back(method, reply))),
+            Answered::Reply(decision, reply) => {
+                Some((decision, self.back(&server, method, reply).await))
+            }
             Answered::Failed(..) | Answered::Refused(_) if self.listener.is_cut() => None,
             Answered::Failed(decision, why) => {
                 let text = format!("{why} ({decision})");

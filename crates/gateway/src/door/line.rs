@@ -22,9 +22,8 @@ use super::{Door, LIMITS, no_server, refusal};
 use crate::{
     jsonrpc::{RawObject, Refused, code},
     mcp::{
-        era::VERSION,
         headers::{named_by, wrapped},
-        param_header::param_headers,
+        meta::VERSION,
     },
 };
 
@@ -67,8 +66,7 @@ impl Door {
         else {
             return;
         };
-        let schema = catalog.tool(&name).and_then(|it| it.schema.as_ref());
-        let wanted = schema.and_then(|it| param_headers(it).ok()).unwrap_or_default();
+        let wanted = catalog.tool(&name).map_or(&[][..], |it| it.repeated.as_slice());
         let Some(arguments) = said.arguments().filter(|_| !wanted.is_empty()) else { return };
         for (name, value) in wanted.iter().filter_map(|it| it.repeated(&arguments)) {
             put(headers, name, &wrapped(&value));

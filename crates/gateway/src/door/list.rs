@@ -7,14 +7,18 @@ use bailiwick_model::{Action, ActionKind, ServerName};
 use http::StatusCode;
 use serde_json::value::RawValue;
 
-use super::ask::{Asked, LIST_TTL, START_WAIT, passed_on};
+use super::{
+    ask::{Asked, LIST_TTL, START_WAIT},
+    between::passed_on,
+};
 use crate::{
     classify,
     jsonrpc::{Answer, RawObject, Refused, code},
     known,
     mcp::{
+        Era,
         answers::{self, Listed},
-        names, param_header,
+        bridge, names, param_header,
     },
     upstream::{Catalog, DECORATION, UpstreamError},
 };
@@ -83,7 +87,16 @@ impl Asked<'_> {
                 tool.schema.as_ref().is_none_or(|it| param_header::param_headers(it).is_ok());
             sendable && self.could_ever(&action, Some(catalog))
         });
-        visible.filter_map(|tool| undecorated(&tool.raw)).collect()
+        visible.filter_map(|tool| self.shown(&tool.raw)).collect()
+    }
+
+    /// Writes a definition as this client takes it.
+    fn shown(&self, definition: &RawValue) -> Option<Box<RawValue>> {
+        let definition = undecorated(definition)?;
+        match self.era {
+            Era::Legacy => bridge::to_legacy_tool(&definition).ok(),
+            Era::Modern => Some(definition),
+        }
     }
 
     /// Asks the server for all pages of a list, and keeps what could ever be used.
@@ -108,7 +121,7 @@ impl Asked<'_> {
             let reply = reply.map_err(|error| {
                 Refused::new(StatusCode::OK, code::INTERNAL_ERROR, error.to_string())
             })?;
-            let result = match self.back(method, reply) {
+            let result = match self.back(server, method, reply).await {
                 Answer::Result(result) => result,
                 // A server without such things says that it does not know the method.
                 Answer::Error(error) if says_unknown(&error) => return Ok(kept),

@@ -81,11 +81,6 @@ impl<'a> RawObject<'a> {
         self.get(name).and_then(|value| serde_json::from_str(value.get()).ok())
     }
 
-    /// Says whether it has no members.
-    pub(crate) fn is_empty(&self) -> bool {
-        self.members.is_empty()
-    }
-
     /// Writes it with the member `name` replaced, or added after the others.
     pub(crate) fn with(&self, name: &str, value: &RawValue) -> Result<Box<RawValue>, RawError> {
         if let Some(member) = self.members.iter().find(|member| member.name == name) {

@@ -1,74 +1,182 @@
-//! A modern client before a legacy server: what each of them must not see, or must.
+//! Answers between the eras: what a client of either must see, or must not.
 //!
-//! A legacy client before a legacy server needs no bridge: its results pass byte for byte.
+//! Where both sides are of the older revisions there is nothing to bridge: results pass byte for
+//! byte. Where both are of 2026-07-28, only what a client may keep, and for how long, is ours.
+
+#[cfg(test)]
+mod tests;
 
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
-use super::answers;
+use super::{answers, client::Implementation, code as newer, era::Era, meta::SERVER_INFO};
 use crate::jsonrpc::{Answer, RawError, RawObject, code, raw_of};
 
 const NOT_FOUND_LEGACY: i64 = -32002;
 const LINK_NEEDED_LEGACY: i64 = -32042;
 
-/// Members of `_meta` that reach a server: trace and progress. No decision looks at `_meta` and no
-/// digest covers it, so whatever else a client puts there stays here.
-const CARRIED: [&str; 4] = ["progressToken", "traceparent", "tracestate", "baggage"];
+/// Members of a result that only clients of 2026-07-28 know.
+const MODERN_MEMBERS: [&str; 3] = ["resultType", "ttlMs", "cacheScope"];
 
-/// Writes `params` as a server gets them: of `_meta` only what is carried along, and no `_meta`
-/// where nothing is. Every other byte stays.
-pub(crate) fn to_server_params(params: &RawValue) -> Result<Box<RawValue>, RawError> {
-    let object = RawObject::read(params.get())?;
-    let Some(meta) = object.get("_meta") else { return Ok(params.to_owned()) };
-    let mut meta = meta.to_owned();
-    for name in left_here(&meta)? {
-        meta = RawObject::read(meta.get())?.without(&name)?;
-    }
-    if RawObject::read(meta.get())?.is_empty() {
-        object.without("_meta")
-    } else {
-        object.with("_meta", &meta)
+/// The two sides between which an answer passes.
+#[derive(Clone, Debug)]
+pub(crate) struct Between {
+    /// How the client speaks.
+    pub(crate) client: Era,
+    /// How the server speaks.
+    pub(crate) server: Era,
+    /// Which program the server is, where that is known.
+    pub(crate) server_info: Option<Implementation>,
+    /// How long a client may keep an answer.
+    pub(crate) ttl: Duration,
+}
+
+/// What a result is, by its own word.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum ResultKind {
+    /// It is whole.
+    Complete,
+    /// The server asks the client for more first.
+    InputRequired,
+    /// Nothing that was agreed on.
+    Other,
+}
+
+impl ResultKind {
+    /// Reads what a result calls itself; one that says nothing is whole.
+    pub(crate) fn of(result: &RawValue) -> Result<Self, RawError> {
+        let object = RawObject::read(result.get())?;
+        Ok(match (object.get("resultType"), object.text("resultType").as_deref()) {
+            (None, _) | (Some(_), Some("complete")) => Self::Complete,
+            (Some(_), Some("input_required")) => Self::InputRequired,
+            (Some(_), Some(_) | None) => Self::Other,
+        })
     }
 }
 
-fn left_here(meta: &RawValue) -> Result<Vec<String>, RawError> {
-    let meta = RawObject::read(meta.get())?;
-    // Each of them is one word: an object in its place would be a way in for anything.
-    let carried = |name: &str, value: &RawValue| {
-        CARRIED.contains(&name) && !value.get().starts_with(['{', '['])
-    };
-    let left = meta.members().filter(|(name, value)| !carried(name, value));
-    Ok(left.map(|(name, _)| name.to_owned()).collect())
-}
+impl Between {
+    /// Turns a server's answer to `method` into one that the client takes.
+    pub(crate) fn back(&self, method: &str, answer: &Answer) -> Result<Answer, RawError> {
+        match (self.server, self.client, answer) {
+            (Era::Legacy, Era::Legacy, answer) => Ok(answer.clone()),
+            (Era::Legacy | Era::Modern, Era::Modern, Answer::Result(result)) => {
+                self.to_modern_result(method, result)
+            }
+            (Era::Legacy, Era::Modern, Answer::Error(error)) => to_modern_error(method, error),
+            (Era::Modern, Era::Legacy, Answer::Result(result)) => to_legacy_result(method, result),
+            (Era::Modern, client, Answer::Error(error)) => from_modern_error(method, client, error),
+        }
+    }
 
-/// Turns a legacy server's answer to `method` into one that a modern client takes.
-pub(crate) fn to_modern(method: &str, answer: &Answer, ttl: Duration) -> Result<Answer, RawError> {
-    match answer {
-        Answer::Result(result) => to_modern_result(method, result, ttl).map(Answer::Result),
-        Answer::Error(error) => to_modern_error(method, error),
+    /// Adds to a result what it must say since 2026-07-28.
+    fn to_modern_result(&self, method: &str, result: &RawValue) -> Result<Answer, RawError> {
+        match ResultKind::of(result)? {
+            ResultKind::Complete => {}
+            ResultKind::InputRequired => return Ok(asks_for_more(Era::Modern, method)),
+            ResultKind::Other => return Ok(of_no_kind(Era::Modern, method)),
+        }
+        let mut written = result.to_owned();
+        if RawObject::read(written.get())?.get("resultType").is_none() {
+            written = put(&written, "resultType", &"complete")?;
+        }
+        if let (Era::Legacy, Some(info)) = (self.server, &self.server_info) {
+            written = with_server_info(&written, info)?;
+        }
+        if method == "resources/read" || answers::Listed::by_method(method).is_some() {
+            let own = RawObject::read(written.get())?.get("ttlMs").and_then(read_number);
+            let ttl_ms = own.unwrap_or(u64::MAX).min(answers::ttl_ms(self.ttl));
+            written = put(&written, "ttlMs", &ttl_ms)?;
+            // Each caller's view is its own, whatever the server thinks of sharing it.
+            written = put(&written, "cacheScope", &"private")?;
+        }
+        Ok(Answer::Result(written))
     }
 }
 
-/// Adds to a result what it must say since 2026-07-28.
-pub(crate) fn to_modern_result(
-    method: &str,
-    result: &RawValue,
-    ttl: Duration,
-) -> Result<Box<RawValue>, RawError> {
+fn with_server_info(result: &RawValue, info: &Implementation) -> Result<Box<RawValue>, RawError> {
+    let object = RawObject::read(result.get())?;
+    let meta = RawObject::read(object.get("_meta").map_or("{}", RawValue::get))?;
+    object.with("_meta", &meta.with(SERVER_INFO, &raw_of(info))?)
+}
+
+/// Takes out of a result what older clients do not know. What it promises about structure was
+/// narrower before: a structured result was an object.
+fn to_legacy_result(method: &str, result: &RawValue) -> Result<Answer, RawError> {
+    match ResultKind::of(result)? {
+        ResultKind::Complete => {}
+        ResultKind::InputRequired => return Ok(asks_for_more(Era::Legacy, method)),
+        ResultKind::Other => return Ok(of_no_kind(Era::Legacy, method)),
+    }
     let mut written = result.to_owned();
-    if RawObject::read(written.get())?.get("resultType").is_none() {
-        written = put(&written, "resultType", &"complete")?;
+    for name in MODERN_MEMBERS {
+        written = RawObject::read(written.get())?.without(name)?;
     }
-    if method == "resources/read" || answers::Listed::by_method(method).is_some() {
-        let own = RawObject::read(written.get())?.get("ttlMs").and_then(read_number);
-        let ttl_ms = own.unwrap_or(u64::MAX).min(answers::ttl_ms(ttl));
-        written = put(&written, "ttlMs", &ttl_ms)?;
-        // Each caller's view is its own, whatever the server thinks of sharing it.
-        written = put(&written, "cacheScope", &"private")?;
+    let object = RawObject::read(written.get())?;
+    match object.get("structuredContent") {
+        Some(other) if !other.get().starts_with('{') => {
+            object.without("structuredContent").map(Answer::Result)
+        }
+        Some(_) | None => Ok(Answer::Result(written)),
     }
-    Ok(written)
+}
+
+/// Writes the definition of a tool as older clients take it: the structure of a result was that of
+/// an object, and a client that finds another one may refuse the whole list.
+pub(crate) fn to_legacy_tool(definition: &RawValue) -> Result<Box<RawValue>, RawError> {
+    let object = RawObject::read(definition.get())?;
+    let of_object = |schema: &RawValue| {
+        RawObject::read(schema.get()).is_ok_and(|it| it.text("type").as_deref() == Some("object"))
+    };
+    match object.get("outputSchema") {
+        Some(schema) if !of_object(schema) => object.without("outputSchema"),
+        Some(_) | None => Ok(definition.to_owned()),
+    }
+}
+
+/// Says in words that the server wants to know more, which this client cannot be asked for.
+fn asks_for_more(client: Era, method: &str) -> Answer {
+    let text = "The server asks for something more first, which this client cannot be asked for.";
+    failed(client, method, text)
+}
+
+fn of_no_kind(client: Era, method: &str) -> Answer {
+    failed(client, method, "The server answered in a way that was not agreed on.")
+}
+
+/// Says that nothing came of a call, where a model reads it if it can.
+fn failed(client: Era, method: &str, text: &str) -> Answer {
+    if method == "tools/call" {
+        let content = [Text { r#type: "text", text: text.to_owned() }];
+        let result_type = (client == Era::Modern).then_some("complete");
+        Answer::Result(raw_of(&Failed { result_type, is_error: true, content }))
+    } else {
+        Answer::error(code::INTERNAL_ERROR, text, None)
+    }
+}
+
+/// Hides what is no fault of the client's: the headers and the revision of what a server gets are
+/// written here. What the client did not declare is its own affair, in its own era's words.
+fn from_modern_error(method: &str, client: Era, error: &RawValue) -> Result<Answer, RawError> {
+    let object = RawObject::read(error.get())?;
+    let number = object.get("code").and_then(|code| code.get().parse::<i64>().ok());
+    match (number, client) {
+        (Some(newer::HEADER_MISMATCH | newer::UNSUPPORTED_VERSION), _) => {
+            tracing::error!(
+                method,
+                error = error.get().chars().take(500).collect::<String>(),
+                "a server refused a request as the gateway wrote it"
+            );
+            let text = "the server refused the request as the gateway wrote it";
+            Ok(Answer::error(code::INTERNAL_ERROR, text, None))
+        }
+        (Some(newer::MISSING_CAPABILITY), Era::Legacy) => Ok(asks_for_more(Era::Legacy, method)),
+        (Some(code::INVALID_PARAMS), Era::Legacy) if method == "resources/read" => {
+            object.with("code", &raw_of(&NOT_FOUND_LEGACY)).map(Answer::Error)
+        }
+        (Some(_) | None, Era::Legacy | Era::Modern) => Ok(Answer::Error(error.to_owned())),
+    }
 }
 
 fn read_number(value: &RawValue) -> Option<u64> {
@@ -104,7 +212,8 @@ struct Elicitation {
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Failed {
-    result_type: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    result_type: Option<&'static str>,
     is_error: bool,
     content: [Text; 1],
 }
@@ -134,112 +243,9 @@ fn link_needed(method: &str, error: &RawValue) -> Answer {
         links.extend([" ", link.message.as_str(), " ", link.url.as_str()]);
     }
     let why = read.map_or_else(String::new, |error| format!(" ({})", error.message));
-    let text = format!("The server needs a person to open a link first{why}.{links}");
-    if method == "tools/call" {
-        let content = [Text { r#type: "text", text }];
-        Answer::Result(raw_of(&Failed { result_type: "complete", is_error: true, content }))
-    } else {
-        Answer::error(code::INTERNAL_ERROR, &text, None)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use proptest::prelude::*;
-
-    use super::*;
-
-    const TTL: Duration = Duration::from_secs(2);
-
-    fn raw(text: &str) -> Box<RawValue> {
-        RawValue::from_string(text.to_owned()).unwrap()
-    }
-
-    fn down(params: &str) -> String {
-        to_server_params(&raw(params)).unwrap().get().to_owned()
-    }
-
-    fn up(method: &str, result: &str) -> String {
-        to_modern_result(method, &raw(result), TTL).unwrap().get().to_owned()
-    }
-
-    fn error(method: &str, error: &str) -> String {
-        let answer = to_modern(method, &Answer::Error(raw(error)), TTL).unwrap();
-        String::from_utf8(answer.body(None)).unwrap()
-    }
-
-    #[test]
-    fn a_legacy_server_sees_no_modern_member() {
-        assert_eq!(
-            down(
-                r#"{"name":"t","_meta":{"io.modelcontextprotocol/protocolVersion":"2026-07-28","io.modelcontextprotocol/clientCapabilities":{}},"arguments":{ }}"#
-            ),
-            r#"{"name":"t","arguments":{ }}"#
-        );
-        assert_eq!(
-            down(
-                r#"{"_meta":{"io.modelcontextprotocol/protocolVersion":"x","progressToken":7,"traceparent":"00-1", "io.modelcontextprotocol/clientInfo":{}}}"#
-            ),
-            r#"{"_meta":{"progressToken":7,"traceparent":"00-1"}}"#
-        );
-        assert_eq!(down(r#"{ "name" : "t" }"#), r#"{ "name" : "t" }"#);
-        assert_eq!(down(r#"{"_meta":{}}"#), "{}");
-        assert!(to_server_params(&raw(r#"{"_meta":7}"#)).is_err());
-    }
-
-    #[test]
-    fn of_what_no_digest_covers_a_server_sees_trace_and_progress_alone() {
-        assert_eq!(
-            down(
-                r#"{"_meta":{"note":"do it now","baggage":"a=1","tracestate":{"x":1},"progressToken":[7],"com.example/x":{}},"name":"t","arguments":{ "b" : 1.50}}"#
-            ),
-            r#"{"_meta":{"baggage":"a=1"},"name":"t","arguments":{ "b" : 1.50}}"#
-        );
-        assert_eq!(down(r#"{"_meta":{"note":"x"},"name":"t"}"#), r#"{"name":"t"}"#);
-    }
-
-    #[test]
-    fn a_modern_client_gets_a_complete_result() {
-        assert_eq!(
-            up("tools/call", r#"{"content":[ ], "isError":false}"#),
-            r#"{"content":[ ], "isError":false,"resultType":"complete"}"#
-        );
-        assert_eq!(up("tools/call", r#"{"resultType":"task"}"#), r#"{"resultType":"task"}"#);
-        assert_eq!(up("prompts/get", "{}"), r#"{"resultType":"complete"}"#);
-    }
-
-    #[test]
-    fn what_may_be_kept_is_kept_privately_and_not_for_long() {
-        let private = r#""resultType":"complete","ttlMs":2000,"cacheScope":"private"}"#;
-        assert_eq!(up("resources/read", "{}"), format!("{{{private}"));
-        assert_eq!(up("prompts/list", r#"{"prompts":[]}"#), format!(r#"{{"prompts":[],{private}"#));
-        assert_eq!(
-            up("resources/read", r#"{"ttlMs":9000,"cacheScope":"public"}"#),
-            r#"{"ttlMs":2000,"cacheScope":"private","resultType":"complete"}"#
-        );
-        assert_eq!(
-            up("resources/read", r#"{"ttlMs":9}"#),
-            r#"{"ttlMs":9,"resultType":"complete","cacheScope":"private"}"#
-        );
-    }
-
-    #[test]
-    fn errors_that_changed_their_code_are_mapped() {
-        insta::assert_snapshot!(error("resources/read", r#"{"code":-32002,"message":"no such"}"#), @r#"{"jsonrpc":"2.0","error":{"code":-32602,"message":"no such"}}"#);
-        insta::assert_snapshot!(error("tools/call", r#"{"code":-32603, "message":"x"}"#), @r#"{"jsonrpc":"2.0","error":{"code":-32603, "message":"x"}}"#);
-        let link = r#"{"code":-32042,"message":"sign in","data":{"elicitations":[{"mode":"url","elicitationId":"e1","message":"Sign in at","url":"https://example.org/s"}]}}"#;
-        insta::assert_snapshot!(error("tools/call", link), @r#"{"jsonrpc":"2.0","result":{"resultType":"complete","isError":true,"content":[{"type":"text","text":"The server needs a person to open a link first (sign in). Sign in at https://example.org/s"}]}}"#);
-        insta::assert_snapshot!(error("prompts/get", r#"{"code":-32042,"message":"sign in"}"#), @r#"{"jsonrpc":"2.0","error":{"code":-32603,"message":"The server needs a person to open a link first (sign in)."}}"#);
-    }
-
-    proptest! {
-        #[test]
-        fn any_object_never_panics(text in r#"\{("(_meta|code|a)":(1|\{\}|"x"|-32042|-32002),?){0,3}\}"#) {
-            if let Ok(value) = RawValue::from_string(text) {
-                let _ = to_server_params(&value);
-                let _ = to_modern("resources/read", &Answer::Result(value.clone()), TTL);
-                let _ = to_modern("tools/call", &Answer::Error(value.clone()), TTL);
-            }
-        }
-    }
+    failed(
+        Era::Modern,
+        method,
+        &format!("The server needs a person to open a link first{why}.{links}"),
+    )
 }

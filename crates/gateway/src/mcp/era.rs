@@ -3,14 +3,15 @@
 use http::{HeaderMap, StatusCode};
 use serde::Serialize;
 
-use super::{code::UNSUPPORTED_VERSION, headers, revision::Revision};
+use super::{
+    code::UNSUPPORTED_VERSION,
+    headers,
+    meta::{CAPABILITIES, CLIENT_INFO, VERSION},
+    revision::Revision,
+};
 use crate::jsonrpc::{Message, RawObject, Refused, code};
 
 const VERSION_HEADER: &str = "mcp-protocol-version";
-/// The member of `_meta` that names the revision.
-pub(crate) const VERSION: &str = "io.modelcontextprotocol/protocolVersion";
-const CAPABILITIES: &str = "io.modelcontextprotocol/clientCapabilities";
-const CLIENT_INFO: &str = "io.modelcontextprotocol/clientInfo";
 
 /// The two ways in which the protocol is spoken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -5,6 +5,8 @@ use std::collections::BTreeMap;
 use bailiwick_model::{Digest, Json, JsonLimits, ServerName, ToolName};
 use serde_json::value::RawValue;
 
+use crate::mcp::param_header::{ParamHeader, param_headers};
+
 /// What one server offers at one moment.
 #[derive(Clone, Debug)]
 pub struct Catalog {
@@ -41,6 +43,8 @@ pub struct ToolDefinition {
     pub open_world_hint: Option<bool>,
     /// Does it promise results of a certain shape?
     pub has_output_schema: bool,
+    /// What of its arguments it wants repeated in headers.
+    pub(crate) repeated: Vec<ParamHeader>,
 }
 
 impl Catalog {
@@ -83,6 +87,11 @@ impl ToolDefinition {
         Ok(Self {
             name: name.as_str().to_owned(),
             schema: members.get("inputSchema").cloned(),
+            // A schema that asks wrongly asks for nothing: such a tool is not listed to clients.
+            repeated: members
+                .get("inputSchema")
+                .and_then(|it| param_headers(it).ok())
+                .unwrap_or_default(),
             read_only_hint: hint("readOnlyHint"),
             destructive_hint: hint("destructiveHint"),
             open_world_hint: hint("openWorldHint"),

@@ -84,7 +84,7 @@ fn refused(error: &RawValue) -> String {
     }
     match serde_json::from_str(error.get()) {
         Ok(Said { code: -32601 | -32022, .. }) => {
-            "it speaks only a newer revision, not bridged yet".to_owned()
+            "it speaks no revision that is understood here".to_owned()
         }
         Ok(Said { code, message }) => {
             let message: String = message.chars().take(200).collect();
@@ -196,8 +196,8 @@ mod tests {
     }
 
     #[test]
-    fn a_server_of_the_newer_revision_is_named_as_such() {
-        let newer = "it speaks only a newer revision, not bridged yet";
+    fn a_server_that_knows_neither_opening_is_named_as_such() {
+        let newer = "it speaks no revision that is understood here";
         assert_eq!(error(r#"{"code":-32601,"message":"no such method"}"#), newer);
         assert_eq!(error(r#"{"code":-32022,"message":"x","data":{"supported":[]}}"#), newer);
         assert_eq!(

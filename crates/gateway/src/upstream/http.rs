@@ -1,4 +1,4 @@
-//! A server over streamable HTTP, with the session that revisions up to 2025-11-25 open.
+//! A server over streamable HTTP: of 2026-07-28, or with the session that revisions before it open.
 
 mod answer;
 mod events;
@@ -7,7 +7,7 @@ mod hearing;
 use std::{
     error::Error as _,
     sync::{
-        Arc, Mutex, PoisonError,
+        Arc, Mutex, OnceLock, PoisonError,
         atomic::{AtomicU64, Ordering},
     },
     time::Duration,
@@ -15,7 +15,7 @@ use std::{
 
 use bailiwick_model::ServerName;
 use bytes::Bytes;
-use http::{HeaderValue, Method, Response, Uri, header};
+use http::{HeaderMap, HeaderValue, Method, Response, Uri, header};
 use http_body_util::Full;
 use hyper::body::Incoming as Body;
 use hyper_util::{
@@ -25,6 +25,7 @@ use hyper_util::{
 
 use super::{
     OTHER, ToolDefinition, catalog,
+    discovery::{self, Discovered},
     error::SendError,
     handshake::{self, Listing, Opened},
     incoming::Reply,
@@ -33,6 +34,7 @@ use super::{
     relay::Relay,
     request::{self, CUT, Request, Still, WITHDRAWN},
 };
+use crate::mcp::Era;
 use answer::{Asked, unknown};
 pub use events::{Events, TooLarge};
 
@@ -40,6 +42,8 @@ const BODY_MAX: usize = 8 << 20;
 const CONNECT: Duration = Duration::from_secs(5);
 /// How long a message that nobody waits for may take.
 const ASIDE: Duration = Duration::from_secs(2);
+/// How long the question that tells the eras apart may go unanswered.
+const PROBE: Duration = Duration::from_secs(10);
 
 /// The way to one server: many callers at once, in one session of the gateway's own.
 #[derive(Debug)]
@@ -47,6 +51,8 @@ pub(super) struct Link {
     server: ServerName,
     client: Client<HttpConnector, Full<Bytes>>,
     url: Uri,
+    /// How the server speaks: found out once for each connection.
+    era: OnceLock<Era>,
     session: Mutex<Arc<Session>>,
     opening: tokio::sync::Mutex<()>,
     next: AtomicU64,
@@ -58,9 +64,16 @@ pub(super) struct Link {
 #[derive(Debug, Default)]
 struct Session {
     number: u64,
-    id: Option<HeaderValue>,
-    protocol: Option<HeaderValue>,
+    headers: HeaderMap,
 }
+
+impl Session {
+    fn has_id(&self) -> bool {
+        self.headers.contains_key(SESSION)
+    }
+}
+
+const SESSION: &str = "mcp-session-id";
 
 /// Why a message got no answer.
 #[derive(Debug)]
@@ -84,7 +97,7 @@ impl From<Missed> for SendError {
 }
 
 impl Link {
-    /// Opens a session.
+    /// Finds out how the server speaks, and opens a session where it keeps one.
     pub(super) async fn open(
         server: ServerName,
         url: Uri,
@@ -102,16 +115,48 @@ impl Link {
             server,
             client: Client::builder(TokioExecutor::new()).build(connector),
             url,
+            era: OnceLock::new(),
             session: Mutex::default(),
             opening: tokio::sync::Mutex::default(),
             next: AtomicU64::new(1),
             changed: Changes::default(),
             over: Over::default(),
         });
-        let opened = tokio::time::timeout(within, link.initialize(1))
+        let opened = tokio::time::timeout(within, link.greet())
             .await
             .map_err(|_| format!("it did not open a session within {within:?}"))??;
         Ok((link, opened))
+    }
+
+    /// Gives how the server speaks.
+    pub(super) fn era(&self) -> Era {
+        self.era.get().copied().unwrap_or(Era::Legacy)
+    }
+
+    async fn greet(&self) -> Result<Opened, String> {
+        let asked = Request::discovering();
+        let (id, headers) = (self.next.fetch_add(1, Ordering::Relaxed), asked.mirrored());
+        let body = Bytes::from(asked.line(id, Era::Modern));
+        // A refusal tells what the server is, and not that it has changed.
+        let nobody = Changes::default();
+        let probe = async {
+            let response = self.send(Method::POST, body, &headers).await?;
+            answer::take(response, Asked { id, relay: None, changed: &nobody }, false).await
+        };
+        let answered = tokio::time::timeout(PROBE, probe).await;
+        let said = match answered {
+            Ok(Err(Missed::Nobody(why))) => return Err(why),
+            Ok(answered) => discovery::read(answered.map_err(SendError::from)),
+            Err(_) => Discovered::Legacy,
+        };
+        match said {
+            Discovered::Modern(opened) => {
+                self.era.get_or_init(|| Era::Modern);
+                Ok(opened)
+            }
+            Discovered::Legacy => self.initialize(1).await,
+            Discovered::Stranger(why) => Err(why),
+        }
     }
 
     /// Asks, and waits for the answer at most `within`.
@@ -121,11 +166,16 @@ impl Link {
         within: Duration,
     ) -> Result<Reply, SendError> {
         let id = self.next.fetch_add(1, Ordering::Relaxed);
-        let asked = tokio::time::timeout(within, self.ask_in_session(id, request));
+        let asked = async {
+            match self.era() {
+                Era::Legacy => self.ask_in_session(id, request).await,
+                Era::Modern => self.ask_at_once(id, request).await,
+            }
+        };
         let asked = tokio::select! {
-            asked = asked => asked,
+            asked = tokio::time::timeout(within, asked) => asked,
             () = request.was_cut() => {
-                self.aside(request::cancelled(id));
+                self.gave_up(id);
                 return Err(unknown(CUT.to_owned()).into());
             }
         };
@@ -141,10 +191,18 @@ impl Link {
                 Err(error)
             }
             Err(_) => {
-                // In these revisions hanging up is no cancellation.
-                self.aside(request::cancelled(id));
+                self.gave_up(id);
                 Err(unknown(format!("no answer within {within:?}")).into())
             }
+        }
+    }
+
+    /// Tells the server that nobody waits for an answer any more. Since 2026-07-28 hanging up says
+    /// so; before, it says nothing.
+    fn gave_up(self: &Arc<Self>, id: u64) {
+        match self.era() {
+            Era::Legacy => self.aside(request::cancelled(id)),
+            Era::Modern => {}
         }
     }
 
@@ -156,19 +214,26 @@ impl Link {
     /// Ends the session, if the server is there to hear it.
     pub(super) async fn end(&self) {
         let session = self.session();
-        if session.id.is_some() {
-            let ended = self.send(Method::DELETE, Bytes::new(), &session);
+        if session.has_id() {
+            let ended = self.send(Method::DELETE, Bytes::new(), &session.headers);
             if !matches!(tokio::time::timeout(ASIDE, ended).await, Ok(Ok(_))) {
                 tracing::debug!("the server did not hear that its session has ended");
             }
         }
     }
 
+    /// Asks a server that needs to know nothing but the request.
+    async fn ask_at_once(&self, id: u64, request: &Request<'_>) -> Result<Reply, Missed> {
+        let (body, headers) = (Bytes::from(request.line(id, Era::Modern)), request.mirrored());
+        permitted(request)?;
+        self.post(id, body, &headers, request.relay()).await
+    }
+
     async fn ask_in_session(&self, id: u64, request: &Request<'_>) -> Result<Reply, Missed> {
-        let body = Bytes::from(request.line(id));
+        let body = Bytes::from(request.line(id, Era::Legacy));
         let session = self.session();
         permitted(request)?;
-        match self.post(id, body.clone(), &session, request.relay()).await {
+        match self.post(id, body.clone(), &session.headers, request.relay()).await {
             Err(Missed::Session) => {}
             answered => return answered,
         }
@@ -180,7 +245,7 @@ impl Link {
             return Err(not_sent(OTHER.to_owned()));
         }
         permitted(request)?;
-        self.post(id, body, &session, request.relay()).await
+        self.post(id, body, &session.headers, request.relay()).await
     }
 
     /// Asks what tools there are now; where that is not known, nothing is sent.
@@ -188,8 +253,8 @@ impl Link {
         let mut listing = Listing::default();
         loop {
             let id = self.next.fetch_add(1, Ordering::Relaxed);
-            let body = Bytes::from(listing.request().line(id));
-            let page = self.post(id, body, session, None).await.map_err(SendError::from);
+            let body = Bytes::from(listing.request().line(id, Era::Legacy));
+            let page = self.post(id, body, &session.headers, None).await.map_err(SendError::from);
             if let Some(tools) = listing.take(page).map_err(not_sent)? {
                 return Ok(catalog::read(&self.server, tools));
             }
@@ -200,12 +265,12 @@ impl Link {
         &self,
         id: u64,
         body: Bytes,
-        session: &Session,
+        headers: &HeaderMap,
         relay: Option<&Relay>,
     ) -> Result<Reply, Missed> {
-        let response = self.send(Method::POST, body, session).await?;
+        let response = self.send(Method::POST, body, headers).await?;
         let asked = Asked { id, relay, changed: &self.changed };
-        answer::take(response, asked, session.id.is_some()).await
+        answer::take(response, asked, headers.contains_key(SESSION)).await
     }
 
     /// Opens a new session unless somebody did so since `stale`.
@@ -228,20 +293,22 @@ impl Link {
     async fn initialize(&self, number: u64) -> Result<Opened, String> {
         let params = handshake::parameters();
         let id = self.next.fetch_add(1, Ordering::Relaxed);
-        let body = Bytes::from(Request::opening(&params).line(id));
-        let response = self.send(Method::POST, body, &Session::default()).await;
+        let body = Bytes::from(Request::opening(&params).line(id, Era::Legacy));
+        let response = self.send(Method::POST, body, &HeaderMap::new()).await;
         let response = response.map_err(|it| SendError::from(it).to_string())?;
-        let session_id = response.headers().get("mcp-session-id").cloned();
+        let mut headers = HeaderMap::new();
+        if let Some(id) = response.headers().get(SESSION) {
+            headers.insert(SESSION, id.clone());
+        }
         let asked = Asked { id, relay: None, changed: &self.changed };
         let answered = answer::take(response, asked, false).await;
         let opened = handshake::read(answered.map_err(SendError::from))?;
-        let session = Arc::new(Session {
-            number,
-            id: session_id,
-            protocol: HeaderValue::from_str(&opened.protocol).ok(),
-        });
+        if let Ok(protocol) = HeaderValue::from_str(&opened.protocol) {
+            headers.insert("mcp-protocol-version", protocol);
+        }
+        let session = Arc::new(Session { number, headers });
         let ready = Bytes::from(request::notification("notifications/initialized", None));
-        let heard = self.send(Method::POST, ready, &session).await;
+        let heard = self.send(Method::POST, ready, &session.headers).await;
         let heard = heard.map_err(|it| SendError::from(it).to_string())?;
         if !heard.status().is_success() {
             return Err(format!("it did not take `notifications/initialized`: {}", heard.status()));
@@ -254,7 +321,7 @@ impl Link {
         let link = Arc::clone(self);
         tokio::spawn(async move {
             let session = link.session();
-            let sent = link.send(Method::POST, Bytes::from(line), &session);
+            let sent = link.send(Method::POST, Bytes::from(line), &session.headers);
             if !matches!(tokio::time::timeout(ASIDE, sent).await, Ok(Ok(_))) {
                 tracing::debug!("a message that needs no answer did not arrive");
             }
@@ -265,20 +332,16 @@ impl Link {
         &self,
         method: Method,
         body: Bytes,
-        session: &Session,
+        headers: &HeaderMap,
     ) -> Result<Response<Body>, Missed> {
-        let mut request = http::Request::builder()
+        let request = http::Request::builder()
             .method(method)
             .uri(self.url.clone())
             .header(header::CONTENT_TYPE, "application/json")
             .header(header::ACCEPT, "application/json, text/event-stream");
-        if let Some(id) = &session.id {
-            request = request.header("mcp-session-id", id);
-        }
-        if let Some(protocol) = &session.protocol {
-            request = request.header("mcp-protocol-version", protocol);
-        }
-        let request = request.body(Full::new(body)).map_err(|error| not_sent(error.to_string()))?;
+        let request = request.body(Full::new(body));
+        let mut request = request.map_err(|error| not_sent(error.to_string()))?;
+        request.headers_mut().extend(headers.clone());
         self.client.request(request).await.map_err(|error| {
             let cause = error.source().map(|it| format!(": {it}")).unwrap_or_default();
             if error.is_connect() {

@@ -3,6 +3,7 @@
 use std::{convert::Infallible, sync::Arc, time::Duration};
 
 use super::{error::SendError, http, incoming::Reply, news::Changes, request::Request, stdio};
+use crate::mcp::Era;
 
 /// The way to one connected server.
 #[derive(Clone, Debug)]
@@ -21,6 +22,14 @@ impl Link {
         match self {
             Self::Stdio(link) => link.ask(request, within).await,
             Self::Http(link) => link.ask(request, within).await,
+        }
+    }
+
+    /// Gives how the server speaks.
+    pub(super) fn era(&self) -> Era {
+        match self {
+            Self::Stdio(link) => link.era(),
+            Self::Http(link) => link.era(),
         }
     }
 

@@ -9,11 +9,15 @@ use std::{
 };
 
 use bailiwick_kernel::{Permit, PermitError};
-use bailiwick_model::{CallDigest, Digest, Offered, Timestamp};
+use bailiwick_model::{CallDigest, Digest, Json, Offered, Timestamp};
+use http::HeaderMap;
 use serde_json::value::RawValue;
 
 use super::{ToolDefinition, error::SendError, relay::Relay};
-use crate::{Call, Listener};
+use crate::{
+    Call, Listener,
+    mcp::{Era, meta, mirror, param_header::ParamHeader},
+};
 
 /// How long after its permit was spent a call may still be written.
 const BEGIN_WITHIN: Duration = Duration::from_secs(10);
@@ -109,20 +113,29 @@ pub(super) struct Request<'a> {
     still: Option<Still>,
     tool: Option<JudgedTool>,
     relay: Option<Relay>,
+    /// What of its arguments a server of 2026-07-28 wants repeated in headers.
+    repeated: Option<(&'a [ParamHeader], &'a Json)>,
+    /// The one era in which it can be said, where there is only one.
+    era: Option<Era>,
 }
 
 impl<'a> Request<'a> {
-    /// Asks for what was decided, once for each proof, while `listener` listens.
-    pub(super) fn decided(spent: Spent<'a>, listener: &Listener) -> Result<Self, SendError> {
+    /// Asks for what was decided, once for each proof, while `listener` listens. `repeated` are
+    /// the arguments that the tool's schema wants repeated in headers.
+    pub(super) fn decided(
+        spent: Spent<'a>,
+        repeated: &'a [ParamHeader],
+        listener: &Listener,
+    ) -> Result<Self, SendError> {
         let (method, params) = (spent.call.method(), spent.call.params());
         let relay = Relay::of(listener.clone(), params)
             .map_err(|error| SendError::NotSent { why: error.to_string() })?;
         Ok(Self {
-            method,
-            params: Some(params),
             still: Some(spent.still),
             tool: spent.tool,
             relay: Some(relay),
+            repeated: Some((repeated, spent.call.arguments())),
+            ..Self::undecided(method, Some(params))
         })
     }
 
@@ -162,8 +175,18 @@ impl<'a> Request<'a> {
     }
 
     /// Opens a session.
-    pub(super) const fn opening(params: &'a RawValue) -> Self {
-        Self::undecided("initialize", Some(params))
+    pub(super) fn opening(params: &'a RawValue) -> Self {
+        Self { era: Some(Era::Legacy), ..Self::undecided("initialize", Some(params)) }
+    }
+
+    /// Asks what a server of 2026-07-28 is; how it answers tells whether it is one.
+    pub(super) fn discovering() -> Self {
+        Self { era: Some(Era::Modern), ..Self::undecided("server/discover", None) }
+    }
+
+    /// Asks a server of 2026-07-28 to tell of changes.
+    pub(super) fn listening(params: &'a RawValue) -> Self {
+        Self { era: Some(Era::Modern), ..Self::undecided("subscriptions/listen", Some(params)) }
     }
 
     /// Asks what tools there are.
@@ -172,13 +195,31 @@ impl<'a> Request<'a> {
     }
 
     const fn undecided(method: &'a str, params: Option<&'a RawValue>) -> Self {
-        Self { method, params, still: None, tool: None, relay: None }
+        Self { method, params, still: None, tool: None, relay: None, repeated: None, era: None }
     }
 
-    /// Gives the message, on one line that ends.
-    pub(super) fn line(&self, id: u64) -> Vec<u8> {
+    /// Gives the message as a server of `era` takes it, on one line that ends.
+    pub(super) fn line(&self, id: u64, era: Era) -> Vec<u8> {
         let marked = self.relay.as_ref().and_then(|it| it.params(id));
-        message(Some(id), self.method, marked.as_deref().or(self.params.map(RawValue::get)))
+        let marked = marked.and_then(|it| RawValue::from_string(it).ok());
+        let params = marked.as_deref().or(self.params);
+        match self.era.unwrap_or(era) {
+            Era::Legacy => {
+                let params = params.map(meta::for_legacy);
+                message(Some(id), self.method, params.as_deref().map(RawValue::get))
+            }
+            Era::Modern => {
+                // Parameters that were decided or written here are objects.
+                let written = meta::for_modern(params).ok();
+                message(Some(id), self.method, written.as_deref().or(params).map(RawValue::get))
+            }
+        }
+    }
+
+    /// Gives the headers with which a server of 2026-07-28 takes it over HTTP.
+    pub(super) fn mirrored(&self) -> HeaderMap {
+        let repeated = self.repeated.unwrap_or((&[], &Json::Null));
+        mirror::of_request(self.method, self.params, repeated)
     }
 }
 
@@ -231,7 +272,7 @@ mod tests {
     fn a_message_is_one_line_whatever_the_parameters_look_like() {
         let params = raw("{\r\n \"name\" :\t\"a\\nb\",\n\"n\":1.50\r}");
         let request = Request::plain("tools/list", Some(&params)).unwrap();
-        let line = String::from_utf8(request.line(7)).unwrap();
+        let line = String::from_utf8(request.line(7, Era::Legacy)).unwrap();
         assert_eq!(
             line,
             "{\"jsonrpc\":\"2.0\",\"id\":7,\"method\":\"tools/list\",\"params\":{   \"name\" :\t\"a\\nb\", \"n\":1.50 }}\n"
@@ -256,7 +297,7 @@ mod tests {
     #[test]
     fn a_method_cannot_break_out_of_its_text() {
         let request = Request::plain("x\",\"method\":\"tools/call", None).unwrap();
-        let line = request.line(1);
+        let line = request.line(1, Era::Legacy);
         let read: serde_json::Value = serde_json::from_slice(&line).unwrap();
         assert_eq!(read["method"], "x\",\"method\":\"tools/call");
     }

@@ -1,6 +1,12 @@
 //! A child that speaks JSON-RPC, one message a line, on its standard input and output.
 
-use std::{collections::BTreeMap, path::PathBuf, process::Stdio, sync::Arc, time::Duration};
+use std::{
+    collections::BTreeMap,
+    path::PathBuf,
+    process::Stdio,
+    sync::{Arc, OnceLock},
+    time::Duration,
+};
 
 use bailiwick_model::{Digest, ServerName};
 use serde_json::value::RawValue;
@@ -26,6 +32,7 @@ use super::{
     request::{self, CUT, Request, Still, WITHDRAWN},
     why::Why,
 };
+use crate::mcp::Era;
 
 const LINE_MAX: usize = 8 << 20;
 const WORDS_MAX: usize = 4 << 10;
@@ -36,7 +43,7 @@ const LAST: Duration = Duration::from_millis(200);
 const WARNINGS: u32 = 20;
 
 /// What is started, and how.
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug)]
 pub(super) struct Start<'a> {
     pub(super) server: &'a ServerName,
     pub(super) command: &'a [String],
@@ -60,6 +67,8 @@ pub(super) struct Running {
 #[derive(Debug)]
 pub(super) struct Link {
     server: ServerName,
+    /// How the child speaks: found out once for each of its lives.
+    era: OnceLock<Era>,
     pending: Arc<Pending>,
     lines: mpsc::Sender<Queued>,
     pub(super) changed: Changes,
@@ -116,6 +125,7 @@ impl Running {
         let (lines, queue) = mpsc::channel(QUEUE);
         let link = Arc::new(Link {
             server: server.clone(),
+            era: OnceLock::new(),
             pending: Arc::default(),
             lines,
             changed: Changes::default(),
@@ -182,6 +192,16 @@ async fn digest(
 }
 
 impl Link {
+    /// Gives how the child speaks.
+    pub(super) fn era(&self) -> Era {
+        self.era.get().copied().unwrap_or(Era::Legacy)
+    }
+
+    /// Says that the child speaks as servers do since 2026-07-28.
+    pub(super) fn is_modern(&self) {
+        self.era.get_or_init(|| Era::Modern);
+    }
+
     /// Asks, and waits for the answer at most `within`.
     pub(super) async fn ask(
         &self,
@@ -190,7 +210,7 @@ impl Link {
     ) -> Result<Reply, SendError> {
         let mut place = self.pending.place(request.relay())?;
         let queued = Queued {
-            bytes: request.line(place.id()),
+            bytes: request.line(place.id(), self.era()),
             turn: Some(Arc::clone(place.turn())),
             still: request.still().map(|it| (place.id(), it.clone())),
         };

@@ -18,6 +18,7 @@ use super::{
     news::{self, Newsroom, What},
     why::Why,
 };
+use crate::mcp::Era;
 use connection::Connection;
 
 /// How long a server may take from its start to its list of tools.
@@ -121,9 +122,9 @@ impl Supervisor {
         self.state.send_replace(State::Up(up.clone()));
         self.news.tell(server, What::Tools);
         loop {
-            match &up.link {
-                Link::Stdio(_) => up.link.changed().notified().await,
-                Link::Http(_) => {
+            match (&up.link, up.link.era()) {
+                (Link::Stdio(_), Era::Legacy) => up.link.changed().notified().await,
+                (Link::Stdio(_), Era::Modern) | (Link::Http(_), _) => {
                     // Either is a reason to look.
                     let _rung = timeout(LOOK_AGAIN, up.link.changed().notified()).await;
                 }

@@ -3,6 +3,7 @@
 mod answers;
 mod children;
 mod meanwhile;
+mod modern;
 mod over_http;
 
 use std::{

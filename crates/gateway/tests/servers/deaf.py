@@ -8,7 +8,9 @@ import lines
 
 for line in sys.stdin:
     message = json.loads(line)
-    if message["method"] == "initialize":
+    if message["method"] == "server/discover":
+        lines.unknown(message)
+    elif message["method"] == "initialize":
         lines.initialize(message)
     elif message["method"] == "tools/list":
         lines.answer(message, {"tools": [lines.tool("anything")]})

@@ -36,7 +36,9 @@ def call(request, name, arguments):
 for line in sys.stdin:
     message = json.loads(line)
     method = message.get("method")
-    if method == "initialize":
+    if method == "server/discover":
+        lines.unknown(message)
+    elif method == "initialize":
         lines.initialize(message)
     elif method == "tools/list":
         names = ("noise", "replies", "malformed", "endless")

@@ -32,6 +32,10 @@ def initialize(request, version="2025-11-25"):
     )
 
 
+def unknown(request):
+    say({"jsonrpc": "2.0", "id": request["id"], "error": {"code": -32601, "message": "no such method"}})
+
+
 def serve(tools, call, other=None):
     """Answers until the input ends: `tools()` lists, `call(request, name, arguments)` answers."""
     for line in sys.stdin:
@@ -44,5 +48,7 @@ def serve(tools, call, other=None):
         elif method == "tools/call":
             params = message["params"]
             call(message, params["name"], params.get("arguments", {}))
+        elif method == "server/discover":
+            unknown(message)
         elif other is not None:
             other(message)

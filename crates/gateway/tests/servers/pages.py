@@ -10,7 +10,9 @@ circle = "circle" in sys.argv
 
 for line in sys.stdin:
     request = json.loads(line)
-    if request["method"] == "initialize":
+    if request["method"] == "server/discover":
+        lines.unknown(request)
+    elif request["method"] == "initialize":
         lines.initialize(request, "2024-11-05")
     elif request["method"] == "tools/list":
         name, following = PAGES[request.get("params", {}).get("cursor")]

@@ -58,6 +58,11 @@ pub(super) async fn take(
         if in_session && refusal.forgot_session(head.status, asked.id) {
             return Err(Missed::Session);
         }
+        // Perhaps another program answers here by now, of another era: whoever looks at its tools
+        // will see.
+        if matches!(head.status, StatusCode::BAD_REQUEST | StatusCode::NOT_FOUND) {
+            asked.changed.notify_one();
+        }
         // A refusal may still carry an error that says why.
         let error = refusal.error.ok_or_else(|| unknown(format!("it answered {}", head.status)))?;
         return Ok(Reply::Error(error));

@@ -1,14 +1,26 @@
 //! What a server says by itself, on a stream that the gateway opens and keeps open.
 
-use std::{convert::Infallible, sync::Arc, time::Duration};
+use std::{
+    convert::Infallible,
+    sync::{Arc, atomic::Ordering},
+    time::Duration,
+};
 
 use bytes::Bytes;
-use http::{Method, StatusCode, header};
+use http::{Method, Response, StatusCode, header};
 use http_body_util::BodyExt as _;
 use hyper::body::Incoming as Body;
+use serde_json::json;
 
-use super::{BODY_MAX, Link, events::Events};
-use crate::upstream::incoming::{self, Incoming};
+use super::{BODY_MAX, Link, Missed, events::Events};
+use crate::{
+    jsonrpc::raw_of,
+    mcp::Era,
+    upstream::{
+        incoming::{self, Incoming},
+        request::Request,
+    },
+};
 
 const PAUSE_FIRST: Duration = Duration::from_millis(500);
 const PAUSE_LAST: Duration = Duration::from_secs(60);
@@ -39,18 +51,32 @@ impl Link {
     }
 
     async fn hear_once(self: &Arc<Self>) -> Went {
-        let session = self.session();
-        let Ok(response) = self.send(Method::GET, Bytes::new(), &session).await else {
-            return Went::Badly;
-        };
+        let Ok(response) = self.listen().await else { return Went::Badly };
         let (head, body) = response.into_parts();
         let kind = head.headers.get(header::CONTENT_TYPE).and_then(|it| it.to_str().ok());
         match head.status {
             StatusCode::METHOD_NOT_ALLOWED => Went::NotOffered,
+            StatusCode::NOT_FOUND if self.era() == Era::Modern => Went::NotOffered,
             it if it.is_success() && kind.is_some_and(|it| it.starts_with("text/event-stream")) => {
                 self.hear_out(body).await
             }
             _ => Went::Badly,
+        }
+    }
+
+    /// Asks to be told of changes, as servers of each era want to be asked.
+    async fn listen(&self) -> Result<Response<Body>, Missed> {
+        match self.era() {
+            Era::Legacy => self.send(Method::GET, Bytes::new(), &self.session().headers).await,
+            Era::Modern => {
+                let wanted = json!({ "notifications": {
+                    "toolsListChanged": true, "promptsListChanged": true, "resourcesListChanged": true,
+                } });
+                let wanted = raw_of(&wanted);
+                let asked = Request::listening(&wanted);
+                let body = asked.line(self.next.fetch_add(1, Ordering::Relaxed), Era::Modern);
+                self.send(Method::POST, Bytes::from(body), &asked.mirrored()).await
+            }
         }
     }
 

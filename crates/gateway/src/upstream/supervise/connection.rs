@@ -1,5 +1,7 @@
 //! One connection to a server, from the handshake to the end.
 
+mod first_words;
+
 use std::{sync::Arc, time::Duration};
 
 use bailiwick_model::ServerName;
@@ -11,10 +13,10 @@ use crate::upstream::{
     handshake::{self, Opened},
     http,
     link::Link,
-    request::{self, Request},
-    stdio::{Running, Start},
+    stdio::{self, Running, Start},
     why::Why,
 };
+use first_words::FirstWords;
 
 /// What carries a server's messages.
 #[derive(Debug)]
@@ -42,6 +44,22 @@ impl Connection {
     }
 
     async fn open_child(start: Start<'_>, events: &Events) -> Result<(Self, Catalog), Why> {
+        let first = FirstWords::default();
+        match Self::open_child_with(&first, start, events).await {
+            // Some servers of the older revisions end at the first word that they do not know.
+            Err(why) if first.ended_it() => {
+                tracing::debug!(server = %start.server, why = why.whole(), "started again");
+                Self::open_child_with(&FirstWords::older(), start, events).await
+            }
+            opened => opened,
+        }
+    }
+
+    async fn open_child_with(
+        first: &FirstWords,
+        start: Start<'_>,
+        events: &Events,
+    ) -> Result<(Self, Catalog), Why> {
         let server = start.server.clone();
         // Where programs lie is nothing to those who call them.
         let mut running =
@@ -51,8 +69,9 @@ impl Connection {
             let event = UpstreamEvent::NotConfined { server: server.clone(), why };
             events.tell(&server, event).await;
         }
+        let link = Arc::clone(&running.link);
         let learnt = tokio::select! {
-            learnt = learn(Link::Stdio(Arc::clone(&running.link)), &server) => {
+            learnt = learn(&link, first, &server) => {
                 learnt.map_err(|why| running.explain(&why))
             }
             why = running.ended() => Err(why),
@@ -109,13 +128,13 @@ impl Connection {
     }
 }
 
-async fn learn(link: Link, server: &ServerName) -> Result<Catalog, String> {
-    let params = handshake::parameters();
-    let opened = handshake::read(link.ask(&Request::opening(&params), HANDSHAKE).await)?;
-    if let Link::Stdio(link) = &link {
-        link.tell(request::notification("notifications/initialized", None));
-    }
-    offered(&link, server, opened).await
+async fn learn(
+    link: &Arc<stdio::Link>,
+    first: &FirstWords,
+    server: &ServerName,
+) -> Result<Catalog, String> {
+    let opened = first.say(link).await?;
+    offered(&Link::Stdio(Arc::clone(link)), server, opened).await
 }
 
 async fn offered(link: &Link, server: &ServerName, opened: Opened) -> Result<Catalog, String> {

@@ -67,12 +67,6 @@ async fn a_program_that_is_not_there_is_named() {
 }
 
 #[tokio::test]
-async fn a_server_of_the_newer_revision_only_is_not_bridged_yet() {
-    let mut world = World::of(script("newer.py"));
-    assert_eq!(world.down().await, "it speaks only a newer revision, not bridged yet");
-}
-
-#[tokio::test]
 async fn tools_are_listed_over_all_pages_and_never_in_a_circle() {
     let world = World::up(script("pages.py")).await;
     assert_eq!(world.tools().await, ["one", "two", "three"]);

@@ -51,6 +51,9 @@ async fn answer(State(site): State<Arc<Site>>, request: Request<Body>) -> Respon
     let asked: Value = serde_json::from_slice(&body).unwrap_or_default();
     let method = asked["method"].as_str().unwrap_or(head.method.as_str()).to_owned();
     site.seen.lock().unwrap().push((method.clone(), head.headers.clone()));
+    if method == "server/discover" {
+        return refused(StatusCode::BAD_REQUEST, json!("Bad Request: No valid session ID"), &asked);
+    }
     if method == "initialize" {
         let session = format!("session-{}", site.sessions.lock().unwrap().len());
         site.sessions.lock().unwrap().push(session.clone());
@@ -153,10 +156,10 @@ async fn a_call_carries_the_session_and_the_revision_that_were_agreed() {
     assert_eq!(world.text("plain", json!({})).await, "done");
     assert_eq!(
         site.methods(),
-        ["initialize", "notifications/initialized", "tools/list", "tools/call"]
+        ["server/discover", "initialize", "notifications/initialized", "tools/list", "tools/call"]
     );
     let seen = site.seen.lock().unwrap();
-    let headers = &seen[3].1;
+    let headers = &seen[4].1;
     assert_eq!(headers["mcp-session-id"], "session-0");
     assert_eq!(headers["mcp-protocol-version"], "2025-06-18");
     assert_eq!(headers["accept"], "application/json, text/event-stream");

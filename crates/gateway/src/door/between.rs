@@ -1,0 +1,85 @@
+//! What passes between a client and a server that may be of different eras.
+
+use std::time::Duration;
+
+use bailiwick_model::{Json, ServerName};
+use http::StatusCode;
+use serde_json::value::RawValue;
+
+use super::{
+    LIMITS,
+    ask::{Asked, LIST_TTL, bad},
+};
+use crate::{
+    jsonrpc::{Answer, RawObject, Refused, code},
+    mcp::{
+        Era,
+        bridge::Between,
+        client::{ClientFacts, Implementation},
+        meta,
+        revision::Revision,
+    },
+    upstream::Reply,
+};
+
+impl Asked<'_> {
+    /// Writes parameters as they are decided and sent on.
+    pub(super) fn towards(&self, params: &RawValue) -> Result<Box<RawValue>, Refused> {
+        let client = match self.era {
+            // What an older client said of itself was said to us alone: nobody asks it for anything.
+            Era::Legacy => None,
+            Era::Modern => Some(client_facts(params)),
+        };
+        meta::carried(params, client.as_ref()).map_err(|error| bad(error.to_string()))
+    }
+
+    /// Writes a server's reply as this client takes it.
+    pub(super) async fn back(&self, server: &ServerName, method: &str, reply: Reply) -> Answer {
+        let answer = match reply {
+            Reply::Result(result) => Answer::Result(result),
+            Reply::Error(error) => Answer::Error(error),
+        };
+        self.between(server).await.back(method, &answer).unwrap_or_else(|error| {
+            let text = format!("the server's answer is no object: {error}");
+            Answer::error(code::INTERNAL_ERROR, &text, None)
+        })
+    }
+
+    async fn between(&self, server: &ServerName) -> Between {
+        let catalog = self.door.lane.upstreams().catalog(server, Duration::ZERO).await.ok();
+        let revision = catalog.as_ref().and_then(|it| Revision::from_date(&it.protocol));
+        Between {
+            client: self.era,
+            server: if revision.is_some_and(Revision::is_modern) {
+                Era::Modern
+            } else {
+                Era::Legacy
+            },
+            server_info: catalog
+                .as_ref()
+                .and_then(|it| it.server_info.as_deref())
+                .and_then(Implementation::read),
+            ttl: LIST_TTL,
+        }
+    }
+}
+
+fn client_facts(params: &RawValue) -> ClientFacts {
+    let meta = RawObject::read(params.get()).ok().and_then(|it| it.get("_meta"));
+    let meta = meta.and_then(|it| RawObject::read(it.get()).ok());
+    meta.map(|it| ClientFacts::read(&it)).unwrap_or_default()
+}
+
+/// Hands a server's error on.
+pub(super) fn passed_on(error: &RawValue) -> Refused {
+    let parsed = Json::parse(error.get().as_bytes(), LIMITS).unwrap_or(Json::Null);
+    let number = match parsed.get("code") {
+        Some(Json::Int(code)) => i64::try_from(*code).unwrap_or(code::INTERNAL_ERROR),
+        _ => code::INTERNAL_ERROR,
+    };
+    let text = parsed
+        .get("message")
+        .and_then(Json::as_text)
+        .unwrap_or("the server answered with an error");
+    Refused::new(StatusCode::OK, number, text)
+}
