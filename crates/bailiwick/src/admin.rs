@@ -4,6 +4,7 @@
 //! kernel reports them; and on the listener below `/api/v1` to whoever holds `state/admin.token`.
 
 mod answer;
+mod containment;
 mod holds;
 mod people;
 mod tasks;
@@ -109,8 +110,9 @@ fn routes(admin: &Arc<Admin>) -> Router {
         .route("/api/v1/holds/{hold}/answer", post(holds::answer))
         .route("/api/v1/persons", get(people::list).post(people::add))
         .route("/api/v1/identities", get(view::identities))
-        .route("/api/v1/identities/{identity}/contain", post(people::contain))
-        .route("/api/v1/identities/{identity}/release", post(people::release))
+        .route("/api/v1/containment", get(containment::list))
+        .route("/api/v1/containment/{subject}", post(containment::contain))
+        .route("/api/v1/containment/{subject}/release", post(containment::release))
         .route("/api/v1/templates", get(view::templates))
         .route("/api/v1/servers", get(view::servers))
         .route("/api/v1/servers/{server}/offer", get(view::offer))

@@ -103,21 +103,23 @@ pub(crate) enum Ask {
     /// Servers behind the gateway and their accepted tools.
     #[command(subcommand)]
     Server(ServerCommand),
-    /// Withdraw all authority of an identity, now.
+    /// Withdraw all authority of an identity, a task, a credential, a server or a tool, now.
     Contain {
-        /// Whose.
-        identity: String,
+        /// `NAME` or `identity:NAME`, `task:ID`, `credential:ID`, `server:NAME`, `tool:SERVER__TOOL`.
+        subject: String,
         /// Why, for the record.
         #[arg(long)]
         why: String,
     },
-    /// Give a contained identity its authority back.
+    /// Give something that is contained its authority back.
     Release {
-        /// Whose.
-        identity: String,
+        /// What: as `contained` lists it.
+        subject: String,
         #[command(flatten)]
         person: ByPerson,
     },
+    /// List what is contained.
+    Contained,
     /// Say why a call was allowed, held or denied.
     Why {
         /// The decision: `dec_…`.

@@ -1,6 +1,7 @@
 //! What each command does.
 
 pub(crate) mod configuration;
+pub(crate) mod contain;
 pub(crate) mod hold;
 pub(crate) mod identity;
 pub(crate) mod ledger;

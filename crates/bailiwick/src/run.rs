@@ -12,7 +12,8 @@ use crate::{
         LedgerCommand, PersonCommand, ServerCommand, TaskCommand, TemplateCommand,
     },
     command::{
-        configuration, hold, identity, ledger, person, reference, server, show, task, template,
+        configuration, contain, hold, identity, ledger, person, reference, server, show, task,
+        template,
     },
     config::{Config, Found, House, Overrides},
     demo, doctor,
@@ -165,10 +166,11 @@ async fn ask(common: Common, place: Place, command: Ask) -> Outcome {
                 server::accept(&place, output, (&server, tool.as_deref()), &person).await
             }
         },
-        Ask::Contain { identity, why } => identity::contain(&place, output, &identity, &why).await,
-        Ask::Release { identity, person } => {
-            identity::release(&place, output, &identity, &person).await
+        Ask::Contain { subject, why } => contain::contain(&place, output, &subject, &why).await,
+        Ask::Release { subject, person } => {
+            contain::release(&place, output, &subject, &person).await
         }
+        Ask::Contained => contain::list(&place, output).await,
         Ask::Why { decision } => show::why(&place, output, &decision).await,
         Ask::Path { task, html: true } => show::page(&place, &task),
         Ask::Path { task, html: false } => show::path(&place, output, &task).await,

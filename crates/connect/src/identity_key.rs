@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use bailiwick_model::{Charter, IdentityId, Json, Proof, Timestamp};
+use bailiwick_model::{Charter, CredentialId, IdentityId, Json, Proof, Timestamp};
 
 use crate::{
     es256::{Es256Key, Es256PublicKey, KeyError},
@@ -105,18 +105,20 @@ impl AssertionVerifier {
         Ok(jws.text("sub")?.parse().map_err(|_| wrong)?)
     }
 
-    /// Accepts `assertion` as proof of being the identity of `charter`, and uses it up.
+    /// Accepts `assertion` as proof of being the identity of `charter`, uses it up, and names the
+    /// key that made it.
     pub fn verify(
         &self,
         assertion: &str,
         charter: &Charter,
         now: Timestamp,
-    ) -> Result<(), ProofError> {
+    ) -> Result<CredentialId, ProofError> {
         let jws = Jws::read(assertion, KIND)?;
-        check_signature(&jws, charter)?;
+        let key = check_signature(&jws, charter)?;
         self.check_parties(&jws, charter)?;
         let (id, expires) = self.check_times(&jws, now)?;
-        self.replay.spend(charter.identity.as_str(), id, expires, now)
+        self.replay.spend(charter.identity.as_str(), id, expires, now)?;
+        Ok(key)
     }
 
     fn check_parties(&self, jws: &Jws<'_>, charter: &Charter) -> Result<(), ProofError> {
@@ -163,7 +165,8 @@ impl AssertionVerifier {
     }
 }
 
-fn check_signature(jws: &Jws<'_>, charter: &Charter) -> Result<(), ProofError> {
+/// Finds the key of the charter that signed.
+fn check_signature(jws: &Jws<'_>, charter: &Charter) -> Result<CredentialId, ProofError> {
     let signer = || charter.identity.as_str().to_owned();
     let mut keys = charter
         .proof
@@ -178,11 +181,9 @@ fn check_signature(jws: &Jws<'_>, charter: &Charter) -> Result<(), ProofError> {
         return Err(ProofError::NoKey { signer: signer() });
     }
     // The `kid` is the caller's word, and any key of the charter suffices.
-    if keys.any(|it| it.verify(jws.signed, jws.signature)) {
-        Ok(())
-    } else {
-        Err(ProofError::BadSignature { signer: signer() })
-    }
+    let signed = keys.find(|it| it.verify(jws.signed, jws.signature));
+    let name = signed.and_then(|it| it.thumbprint().parse().ok());
+    name.ok_or_else(|| ProofError::BadSignature { signer: signer() })
 }
 
 #[cfg(test)]

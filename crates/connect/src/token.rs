@@ -27,6 +27,7 @@ pub const VIA_MAX: usize = 4;
 const KIND: &str = "at+jwt";
 const GENERATION: &str = "bailiwick/gen";
 const POLICY: &str = "bailiwick/pol";
+const ASKED_WITH: &str = "bailiwick/key";
 
 #[cfg(test)]
 mod tests;

@@ -68,7 +68,9 @@ pub struct Desk {
 /// where one load can see it.
 #[derive(Debug)]
 pub(crate) struct Slot {
-    generation: Arc<AtomicU64>,
+    generation: AtomicU64,
+    /// What permits are held against, for calls that are under way.
+    authority: Arc<AtomicU64>,
     state: Mutex<TaskState>,
 }
 
@@ -96,7 +98,8 @@ pub enum DeskError {
 impl Slot {
     fn new(state: TaskState) -> Arc<Self> {
         Arc::new(Self {
-            generation: Arc::new(AtomicU64::new(state.task().generation)),
+            generation: AtomicU64::new(state.task().generation),
+            authority: Arc::new(AtomicU64::new(state.authority())),
             state: Mutex::new(state),
         })
     }
@@ -107,17 +110,18 @@ impl Slot {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Runs `step` on the state and shows the generation it leaves.
+    /// Runs `step` on the state and shows the generation and the authority it leaves.
     pub(crate) fn with<T>(&self, step: impl FnOnce(&mut TaskState) -> T) -> T {
         let mut state = self.lock();
         let result = step(&mut state);
         self.generation.store(state.task().generation, Ordering::Release);
+        self.authority.store(state.authority(), Ordering::Release);
         result
     }
 
-    /// Gives the generation as it changes, for a call that is under way.
-    pub(crate) const fn current(&self) -> &Arc<AtomicU64> {
-        &self.generation
+    /// Gives the authority as it changes, for a call that is under way.
+    pub(crate) const fn authority(&self) -> &Arc<AtomicU64> {
+        &self.authority
     }
 
     /// Gives the generation without the lock.

@@ -127,8 +127,11 @@ impl Lane {
         };
 
         let names = Names { decision: decision.clone(), hold: HoldId::new(self.desk.ulid()) };
-        let (snapshot, now) = (self.desk.snapshot(), self.desk.now());
+        let now = self.desk.now();
         let (made, task) = slot.with(|state| {
+            // Taken under the lock: whoever contains something swaps the snapshot first, and then
+            // makes what was decided by the old one worthless.
+            let snapshot = self.desk.snapshot();
             let made = bailiwick_kernel::decide(&snapshot, state, &request, names, now);
             (made, state.task().clone())
         });
@@ -204,7 +207,7 @@ impl Lane {
     ) -> Answered {
         let started = Instant::now();
         let now = self.desk.now();
-        let sent = self.upstreams.send(permit, slot.current(), judged, (listener, now)).await;
+        let sent = self.upstreams.send(permit, slot.authority(), judged, (listener, now)).await;
         let now = self.desk.now();
         let task = slot.with(|state| {
             bailiwick_kernel::observe(state, now);
@@ -313,6 +316,7 @@ fn caller_of(verified: &Verified) -> Caller {
         via: verified.via.clone(),
         task: verified.task.clone(),
         generation: verified.generation,
+        credentials: verified.credentials.clone(),
     }
 }
 

@@ -1,7 +1,7 @@
 //! A token of an open task: minted, and on record before anybody has it.
 
 use bailiwick_connect::{Audience, MintError, Secret, TaskClaims, TokenMint};
-use bailiwick_model::{Digest, Task};
+use bailiwick_model::{CredentialId, Digest, Subject, Task};
 
 use crate::{Desk, DeskError};
 
@@ -20,23 +20,34 @@ pub enum MintingError {
     /// None can be minted.
     #[error(transparent)]
     Mint(#[from] MintError),
+    /// Whoever asks, or what they ask for, is contained: the token would be refused everywhere.
+    #[error("{} is contained", .0.in_words())]
+    Contained(Subject),
     /// It could not be written down.
     #[error(transparent)]
     Desk(#[from] DeskError),
 }
 
-/// Mints a token of `task` for `audience`, and records that; never past the task's deadline.
+/// Mints a token of `task` for an audience on the word of a key, and records that; never past the
+/// task's deadline, and never for what is contained.
 pub async fn mint_on_record(
     desk: &Desk,
     mint: &TokenMint,
     task: &Task,
-    audience: Audience,
+    (audience, key): (Audience, Option<CredentialId>),
     by: &str,
 ) -> Result<Minted, MintingError> {
     let snapshot = desk.snapshot();
-    let claims = TaskClaims::of(task, audience, snapshot.policies.version(), desk.now())?;
-    let token = mint.mint(&claims)?;
+    let shown = key.iter().cloned().collect();
+    let mut contained = snapshot.contained.of_task(task);
+    contained.extend(snapshot.contained.of_credentials(&task.identity, &shown));
+    if let Some(first) = contained.pop_first() {
+        return Err(MintingError::Contained(first));
+    }
+    let version = snapshot.policies.version();
+    let claims = TaskClaims::of(task, audience, version, desk.now())?.asked_with(key);
+    let (id, token) = mint.mint_named(&claims)?;
     let digest = Digest::of(token.expose().as_bytes()).to_string();
-    desk.token_minted(task, (digest, claims.expires), by).await?;
+    desk.token_minted(task, (digest, id, claims.expires), by).await?;
     Ok(Minted { token, claims })
 }

@@ -23,7 +23,7 @@ use axum::{
     routing::{get, post},
 };
 use bailiwick_connect::{AssertionVerifier, TokenKeys, TokenMint};
-use bailiwick_model::{IdentityId, TemplateName, Timestamp};
+use bailiwick_model::{CredentialId, IdentityId, TemplateName, Timestamp};
 use http::Request;
 
 use self::{
@@ -107,8 +107,8 @@ impl Oauth {
         let audience = target::audience(self, &form, wish.worker(&client))?;
         target::check_scope(&form, &audience)?;
         // A client that hangs up cuts nothing in the middle: what was begun is recorded.
-        let (oauth, identity) = (Arc::clone(self), client.identity.clone());
-        let issuing = tokio::spawn(async move { oauth.issue(&identity, wish, audience).await });
+        let oauth = Arc::clone(self);
+        let issuing = tokio::spawn(async move { oauth.issue(&client, wish, audience).await });
         issuing.await.unwrap_or_else(|fault| {
             tracing::error!(%fault, "a token request broke off");
             Err(Code::ServerError.says("something of the governor's failed"))
@@ -120,5 +120,7 @@ impl Oauth {
 #[derive(Debug)]
 struct Client {
     identity: IdentityId,
+    /// The key that proved it.
+    key: CredentialId,
     templates: Vec<TemplateName>,
 }

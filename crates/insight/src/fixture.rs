@@ -24,6 +24,7 @@ pub(crate) fn task() -> Task {
         opener: Opener::Itself,
         params: BTreeMap::new(),
         parent: None,
+        above: Vec::new(),
         opened: at("2026-11-23T10:00:00Z"),
         deadline: at("2026-11-23T11:00:00Z"),
         idle: None,

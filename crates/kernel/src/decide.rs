@@ -74,7 +74,7 @@ pub(crate) fn decide_with(
             judged.spend = cost(request);
             judged.approval = approved.as_ref().map(|it| it.hold.clone());
             effects.extend(take(state, judged.spend, approved.as_ref(), now));
-            let permit = Permit::new(request.call, state.task.generation, now.after(PERMIT_LIFE));
+            let permit = Permit::new(request.call, state.authority, now.after(PERMIT_LIFE));
             Outcome::Forward(permit, obligations)
         }
         Verdict::Hold(why) => {

@@ -16,6 +16,7 @@ pub fn end(state: &mut TaskState, cause: EndCause, now: Timestamp) -> Vec<Effect
     state.task.status = TaskStatus::Ended { at, cause };
     // Every token and every permit of the task was made for the generation before.
     state.task.generation = state.task.generation.saturating_add(1);
+    state.withdraw_permits();
     state.lines.clear();
     let mut effects = vec![Effect::TaskStatus(state.task.status)];
     effects.extend(expire(state, |_| true));

@@ -7,7 +7,8 @@ use std::{
 
 use bailiwick_model::{
     Budget, Charter, Grant, IdentityId, Judgement, Layer, Mode, OnWiden, OpenRequest, Opener,
-    Param, Reason, ReasonCode, Step, Task, TaskId, TaskStatus, Template, Timestamp, Verdict,
+    Param, Reason, ReasonCode, Step, Subject, Task, TaskId, TaskStatus, Template, Timestamp,
+    Verdict,
 };
 use bailiwick_policy::GrantProgram;
 
@@ -94,14 +95,16 @@ fn identity_faults(
             "registry",
         ));
     }
-    if snapshot.contained.contains(identity) {
-        why.push(Reason::new(
-            ReasonCode::Contained,
-            format!("`{identity}` is contained"),
-            "containment",
-        ));
-    }
+    let shown = request.credential.iter().cloned().collect();
+    let contained = snapshot.contained.of_credentials(identity, &shown);
+    why.extend(contained.iter().map(contained_reason));
     why
+}
+
+/// Says that something is contained.
+pub(crate) fn contained_reason(subject: &Subject) -> Reason {
+    let text = format!("{} is contained", subject.in_words());
+    Reason::new(ReasonCode::Contained, text, subject.to_string())
 }
 
 fn outside_charter(charter: &Charter, request: &OpenRequest) -> Reason {
@@ -202,10 +205,7 @@ fn parent_faults(
             format!("authority passes through {DEPTH_MAX} hands at the most"),
         ));
     }
-    let hands = std::iter::once(giver).chain(&task.via);
-    for contained in hands.filter(|it| snapshot.contained.contains(*it)) {
-        why.push(deny(ReasonCode::Contained, format!("`{contained}` is contained")));
-    }
+    why.extend(snapshot.contained.of_task(task).iter().map(contained_reason));
     why
 }
 
@@ -238,6 +238,7 @@ fn make(
         opener: request.opener.clone(),
         params,
         parent: above.map(|it| it.id.clone()),
+        above: above.map(|it| it.ancestors().cloned().collect()).unwrap_or_default(),
         opened: now,
         deadline: above.map_or(deadline, |it| deadline.min(it.deadline)),
         idle: template.window.idle,

@@ -20,7 +20,7 @@ use bailiwick_model::{CallDigest, Timestamp};
 #[must_use = "an unspent permit is a call that was allowed and never made"]
 pub struct Permit {
     call: CallDigest,
-    generation: u64,
+    authority: u64,
     expires: Timestamp,
 }
 
@@ -39,21 +39,22 @@ pub enum PermitError {
 }
 
 impl Permit {
-    pub(crate) const fn new(call: CallDigest, generation: u64, expires: Timestamp) -> Self {
-        Self { call, generation, expires }
+    pub(crate) const fn new(call: CallDigest, authority: u64, expires: Timestamp) -> Self {
+        Self { call, authority, expires }
     }
 
-    /// Spends the permit on `call`, where the task's authority is still of `generation`.
+    /// Spends the permit on `call`, where the task's authority has not changed: `authority` is
+    /// what [`crate::TaskState::authority`] counts now.
     pub fn spend(
         self,
         call: &CallDigest,
-        generation: u64,
+        authority: u64,
         now: Timestamp,
     ) -> Result<(), PermitError> {
         if self.call != *call {
             return Err(PermitError::OtherCall);
         }
-        if self.generation != generation {
+        if self.authority != authority {
             return Err(PermitError::Withdrawn);
         }
         if self.expires <= now {

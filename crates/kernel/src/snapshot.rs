@@ -1,12 +1,10 @@
 //! What every decision looks at: written policy and what people decided, swapped whole.
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    sync::Arc,
-};
+use std::{collections::BTreeMap, sync::Arc};
 
 use bailiwick_model::{
-    Charter, Exception, Fact, IdentityId, Pin, ServerName, Template, TemplateName, Timestamp,
+    Charter, Containment, Exception, Fact, IdentityId, Pin, ServerName, Template, TemplateName,
+    Timestamp,
 };
 use bailiwick_policy::PolicySet;
 
@@ -19,8 +17,8 @@ pub struct Snapshot {
     pub charters: BTreeMap<IdentityId, Arc<Charter>>,
     /// Every template that tasks can be opened from.
     pub templates: BTreeMap<TemplateName, Arc<Template>>,
-    /// Identities whose authority is withdrawn.
-    pub contained: BTreeSet<IdentityId>,
+    /// Everything whose authority is withdrawn.
+    pub contained: Containment,
     /// The tools that were accepted, or wait for it, by server and name.
     pub pins: BTreeMap<ServerName, BTreeMap<String, Pin>>,
     /// Statements about the world, each with its end.

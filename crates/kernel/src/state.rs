@@ -25,6 +25,7 @@ pub struct TaskState {
     pub(crate) in_flight: u32,
     pub(crate) active: Timestamp,
     pub(crate) latest: Timestamp,
+    pub(crate) authority: u64,
 }
 
 /// A hold that nobody has answered yet, as it was asked: what people are shown of it may be
@@ -91,6 +92,7 @@ impl TaskState {
             in_flight: 0,
             active,
             latest: active,
+            authority: 0,
             task,
         };
         for hold in &memory.holds {
@@ -135,6 +137,16 @@ impl TaskState {
     /// Gives the task.
     pub const fn task(&self) -> &Task {
         &self.task
+    }
+
+    /// Counts how often its authority changed: permits of before are worthless.
+    pub const fn authority(&self) -> u64 {
+        self.authority
+    }
+
+    /// Makes every permit worthless that was not spent yet.
+    pub const fn withdraw_permits(&mut self) {
+        self.authority = self.authority.saturating_add(1);
     }
 
     /// Gives what its own calls spent.

@@ -3,7 +3,8 @@
 use std::collections::BTreeSet;
 
 use bailiwick_model::{
-    Action, ActionFacts, ActionKind, Layer, Offered, OnWiden, PinStatus, ServerName, Timestamp,
+    Action, ActionFacts, ActionKind, Layer, Offered, OnWiden, PinStatus, ServerName, Subject,
+    Timestamp,
 };
 use bailiwick_policy::ListQuestion;
 
@@ -28,14 +29,15 @@ pub fn could_ever(
     let question =
         ListQuestion { action, facts_of_action: facts, task, charter, facts: &snapshot.facts };
     reaches(snapshot, state, &action.server, now)
+        && snapshot.contained.of_action(action).is_empty()
         && granted
         && is_accepted(snapshot, action, offered)
         && snapshot.policies.could_ever_allow(&question)
 }
 
 /// Says whether anything of `server` could be asked for in this task now: the task is open,
-/// nobody whose hands its authority went through is contained, and every charter on the way
-/// names the server, as it was when the task opened and as it is.
+/// neither the server nor anything its authority went through is contained, and every charter on
+/// the way names the server, as it was when the task opened and as it is.
 pub fn reaches(
     snapshot: &Snapshot,
     state: &TaskState,
@@ -44,12 +46,12 @@ pub fn reaches(
 ) -> bool {
     let task = &state.task;
     let open = task.is_open() && lapse(state, state.latest.max(now)).is_none();
-    let mut hands = std::iter::once(&task.identity).chain(&task.via);
     let named = |layer: &Layer| {
         let charter = snapshot.charters.get(&layer.identity);
         layer.servers.contains(server) && charter.is_some_and(|it| it.servers.contains(server))
     };
-    open && !hands.any(|it| snapshot.contained.contains(it))
+    open && snapshot.contained.of_task(task).is_empty()
+        && !snapshot.contained.contains(&Subject::Server(server.clone()))
         && snapshot.charters.contains_key(&task.identity)
         && task.grant.layers.iter().all(named)
 }

@@ -11,7 +11,7 @@ use std::{collections::BTreeSet, time::Duration};
 use bailiwick_kernel::{DEPTH_MAX, Names, Outcome, Permit, PermitError, TaskState};
 use bailiwick_model::{
     AccessRequest, ActionKind, Budget, DecisionId, EndCause, HoldId, Json, Mode, Offered, Spend,
-    Timestamp, Ulid, VerdictKind,
+    Subject, Timestamp, Ulid, VerdictKind,
 };
 use bailiwick_testkit::{CallLine, Event, OpenLine, Scenario, Stage, build, script, strategies};
 use proptest::{collection, prelude::*, test_runner::FileFailurePersistence};
@@ -74,20 +74,26 @@ proptest! {
         let others = stage.asks("t0", &other).unwrap().call;
         let made = stage.clock.now();
         let later = Timestamp::from_millis(made.millis() + millis);
-        let generation = state.task().generation;
+        let authority = state.authority();
 
-        let spent = permit(&stage, &mut state, &request).spend(&request.call, generation, later);
+        let spent = permit(&stage, &mut state, &request).spend(&request.call, authority, later);
         let expected = if millis < 10_000 { Ok(()) } else { Err(PermitError::Expired) };
         prop_assert_eq!(spent, expected);
 
-        let spent = permit(&stage, &mut state, &request).spend(&others, generation, made);
+        let spent = permit(&stage, &mut state, &request).spend(&others, authority, made);
         let expected = if others == request.call { Ok(()) } else { Err(PermitError::OtherCall) };
         prop_assert_eq!(spent, expected);
 
         let unspent = permit(&stage, &mut state, &request);
         let ended = bailiwick_kernel::end(&mut state, EndCause::Asked, made);
         prop_assert!(!ended.is_empty());
-        let spent = unspent.spend(&request.call, state.task().generation, made);
+        let spent = unspent.spend(&request.call, state.authority(), made);
+        prop_assert_eq!(spent, Err(PermitError::Withdrawn));
+
+        let mut state = stage.task("t0").unwrap().clone();
+        let unspent = permit(&stage, &mut state, &request);
+        state.withdraw_permits();
+        let spent = unspent.spend(&request.call, state.authority(), made);
         prop_assert_eq!(spent, Err(PermitError::Withdrawn));
     }
 
@@ -139,15 +145,18 @@ proptest! {
                 .tasks()
                 .filter(|(_, it)| {
                     let task = it.task();
-                    let hands = std::iter::once(&task.identity).chain(&task.via);
-                    !task.is_open()
-                        || hands.into_iter().any(|it| stage.snapshot.contained.contains(it))
+                    !task.is_open() || !stage.snapshot.contained.of_task(task).is_empty()
                 })
                 .map(|(label, _)| label.to_owned())
                 .collect();
+            let again = stage.last_call().filter(|_| *event == Event::Retry);
+            let asked =
+                if let Event::Call(line) = event { Some(line.clone()) } else { again };
+            let stands_on_contained = asked.is_some_and(|line| contained(&stage, &line));
             let before = stage.sent.len();
             stage.play(event);
             let sent = stage.sent.get(before..).unwrap_or_default();
+            prop_assert!(sent.is_empty() || !stands_on_contained, "{event} was allowed");
             if let Some((label, _)) = sent.iter().find(|(label, _)| over.contains(label)) {
                 let played = events.iter().take(place + 1).map(|it| (it, None));
                 let played = script(stage.world(), played);
@@ -293,6 +302,16 @@ proptest! {
             prop_assert_eq!(made.judged.verdict, VerdictKind::Deny);
         }
     }
+}
+
+/// Says whether a call is made with, or on, something that is contained.
+fn contained(stage: &Stage, line: &CallLine) -> bool {
+    let contained = &stage.snapshot.contained;
+    let tool = Subject::Tool(line.server.clone(), line.tool.parse().unwrap());
+    let shown = line.with.iter().cloned().map(Subject::Credential);
+    let who = line.as_.iter().cloned().map(Subject::Identity);
+    let mut all = [Subject::Server(line.server.clone()), tool].into_iter().chain(shown).chain(who);
+    all.any(|it| contained.contains(&it))
 }
 
 fn narrower(child: Budget, left: Budget) -> Result<(), TestCaseError> {

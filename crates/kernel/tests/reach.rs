@@ -76,9 +76,24 @@ fn a_server_is_reached_through_every_charter_while_the_task_is_open_and_nobody_i
     assert!(reaches(&stage, "two", "s") && !reaches(&stage, "two", "r"));
     assert!(!reaches(&stage, "one", "elsewhere"));
 
-    stage.snapshot.contained.insert("ann".parse().unwrap());
-    assert!(!reaches(&stage, "one", "s") && !reaches(&stage, "two", "s"));
-    stage.snapshot.contained.clear();
+    let first = stage.task("one").unwrap().task().id.clone();
+    for (subject, gone) in [
+        ("identity:ann".to_owned(), ["one", "two"].as_slice()),
+        ("identity:bob".to_owned(), &["two"]),
+        (format!("task:{first}"), &["one", "two"]),
+        ("server:s".to_owned(), &["one", "two"]),
+    ] {
+        let subject: bailiwick_model::Subject = subject.parse().unwrap();
+        stage.snapshot.contained.contain(subject.clone());
+        for label in ["one", "two"] {
+            assert_eq!(reaches(&stage, label, "s"), !gone.contains(&label), "{label}: {subject}");
+        }
+        stage.snapshot.contained.release(&subject);
+    }
+    stage.snapshot.contained.contain("tool:s__list".parse().unwrap());
+    assert!(!lists(&stage, "one", "list", build::offered(1)));
+    assert!(reaches(&stage, "one", "s") && lists(&stage, "one", "read", build::offered(1)));
+    stage.snapshot.contained = bailiwick_model::Containment::default();
 
     let mut smaller = (**stage.snapshot.charters.get("ann").unwrap()).clone();
     smaller.servers.clear();

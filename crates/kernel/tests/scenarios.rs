@@ -313,6 +313,39 @@ fn what_is_contained_does_nothing_and_neither_does_what_hangs_below_it() {
 }
 
 #[test]
+fn whatever_a_call_stands_on_can_be_contained_by_itself() {
+    check(&format!(
+        "{TRIAGE}open other as triage-agent template=ticket-triage ticket=T-2
+        open triage as triage-agent template=ticket-triage ticket=T-1 with k1
+        contain credential:tok1
+        call tickets get_ticket with=tok1 {{\"ticket\":\"T-1\"}} -> deny contained
+        call tickets get_ticket with=tok2 {{\"ticket\":\"T-1\"}} -> allow
+        contain credential:k1
+        open third as triage-agent template=ticket-triage ticket=T-3 with k1 -> deny contained
+        in triage
+        contain tool:tickets__get_ticket
+        call tickets get_ticket {{\"ticket\":\"T-1\"}} -> deny contained
+        call tickets add_comment {{\"ticket\":\"T-1\"}} -> allow
+        contain server:tickets
+        call tickets add_comment {{\"ticket\":\"T-1\"}} -> deny contained
+        release server:tickets
+        release tool:tickets__get_ticket
+        open part as summary-agent template=summary under triage
+        contain task:triage
+        call tickets get_ticket {{\"ticket\":\"T-1\"}} -> deny contained
+        open more as summary-agent template=summary under triage -> deny contained
+        in triage
+        call tickets get_ticket {{\"ticket\":\"T-1\"}} -> deny contained
+        in other
+        call tickets get_ticket {{\"ticket\":\"T-2\"}} -> allow
+        release task:triage
+        in triage
+        call tickets get_ticket {{\"ticket\":\"T-1\"}} -> allow
+        "
+    ));
+}
+
+#[test]
 fn a_grandchild_cannot_be_opened_while_anyone_above_is_contained() {
     check(
         "

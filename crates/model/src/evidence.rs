@@ -5,8 +5,8 @@ use std::{collections::BTreeSet, fmt};
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Action, ActionFacts, CallDigest, DecisionId, Digest, Finding, HoldId, IdentityId, Judgement,
-    Spend, Task, TaskId, TemplateName, Timestamp, VerdictKind, action::words,
+    Action, ActionFacts, CallDigest, CredentialId, DecisionId, Digest, Finding, HoldId, IdentityId,
+    Judgement, Spend, Subject, Task, TaskId, TemplateName, Timestamp, VerdictKind, action::words,
 };
 
 words! {
@@ -165,6 +165,9 @@ pub enum CommandRecord {
         identity: IdentityId,
         /// Its digest; never the token.
         token: String,
+        /// Its own id (`jti`), by which it is contained.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        credential: Option<CredentialId>,
         /// Until when it counts.
         expires: Timestamp,
     },
@@ -193,10 +196,11 @@ pub enum CommandRecord {
         /// The person's signed statement, where a person accepted.
         statement: Option<String>,
     },
-    /// An identity was contained or released.
+    /// Something was contained or released.
     Contained {
-        /// Who.
-        identity: IdentityId,
+        /// What; once only identities could be.
+        #[serde(alias = "identity")]
+        subject: Subject,
         /// Contained, or released.
         contained: bool,
         /// By whom, and why.

@@ -170,6 +170,14 @@ text_type!(
         it.is_ascii_alphanumeric() || matches!(it, '_' | '.' | '-')
     })
 );
+text_type!(
+    /// Names one credential: a token's own id (`jti`), or a key's thumbprint (RFC 7638). Neither is
+    /// a secret.
+    CredentialId,
+    |text| check_text(text, "a credential", 128, "letters, digits, `_`, `-`", |it| {
+        it.is_ascii_alphanumeric() || matches!(it, '_' | '-')
+    })
+);
 id_type!(
     /// Names one task. Grants, leases, decisions and exercises all hang off a task.
     TaskId, "a task", "task_"

@@ -7,6 +7,7 @@ mod action;
 mod budget;
 mod calendar;
 mod charter;
+mod containment;
 mod digest;
 mod evidence;
 mod exception;
@@ -28,6 +29,7 @@ pub use action::{Action, ActionFacts, ActionKind, Effect, Environment, Fact, Rea
 pub use budget::{Budget, Spend};
 pub use calendar::{Calendar, CalendarError};
 pub use charter::{Charter, IdentityKind, Proof};
+pub use containment::{Containment, Subject, SubjectError};
 pub use digest::{CallDigest, Digest, DigestError};
 pub use evidence::{
     Activation, ArgumentsRecord, CommandRecord, DecisionRecord, OutcomeKind, OutcomeRecord, Record,
@@ -38,8 +40,8 @@ pub use finding::Finding;
 pub use grant::{ApprovedLine, Grant, Layer};
 pub use hold::{ApprovedCall, Hold, HoldStatus};
 pub use id::{
-    Class, DecisionId, ExceptionId, HoldId, IdError, IdentityId, PersonName, ServerName, TaskId,
-    TemplateName, ToolName, Ulid,
+    Class, CredentialId, DecisionId, ExceptionId, HoldId, IdError, IdentityId, PersonName,
+    ServerName, TaskId, TemplateName, ToolName, Ulid,
 };
 pub use json::{Json, JsonError, JsonLimits};
 pub use person::Person;

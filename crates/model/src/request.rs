@@ -3,7 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::{
-    Action, ActionFacts, CallDigest, IdentityId, Json, Offered, Opener, TaskId, TemplateName,
+    Action, ActionFacts, CallDigest, CredentialId, IdentityId, Json, Offered, Opener, TaskId,
+    TemplateName,
 };
 
 /// The verified identity making a call, with the task and generation its token names.
@@ -17,6 +18,9 @@ pub struct Caller {
     pub task: TaskId,
     /// The task's generation when the token was minted.
     pub generation: u64,
+    /// What it shows: its token, the key that signed it, and the key that the token was asked for
+    /// with.
+    pub credentials: BTreeSet<CredentialId>,
 }
 
 /// One action put to the kernel.
@@ -59,4 +63,6 @@ pub struct OpenRequest {
     pub purpose: Option<String>,
     /// Under which task.
     pub parent: Option<TaskId>,
+    /// The key that proved who opens it; none where an account or a person did.
+    pub credential: Option<CredentialId>,
 }

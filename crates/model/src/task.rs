@@ -100,6 +100,9 @@ pub struct Task {
     pub params: BTreeMap<String, Param>,
     /// The task whose authority it narrows.
     pub parent: Option<TaskId>,
+    /// The tasks above that one, nearest first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub above: Vec<TaskId>,
     /// When it opened.
     pub opened: Timestamp,
     /// When it ends at the latest.
@@ -120,5 +123,10 @@ impl Task {
     /// Says whether it is open.
     pub const fn is_open(&self) -> bool {
         matches!(self.status, TaskStatus::Open)
+    }
+
+    /// Gives the tasks that its authority came through, nearest first.
+    pub fn ancestors(&self) -> impl Iterator<Item = &TaskId> {
+        self.parent.iter().chain(&self.above)
     }
 }

@@ -105,6 +105,7 @@ pub fn request(task: &Task, action: Action, arguments: Json) -> AccessRequest {
             via: task.via.clone(),
             task: task.id.clone(),
             generation: task.generation,
+            credentials: BTreeSet::new(),
         },
         call: CallDigest::of(&action, &arguments),
         action,

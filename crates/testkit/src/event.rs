@@ -7,7 +7,9 @@ use std::{
     time::Duration,
 };
 
-use bailiwick_model::{IdentityId, Json, ServerName, TemplateName, Timestamp};
+use bailiwick_model::{
+    CredentialId, IdentityId, Json, ServerName, Subject, TemplateName, Timestamp,
+};
 
 /// One thing that happens. `call`, `send`, `done`, `retry`, `end` and `restart` are about the
 /// task that was last opened or named by `in`.
@@ -48,16 +50,25 @@ pub enum Event {
     Tick,
     /// `restart`: the task is taken up from its records.
     Restart,
-    /// `contain IDENTITY`
-    Contain(IdentityId),
-    /// `release IDENTITY`
-    Release(IdentityId),
+    /// `contain WHAT`: what a person contains, like `identity:ann`, or `task:LABEL`.
+    Contain(Target),
+    /// `release WHAT`
+    Release(Target),
     /// `offer SERVER TOOL VERSION`: the server changes its tool; 0 takes it away.
     Offer(ServerName, String, u8),
     /// `accept SERVER TOOL VERSION`: a person accepts a version of a tool.
     Accept(ServerName, String, u8),
     /// `activate NAME…`: from now on these are the policies.
     Activate(BTreeSet<String>),
+}
+
+/// What is contained. A scenario knows its tasks by their labels.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Target {
+    /// A task, as the scenario calls it.
+    Task(String),
+    /// Anything else.
+    Other(Subject),
 }
 
 /// Who opens a task.
@@ -71,7 +82,8 @@ pub enum By {
     Orchestrator(IdentityId),
 }
 
-/// `open LABEL as IDENTITY template=NAME [under LABEL] [by itself|person|IDENTITY] [param=value…]`
+/// `open LABEL as IDENTITY template=NAME [under LABEL] [by itself|person|IDENTITY] [with KEY]
+/// [param=value…]`
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct OpenLine {
     /// What the scenario calls the task.
@@ -86,9 +98,11 @@ pub struct OpenLine {
     pub by: Option<By>,
     /// With what.
     pub params: BTreeMap<String, String>,
+    /// The key that proves who opens it.
+    pub with: Option<CredentialId>,
 }
 
-/// `call SERVER TOOL [as=IDENTITY] [bytes=N] [on=RESOURCES] [stale] {ARGUMENTS}`
+/// `call SERVER TOOL [as=IDENTITY] [with=CREDENTIAL] [bytes=N] [on=RESOURCES] [stale] {ARGUMENTS}`
 #[derive(Clone, Debug, PartialEq)]
 pub struct CallLine {
     /// The server.
@@ -103,6 +117,8 @@ pub struct CallLine {
     pub resources: BTreeSet<String>,
     /// Somebody else than the task's own identity calls.
     pub as_: Option<IdentityId>,
+    /// The credential that it shows.
+    pub with: Option<CredentialId>,
     /// With a token of the generation before.
     pub stale: bool,
     /// It stays on its way until `done`.

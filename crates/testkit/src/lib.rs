@@ -19,7 +19,7 @@ mod words;
 mod world;
 
 pub use clock::VirtualClock;
-pub use event::{By, CallLine, Event, OpenLine};
+pub use event::{By, CallLine, Event, OpenLine, Target};
 pub use reference::Reference;
 pub use scenario::{Scenario, check, script};
 pub use seen::Seen;

@@ -8,9 +8,9 @@ mod task;
 
 use std::collections::BTreeSet;
 
-use bailiwick_model::{Budget, EndCause, IdentityId, Timestamp};
+use bailiwick_model::{Budget, EndCause, Timestamp};
 
-use crate::{CallLine, Event, Seen, World};
+use crate::{CallLine, Event, Seen, Target, World};
 use task::{Layer, Task, Ticket, TicketState};
 
 /// The model.
@@ -21,7 +21,8 @@ pub struct Reference {
     tasks: Vec<Task>,
     tickets: Vec<Ticket>,
     current: Option<usize>,
-    contained: Vec<IdentityId>,
+    /// Names of what is contained: `identity:ann`, or `task#2` by a task's place.
+    contained: Vec<String>,
     /// Server, tool, and the version that is offered; 0 is none.
     offered: Vec<(String, String, u8)>,
     /// Server, tool, and the version that was accepted.
@@ -80,8 +81,11 @@ impl Reference {
             Event::End => return self.asked_to_end(),
             Event::Tick => return self.tick(),
             Event::Restart => return self.restart(),
-            Event::Contain(who) => self.contained.push(who.clone()),
-            Event::Release(who) => self.contained.retain(|it| it != who),
+            Event::Contain(what) => self.contained.extend(self.named(what)),
+            Event::Release(what) => {
+                let name = self.named(what);
+                self.contained.retain(|it| Some(it) != name.as_ref());
+            }
             Event::Offer(server, tool, version) => {
                 self.offered.push((server.to_string(), tool.clone(), *version));
             }
@@ -94,6 +98,24 @@ impl Reference {
             }
         }
         Seen::word("done")
+    }
+
+    /// Names what is contained; a task that there is not is nothing.
+    fn named(&self, what: &Target) -> Option<String> {
+        match what {
+            Target::Task(label) => self.find(label).map(|place| format!("task#{place}")),
+            Target::Other(subject) => Some(subject.to_string()),
+        }
+    }
+
+    /// Says whether a task, somebody whose hands it went through, or a task above it is contained.
+    fn is_contained(&self, place: usize) -> bool {
+        let task = self.task(place);
+        let hands = std::iter::once(&task.identity).chain(&task.via);
+        let mut names: Vec<String> = hands.map(|it| format!("identity:{it}")).collect();
+        let above = std::iter::successors(Some(place), |it| self.task(*it).parent);
+        names.extend(above.map(|it| format!("task#{it}")));
+        names.iter().any(|it| self.contained.contains(it))
     }
 
     fn find(&self, label: &str) -> Option<usize> {

@@ -8,10 +8,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use bailiwick_kernel::{Answer, Effect, Judged, Names, Outcome, Snapshot, TaskState};
 use bailiwick_model::{
     AccessRequest, Budget, DecisionId, EndCause, Hold, HoldId, HoldStatus, Offered, OpenRequest,
-    Opener, PersonName, Reason, ServerName, Spend, TaskId, TaskStatus, Ulid, VerdictKind,
+    Opener, PersonName, Reason, ServerName, Spend, Subject, TaskId, TaskStatus, Ulid, VerdictKind,
 };
 
-use crate::{By, CallLine, Event, OpenLine, Seen, VirtualClock, World, build};
+use crate::{By, CallLine, Event, OpenLine, Seen, Target, VirtualClock, World, build};
 use live::{Live, Ticket, yes};
 
 /// The kernel, with tasks, tickets and a clock.
@@ -82,8 +82,16 @@ impl Stage {
             Event::End => return self.on_current(Self::end),
             Event::Tick => return self.tick(),
             Event::Restart => return self.on_current(Self::restart),
-            Event::Contain(who) => drop(self.snapshot.contained.insert(who.clone())),
-            Event::Release(who) => drop(self.snapshot.contained.remove(who)),
+            Event::Contain(what) => {
+                if let Some(subject) = self.subject(what) {
+                    self.snapshot.contained.contain(subject);
+                }
+            }
+            Event::Release(what) => {
+                if let Some(subject) = self.subject(what) {
+                    self.snapshot.contained.release(&subject);
+                }
+            }
             Event::Offer(server, tool, version) => {
                 self.versions.insert((server.clone(), tool.clone()), *version);
             }
@@ -112,6 +120,19 @@ impl Stage {
     pub fn parent(&self, label: &str) -> Option<&str> {
         let parent = self.task(label)?.task().parent.clone()?;
         self.tasks().find(|(_, it)| it.task().id == parent).map(|(label, _)| label)
+    }
+
+    /// Gives the call that `retry` would make again.
+    pub fn last_call(&self) -> Option<CallLine> {
+        self.current.and_then(|it| self.tasks.get(it)).and_then(|it| it.last.clone())
+    }
+
+    /// Gives what a scenario's line contains; a task that there is not is nothing.
+    fn subject(&self, what: &Target) -> Option<Subject> {
+        match what {
+            Target::Task(label) => self.task(label).map(|it| Subject::Task(it.task().id.clone())),
+            Target::Other(subject) => Some(subject.clone()),
+        }
     }
 
     fn place(&self, label: &str) -> Option<usize> {
@@ -154,6 +175,7 @@ impl Stage {
             params: line.params.clone(),
             purpose: None,
             parent: parent.map(|_| above.map_or(nobody, |it| it.id.clone())),
+            credential: line.with.clone(),
         };
         let same = |it: &&Live| {
             let task = it.state.task();
@@ -197,7 +219,7 @@ impl Stage {
     }
 
     fn retry(&mut self) -> Seen {
-        let last = self.current.and_then(|it| self.tasks.get(it)).and_then(|it| it.last.clone());
+        let last = self.last_call();
         last.map_or_else(|| Seen::word("nothing"), |line| self.call(&line))
     }
 
@@ -213,6 +235,7 @@ impl Stage {
         if let Some(who) = &line.as_ {
             request.caller.identity = who.clone();
         }
+        request.caller.credentials.extend(line.with.clone());
         if line.stale {
             request.caller.generation = task.generation.saturating_sub(1);
         }
@@ -238,8 +261,8 @@ impl Stage {
         match made.outcome {
             Outcome::Forward(permit, _) => {
                 assert_eq!(made.judged.verdict, VerdictKind::Allow, "the record says otherwise");
-                let generation = live.state.task().generation;
-                assert_eq!(permit.spend(&request.call, generation, now), Ok(()));
+                let authority = live.state.authority();
+                assert_eq!(permit.spend(&request.call, authority, now), Ok(()));
                 live.spent = live.spent.plus(made.judged.spend);
                 live.active = seen_at;
                 let label = live.label.clone();

@@ -8,7 +8,7 @@ use std::{
 };
 
 use bailiwick_kernel::Snapshot;
-use bailiwick_model::{Charter, ServerName, Template, Timestamp};
+use bailiwick_model::{Charter, Containment, ServerName, Template, Timestamp};
 use bailiwick_policy::{PolicyOptions, PolicySet, PolicySource};
 
 use crate::build;
@@ -80,7 +80,7 @@ impl World {
                 .iter()
                 .map(|it| (it.name.clone(), Arc::new(it.clone())))
                 .collect(),
-            contained: BTreeSet::new(),
+            contained: Containment::default(),
             pins,
             facts: Vec::new(),
             exceptions: Vec::new(),

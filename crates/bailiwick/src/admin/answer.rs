@@ -93,6 +93,9 @@ impl From<MintingError> for Refused {
             MintingError::Mint(error) => {
                 Self::new(StatusCode::CONFLICT, "mint", &error.to_string())
             }
+            MintingError::Contained(_) => {
+                Self::new(StatusCode::FORBIDDEN, "contained", &error.to_string())
+            }
             MintingError::Desk(error) => error.into(),
         }
     }

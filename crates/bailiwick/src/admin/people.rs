@@ -1,4 +1,4 @@
-//! What people do: vouch, contain and release, accept tools, put files in force.
+//! What people do: vouch, accept tools, put files in force.
 
 use std::{collections::BTreeSet, sync::Arc};
 
@@ -6,7 +6,7 @@ use axum::{
     Extension,
     extract::{Path, State},
 };
-use bailiwick_model::{IdentityId, Person, PersonName, ServerName};
+use bailiwick_model::{Person, PersonName, ServerName};
 use bailiwick_store::TaskFilter;
 use bytes::Bytes;
 use http::StatusCode;
@@ -15,7 +15,7 @@ use serde_json::json as value;
 use super::{
     Admin, Peer,
     answer::{Answer, Refused, body, json, part},
-    wire::{Accepted, AddPerson, ContainIdentity, SignedWord},
+    wire::{Accepted, AddPerson, SignedWord},
 };
 use crate::command::sign::GOVERNOR;
 
@@ -87,33 +87,6 @@ impl Admin {
             }
         }
     }
-}
-
-/// `POST /api/v1/identities/{identity}/contain`
-pub(super) async fn contain(
-    State(admin): State<Arc<Admin>>,
-    Extension(peer): Extension<Peer>,
-    Path(identity): Path<String>,
-    bytes: Bytes,
-) -> Answer {
-    let identity: IdentityId = part(&identity)?;
-    let wish: ContainIdentity = body(&bytes)?;
-    admin.lane.desk().contain(&identity, &wish.why, &peer.label()).await?;
-    json(&value!({"identity": identity, "contained": true}))
-}
-
-/// `POST /api/v1/identities/{identity}/release`
-pub(super) async fn release(
-    State(admin): State<Arc<Admin>>,
-    Path(identity): Path<String>,
-    bytes: Bytes,
-) -> Answer {
-    let identity: IdentityId = part(&identity)?;
-    let word: SignedWord = body(&bytes)?;
-    admin.signed(&word, (&["release"], identity.as_str()))?;
-    let by = format!("person:{}", word.by);
-    admin.lane.desk().release(&identity, &by, word.signed).await?;
-    json(&value!({"identity": identity, "contained": false}))
 }
 
 /// `POST /api/v1/servers/{server}/accept`: the person signed the digests they accept, and only

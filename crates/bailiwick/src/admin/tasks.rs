@@ -8,7 +8,9 @@ use axum::{
 };
 use bailiwick_connect::Audience;
 use bailiwick_gateway::mint_on_record;
-use bailiwick_model::{Charter, EndCause, IdentityId, OpenRequest, Opener, Proof, Task, TaskId};
+use bailiwick_model::{
+    Charter, CredentialId, EndCause, IdentityId, OpenRequest, Opener, Proof, Task, TaskId,
+};
 use bailiwick_store::TaskFilter;
 use bytes::Bytes;
 use http::StatusCode;
@@ -26,7 +28,7 @@ pub(super) async fn open(
     bytes: Bytes,
 ) -> Answer {
     let wish: OpenTask = body(&bytes)?;
-    let opener = admin.opener(&wish, peer)?;
+    let (opener, credential) = admin.opener(&wish, peer)?;
     let request = OpenRequest {
         identity: wish.identity,
         template: wish.template,
@@ -34,9 +36,10 @@ pub(super) async fn open(
         params: wish.params,
         purpose: wish.purpose,
         parent: wish.parent,
+        credential: credential.clone(),
     };
     let task = admin.lane.desk().open(&request, &peer.label()).await?;
-    let minted = admin.mint(&task, peer).await?;
+    let minted = admin.mint(&task, credential, peer).await?;
     json(&OpenedTask {
         task: task.id.clone(),
         token: minted.token,
@@ -80,12 +83,12 @@ pub(super) async fn token(
 ) -> Answer {
     let wish: MintToken = body(&bytes)?;
     let task = admin.task(&part(&task)?)?;
-    admin.prove(&task.identity, wish.assertion.as_deref(), peer)?;
+    let credential = admin.prove(&task.identity, wish.assertion.as_deref(), peer)?;
     if !task.is_open() {
         let text = format!("`{}` has ended", task.id);
         return Err(Refused::new(StatusCode::CONFLICT, "task_ended", &text));
     }
-    json(&admin.mint(&task, peer).await?)
+    json(&admin.mint(&task, credential, peer).await?)
 }
 
 impl Admin {
@@ -99,8 +102,13 @@ impl Admin {
         found.ok_or_else(|| Refused::unknown(&format!("task `{task}`")))
     }
 
-    /// Says who opens a task, which decides how far its parameters are trusted.
-    fn opener(&self, wish: &OpenTask, peer: Peer) -> Result<Opener, Refused> {
+    /// Says who opens a task, which decides how far its parameters are trusted, and with which key
+    /// they proved it.
+    fn opener(
+        &self,
+        wish: &OpenTask,
+        peer: Peer,
+    ) -> Result<(Opener, Option<CredentialId>), Refused> {
         if let Some(signed) = &wish.signed {
             let by = bailiwick_connect::StatementVerifier::claimed(signed).map_err(|error| {
                 Refused::new(StatusCode::FORBIDDEN, "statement", &error.to_string())
@@ -115,40 +123,42 @@ impl Admin {
                 let text = format!("the signed statement is about another {name}");
                 return Err(Refused::new(StatusCode::FORBIDDEN, "statement", &text));
             }
-            return Ok(Opener::Person(statement.by));
+            return Ok((Opener::Person(statement.by), None));
         }
         match &wish.parent {
             Some(parent) => {
                 let giver = self.task(parent)?.identity;
-                self.prove(&giver, wish.assertion.as_deref(), peer)?;
-                Ok(Opener::Orchestrator(giver))
+                let key = self.prove(&giver, wish.assertion.as_deref(), peer)?;
+                Ok((Opener::Orchestrator(giver), key))
             }
             None => {
-                self.prove(&wish.identity, wish.assertion.as_deref(), peer)?;
-                Ok(Opener::Itself)
+                let key = self.prove(&wish.identity, wish.assertion.as_deref(), peer)?;
+                Ok((Opener::Itself, key))
             }
         }
     }
 
-    /// Proves that the asker is `identity`: by its key, or by the account the kernel reports.
+    /// Proves that the asker is `identity`: by its key, which is named, or by the account the
+    /// kernel reports.
     fn prove(
         &self,
         identity: &IdentityId,
         assertion: Option<&str>,
         peer: Peer,
-    ) -> Result<(), Refused> {
+    ) -> Result<Option<CredentialId>, Refused> {
         let charter = self.charter(identity)?;
         if let Some(assertion) = assertion {
             let now = self.lane.desk().now();
             return self
                 .assertions
                 .verify(assertion, &charter, now)
+                .map(Some)
                 .map_err(|error| Refused::new(StatusCode::FORBIDDEN, "proof", &error.to_string()));
         }
         let by_account =
             charter.proof.iter().any(|it| matches!(it, Proof::Uid(uid) if peer.0 == Some(*uid)));
         if by_account {
-            return Ok(());
+            return Ok(None);
         }
         let text = format!(
             "nothing proves that this is `{identity}`: use its key (`keys/{identity}.pem` or --key), or an account that its charter names"
@@ -169,9 +179,15 @@ impl Admin {
     }
 
     /// Mints a token for an open task, and records that it did; never past the task's deadline.
-    async fn mint(&self, task: &Task, peer: Peer) -> Result<MintedToken, Refused> {
+    async fn mint(
+        &self,
+        task: &Task,
+        key: Option<CredentialId>,
+        peer: Peer,
+    ) -> Result<MintedToken, Refused> {
         let desk = self.lane.desk();
-        let minted = mint_on_record(desk, &self.mint, task, Audience::All, &peer.label()).await?;
+        let (asked, by) = ((Audience::All, key), peer.label());
+        let minted = mint_on_record(desk, &self.mint, task, asked, &by).await?;
         let token = minted.token.expose().to_owned();
         Ok(MintedToken { task: task.id.clone(), token, expires: minted.claims.expires })
     }

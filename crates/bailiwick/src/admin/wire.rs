@@ -131,11 +131,17 @@ pub(crate) struct AddPerson {
     pub(crate) voucher: Option<SignedWord>,
 }
 
-/// Why an identity is contained.
+/// Why something is contained.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(crate) struct ContainIdentity {
+pub(crate) struct Contain {
     pub(crate) why: String,
+}
+
+/// Everything that is contained.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct Contained {
+    pub(crate) contained: Vec<bailiwick_store::Contained>,
 }
 
 /// Holds, oldest first.

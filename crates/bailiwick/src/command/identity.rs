@@ -1,17 +1,13 @@
-//! `bailiwick identity …`, `contain` and `release`
-
-use std::collections::BTreeMap;
+//! `bailiwick identity …`
 
 use anyhow::Context;
-use bailiwick_connect::{IdentityKey, create_private};
-use bailiwick_model::{Charter, IdentityId};
+use bailiwick_connect::{IdentityKey, check_public_pem, create_private};
+use bailiwick_model::{Charter, IdentityId, Proof};
 use serde::Serialize;
 
 use crate::{
-    admin::wire::ContainIdentity,
-    cli::ByPerson,
     client::Client,
-    command::{sign, word},
+    command::word,
     exit::{CommandError, Exit, Outcome},
     output::{Output, table},
     place::Place,
@@ -40,14 +36,26 @@ pub(crate) async fn show(place: &Place, output: Output, identity: &str) -> Outco
     output.show(&charter, |it| {
         let names = |all: Vec<String>| if all.is_empty() { "none".to_owned() } else { all.join(", ") };
         format!(
-            "identity   {}\nkind       {} ({})\nowner      {}\npurpose    {}\ntemplates  {}\nservers    {}\nhands on   {}\n",
+            "identity   {}\nkind       {} ({})\nowner      {}\npurpose    {}\ntemplates  {}\nservers    {}\nhands on   {}\n{}",
             it.identity, it.kind, it.class, it.owner, it.purpose,
             names(it.templates.iter().map(ToString::to_string).collect()),
             names(it.servers.iter().map(ToString::to_string).collect()),
             names(it.delegates_to.iter().map(ToString::to_string).collect()),
+            it.proof.iter().map(proof).collect::<String>(),
         )
     })?;
     Ok(Exit::Done)
+}
+
+/// Shows one way of proving to be it; a key by the name under which it can be contained.
+fn proof(proof: &Proof) -> String {
+    match proof {
+        Proof::Key { path, pem } => {
+            let name = check_public_pem(pem).unwrap_or_else(|error| error.to_string());
+            format!("key        credential:{name} ({path})\n")
+        }
+        Proof::Uid(uid) => format!("account    {uid}\n"),
+    }
 }
 
 async fn charters(place: &Place) -> Result<Vec<Charter>, CommandError> {
@@ -94,32 +102,5 @@ pub(crate) fn add(place: &Place, output: Output, identity: &str) -> Outcome {
             it.private, it.public, it.identity,
         )
     })?;
-    Ok(Exit::Done)
-}
-
-/// `contain`
-pub(crate) async fn contain(place: &Place, output: Output, identity: &str, why: &str) -> Outcome {
-    let identity: IdentityId = word(identity)?;
-    let client = Client::need(&place.state).await?;
-    let wish = ContainIdentity { why: why.to_owned() };
-    let done: serde_json::Value =
-        client.post(&format!("/api/v1/identities/{identity}/contain"), &wish).await?;
-    output.show(&done, |_| format!("{identity} is contained; its tasks have ended\n"))?;
-    Ok(Exit::Done)
-}
-
-/// `release`
-pub(crate) async fn release(
-    place: &Place,
-    output: Output,
-    identity: &str,
-    by: &ByPerson,
-) -> Outcome {
-    let identity: IdentityId = word(identity)?;
-    let client = Client::need(&place.state).await?;
-    let signed = sign::sign(place, by, ("release", identity.as_str()), BTreeMap::new())?;
-    let done: serde_json::Value =
-        client.post(&format!("/api/v1/identities/{identity}/release"), &signed).await?;
-    output.show(&done, |_| format!("{identity} is released; it may open tasks again\n"))?;
     Ok(Exit::Done)
 }

@@ -21,6 +21,7 @@ fn task() -> Task {
         opener: Opener::Itself,
         params: BTreeMap::from([(EVIL.to_owned(), value)]),
         parent: None,
+        above: Vec::new(),
         opened: "2026-11-23T10:00:00Z".parse().unwrap(),
         deadline: "2026-11-23T11:00:00Z".parse().unwrap(),
         idle: None,

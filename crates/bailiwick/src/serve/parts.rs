@@ -8,7 +8,7 @@ use bailiwick_gateway::{
     Clock, Confine, Desk, DeskParts, Evidence, Keep, ServerSpec, ToolSpec, Transport,
 };
 use bailiwick_kernel::Snapshot;
-use bailiwick_model::Timestamp;
+use bailiwick_model::{Containment, Timestamp};
 use bailiwick_store::{CheckpointKey, Ledger, LedgerOptions, Registry, StateLock};
 
 use crate::config::{self, ArgumentsKept, Config, House};
@@ -103,7 +103,7 @@ pub(super) fn snapshot(house: &House) -> Snapshot {
         policies: Arc::clone(&house.policies),
         charters: house.charters.clone(),
         templates: house.templates.clone(),
-        contained: std::collections::BTreeSet::new(),
+        contained: Containment::default(),
         pins: BTreeMap::new(),
         facts: house.config.facts.clone(),
         exceptions: Vec::new(),

@@ -1,5 +1,6 @@
 //! The command line: what its words do, how it shows it, and how it ends.
 
+mod contain;
 mod page;
 mod person;
 mod reference;

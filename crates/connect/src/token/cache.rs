@@ -143,7 +143,7 @@ mod tests {
             audience: Audience::All,
             issued: at(0),
             expires,
-            id: "1".to_owned(),
+            credentials: std::collections::BTreeSet::new(),
         })
     }
 

@@ -2,10 +2,11 @@
 
 use std::collections::BTreeSet;
 
-use bailiwick_model::{Digest, IdentityId, Json, Task, TaskId, Timestamp};
+use bailiwick_model::{CredentialId, Digest, IdentityId, Json, Task, TaskId, Timestamp};
 
 use super::{
-    Audience, GENERATION, Issuer, MintError, POLICY, TASK_TOKEN_LIFE, TokenError, VIA_MAX,
+    ASKED_WITH, Audience, GENERATION, Issuer, MintError, POLICY, TASK_TOKEN_LIFE, TokenError,
+    VIA_MAX,
 };
 use crate::jws::{Jws, ShapeError};
 
@@ -40,6 +41,9 @@ pub struct TaskClaims {
     pub generation: u64,
     /// The version of the policies in force.
     pub policy: String,
+    /// The key that it was asked for with, so that containing the key reaches it; none where an
+    /// account or a person asked.
+    pub asked_with: Option<CredentialId>,
     /// What the task is about.
     pub intent: Intent,
     /// When it is minted.
@@ -66,6 +70,7 @@ impl TaskClaims {
             via: task.via.clone(),
             generation: task.generation,
             policy: policy.to_owned(),
+            asked_with: None,
             intent: Intent {
                 class: task.template.as_str().to_owned(),
                 purpose: Digest::of(task.purpose.as_bytes()),
@@ -75,6 +80,12 @@ impl TaskClaims {
             issued: now,
             expires: now.after(TASK_TOKEN_LIFE).min(task.deadline),
         })
+    }
+
+    /// Names the key that proved who asks.
+    #[must_use]
+    pub fn asked_with(self, key: Option<CredentialId>) -> Self {
+        Self { asked_with: key, ..self }
     }
 
     /// Writes the claims; `id` makes the token unlike every other.
@@ -95,6 +106,7 @@ impl TaskClaims {
             member(POLICY, text(&self.policy)),
         ];
         members.extend(self.chain().map(|it| member("act", it)));
+        members.extend(self.asked_with.as_ref().map(|it| member(ASKED_WITH, text(it.as_str()))));
         Json::Object(members.into_iter().collect())
     }
 
@@ -170,8 +182,9 @@ pub struct Verified {
     pub issued: Timestamp,
     /// When it stops working.
     pub expires: Timestamp,
-    /// Its own id.
-    pub id: String,
+    /// What can be contained of it: its own id, the key that signed it, and the key that it was
+    /// asked for with.
+    pub credentials: BTreeSet<CredentialId>,
 }
 
 impl Verified {
@@ -199,9 +212,13 @@ impl Verified {
         if jws.text("client_id")? != identity.as_str() {
             return Err(ShapeError::Wrong { name: "client_id", wanted: "the `sub`" }.into());
         }
-        let id = jws.text("jti")?;
-        if ID_MAX < id.len() {
+        if ID_MAX < jws.text("jti")?.len() {
             return Err(ShapeError::Wrong { name: "jti", wanted: "at most 64 bytes" }.into());
+        }
+        let mut credentials = BTreeSet::from([parsed(jws, "jti", "an id of ours")?]);
+        credentials.extend(jws.key_id.as_deref().and_then(|it| it.parse::<CredentialId>().ok()));
+        if jws.claims.get(ASKED_WITH).is_some() {
+            credentials.insert(parsed(jws, ASKED_WITH, "a key's thumbprint")?);
         }
         Ok(Self {
             audience,
@@ -212,7 +229,7 @@ impl Verified {
             policy: jws.text(POLICY)?.to_owned(),
             issued: jws.moment("iat")?,
             expires: jws.moment("exp")?,
-            id: id.to_owned(),
+            credentials,
         })
     }
 }

@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeSet, sync::Arc};
 
-use bailiwick_model::{TaskId, Timestamp};
+use bailiwick_model::{CredentialId, TaskId, Timestamp};
 
 use super::{Audience, Issuer, KIND, TASK_TOKEN_LIFE, TaskClaims, TokenKeys, VIA_MAX};
 use crate::{
@@ -87,6 +87,11 @@ impl TokenMint {
 
     /// Mints a token that says `claims`.
     pub fn mint(&self, claims: &TaskClaims) -> Result<Secret, MintError> {
+        self.mint_named(claims).map(|(_, token)| token)
+    }
+
+    /// Mints a token that says `claims`, and gives its own id beside it.
+    pub fn mint_named(&self, claims: &TaskClaims) -> Result<(CredentialId, Secret), MintError> {
         let task = || claims.task.clone();
         if VIA_MAX < claims.via.len() {
             return Err(MintError::TooDeep { task: task(), depth: claims.via.len() });
@@ -99,16 +104,22 @@ impl TokenMint {
             return Err(MintError::TooLongLived { task: task() });
         }
         let key = self.keys.signing();
-        let signed = self.text(claims, &key.name)?;
-        Ok(Secret::new(format!("{signed}.{}", key.key.sign(&signed)?)))
+        let id: CredentialId = random_text()?.parse().map_err(|_| RandomError)?;
+        let signed = self.text(claims, &id, &key.name)?;
+        Ok((id, Secret::new(format!("{signed}.{}", key.key.sign(&signed)?))))
     }
 
     /// Writes header and claims. A grant of many tools leaves their names out: they inform, and
     /// the record decides.
-    fn text(&self, claims: &TaskClaims, key_id: &str) -> Result<String, MintError> {
+    fn text(
+        &self,
+        claims: &TaskClaims,
+        id: &CredentialId,
+        key_id: &str,
+    ) -> Result<String, MintError> {
         let header = jws::header(KIND, key_id.to_owned());
-        let id = random_text()?;
-        let write = |it: &TaskClaims| jws::signing_text(&header, &it.to_json(&self.issuer, &id));
+        let id = id.as_str();
+        let write = |it: &TaskClaims| jws::signing_text(&header, &it.to_json(&self.issuer, id));
         let fits = |it: &String| it.len().saturating_add(SIGNATURE_LEN) <= OURS_MAX;
         let whole = write(claims);
         if fits(&whole) {

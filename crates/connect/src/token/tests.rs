@@ -37,6 +37,7 @@ fn task() -> Task {
         opener: Opener::Itself,
         params: [].into(),
         parent: None,
+        above: Vec::new(),
         opened: NOW,
         deadline: later(3600),
         idle: None,

@@ -81,9 +81,7 @@ impl Desk {
             }
             return Err(error.into());
         }
-        let snapshot = self.snapshot();
-        let mut hands = std::iter::once(&task.identity).chain(&task.via);
-        if hands.any(|it| snapshot.contained.contains(it)) {
+        if !self.snapshot().contained.of_task(task).is_empty() {
             self.end(&task.id, EndCause::Contained, by).await?;
         }
         match self.task(&task.id).filter(Task::is_open) {

@@ -12,8 +12,8 @@ use arc_swap::ArcSwap;
 use bailiwick_kernel::{Memory, Snapshot, TaskState};
 use bailiwick_model::{
     ApprovedCall, ApprovedLine, Budget, Charter, CommandRecord, DecisionId, Hold, HoldId,
-    HoldStatus, IdentityId, Person, PersonName, Pin, Record, ServerName, Spend, Task, TaskId,
-    TaskStatus, Timestamp, VerdictKind,
+    HoldStatus, IdentityId, Person, PersonName, Pin, Record, ServerName, Spend, Subject, Task,
+    TaskId, TaskStatus, Timestamp, VerdictKind,
 };
 use bailiwick_store::{Ledger, Registry};
 
@@ -50,8 +50,8 @@ struct Told {
     used: BTreeMap<HoldId, DecisionId>,
     persons: BTreeMap<PersonName, Person>,
     pins: BTreeMap<(ServerName, String), Pin>,
-    /// Whether an identity is contained, since when, and why.
-    contained: BTreeMap<IdentityId, (bool, Timestamp, String)>,
+    /// Whether something is contained, since when, and why.
+    contained: BTreeMap<Subject, (bool, Timestamp, String)>,
 }
 
 impl Desk {
@@ -75,7 +75,7 @@ impl Desk {
             registry.write(repairs).await?;
         }
         let loaded = registry.load()?;
-        snapshot.contained = loaded.contained.into_iter().map(|it| it.identity).collect();
+        snapshot.contained = loaded.contained.into_iter().map(|it| it.subject).collect();
         snapshot.exceptions = loaded.exceptions;
         for ((server, tool), pin) in loaded.pins {
             snapshot.pins.entry(server).or_default().insert(tool, pin);
@@ -85,7 +85,17 @@ impl Desk {
         snapshot.charters = loaded.charters.into_iter().map(active).collect();
         snapshot.templates =
             loaded.templates.into_iter().map(|(name, it)| (name, Arc::new(it))).collect();
-        let contained: Vec<_> = snapshot.contained.iter().cloned().collect();
+        let contained: Vec<_> = snapshot
+            .contained
+            .iter()
+            .filter_map(|it| match it {
+                Subject::Identity(identity) => Some(identity.clone()),
+                Subject::Credential(_)
+                | Subject::Task(_)
+                | Subject::Server(_)
+                | Subject::Tool(..) => None,
+            })
+            .collect();
         let desk = Self {
             snapshot: ArcSwap::from_pointee(snapshot),
             slots: RwLock::default(),
@@ -163,8 +173,8 @@ impl Told {
             CommandRecord::PinChanged { server, tool, pin, .. } => {
                 self.pins.insert((server, tool), pin);
             }
-            CommandRecord::Contained { identity, contained, why, .. } => {
-                self.contained.insert(identity, (contained, time, why));
+            CommandRecord::Contained { subject, contained, why, .. } => {
+                self.contained.insert(subject, (contained, time, why));
             }
             CommandRecord::TaskOpened { task: None, .. }
             | CommandRecord::TokenMinted { .. }

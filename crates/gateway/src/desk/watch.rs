@@ -4,7 +4,8 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use bailiwick_kernel::Snapshot;
 use bailiwick_model::{
-    Activation, CommandRecord, EndCause, Finding, IdentityId, Person, Task, Timestamp,
+    Activation, CommandRecord, CredentialId, EndCause, Finding, IdentityId, Person, Subject, Task,
+    Timestamp,
 };
 use bailiwick_store::Change;
 
@@ -20,29 +21,29 @@ pub struct Active {
 }
 
 impl Desk {
-    /// Withdraws all authority of an identity: in memory first, then on record, and its tasks end.
-    pub async fn contain(
-        &self,
-        identity: &IdentityId,
-        why: &str,
-        by: &str,
-    ) -> Result<(), DeskError> {
+    /// Withdraws all authority of something: in memory first, then on record. An identity's tasks
+    /// end for good; everything else waits for a person.
+    pub async fn contain(&self, subject: &Subject, why: &str, by: &str) -> Result<(), DeskError> {
         let _one_by_one = self.changing.lock().await;
-        self.swap(|snapshot| {
-            snapshot.contained.insert(identity.clone());
-        });
+        self.swap(|snapshot| snapshot.contained.contain(subject.clone()));
+        // What was decided before and is not sent yet stays behind.
+        for slot in self.slots() {
+            slot.with(bailiwick_kernel::TaskState::withdraw_permits);
+        }
         let mut writing = Writing::default();
         let command = CommandRecord::Contained {
-            identity: identity.clone(),
+            subject: subject.clone(),
             contained: true,
             why: why.to_owned(),
             statement: None,
         };
         writing.command(self.now(), by, command);
         let (since, why) = (self.now(), why.to_owned());
-        writing.changes.push(Change::Contain { identity: identity.clone(), since, why });
+        writing.changes.push(Change::Contain { subject: subject.clone(), since, why });
         let written = self.owe(writing).await;
-        self.end_tasks_of(identity, by).await?;
+        if let Subject::Identity(identity) = subject {
+            self.end_tasks_of(identity, by).await?;
+        }
         written
     }
 
@@ -69,27 +70,25 @@ impl Desk {
         self.write(all, by).await
     }
 
-    /// Gives an identity its authority back: on record first. Its tasks stay ended.
+    /// Gives something its authority back: on record first. What ended stays ended.
     pub async fn release(
         &self,
-        identity: &IdentityId,
+        subject: &Subject,
         by: &str,
         statement: String,
     ) -> Result<(), DeskError> {
         let _one_by_one = self.changing.lock().await;
         let mut writing = Writing::default();
         let command = CommandRecord::Contained {
-            identity: identity.clone(),
+            subject: subject.clone(),
             contained: false,
             why: "released".to_owned(),
             statement: Some(statement),
         };
         writing.command(self.now(), by, command);
-        writing.changes.push(Change::Release { identity: identity.clone() });
+        writing.changes.push(Change::Release { subject: subject.clone() });
         self.record(writing).await?;
-        self.swap(|snapshot| {
-            snapshot.contained.remove(identity);
-        });
+        self.swap(|snapshot| snapshot.contained.release(subject));
         Ok(())
     }
 
@@ -150,12 +149,18 @@ impl Desk {
     pub async fn token_minted(
         &self,
         task: &Task,
-        (token, expires): (String, Timestamp),
+        (token, credential, expires): (String, CredentialId, Timestamp),
         by: &str,
     ) -> Result<(), DeskError> {
         let mut writing = Writing::default();
         let (task, identity) = (task.id.clone(), task.identity.clone());
-        let command = CommandRecord::TokenMinted { task, identity, token, expires };
+        let command = CommandRecord::TokenMinted {
+            task,
+            identity,
+            token,
+            credential: Some(credential),
+            expires,
+        };
         writing.command(self.now(), by, command);
         self.record(writing).await
     }

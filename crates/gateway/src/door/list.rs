@@ -146,6 +146,9 @@ impl Asked<'_> {
     }
 
     fn could_ever(&self, action: &Action, catalog: Option<&Catalog>) -> bool {
+        if self.is_contained() {
+            return false;
+        }
         let desk = self.door.lane.desk();
         let spec = self.door.lane.upstreams().spec(&action.server);
         let liked = BTreeSet::new();
@@ -163,8 +166,17 @@ impl Asked<'_> {
         })
     }
 
+    /// Says whether the caller, or a credential that it shows, is contained.
+    fn is_contained(&self) -> bool {
+        let contained = &self.door.lane.desk().snapshot().contained;
+        !contained.of_credentials(&self.caller.identity, &self.caller.credentials).is_empty()
+    }
+
     /// Says whether the caller's task reaches a server at all, under a token that still counts.
     pub(super) fn reaches(&self, server: &ServerName) -> bool {
+        if self.is_contained() {
+            return false;
+        }
         let desk = self.door.lane.desk();
         desk.slot(&self.caller.task).is_some_and(|slot| {
             let state = slot.lock();

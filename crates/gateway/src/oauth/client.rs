@@ -43,9 +43,9 @@ pub(super) fn authenticate(
         return Err(stranger(&identity));
     };
     match oauth.assertions.verify(assertion, charter, oauth.now()) {
-        Ok(()) => {
+        Ok(key) => {
             let templates = charter.templates.iter().cloned().collect();
-            Ok(Client { identity, templates })
+            Ok(Client { identity, key, templates })
         }
         Err(ProofError::NoKey { .. } | ProofError::BadSignature { .. }) => Err(stranger(&identity)),
         Err(error) => Err(error.into()),

@@ -160,7 +160,7 @@ mod tests {
 
     fn client(templates: &[&str]) -> Client {
         let templates = templates.iter().map(|it| it.parse().unwrap()).collect();
-        Client { identity: "triage-agent".parse().unwrap(), templates }
+        Client { identity: "triage-agent".parse().unwrap(), key: "k".parse().unwrap(), templates }
     }
 
     fn wish(text: &str) -> Result<Wish, Code> {

@@ -4,7 +4,7 @@ use bailiwick_connect::Audience;
 use bailiwick_model::{EndCause, IdentityId, OpenRequest, Opener, Task, TaskId, TemplateName};
 
 use super::{
-    Oauth,
+    Client, Oauth,
     details::{Opening, Wish},
     refusal::{Code, TokenRefusal},
 };
@@ -23,14 +23,14 @@ impl Oauth {
     /// Grants what `client`, who proved itself, wishes.
     pub(super) async fn issue(
         &self,
-        client: &IdentityId,
+        client: &Client,
         wish: Wish,
         audience: Audience,
     ) -> Result<Granted, TokenRefusal> {
         let (task, new) = match wish {
-            Wish::Again(task) => (self.own(client, &task)?, false),
+            Wish::Again(task) => (self.own(&client.identity, &task)?, false),
             Wish::Open(opening) => (self.open(client, *opening).await?, true),
-            Wish::Usual(template) => match self.usual(client, &template) {
+            Wish::Usual(template) => match self.usual(&client.identity, &template) {
                 Some(task) => (task, false),
                 None => {
                     let (params, purpose, handed) = Default::default();
@@ -40,8 +40,9 @@ impl Oauth {
             },
         };
         let resource = self.mint.issuer().resource(&audience);
-        let (desk, by) = (self.lane.desk(), label(client));
-        match mint_on_record(desk, &self.mint, &task, audience, &by).await {
+        let (desk, by) = (self.lane.desk(), label(&client.identity));
+        let asked = (audience, Some(client.key.clone()));
+        match mint_on_record(desk, &self.mint, &task, asked, &by).await {
             Ok(minted) => Ok(Granted { task, minted, resource }),
             Err(error) => {
                 // Nobody could ever act in a task whose first token was not given.
@@ -55,7 +56,8 @@ impl Oauth {
 
     /// Opens a task: decided and recorded like every other. What the client says of itself stays
     /// its own word; what it hands on from a task of its own is its word to another.
-    async fn open(&self, client: &IdentityId, opening: Opening) -> Result<Task, TokenRefusal> {
+    async fn open(&self, client: &Client, opening: Opening) -> Result<Task, TokenRefusal> {
+        let (client, credential) = (&client.identity, Some(client.key.clone()));
         let Opening { template, params, purpose, handed } = opening;
         let (identity, opener, parent) = match handed {
             None => (client.clone(), Opener::Itself, None),
@@ -64,7 +66,8 @@ impl Oauth {
                 (worker, Opener::Orchestrator(client.clone()), Some(parent))
             }
         };
-        let request = OpenRequest { identity, template, opener, params, purpose, parent };
+        let request =
+            OpenRequest { identity, template, opener, params, purpose, parent, credential };
         Ok(self.lane.desk().open(&request, &label(client)).await?)
     }
 

@@ -147,6 +147,7 @@ impl From<MintingError> for TokenRefusal {
     fn from(error: MintingError) -> Self {
         match error {
             MintingError::Mint(error) => Code::InvalidGrant.says(error.to_string()),
+            MintingError::Contained(_) => Code::InvalidGrant.says(error.to_string()),
             MintingError::Desk(error) => error.into(),
         }
     }

@@ -5,12 +5,13 @@ use std::collections::BTreeMap;
 
 use bailiwick_insight::DriftFinding;
 use bailiwick_model::{
-    ActionKind, ApprovedLine, Judgement, Layer, Offered, OnWiden, PinStatus, Reason, ReasonCode,
-    Step, TaskStatus, Verdict,
+    ActionKind, ApprovedLine, CredentialId, Judgement, Layer, Offered, OnWiden, PinStatus, Reason,
+    ReasonCode, Step, TaskStatus, Verdict,
 };
 use bailiwick_policy::{Coverage, Question};
 
 use super::{Asked, cost, detector_source, fine};
+use crate::open::contained_reason;
 
 /// What one step said, before the steps are combined.
 #[derive(Clone, Debug)]
@@ -88,20 +89,14 @@ impl Asked<'_> {
     }
 
     fn containment(&self) -> Said {
-        let caller = &self.request.caller;
-        let contained = std::iter::once(&caller.identity)
-            .chain(&caller.via)
-            .chain(std::iter::once(&self.state.task.identity))
-            .find(|it| self.snapshot.contained.contains(*it));
-        match contained {
-            Some(who) => Said::deny(
-                Step::Containment,
-                ReasonCode::Contained,
-                format!("`{who}` is contained"),
-                "containment",
-            ),
-            None => fine(Step::Containment),
+        let contained = &self.snapshot.contained;
+        let mut found = contained.of_caller(&self.request.caller);
+        found.extend(contained.of_task(&self.state.task));
+        found.extend(contained.of_action(&self.request.action));
+        if found.is_empty() {
+            return fine(Step::Containment);
         }
+        Said::new(Step::Containment, Verdict::Deny(found.iter().map(contained_reason).collect()))
     }
 
     fn binding(&self) -> Said {
@@ -123,7 +118,11 @@ impl Asked<'_> {
                 .with("token.generation", caller.generation.to_string())
                 .with("task.generation", task.generation.to_string());
         }
-        fine(Step::Binding)
+        let shown: Vec<_> = caller.credentials.iter().map(CredentialId::as_str).collect();
+        if shown.is_empty() {
+            return fine(Step::Binding);
+        }
+        fine(Step::Binding).with("credentials", shown.join(", "))
     }
 
     /// The tick before this judgement has ended the task if its window closed.

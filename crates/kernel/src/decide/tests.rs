@@ -120,6 +120,7 @@ fn task(trouble: Trouble) -> Task {
         opener: Opener::Itself,
         params: BTreeMap::new(),
         parent: None,
+        above: Vec::new(),
         opened: at(-60),
         deadline: at(if trouble.late { 0 } else { 3600 }),
         idle: None,
@@ -145,6 +146,7 @@ fn request(task: &Task, trouble: Trouble) -> AccessRequest {
             via: Vec::new(),
             task: task.id.clone(),
             generation: if trouble.stale { 2 } else { 3 },
+            credentials: BTreeSet::new(),
         },
         call: CallDigest::of(&action, &Json::Null),
         action,
@@ -180,7 +182,11 @@ fn snapshot(trouble: Trouble, exceptions: Vec<Exception>) -> Snapshot {
         policies: Arc::new(policies),
         charters: BTreeMap::from([(ann.clone(), Arc::new(charter()))]),
         templates: BTreeMap::new(),
-        contained: trouble.contained.then_some(ann).into_iter().collect(),
+        contained: trouble
+            .contained
+            .then_some(bailiwick_model::Subject::Identity(ann))
+            .into_iter()
+            .collect(),
         pins: BTreeMap::from([("s".parse().unwrap(), BTreeMap::from([("t".to_owned(), pin)]))]),
         facts: Vec::new(),
         exceptions,

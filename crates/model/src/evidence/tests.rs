@@ -63,6 +63,7 @@ fn task() -> Task {
         opener: Opener::Orchestrator("bob".parse().unwrap()),
         params,
         parent: Some("task_01JD8X00000000000000000001".parse().unwrap()),
+        above: vec!["task_01JD8X00000000000000000002".parse().unwrap()],
         opened: at("2026-11-23T10:00:00Z"),
         deadline: at("2026-11-23T11:00:00Z"),
         idle: Some(Duration::from_millis(600_001)),
@@ -161,7 +162,7 @@ fn commands() -> Vec<CommandRecord> {
             statement: None,
         },
         CommandRecord::Contained {
-            identity: task().identity,
+            subject: Subject::Identity(task().identity),
             contained: true,
             why: "it leaks".to_owned(),
             statement: None,
@@ -203,6 +204,13 @@ fn every_kind_of_record_reads_back_as_it_was_written() {
 fn a_record_names_the_task_it_belongs_to() {
     let belong: Vec<bool> = commands().iter().map(|it| it.task() == Some(&task().id)).collect();
     assert_eq!(belong, [true, true, true, true, true, true, false, false, false, false]);
+}
+
+#[test]
+fn a_containment_from_when_only_identities_were_contained_stays_readable() {
+    let text = r#"{"command":"contained","identity":"ann","contained":true,"why":"it leaks","statement":null}"#;
+    let expected = commands().into_iter().find(|it| matches!(it, CommandRecord::Contained { .. }));
+    assert_eq!(serde_json::from_str::<CommandRecord>(text).ok(), expected);
 }
 
 proptest! {

@@ -1,8 +1,8 @@
 //! What can be changed, and the row that each change becomes.
 
 use bailiwick_model::{
-    Charter, Exception, Hold, HoldStatus, IdentityId, Person, Pin, ServerName, Task, Template,
-    TemplateName, Timestamp,
+    Charter, Exception, Hold, HoldStatus, IdentityId, Person, Pin, ServerName, Subject, Task,
+    Template, TemplateName, Timestamp,
 };
 use serde::{Deserialize, Serialize};
 
@@ -30,10 +30,10 @@ pub enum Change {
         /// The pin.
         pin: Pin,
     },
-    /// Authority was withdrawn from an identity.
+    /// Authority was withdrawn.
     Contain {
-        /// Which.
-        identity: IdentityId,
+        /// From what.
+        subject: Subject,
         /// Since when.
         since: Timestamp,
         /// By whom, and why.
@@ -41,8 +41,8 @@ pub enum Change {
     },
     /// Containment was lifted.
     Release {
-        /// From which identity.
-        identity: IdentityId,
+        /// From what.
+        subject: Subject,
     },
     /// A finding is tolerated.
     Exception(Exception),
@@ -56,11 +56,12 @@ pub enum Change {
     TemplateGone(TemplateName),
 }
 
-/// An identity whose authority is withdrawn.
+/// Something whose authority is withdrawn.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Contained {
-    /// Which.
-    pub identity: IdentityId,
+    /// What; once only identities could be.
+    #[serde(alias = "identity")]
+    pub subject: Subject,
     /// Since when.
     pub since: Timestamp,
     /// By whom, and why.
@@ -113,13 +114,13 @@ impl Row {
                 let row = PinRow { server: server.clone(), tool: tool.clone(), pin: pin.clone() };
                 Self::put(pin_key(server, tool), &row)
             }
-            Change::Contain { identity, since, why } => {
+            Change::Contain { subject, since, why } => {
                 let contained =
-                    Contained { identity: identity.clone(), since: *since, why: why.clone() };
-                Self::put(containment_key(identity), &contained)
+                    Contained { subject: subject.clone(), since: *since, why: why.clone() };
+                Self::put(containment_key(subject), &contained)
             }
-            Change::Release { identity } => {
-                Ok(Self::gone(Kind::Containment, containment_key(identity)))
+            Change::Release { subject } => {
+                Ok(Self::gone(Kind::Containment, containment_key(subject)))
             }
             Change::Exception(it) => Self::put(it.id.to_string(), it),
             Change::Charter(it) => Self::put(it.identity.to_string(), &**it),

@@ -1,8 +1,6 @@
 //! Things as text, and back: one format number for each kind, raised when its text changes.
 
-use bailiwick_model::{
-    Charter, Exception, Hold, IdentityId, Person, Pin, ServerName, Task, Template,
-};
+use bailiwick_model::{Charter, Exception, Hold, Person, Pin, ServerName, Subject, Task, Template};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 use super::{Contained, RegistryError, schema::Kind};
@@ -74,7 +72,13 @@ pub(super) fn pin_key(server: &ServerName, tool: &str) -> String {
     format!("{server}/{tool}")
 }
 
-/// Names what is contained.
-pub(super) fn containment_key(identity: &IdentityId) -> String {
-    identity.to_string()
+/// Names what is contained. Identities stand under their plain names, as they did when nothing
+/// else could be contained; no name holds the colon of the others.
+pub(super) fn containment_key(subject: &Subject) -> String {
+    match subject {
+        Subject::Identity(identity) => identity.to_string(),
+        Subject::Credential(_) | Subject::Task(_) | Subject::Server(_) | Subject::Tool(..) => {
+            subject.to_string()
+        }
+    }
 }

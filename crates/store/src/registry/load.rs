@@ -27,7 +27,7 @@ pub struct Loaded {
     pub persons: BTreeMap<PersonName, Person>,
     /// Pins by server and tool.
     pub pins: BTreeMap<(ServerName, String), Pin>,
-    /// Identities whose authority is withdrawn.
+    /// Everything whose authority is withdrawn.
     pub contained: Vec<Contained>,
     /// Tolerated findings, ended ones too.
     pub exceptions: Vec<Exception>,

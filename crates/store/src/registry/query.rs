@@ -112,7 +112,7 @@ impl Registry {
         self.many(|connection, engine| list(connection, engine))
     }
 
-    /// Gives all identities whose authority is withdrawn.
+    /// Gives everything whose authority is withdrawn.
     pub fn contained(&self) -> Result<Vec<Contained>, RegistryError> {
         self.many(|connection, engine| list(connection, engine))
     }

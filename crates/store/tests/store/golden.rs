@@ -111,7 +111,7 @@ async fn rows_of_format_1_stay_readable() {
             pin: sample::pin(PinStatus::Waiting),
         },
         Change::Contain {
-            identity: "triage-agent".parse().unwrap(),
+            subject: "triage-agent".parse().unwrap(),
             since: sample::time(3),
             why: "person:alice: looks wrong".to_owned(),
         },
@@ -124,7 +124,13 @@ async fn rows_of_format_1_stay_readable() {
     assert_eq!(bailiwick_store::Loaded { rev, ..old }, new);
     // And this program still writes them so, which an older one can read.
     let written: Vec<_> = fresh.changes(bailiwick_store::Rev(0), 99).unwrap();
-    for ((_, key, body), row) in rows().into_iter().zip(&written) {
+    for ((table, key, body), row) in rows().into_iter().zip(&written) {
+        // Once only identities could be contained; that text is read, and written no more.
+        let body = if table == "containment" {
+            include_str!("../golden/containment-subject.1.json").trim_end()
+        } else {
+            body
+        };
         assert_eq!((row.format, &row.key, row.body.as_deref()), (1, &key, Some(body)));
     }
 }

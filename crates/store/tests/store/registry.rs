@@ -19,7 +19,7 @@ fn ended(number: u64) -> Change {
 
 fn one_of_each() -> Vec<Change> {
     let expired = bailiwick_model::Hold { status: HoldStatus::Expired, ..sample::hold(4) };
-    let identity = "triage-agent".parse().unwrap();
+    let subject = "triage-agent".parse().unwrap();
     vec![
         Change::Charter(Box::new(sample::charter())),
         Change::Template(Box::new(sample::template())),
@@ -34,7 +34,7 @@ fn one_of_each() -> Vec<Change> {
             tool: "read".to_owned(),
             pin: sample::pin(PinStatus::Accepted),
         },
-        Change::Contain { identity, since: sample::time(1), why: "person:alice".to_owned() },
+        Change::Contain { subject, since: sample::time(1), why: "person:alice".to_owned() },
         Change::Exception(sample::exception()),
     ]
 }
@@ -81,7 +81,7 @@ async fn what_is_gone_is_gone_from_its_table_and_told_in_the_log() {
     registry.write(one_of_each()).await.unwrap();
     let identity: bailiwick_model::IdentityId = "triage-agent".parse().unwrap();
     let gone = vec![
-        Change::Release { identity: identity.clone() },
+        Change::Release { subject: "triage-agent".parse().unwrap() },
         Change::CharterGone(identity),
         Change::TemplateGone("ticket-triage".parse().unwrap()),
     ];

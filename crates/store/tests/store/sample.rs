@@ -141,6 +141,7 @@ pub(crate) fn task(number: u64) -> Task {
         opener: Opener::Orchestrator("lead-agent".parse().unwrap()),
         params: params.clone(),
         parent: Some(task_id(number + 1000)),
+        above: Vec::new(),
         opened: time(number),
         deadline: time(number + 3600),
         idle: Some(Duration::from_secs(600)),

@@ -8,7 +8,7 @@ use std::{
 
 use bailiwick_model::{Json, JsonLimits, format_span, parse_span};
 
-use super::{By, CallLine, Event, OpenLine};
+use super::{By, CallLine, Event, OpenLine, Target};
 use crate::words::{Words, joined, list, pair, read};
 
 impl Event {
@@ -28,8 +28,8 @@ impl Event {
             "end" => Self::End,
             "tick" => Self::Tick,
             "restart" => Self::Restart,
-            "contain" => Self::Contain(words.read("an identity")?),
-            "release" => Self::Release(words.read("an identity")?),
+            "contain" => Self::Contain(target(words.word("what is contained")?)?),
+            "release" => Self::Release(target(words.word("what is released")?)?),
             "offer" => Self::Offer(
                 words.read("a server")?,
                 words.word("a tool")?.to_owned(),
@@ -55,13 +55,21 @@ fn moment(word: &str) -> Result<Event, String> {
     }
 }
 
+fn target(word: &str) -> Result<Target, String> {
+    match word.strip_prefix("task:") {
+        Some(label) => Ok(Target::Task(label.to_owned())),
+        None => read(word).map(Target::Other),
+    }
+}
+
 fn open(mut words: Words<'_>) -> Result<OpenLine, String> {
     let label = words.word("a name for the task")?.to_owned();
     let (mut identity, mut template, mut under, mut by) = (None, None, None, None);
-    let mut params = BTreeMap::new();
+    let (mut params, mut with) = (BTreeMap::new(), None);
     while let Some(word) = words.next() {
         match word {
             "as" => identity = Some(words.read("an identity")?),
+            "with" => with = Some(words.read("a credential")?),
             "under" => under = Some(words.word("a task")?.to_owned()),
             "by" => {
                 by = Some(match words.word("who opens it")? {
@@ -83,6 +91,7 @@ fn open(mut words: Words<'_>) -> Result<OpenLine, String> {
         under,
         by,
         params,
+        with,
     })
 }
 
@@ -102,6 +111,7 @@ fn call(words: Words<'_>, stays: bool) -> Result<CallLine, String> {
         bytes: 0,
         resources: BTreeSet::new(),
         as_: None,
+        with: None,
         stale: false,
         stays,
     };
@@ -112,6 +122,7 @@ fn call(words: Words<'_>, stays: bool) -> Result<CallLine, String> {
         }
         match pair(word)? {
             ("as", who) => call.as_ = Some(read(who)?),
+            ("with", credential) => call.with = Some(read(credential)?),
             ("bytes", number) => call.bytes = read(number)?,
             ("on", resources) => call.resources = list(resources)?,
             (other, _) => return Err(format!("a call has no `{other}`")),
@@ -174,6 +185,15 @@ impl fmt::Display for Event {
     }
 }
 
+impl fmt::Display for Target {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Task(label) => write!(out, "task:{label}"),
+            Self::Other(subject) => write!(out, "{subject}"),
+        }
+    }
+}
+
 impl fmt::Display for OpenLine {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(out, "open {} as {} template={}", self.label, self.identity, self.template)?;
@@ -186,6 +206,9 @@ impl fmt::Display for OpenLine {
             Some(By::Person) => out.write_str(" by person")?,
             Some(By::Orchestrator(who)) => write!(out, " by {who}")?,
         }
+        if let Some(key) = &self.with {
+            write!(out, " with {key}")?;
+        }
         self.params.iter().try_for_each(|(name, value)| write!(out, " {name}={value}"))
     }
 }
@@ -196,6 +219,9 @@ impl fmt::Display for CallLine {
         write!(out, "{verb} {} {}", self.server, self.tool)?;
         if let Some(who) = &self.as_ {
             write!(out, " as={who}")?;
+        }
+        if let Some(credential) = &self.with {
+            write!(out, " with={credential}")?;
         }
         if self.bytes != 0 {
             write!(out, " bytes={}", self.bytes)?;

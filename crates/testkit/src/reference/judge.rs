@@ -109,11 +109,11 @@ impl Reference {
     }
 
     fn containment(&self, place: usize, call: &CallLine, found: &mut Found) {
-        let task = self.task(place);
-        let mut involved = vec![task.identity.clone()];
-        involved.extend(task.via.iter().cloned());
-        involved.extend(call.as_.iter().cloned());
-        if involved.iter().any(|it| self.contained.contains(it)) {
+        let mut shown =
+            vec![format!("server:{}", call.server), format!("tool:{}__{}", call.server, call.tool)];
+        shown.extend(call.as_.iter().map(|it| format!("identity:{it}")));
+        shown.extend(call.with.iter().map(|it| format!("credential:{it}")));
+        if self.is_contained(place) || shown.iter().any(|it| self.contained.contains(it)) {
             found.deny(ReasonCode::Contained);
         }
     }

@@ -16,7 +16,9 @@ impl Reference {
         let above = parent.flatten();
         let now = above.map_or(self.now, |it| self.task(it).latest.max(self.now));
         let mut why = BTreeSet::new();
-        if self.contained.contains(&line.identity) {
+        let mut opener = vec![format!("identity:{}", line.identity)];
+        opener.extend(line.with.iter().map(|it| format!("credential:{it}")));
+        if opener.iter().any(|it| self.contained.contains(it)) {
             why.insert(ReasonCode::Contained);
         }
         let charter = self.world.charters.iter().find(|it| it.identity == line.identity).cloned();
@@ -104,9 +106,7 @@ impl Reference {
         if !self.world.charters.iter().any(may) || to_itself || !by_giver || many {
             why.insert(ReasonCode::MayNotDelegate);
         }
-        if self.contained.contains(&task.identity)
-            || task.via.iter().any(|it| self.contained.contains(it))
-        {
+        if self.is_contained(above) {
             why.insert(ReasonCode::Contained);
         }
     }

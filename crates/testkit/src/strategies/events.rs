@@ -5,14 +5,16 @@ use std::{
     time::Duration,
 };
 
-use bailiwick_model::Json;
+use bailiwick_model::{CredentialId, Json};
 use proptest::{collection, option, prelude::*, sample};
 
 use super::worlds::{AGENTS, LETTERS, SERVERS, TEMPLATES, TOOLS};
-use crate::{By, CallLine, Event, OpenLine};
+use crate::{By, CallLine, Event, OpenLine, Target};
 
 /// How many tasks one sequence names.
 const TASKS: usize = 6;
+/// Keys that tokens are asked for with.
+const KEYS: &[&str] = &["k1", "k2"];
 
 /// Gives up to `most` events. They begin with a few tasks, as nothing happens without; tasks are
 /// named by the order in which they are asked for.
@@ -38,8 +40,8 @@ fn event() -> impl Strategy<Value = Event> {
         2 => Just(Event::Restart),
         6 => span().prop_map(Event::Forward),
         2 => span().prop_map(Event::Back),
-        1 => sample::select(AGENTS).prop_map(|it| Event::Contain(it.parse().expect("an identity"))),
-        2 => sample::select(AGENTS).prop_map(|it| Event::Release(it.parse().expect("an identity"))),
+        1 => target().prop_map(Event::Contain),
+        4 => target().prop_map(Event::Release),
         2 => (sample::select(SERVERS), sample::select(TOOLS), 0_u8..3)
             .prop_map(|(server, tool, version)| Event::Offer(
                 server.parse().expect("a server's name"),
@@ -54,6 +56,23 @@ fn event() -> impl Strategy<Value = Event> {
             )),
         1 => collection::btree_set("p[0-3]", 0..4).prop_map(Event::Activate),
     ]
+}
+
+/// Gives something that can be contained.
+fn target() -> impl Strategy<Value = Target> {
+    let other = |it: String| Target::Other(it.parse().expect("a subject"));
+    prop_oneof![
+        3 => sample::select(AGENTS).prop_map(move |it| other(format!("identity:{it}"))),
+        2 => sample::select(KEYS).prop_map(move |it| other(format!("credential:{it}"))),
+        2 => (0..TASKS).prop_map(|it| Target::Task(format!("t{it}"))),
+        1 => sample::select(SERVERS).prop_map(move |it| other(format!("server:{it}"))),
+        2 => (sample::select(SERVERS), sample::select(TOOLS))
+            .prop_map(move |(server, tool)| other(format!("tool:{server}__{tool}"))),
+    ]
+}
+
+fn key() -> impl Strategy<Value = CredentialId> {
+    sample::select(KEYS).prop_map(|it| it.parse().expect("a credential"))
 }
 
 fn span() -> impl Strategy<Value = Duration> {
@@ -73,21 +92,28 @@ pub fn call_line() -> impl Strategy<Value = CallLine> {
         sample::select(LETTERS),
         0_u64..12,
         collection::btree_set(sample::select(vec!["r1".to_owned(), "r2".to_owned()]), 0..3),
-        (option::weighted(0.03, sample::select(AGENTS)), prop::bool::weighted(0.04)),
+        (
+            option::weighted(0.03, sample::select(AGENTS)),
+            option::weighted(0.5, key()),
+            prop::bool::weighted(0.04),
+        ),
         prop::bool::weighted(0.15),
     )
-        .prop_map(|(server, tool, letter, bytes, resources, (as_, stale), stays)| CallLine {
-            server: server.parse().expect("a server's name"),
-            tool: tool.to_owned(),
-            arguments: Json::Object(BTreeMap::from([(
-                "x".to_owned(),
-                Json::Text(letter.to_owned()),
-            )])),
-            bytes,
-            resources,
-            as_: as_.map(|it| it.parse().expect("an identity")),
-            stale,
-            stays,
+        .prop_map(|(server, tool, letter, bytes, resources, (as_, with, stale), stays)| {
+            CallLine {
+                server: server.parse().expect("a server's name"),
+                tool: tool.to_owned(),
+                arguments: Json::Object(BTreeMap::from([(
+                    "x".to_owned(),
+                    Json::Text(letter.to_owned()),
+                )])),
+                bytes,
+                resources,
+                as_: as_.map(|it| it.parse().expect("an identity")),
+                with,
+                stale,
+                stays,
+            }
         })
 }
 
@@ -107,14 +133,16 @@ pub fn open_line() -> impl Strategy<Value = OpenLine> {
         option::of(0..TASKS),
         by,
         option::weighted(0.95, letter),
+        option::weighted(0.5, key()),
     )
-        .prop_map(|(identity, template, under, by, param)| OpenLine {
+        .prop_map(|(identity, template, under, by, param, with)| OpenLine {
             label: String::new(),
             identity: identity.parse().expect("an identity"),
             template: template.parse().expect("a template's name"),
             under: under.map(|it| format!("t{it}")),
             by,
             params: param.map(|it| ("p".to_owned(), it.to_owned())).into_iter().collect(),
+            with,
         })
 }
 

@@ -7,11 +7,11 @@ use serde_json::json;
 use super::write;
 use crate::governor::{Governor, NOTES, Ran};
 
-fn words(one: &[&str], more: &[String]) -> Vec<String> {
+pub(super) fn words(one: &[&str], more: &[String]) -> Vec<String> {
     one.iter().map(|it| (*it).to_owned()).chain(more.iter().cloned()).collect()
 }
 
-fn run(governor: &Governor, words: &[String]) -> Ran {
+pub(super) fn run(governor: &Governor, words: &[String]) -> Ran {
     governor.run(&words.iter().map(String::as_str).collect::<Vec<_>>())
 }
 

@@ -31,6 +31,7 @@ pub(super) fn by_another_key(url: &str, task: &str) -> String {
         via: Vec::new(),
         generation: 1,
         policy: "none".to_owned(),
+        asked_with: None,
         intent,
         issued: now,
         expires,

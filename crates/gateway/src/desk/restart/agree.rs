@@ -122,13 +122,13 @@ impl Told {
         changes: &mut Vec<Change>,
     ) -> Result<(), DeskError> {
         let kept: BTreeMap<_, _> =
-            registry.load()?.contained.into_iter().map(|it| (it.identity, it.since)).collect();
-        for (identity, (contained, at, why)) in &self.contained {
-            let (identity, since, why) = (identity.clone(), *at, why.clone());
-            match kept.get(&identity) {
-                None if *contained => changes.push(Change::Contain { identity, since, why }),
+            registry.load()?.contained.into_iter().map(|it| (it.subject, it.since)).collect();
+        for (subject, (contained, at, why)) in &self.contained {
+            let (subject, since, why) = (subject.clone(), *at, why.clone());
+            match kept.get(&subject) {
+                None if *contained => changes.push(Change::Contain { subject, since, why }),
                 Some(since) if !contained && since <= at => {
-                    changes.push(Change::Release { identity });
+                    changes.push(Change::Release { subject });
                 }
                 Some(_) | None => {}
             }

@@ -22,7 +22,7 @@ fn caller(task: u8, identity: &str, via: &[&str]) -> Verified {
         audience: Audience::All,
         issued: at(0),
         expires: at(300),
-        id: "jti".to_owned(),
+        credentials: std::collections::BTreeSet::new(),
     }
 }
 

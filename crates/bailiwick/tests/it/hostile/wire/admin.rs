@@ -34,7 +34,7 @@ fn wrong_input_on_the_admin_socket_changes_nothing() {
         ("GET", "/api/v1/nothing", json!({}), 404),
         ("DELETE", "/api/v1/tasks", json!({}), 405),
         ("POST", "/api/v1/persons", json!({"name": "ada\n", "key": ""}), 400),
-        ("POST", "/api/v1/identities/reader/release", json!({"by": "ada", "signed": "x"}), 403),
+        ("POST", "/api/v1/containment/reader/release", json!({"by": "ada", "signed": "x"}), 403),
     ] {
         let answer = governor.admin(method, path, &body);
         assert_eq!(answer.status, status, "{method} {path} {body}: {answer:?}");

@@ -1,0 +1,97 @@
+//! Containment: what is withdrawn, from what, and who gives it back.
+
+use std::net::TcpListener;
+
+use serde_json::json;
+
+use super::person::{run, words};
+use crate::governor::{Governor, NOTES};
+
+/// Starts a governor whose agent proves itself by a key.
+fn keyed() -> Governor {
+    let mut governor = Governor::prepare(NOTES);
+    // A port that stays, so that tokens outlive a restart.
+    let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let listen = format!("127.0.0.1:{port}");
+    governor.write("bailiwick.toml", &NOTES[0].1.replace("127.0.0.1:0", &listen));
+    governor.json(&["identity", "add", "keyed", "--generate-key"]);
+    let charter = NOTES[1].1.replace("\"reader\"", "\"keyed\"");
+    let proof = "{ key = \"keys/keyed.pub.pem\" }";
+    governor.write("charters/keyed.toml", &charter.replace("{ uid = UID }", proof));
+    governor.serve();
+    governor
+}
+
+/// Gives the name of the agent's key, as `identity show` has it.
+fn key_of(governor: &Governor) -> String {
+    let shown = governor.run(&["identity", "show", "keyed"]).stdout;
+    let (_, key) = shown.split_once("credential:").unwrap();
+    key.split_whitespace().next().unwrap().to_owned()
+}
+
+/// Gives the id of a task's last token, as the record has it.
+fn jti_of(governor: &Governor, task: &str) -> String {
+    let records = governor.records();
+    let minted = records.iter().rev().map(|it| &it["command"]).find(|it| {
+        (it["command"].as_str(), it["task"].as_str()) == (Some("token_minted"), Some(task))
+    });
+    minted.unwrap()["credential"].as_str().unwrap().to_owned()
+}
+
+#[test]
+fn each_thing_that_a_call_stands_on_is_contained_by_itself_and_released_by_a_person_alone() {
+    let mut governor = keyed();
+    let by = governor.person("ada");
+    let (task, token) = governor.open("keyed", "reading", &[]);
+    let (other, other_token) = governor.open("keyed", "reading", &[]);
+    let (key, jti) = (key_of(&governor), jti_of(&governor, &task));
+    let read = |governor: &Governor, token: &str| {
+        governor.call(token, "read_note", &json!({"path": "/notes/today"}))
+    };
+    let mut reached = 0;
+    for subject in [
+        format!("task:{task}"),
+        format!("credential:{jti}"),
+        format!("credential:{key}"),
+        "server:notes".to_owned(),
+        "tool:notes__read_note".to_owned(),
+    ] {
+        governor.json(&["contain", &subject, "--why", "it looks wrong"]);
+        let refused = read(&governor, &token);
+        assert_eq!(refused["structuredContent"]["verdict"], "deny", "{subject}: {refused}");
+        let reason = &refused["structuredContent"]["reasons"][0];
+        assert_eq!((&reason["code"], &reason["source"]), (&json!("contained"), &json!(subject)));
+        // It concerns what it names, and nothing beside it.
+        let alone = subject == format!("task:{task}") || subject.ends_with(&jti);
+        assert_eq!(read(&governor, &other_token)["isError"] == false, alone, "{subject}");
+        reached += usize::from(alone);
+        let open = ["task", "open", "--as", "keyed", "--template", "reading"];
+        if subject.ends_with(&key) {
+            assert!(governor.refused(&open, 1).contains("contained"));
+            governor.refused(&["task", "token", &other], 1);
+        }
+        // It does not wear off.
+        governor.stop();
+        governor.serve();
+        assert_eq!(read(&governor, &token)["structuredContent"]["verdict"], "deny", "{subject}");
+        let listed = governor.json(&["contained"])["contained"].clone();
+        assert_eq!((&listed[0]["subject"], &listed[1]), (&json!(subject), &json!(null)));
+        governor.refused(&["release", &subject], 2);
+        let ran = run(&governor, &words(&["release", &subject], &by));
+        assert_eq!(ran.code, 0, "{ran:?}");
+        assert_eq!(read(&governor, &token)["isError"], false, "{subject}");
+        reached += 1;
+        let ran = run(&governor, &words(&["release", &subject], &by));
+        assert_eq!(ran.code, 1, "it is contained no longer: {ran:?}");
+    }
+    assert_eq!(governor.reached(), reached);
+    for (unknown, code) in [
+        ("identity:raeder", 1),
+        ("server:nots", 1),
+        ("tool:notes__red_note", 1),
+        ("task_01JD8X00000000000000000000", 1),
+        ("host:a", 2),
+    ] {
+        governor.refused(&["contain", unknown, "--why", "typed in a hurry"], code);
+    }
+}
