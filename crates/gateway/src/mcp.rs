@@ -16,6 +16,7 @@ pub(crate) mod request_state;
 pub(crate) mod revision;
 pub(crate) mod session;
 pub(crate) mod subscription;
+pub(crate) mod waiting;
 
 pub(crate) use era::{Era, Spoken};
 

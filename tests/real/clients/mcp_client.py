@@ -52,9 +52,36 @@ async def listed(client: Client, what: str) -> dict[str, Any]:
     return {"names": sorted(item[key] for item in items), "items": items, "meta": plain(last).get("_meta")}
 
 
+async def waited(client: Client, step: dict[str, Any]) -> dict[str, Any]:
+    """Puts one request as a program does that knows nothing of rounds: the SDK goes through them."""
+    if step["op"] == "call_tool":
+        result = await client.call_tool(step["name"], step.get("arguments") or {})
+    elif step["op"] == "read_resource":
+        result = await client.read_resource(step["name"])
+    else:
+        result = await client.get_prompt(step["name"], step.get("arguments"))
+    return told(step, plain(result))
+
+
+def told(step: dict[str, Any], wire: dict[str, Any]) -> dict[str, Any]:
+    """Shows a result."""
+    shown = {"result": wire, "meta": wire.get("_meta")}
+    if step["op"] == "call_tool":
+        texts = [part.get("text", "") for part in wire.get("content", [])]
+        shown |= {
+            "isError": wire.get("isError", False),
+            "content": wire.get("content"),
+            "structured": wire.get("structuredContent"),
+            "text": "\n".join(texts),
+        }
+    return shown
+
+
 async def asked(client: Client, step: dict[str, Any]) -> dict[str, Any]:
     """Puts one request and shows what came, an unfinished answer too."""
     session, arguments = client.session, step.get("arguments")
+    if step.get("unmodified"):
+        return await waited(client, step)
     again = {
         "request_state": step.get("request_state"),
         "input_responses": step.get("input_responses"),
@@ -67,18 +94,10 @@ async def asked(client: Client, step: dict[str, Any]) -> dict[str, Any]:
     else:
         result = await session.get_prompt(step["name"], arguments, **again)
     wire = plain(result)
-    shown = {"result": wire, "meta": wire.get("_meta")}
     if wire.get("resultType") == "input_required":
-        return {**shown, "input_required": True, "request_state": wire.get("requestState")}
-    if step["op"] == "call_tool":
-        texts = [part.get("text", "") for part in wire.get("content", [])]
-        shown |= {
-            "isError": wire.get("isError", False),
-            "content": wire.get("content"),
-            "structured": wire.get("structuredContent"),
-            "text": "\n".join(texts),
-        }
-    return shown
+        state = {"input_required": True, "request_state": wire.get("requestState")}
+        return {"result": wire, "meta": wire.get("_meta"), **state}
+    return told(step, wire)
 
 
 async def carry_out(client: Client, step: dict[str, Any]) -> dict[str, Any]:

@@ -14,5 +14,6 @@ mod paths;
 mod process;
 mod scenes;
 mod servers;
+mod waiting;
 mod world;
 mod wrapped;

@@ -14,7 +14,7 @@ use crate::{
     jsonrpc::{Answer, Message, RawObject, Refused, code},
     lane::Refusal,
     mcp::{
-        Era, Spoken, answers, names, param_header,
+        Era, Spoken, answers, input_required, names, param_header,
         refusal::{RefusalForm, RefusalView, Stop},
         session::SessionFacts,
     },
@@ -77,17 +77,18 @@ impl<'a> Asked<'a> {
         if self.era == Era::Modern || self.message.method() == Some("initialize") {
             return Ok(());
         }
-        let facts = id
-            .to_str()
-            .ok()
-            .and_then(|it| self.door.seal.open(it))
-            .and_then(|it| SessionFacts::decode(&it));
-        if facts.is_some_and(|it| it.task == self.caller.task) {
+        if self.session(id).is_some() {
             return Ok(());
         }
         let text = "no such session: initialize again";
         let refused = Refused::new(StatusCode::NOT_FOUND, code::INVALID_REQUEST, text);
         Err(refused.with_id(self.message.answer_id()))
+    }
+
+    /// Reads a session id of this caller's task.
+    pub(super) fn session(&self, id: &HeaderValue) -> Option<SessionFacts> {
+        let text = self.door.seal.open(id.to_str().ok()?)?;
+        SessionFacts::decode(&text).filter(|it| it.task == self.caller.task)
     }
 
     /// Answers the message.
@@ -132,7 +133,8 @@ impl<'a> Asked<'a> {
         let version = answers::negotiate(wanted.as_deref());
         let result = answers::initialize(version, self.offered().await);
         let mut response = answered(&Answer::Result(result), id);
-        let facts = SessionFacts { version, task: self.caller.task.clone() };
+        let opens_links = input_required::session_opens_links(params);
+        let facts = SessionFacts { version, task: self.caller.task.clone(), opens_links };
         let sealed = random_bytes().ok().map(|random| self.door.seal.seal(&facts.encode(random)));
         // A client without a session id is served all the same.
         if let Some(value) = sealed.and_then(|it| HeaderValue::from_str(&it).ok()) {

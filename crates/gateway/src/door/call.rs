@@ -13,7 +13,7 @@ use super::{
 use crate::{
     jsonrpc::{Answer, Refused, code},
     lane::Answered,
-    mcp::{Era, input_required},
+    mcp::{Era, input_required, revision::Revision},
 };
 
 impl Asked<'_> {
@@ -46,7 +46,7 @@ impl Asked<'_> {
         method: &str,
         params: Option<&RawValue>,
     ) -> Result<Option<(DecisionId, Answer)>, Refused> {
-        let opens_links = self.era == Era::Modern && input_required::opens_links(params);
+        let opens_links = self.opens_links(params);
         let params = params.ok_or_else(|| bad("`params` is missing"))?;
         let (params, echoed) = match self.era {
             Era::Modern => input_required::taken(params).map_err(|it| bad(it.to_string()))?,
@@ -59,6 +59,7 @@ impl Asked<'_> {
             Came::Again(refusal, result) => {
                 return Ok(Some((refusal.decision, Answer::Result(result))));
             }
+            Came::Link(refusal, answer) => return Ok(Some((refusal.decision, answer))),
             Came::Answered(answered) => answered,
         };
         Ok(match answered {
@@ -75,5 +76,16 @@ impl Asked<'_> {
                 Some((decision, self.refused(refusal, method, &call).await))
             }
         })
+    }
+
+    /// Says whether this client opens links for its reader, and is told of one in a way it knows.
+    fn opens_links(&self, params: Option<&RawValue>) -> bool {
+        match self.era {
+            Era::Modern => input_required::opens_links(params),
+            Era::Legacy => {
+                let session = self.headers.get("mcp-session-id").and_then(|it| self.session(it));
+                session.is_some_and(|it| it.opens_links && it.version == Revision::LEGACY_NEWEST)
+            }
+        }
     }
 }

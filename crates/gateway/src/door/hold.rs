@@ -12,12 +12,13 @@ use tokio_util::sync::CancellationToken;
 use super::ask::Asked;
 use crate::{
     Call, Listener,
-    jsonrpc::{Refused, code},
+    jsonrpc::{Answer, Refused, code},
     lane::{Answered, Patience, Refusal, Stayed},
     mcp::{
         Era,
         input_required::{ComeAgain, Echoed},
         request_state::{Asking, RequestState, Spent, StateError, Ticket},
+        waiting,
     },
 };
 
@@ -50,6 +51,8 @@ pub(super) enum Came {
     Answered(Answered),
     /// One more round.
     Again(Refusal, Box<RawValue>),
+    /// A link for a person, and then the same call again.
+    Link(Refusal, Answer),
 }
 
 /// Whether a call was held, and its caller stays.
@@ -91,9 +94,9 @@ impl Asked<'_> {
         let hold = match ticket {
             Some(ticket) => ticket.hold,
             None => match self.first(coming).await {
-                // A person has the link at once; the rounds after this one wait.
-                Held::Stays(_, refusal) if coming.opens_links => {
-                    return Ok(self.again(call, refusal, last.as_ref(), true));
+                // A person has the link at once, and whoever comes again waits.
+                Held::Stays(hold, refusal) if coming.opens_links && self.links(&hold, &refusal) => {
+                    return Ok(self.linked(call, (hold, refusal)));
                 }
                 Held::Stays(hold, _) => hold,
                 Held::Not(answered) => return Ok(Came::Answered(answered)),
@@ -104,12 +107,33 @@ impl Asked<'_> {
         Ok(match self.door.lane.stay(asked, hold, &patience).await {
             Stayed::Settled(answered) => Came::Answered(answered),
             Stayed::Held(refusal) if self.era == Era::Modern => {
-                self.again(call, refusal, last.as_ref(), false)
+                self.again(call, refusal, (last.as_ref(), None))
             }
             Stayed::Held(refusal) | Stayed::Full(refusal) => {
                 Came::Answered(Answered::Refused(refusal))
             }
         })
+    }
+
+    /// Says whether a link is due. An older client comes again with nothing that says so, and is
+    /// known by its ticket: an earlier decision opened it.
+    fn links(&self, hold: &HoldId, refusal: &Refusal) -> bool {
+        match self.era {
+            Era::Modern => true,
+            Era::Legacy => {
+                let found = self.door.lane.desk().hold(hold);
+                found.is_some_and(|it| it.decision == refusal.decision)
+            }
+        }
+    }
+
+    /// Gives out the link to a ticket. It proves nothing and lets nobody in.
+    fn linked(&self, call: &Call, (hold, refusal): (HoldId, Refusal)) -> Came {
+        let url = format!("{}/approve/{hold}", self.door.holds.parts.public_url);
+        match self.era {
+            Era::Modern => self.again(call, refusal, (None, Some(&url))),
+            Era::Legacy => Came::Link(refusal, waiting::link_needed(&hold, &url)),
+        }
     }
 
     /// Has a call decided for the first time.
@@ -140,7 +164,8 @@ impl Asked<'_> {
     fn patience(&self) -> Patience {
         let now = Instant::now();
         let until = now.checked_add(self.span()).unwrap_or(now);
-        Patience { until, stop: self.door.holds.parts.stop.clone() }
+        let stop = self.door.holds.parts.stop.clone();
+        Patience { until, stop, tells: self.era == Era::Legacy }
     }
 
     /// Opens the state that a retry brings.
@@ -165,8 +190,7 @@ impl Asked<'_> {
         &self,
         call: &Call,
         refusal: Refusal,
-        last: Option<&RequestState>,
-        with_link: bool,
+        (last, link): (Option<&RequestState>, Option<&str>),
     ) -> Came {
         let parts = &self.door.holds.parts;
         let (decision, policy) = (&refusal.decision, self.policy());
@@ -174,8 +198,6 @@ impl Asked<'_> {
             let ticket = Ticket { hold: hold.clone(), decision: decision.clone() };
             let next = RequestState::next(self.asking(call, &policy), last)?.waiting_for(ticket);
             let state = next.close(&parts.key)?;
-            let link = with_link.then(|| link(&parts.public_url, hold));
-            let link = link.as_deref();
             Some(ComeAgain { state: &state, hold, decision, link }.result())
         });
         match written {
@@ -192,11 +214,6 @@ impl Asked<'_> {
     fn policy(&self) -> String {
         self.door.lane.desk().snapshot().policies.version().to_owned()
     }
-}
-
-/// Gives the link to a ticket. It proves nothing and lets nobody in.
-fn link(public_url: &str, hold: &HoldId) -> String {
-    format!("{public_url}/approve/{hold}")
 }
 
 fn refused(error: StateError) -> Refused {

@@ -1,18 +1,22 @@
 //! A held call whose caller stays: it is decided again when there is something new to decide by.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use bailiwick_connect::Verified;
 use bailiwick_kernel::{Names, advise};
 use bailiwick_model::{DecisionId, Finding, HoldId, Record, VerdictKind};
-use tokio::time::Instant;
+use serde_json::value::RawValue;
+use tokio::time::{Instant, Interval, MissedTickBehavior};
 use tokio_util::sync::CancellationToken;
 
 use super::{Answered, Lane, Refusal};
-use crate::{Call, Listener, desk::NoPlace};
+use crate::{Call, Listener, desk::NoPlace, mcp::waiting};
 
 /// How often a call is decided in one round: news that never end must not fill the record.
 const DECISIONS_MAX: usize = 8;
+
+/// How often a caller hears that its call waits.
+const TELL_EVERY: Duration = Duration::from_secs(15);
 
 /// How long a caller stays.
 #[derive(Clone, Debug)]
@@ -21,6 +25,37 @@ pub(crate) struct Patience {
     pub(crate) until: Instant,
     /// Or until the gateway goes.
     pub(crate) stop: CancellationToken,
+    /// Whether the caller hears meanwhile that its call waits, where it asked for progress.
+    pub(crate) tells: bool,
+}
+
+impl Patience {
+    fn teller<'a>(&self, call: &Call, hold: &'a HoldId) -> Teller<'a> {
+        let token = if self.tells { waiting::progress_token(call.params()) } else { None };
+        let mut every = tokio::time::interval(TELL_EVERY);
+        every.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        Teller { token, hold, until: self.until, every }
+    }
+}
+
+/// Tells a caller that its call waits.
+struct Teller<'a> {
+    token: Option<Box<RawValue>>,
+    hold: &'a HoldId,
+    until: Instant,
+    every: Interval,
+}
+
+impl Teller<'_> {
+    /// Tells on as long as it is let: it never ends. A caller that does not read misses some.
+    async fn tell(&mut self, listener: &Listener) {
+        let Some(token) = &self.token else { return std::future::pending().await };
+        loop {
+            self.every.tick().await;
+            let left = self.until.saturating_duration_since(Instant::now());
+            listener.try_pass(waiting::still_waiting(token, self.hold, left));
+        }
+    }
 }
 
 /// What becomes of a call whose caller stayed.
@@ -81,9 +116,11 @@ impl Lane {
             Err(NoPlace::Gone) => return Waited::Decide,
             Err(NoPlace::Full) => return Waited::Full,
         };
+        let mut teller = patience.teller(call, hold);
         while self.still_waits((caller, call), hold).await {
             tokio::select! {
                 () = place.news() => {}
+                () = teller.tell(listener) => {}
                 () = tokio::time::sleep_until(patience.until) => return Waited::Over,
                 () = patience.stop.cancelled() => return Waited::Over,
                 () = listener.was_cut() => return Waited::Over,

@@ -11,11 +11,13 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
-use super::{answers, client::Implementation, code as newer, era::Era, meta::SERVER_INFO};
+use super::{
+    answers, client::Implementation, code as newer, era::Era, meta::SERVER_INFO,
+    waiting::LINK_NEEDED,
+};
 use crate::jsonrpc::{Answer, RawError, RawObject, code, raw_of};
 
 const NOT_FOUND_LEGACY: i64 = -32002;
-const LINK_NEEDED_LEGACY: i64 = -32042;
 
 /// Members of a result that only clients of 2026-07-28 know.
 const MODERN_MEMBERS: [&str; 3] = ["resultType", "ttlMs", "cacheScope"];
@@ -230,7 +232,7 @@ fn to_modern_error(method: &str, error: &RawValue) -> Result<Answer, RawError> {
         Some(NOT_FOUND_LEGACY) => {
             object.with("code", &raw_of(&code::INVALID_PARAMS)).map(Answer::Error)
         }
-        Some(LINK_NEEDED_LEGACY) => Ok(link_needed(method, error)),
+        Some(LINK_NEEDED) => Ok(link_needed(method, error)),
         Some(_) | None => Ok(Answer::Error(error.to_owned())),
     }
 }

@@ -70,6 +70,11 @@ impl ClientCapabilities {
         let all = ClientCapability::ALL.into_iter();
         Self(all.filter(|it| declared_at(it).is_some()).collect())
     }
+
+    /// Says whether the client opens links for its person.
+    pub(crate) fn opens_links(&self) -> bool {
+        self.0.contains(&ClientCapability::ElicitationUrl)
+    }
 }
 
 impl Serialize for ClientCapabilities {

@@ -5,6 +5,7 @@ use bailiwick_model::{DecisionId, HoldId};
 use serde::Serialize;
 use serde_json::value::RawValue;
 
+use super::client::ClientCapabilities;
 use crate::jsonrpc::{RawError, RawObject, raw_of};
 
 const STATE: &str = "requestState";
@@ -28,15 +29,23 @@ pub(crate) fn taken(params: &RawValue) -> Result<(Box<RawValue>, Option<Echoed>)
     Ok((params, Some(Echoed { state })))
 }
 
-/// Says whether a request's sender declared that it opens links for its reader.
+/// Says whether a request's sender declared in it that it opens links for its reader.
 pub(crate) fn opens_links(params: Option<&RawValue>) -> bool {
-    let below = |raw: &RawValue, name: &str| -> Option<Box<RawValue>> {
+    declares(params, &["_meta", "io.modelcontextprotocol/clientCapabilities"])
+}
+
+/// Says whether the sender of `initialize` declared that.
+pub(crate) fn session_opens_links(params: Option<&RawValue>) -> bool {
+    declares(params, &["capabilities"])
+}
+
+/// Says whether the capabilities at the end of `path` have links among them.
+fn declares(params: Option<&RawValue>, path: &[&str]) -> bool {
+    let below = |raw: Box<RawValue>, name: &&str| {
         RawObject::read(raw.get()).ok()?.get(name).map(ToOwned::to_owned)
     };
-    let path = ["_meta", "io.modelcontextprotocol/clientCapabilities", "elicitation", "url"];
-    let Some(params) = params else { return false };
-    let found = path.iter().try_fold(params.to_owned(), |raw, name| below(&raw, name));
-    found.is_some_and(|it| it.get().starts_with('{'))
+    let declared = params.and_then(|it| path.iter().try_fold(it.to_owned(), below));
+    declared.is_some_and(|it| ClientCapabilities::read(&it).opens_links())
 }
 
 /// Tells a client to come again with the same call.
@@ -169,6 +178,8 @@ mod tests {
             assert!(!says(silent), "{silent}");
         }
         assert!(!opens_links(None) && !opens_links(Some(&raw("{}"))));
+        assert!(session_opens_links(Some(&raw(r#"{"capabilities":{"elicitation":{"url":{}}}}"#))));
+        assert!(!session_opens_links(Some(&raw(r#"{"elicitation":{"url":{}}}"#))));
     }
 
     #[test]

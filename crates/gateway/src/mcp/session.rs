@@ -14,7 +14,11 @@ pub(crate) struct SessionFacts {
     pub(crate) version: Revision,
     /// The task whose token opened it.
     pub(crate) task: TaskId,
+    /// Whether the client said that it opens links for its reader.
+    pub(crate) opens_links: bool,
 }
+
+const LINKS: &str = "links";
 
 impl SessionFacts {
     /// Writes the text to be sealed; `random` makes two sessions of one task differ.
@@ -24,6 +28,9 @@ impl SessionFacts {
             // Writing into a text does not fail.
             let _ = write!(text, "{byte:02x}");
         }
+        if self.opens_links {
+            text.extend([" ", LINKS]);
+        }
         text
     }
 
@@ -32,9 +39,14 @@ impl SessionFacts {
         let mut words = text.split(' ');
         let (kind, version, task, random) =
             (words.next()?, words.next()?, words.next()?, words.next()?);
+        let opens_links = match words.next() {
+            None => false,
+            Some(LINKS) => true,
+            Some(_) => return None,
+        };
         let known = kind == "session-1" && random.len() == 32 && words.next().is_none();
         let version = Revision::from_date(version).filter(|it| known && !it.is_modern())?;
-        Some(Self { version, task: task.parse().ok()? })
+        Some(Self { version, task: task.parse().ok()?, opens_links })
     }
 }
 
@@ -48,9 +60,12 @@ mod tests {
 
     #[test]
     fn what_was_written_is_read_again() {
-        let facts = SessionFacts { version: Revision::R20250618, task: TASK.parse().unwrap() };
-        assert_eq!(SessionFacts::decode(&facts.encode([7; 16])), Some(facts.clone()));
-        assert_ne!(facts.encode([7; 16]), facts.encode([8; 16]));
+        for opens_links in [false, true] {
+            let (version, task) = (Revision::R20250618, TASK.parse().unwrap());
+            let facts = SessionFacts { version, task, opens_links };
+            assert_eq!(SessionFacts::decode(&facts.encode([7; 16])), Some(facts.clone()));
+            assert_ne!(facts.encode([7; 16]), facts.encode([8; 16]));
+        }
     }
 
     #[test]

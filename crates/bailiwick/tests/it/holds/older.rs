@@ -67,3 +67,76 @@ fn a_client_that_cancels_is_no_longer_waited_for() {
     house.answer("approve", &house.ticket());
     assert_eq!(message(&write(&house, 42, &json!({})))["result"]["isError"], false);
 }
+
+#[test]
+fn a_client_that_asked_for_progress_hears_at_once_that_its_call_waits() {
+    let house = House::start(LONG);
+    let answer = std::thread::scope(|scope| {
+        let waiting = scope.spawn(|| write(&house, 1, &json!({"progressToken": "mine"})));
+        house.answer("approve", &house.ticket());
+        waiting.join().unwrap()
+    });
+    assert_eq!(answer.header("content-type"), Some("text/event-stream"));
+    let first = answer.body.lines().find_map(|it| it.strip_prefix("data: ")).unwrap();
+    let first: Value = serde_json::from_str(first).unwrap();
+    assert_eq!(first["method"], "notifications/progress", "{first}");
+    assert_eq!(first["params"]["progressToken"], "mine", "{first}");
+    assert!(first["params"]["progress"].as_f64().unwrap() < 0.0, "{first}");
+    assert_eq!(message(&answer)["result"]["isError"], false);
+}
+
+/// Opens a session, and gives its id.
+fn session(house: &House, version: &str, capabilities: &Value) -> String {
+    let params = json!({
+        "protocolVersion": version,
+        "capabilities": capabilities,
+        "clientInfo": {"name": "test", "version": "1"},
+    });
+    let body = json!({"jsonrpc": "2.0", "id": 0, "method": "initialize", "params": params});
+    let answer = house.governor.post("/mcp/notes", &house.token, &[], &body.to_string());
+    answer.header("mcp-session-id").unwrap().to_owned()
+}
+
+#[test]
+fn a_client_of_2025_11_25_that_opens_links_has_one_and_waits_when_it_comes_again() {
+    let house = House::start(LONG);
+    let session = session(&house, "2025-11-25", &json!({"elicitation": {"url": {}}}));
+    let params = json!({"name": "write_note", "arguments": arguments("hello")});
+    let body = json!({"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": params});
+    let call = || {
+        let headers =
+            [("Mcp-Session-Id", session.as_str()), ("MCP-Protocol-Version", "2025-11-25")];
+        message(&house.governor.post("/mcp/notes", &house.token, &headers, &body.to_string()))
+    };
+    let told = call();
+    assert_eq!(told["error"]["code"], -32042, "{told}");
+    let hold = house.ticket();
+    let link = &told["error"]["data"]["elicitations"][0];
+    assert_eq!(link["mode"], "url", "{told}");
+    assert_eq!(link["url"], format!("{}/approve/{hold}", house.governor.url()));
+    assert_eq!(link["elicitationId"], hold.as_str());
+
+    let answer = std::thread::scope(|scope| {
+        let waiting = scope.spawn(call);
+        house.answer("approve", &hold);
+        waiting.join().unwrap()
+    });
+    assert_eq!(answer["result"]["isError"], false, "{answer}");
+    assert_eq!(house.governor.reached(), 1);
+}
+
+#[test]
+fn no_other_client_hears_of_links_by_an_error() {
+    for (version, capabilities) in [
+        ("2025-11-25", json!({"elicitation": {}})),
+        ("2025-06-18", json!({"elicitation": {"url": {}}})),
+    ] {
+        let house = House::start(SHORT);
+        let session = session(&house, version, &capabilities);
+        let params = json!({"name": "write_note", "arguments": arguments("hello")});
+        let body = json!({"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": params});
+        let headers = [("Mcp-Session-Id", session.as_str()), ("MCP-Protocol-Version", version)];
+        let answer = house.governor.post("/mcp/notes", &house.token, &headers, &body.to_string());
+        assert_eq!(message(&answer)["result"]["isError"], true, "{version}: {answer:?}");
+    }
+}

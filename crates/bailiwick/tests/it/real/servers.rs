@@ -265,6 +265,10 @@ pub(super) fn filesystem() -> &'static Case {
     &FILESYSTEM
 }
 
+pub(super) fn sqlite() -> &'static Case {
+    &SQLITE
+}
+
 #[test]
 fn the_filesystem_server_does_what_the_task_covers_and_nothing_else() {
     all_scenes(&FILESYSTEM);

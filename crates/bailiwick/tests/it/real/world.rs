@@ -40,6 +40,11 @@ struct Served {
 impl<'a> World<'a> {
     /// Prepares what the server works on, writes a configuration and starts it all.
     pub(super) fn start(parts: &'a Parts, case: &'a Case) -> Self {
+        Self::with_waits(parts, case, "0s")
+    }
+
+    /// Starts one whose held calls keep their callers for so long.
+    pub(super) fn with_waits(parts: &'a Parts, case: &'a Case, wait: &str) -> Self {
         let mut governor = Governor::prepare(&[]);
         (case.prepare)(governor.folder());
         let mut served = None;
@@ -51,7 +56,7 @@ impl<'a> World<'a> {
                 format!("url = \"http://127.0.0.1:{port}/mcp\"\n")
             }
         };
-        write(&governor, case, &reached);
+        write(&governor, case, (&reached, wait));
         governor.serve();
         Self { parts, case, governor, served }
     }
@@ -144,9 +149,9 @@ fn child(command: &[String], folder: &Path) -> String {
     format!("command = {}\nenv = {{ HOME = \"{home}\", PATH = {path:?} }}\n", quoted(command))
 }
 
-/// Writes the configuration: one agent, and three templates that differ in what lies outside their
+/// Writes the configuration: one agent, and templates that differ in what lies outside their
 /// lines and in how long they last.
-fn write(governor: &Governor, case: &Case, reached: &str) {
+fn write(governor: &Governor, case: &Case, (reached, wait): (&str, &str)) {
     let put = |name: &str, text: &str| {
         let folder = governor.folder().display().to_string();
         governor.write(name, &text.replace("DIR", &folder).replace("SERVER", case.server));
@@ -156,7 +161,7 @@ fn write(governor: &Governor, case: &Case, reached: &str) {
         "bailiwick.toml",
         &format!(
             "[listen]\nhttp = \"127.0.0.1:0\"\n[state]\ndir = \"state\"\n[evidence]\n\
-             checkpoints = \"checkpoints\"\n[holds]\npoll = \"0s\"\nstream = \"0s\"\n[[server]]\nname = \"SERVER\"\n{reached}\
+             checkpoints = \"checkpoints\"\n[holds]\npoll = \"{wait}\"\nstream = \"{wait}\"\n[[server]]\nname = \"SERVER\"\n{reached}\
              timeout = \"{TIMEOUT}\"\n{words}\n"
         ),
     );
@@ -164,7 +169,7 @@ fn write(governor: &Governor, case: &Case, reached: &str) {
         "charters/agent.toml",
         "identity = \"agent\"\nkind = \"agent\"\nclass = \"interactive-agent\"\n\
          owner = \"team-test\"\npurpose = \"Work\"\nproof = [{ uid = UID }]\n\
-         templates = [\"working\", \"asking\", \"brief\", \"looking\"]\nservers = [\"SERVER\"]\n",
+         templates = [\"working\", \"asking\", \"brief\", \"looking\", \"hasty\"]\nservers = [\"SERVER\"]\n",
     );
     let template = |name: &str, on_widen: &str, max: &str, allow: &str| {
         let head = format!(
@@ -177,6 +182,7 @@ fn write(governor: &Governor, case: &Case, reached: &str) {
     template("asking", "hold", "1h", case.look);
     template("looking", "deny", "1h", case.look);
     template("brief", "deny", "3s", case.allow);
+    template("hasty", "hold", "4s", case.look);
 }
 
 /// Writes the words of a command as a configuration has them.

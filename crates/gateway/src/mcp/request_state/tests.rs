@@ -1,3 +1,5 @@
+//! States that come back, and those that a call cannot go on with.
+
 use bailiwick_connect::Audience;
 use bailiwick_model::{Action, ActionKind, Json, Ulid};
 use proptest::prelude::*;
