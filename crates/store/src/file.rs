@@ -35,6 +35,11 @@ pub(crate) fn open_private(path: &Path) -> Result<File, FileError> {
     options.open(path).map_err(on("open", path))
 }
 
+/// Makes `path`, which must not be there, for this account alone.
+pub(crate) fn create_new_private(path: &Path) -> io::Result<File> {
+    OpenOptions::new().read(true).write(true).create_new(true).mode(0o600).open(path)
+}
+
 /// Replaces `path` with `bytes`: whoever looks, also after a power cut, sees the old text or the
 /// new one.
 pub(crate) fn replace(path: &Path, bytes: &[u8]) -> Result<(), FileError> {
@@ -71,32 +76,41 @@ pub(crate) fn read_if_there(path: &Path) -> Result<Option<Vec<u8>>, FileError> {
     }
 }
 
-/// Remembers which file a path led to, so that a deleted or replaced one is noticed.
+/// Remembers which file a path led to, so that a deleted, replaced or cut one is noticed.
 #[derive(Debug)]
 pub(crate) struct FileWatch {
     path: PathBuf,
     place: (u64, u64),
+    len: u64,
 }
 
 impl FileWatch {
     /// Remembers the file at `path`.
     pub(crate) fn new(path: &Path) -> Result<Self, FileError> {
-        let place = place(path).map_err(on("look at", path))?;
-        Ok(Self { path: path.to_owned(), place })
+        let (place, _) = place(path).map_err(on("look at", path))?;
+        Ok(Self { path: path.to_owned(), place, len: 0 })
+    }
+
+    /// Remembers also how long it is at least.
+    pub(crate) fn of_len(self, len: u64) -> Self {
+        Self { len, ..self }
     }
 
     /// Says what happened to the file, if something did.
     pub(crate) fn trouble(&self) -> Option<String> {
         match place(&self.path) {
-            Ok(found) if found == self.place => None,
+            Ok((found, len)) if found == self.place && self.len <= len => None,
+            Ok((found, _)) if found == self.place => {
+                Some(format!("`{}` was cut behind our back", self.path.display()))
+            }
             Ok(_) => Some(format!("`{}` was replaced behind our back", self.path.display())),
             Err(error) => Some(format!("`{}` cannot be found: {error}", self.path.display())),
         }
     }
 }
 
-fn place(path: &Path) -> io::Result<(u64, u64)> {
-    fs::symlink_metadata(path).map(|it| (it.dev(), it.ino()))
+fn place(path: &Path) -> io::Result<((u64, u64), u64)> {
+    fs::symlink_metadata(path).map(|it| ((it.dev(), it.ino()), it.len()))
 }
 
 #[cfg(test)]
@@ -116,12 +130,15 @@ mod tests {
     }
 
     #[test]
-    fn a_deleted_or_replaced_file_is_noticed() {
+    fn a_deleted_replaced_or_cut_file_is_noticed() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("live");
         fs::write(&path, "one").unwrap();
-        let watch = FileWatch::new(&path).unwrap();
+        let watch = FileWatch::new(&path).unwrap().of_len(3);
         assert_eq!(watch.trouble(), None);
+        fs::write(&path, "on").unwrap();
+        assert!(watch.trouble().unwrap().contains("was cut"));
+        fs::write(&path, "one").unwrap();
         // The old file stays, so that its inode cannot be given to the new one.
         fs::rename(&path, dir.path().join("away")).unwrap();
         assert!(watch.trouble().unwrap().contains("cannot be found"));

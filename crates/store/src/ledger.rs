@@ -1,19 +1,31 @@
 //! The ledger: hash-chained, append-only, on the disk before anything is acknowledged.
 //!
-//! One OS thread writes. It takes whatever is queued as one commit and then answers everyone who
-//! waits; another thread signs the head every few seconds and drops what retention lets go.
+//! The records lie in segments, files of our own that are full of zeros before they are used. One
+//! OS thread writes: whatever is queued becomes one write and one wait for the disk, and then
+//! everyone who waits is answered. Others prepare the next segment and put full ones away, sign
+//! the head every few seconds and drop what retention lets go.
 
+mod base;
+mod chores;
 mod encode;
 mod error;
+mod folder;
 mod index;
+mod layout;
 mod notary;
+mod patrol;
+mod pen;
 mod queue;
 mod reader;
 mod records;
 mod recover;
 mod retain;
-mod schema;
+mod sealed;
+mod sidecar;
+mod survey;
+mod tail;
 mod walk;
+mod window;
 mod writer;
 
 use std::{
@@ -27,19 +39,27 @@ use std::{
 use bailiwick_model::{DecisionId, Digest, Record, TaskId, Timestamp};
 
 use self::{
+    chores::Chore,
     encode::Encoded,
     notary::Notary,
+    pen::Pen,
     queue::{Answer, Append, Job, Queue},
     records::Records,
     writer::Writer,
 };
 pub(crate) use self::{
     encode::decode,
-    schema::{LEDGER, LIVE, read_base},
-    walk::{GENESIS, SELECT, Walk},
+    folder::{Folder, OLD, index as index_path},
+    layout::Header,
+    sidecar::to_bytes as index_bytes,
+    survey::{Ending, Survey, survey},
+    walk::{Flaw, GENESIS},
 };
 pub use self::{error::LedgerError, reader::LedgerReader, retain::Retained};
 use crate::{Checkpoint, CheckpointError, CheckpointKey, StateLock, sqlite::Failed};
+
+/// How many bytes are appended together at most.
+const ROOM_MAX: u64 = 32 << 20;
 
 /// How a ledger is kept.
 #[derive(Clone, Debug)]
@@ -54,6 +74,22 @@ pub struct LedgerOptions {
     pub checkpoint_every: Duration,
     /// How long records are kept; none is for ever.
     pub retain: Option<Duration>,
+}
+
+/// How long segments are, in bytes. The first is short and each may be twice as long as the one
+/// before it, so that a small ledger is a small file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SegmentSizes {
+    /// The first one.
+    pub first: u64,
+    /// The longest.
+    pub largest: u64,
+}
+
+impl Default for SegmentSizes {
+    fn default() -> Self {
+        Self { first: 256 << 10, largest: 64 << 20 }
+    }
 }
 
 /// Where a record stands once nothing can lose it.
@@ -113,6 +149,8 @@ struct Shared {
     head: Mutex<DurableAt>,
     /// Why nothing is taken any more.
     failed: Failed,
+    /// Why the last chore could not be done.
+    trouble: Mutex<Option<String>>,
 }
 
 impl Shared {
@@ -122,6 +160,14 @@ impl Shared {
 
     fn set_head(&self, at: DurableAt) {
         *self.head.lock().unwrap_or_else(PoisonError::into_inner) = at;
+    }
+
+    fn trouble(&self) -> Option<String> {
+        self.trouble.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn note_trouble(&self, trouble: Option<String>) {
+        *self.trouble.lock().unwrap_or_else(PoisonError::into_inner) = trouble;
     }
 }
 
@@ -137,6 +183,8 @@ struct Inner {
 #[derive(Debug)]
 struct Running {
     writer: JoinHandle<()>,
+    chores: JoinHandle<()>,
+    patrol: patrol::Patrol,
     stop_rounds: std::sync::mpsc::Sender<()>,
     rounds: JoinHandle<()>,
     lock: StateLock,
@@ -144,22 +192,44 @@ struct Running {
 
 impl Ledger {
     /// Opens the ledger in a directory that nobody else owns, making it where it is missing, and
-    /// says what was found. Reads everything once: call it where blocking is allowed.
+    /// says what was found. Reads the live segment: call it where blocking is allowed.
     pub fn open(options: LedgerOptions) -> Result<(Self, Recovered), LedgerError> {
+        Self::open_sized(options, SegmentSizes::default())
+    }
+
+    /// Does the same as [`Ledger::open`] with segments of other lengths.
+    pub fn open_sized(
+        options: LedgerOptions,
+        sizes: SegmentSizes,
+    ) -> Result<(Self, Recovered), LedgerError> {
         let lock = StateLock::acquire(&options.dir)?;
-        let path = options.dir.join(LIVE);
-        let found = recover::open(&path, &options)?;
+        let dir = options.dir.clone();
+        let found = recover::open(&options, sizes)?;
         let mut recovered = found.recovered;
         let head = DurableAt { seq: recovered.last_seq, chain: recovered.last_chain };
+        let (unread, unlaid): (Vec<_>, Vec<_>) =
+            found.held.sealed.iter().cloned().partition(|it| it.is_unread());
         let shared = Arc::new(Shared {
-            records: Records::new(&path, found.index),
+            records: Records::new(&dir, found.held),
             head: Mutex::new(head),
             failed: Failed::default(),
+            trouble: Mutex::default(),
         });
         let notary = Arc::new(Notary::new(&options, found.checkpoint));
         let (queue, jobs) = Queue::new();
-        let writer = Writer::new(found.connection, &path, Arc::clone(&shared), jobs)?;
+        let (to_do, chores) = std::sync::mpsc::channel();
+        for sealed in unlaid {
+            drop(to_do.send(Chore::LayDown(sealed)));
+        }
+        let pen =
+            Pen::new(found.open, Arc::clone(&shared.failed), dir.clone(), sizes, to_do.clone());
+        let writer = Writer::new(pen, to_do, Arc::clone(&shared), jobs);
         let writer = spawn("ledger-writer", move || writer.run())?;
+        let chores = {
+            let (dir, shared) = (dir.clone(), Arc::clone(&shared));
+            spawn("ledger-chores", move || chores::run(&dir, &shared, &chores))?
+        };
+        let patrol = patrol::Patrol::start(dir, unread, Arc::clone(&shared.failed))?;
         let (stop_rounds, stopped) = std::sync::mpsc::channel();
         let rounds = notary::Rounds {
             shared: Arc::clone(&shared),
@@ -170,11 +240,12 @@ impl Ledger {
         };
         recovered.records = recovered.records.saturating_sub(rounds.start());
         let rounds = spawn("ledger-checkpoint", move || rounds.run(&stopped))?;
-        let running = Mutex::new(Some(Running { writer, stop_rounds, rounds, lock }));
+        let running = Running { writer, chores, patrol, stop_rounds, rounds, lock };
+        let running = Mutex::new(Some(running));
         Ok((Self { inner: Arc::new(Inner { shared, notary, queue, running }) }, recovered))
     }
 
-    /// Appends `records` in one commit, in order, and returns once they are on the disk. Waits at
+    /// Appends `records` in order, all or none, and returns once they are on the disk. Waits at
     /// most 250 ms for a place in the queue. If the answer is an error, the records may be kept
     /// or not; nothing may be done on the strength of them.
     pub async fn append(&self, records: Vec<Record>) -> Result<DurableAt, LedgerError> {
@@ -206,7 +277,12 @@ impl Ledger {
             return Err(LedgerError::Failed { why });
         }
         let records = records.iter().map(Encoded::of).collect::<Result<Vec<_>, _>>()?;
-        Ok((!records.is_empty()).then_some(Job::Append(Append { records, answer })))
+        let room = |all: u64, it: &Encoded| all.saturating_add(layout::room(it.body.len()));
+        let room = records.iter().fold(0, room);
+        if ROOM_MAX < room || survey::JOINED_MAX < records.len() {
+            return Err(LedgerError::TooMuch { records: records.len(), bytes: room });
+        }
+        Ok((!records.is_empty()).then_some(Job::Append(Append { records, room, answer })))
     }
 
     /// Names the failure where a closed queue is only its consequence.
@@ -253,6 +329,12 @@ impl Ledger {
         self.inner.shared.records.scan(from, each)
     }
 
+    /// Shows, in order, the records that count beyond their task: commands, and decisions that
+    /// used an approval. Blocks on the disk.
+    pub fn landmarks(&self, each: &mut dyn FnMut(StoredRecord)) -> Result<(), LedgerError> {
+        self.inner.shared.records.landmarks(each)
+    }
+
     /// Signs the head now, where there is something new, and gives the last signed one. Blocks on
     /// the disk.
     pub fn checkpoint_now(&self) -> Result<Option<Checkpoint>, CheckpointError> {
@@ -265,12 +347,21 @@ impl Ledger {
         self.inner.notary.last()
     }
 
-    /// Says why the last attempt to sign, copy or retain in the background failed, if it did.
+    /// Says why the last attempt to sign, copy, retain, prepare or put away in the background
+    /// failed, if it did.
     pub fn checkpoint_trouble(&self) -> Option<String> {
-        self.inner.notary.trouble()
+        self.inner.notary.trouble().or_else(|| self.inner.shared.trouble())
     }
 
-    /// Drops the oldest records that are from before `cutoff`. Blocks on the disk.
+    /// Waits until every sealed segment that was taken on trust at the start was read; gives what
+    /// is wrong, if something is. Blocks on the disk.
+    pub fn patrolled(&self) -> Option<String> {
+        self.inner.patrolled();
+        self.inner.shared.failed.get().cloned()
+    }
+
+    /// Drops the oldest segments, those whose records are all from before `cutoff`. Blocks on the
+    /// disk.
     pub fn retain_now(&self, cutoff: Timestamp) -> Result<Retained, LedgerError> {
         let Inner { shared, notary, queue, .. } = &*self.inner;
         retain::drop_before(cutoff, shared, notary, &queue.downgrade())
@@ -286,16 +377,24 @@ impl Ledger {
 impl Inner {
     fn close(&self) {
         let running = self.running.lock().unwrap_or_else(PoisonError::into_inner).take();
-        let Some(Running { writer, stop_rounds, rounds, lock }) = running else {
+        let Some(Running { writer, chores, patrol, stop_rounds, rounds, lock }) = running else {
             return;
         };
         self.queue.close();
         // A thread that panicked has nothing more to write, and its panic was printed.
         drop(writer.join());
+        drop(chores.join());
+        drop(patrol);
         drop(stop_rounds);
         drop(rounds.join());
-        self.shared.records.close();
         drop(lock);
+    }
+
+    fn patrolled(&self) {
+        let mut running = self.running.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(running) = &mut *running {
+            running.patrol.wait();
+        }
     }
 }
 

@@ -1,7 +1,7 @@
 //! What Bailiwick keeps: the registry with its change log, and the ledger with its signed heads.
 //!
 //! The only crate that knows record formats. Each store has one writer, an OS thread of its own
-//! that takes whatever is queued as one durable commit; readers have connections of their own.
+//! that takes whatever is queued as one durable commit; readers have connections or files of their own.
 //! After an error from a write or an fsync nothing is tried again: the store refuses everything
 //! until a restart has read what is really on the disk.
 
@@ -19,7 +19,7 @@ pub use checkpoint::{
 pub use file::FileError;
 pub use ledger::{
     DurableAt, Ledger, LedgerError, LedgerHealth, LedgerOptions, LedgerReader, Recovered, Retained,
-    StoredRecord,
+    SegmentSizes, StoredRecord,
 };
 pub use lock::{LockError, StateLock};
 pub use registry::{

@@ -9,7 +9,7 @@ use std::{
     time::Duration,
 };
 
-use rusqlite::{Connection, ErrorCode, OpenFlags, config::DbConfig};
+use rusqlite::{Connection, OpenFlags, config::DbConfig};
 
 pub(crate) use self::pen::{Failed, Pen};
 use crate::{FileError, file};
@@ -140,11 +140,6 @@ pub(crate) fn open_reader(path: &Path, schema: &Schema) -> Result<Connection, Sq
     connection.pragma_update(None, "trusted_schema", false).map_err(engine)?;
     check(&connection, path, schema)?;
     Ok(connection)
-}
-
-/// Says whether the file itself is damaged, where other errors are about reaching it.
-pub(crate) fn is_damage(error: &rusqlite::Error) -> bool {
-    matches!(error.sqlite_error_code(), Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase))
 }
 
 /// Gives the integer that `SQLite` keeps.

@@ -1,16 +1,18 @@
 //! Proves that a ledger is what was written: the chain, the numbers, and heads kept elsewhere.
 
-use std::path::{Path, PathBuf};
+use std::{
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 use bailiwick_model::Timestamp;
-use rusqlite::Connection;
 use serde::Serialize;
 
 use crate::{
-    CheckpointError, CheckpointPublicKey, SqliteError,
+    CheckpointError, CheckpointPublicKey, DurableAt, LedgerError,
     checkpoint::{Copies, Note, Purpose},
-    ledger::{GENESIS, LEDGER, LIVE, Walk, decode, read_base},
-    sqlite::{is_damage, open_reader},
+    file,
+    ledger::{Ending, Flaw, Folder, Header, OLD, Survey, decode, index_bytes, index_path, survey},
 };
 
 /// What was found.
@@ -56,10 +58,15 @@ pub enum VerifyError {
     /// The signed heads cannot be read.
     #[error(transparent)]
     Checkpoint(#[from] CheckpointError),
-    /// The ledger's file cannot be used.
+    /// The ledger's files cannot be used.
     #[error(transparent)]
-    Sqlite(#[from] SqliteError),
+    Ledger(Box<LedgerError>),
 }
+
+/// How often an end that is not whole is read again, since the governor may just be writing it,
+/// and after which pause first; each is twice as long as the one before.
+const LOOKS: u32 = 8;
+const PAUSE: Duration = Duration::from_millis(1);
 
 /// Verifies the ledger in `dir`, whether or not somebody writes it, with every signed head in the
 /// file or directory `against`. Without one a cut end and a whole rewrite cannot be seen.
@@ -73,27 +80,18 @@ pub fn verify(
         None => Vec::new(),
     };
     heads.sort_by_key(|it| it.checkpoint.seq);
-    let mut examiner = Examiner { key: public_key, heads: &heads, compared: 0, report: fresh() };
+    let mut examiner = Examiner { dir, heads: &heads, compared: 0, report: fresh() };
     if let Some(forged) = heads.iter().find(|it| !it.is_head_of(public_key)) {
         examiner.mismatch(forged, "a head is not signed by this ledger's key, or was altered");
         return Ok(examiner.report);
     }
-    let path = dir.join(LIVE);
-    match open_reader(&path, &LEDGER) {
-        Ok(connection) => match examiner.walk(&connection) {
-            Ok(()) => {}
-            Err(error) if is_damage(&error) => {
-                examiner.bad(None, &format!("the file is damaged: {error}"));
-            }
-            Err(source) => return Err(SqliteError::Engine { path, source }.into()),
-        },
-        Err(error @ (SqliteError::Missing { .. } | SqliteError::NotOurs { .. })) => {
+    match examiner.examine(public_key) {
+        Ok(()) => {}
+        Err(LedgerError::Tampered { seq, why }) => examiner.bad(Some(seq), &why),
+        Err(error @ (LedgerError::Missing { .. } | LedgerError::Old { .. })) => {
             examiner.bad(None, &error.to_string());
         }
-        Err(SqliteError::Engine { source, .. }) if is_damage(&source) => {
-            examiner.bad(None, &format!("the file is damaged: {source}"));
-        }
-        Err(error) => return Err(error.into()),
+        Err(error) => return Err(VerifyError::Ledger(Box::new(error))),
     }
     examiner.compare_rest();
     Ok(examiner.report)
@@ -107,7 +105,7 @@ fn read_heads(path: &Path) -> Result<Vec<Note>, VerifyError> {
 }
 
 const fn fresh() -> VerifyReport {
-    VerifyReport { records: 0, segments: 1, ok: true, first_bad: None, why: None, checkpoint: None }
+    VerifyReport { records: 0, segments: 0, ok: true, first_bad: None, why: None, checkpoint: None }
 }
 
 impl Note {
@@ -118,7 +116,7 @@ impl Note {
 
 /// Goes along the chain with the signed heads beside it.
 struct Examiner<'a> {
-    key: &'a CheckpointPublicKey,
+    dir: &'a Path,
     /// In the order of their numbers.
     heads: &'a [Note],
     /// How many of them were compared.
@@ -127,46 +125,115 @@ struct Examiner<'a> {
 }
 
 impl Examiner<'_> {
-    fn walk(&mut self, connection: &Connection) -> rusqlite::Result<()> {
-        // One view of the file for all that follows, also beside a running writer.
-        let transaction = connection.unchecked_transaction()?;
-        let base = read_base(&transaction)?;
-        let mut walk = Walk { at: base.as_ref().map_or(GENESIS, |it| it.at) };
-        if let Some(base) = base.filter(|it| !it.is_signed_by(self.key)) {
-            let next = base.at.seq.saturating_add(1);
-            self.bad(Some(next), "nothing signed says that the records before it were dropped");
-            return Ok(());
+    fn examine(&mut self, key: &CheckpointPublicKey) -> Result<(), LedgerError> {
+        let folder = Folder::read(self.dir, Some(key))?;
+        if folder.segments.is_empty() {
+            let old = self.dir.join(OLD);
+            let dir = self.dir.to_owned();
+            return Err(if old.exists() {
+                LedgerError::Old { path: old }
+            } else {
+                LedgerError::Missing { dir }
+            });
         }
         // What retention took cannot be compared any more; its signed base stands for it.
-        self.compared = self.heads.iter().filter(|it| it.checkpoint.seq < walk.at.seq).count();
-        let mut select = transaction.prepare(crate::ledger::SELECT)?;
-        let mut rows = select.query([])?;
-        loop {
-            self.compare(&walk);
-            let Some(row) = rows.next()? else {
-                return Ok(());
-            };
-            let whole = walk.step(row).map_err(|flaw| (flaw.seq, flaw.why)).and_then(|_| {
-                let body = row.get_ref(5).ok().and_then(|it| it.as_bytes().ok());
-                decode(walk.at.seq, row.get(4).unwrap_or(0), body.unwrap_or_default())
-                    .map_err(|error| (walk.at.seq, error.to_string()))
-            });
-            if let Err((seq, why)) = whole {
-                self.bad(Some(seq), &why);
-                return Ok(());
+        self.compared = self.heads.iter().filter(|it| it.checkpoint.seq < folder.base.seq).count();
+        self.compare(folder.base);
+        self.report.segments = u64::try_from(folder.segments.len()).unwrap_or(u64::MAX);
+        for (header, next) in folder.segments.iter().zip(folder.segments.iter().skip(1)) {
+            self.sealed(header, next)?;
+        }
+        folder.segments.last().map_or(Ok(()), |live| self.live(live))
+    }
+
+    /// Reads a sealed segment, which must be whole, be followed by the next, and be indexed
+    /// rightly where it is indexed.
+    fn sealed(&mut self, header: &Header, next: &Header) -> Result<(), LedgerError> {
+        let Some(Survey { index, ending }) = self.read(header)? else {
+            // Retention was here.
+            return Ok(());
+        };
+        let tampered = |why: &str| {
+            Err(LedgerError::Tampered {
+                seq: index.last.seq.saturating_add(1),
+                why: why.to_owned(),
+            })
+        };
+        match &ending {
+            Ending::Whole => {}
+            Ending::Torn { why, .. } => return tampered(why),
+            Ending::Bad(Flaw { seq, why, .. }) => {
+                return Err(LedgerError::Tampered { seq: *seq, why: why.clone() });
             }
-            self.report.records = self.report.records.saturating_add(1);
+        }
+        if index.last != next.before {
+            return tampered("the next segment does not follow on it");
+        }
+        let path = index_path(self.dir, header.number);
+        match file::read_if_there(&path)? {
+            Some(said) if said != index_bytes(header.number, &index) => {
+                let seq = index.before.seq.saturating_add(1);
+                let why = format!(
+                    "`{}` does not say what is in its segment: remove it, and the next start \
+                     makes it anew",
+                    path.display()
+                );
+                Err(LedgerError::Tampered { seq, why })
+            }
+            Some(_) | None => Ok(()),
         }
     }
 
-    /// Compares the heads that were made for the record where `walk` stands.
-    fn compare(&mut self, walk: &Walk) {
+    /// Reads the segment that takes new records. Its end may just be written.
+    fn live(&mut self, header: &Header) -> Result<(), LedgerError> {
+        let before = (self.compared, self.report.clone());
+        let mut pause = PAUSE;
+        for _ in 1..LOOKS {
+            let found = self.read(header)?;
+            if !found.is_some_and(|it| matches!(it.ending, Ending::Torn { .. })) {
+                break;
+            }
+            std::thread::sleep(pause);
+            pause = pause.saturating_mul(2);
+            (self.compared, self.report) = before.clone();
+        }
+        (self.compared, self.report) = before;
+        let Some(Survey { index, ending }) = self.read(header)? else {
+            return Ok(());
+        };
+        match ending {
+            Ending::Whole => Ok(()),
+            Ending::Torn { why, .. } => {
+                let seq = index.last.seq.saturating_add(1);
+                Err(LedgerError::Tampered { seq, why })
+            }
+            Ending::Bad(Flaw { seq, why, .. }) => Err(LedgerError::Tampered { seq, why }),
+        }
+    }
+
+    /// Reads a segment, every record of it whole, and compares the heads that were made in it.
+    fn read(&mut self, header: &Header) -> Result<Option<Survey>, LedgerError> {
+        self.compare(header.before);
+        let dir = self.dir;
+        let read = survey(dir, header, &mut |at, head, body| {
+            let wrong = decode(at.seq, head.format, body).err().map(|it| it.to_string());
+            if wrong.is_none() {
+                self.report.records = self.report.records.saturating_add(1);
+                self.compare(at);
+            }
+            wrong
+        });
+        Ok(read?)
+    }
+
+    /// Compares the heads that were made for the record `at`.
+    fn compare(&mut self, at: DurableAt) {
         while let Some(head) = self.heads.get(self.compared) {
-            if head.checkpoint.seq != walk.at.seq {
+            if head.checkpoint.seq != at.seq {
                 return;
             }
             self.compared = self.compared.saturating_add(1);
-            if head.checkpoint.chain == walk.at.chain {
+            if head.checkpoint.chain == at.chain {
                 self.set_checkpoint(head, true);
             } else {
                 self.mismatch(head, "it is not the record that a signed head was made for");

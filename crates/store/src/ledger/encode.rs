@@ -1,18 +1,20 @@
 //! Records as bytes, and back.
 
 use bailiwick_model::{DecisionId, Record, TaskId, Timestamp};
-use serde::Deserialize;
+use serde::{Deserialize, de::IgnoredAny};
 
 use super::LedgerError;
 
 /// The format that is written. Older ones stay readable; a test holds a record of each.
-pub(super) const FORMAT: i64 = 1;
+pub(super) const FORMAT: u8 = 1;
 
 /// One record, ready to be hashed and written.
 #[derive(Debug)]
 pub(super) struct Encoded {
     pub(super) outline: Outline,
     pub(super) body: Vec<u8>,
+    /// The sum over the body.
+    pub(super) sum: u32,
 }
 
 impl Encoded {
@@ -22,19 +24,52 @@ impl Encoded {
         let body = serde_json::to_vec(record).map_err(|source| LedgerError::Encode { source })?;
         let outline = Outline::whole(record);
         match Outline::of(0, FORMAT, &body) {
-            Some(read) if read == outline => Ok(Self { outline, body }),
-            Some(_) | None => Err(LedgerError::NotReadable { kind: outline.kind }),
+            Some(read) if read == outline => {
+                let sum = crc32c::crc32c(&body);
+                Ok(Self { outline, body, sum })
+            }
+            Some(_) | None => Err(LedgerError::NotReadable { kind: outline.kind.name() }),
         }
     }
 }
 
-/// Names the kind of a record, as its body does.
-const fn kind(record: &Record) -> &'static str {
-    match record {
-        Record::Decision(_) => "decision",
-        Record::Outcome(_) => "outcome",
-        Record::Command { .. } => "command",
-        Record::Finding(_) => "finding",
+/// The kind of a record, as its head says it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kind {
+    Decision,
+    Outcome,
+    Command,
+    Finding,
+}
+
+impl Kind {
+    const fn of(record: &Record) -> Self {
+        match record {
+            Record::Decision(_) => Self::Decision,
+            Record::Outcome(_) => Self::Outcome,
+            Record::Command { .. } => Self::Command,
+            Record::Finding(_) => Self::Finding,
+        }
+    }
+
+    /// Gives the name, as a record's body has it.
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::Decision => "decision",
+            Self::Outcome => "outcome",
+            Self::Command => "command",
+            Self::Finding => "finding",
+        }
+    }
+
+    /// Gives the byte in a record's head.
+    pub(crate) const fn code(self) -> u8 {
+        match self {
+            Self::Decision => 1,
+            Self::Outcome => 2,
+            Self::Command => 3,
+            Self::Finding => 4,
+        }
     }
 }
 
@@ -48,10 +83,10 @@ pub(super) const fn decision(record: &Record) -> Option<&DecisionId> {
 }
 
 /// Reads a record of any format that was ever written.
-pub(crate) fn decode(seq: u64, format: i64, body: &[u8]) -> Result<Record, LedgerError> {
+pub(crate) fn decode(seq: u64, format: u8, body: &[u8]) -> Result<Record, LedgerError> {
     match format {
         1 => serde_json::from_slice(body).map_err(|source| LedgerError::Unreadable { seq, source }),
-        _ => Err(LedgerError::UnknownFormat { seq, format }),
+        _ => Err(LedgerError::UnknownFormat { seq, format: format.into() }),
     }
 }
 
@@ -59,18 +94,20 @@ pub(crate) fn decode(seq: u64, format: i64, body: &[u8]) -> Result<Record, Ledge
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Outline {
     /// The kind.
-    pub(crate) kind: &'static str,
+    pub(crate) kind: Kind,
     /// When.
     pub(crate) time: Timestamp,
     /// The task.
     pub(crate) task: Option<TaskId>,
     /// The decision that it is, or is the outcome of.
     pub(crate) decision: Option<DecisionId>,
+    /// Whether it outlives its task: a command, or a decision that used an approval.
+    pub(crate) landmark: bool,
 }
 
 impl Outline {
     /// Reads the outline of a record; none if the body is not one.
-    pub(crate) fn of(seq: u64, format: i64, body: &[u8]) -> Option<Self> {
+    pub(crate) fn of(seq: u64, format: u8, body: &[u8]) -> Option<Self> {
         /// The fields of decisions, outcomes and findings that matter here.
         #[derive(Deserialize)]
         struct Fields {
@@ -79,27 +116,36 @@ impl Outline {
             at: Option<Timestamp>,
             task: Option<TaskId>,
             decision: Option<DecisionId>,
+            approval: Option<IgnoredAny>,
         }
         if format != 1 {
             return None;
         }
-        let Fields { kind, time, at, task, decision } = serde_json::from_slice(body).ok()?;
-        let kind = match &*kind {
-            "decision" => "decision",
-            "outcome" => "outcome",
-            "finding" => "finding",
+        let fields: Fields = serde_json::from_slice(body).ok()?;
+        let kind = match &*fields.kind {
+            "decision" => Kind::Decision,
+            "outcome" => Kind::Outcome,
+            "finding" => Kind::Finding,
             // A command's task lies deeper, and commands are few.
             _ => return Some(Self::whole(&decode(seq, format, body).ok()?)),
         };
-        Some(Self { kind, time: time.or(at)?, task, decision })
+        let Fields { time, at, task, decision, approval, .. } = fields;
+        let landmark = kind == Kind::Decision && approval.is_some();
+        Some(Self { kind, time: time.or(at)?, task, decision, landmark })
     }
 
     fn whole(record: &Record) -> Self {
+        let landmark = match record {
+            Record::Decision(it) => it.approval.is_some(),
+            Record::Command { .. } => true,
+            Record::Outcome(_) | Record::Finding(_) => false,
+        };
         Self {
-            kind: kind(record),
+            kind: Kind::of(record),
             time: record.time(),
             task: record.task().cloned(),
             decision: decision(record).cloned(),
+            landmark,
         }
     }
 }

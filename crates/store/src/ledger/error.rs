@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::{CheckpointError, FileError, LockError, SqliteError};
+use crate::{CheckpointError, FileError, LockError};
 
 /// The ledger could not do it.
 #[derive(Debug, thiserror::Error)]
@@ -66,6 +66,26 @@ pub enum LedgerError {
         /// What it is.
         kind: &'static str,
     },
+    /// More was to be appended at once than one segment takes.
+    #[error("{records} records of {bytes} bytes are more than can be appended at once")]
+    TooMuch {
+        /// How many records.
+        records: usize,
+        /// How many bytes.
+        bytes: u64,
+    },
+    /// There is no ledger.
+    #[error("there is no ledger in `{}`", dir.display())]
+    Missing {
+        /// The directory.
+        dir: std::path::PathBuf,
+    },
+    /// It was written by a version that kept everything in one database.
+    #[error("`{}` was written by an earlier version, and this one does not read it: go on with that version, or move the whole state directory away and begin anew", path.display())]
+    Old {
+        /// The file.
+        path: std::path::PathBuf,
+    },
     /// A thread could not be started.
     #[error("no thread could be started for the ledger")]
     NoThread {
@@ -76,9 +96,6 @@ pub enum LedgerError {
     /// Somebody else owns the directory.
     #[error(transparent)]
     Lock(#[from] LockError),
-    /// The database file cannot be used.
-    #[error(transparent)]
-    Sqlite(#[from] SqliteError),
     /// A signed head cannot be used.
     #[error(transparent)]
     Checkpoint(#[from] CheckpointError),

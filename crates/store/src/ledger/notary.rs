@@ -1,7 +1,7 @@
 //! Signs the head of the ledger every few seconds, off the way of anyone who waits.
 
 use std::{
-    path::PathBuf,
+    path::{Path, PathBuf},
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
         mpsc::{Receiver, RecvTimeoutError},
@@ -12,21 +12,20 @@ use std::{
 use bailiwick_model::Timestamp;
 
 use super::{
-    DurableAt, LedgerError, LedgerOptions, Retained, Shared, head_path, now, queue::WeakQueue,
-    retain,
+    DurableAt, LedgerError, LedgerOptions, Retained, Shared, base::Base, head_path, now,
+    queue::WeakQueue, retain,
 };
 use crate::{
     Checkpoint, CheckpointError, CheckpointKey,
     checkpoint::{Copies, Note, Purpose},
     file,
-    ledger::schema::Base,
 };
 
 /// Whoever holds the key that signs heads.
 #[derive(Debug)]
 pub(super) struct Notary {
     key: CheckpointKey,
-    path: PathBuf,
+    dir: PathBuf,
     state: Mutex<State>,
 }
 
@@ -45,7 +44,7 @@ impl Notary {
     pub(super) fn new(options: &LedgerOptions, last: Option<Checkpoint>) -> Self {
         let copies = options.copies.clone().map(Copies::new);
         let state = Mutex::new(State { last, copies, copied: 0, trouble: None });
-        Self { key: options.key.clone(), path: head_path(&options.dir), state }
+        Self { key: options.key.clone(), dir: options.dir.clone(), state }
     }
 
     /// Signs the head, where it is not signed yet: first in the ledger's directory, then in the
@@ -58,7 +57,7 @@ impl Notary {
         }
         let checkpoint = Checkpoint { seq: at.seq, chain: at.chain, time: now };
         let note = Note::sign(Purpose::Head, &checkpoint, &self.key);
-        file::replace(&self.path, note.as_bytes())?;
+        file::replace(&head_path(&self.dir), note.as_bytes())?;
         state.last = Some(checkpoint);
         if let Some(copies) = &mut state.copies {
             copies.append(&note, &checkpoint)?;
@@ -67,10 +66,14 @@ impl Notary {
         Ok(())
     }
 
-    /// Signs that retention takes the records up to `at`.
-    pub(super) fn sign_base(&self, at: DurableAt, now: Timestamp) -> Base {
-        let checkpoint = Checkpoint { seq: at.seq, chain: at.chain, time: now };
-        Base { at, note: Note::sign(Purpose::Base, &checkpoint, &self.key) }
+    /// Signs that retention takes the records up to `at`, and waits for the disk.
+    pub(super) fn sign_base(&self, at: DurableAt, now: Timestamp) -> Result<(), CheckpointError> {
+        Base::write(&self.dir, at, now, &self.key)
+    }
+
+    /// Gives the ledger's directory.
+    pub(super) fn dir(&self) -> &Path {
+        &self.dir
     }
 
     pub(super) fn last(&self) -> Option<Checkpoint> {

@@ -13,7 +13,7 @@ use tokio::sync::{
     oneshot,
 };
 
-use super::{DurableAt, LedgerError, encode::Encoded, schema::Base};
+use super::{DurableAt, LedgerError, encode::Encoded};
 
 /// How long one waits for a place.
 pub(super) const PLACE_WAIT: Duration = Duration::from_millis(250);
@@ -44,10 +44,12 @@ impl Answer {
     }
 }
 
-/// Records that go into one commit together.
+/// Records that are appended together.
 #[derive(Debug)]
 pub(super) struct Append {
     pub(super) records: Vec<Encoded>,
+    /// How many bytes of a segment they take.
+    pub(super) room: u64,
     pub(super) answer: Answer,
 }
 
@@ -56,8 +58,8 @@ pub(super) struct Append {
 pub(super) enum Job {
     /// Append records.
     Append(Append),
-    /// Drop the oldest records.
-    DropThrough(Base, Answer),
+    /// Go on in a new segment.
+    Roll(Answer),
 }
 
 /// The way to the writer.
@@ -131,4 +133,31 @@ pub(super) fn wait(answered: &Receiver<Answered>) -> Result<Answered, LedgerErro
         RecvTimeoutError::Timeout => LedgerError::Late { waited: ANSWER_WAIT },
         RecvTimeoutError::Disconnected => LedgerError::Closed,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn job() -> Job {
+        Job::Roll(Answer::Blocking(std::sync::mpsc::sync_channel(1).0))
+    }
+
+    #[tokio::test]
+    async fn a_full_queue_is_told_in_time() {
+        // Nobody takes anything out.
+        let (queue, mut jobs) = Queue::new();
+        for _ in 0..PLACES {
+            queue.put(job()).await.unwrap();
+        }
+        let refused = queue.put(job()).await;
+        assert!(matches!(refused, Err(LedgerError::Busy { waited: PLACE_WAIT })), "{refused:?}");
+        let refused = queue.put_blocking(job());
+        assert!(matches!(refused, Err(LedgerError::Busy { waited: PLACE_WAIT })), "{refused:?}");
+        // A place that becomes free is taken.
+        jobs.recv().await.unwrap();
+        queue.put(job()).await.unwrap();
+        queue.close();
+        assert!(matches!(queue.put(job()).await, Err(LedgerError::Closed)));
+    }
 }

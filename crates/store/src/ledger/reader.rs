@@ -1,17 +1,18 @@
 //! Reading the ledger when no server runs.
 
-use std::{ops::ControlFlow, path::Path};
+use std::{ops::ControlFlow, path::Path, sync::Arc};
 
 use bailiwick_model::{DecisionId, TaskId};
 
 use super::{
     LedgerError, StoredRecord,
-    encode::Outline,
-    index::Index,
-    records::Records,
-    schema::{LEDGER, LIVE},
+    folder::{self, Folder, OLD},
+    layout::Header,
+    records::{Held, Live, Records},
+    sealed::Sealed,
+    sidecar,
+    survey::survey,
 };
-use crate::sqlite::{SqliteError, open_reader};
 
 /// A ledger that is only read. Shows what is there; whether all of it is right is for
 /// [`verify`](crate::verify) to say.
@@ -23,9 +24,19 @@ pub struct LedgerReader {
 impl LedgerReader {
     /// Opens the ledger in `dir`, whether or not somebody writes it.
     pub fn open(dir: &Path) -> Result<Self, LedgerError> {
-        let path = dir.join(LIVE);
-        let index = read_index(&path)?;
-        Ok(Self { records: Records::new(&path, index) })
+        let folder = Folder::read(dir, None)?;
+        let Some((live, sealed)) = folder.segments.split_last() else {
+            let old = dir.join(OLD);
+            let missing = LedgerError::Missing { dir: dir.to_owned() };
+            return Err(if old.exists() { LedgerError::Old { path: old } } else { missing });
+        };
+        let mut known = Vec::with_capacity(sealed.len());
+        for header in sealed {
+            known.extend(open_sealed(dir, header)?.map(Arc::new));
+        }
+        let index = read(dir, live)?;
+        let live = Live { number: live.number, index };
+        Ok(Self { records: Records::new(dir, Held { sealed: known, live }) })
     }
 
     /// Gives a task's records in order.
@@ -51,20 +62,19 @@ impl LedgerReader {
     }
 }
 
-fn read_index(path: &Path) -> Result<Index, LedgerError> {
-    let engine = |source| SqliteError::Engine { path: path.to_owned(), source };
-    let connection = open_reader(path, &LEDGER)?;
-    let mut index = Index::default();
-    let mut select =
-        connection.prepare("SELECT seq, format, body FROM record ORDER BY seq").map_err(engine)?;
-    let mut rows = select.query([]).map_err(engine)?;
-    while let Some(row) = rows.next().map_err(engine)? {
-        let seq = u64::try_from(row.get::<_, i64>(0).map_err(engine)?).unwrap_or(0);
-        let format = row.get(1).map_err(engine)?;
-        let body = row.get_ref(2).map_err(engine)?.as_bytes().unwrap_or_default();
-        if let Some(outline) = Outline::of(seq, format, body) {
-            index.add(seq, &outline);
-        }
+/// Finds out about a sealed segment; none where retention took it meanwhile.
+fn open_sealed(dir: &Path, header: &Header) -> Result<Option<Sealed>, LedgerError> {
+    let index = folder::index(dir, header.number);
+    let summary = sidecar::read(&index, header.number)?.filter(|it| it.before == header.before);
+    if let Some(summary) = summary {
+        return Ok(Some(Sealed::known(header.number, summary)));
     }
-    Ok(index)
+    let found = survey(dir, header, &mut |_, _, _| None)?;
+    Ok(found.map(|it| Sealed::of(header.number, Arc::new(it.index))))
+}
+
+/// Reads the live segment as far as it is right.
+fn read(dir: &Path, header: &Header) -> Result<super::index::Index, LedgerError> {
+    let found = survey(dir, header, &mut |_, _, _| None)?;
+    found.map(|it| it.index).ok_or_else(|| LedgerError::Missing { dir: dir.to_owned() })
 }

@@ -1,16 +1,21 @@
-//! Retention: the oldest records go, only ever as a whole beginning, and a signed text stays.
+//! Retention: the oldest segments go, only ever as a whole beginning, and a signed text stays.
 
-use bailiwick_model::{Digest, Timestamp};
+use std::{path::Path, time::Duration};
+
+use bailiwick_model::Timestamp;
 
 use super::{
-    DurableAt, LedgerError, Shared,
+    LedgerError, Shared, chores,
+    folder::{self, Folder},
     notary::Notary,
     now,
     queue::{Answer, Job, WeakQueue, wait},
 };
+use crate::{FileError, file};
 
-/// How many records one commit drops, so that nobody waits long behind it.
-const SLICE: u64 = 1000;
+/// How much older than the others a segment's first record may become before a new segment is
+/// begun: retention takes whole segments, and must not be held up by the latest record in one.
+const SPAN: Duration = Duration::from_secs(86_400);
 
 /// What retention did.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -19,50 +24,61 @@ pub struct Retained {
     pub dropped: u64,
 }
 
-/// Drops the records before the first one that is not from before `cutoff`.
+/// Drops the oldest segments, those whose records are all from before `cutoff`.
 pub(super) fn drop_before(
     cutoff: Timestamp,
     shared: &Shared,
     notary: &Notary,
     queue: &WeakQueue,
 ) -> Result<Retained, LedgerError> {
-    let mut retained = Retained::default();
-    let mut through = 0;
-    while let Some((count, last)) = oldest(cutoff, shared)? {
-        let base = notary.sign_base(last, now());
+    if let Some(why) = shared.failed.get() {
+        return Err(LedgerError::Failed { why: why.clone() });
+    }
+    let times = shared.records.live_times();
+    if times.is_some_and(|(first, last)| last < cutoff || first < long_before(now())) {
         let (answer, answered) = std::sync::mpsc::sync_channel(1);
-        queue.put_blocking(Job::DropThrough(base, Answer::Blocking(answer)))?;
+        queue.put_blocking(Job::Roll(Answer::Blocking(answer)))?;
         wait(&answered)??;
-        retained.dropped = retained.dropped.saturating_add(count);
-        through = last.seq;
     }
-    if 0 < retained.dropped {
-        shared.records.index_mut().forget_through(through);
-        tracing::info!(dropped = retained.dropped, through, "retention dropped old records");
-    }
-    Ok(retained)
+    let old = shared.records.oldest_before(cutoff);
+    let Some(last) = old.last() else {
+        return Ok(Retained::default());
+    };
+    notary.sign_base(last.summary.last, now())?;
+    shared.records.forget_through(last.number);
+    let numbers: Vec<u64> = old.iter().map(|it| it.number).collect();
+    remove(notary.dir(), &numbers)?;
+    let count =
+        |it: &super::sealed::Sealed| it.summary.last.seq.saturating_sub(it.summary.before.seq);
+    let dropped = old.iter().fold(0_u64, |all, it| all.saturating_add(count(it)));
+    tracing::info!(dropped, through = last.summary.last.seq, "retention dropped old segments");
+    Ok(Retained { dropped })
 }
 
-/// Gives how many of the oldest records go next, and the last of them.
-fn oldest(cutoff: Timestamp, shared: &Shared) -> Result<Option<(u64, DurableAt)>, LedgerError> {
-    let pool = shared.records.pool();
-    pool.read(|connection| {
-        let engine = |error| LedgerError::from(pool.engine(error));
-        let mut select = connection
-            .prepare_cached("SELECT seq, time, chain FROM record ORDER BY seq LIMIT ?1")
-            .map_err(engine)?;
-        let mut rows = select.query([crate::sqlite::int(SLICE)]).map_err(engine)?;
-        let mut found: Option<(u64, DurableAt)> = None;
-        while let Some(row) = rows.next().map_err(engine)? {
-            let time: i64 = row.get(1).map_err(engine)?;
-            if cutoff.millis() <= time {
-                break;
-            }
-            let seq = u64::try_from(row.get::<_, i64>(0).map_err(engine)?).unwrap_or(0);
-            let chain = Digest::from_bytes(row.get(2).map_err(engine)?);
-            let count = found.map_or(0, |(count, _)| count).saturating_add(1);
-            found = Some((count, DurableAt { seq, chain }));
+fn long_before(now: Timestamp) -> Timestamp {
+    let span = i64::try_from(SPAN.as_millis()).unwrap_or(i64::MAX);
+    Timestamp::from_millis(now.millis().saturating_sub(span))
+}
+
+/// Removes segments with their indexes, the oldest first: what is left is a whole rest always.
+fn remove(dir: &Path, numbers: &[u64]) -> Result<(), FileError> {
+    for number in numbers {
+        for path in [folder::segment(dir, *number), folder::index(dir, *number)] {
+            chores::remove_if_there(&path).map_err(file::on("remove", &path))?;
         }
-        Ok(found)
-    })
+    }
+    file::sync_parent(&dir.join("base"))
+}
+
+/// Ends what was begun before the last stop: a file that nothing was written to, segments that
+/// retention let go, indexes without a segment.
+pub(super) fn tidy_up(dir: &Path, folder: &Folder) -> Result<(), FileError> {
+    let spare = dir.join(folder::SPARE);
+    chores::remove_if_there(&spare).map_err(file::on("remove", &spare))?;
+    for numbers in [&folder.gone, &folder.orphans] {
+        if !numbers.is_empty() {
+            remove(dir, numbers)?;
+        }
+    }
+    Ok(())
 }

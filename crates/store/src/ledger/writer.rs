@@ -1,65 +1,58 @@
-//! The one thread that writes: what is queued becomes one commit, then everyone is answered.
+//! The one thread that writes: what is queued becomes one write and one wait for the disk, then
+//! everyone is answered.
 
-use std::{path::Path, sync::Arc};
+use std::{iter::Peekable, sync::Arc, vec::IntoIter};
 
 use bailiwick_model::Digest;
-use rusqlite::{Connection, params};
 use tokio::sync::mpsc::Receiver;
 
 use super::{
     DurableAt, LedgerError, Shared,
+    chores::{Chore, Chores},
     encode::{Encoded, FORMAT, Outline},
+    layout::{Head, room},
+    pen::Pen,
     queue::{Answer, Append, Job},
-    schema::{self, Base, INSERT},
-};
-use crate::{
-    FileError,
-    sqlite::{Pen, int},
 };
 
-/// The most records of one commit.
+/// The most records of one write.
 const BATCH_MAX: usize = 2048;
-const PAGE: usize = 4096;
 
 /// The writing end of the queue.
 #[derive(Debug)]
 pub(super) struct Writer {
     pen: Pen,
+    chores: Chores,
     shared: Arc<Shared>,
     jobs: Receiver<Job>,
     head: DurableAt,
+    /// What is written at once, as bytes and as what readers find it by.
+    bytes: Vec<u8>,
+    written: Vec<(DurableAt, (u64, u64), Outline)>,
 }
 
+type Batch = Peekable<IntoIter<Append>>;
+
 impl Writer {
-    pub(super) fn new(
-        connection: Connection,
-        path: &Path,
-        shared: Arc<Shared>,
-        jobs: Receiver<Job>,
-    ) -> Result<Self, FileError> {
-        let pen = Pen::new(connection, path, Arc::clone(&shared.failed))?;
+    pub(super) fn new(pen: Pen, chores: Chores, shared: Arc<Shared>, jobs: Receiver<Job>) -> Self {
         let head = shared.head();
-        Ok(Self { pen, shared, jobs, head })
+        Self { pen, chores, shared, jobs, head, bytes: Vec::new(), written: Vec::new() }
     }
 
     /// Writes until nobody can send any more.
     pub(super) fn run(mut self) {
         while let Some(job) = self.jobs.blocking_recv() {
-            let (batch, drop_through) = self.gather(job);
-            if !batch.is_empty() {
-                self.append(batch);
-            }
-            if let Some((base, answer)) = drop_through {
-                let head = self.head;
-                let done = self.pen.write(|connection| schema::drop_through(connection, &base));
-                answer.send(done.map(|()| head).map_err(|why| LedgerError::Failed { why }));
+            let (batch, roll) = self.gather(job);
+            self.append(batch.into_iter().peekable());
+            if let Some(answer) = roll {
+                let rolled = self.roll(0).map(|()| self.head);
+                answer.send(rolled.map_err(|why| LedgerError::Failed { why }));
             }
         }
-        self.pen.copy_back();
     }
 
     /// Takes what is queued behind `first`, up to the bound.
-    fn gather(&mut self, first: Job) -> (Vec<Append>, Option<(Base, Answer)>) {
+    fn gather(&mut self, first: Job) -> (Vec<Append>, Option<Answer>) {
         let mut batch = Vec::new();
         let mut records = 0_usize;
         let mut next = Some(first);
@@ -69,70 +62,89 @@ impl Writer {
                     records = records.saturating_add(append.records.len());
                     batch.push(append);
                 }
-                Job::DropThrough(base, answer) => return (batch, Some((base, answer))),
+                Job::Roll(answer) => return (batch, Some(answer)),
             }
             next = if records < BATCH_MAX { self.jobs.try_recv().ok() } else { None };
         }
         (batch, None)
     }
 
-    fn append(&mut self, batch: Vec<Append>) {
-        let head = self.head;
-        match self.pen.write(|connection| insert(connection, head, &batch)) {
-            Ok(ends) => {
-                let pages = self.publish(&batch, &ends);
-                for (append, end) in batch.into_iter().zip(ends) {
-                    append.answer.send(Ok(end));
+    fn append(&mut self, mut batch: Batch) {
+        let refuse = |answer: Answer, why: &str| {
+            answer.send(Err(LedgerError::Failed { why: why.to_owned() }));
+        };
+        while let Some(next) = batch.peek().map(|it| it.room) {
+            let rolled = if self.pen.room() < next { self.roll(next) } else { Ok(()) };
+            let (answers, end) = self.chain(&mut batch);
+            match rolled.and_then(|()| self.pen.write(&self.bytes)) {
+                Ok(()) => {
+                    self.publish(end);
+                    for (answer, at) in answers {
+                        answer.send(Ok(at));
+                    }
+                    self.pen.look_ahead();
                 }
-                self.pen.grew(pages);
-            }
-            Err(why) => {
-                for append in batch {
-                    append.answer.send(Err(LedgerError::Failed { why: why.clone() }));
+                Err(why) => {
+                    let written = answers.into_iter().map(|(answer, _)| answer);
+                    for answer in written.chain(batch.by_ref().map(|it| it.answer)) {
+                        refuse(answer, &why);
+                    }
                 }
             }
         }
     }
 
-    /// Lets readers find the records, now that nothing can lose them. Gives about how many pages
-    /// they take.
-    fn publish(&mut self, batch: &[Append], ends: &[DurableAt]) -> usize {
-        let mut index = self.shared.records.index_mut();
-        let records = batch.iter().flat_map(|it| &it.records);
-        let mut bytes = 0_usize;
-        for (seq, record) in (self.head.seq.saturating_add(1)..).zip(records) {
-            index.add(seq, &record.outline);
-            bytes = bytes.saturating_add(record.body.len()).saturating_add(128);
-        }
-        self.head = ends.last().copied().unwrap_or(self.head);
-        self.shared.set_head(self.head);
-        (bytes / PAGE).saturating_add(2)
-    }
-}
-
-/// Writes the batch in one commit; gives where each call's last record stands.
-fn insert(
-    connection: &mut Connection,
-    mut at: DurableAt,
-    batch: &[Append],
-) -> rusqlite::Result<Vec<DurableAt>> {
-    let transaction = connection.transaction()?;
-    let mut ends = Vec::with_capacity(batch.len());
-    {
-        let mut insert = transaction.prepare_cached(INSERT)?;
-        for append in batch {
-            for Encoded { outline, body } in &append.records {
-                let Outline { kind, time, task, .. } = outline;
-                let chain = Digest::chain(&at.chain, body);
+    /// Chains as many records of the batch as the segment has room for. Gives who waits for
+    /// which, and the last one.
+    fn chain(&mut self, batch: &mut Batch) -> (Vec<(Answer, DurableAt)>, DurableAt) {
+        let (mut at, mut place, mut left) = (self.head, self.pen.at(), self.pen.room());
+        let mut answers = Vec::new();
+        self.bytes.clear();
+        self.written.clear();
+        while let Some(append) = batch.next_if(|it| it.room <= left) {
+            left = left.saturating_sub(append.room);
+            let mut more = append.records.len();
+            for Encoded { outline, body, sum } in append.records {
+                more = more.saturating_sub(1);
+                let chain = Digest::chain(&at.chain, &body);
                 at = DurableAt { seq: at.seq.saturating_add(1), chain };
-                let task = task.as_ref().map(bailiwick_model::TaskId::as_str);
-                let seq = int(at.seq);
-                let chain = chain.as_bytes();
-                insert.execute(params![seq, kind, time.millis(), task, FORMAT, body, chain])?;
+                let head = Head {
+                    len: u32::try_from(body.len()).unwrap_or(u32::MAX),
+                    seq: at.seq,
+                    durable: self.head.seq,
+                    time: outline.time,
+                    kind: outline.kind.code(),
+                    format: FORMAT,
+                    joined: more != 0,
+                    landmark: outline.landmark,
+                    body_sum: sum,
+                    chain,
+                };
+                head.write(&mut self.bytes);
+                self.bytes.extend_from_slice(&body);
+                self.bytes.resize(self.bytes.len().next_multiple_of(8), 0);
+                let room = room(body.len());
+                self.written.push((at, (place, room), outline));
+                place = place.saturating_add(room);
             }
-            ends.push(at);
+            answers.push((append.answer, at));
         }
+        (answers, at)
     }
-    transaction.commit()?;
-    Ok(ends)
+
+    /// Lets readers find the records, now that nothing can lose them.
+    fn publish(&mut self, end: DurableAt) {
+        self.shared.records.add(self.written.iter().map(|(at, place, it)| (*at, *place, it)));
+        self.head = end;
+        self.shared.set_head(end);
+    }
+
+    /// Goes on in a new segment.
+    fn roll(&mut self, need: u64) -> Result<(), String> {
+        let header = self.pen.roll(self.head, need)?;
+        let sealed = self.shared.records.roll(&header);
+        // Where nobody lays it down any more, the next start does.
+        drop(self.chores.send(Chore::LayDown(sealed)));
+        Ok(())
+    }
 }

@@ -12,7 +12,7 @@ use crate::{
 /// Runs a child on a disk that fails as `how` says; gives what it acknowledged and whether it
 /// came to the failure.
 fn run_on(role: Role, root: &Path, how: (&str, usize)) -> (Vec<Ack>, bool) {
-    let file = if role == Role::Ledger { "live.db" } else { "registry.db" };
+    let file = if role == Role::Ledger { ".segment" } else { "registry.db" };
     let load = Load { role, rounds: 1, writers: 4, writes: 60 };
     let log = quick_dir();
     let log = log.path().join("journal");

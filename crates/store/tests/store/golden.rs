@@ -1,10 +1,13 @@
 //! Texts of format 1 of everything that is stored: they must stay readable for ever.
 
 use bailiwick_model::{Digest, PinStatus, Record};
-use bailiwick_store::{Ledger, LedgerReader, Registry, RegistryError};
+use bailiwick_store::{Ledger, Registry, RegistryError};
 use rusqlite::{Connection, params};
 
-use crate::sample::{self, Place};
+use crate::{
+    sample::{self, Place},
+    segment::{self, Row, Segment},
+};
 
 const RECORDS: [&str; 4] = [
     include_str!("../golden/record-decision.1.json"),
@@ -18,25 +21,17 @@ fn records() -> [Record; 4] {
 }
 
 /// Lays `bodies` into a ledger as an older program would have written them.
-fn ledger_of(place: &Place, bodies: &[&str], format: i64) {
-    Ledger::open(place.options()).unwrap().0.close();
-    let file = Connection::open(place.live()).unwrap();
-    let mut chain = Digest::from_bytes([0; 32]);
-    for (seq, (body, record)) in (1..).zip(bodies.iter().zip(records())) {
-        chain = Digest::chain(&chain, body.as_bytes());
-        let task = record.task().map(ToString::to_string);
-        let kind = ["decision", "outcome", "command", "finding"][seq - 1];
-        let row = params![
-            i64::try_from(seq).unwrap(),
-            kind,
-            record.time().millis(),
-            task,
-            format,
-            body.as_bytes(),
-            chain.as_bytes()
-        ];
-        file.execute("INSERT INTO record VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)", row).unwrap();
-    }
+fn ledger_of(place: &Place, bodies: &[&str], format: u8) {
+    std::fs::create_dir(place.dir()).unwrap();
+    let start = (0, Digest::from_bytes([0; 32]));
+    let row = |(body, record): (&&str, Record)| Row {
+        format,
+        body: body.as_bytes().to_vec(),
+        ..Row::of(&record)
+    };
+    let mut rows: Vec<_> = bodies.iter().zip(records()).map(row).collect();
+    segment::chain(start, &mut rows);
+    Segment { number: 1, before: start, capacity: 65536, rows }.write(&place.dir(), true);
 }
 
 #[test]
@@ -54,13 +49,33 @@ fn records_of_format_1_stay_readable() {
 }
 
 #[test]
+fn a_segment_is_written_as_version_1_has_it() {
+    let dir = sample::quick_dir();
+    let place = Place::new(dir.path());
+    let (ledger, _) = place.open();
+    for record in records() {
+        ledger.append_blocking(vec![record]).unwrap();
+    }
+    ledger.close();
+    let by_the_book = sample::quick_dir();
+    let other = Place::new(by_the_book.path());
+    ledger_of(&other, &RECORDS.map(str::trim_end), 1);
+    let (written, expected) =
+        (std::fs::read(place.live()).unwrap(), std::fs::read(other.live()).unwrap());
+    // How long it is to be is the writer's choice, and stands in the header with its sum.
+    let same = |range: std::ops::Range<usize>| written[range.clone()] == expected[range];
+    assert!(same(0..40) && same(48..88) && same(92..8192));
+    assert!(written[8192..].iter().all(|it| *it == 0));
+}
+
+#[test]
 fn a_record_of_an_unknown_format_is_a_clear_error() {
     let dir = sample::quick_dir();
     let place = Place::new(dir.path());
     ledger_of(&place, &RECORDS.map(str::trim_end), 2);
-    let reader = LedgerReader::open(&place.dir()).unwrap();
-    let error = reader.scan(1, &mut |_| std::ops::ControlFlow::Continue(())).unwrap_err();
-    assert_eq!(error.to_string(), "record 1 has format 2, which this program cannot read");
+    let error = Ledger::open(place.options()).err().unwrap().to_string();
+    let expected = "record 1: it cannot be read as what its head says, format 2";
+    assert!(error.ends_with(expected), "{error}");
 }
 
 macro_rules! rows {

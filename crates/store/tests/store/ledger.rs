@@ -5,12 +5,14 @@ use std::{fs, time::Duration};
 use bailiwick_model::{Digest, Finding, Record, Timestamp};
 use bailiwick_store::{
     DurableAt, Ledger, LedgerError, LedgerHealth, LedgerOptions, LedgerReader, LockError, Retained,
-    SqliteError, verify,
+    verify,
 };
-use rusqlite::Connection;
 use tokio::task::JoinSet;
 
-use crate::sample::{self, Place};
+use crate::{
+    sample::{self, Place},
+    segment::{self, Row, Segment},
+};
 
 fn seqs(records: &[bailiwick_store::StoredRecord]) -> Vec<u64> {
     records.iter().map(|it| it.seq).collect()
@@ -75,37 +77,6 @@ async fn many_writers_get_each_their_own_place() {
     assert_eq!(taken, (1..=200).map(|it| it * 2).collect::<Vec<_>>());
 }
 
-#[tokio::test]
-async fn a_full_queue_is_told_in_time() {
-    let dir = sample::quick_dir();
-    let place = Place::new(dir.path());
-    let (ledger, _) = place.open();
-    // Somebody else holds the file, so that the writer waits.
-    let other = Connection::open(place.live()).unwrap();
-    other.execute_batch("BEGIN IMMEDIATE").unwrap();
-    let mut writers = JoinSet::new();
-    for number in 0..4300 {
-        let ledger = ledger.clone();
-        writers.spawn(async move { ledger.append(vec![sample::finding(number)]).await });
-    }
-    let mut other = Some(other);
-    let (mut busy, mut done) = (0, 0);
-    while let Some(answer) = writers.join_next().await {
-        match answer.unwrap() {
-            Ok(_) => done += 1,
-            Err(LedgerError::Busy { waited }) => {
-                assert_eq!(waited, Duration::from_millis(250));
-                busy += 1;
-                other.take();
-            }
-            Err(error) => panic!("{error}"),
-        }
-    }
-    assert!(0 < busy);
-    assert_eq!(ledger.head().seq, done);
-    assert_eq!(ledger.health(), LedgerHealth::Good);
-}
-
 #[test]
 fn only_one_process_owns_a_ledger() {
     let dir = sample::quick_dir();
@@ -120,147 +91,404 @@ fn only_one_process_owns_a_ledger() {
 }
 
 #[test]
-fn a_deleted_or_replaced_file_is_noticed_and_nothing_more_is_taken() {
-    for name in ["live.db", "live.db-wal"] {
-        for replaced in [false, true] {
-            let dir = sample::quick_dir();
-            let place = Place::new(dir.path());
-            let (ledger, _) = place.open();
-            ledger.append_blocking(vec![sample::finding(1)]).unwrap();
-            let path = place.dir().join(name);
-            let away = place.dir().join("away");
+fn a_deleted_replaced_or_cut_file_is_noticed_and_nothing_more_is_taken() {
+    for change in ["deleted", "replaced", "cut"] {
+        let dir = sample::quick_dir();
+        let place = Place::new(dir.path());
+        let (ledger, _) = place.open();
+        ledger.append_blocking(vec![sample::finding(1)]).unwrap();
+        let path = place.live();
+        let away = place.dir().join("away");
+        if change == "cut" {
+            fs::copy(&path, &away).unwrap();
+            fs::OpenOptions::new().write(true).open(&path).unwrap().set_len(6000).unwrap();
+        } else {
             fs::rename(&path, &away).unwrap();
-            if replaced {
-                fs::copy(&away, &path).unwrap();
-            }
-            for _ in 0..2 {
-                let refused = ledger.append_blocking(vec![sample::finding(2)]).unwrap_err();
-                assert!(refused.to_string().contains("until a restart"), "{refused}");
-            }
-            assert!(matches!(ledger.health(), LedgerHealth::Failed { .. }));
-            ledger.close();
-            fs::rename(&away, &path).unwrap();
-            let (again, recovered) = place.open();
-            assert!(1 <= recovered.records);
-            again.append_blocking(vec![sample::finding(3)]).unwrap();
         }
+        if change == "replaced" {
+            fs::copy(&away, &path).unwrap();
+        }
+        for _ in 0..2 {
+            let refused = ledger.append_blocking(vec![sample::finding(2)]).unwrap_err();
+            assert!(refused.to_string().contains("until a restart"), "{change}: {refused}");
+        }
+        assert!(matches!(ledger.health(), LedgerHealth::Failed { .. }));
+        ledger.close();
+        fs::rename(&away, &path).unwrap();
+        let (again, recovered) = place.open();
+        assert!(1 <= recovered.records);
+        again.append_blocking(vec![sample::finding(3)]).unwrap();
     }
 }
 
-#[test]
-fn a_bad_last_record_that_no_head_knows_is_cut_and_told() {
-    let dir = sample::quick_dir();
-    let place = Place::new(dir.path());
+/// Writes `rows` behind the records of a ledger that is closed, as a write that the power cut
+/// short may leave them, and forgets its signed head.
+fn leave(place: &Place, rows: &[Row]) {
+    let mut segment = Segment::read(&place.live());
+    segment.rows.extend(rows.iter().cloned());
+    segment.write(&place.dir(), true);
+    fs::remove_file(place.dir().join("checkpoint")).unwrap();
+}
+
+/// Makes the rows that come next in a ledger as one append of several.
+fn joined(place: &Place, numbers: std::ops::Range<u64>) -> Vec<Row> {
+    let last = Segment::read(&place.live()).rows.pop().unwrap();
+    let mut rows: Vec<_> = numbers.map(|it| Row::of(&sample::outcome(it, "late"))).collect();
+    segment::chain((last.seq, last.chain), &mut rows);
+    for row in &mut rows {
+        row.durable = last.seq;
+        row.flags |= 1;
+    }
+    rows.last_mut().unwrap().flags = 0;
+    rows
+}
+
+fn two_records(place: &Place) {
     let (ledger, _) = place.open();
-    ledger.append_blocking(vec![sample::decision(1), sample::decision(2)]).unwrap();
+    ledger.append_blocking(vec![sample::decision(1)]).unwrap();
+    ledger.append_blocking(vec![sample::decision(2)]).unwrap();
     ledger.close();
-    Connection::open(place.live())
-        .unwrap()
-        .execute_batch(
-            "INSERT INTO record SELECT 3, kind, time, task, format, body, zeroblob(32)
-             FROM record WHERE seq = 2",
-        )
-        .unwrap();
-    let (again, recovered) = place.open();
-    assert_eq!((recovered.records, recovered.truncated, recovered.last_seq), (2, 1, 2));
-    assert_eq!(again.append_blocking(vec![sample::decision(3)]).unwrap().seq, 3);
-    assert_eq!(seqs(&again.decision_records(&sample::decision_id(2)).unwrap()), [2]);
-    again.close();
-    assert!(verify(&place.dir(), Some(&place.copies()), place.key().public()).unwrap().ok);
 }
 
 #[test]
-fn retention_drops_the_oldest_records_and_what_is_left_still_verifies() {
+fn what_was_never_wholly_written_is_cut_and_told() {
+    for torn in 0..4 {
+        let dir = sample::quick_dir();
+        let place = Place::new(dir.path());
+        two_records(&place);
+        let rows = joined(&place, 3..6);
+        leave(&place, &rows);
+        let lens: Vec<_> = rows.iter().map(|it| it.to_bytes().len()).collect();
+        let mut bytes = fs::read(place.live()).unwrap();
+        let end = bytes.iter().rposition(|it| *it != 0).unwrap().next_multiple_of(8);
+        let start = end - lens.iter().sum::<usize>();
+        match torn {
+            // A part of the first, of the last, all of the last; the end of a sector in between.
+            0 => bytes[start + 200..start + 230].fill(0),
+            1 => bytes[end - 100..end].fill(0),
+            2 => bytes[end - lens[2]..end].fill(0),
+            _ => bytes[start..start + 100].fill(0),
+        }
+        fs::write(place.live(), bytes).unwrap();
+        let before = verify(&place.dir(), None, place.key().public()).unwrap();
+        assert_eq!((before.ok, before.records >= 2), (false, true), "{before:?}");
+        let (again, recovered) = place.open();
+        assert_eq!((recovered.records, recovered.last_seq), (2, 2), "{torn}");
+        assert!((1..=3).contains(&recovered.truncated), "{torn}: {recovered:?}");
+        assert_eq!(again.append_blocking(vec![sample::decision(3)]).unwrap().seq, 3);
+        assert_eq!(seqs(&again.decision_records(&sample::decision_id(2)).unwrap()), [2]);
+        again.close();
+        assert!(verify(&place.dir(), Some(&place.copies()), place.key().public()).unwrap().ok);
+        assert_eq!(place.open().1.truncated, 0);
+    }
+}
+
+#[test]
+fn what_was_written_after_a_bad_record_shows_that_it_was_acknowledged() {
     let dir = sample::quick_dir();
     let place = Place::new(dir.path());
-    let (ledger, _) = place.open();
-    for number in 0..2500_u64.div_ceil(100) {
-        let batch = (number * 100..number * 100 + 100).map(sample::decision).collect();
-        ledger.append_blocking(batch).unwrap();
+    two_records(&place);
+    let mut rows = joined(&place, 3..4);
+    let last = rows.last().unwrap();
+    let (seq, chain) = (last.seq, last.chain);
+    rows.push(Row {
+        durable: seq,
+        seq: seq + 1,
+        chain: Digest::of(chain.as_bytes()),
+        ..rows[0].clone()
+    });
+    leave(&place, &rows);
+    let mut bytes = fs::read(place.live()).unwrap();
+    let end = bytes.iter().rposition(|it| *it != 0).unwrap().next_multiple_of(8);
+    bytes[end - 2 * rows[0].to_bytes().len() + 90] ^= 1;
+    fs::write(place.live(), bytes).unwrap();
+    let refused = Ledger::open(place.options()).err();
+    assert!(matches!(refused, Some(LedgerError::Tampered { seq: 3, .. })), "{refused:?}");
+    assert!(refused.unwrap().to_string().contains("record 4 was written after it"));
+}
+
+#[test]
+fn a_segment_that_lost_its_room_gets_it_back() {
+    let dir = sample::quick_dir();
+    let place = Place::new(dir.path());
+    two_records(&place);
+    let whole = fs::read(place.live()).unwrap();
+    let end = whole.iter().rposition(|it| *it != 0).unwrap() + 1;
+    fs::write(place.live(), &whole[..end.next_multiple_of(8)]).unwrap();
+    let (ledger, recovered) = place.open();
+    assert_eq!((recovered.records, recovered.truncated), (2, 0));
+    assert_eq!(fs::metadata(place.live()).unwrap().len(), u64::try_from(whole.len()).unwrap());
+    ledger.append_blocking(vec![sample::decision(3)]).unwrap();
+}
+
+fn fill(place: &Place, count: u64) {
+    let (ledger, _) = place.open_short();
+    for number in 1..=count {
+        ledger.append_blocking(vec![sample::decision(number)]).unwrap();
     }
-    ledger.checkpoint_now().unwrap();
-    assert_eq!(ledger.retain_now(sample::time(2300)).unwrap(), Retained { dropped: 2300 });
-    assert_eq!(ledger.retain_now(sample::time(2300)).unwrap(), Retained { dropped: 0 });
-    assert_eq!(ledger.decision_records(&sample::decision_id(2299)).unwrap(), []);
-    assert_eq!(seqs(&ledger.decision_records(&sample::decision_id(2300)).unwrap()), [2301]);
-    assert_eq!(ledger.append_blocking(vec![sample::decision(9000)]).unwrap().seq, 2501);
-    // Beside the running writer, too.
-    let check = |records: u64| {
-        let found = verify(&place.dir(), Some(&place.copies()), place.key().public()).unwrap();
-        assert!(found.ok, "{found:?}");
-        assert_eq!(found.records, records);
+    ledger.close();
+}
+
+fn check(place: &Place, records: u64) {
+    let found = verify(&place.dir(), Some(&place.copies()), place.key().public()).unwrap();
+    assert!(found.ok, "{found:?}");
+    assert_eq!(found.records, records);
+}
+
+fn disk_use(place: &Place) -> u64 {
+    let files = fs::read_dir(place.dir()).unwrap().map(|it| it.unwrap().metadata().unwrap().len());
+    files.sum()
+}
+
+#[test]
+fn segments_follow_on_each_other_and_readers_do_not_notice() {
+    let dir = sample::quick_dir();
+    let place = Place::new(dir.path());
+    fill(&place, 40);
+    let segments = segment::all(&place.dir());
+    assert!(10 < segments.len(), "{}", segments.len());
+    let look = |ledger: &Ledger| {
+        assert_eq!(seqs(&sample::all(ledger, 1)), (1..=40).collect::<Vec<_>>());
+        assert_eq!(seqs(&sample::all(ledger, 17)), (17..=40).collect::<Vec<_>>());
+        let task = seqs(&ledger.task_records(&sample::task_id(2)).unwrap());
+        assert_eq!(task, (20..30).collect::<Vec<_>>());
+        assert_eq!(seqs(&ledger.decision_records(&sample::decision_id(7)).unwrap()), [7]);
     };
-    check(201);
+    let (ledger, recovered) = place.open_short();
+    assert_eq!((recovered.records, recovered.last_seq), (40, 40));
+    look(&ledger);
+    assert_eq!(ledger.patrolled(), None);
     ledger.close();
-    check(201);
-    let (again, recovered) = place.open();
-    assert_eq!((recovered.records, recovered.last_seq), (201, 2501));
+    check(&place, 40);
+    // Without indexes everything is found, too, and they are made anew.
+    for segment in &segments {
+        let _none =
+            fs::remove_file(segment::path(&place.dir(), segment.number).with_extension("index"));
+    }
+    let reader = LedgerReader::open(&place.dir()).unwrap();
+    assert_eq!(seqs(&reader.decision_records(&sample::decision_id(7)).unwrap()), [7]);
+    let (ledger, _) = place.open_short();
+    look(&ledger);
+    ledger.close();
+    assert!(segment::path(&place.dir(), 1).with_extension("index").exists());
+    // The same for one that was damaged.
+    let path = segment::path(&place.dir(), 2).with_extension("index");
+    let whole = fs::read(&path).unwrap();
+    fs::write(&path, &whole[..whole.len() - 1]).unwrap();
+    look(&place.open_short().0);
+    assert_eq!(fs::read(&path).unwrap(), whole);
+}
+
+#[test]
+fn an_append_that_is_longer_than_a_segment_gets_a_longer_one() {
+    let dir = sample::quick_dir();
+    let place = Place::new(dir.path());
+    let (ledger, _) = place.open_short();
+    for number in 0..4 {
+        let batch = (number * 30..number * 30 + 30).map(sample::decision).collect();
+        assert_eq!(ledger.append_blocking(batch).unwrap().seq, number * 30 + 30);
+    }
+    ledger.close();
+    assert_eq!(place.open_short().1.truncated, 0);
+    let much = "x".repeat(20 << 20);
+    let (ledger, _) = place.open_short();
+    let batch = vec![sample::outcome(1, &much), sample::outcome(2, &much)];
+    let refused = ledger.append_blocking(batch).unwrap_err();
+    assert!(matches!(refused, LedgerError::TooMuch { records: 2, .. }), "{refused}");
+    assert_eq!(ledger.health(), LedgerHealth::Good);
+}
+
+#[test]
+fn landmarks_are_commands_and_used_approvals() {
+    let dir = sample::quick_dir();
+    let place = Place::new(dir.path());
+    let (ledger, _) = place.open_short();
+    for number in 0..24 {
+        ledger.append_blocking(vec![sample::record(number)]).unwrap();
+    }
+    let look = |ledger: &Ledger| {
+        let mut found = Vec::new();
+        ledger.landmarks(&mut |it| found.push(it.seq)).unwrap();
+        // Record `number` is a decision or a command where it is even.
+        assert_eq!(found, (1..=24).step_by(2).collect::<Vec<_>>());
+    };
+    look(&ledger);
+    ledger.close();
+    look(&place.open_short().0);
+}
+
+#[test]
+fn the_ledger_is_read_while_it_is_written() {
+    let dir = sample::quick_dir();
+    let place = Place::new(dir.path());
+    let (ledger, _) = place.open_short();
+    std::thread::scope(|scope| {
+        let writer = scope.spawn(|| {
+            for number in 1..=400 {
+                ledger.append_blocking(vec![sample::decision(number)]).unwrap();
+            }
+        });
+        let mut seen = 0;
+        while !writer.is_finished() {
+            let known = ledger.head().seq;
+            let reader = LedgerReader::open(&place.dir()).unwrap();
+            let mut next = 1;
+            let each = &mut |it: bailiwick_store::StoredRecord| {
+                assert_eq!((it.seq, it.record), (next, sample::decision(next)));
+                next += 1;
+                std::ops::ControlFlow::Continue(())
+            };
+            reader.scan(1, each).unwrap();
+            assert!(known < next, "{known} were acknowledged, {next} come next");
+            let found = verify(&place.dir(), None, place.key().public()).unwrap();
+            assert!(found.ok && known <= found.records, "{found:?}");
+            seen = next;
+        }
+        assert!(1 < seen);
+    });
+}
+
+#[test]
+fn retention_drops_whole_segments_and_what_is_left_still_verifies() {
+    let dir = sample::quick_dir();
+    let place = Place::new(dir.path());
+    fill(&place, 60);
+    let (ledger, _) = place.open_short();
+    let before = disk_use(&place);
+    let Retained { dropped } = ledger.retain_now(sample::time(40)).unwrap();
+    // All but those in the segment of the first record that is to stay.
+    assert!((30..=39).contains(&dropped), "{dropped}");
+    assert!(disk_use(&place) * 2 < before, "{before} bytes became {}", disk_use(&place));
+    assert_eq!(ledger.retain_now(sample::time(40)).unwrap(), Retained { dropped: 0 });
+    assert_eq!(ledger.decision_records(&sample::decision_id(dropped)).unwrap(), []);
+    assert_eq!(seqs(&ledger.decision_records(&sample::decision_id(40)).unwrap()), [40]);
+    assert_eq!(sample::all(&ledger, 1).first().unwrap().seq, dropped + 1);
+    assert_eq!(ledger.append_blocking(vec![sample::decision(9000)]).unwrap().seq, 61);
+    // Beside the running writer, too.
+    check(&place, 61 - dropped);
+    ledger.close();
+    check(&place, 61 - dropped);
+    let (again, recovered) = place.open_short();
+    assert_eq!((recovered.records, recovered.last_seq), (61 - dropped, 61));
     // Everything may go, and the numbers go on.
-    assert_eq!(again.retain_now(Timestamp::MAX).unwrap(), Retained { dropped: 201 });
-    assert_eq!(again.append_blocking(vec![sample::decision(9001)]).unwrap().seq, 2502);
+    let rest = Retained { dropped: 61 - dropped };
+    assert_eq!(again.retain_now(Timestamp::MAX).unwrap(), rest);
+    assert_eq!(again.append_blocking(vec![sample::decision(9001)]).unwrap().seq, 62);
     again.close();
-    check(1);
+    check(&place, 1);
+    assert_eq!(place.open_short().1.records, 1);
 }
 
 #[test]
 fn retention_never_leaves_a_hole() {
     let dir = sample::quick_dir();
     let place = Place::new(dir.path());
-    let (ledger, _) = place.open();
-    // The clock was set back between the second and the third record.
-    let batch = [5, 6, 1, 2, 7].into_iter().map(sample::decision).collect();
-    ledger.append_blocking(batch).unwrap();
-    assert_eq!(ledger.retain_now(sample::time(6)).unwrap(), Retained { dropped: 1 });
-    assert_eq!(seqs(&sample::all(&ledger, 1)), [2, 3, 4, 5]);
+    let (ledger, _) = place.open_short();
+    // The clock was set back in between.
+    for number in (10..30).chain(1..5).chain(30..50) {
+        ledger.append_blocking(vec![sample::decision(number)]).unwrap();
+    }
+    let Retained { dropped } = ledger.retain_now(sample::time(20)).unwrap();
+    assert!((1..10).contains(&dropped), "{dropped}");
+    let left = seqs(&sample::all(&ledger, 1));
+    assert_eq!(left, (dropped + 1..=44).collect::<Vec<_>>());
+}
+
+#[test]
+fn retention_that_was_interrupted_is_ended_at_the_start() {
+    let dir = sample::quick_dir();
+    let place = Place::new(dir.path());
+    fill(&place, 20);
+    let kept = sample::quick_dir();
+    for path in segment::paths(&place.dir()) {
+        fs::copy(&path, kept.path().join(path.file_name().unwrap())).unwrap();
+    }
+    let (ledger, _) = place.open_short();
+    let Retained { dropped } = ledger.retain_now(sample::time(12)).unwrap();
+    ledger.close();
+    // The text that says so was on the disk, and the segments were still there.
+    for path in segment::paths(kept.path()) {
+        let to = place.dir().join(path.file_name().unwrap());
+        if !to.exists() {
+            fs::copy(&path, to).unwrap();
+        }
+    }
+    check(&place, 20 - dropped);
+    let (ledger, recovered) = place.open_short();
+    assert_eq!(recovered.records, 20 - dropped);
+    assert!(!segment::path(&place.dir(), 1).exists());
+    ledger.close();
+    check(&place, 20 - dropped);
 }
 
 #[test]
 fn a_base_that_nobody_signed_is_detected() {
     let dir = sample::quick_dir();
     let place = Place::new(dir.path());
-    let (ledger, _) = place.open();
-    ledger.append_blocking((0..9).map(sample::decision).collect()).unwrap();
-    ledger.retain_now(sample::time(4)).unwrap();
+    fill(&place, 20);
+    let (ledger, _) = place.open_short();
+    let Retained { dropped } = ledger.retain_now(sample::time(12)).unwrap();
     ledger.close();
-    let file = Connection::open(place.live()).unwrap();
-    file.execute_batch(
-        "UPDATE base SET seq = 5, chain = (SELECT chain FROM record WHERE seq = 5);
-         DELETE FROM record WHERE seq = 5;",
-    )
-    .unwrap();
+    let path = place.dir().join("base");
+    let text = fs::read_to_string(&path).unwrap();
+    let segments = segment::all(&place.dir());
+    let (number, chain) = segments[1].before;
+    // Somebody drops one segment more, and says so in the text.
+    let mut lines: Vec<_> = text.lines().map(str::to_owned).collect();
+    lines[1] = number.to_string();
+    lines[2] = base64::Engine::encode(&base64::engine::general_purpose::STANDARD, chain.as_bytes());
+    fs::write(&path, lines.join("\n") + "\n").unwrap();
+    fs::remove_file(segment::path(&place.dir(), segments[0].number)).unwrap();
+    assert_eq!(segments[0].before.0, dropped);
     let found = verify(&place.dir(), None, place.key().public()).unwrap();
-    assert_eq!((found.ok, found.first_bad), (false, Some(6)), "{found:?}");
+    assert_eq!((found.ok, found.first_bad), (false, Some(number + 1)), "{found:?}");
     let refused = Ledger::open(place.options()).err();
-    assert!(matches!(refused, Some(LedgerError::Tampered { seq: 5, .. })), "{refused:?}");
+    assert!(matches!(refused, Some(LedgerError::Tampered { .. })), "{refused:?}");
+    assert!(refused.unwrap().to_string().contains("nothing signed says"));
 }
 
 #[test]
 fn retention_runs_at_the_start() {
     let dir = sample::quick_dir();
     let place = Place::new(dir.path());
-    let (ledger, _) = place.open();
+    let (ledger, _) = place.open_short();
     // Whatever the clock says now, one day ago lies between these.
-    for at in [Timestamp::from_millis(0), Timestamp::from_millis(1), Timestamp::MAX] {
+    for at in [Timestamp::from_millis(0), Timestamp::MAX] {
         let Record::Finding(finding) = sample::finding(1) else { panic!("not a finding") };
-        ledger.append_blocking(vec![Record::Finding(Finding { at, ..finding })]).unwrap();
+        let text = "x".repeat(4000);
+        let finding = Finding { at, text, ..finding };
+        ledger.append_blocking(vec![Record::Finding(finding)]).unwrap();
     }
     ledger.close();
     let day = Some(Duration::from_secs(86_400));
-    let (ledger, recovered) =
-        Ledger::open(LedgerOptions { retain: day, ..place.options() }).unwrap();
-    assert_eq!((recovered.records, recovered.last_seq), (1, 3));
-    assert_eq!(seqs(&sample::all(&ledger, 1)), [3]);
+    let options = LedgerOptions { retain: day, ..place.options() };
+    let (ledger, recovered) = Ledger::open_sized(options, sample::SHORT).unwrap();
+    assert_eq!((recovered.records, recovered.last_seq), (1, 2));
+    assert_eq!(seqs(&sample::all(&ledger, 1)), [2]);
     assert_eq!(ledger.checkpoint_trouble(), None);
+}
+
+#[test]
+fn a_segment_that_is_hardly_used_does_not_hold_up_retention() {
+    let dir = sample::quick_dir();
+    let place = Place::new(dir.path());
+    let (ledger, _) = place.open();
+    // Made two years ago by the clock, and one that will be made.
+    for at in [Timestamp::from_millis(0), Timestamp::MAX] {
+        let Record::Finding(finding) = sample::finding(1) else { panic!("not a finding") };
+        ledger.append_blocking(vec![Record::Finding(Finding { at, ..finding })]).unwrap();
+    }
+    // The first is old, the last is not, and they lie in one segment: what comes next does not.
+    assert_eq!(ledger.retain_now(Timestamp::from_millis(1)).unwrap().dropped, 0);
+    ledger.append_blocking(vec![sample::finding(2)]).unwrap();
+    assert_eq!(segment::all(&place.dir()).len(), 2);
 }
 
 #[test]
 fn the_ledger_is_read_without_a_server_and_beside_one() {
     let dir = sample::quick_dir();
     let place = Place::new(dir.path());
-    assert!(matches!(
-        LedgerReader::open(&place.dir()),
-        Err(LedgerError::Sqlite(SqliteError::Missing { .. }))
-    ));
+    assert!(matches!(LedgerReader::open(&place.dir()), Err(LedgerError::Missing { .. })));
     let (ledger, _) = place.open();
     ledger.append_blocking(vec![sample::decision(11), sample::outcome(11, "")]).unwrap();
     let look = || {
@@ -268,16 +496,13 @@ fn the_ledger_is_read_without_a_server_and_beside_one() {
         assert_eq!(seqs(&reader.task_records(&sample::task_id(1)).unwrap()), [1, 2]);
         assert_eq!(seqs(&reader.decision_records(&sample::decision_id(11)).unwrap()), [1, 2]);
     };
-    // The write-ahead log holds everything now, and nothing after the close.
-    assert!(fs::metadata(place.dir().join("live.db-wal")).unwrap().len() > 0);
     look();
     ledger.close();
-    assert!(!place.dir().join("live.db-wal").exists());
     look();
 }
 
 #[test]
-fn a_log_left_by_a_dead_process_is_read_too() {
+fn what_a_dead_process_left_is_read_too() {
     let dir = sample::quick_dir();
     let place = Place::new(dir.path());
     let (ledger, _) = place.open();
@@ -285,35 +510,42 @@ fn a_log_left_by_a_dead_process_is_read_too() {
     let dead = sample::quick_dir();
     let left = Place::new(dead.path());
     fs::create_dir(left.dir()).unwrap();
-    for name in ["live.db", "live.db-wal"] {
-        fs::copy(place.dir().join(name), left.dir().join(name)).unwrap();
-    }
+    fs::copy(place.live(), left.live()).unwrap();
     let reader = LedgerReader::open(&left.dir()).unwrap();
     assert_eq!(seqs(&reader.task_records(&sample::task_id(1)).unwrap()), [1]);
     assert!(verify(&left.dir(), None, place.key().public()).unwrap().ok);
 }
 
 #[test]
-fn another_programs_database_is_refused() {
+fn the_database_of_an_earlier_version_is_refused_and_kept() {
     let dir = sample::quick_dir();
     let place = Place::new(dir.path());
     fs::create_dir(place.dir()).unwrap();
-    let file = Connection::open(place.live()).unwrap();
-    file.execute_batch("CREATE TABLE theirs (it INTEGER)").unwrap();
+    let old = place.dir().join("live.db");
+    fs::write(&old, "SQLite format 3\0").unwrap();
     let refused = Ledger::open(place.options()).err().unwrap().to_string();
-    assert!(refused.contains("another program's mark"), "{refused}");
+    assert!(refused.contains("earlier version") && refused.contains("live.db"), "{refused}");
+    assert!(matches!(LedgerReader::open(&place.dir()), Err(LedgerError::Old { .. })));
+    assert!(!verify(&place.dir(), None, place.key().public()).unwrap().ok);
+    assert!(old.exists());
+}
+
+#[test]
+fn another_programs_file_is_refused() {
+    let dir = sample::quick_dir();
+    let place = Place::new(dir.path());
+    fs::create_dir(place.dir()).unwrap();
+    fs::write(place.live(), "theirs").unwrap();
+    let refused = Ledger::open(place.options()).err().unwrap().to_string();
+    assert!(refused.contains("it is no segment of a ledger"), "{refused}");
     let (ours, _) = Place::new(&dir.path().join("ours")).open();
     ours.close();
     let ours = Place::new(&dir.path().join("ours"));
-    let file = Connection::open(ours.live()).unwrap();
-    file.execute_batch("PRAGMA user_version = 9").unwrap();
+    let mut bytes = fs::read(ours.live()).unwrap();
+    bytes[16] = 9;
+    fs::write(ours.live(), bytes).unwrap();
     let refused = Ledger::open(ours.options()).err().unwrap().to_string();
-    assert!(refused.ends_with("has schema version 9; this program knows 1"), "{refused}");
-    let trap = "PRAGMA user_version = 1; CREATE TRIGGER trap AFTER INSERT ON record
-                BEGIN DELETE FROM record; END";
-    file.execute_batch(trap).unwrap();
-    let refused = Ledger::open(ours.options()).err().unwrap().to_string();
-    assert!(refused.contains("added a trigger"), "{refused}");
+    assert!(refused.contains("of a version that this program does not know"), "{refused}");
 }
 
 #[test]

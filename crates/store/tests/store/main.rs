@@ -11,6 +11,8 @@ mod disk_errors;
 #[cfg(test)]
 mod golden;
 #[cfg(test)]
+mod hostile;
+#[cfg(test)]
 mod journal;
 #[cfg(test)]
 mod kill;
@@ -22,5 +24,7 @@ mod power;
 mod registry;
 #[cfg(test)]
 mod sample;
+#[cfg(test)]
+mod segment;
 #[cfg(test)]
 mod tamper;

@@ -7,7 +7,9 @@ use std::{
 };
 
 use bailiwick_model::*;
-use bailiwick_store::{CheckpointKey, Ledger, LedgerOptions, Recovered, StoredRecord};
+use bailiwick_store::{
+    CheckpointKey, Ledger, LedgerOptions, Recovered, SegmentSizes, StoredRecord,
+};
 
 pub(crate) const START: i64 = 1_785_000_000_000;
 
@@ -262,6 +264,9 @@ pub(crate) fn exception() -> Exception {
     }
 }
 
+/// Segments of a few records each.
+pub(crate) const SHORT: SegmentSizes = SegmentSizes { first: 8192, largest: 8192 };
+
 /// Where one test keeps a ledger, its key and copies of its heads.
 pub(crate) struct Place {
     pub(crate) root: PathBuf,
@@ -276,8 +281,9 @@ impl Place {
         self.root.join("ledger")
     }
 
+    /// The first segment, which is the only one of a small ledger.
     pub(crate) fn live(&self) -> PathBuf {
-        self.dir().join("live.db")
+        crate::segment::path(&self.dir(), 1)
     }
 
     pub(crate) fn copies(&self) -> PathBuf {
@@ -301,6 +307,11 @@ impl Place {
 
     pub(crate) fn open(&self) -> (Ledger, Recovered) {
         Ledger::open(self.options()).unwrap()
+    }
+
+    /// Opens it with segments of a few records each.
+    pub(crate) fn open_short(&self) -> (Ledger, Recovered) {
+        Ledger::open_sized(self.options(), SHORT).unwrap()
     }
 }
 

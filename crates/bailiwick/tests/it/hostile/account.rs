@@ -24,7 +24,7 @@ fn loose_permissions_are_refused_at_the_start_with_the_command_that_mends_them()
         ("state/keys", 0o750, 0o700),
         ("state/keys/checkpoint.key", 0o640, 0o600),
         ("state/registry.db", 0o604, 0o600),
-        ("state/ledger/live.db", 0o644, 0o600),
+        ("state/ledger/00000001.segment", 0o644, 0o600),
         ("state/admin.token", 0o644, 0o600),
         ("keys", 0o755, 0o700),
         ("keys/reader.pem", 0o644, 0o600),

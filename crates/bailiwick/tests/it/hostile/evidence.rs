@@ -36,7 +36,8 @@ fn not_verified(governor: &Governor, against: Option<&str>) -> Value {
 fn an_edited_record_is_found_and_such_a_ledger_is_not_written_on() {
     let governor = house();
     let good = governor.json(&["ledger", "verify"]);
-    assert_ne!(overwrite(&governor.path("state/ledger/live.db"), "/etc/shadow", "/etc/motd.d"), 0);
+    let segment = governor.path("state/ledger/00000001.segment");
+    assert_ne!(overwrite(&segment, "/etc/shadow", "/etc/motd.d"), 0);
     let report = not_verified(&governor, None);
     let bad = report["first_bad"].as_u64().unwrap();
     assert!(0 < bad && bad <= good["records"].as_u64().unwrap(), "{report}");
@@ -55,13 +56,10 @@ fn a_cut_tail_is_found_against_the_copied_heads_and_at_the_start() {
     governor.stop();
 
     // Only the records go back in time: the signed head beside them knows more.
-    let records = ["live.db", "live.db-wal", "live.db-shm"];
     let newer = governor.path("newer");
     copy(&state, &newer);
-    for name in records {
-        let _gone = fs::remove_file(state.join("ledger").join(name));
-        let _none = fs::copy(kept.join("ledger").join(name), state.join("ledger").join(name));
-    }
+    let segment = "ledger/00000001.segment";
+    fs::copy(kept.join(segment), state.join(segment)).unwrap();
     assert_eq!(governor.json(&["ledger", "verify"])["ok"], true, "alone it is a whole ledger");
     let report = not_verified(&governor, Some("checkpoints"));
     assert_eq!(report["checkpoint"]["matches"], false);
