@@ -20,10 +20,10 @@ use std::{
 };
 
 use arc_swap::ArcSwap;
-use bailiwick_kernel::{Effect, Outcome, Snapshot, TaskState};
+use bailiwick_kernel::{DayKey, Effect, Outcome, Snapshot, TaskState};
 use bailiwick_model::{
-    CommandRecord, DecisionId, EndCause, Hold, HoldId, HoldStatus, Person, PersonName, Record,
-    Task, TaskId, TaskStatus, Timestamp, Ulid,
+    CommandRecord, DayAccount, DecisionId, EndCause, Hold, HoldId, HoldStatus, Person, PersonName,
+    Record, Task, TaskId, TaskStatus, Timestamp, Ulid,
 };
 use bailiwick_store::{Change, Ledger, LedgerError, Registry, RegistryError};
 
@@ -44,6 +44,8 @@ pub struct Desk {
     slots: RwLock<HashMap<TaskId, Arc<Slot>>>,
     /// Tasks open one after the other, so that they are counted rightly.
     opening: tokio::sync::Mutex<()>,
+    /// What was used of each day; kept for as long as the process lives.
+    days: Mutex<BTreeMap<DayKey, Arc<Mutex<DayAccount>>>>,
     /// Holds that can still be answered or used, as people see them.
     holds: Mutex<HashMap<HoldId, Hold>>,
     /// Callers that stay with their held calls.
@@ -72,6 +74,8 @@ pub(crate) struct Slot {
     /// What permits are held against, for calls that are under way.
     authority: Arc<AtomicU64>,
     state: Mutex<TaskState>,
+    /// What was used of the days that it counts in, in the order in which they are locked.
+    days: Vec<(DayKey, Arc<Mutex<DayAccount>>)>,
 }
 
 /// What was asked could not be written down, so it did not happen or must not be relied on.
@@ -96,11 +100,12 @@ pub enum DeskError {
 }
 
 impl Slot {
-    fn new(state: TaskState) -> Arc<Self> {
+    fn new(state: TaskState, days: Vec<(DayKey, Arc<Mutex<DayAccount>>)>) -> Arc<Self> {
         Arc::new(Self {
             generation: AtomicU64::new(state.task().generation),
             authority: Arc::new(AtomicU64::new(state.authority())),
             state: Mutex::new(state),
+            days,
         })
     }
 
@@ -117,6 +122,26 @@ impl Slot {
         self.generation.store(state.task().generation, Ordering::Release);
         self.authority.store(state.authority(), Ordering::Release);
         result
+    }
+
+    /// Runs a decision with what was used of its days, which nobody else decides by meanwhile.
+    /// Days are locked after their task, and always in the same order.
+    pub(crate) fn decide<T>(&self, step: impl FnOnce(&mut TaskState) -> T) -> T {
+        self.with(|state| {
+            let mut days: Vec<_> = self
+                .days
+                .iter()
+                .map(|(key, day)| (key, day.lock().unwrap_or_else(PoisonError::into_inner)))
+                .collect();
+            for (key, account) in &days {
+                state.tell_day((*key).clone(), **account);
+            }
+            let result = step(state);
+            for (key, account) in &mut days {
+                **account = state.day(key);
+            }
+            result
+        })
     }
 
     /// Gives the authority as it changes, for a call that is under way.
@@ -197,7 +222,21 @@ impl Desk {
 
     fn place(&self, state: TaskState) {
         let id = state.task().id.clone();
-        self.slots.write().unwrap_or_else(PoisonError::into_inner).insert(id, Slot::new(state));
+        let days = self.days_of(&state);
+        self.slots
+            .write()
+            .unwrap_or_else(PoisonError::into_inner)
+            .insert(id, Slot::new(state, days));
+    }
+
+    /// Finds the days that a task counts in.
+    fn days_of(&self, state: &TaskState) -> Vec<(DayKey, Arc<Mutex<DayAccount>>)> {
+        let mut days = self.days.lock().unwrap_or_else(PoisonError::into_inner);
+        let found = |key: DayKey| {
+            let day = Arc::clone(days.entry(key.clone()).or_default());
+            (key, day)
+        };
+        state.day_keys().into_iter().map(found).collect()
     }
 
     fn holds_map(&self) -> MutexGuard<'_, HashMap<HoldId, Hold>> {
@@ -267,7 +306,8 @@ impl Desk {
             (state.task().parent.clone(), state.used())
         };
         if let Some(parent) = parent.and_then(|it| self.slot(&it)) {
-            parent.with(|state| state.take_back(task, spent));
+            let now = self.now();
+            parent.with(|state| state.take_back(task, spent, now));
         }
         all
     }

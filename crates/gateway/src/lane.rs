@@ -128,7 +128,7 @@ impl Lane {
 
         let names = Names { decision: decision.clone(), hold: HoldId::new(self.desk.ulid()) };
         let now = self.desk.now();
-        let (made, task) = slot.with(|state| {
+        let (made, task) = slot.decide(|state| {
             // Taken under the lock: whoever contains something swaps the snapshot first, and then
             // makes what was decided by the old one worthless.
             let snapshot = self.desk.snapshot();

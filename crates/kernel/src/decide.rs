@@ -198,6 +198,7 @@ fn take(
     now: Timestamp,
 ) -> Option<Effect> {
     state.spent = state.spent.plus(cost);
+    state.take_days(cost, now);
     state.in_flight = state.in_flight.saturating_add(1);
     state.active = now;
     let used = approved?.hold.clone();

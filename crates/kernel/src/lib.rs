@@ -19,5 +19,5 @@ pub use life::{Answer, answer, end, forget, observe, stay, tick};
 pub use open::{DEPTH_MAX, Opening, open};
 pub use permit::{Permit, PermitError};
 pub use snapshot::Snapshot;
-pub use state::{Memory, RestoreError, TaskState};
+pub use state::{DayKey, Memory, RestoreError, TaskState};
 pub use visible::{could_ever, liked_inputs, reaches};

@@ -47,9 +47,9 @@ pub(crate) fn lapse(state: &TaskState, now: Timestamp) -> Option<EndCause> {
     if task.calendars.iter().any(|it| !it.contains(now)) {
         return Some(EndCause::Calendar);
     }
-    // A call on its way is not idleness, however long it takes.
+    // A call on its way is not idleness, however long it takes, and neither is a child at work.
     let idle = task.idle.is_some_and(|idle| state.active.after(idle) <= now);
-    (idle && state.in_flight == 0).then_some(EndCause::Idle)
+    (idle && state.in_flight == 0 && state.carved.is_empty()).then_some(EndCause::Idle)
 }
 
 /// Drops the unanswered holds and the unused approvals whose end is due.

@@ -6,9 +6,9 @@ use std::{
 };
 
 use bailiwick_model::{
-    Budget, Charter, Grant, IdentityId, Judgement, Layer, Mode, OnWiden, OpenRequest, Opener,
-    Param, Reason, ReasonCode, Step, Subject, Task, TaskId, TaskStatus, Template, Timestamp,
-    Verdict,
+    Budget, Charter, DayBudget, Grant, IdentityId, Judgement, Layer, Mode, OnWiden, OpenRequest,
+    Opener, Param, Reason, ReasonCode, Step, Subject, Task, TaskId, TaskStatus, Template,
+    Timestamp, Verdict,
 };
 use bailiwick_policy::GrantProgram;
 
@@ -273,6 +273,9 @@ fn grant(
     parent: Option<&TaskState>,
 ) -> Grant {
     let mut layers = vec![Layer {
+        day: template
+            .day
+            .map(|limit| DayBudget { limit, calendar: template.window.calendar.clone() }),
         identity: charter.identity.clone(),
         template: template.name.clone(),
         purpose: template.purpose.clone(),

@@ -6,8 +6,8 @@ use std::{
 };
 
 use bailiwick_model::{
-    AccessRequest, Action, ApprovedCall, ApprovedLine, Budget, CallDigest, Hold, HoldId,
-    PersonName, Reason, Spend, Task, TaskId, Timestamp,
+    AccessRequest, Action, ApprovedCall, ApprovedLine, Budget, CallDigest, DayAccount, Hold,
+    HoldId, IdentityId, PersonName, Reason, Spend, Task, TaskId, TemplateName, Timestamp,
 };
 use bailiwick_policy::GrantProgram;
 
@@ -26,7 +26,11 @@ pub struct TaskState {
     pub(crate) active: Timestamp,
     pub(crate) latest: Timestamp,
     pub(crate) authority: u64,
+    pub(crate) days: BTreeMap<DayKey, DayAccount>,
 }
+
+/// Whose day it is: all tasks of one identity and template share one.
+pub type DayKey = (IdentityId, TemplateName);
 
 /// A hold that nobody has answered yet, as it was asked: what people are shown of it may be
 /// redacted, and what was shown matches no call.
@@ -93,6 +97,7 @@ impl TaskState {
             active,
             latest: active,
             authority: 0,
+            days: BTreeMap::new(),
             task,
         };
         for hold in &memory.holds {
@@ -149,6 +154,35 @@ impl TaskState {
         self.authority = self.authority.saturating_add(1);
     }
 
+    /// Names the days that its calls count in, its own and its ancestors'; none where nothing
+    /// limits a day.
+    pub fn day_keys(&self) -> BTreeSet<DayKey> {
+        let layers = self.task.grant.layers.iter().filter(|it| it.day.is_some());
+        layers.map(|it| (it.identity.clone(), it.template.clone())).collect()
+    }
+
+    /// Gives what was used of a day, as far as this task knows.
+    pub fn day(&self, key: &DayKey) -> DayAccount {
+        self.days.get(key).copied().unwrap_or_default()
+    }
+
+    /// Tells what was used of a day. Other tasks use it, too: it is told before each decision and
+    /// asked for after it, while nobody else decides by it.
+    pub fn tell_day(&mut self, key: DayKey, account: DayAccount) {
+        self.days.insert(key, account);
+    }
+
+    /// Takes `cost` from every day that it counts in, once from each.
+    pub(crate) fn take_days(&mut self, cost: Spend, now: Timestamp) {
+        let mut taken = BTreeSet::new();
+        for layer in &self.task.grant.layers {
+            let key = (layer.identity.clone(), layer.template.clone());
+            if let Some(limit) = layer.day.as_ref().filter(|_| taken.insert(key.clone())) {
+                self.days.entry(key).or_default().take(limit.day(now), cost);
+            }
+        }
+    }
+
     /// Gives what its own calls spent.
     pub const fn spent(&self) -> Spend {
         self.spent
@@ -169,9 +203,13 @@ impl TaskState {
         self.task.grant.budget.less(self.used())
     }
 
-    /// Takes a child's share back, less what the child spent.
-    pub fn take_back(&mut self, child: &TaskId, spent: Spend) {
+    /// Takes the share of a child that ended back, less what the child spent. Until now its parent
+    /// was not idle.
+    pub fn take_back(&mut self, child: &TaskId, spent: Spend, now: Timestamp) {
         let Some(share) = self.carved.remove(child) else { return };
+        if self.task.is_open() {
+            self.active = self.see(now);
+        }
         let counted = |limit: Option<u64>, used: u64| if limit.is_some() { used } else { 0 };
         self.spent = self.spent.plus(Spend {
             calls: counted(share.calls, spent.calls),

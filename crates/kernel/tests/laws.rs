@@ -252,6 +252,24 @@ proptest! {
                     .iter()
                     .filter(|(it, _)| below(it))
                     .fold(Spend::default(), |all, (_, it)| all.plus(*it));
+                for layer in &state.task().grant.layers {
+                    let Some(day) = &layer.day else { continue };
+                    // What only observes is counted, and not stopped.
+                    let shares = |it: &TaskState| {
+                        it.task().grant.mode != Mode::Enforce
+                            && it.day_keys().contains(&(layer.identity.clone(), layer.template.clone()))
+                    };
+                    if stage.tasks().any(|(_, it)| shares(it)) {
+                        continue;
+                    }
+                    let (identity, template) = (&layer.identity, &layer.template);
+                    let shared = stage.sent_in_a_day(identity, template, day);
+                    prop_assert!(
+                        shared.iter().all(|spent| day.limit.covers(*spent)),
+                        "days of `{template}` of `{identity}`: {shared:?} of {:?}",
+                        day.limit
+                    );
+                }
                 prop_assert!(
                     state.task().grant.budget.covers(spent),
                     "{label} and those below it spent {spent:?} of {:?}",

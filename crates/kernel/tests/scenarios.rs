@@ -346,6 +346,67 @@ fn whatever_a_call_stands_on_can_be_contained_by_itself() {
 }
 
 #[test]
+fn a_fresh_task_does_not_make_the_day_begin_anew() {
+    check(
+        "
+        charter ann templates=t,night servers=s delegates=bob
+        charter bob templates=t servers=s
+        template t max=2d day-calls=3 day-bytes=100
+          allow s x
+        template night max=2d day-calls=1
+          hours Mon-Sun 00:00-24:00 Europe/Berlin
+          allow s x
+        start 2026-11-23T22:50:00Z
+        open one as ann template=t
+        call s x bytes=40 -> allow
+        call s x bytes=61 -> deny over_budget
+        end
+        open two as ann template=t
+        call s x bytes=10 -> allow
+        restart
+        open part as bob template=t under two
+        call s x -> allow
+        call s x -> deny over_budget
+        open own as bob template=t
+        call s x -> allow     # another's day is another's, and bob had one
+        open dark as ann template=night
+        call s x -> allow
+        call s x -> deny over_budget
+        at 2026-11-23T23:01:00Z
+        call s x -> allow     # in Berlin it is the next day
+        in two
+        call s x -> deny over_budget
+        at 2026-11-24T00:00:00Z
+        call s x -> allow
+        ",
+    );
+}
+
+#[test]
+fn a_parent_whose_child_is_at_work_is_not_idle() {
+    check(
+        "
+        charter ann templates=t servers=s delegates=bob
+        charter bob templates=u servers=s
+        template t max=4h idle=10m
+          allow s x
+        template u max=1h
+          allow s x
+        open one as ann template=t
+        open two as bob template=u under one
+        at +50m
+        tick -> done
+        at +10m
+        tick
+        in one
+        call s x -> allow     # the child ended just now
+        at +10m
+        call s x -> deny idle one:idle
+        ",
+    );
+}
+
+#[test]
 fn a_grandchild_cannot_be_opened_while_anyone_above_is_contained() {
     check(
         "
@@ -383,7 +444,7 @@ fn a_child_is_bounded_by_every_layer_above_it() {
         call tickets get_ticket {{\"ticket\":\"T-2\"}} -> deny outside_grant
         call tickets add_comment {{\"ticket\":\"T-1\"}} -> deny outside_grant
         call files read_text_file {{}} -> deny outside_charter
-        at +59m
+        at +1h
         in triage
         tick
         in part

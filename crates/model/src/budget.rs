@@ -1,6 +1,10 @@
 //! How much one task may use, and what a call uses of it.
 
+mod day;
+
 use serde::{Deserialize, Serialize};
+
+pub use day::{Day, DayAccount, DayBudget};
 
 /// What a task may use in all; `None` is no limit.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]

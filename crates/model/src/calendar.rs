@@ -46,6 +46,15 @@ impl Calendar {
             (allowed(today) && from <= minute) || (allowed(today.saturating_sub(1)) && minute < to)
         }
     }
+
+    /// Counts the days in its zone up to `now`.
+    pub(crate) fn day(&self, now: Timestamp) -> i64 {
+        let Ok(moment) = jiff::Timestamp::from_millisecond(now.millis()) else {
+            return now.utc_day();
+        };
+        let ahead = i64::from(self.zone.to_offset(moment).seconds());
+        Timestamp::from_millis(now.millis().saturating_add(ahead.saturating_mul(1000))).utc_day()
+    }
 }
 
 const DAYS: [&str; 7] = ["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"];

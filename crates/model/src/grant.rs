@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Action, AllowLine, Budget, HoldId, IdentityId, Mode, OnWiden, Param, PersonName, ServerName,
-    TemplateName, Timestamp,
+    Action, AllowLine, Budget, DayBudget, HoldId, IdentityId, Mode, OnWiden, Param, PersonName,
+    ServerName, TemplateName, Timestamp,
 };
 
 /// What one task may do. A call is covered when **every** layer covers it: a task's own layer is
@@ -39,6 +39,9 @@ pub struct Layer {
     pub servers: BTreeSet<ServerName>,
     /// The lines.
     pub lines: Vec<AllowLine>,
+    /// What all such tasks of this identity may use in a day, together.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub day: Option<DayBudget>,
 }
 
 /// An authority line that a person added to one task: this action on these resources towards

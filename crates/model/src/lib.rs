@@ -26,7 +26,7 @@ mod time;
 mod verdict;
 
 pub use action::{Action, ActionFacts, ActionKind, Effect, Environment, Fact, Reach, Sensitivity};
-pub use budget::{Budget, Spend};
+pub use budget::{Budget, Day, DayAccount, DayBudget, Spend};
 pub use calendar::{Calendar, CalendarError};
 pub use charter::{Charter, IdentityKind, Proof};
 pub use containment::{Containment, Subject, SubjectError};

@@ -129,6 +129,9 @@ pub struct Template {
     pub allow: Vec<AllowLine>,
     /// How much it may use.
     pub budget: Budget,
+    /// How much all such tasks of one identity may use in a day, together.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub day: Option<Budget>,
     /// How many one identity may have open at once.
     pub max_open: Option<u32>,
 }

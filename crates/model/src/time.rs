@@ -34,6 +34,11 @@ impl Timestamp {
         self.0.div_euclid(1000)
     }
 
+    /// Counts the days of UTC up to this moment.
+    pub const fn utc_day(self) -> i64 {
+        self.0.div_euclid(24 * 3600 * 1000)
+    }
+
     /// Gives the moment `span` later, or [`Timestamp::MAX`] where there is none.
     #[must_use]
     pub fn after(self, span: Duration) -> Self {

@@ -38,6 +38,7 @@ pub fn template(name: &str) -> Template {
         window: Window { max: Duration::from_secs(3600), idle: None, calendar: None },
         allow: Vec::new(),
         budget: Budget::default(),
+        day: None,
         max_open: None,
     }
 }

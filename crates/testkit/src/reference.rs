@@ -28,6 +28,8 @@ pub struct Reference {
     /// Server, tool, and the version that was accepted.
     accepted: Vec<(String, String, u8)>,
     active: Vec<String>,
+    /// Every call that was allowed: whose, when, and how many bytes.
+    sent: Vec<(usize, Timestamp, u64)>,
 }
 
 impl Reference {
@@ -47,6 +49,7 @@ impl Reference {
             offered: tools.clone(),
             accepted: tools,
             active: world.policies.iter().map(|it| it.name.clone()).collect(),
+            sent: Vec::new(),
             world,
         }
     }
@@ -142,6 +145,11 @@ impl Reference {
         (0..self.tasks.len()).filter(|it| self.task(*it).parent == Some(place)).collect()
     }
 
+    /// Says whether a child of the task is open.
+    fn has_children(&self, place: usize) -> bool {
+        self.children(place).into_iter().any(|it| self.task(it).ended.is_none())
+    }
+
     /// Everything that is gone from a task's budget, counted anew each time: its own calls, the
     /// shares of children that are open, and what ended children used.
     fn used(&self, place: usize) -> (u64, u64) {
@@ -199,6 +207,12 @@ impl Reference {
         for child in self.children(place) {
             self.end(child, EndCause::Parent, seen);
         }
+        // Until now its parent waited for it.
+        let parent = self.task(place).parent;
+        if let Some(parent) = parent.filter(|it| self.task(*it).ended.is_none()) {
+            let now = self.tell(parent);
+            self.task_mut(parent).active = now;
+        }
     }
 
     fn tick(&mut self) -> Seen {
@@ -212,7 +226,7 @@ impl Reference {
     /// Lets a task notice what time it is.
     fn pass(&mut self, place: usize, seen: &mut Seen) -> Timestamp {
         let now = self.tell(place);
-        if let Some(cause) = self.task(place).lapsed(now) {
+        if let Some(cause) = self.task(place).lapsed(now, self.has_children(place)) {
             self.end(place, cause, seen);
         }
         for ticket in self.tickets.iter_mut().filter(|it| it.task == place) {

@@ -5,10 +5,11 @@ mod live;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use bailiwick_kernel::{Answer, Effect, Judged, Names, Outcome, Snapshot, TaskState};
+use bailiwick_kernel::{Answer, DayKey, Effect, Judged, Names, Outcome, Snapshot, TaskState};
 use bailiwick_model::{
-    AccessRequest, Budget, DecisionId, EndCause, Hold, HoldId, HoldStatus, Offered, OpenRequest,
-    Opener, PersonName, Reason, ServerName, Spend, Subject, TaskId, TaskStatus, Ulid, VerdictKind,
+    AccessRequest, Budget, DayAccount, DayBudget, DecisionId, EndCause, Hold, HoldId, HoldStatus,
+    IdentityId, Layer, Offered, OpenRequest, Opener, PersonName, Reason, ServerName, Spend,
+    Subject, TaskId, TaskStatus, TemplateName, Timestamp, Ulid, VerdictKind,
 };
 
 use crate::{By, CallLine, Event, OpenLine, Seen, Target, VirtualClock, World, build};
@@ -27,10 +28,14 @@ pub struct Stage {
     current: Option<usize>,
     versions: BTreeMap<(ServerName, String), u8>,
     drawn: u64,
+    /// What was used of each day.
+    days: BTreeMap<DayKey, DayAccount>,
     /// The judgement of the last call.
     pub judged: Option<Judged>,
     /// Every call that was allowed: whose, and what it took.
     pub sent: Vec<(String, Spend)>,
+    /// When each of them was decided, as its task knew the time.
+    sent_at: Vec<Timestamp>,
 }
 
 impl Stage {
@@ -46,8 +51,10 @@ impl Stage {
             current: None,
             versions,
             drawn: 0,
+            days: BTreeMap::new(),
             judged: None,
             sent: Vec::new(),
+            sent_at: Vec::new(),
         }
     }
 
@@ -114,6 +121,28 @@ impl Stage {
     /// Gives every task's label and state, in the order in which they were opened.
     pub fn tasks(&self) -> impl Iterator<Item = (&str, &TaskState)> {
         self.tasks.iter().map(|it| (it.label.as_str(), &it.state))
+    }
+
+    /// Sums up, day by day, what was sent by tasks that count in the day of an identity and template.
+    pub fn sent_in_a_day(
+        &self,
+        identity: &IdentityId,
+        template: &TemplateName,
+        day: &DayBudget,
+    ) -> Vec<Spend> {
+        let counts = |label: &str| {
+            let layers = self.task(label).map(|it| it.task().grant.layers.as_slice());
+            let mine = |it: &Layer| it.identity == *identity && it.template == *template;
+            layers.unwrap_or_default().iter().any(mine)
+        };
+        let mut days: BTreeMap<_, Spend> = BTreeMap::new();
+        for ((label, spend), at) in self.sent.iter().zip(&self.sent_at) {
+            if counts(label) {
+                let spent = days.entry(day.day(*at)).or_default();
+                *spent = spent.plus(*spend);
+            }
+        }
+        days.into_values().collect()
     }
 
     /// Gives the label of the task that a task narrows.
@@ -253,10 +282,16 @@ impl Stage {
         let names =
             Names { decision: DecisionId::new(self.draw()), hold: HoldId::new(self.draw()) };
         let now = self.clock.now();
-        let snapshot = self.snapshot.clone();
+        let (snapshot, days) = (self.snapshot.clone(), self.days.clone());
         let live = self.live(place);
         let seen_at = live.touch(now);
+        let keys = live.state.day_keys();
+        for key in &keys {
+            live.state.tell_day(key.clone(), days.get(key).copied().unwrap_or_default());
+        }
         let made = bailiwick_kernel::decide(&snapshot, &mut live.state, request, names, now);
+        let told: Vec<_> =
+            keys.into_iter().map(|key| (key.clone(), live.state.day(&key))).collect();
         let mut seen = Seen::default();
         match made.outcome {
             Outcome::Forward(permit, _) => {
@@ -267,6 +302,7 @@ impl Stage {
                 live.active = seen_at;
                 let label = live.label.clone();
                 self.sent.push((label, made.judged.spend));
+                self.sent_at.push(seen_at);
                 seen.word = "allow";
             }
             Outcome::Hold(hold, why) => {
@@ -280,6 +316,7 @@ impl Stage {
                 seen = Seen { codes: codes(&why), ..Seen::word("deny") };
             }
         }
+        self.days.extend(told);
         self.absorb(place, made.effects, &mut seen);
         let hold = made.judged.hold.as_ref();
         seen.hold = hold.and_then(|id| self.ticket(id)).map(|it| it.saturating_add(1));
@@ -377,10 +414,13 @@ impl Stage {
                 self.end_for(child, EndCause::Parent, seen);
             }
         }
-        let used = self.live(place).state.used();
+        let (used, now) = (self.live(place).state.used(), self.clock.now());
         let above = self.tasks.iter_mut().find(|it| Some(&it.state.task().id) == parent.as_ref());
         if let Some(above) = above {
-            above.state.take_back(&id, used);
+            above.state.take_back(&id, used, now);
+            if above.state.task().is_open() {
+                above.active = above.touch(now);
+            }
             above.spent = above.spent.plus(used);
         }
     }

@@ -155,7 +155,16 @@ pub(crate) async fn show(place: &Place, output: Output, task: &str) -> Outcome {
         for via in &it.via {
             text.push_str(&format!("via       {via}\n"));
         }
+        let budget = it.grant.budget;
+        if budget != bailiwick_model::Budget::default() {
+            text.push_str(&format!("budget    {}\n", amounts(&budget)));
+        }
         for layer in &it.grant.layers {
+            if let Some(day) = &layer.day {
+                let (of, amounts) = (&layer.identity, amounts(&day.limit));
+                let all = &layer.template;
+                text.push_str(&format!("a day     {amounts} for all `{all}` tasks of `{of}`\n"));
+            }
             for allowed in &layer.lines {
                 text.push_str(&format!("allow     {} [{}]\n", line(allowed), allowed.source));
             }
@@ -163,6 +172,13 @@ pub(crate) async fn show(place: &Place, output: Output, task: &str) -> Outcome {
         text
     })?;
     Ok(Exit::Done)
+}
+
+/// Shows how much of what.
+fn amounts(budget: &bailiwick_model::Budget) -> String {
+    let calls = budget.calls.map(|it| format!("{it} calls"));
+    let bytes = budget.bytes_out.map(|it| format!("{it} bytes out"));
+    calls.into_iter().chain(bytes).collect::<Vec<_>>().join(", ")
 }
 
 /// `task list`

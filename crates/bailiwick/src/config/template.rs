@@ -59,7 +59,7 @@ fn read_root(root: &Table<'_>, source: &Source) -> Option<TemplateFile> {
     let window = root.section("window", window::read).flatten();
     let names: BTreeSet<String> = params.keys().cloned().collect();
     let (allow, servers) = line::read_all(root, source, &names);
-    let budget = root.get("budget").table(budget).unwrap_or_default();
+    let (budget, day) = root.get("budget").table(budgets).unwrap_or_default();
     let max_open = max_open(root);
     root.not_yet("sequence", "is not enforced yet: the order of calls is not judged");
     root.not_yet("kind", "is not enforced yet: there are no break-glass templates");
@@ -75,6 +75,7 @@ fn read_root(root: &Table<'_>, source: &Source) -> Option<TemplateFile> {
         window: window?,
         allow,
         budget,
+        day,
         max_open,
     };
     Some(TemplateFile { template, name: at, servers, source: source.clone() })
@@ -140,6 +141,11 @@ fn pattern(field: &Field<'_>) -> Option<String> {
         field.fault(Code::Pattern, message, "this pattern", None);
     }
     Some(pattern)
+}
+
+/// Reads `[budget]` and, inside it, `[budget.day]`.
+fn budgets(table: &Table<'_>) -> (Budget, Option<Budget>) {
+    (budget(table), table.get("day").table(budget))
 }
 
 fn budget(table: &Table<'_>) -> Budget {

@@ -1,6 +1,7 @@
 //! The command line: what its words do, how it shows it, and how it ends.
 
 mod contain;
+mod day;
 mod page;
 mod person;
 mod reference;

@@ -3,17 +3,17 @@
 mod agree;
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     ops::ControlFlow,
     sync::{Arc, Mutex, RwLock},
 };
 
 use arc_swap::ArcSwap;
-use bailiwick_kernel::{Memory, Snapshot, TaskState};
+use bailiwick_kernel::{DayKey, Memory, Snapshot, TaskState};
 use bailiwick_model::{
-    ApprovedCall, ApprovedLine, Budget, Charter, CommandRecord, DecisionId, Hold, HoldId,
-    HoldStatus, IdentityId, Person, PersonName, Pin, Record, ServerName, Spend, Subject, Task,
-    TaskId, TaskStatus, Timestamp, VerdictKind,
+    ApprovedCall, ApprovedLine, Budget, Charter, CommandRecord, DayAccount, DecisionId, Hold,
+    HoldId, HoldStatus, IdentityId, Person, PersonName, Pin, Record, ServerName, Spend, Subject,
+    Task, TaskId, TaskStatus, Timestamp, VerdictKind,
 };
 use bailiwick_store::{Ledger, Registry};
 
@@ -47,6 +47,8 @@ struct Told {
     active: BTreeMap<TaskId, Timestamp>,
     holds: BTreeMap<HoldId, Hold>,
     lines: BTreeMap<HoldId, ApprovedLine>,
+    /// What was used of each day, on its latest day.
+    days: BTreeMap<DayKey, DayAccount>,
     used: BTreeMap<HoldId, DecisionId>,
     persons: BTreeMap<PersonName, Person>,
     pins: BTreeMap<(ServerName, String), Pin>,
@@ -99,6 +101,7 @@ impl Desk {
         let desk = Self {
             snapshot: ArcSwap::from_pointee(snapshot),
             slots: RwLock::default(),
+            days: Mutex::new(told.take_days()),
             opening: tokio::sync::Mutex::default(),
             holds: Mutex::default(),
             waits: Arc::default(),
@@ -132,6 +135,7 @@ impl Told {
                 if it.verdict == VerdictKind::Allow {
                     let spent = self.spent.entry(it.task.clone()).or_default();
                     *spent = spent.plus(it.spend);
+                    self.spend_days(&it.task, it.spend, it.time);
                 }
                 if it.verdict != VerdictKind::Deny {
                     self.active.insert(it.task.clone(), it.time);
@@ -146,10 +150,24 @@ impl Told {
         }
     }
 
+    /// Counts a call in every day that its task counts in, as deciding it did.
+    fn spend_days(&mut self, task: &TaskId, spend: Spend, at: Timestamp) {
+        let layers = self.tasks.get(task).map(|it| it.grant.layers.as_slice()).unwrap_or_default();
+        let mut taken = BTreeSet::new();
+        for layer in layers {
+            let key = (layer.identity.clone(), layer.template.clone());
+            if let Some(limit) = layer.day.as_ref().filter(|_| taken.insert(key.clone())) {
+                self.days.entry(key).or_default().take(limit.day(at), spend);
+            }
+        }
+    }
+
     fn command(&mut self, command: CommandRecord, time: Timestamp) {
         match command {
             CommandRecord::TaskOpened { task: Some(task), .. } => {
                 let id = task.id.clone();
+                // Whoever hands authority on is at work.
+                self.active.extend(task.parent.clone().map(|parent| (parent, task.opened)));
                 self.tasks.insert(id.clone(), *task);
                 // Whoever ends a task while it opens may be on record before its opening.
                 if let Some(status) = self.ended.get(&id).copied() {
@@ -157,6 +175,8 @@ impl Told {
                 }
             }
             CommandRecord::TaskEnded { task, status } => {
+                let parent = self.tasks.get(&task).and_then(|it| it.parent.clone());
+                self.active.extend(parent.map(|parent| (parent, time)));
                 self.ended.insert(task.clone(), status);
                 self.end(&task, status);
             }
@@ -188,6 +208,12 @@ impl Told {
             task.status = status;
             task.generation = task.generation.saturating_add(1);
         }
+    }
+
+    /// Gives what was used of each day, to be shared by the tasks that count in it.
+    fn take_days(&mut self) -> BTreeMap<DayKey, Arc<Mutex<DayAccount>>> {
+        let days = std::mem::take(&mut self.days).into_iter();
+        days.map(|(key, account)| (key, Arc::new(Mutex::new(account)))).collect()
     }
 
     /// Marks the approvals that were used; the decision's record says so.

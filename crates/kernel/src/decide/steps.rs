@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 
 use bailiwick_insight::DriftFinding;
 use bailiwick_model::{
-    ActionKind, ApprovedLine, CredentialId, Judgement, Layer, Offered, OnWiden, PinStatus, Reason,
-    ReasonCode, Step, TaskStatus, Verdict,
+    ActionKind, ApprovedLine, Budget, CredentialId, DayBudget, Judgement, Layer, Offered, OnWiden,
+    PinStatus, Reason, ReasonCode, Spend, Step, TaskStatus, Verdict,
 };
 use bailiwick_policy::{Coverage, Question};
 
@@ -326,19 +326,50 @@ impl Asked<'_> {
         let state = self.state;
         let used = state.used().plus(cost(self.request));
         let budget = state.task.grant.budget;
-        let mut judged = if budget.covers(used) {
+        let mut over = Vec::new();
+        if !budget.covers(used) {
+            let text = format!("the budget is {}", overdrawn(budget, used));
+            over.push(Reason::new(ReasonCode::OverBudget, text, state.task.id.as_str()));
+        }
+        over.extend(state.task.grant.layers.iter().filter_map(|it| self.day(it)));
+        let mut judged = if over.is_empty() {
             fine(Step::Budget)
         } else {
-            let text = format!(
-                "the budget is {} and this call would make it {}",
-                shown(budget.calls, budget.bytes_out),
-                shown(budget.calls.map(|_| used.calls), budget.bytes_out.map(|_| used.bytes_out)),
-            );
-            Said::deny(Step::Budget, ReasonCode::OverBudget, text, state.task.id.as_str())
+            Said::new(Step::Budget, Verdict::Deny(over.into_iter().collect()))
         };
         judged.observed = !state.task.grant.mode.enforces(self.now);
         judged
     }
+}
+
+impl Asked<'_> {
+    /// Says whether the call would be too much for one day of one layer: a fresh task does not
+    /// make the day begin anew.
+    fn day(&self, layer: &Layer) -> Option<Reason> {
+        let DayBudget { limit, .. } = layer.day.as_ref()?;
+        let day = layer.day.as_ref()?.day(self.now);
+        let account = self.state.day(&(layer.identity.clone(), layer.template.clone()));
+        let used = account.spent_on(day).plus(cost(self.request));
+        (!limit.covers(used)).then(|| {
+            let text = format!(
+                "the day of all `{}` tasks of `{}` is {}",
+                layer.template,
+                layer.identity,
+                overdrawn(*limit, used),
+            );
+            let source = format!("template:{}", layer.template);
+            Reason::new(ReasonCode::OverBudget, text, source)
+        })
+    }
+}
+
+/// Says how much there is, and how much it would be.
+fn overdrawn(budget: Budget, used: Spend) -> String {
+    format!(
+        "{} and this call would make it {}",
+        shown(budget.calls, budget.bytes_out),
+        shown(budget.calls.map(|_| used.calls), budget.bytes_out.map(|_| used.bytes_out)),
+    )
 }
 
 fn shown(calls: Option<u64>, bytes_out: Option<u64>) -> String {

@@ -103,6 +103,7 @@ fn task(trouble: Trouble) -> Task {
         source: "t.toml:1".to_owned(),
     };
     let layer = Layer {
+        day: None,
         identity: "ann".parse().unwrap(),
         template: "t".parse().unwrap(),
         purpose: "Test".to_owned(),

@@ -47,6 +47,7 @@ fn task() -> Task {
         Param { value: "T-1".to_owned(), from: Opener::Itself },
     )]);
     let layer = Layer {
+        day: None,
         identity: "ann".parse().unwrap(),
         template: "triage".parse().unwrap(),
         purpose: "Triage".to_owned(),

@@ -94,6 +94,7 @@ pub(crate) fn line(server: &str, tools: &[&str], when: Option<&str>, source: &st
 pub(crate) fn layer(params: &[(&str, &str)], lines: Vec<AllowLine>) -> Layer {
     let param = |value: &str| Param { value: value.to_owned(), from: Opener::Itself };
     Layer {
+        day: None,
         identity: "triage-agent".parse().unwrap(),
         template: "ticket-triage".parse().unwrap(),
         purpose: "Triage one support ticket".to_owned(),

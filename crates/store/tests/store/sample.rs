@@ -150,6 +150,7 @@ pub(crate) fn task(number: u64) -> Task {
         calendars: vec!["Mon-Fri 06:00-22:00 Europe/Berlin".parse().unwrap()],
         grant: Grant {
             layers: vec![Layer {
+                day: None,
                 identity: "triage-agent".parse().unwrap(),
                 template: "ticket-triage".parse().unwrap(),
                 purpose: "Triage one support ticket".to_owned(),
@@ -239,6 +240,7 @@ pub(crate) fn template() -> Template {
         },
         allow: vec![line()],
         budget: Budget { calls: None, bytes_out: Some(1 << 20) },
+        day: None,
         max_open: Some(4),
     }
 }

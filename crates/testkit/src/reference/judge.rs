@@ -75,6 +75,8 @@ impl Reference {
         task.calls = task.calls.saturating_add(1);
         task.bytes = task.bytes.saturating_add(call.bytes);
         task.active = now;
+        self.sent.push((place, now, call.bytes));
+        let task = self.task_mut(place);
         if call.stays {
             task.on_their_way = task.on_their_way.saturating_add(1);
         }
@@ -229,10 +231,39 @@ impl Reference {
         let task = self.task(place);
         let (calls, bytes) = (used.0.saturating_add(1), used.1.saturating_add(call.bytes));
         let over = task.budget.calls.is_some_and(|most| most < calls)
-            || task.budget.bytes_out.is_some_and(|most| most < bytes);
+            || task.budget.bytes_out.is_some_and(|most| most < bytes)
+            || task.layers.iter().any(|it| self.day_is_over(it, call, now));
         if over && task.observes.is_none_or(|until| until <= now) {
             found.deny(ReasonCode::OverBudget);
         }
+    }
+}
+
+impl Reference {
+    /// Says whether the call would be too much for the day of a layer's identity and template,
+    /// counting every call of the day anew.
+    fn day_is_over(&self, layer: &Layer, call: &CallLine, now: Timestamp) -> bool {
+        let template = self.world.templates.iter().find(|it| it.name == layer.template);
+        let Some((template, limit)) = template.and_then(|it| Some((it, it.day?))) else {
+            return false;
+        };
+        let ahead = |at: Timestamp| {
+            let berlin = template.window.calendar.as_ref();
+            // The one zone of the models' worlds besides UTC, in winter.
+            let berlin = berlin.is_some_and(|it| it.to_string().contains("Berlin"));
+            at.millis().saturating_add(if berlin { 3_600_000 } else { 0 }).div_euclid(86_400_000)
+        };
+        let (mut calls, mut bytes) = (1_u64, call.bytes);
+        for (task, at, sent) in &self.sent {
+            let layers = &self.task(*task).layers;
+            let mine = |it: &Layer| it.identity == layer.identity && it.template == layer.template;
+            if ahead(now) <= ahead(*at) && layers.iter().any(mine) {
+                calls = calls.saturating_add(1);
+                bytes = bytes.saturating_add(*sent);
+            }
+        }
+        limit.calls.is_some_and(|most| most < calls)
+            || limit.bytes_out.is_some_and(|most| most < bytes)
     }
 }
 

@@ -91,7 +91,7 @@ impl Reference {
     /// What the task above asks for.
     fn below(&self, above: usize, line: &OpenLine, now: Timestamp, why: &mut BTreeSet<ReasonCode>) {
         let task = self.task(above);
-        if task.ended.is_some() || task.lapsed(now).is_some() {
+        if task.ended.is_some() || task.lapsed(now, self.has_children(above)).is_some() {
             why.insert(ReasonCode::TaskEnded);
         }
         let may =

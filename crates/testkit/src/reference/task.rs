@@ -46,7 +46,7 @@ pub(super) struct Layer {
 
 impl Task {
     /// Says why it should have ended by `now`.
-    pub(super) fn lapsed(&self, now: Timestamp) -> Option<EndCause> {
+    pub(super) fn lapsed(&self, now: Timestamp, has_children: bool) -> Option<EndCause> {
         if self.ended.is_some() {
             return None;
         }
@@ -59,7 +59,8 @@ impl Task {
             }
         }
         let idle = self.idle?;
-        (self.on_their_way == 0 && now >= self.active.after(idle)).then_some(EndCause::Idle)
+        (self.on_their_way == 0 && !has_children && now >= self.active.after(idle))
+            .then_some(EndCause::Idle)
     }
 }
 

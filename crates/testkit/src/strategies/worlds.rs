@@ -66,31 +66,34 @@ fn template(name: &'static str) -> impl Strategy<Value = Template> {
         prop::bool::weighted(0.95),
         collection::vec(line(), 1..5),
         (option::of(0_u64..8), option::weighted(0.3, 0_u64..60)),
-        option::weighted(0.4, 1_u32..3),
+        (option::weighted(0.4, 1_u32..3), option::weighted(0.3, 0_u64..9)),
         option::weighted(0.2, 0_u64..120),
     );
-    parts.prop_map(move |(on_widen, window, param, lines, (calls, bytes_out), max_open, watch)| {
-        let mut made = build::template(name);
-        made.on_widen = on_widen;
-        made.window = window;
-        if param {
-            let rule = ParamShape { pattern: Some("[u-v]".to_owned()), optional: false };
-            made.params.insert("p".to_owned(), rule);
-        }
-        made.allow = lines
-            .into_iter()
-            .filter(|it| param || it.when.as_deref().is_none_or(|it| !it.contains("params")))
-            .enumerate()
-            .map(|(place, it)| AllowLine { source: format!("{name}.toml:{place}"), ..it })
-            .collect();
-        made.budget = Budget { calls, bytes_out };
-        made.max_open = max_open;
-        made.mode = watch.map_or(Mode::Enforce, |minutes| Mode::Observe {
-            owner: "team-test".to_owned(),
-            until: after(minutes),
-        });
-        made
-    })
+    parts.prop_map(
+        move |(on_widen, window, param, lines, (calls, bytes_out), (max_open, day), watch)| {
+            let mut made = build::template(name);
+            made.on_widen = on_widen;
+            made.window = window;
+            if param {
+                let rule = ParamShape { pattern: Some("[u-v]".to_owned()), optional: false };
+                made.params.insert("p".to_owned(), rule);
+            }
+            made.allow = lines
+                .into_iter()
+                .filter(|it| param || it.when.as_deref().is_none_or(|it| !it.contains("params")))
+                .enumerate()
+                .map(|(place, it)| AllowLine { source: format!("{name}.toml:{place}"), ..it })
+                .collect();
+            made.budget = Budget { calls, bytes_out };
+            made.day = day.map(|calls| Budget { calls: Some(calls), bytes_out: None });
+            made.max_open = max_open;
+            made.mode = watch.map_or(Mode::Enforce, |minutes| Mode::Observe {
+                owner: "team-test".to_owned(),
+                until: after(minutes),
+            });
+            made
+        },
+    )
 }
 
 fn after(minutes: u64) -> Timestamp {

@@ -96,6 +96,13 @@ fn template(mut words: Words<'_>) -> Result<Template, String> {
             ("idle", span) => template.window.idle = Some(parse_span(span).map_err(text)?),
             ("calls", number) => template.budget.calls = Some(read(number)?),
             ("bytes", size) => template.budget.bytes_out = Some(parse_bytes(size).map_err(text)?),
+            ("day-calls", number) => {
+                template.day.get_or_insert_default().calls = Some(read(number)?);
+            }
+            ("day-bytes", size) => {
+                template.day.get_or_insert_default().bytes_out =
+                    Some(parse_bytes(size).map_err(text)?);
+            }
             ("open", number) => template.max_open = Some(read(number)?),
             ("observe", until) => {
                 template.mode =
@@ -144,6 +151,13 @@ fn write_template(it: &Template, out: &mut fmt::Formatter<'_>) -> fmt::Result {
     }
     if let Some(bytes) = it.budget.bytes_out {
         write!(out, " bytes={bytes}")?;
+    }
+    let day = it.day.unwrap_or_default();
+    if let Some(calls) = day.calls {
+        write!(out, " day-calls={calls}")?;
+    }
+    if let Some(bytes) = day.bytes_out {
+        write!(out, " day-bytes={bytes}")?;
     }
     if let Some(open) = it.max_open {
         write!(out, " open={open}")?;

@@ -2,6 +2,7 @@
 
 use std::{
     collections::BTreeSet,
+    path::Path,
     sync::Arc,
     time::{SystemTime, UNIX_EPOCH},
 };
@@ -11,13 +12,24 @@ use bailiwick_connect::{
 };
 use bailiwick_model::{Digest, Timestamp};
 
+use crate::governor::Governor;
+
 /// Makes a token for `task` under the governor's name, with another key than the governor's.
 pub(super) fn by_another_key(url: &str, task: &str) -> String {
     let folder = tempfile::tempdir().unwrap();
-    let now = now();
-    let keys = TokenKeys::load_or_create(&folder.path().join("keys"), now).unwrap();
+    signed(&folder.path().join("keys"), (url, task), now())
+}
+
+/// Makes a token that was good until a minute ago, with the governor's own key.
+pub(super) fn expired(governor: &Governor, task: &str) -> String {
+    let issued = Timestamp::from_millis(now().millis().saturating_sub(6 * 60_000));
+    signed(&governor.path("state/keys"), (governor.url(), task), issued)
+}
+
+fn signed(keys: &Path, (url, task): (&str, &str), issued: Timestamp) -> String {
+    let keys = TokenKeys::load_or_create(keys, now()).unwrap();
     let mint = TokenMint::new(Arc::new(keys), Issuer::new(url));
-    let expires = now.after(TASK_TOKEN_LIFE);
+    let expires = issued.after(TASK_TOKEN_LIFE);
     let intent = Intent {
         class: "working".to_owned(),
         purpose: Digest::of(b"work"),
@@ -33,7 +45,7 @@ pub(super) fn by_another_key(url: &str, task: &str) -> String {
         policy: "none".to_owned(),
         asked_with: None,
         intent,
-        issued: now,
+        issued,
         expires,
     };
     mint.mint(&claims).unwrap().expose().to_owned()

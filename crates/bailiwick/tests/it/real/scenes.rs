@@ -118,12 +118,15 @@ fn forged(world: &World<'_>, client: &mut Client) {
         ("no token at all", "none".to_owned()),
         ("signed by another key", forged::by_another_key(url, &task)),
         ("signed for another task", forged::with_the_signature_of(&token, &other)),
+        ("expired, while its task is open", forged::expired(&world.governor, &task)),
     ];
     for (what, forged) in forgeries {
         let turned_away = client.connect(&forged);
         assert_eq!(turned_away["ok"], false, "{what}: {turned_away}");
         assert_eq!(turned_away["status"], 401, "{what}: {turned_away}");
     }
+    let status = &world.governor.json(&["task", "show", &task])["status"];
+    assert_eq!(status["state"], "open", "what ended is the token");
     assert_eq!(world.steps(&task), [], "nothing was even put to the kernel");
     client.use_token(&token);
 }

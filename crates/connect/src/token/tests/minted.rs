@@ -147,6 +147,7 @@ fn a_grant_of_many_tools_still_fits() {
     };
     for (tools, named) in [(3, true), (300, false)] {
         wide.grant.layers = vec![Layer {
+            day: None,
             identity: wide.identity.clone(),
             template: wide.template.clone(),
             purpose: String::new(),
