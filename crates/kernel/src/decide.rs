@@ -12,6 +12,7 @@ use bailiwick_model::{
     AccessRequest, ApprovedCall, Hold, HoldStatus, Judgement, Reason, ReasonCode, Spend, Step,
     Timestamp, Verdict, VerdictKind,
 };
+use bailiwick_policy::{Case, Question};
 
 use crate::{
     Decision, Effect, Judged, Names, Outcome, Permit, Snapshot, TaskState, decide::steps::Said,
@@ -51,7 +52,8 @@ pub(crate) fn decide_with(
     // A window that closed since the last tick closes here: the step then finds the task ended.
     let mut effects = life::tick(state, now);
     let policy = snapshot.policies.version().to_owned();
-    let asked = Asked { snapshot, state, request, now, approval: None };
+    let case = case(snapshot, state, request, now);
+    let asked = Asked { snapshot, state, request, now, case: case.as_ref(), approval: None };
     let (mut judged, approved) = asked.weigh(findings, &policy);
     let verdict = combine(judged.iter().map(Said::enforced));
     let would = combine(judged.iter().map(|it| it.verdict.clone()));
@@ -106,7 +108,24 @@ struct Asked<'a> {
     state: &'a TaskState,
     request: &'a AccessRequest,
     now: Timestamp,
+    /// None where the identity has no charter, which the binding denies.
+    case: Option<&'a Case<'a>>,
     approval: Option<&'a ApprovedCall>,
+}
+
+/// Makes the request ready for the grant's conditions and for the policies. These are asked as if a
+/// line covered the call, so that hold is told from deny: nobody should be asked to approve what
+/// would be denied anyway.
+fn case<'a>(
+    snapshot: &'a Snapshot,
+    state: &'a TaskState,
+    request: &'a AccessRequest,
+    now: Timestamp,
+) -> Option<Case<'a>> {
+    let charter = snapshot.charters.get(&state.task.identity)?;
+    let (task, facts) = (&state.task, &snapshot.facts);
+    let (granted, approval) = (true, None);
+    Some(Case::of(Question { request, task, charter, facts, now, granted, approval }))
 }
 
 impl Asked<'_> {

@@ -1,5 +1,7 @@
 //! What policy is asked, and what it answers.
 
+use std::collections::BTreeSet;
+
 use bailiwick_model::{
     AccessRequest, Action, ActionFacts, ApprovedCall, Charter, Fact, Reason, Task, Timestamp,
     Verdict,
@@ -35,6 +37,15 @@ pub struct PolicyAnswer {
     pub allowed_by: Vec<Reason>,
     /// Policies that could not be evaluated. One that forbids has already made the verdict deny.
     pub errors: Vec<Reason>,
+}
+
+/// Which policies apply to one resource of a case, before anything is made of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Applying {
+    /// The ids of those that are satisfied, permits and forbids alike.
+    pub satisfied: BTreeSet<String>,
+    /// The ids of those that could not be evaluated.
+    pub errors: BTreeSet<String>,
 }
 
 /// One action of a listing, whose arguments, resource and moment are not known yet.

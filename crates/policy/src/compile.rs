@@ -1,14 +1,16 @@
 //! Turns files of policies into one checked list, or into everything that is wrong with them.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{collections::BTreeMap, ops::Range, sync::Arc};
 
-use cedar_policy::{Effect, Policy, PolicyId};
+use cedar_policy::{Effect, Policy};
+use cedar_policy_core::ast::Expr;
 use miette::NamedSource;
 
 use crate::{
     PolicyEffect, PolicyError, PolicyOptions, PolicySource, PolicySummary,
     annotations::Annotations,
     hold::falls_away,
+    index::Head,
     mistake::{self, Found, Mistake},
     syntax,
     vocabulary::{BUILTIN_PERMIT, BUILTIN_PERMIT_TEXT},
@@ -17,8 +19,12 @@ use crate::{
 /// One policy, ready to be judged by.
 #[derive(Debug)]
 pub(crate) struct Compiled {
-    pub(crate) policy: Policy,
+    pub(crate) head: Head,
+    /// When it applies, its head included.
+    pub(crate) condition: Expr,
     pub(crate) summary: PolicySummary,
+    /// The place of the whole of it.
+    at: Range<usize>,
 }
 
 /// Compiles every policy of every file, by id.
@@ -36,8 +42,7 @@ pub(crate) fn compile(
             if let Some(first) = compiled.get(&one.summary.id) {
                 let id = one.summary.id.clone();
                 let first = first.summary.source.clone().unwrap_or_default();
-                found
-                    .push(Found { mistake: Mistake::SameId { id, first }, at: whole(&one.policy) });
+                found.push(Found { mistake: Mistake::SameId { id, first }, at: one.at });
             } else {
                 compiled.insert(one.summary.id.clone(), one);
             }
@@ -74,13 +79,14 @@ fn read(source: &PolicySource, found: &mut Vec<Found>) -> Vec<Compiled> {
 
 /// Gives a policy its id, or says everything that is wrong with it.
 fn check(policy: &Policy, source: &PolicySource, found: &mut Vec<Found>) -> Option<Compiled> {
-    let annotations = Annotations::read(policy, whole(policy), found);
+    let at = whole(policy);
+    let annotations = Annotations::read(policy, at.clone(), found);
     let condition = policy.as_ref().condition();
-    found.extend(syntax::unknown_names(&condition, &whole(policy)));
-    found.extend(approval_mistakes(policy, &annotations));
+    found.extend(syntax::unknown_names(&condition, &at));
+    found.extend(approval_mistakes(policy, &condition, &annotations));
     let id = annotations.id?;
     let summary = PolicySummary {
-        id: id.clone(),
+        id,
         source: Some(source.name.clone()),
         effect: effect(policy),
         hold: annotations.hold,
@@ -90,18 +96,17 @@ fn check(policy: &Policy, source: &PolicySource, found: &mut Vec<Found>) -> Opti
         ticket: annotations.ticket,
         control: annotations.control,
     };
-    Some(Compiled { policy: policy.new_id(PolicyId::new(id)), summary })
+    Some(Compiled { head: Head::of(policy.as_ref()), condition, summary, at })
 }
 
 /// Says where a policy and an approval do not go together.
-fn approval_mistakes(policy: &Policy, annotations: &Annotations) -> Vec<Found> {
-    let condition = policy.as_ref().condition();
+fn approval_mistakes(policy: &Policy, condition: &Expr, annotations: &Annotations) -> Vec<Found> {
     let id = annotations.id.clone().unwrap_or_else(|| "it".to_owned());
     match (effect(policy), &annotations.hold) {
         (PolicyEffect::Permit, Some(_)) => {
             vec![Found { mistake: Mistake::HoldOnPermit, at: whole(policy) }]
         }
-        (PolicyEffect::Forbid, Some(_)) if falls_away(&condition) => Vec::new(),
+        (PolicyEffect::Forbid, Some(_)) if falls_away(condition) => Vec::new(),
         (PolicyEffect::Forbid, Some(_)) => {
             vec![Found { mistake: Mistake::HoldsForEver { id }, at: whole(policy) }]
         }
@@ -110,7 +115,7 @@ fn approval_mistakes(policy: &Policy, annotations: &Annotations) -> Vec<Found> {
                 PolicyEffect::Permit => "a permit that waits for one denies instead of asking",
                 PolicyEffect::Forbid => "without `@hold` it denies instead of asking",
             };
-            let reads = syntax::fields(&condition, &whole(policy))
+            let reads = syntax::fields(condition, &whole(policy))
                 .into_iter()
                 .find(|it| it.path == "context" && it.name == "approval");
             let mistake = Mistake::ApprovalRead { id, why };
@@ -127,13 +132,13 @@ fn effect(policy: &Policy) -> PolicyEffect {
 }
 
 /// Gives the place of the whole policy, annotations included.
-pub(crate) fn whole(policy: &Policy) -> std::ops::Range<usize> {
+pub(crate) fn whole(policy: &Policy) -> Range<usize> {
     syntax::range(policy.as_ref().loc(), &(0..0))
 }
 
 /// Gives the permit for what the grant covers.
 fn builtin() -> Result<Compiled, Box<cedar_policy::ParseErrors>> {
-    let policy = Policy::parse(Some(PolicyId::new(BUILTIN_PERMIT)), BUILTIN_PERMIT_TEXT)?;
+    let policy = Policy::parse(None, BUILTIN_PERMIT_TEXT)?;
     let summary = PolicySummary {
         id: BUILTIN_PERMIT.to_owned(),
         source: None,
@@ -145,5 +150,6 @@ fn builtin() -> Result<Compiled, Box<cedar_policy::ParseErrors>> {
         ticket: None,
         control: None,
     };
-    Ok(Compiled { policy, summary })
+    let (head, condition) = (Head::of(policy.as_ref()), policy.as_ref().condition());
+    Ok(Compiled { head, condition, summary, at: whole(&policy) })
 }

@@ -7,8 +7,8 @@ use std::collections::BTreeSet;
 use bailiwick_model::{Action, Grant, Layer, Reason, ReasonCode};
 
 use crate::{
-    Coverage, Question, WhenError,
-    view::{Origin, View, ViewError, Views},
+    Case, Coverage, WhenError,
+    view::{Origin, View, ViewError},
 };
 use line::{Line, Outcome};
 
@@ -48,30 +48,30 @@ impl GrantProgram {
         Ok(Self { layers, liked })
     }
 
-    /// Says whether every layer covers what is asked. `question.granted` and `question.approval`
-    /// are not looked at. A grant without layers covers nothing.
-    pub fn covers(&self, question: &Question<'_>) -> Coverage {
+    /// Says whether every layer covers what is asked. Whether it is granted or approved is not
+    /// looked at. A grant without layers covers nothing.
+    pub fn covers(&self, case: &Case<'_>) -> Coverage {
         let mut tally = Tally::default();
         if self.layers.is_empty() {
             let text = "the task has no grant";
             tally.misses.insert(Reason::new(ReasonCode::OutsideGrant, text, "grant"));
         }
-        Self::judge(&self.layers, question, tally)
+        Self::judge(&self.layers, case, tally)
     }
 
     /// Says whether every layer above the task's own covers what is asked: no answer to the task
     /// itself reaches further. A task without a parent has no such layer.
-    pub fn covers_above(&self, question: &Question<'_>) -> Coverage {
-        Self::judge(self.above(), question, Tally::default())
+    pub fn covers_above(&self, case: &Case<'_>) -> Coverage {
+        Self::judge(self.above(), case, Tally::default())
     }
 
     fn above(&self) -> &[Compiled] {
         self.layers.get(1..).unwrap_or_default()
     }
 
-    fn judge(layers: &[Compiled], question: &Question<'_>, mut tally: Tally) -> Coverage {
+    fn judge(layers: &[Compiled], case: &Case<'_>, mut tally: Tally) -> Coverage {
         for layer in layers {
-            if let Err(error) = layer.judge(question, &mut tally) {
+            if let Err(error) = layer.judge(case, &mut tally) {
                 let text = format!("the request cannot be put to the grant: {error}");
                 let source = layer.layer.template.as_str();
                 tally.misses.insert(Reason::new(ReasonCode::Fault, text, source));
@@ -122,8 +122,8 @@ impl Compiled {
     }
 
     /// Judges every resource by the lines that name the action; each needs one that covers it.
-    fn judge(&self, question: &Question<'_>, tally: &mut Tally) -> Result<(), ViewError> {
-        let action = &question.request.action;
+    fn judge<'c>(&self, case: &'c Case<'_>, tally: &mut Tally) -> Result<(), &'c ViewError> {
+        let action = &case.question.request.action;
         if let Some(miss) = self.out_of_reach(action) {
             tally.misses.insert(miss);
             return Ok(());
@@ -133,13 +133,11 @@ impl Compiled {
             tally.lines.insert(line.source().to_owned());
             return Ok(());
         }
-        let question = Question { granted: false, approval: None, ..*question };
-        let views = Views::of(&question)?;
-        let context = views.context(&question, Origin::Layer(&self.layer))?;
         // A condition that does not read the resource says the same of every one.
         let many = lines.iter().any(|it| it.reads_resource());
-        for view in views.each(&context).take(if many { usize::MAX } else { 1 }) {
-            judge(action, &lines, &view?, tally);
+        let views = case.views(Origin::Layer(&self.layer))?;
+        for view in views.take(if many { usize::MAX } else { 1 }) {
+            judge(action, &lines, &view, tally);
         }
         Ok(())
     }
@@ -162,7 +160,7 @@ impl Compiled {
 }
 
 /// Looks for a line that covers what `view` shows; without one, says why each missed.
-fn judge(action: &Action, lines: &[&Line], view: &View, tally: &mut Tally) {
+fn judge(action: &Action, lines: &[&Line], view: &View<'_>, tally: &mut Tally) {
     let mut misses = Vec::new();
     for line in lines {
         match line.judge(view) {

@@ -1,27 +1,33 @@
-//! Asks Cedar which policies a request satisfies, and makes a verdict of the answer.
+//! Asks the policies that can apply to a request, and makes a verdict of what they say.
 //!
-//! Cedar names the permits only where nothing forbids. Permits and forbids are therefore kept and
-//! asked apart: one pass over each tells the status of every policy, and whether a hold is all
-//! that stands in the way needs no second look.
+//! Cedar's own authorizer asks every policy there is, and makes each one's condition anew to ask
+//! it. Here the conditions are made once and the index says whom to ask. Cedar evaluates them all
+//! the same, and law 9 holds the two to the same answers.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use bailiwick_model::{Reason, ReasonCode, Verdict};
-use cedar_policy::{
-    AuthorizationError, Authorizer, EvaluationError, Policy, PolicyId, PolicySet, PolicySetError,
+use cedar_policy_core::ast::Expr;
+
+use crate::{
+    PolicyEffect, PolicySummary,
+    compile::Compiled,
+    index::Index,
+    view::{Settled, View},
 };
 
-use crate::{PolicyEffect, PolicySummary, compile::Compiled, view::View};
-
-/// The policies of a set, apart by effect.
+/// The policies of a set, with the index of their heads.
 #[derive(Debug)]
 pub(crate) struct Bench {
-    authorizer: Authorizer,
-    permits: PolicySet,
-    forbids: PolicySet,
-    /// Forbids that neither an approval nor the passing of time lifts.
-    lasting: PolicySet,
-    summaries: BTreeMap<String, PolicySummary>,
+    seats: Vec<Seat>,
+    index: Index,
+}
+
+/// One policy on the bench.
+#[derive(Debug)]
+struct Seat {
+    condition: Expr,
+    summary: PolicySummary,
 }
 
 /// Which policies one request satisfies, and which could not be evaluated.
@@ -32,62 +38,52 @@ pub(crate) struct Findings<'a> {
 }
 
 impl Bench {
-    /// Seats the policies.
-    pub(crate) fn new(compiled: BTreeMap<String, Compiled>) -> Result<Self, Box<PolicySetError>> {
-        let pick = |fits: fn(&PolicySummary) -> bool| {
-            let policies: Vec<Policy> = compiled
-                .values()
-                .filter(|it| fits(&it.summary))
-                .map(|it| it.policy.clone())
-                .collect();
-            PolicySet::from_policies(policies).map_err(Box::new)
-        };
-        Ok(Self {
-            authorizer: Authorizer::new(),
-            permits: pick(|it| it.effect == PolicyEffect::Permit)?,
-            forbids: pick(|it| it.effect == PolicyEffect::Forbid)?,
-            lasting: pick(lasting)?,
-            summaries: compiled.into_iter().map(|(id, it)| (id, it.summary)).collect(),
-        })
+    /// Seats the policies in the order in which they come.
+    pub(crate) fn new(compiled: Vec<Compiled>) -> Self {
+        let index = Index::new(compiled.iter().map(|it| &it.head));
+        let seat = |it: Compiled| Seat { condition: it.condition, summary: it.summary };
+        Self { seats: compiled.into_iter().map(seat).collect(), index }
     }
 
-    /// Gives the policies by id.
+    /// Gives the policies in their order.
     pub(crate) fn summaries(&self) -> impl Iterator<Item = &PolicySummary> {
-        self.summaries.values()
+        self.seats.iter().map(|it| &it.summary)
     }
 
-    /// Asks every policy about `view`.
-    pub(crate) fn ask(&self, view: &View) -> Findings<'_> {
+    fn seats_for(&self, view: &View<'_>) -> impl Iterator<Item = &Seat> {
+        self.index.policies_for(view).into_iter().filter_map(|it| self.seats.get(it))
+    }
+
+    /// Asks the policies about `view`.
+    pub(crate) fn ask(&self, view: &View<'_>) -> Findings<'_> {
         let mut findings = Findings::default();
-        for set in [&self.permits, &self.forbids] {
-            let response = self.authorizer.is_authorized(&view.request, set, &view.entities);
-            let diagnostics = response.diagnostics();
-            findings.satisfied.extend(diagnostics.reason().filter_map(|id| self.summary(id)));
-            findings.errors.extend(diagnostics.errors().filter_map(|error| {
-                let AuthorizationError::PolicyEvaluationError(error) = error;
-                Some((self.summary(error.policy_id())?, without_values(error.inner())))
-            }));
+        for Seat { condition, summary } in self.seats_for(view) {
+            match view.ask(condition) {
+                Ok(true) => findings.satisfied.push(summary),
+                Ok(false) => {}
+                Err(why) => findings.errors.push((summary, why)),
+            }
         }
         findings
     }
 
     /// Says whether some call that `view` leaves open could be permitted and not forbidden. What
     /// Cedar cannot settle counts as possible.
-    pub(crate) fn could_allow(&self, view: &View) -> bool {
-        let look = |set| self.authorizer.is_authorized_partial(&view.request, set, &view.entities);
-        let forbidden = look(&self.lasting).definitely_satisfied().next().is_some();
-        let permits = look(&self.permits);
-        let permitted = permits.may_be_determining().next().is_some()
-            || permits.definitely_errored().next().is_some();
-        permitted && !forbidden
-    }
-
-    fn summary(&self, id: &PolicyId) -> Option<&PolicySummary> {
-        let id: &str = id.as_ref();
-        self.summaries.get(id)
+    pub(crate) fn could_allow(&self, view: &View<'_>) -> bool {
+        let mut permitted = false;
+        for Seat { condition, summary } in self.seats_for(view) {
+            if lasting(summary) && view.settle(condition) == Settled::True {
+                return false;
+            }
+            permitted |= summary.effect == PolicyEffect::Permit
+                && !permitted
+                && view.settle(condition) != Settled::False;
+        }
+        permitted
     }
 }
 
+/// Says whether it is a forbid that neither an approval nor the passing of time lifts.
 fn lasting(policy: &PolicySummary) -> bool {
     policy.effect == PolicyEffect::Forbid
         && policy.hold.is_none()
@@ -147,17 +143,4 @@ impl Findings<'_> {
 fn broken(policy: &PolicySummary, why: &str) -> Reason {
     let text = format!("policy `{}` could not be evaluated: {why}", policy.id);
     Reason::new(ReasonCode::PolicyError, text, &policy.id)
-}
-
-/// Says what went wrong without showing a value: arguments may be secrets, and this text is kept.
-pub(crate) fn without_values(error: &EvaluationError) -> String {
-    if let EvaluationError::IntegerOverflow(_) = error {
-        "a whole number grew too large".to_owned()
-    } else if let EvaluationError::FailedExtensionFunctionExecution(_) = error {
-        "a value is not what a function reads".to_owned()
-    } else if let EvaluationError::NonValue(_) = error {
-        "it holds something unknown".to_owned()
-    } else {
-        error.to_string()
-    }
 }

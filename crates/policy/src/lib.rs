@@ -10,6 +10,7 @@ mod compile;
 mod error;
 mod grant;
 mod hold;
+mod index;
 mod judge;
 mod mistake;
 mod set;
@@ -18,8 +19,9 @@ mod view;
 mod vocabulary;
 mod when;
 
-pub use answer::{Coverage, ListQuestion, PolicyAnswer, Question};
+pub use answer::{Applying, Coverage, ListQuestion, PolicyAnswer, Question};
 pub use error::PolicyError;
 pub use grant::GrantProgram;
 pub use set::{PolicyEffect, PolicyOptions, PolicySet, PolicySource, PolicySummary};
+pub use view::Case;
 pub use when::{WhenError, check_when};

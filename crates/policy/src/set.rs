@@ -5,11 +5,11 @@ use std::collections::BTreeSet;
 use bailiwick_model::{Digest, Mode, Reason, ReasonCode, Timestamp, Verdict};
 
 use crate::{
-    ListQuestion, PolicyAnswer, PolicyError, Question,
+    Applying, ListQuestion, PolicyAnswer, PolicyError,
     compile::compile,
-    judge::Bench,
+    judge::{Bench, Findings},
     syntax,
-    view::{self, Origin, ViewError, Views},
+    view::{Case, Origin, Unknown, ViewError},
 };
 
 /// One file of policies.
@@ -81,12 +81,8 @@ impl PolicySet {
         options: PolicyOptions,
     ) -> Result<Self, Vec<PolicyError>> {
         let compiled = compile(sources, options)?;
-        let liked = compiled
-            .values()
-            .flat_map(|it| syntax::liked(&it.policy.as_ref().condition()))
-            .collect();
-        let bench =
-            Bench::new(compiled).map_err(|error| vec![PolicyError::ours(error.to_string())])?;
+        let liked = compiled.values().flat_map(|it| syntax::liked(&it.condition)).collect();
+        let bench = Bench::new(compiled.into_values().collect());
         Ok(Self { version: version(sources, options), liked, bench })
     }
 
@@ -95,9 +91,9 @@ impl PolicySet {
         &self.version
     }
 
-    /// Says what the policies say of `question`: of each of its resources, the strictest wins.
-    pub fn evaluate(&self, question: &Question<'_>) -> PolicyAnswer {
-        self.judge(question).unwrap_or_else(|error| {
+    /// Says what the policies say of `case`: of each of its resources, the strictest wins.
+    pub fn evaluate(&self, case: &Case<'_>) -> PolicyAnswer {
+        self.judge(case).unwrap_or_else(|error| {
             let text = format!("the request cannot be put to policy: {error}");
             let reason = Reason::new(ReasonCode::Fault, text, "policies");
             PolicyAnswer {
@@ -109,15 +105,14 @@ impl PolicySet {
         })
     }
 
-    fn judge(&self, question: &Question<'_>) -> Result<PolicyAnswer, ViewError> {
-        let lives = |it: &PolicySummary| it.expires.is_none_or(|end| question.now < end);
-        let enforced = |it: &PolicySummary| lives(it) && it.mode.enforces(question.now);
-        let views = Views::of(question)?;
-        let context = views.context(question, Origin::Task)?;
+    fn judge<'c>(&self, case: &'c Case<'_>) -> Result<PolicyAnswer, &'c ViewError> {
+        let now = case.question.now;
+        let lives = |it: &PolicySummary| it.expires.is_none_or(|end| now < end);
+        let enforced = |it: &PolicySummary| lives(it) && it.mode.enforces(now);
         let (mut verdict, mut would) = (Verdict::allow(), Verdict::allow());
         let (mut permits, mut errors) = (BTreeSet::new(), BTreeSet::new());
-        for view in views.each(&context) {
-            let findings = self.bench.ask(&view?);
+        for view in case.views(Origin::Task)? {
+            let findings = self.bench.ask(&view);
             verdict = verdict.and(findings.verdict(enforced));
             would = would.and(findings.verdict(lives));
             permits.extend(findings.permits(enforced));
@@ -134,11 +129,25 @@ impl PolicySet {
         })
     }
 
+    /// Names the policies that apply to each resource of `case`, in order, whatever their mode and
+    /// expiry: Cedar's own answer. Empty where the case cannot be put to policy.
+    pub fn applying(&self, case: &Case<'_>) -> Vec<Applying> {
+        let views = case.views(Origin::Task).ok();
+        let ask = |view| {
+            let Findings { satisfied, errors } = self.bench.ask(&view);
+            Applying {
+                satisfied: satisfied.into_iter().map(|it| it.id.clone()).collect(),
+                errors: errors.into_iter().map(|(it, _)| it.id.clone()).collect(),
+            }
+        };
+        views.into_iter().flatten().map(ask).collect()
+    }
+
     /// Says whether any arguments, resource, destination, approval or moment could bring it
     /// through while these facts stand. Only where none can is it left out of a listing.
     pub fn could_ever_allow(&self, question: &ListQuestion<'_>) -> bool {
         // What cannot be settled is shown, and decided when it is called.
-        view::unknown(question).map_or(true, |view| self.bench.could_allow(&view))
+        Unknown::of(question).map_or(true, |unknown| self.bench.could_allow(&unknown.view()))
     }
 
     /// Gives the arguments that policies compare as paths or addresses: they mean what they say

@@ -1,15 +1,27 @@
 //! What Cedar is shown of a request: small entities made for it alone, and a typed context.
+//!
+//! Values are made as Cedar holds them, so that showing a call parses and evaluates nothing.
 
 mod context;
 mod entities;
 mod value;
 
-use bailiwick_model::{Action, ActionFacts, Charter, Task};
-use cedar_policy::{Context, Entities, Request};
+use std::sync::Arc;
+
+use bailiwick_model::{Action, ActionFacts, ApprovedCall, Charter, Task};
+use cedar_policy_core::{
+    ast::{
+        Context, Entity, EntityUID, EntityUIDEntry, Expr, Literal, PartialValue, Request, SlotEnv,
+        Value, ValueKind,
+    },
+    entities::{Dereference, Entities},
+    evaluator::{EvaluationError, Evaluator},
+    extensions::Extensions,
+};
 
 use crate::{ListQuestion, Question, vocabulary::Types};
-use context::Moment;
 pub(crate) use context::Origin;
+use entities::Place;
 
 /// The request could not be put into Cedar's words.
 #[derive(Debug, thiserror::Error)]
@@ -31,85 +43,182 @@ pub(crate) struct Subject<'a> {
     pub(crate) facts: &'a ActionFacts,
 }
 
-/// One request with its entities, as Cedar takes them.
-#[derive(Debug)]
-pub(crate) struct View {
-    pub(crate) request: Request,
-    pub(crate) entities: Entities,
+/// A question made ready for conditions, once for the grant and the policies.
+#[derive(Clone, Debug)]
+pub struct Case<'a> {
+    pub(crate) question: Question<'a>,
+    shown: Arc<Result<Shown, ViewError>>,
 }
 
-/// Makes the views of one question: one for each resource, and one of the tool itself where the
-/// request names none.
+/// What is shown of one request, whoever looks.
 #[derive(Debug)]
-pub(crate) struct Views<'a> {
-    subject: Subject<'a>,
-    resources: Vec<Option<&'a str>>,
-    types: &'static Types,
+struct Shown {
+    principal: Arc<EntityUID>,
+    action: Arc<EntityUID>,
+    /// One for each resource, and one of the tool itself where the request names none.
+    places: Vec<Place>,
+    common: context::Common,
 }
 
-impl<'a> Views<'a> {
-    /// Looks at `question`.
-    pub(crate) fn of(question: &Question<'a>) -> Result<Self, ViewError> {
+/// An action of a listing, as conditions see it while its arguments, resource and moment are not
+/// known.
+#[derive(Debug)]
+pub(crate) struct Unknown {
+    principal: Arc<EntityUID>,
+    action: Arc<EntityUID>,
+    place: Place,
+    context: Context,
+}
+
+impl<'a> Case<'a> {
+    /// Makes `question` ready. What goes wrong here is said by whoever judges the case.
+    pub fn of(question: Question<'a>) -> Self {
+        Self { question, shown: Arc::new(Shown::of(&question)) }
+    }
+
+    /// Gives the same case with a person's yes to exactly this call.
+    #[must_use]
+    pub fn approved_by(&self, approval: &'a ApprovedCall) -> Self {
+        let question = Question { approval: Some(approval), ..self.question };
+        Self { question, shown: Arc::clone(&self.shown) }
+    }
+
+    /// Gives one view a resource, with the context that is shown to `origin`.
+    pub(crate) fn views(
+        &self,
+        origin: Origin<'_>,
+    ) -> Result<impl Iterator<Item = View<'_>>, &ViewError> {
+        let shown = self.shown.as_ref().as_ref()?;
+        let context = shown.common.context(&self.question, origin);
+        Ok(shown
+            .places
+            .iter()
+            .map(move |place| View::new([&shown.principal, &shown.action], &context, place)))
+    }
+}
+
+impl Shown {
+    fn of(question: &Question<'_>) -> Result<Self, ViewError> {
+        let types = Types::get().ok_or(ViewError::Types)?;
         let request = question.request;
-        let mut resources: Vec<_> = request.resources.iter().map(|it| Some(it.as_str())).collect();
-        if resources.is_empty() {
-            resources.push(None);
-        }
         let subject = Subject {
             task: question.task,
             charter: question.charter,
             action: &request.action,
             facts: &request.facts,
         };
-        Ok(Self { subject, resources, types: Types::get().ok_or(ViewError::Types)? })
-    }
-
-    /// Makes the context of the question, which is the same for every resource.
-    pub(crate) fn context(
-        &self,
-        question: &Question<'_>,
-        origin: Origin<'_>,
-    ) -> Result<Context, ViewError> {
-        let facts = question.facts.iter().filter(|it| question.now < it.until);
-        context::build(&self.subject, facts, origin, Moment::Of(question))
-    }
-
-    /// Makes one view a resource.
-    pub(crate) fn each(
-        &self,
-        context: &Context,
-    ) -> impl Iterator<Item = Result<View, ViewError>> + use<'_> {
-        let context = context.clone();
-        self.resources.iter().map(move |resource| {
-            let (resource, entities) =
-                entities::with_resource(&self.subject, self.types, *resource)?;
-            let request = Request::builder()
-                .principal(self.types.identity(self.subject.task.identity.as_str()))
-                .action(self.types.action(&self.subject.action.policy_name()))
-                .resource(resource)
-                .context(context.clone())
-                .build();
-            Ok(View { request, entities })
-        })
+        let [principal, action] = subject.names(types);
+        let common = context::Common::of(&subject, question).ok_or(ViewError::Context)?;
+        let places = entities::places(&subject, types, &request.resources)?;
+        Ok(Self { principal, action, places, common })
     }
 }
 
-/// Makes the view of an action whose arguments, resource and moment are not known.
-pub(crate) fn unknown(question: &ListQuestion<'_>) -> Result<View, ViewError> {
-    let types = Types::get().ok_or(ViewError::Types)?;
-    let subject = Subject {
-        task: question.task,
-        charter: question.charter,
-        action: question.action,
-        facts: question.facts_of_action,
-    };
-    let context = context::build(&subject, question.facts.iter(), Origin::Task, Moment::Unknown)?;
-    let request = Request::builder()
-        .principal(types.identity(subject.task.identity.as_str()))
-        .action(types.action(&subject.action.policy_name()))
-        .context(context)
-        .build();
-    // What is not among these entities may be among those of a call.
-    let entities = entities::without_resource(&subject, types)?.partial();
-    Ok(View { request, entities })
+impl Unknown {
+    /// Looks at `question`.
+    pub(crate) fn of(question: &ListQuestion<'_>) -> Result<Self, ViewError> {
+        let types = Types::get().ok_or(ViewError::Types)?;
+        let subject = Subject {
+            task: question.task,
+            charter: question.charter,
+            action: question.action,
+            facts: question.facts_of_action,
+        };
+        let [principal, action] = subject.names(types);
+        let context = context::unknown(&subject, question.facts).ok_or(ViewError::Context)?;
+        let place = entities::unknown_place(&subject, types)?;
+        Ok(Self { principal, action, place, context })
+    }
+
+    /// Gives the one view of it.
+    pub(crate) fn view(&self) -> View<'_> {
+        View::new([&self.principal, &self.action], &self.context, &self.place)
+    }
+}
+
+impl Subject<'_> {
+    /// Gives who asks, and to do what.
+    fn names(&self, types: &Types) -> [Arc<EntityUID>; 2] {
+        let principal = types.identity(self.task.identity.as_str());
+        [principal, types.action(&self.action.policy_name())].map(Arc::new)
+    }
+}
+
+/// One request with its entities, as conditions are asked about it.
+#[derive(Debug)]
+pub(crate) struct View<'s> {
+    pub(crate) principal: &'s EntityUID,
+    pub(crate) action: &'s EntityUID,
+    /// None of a listing, where it is not known.
+    pub(crate) resource: Option<&'s EntityUID>,
+    entities: &'s Entities,
+    evaluator: Evaluator<'s>,
+}
+
+/// What a condition says while part of the request is unknown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Settled {
+    /// It holds, whatever the rest is.
+    True,
+    /// It does not hold, whatever the rest is.
+    False,
+    /// The rest decides, or it cannot be evaluated.
+    Open,
+}
+
+impl<'s> View<'s> {
+    fn new(known: [&'s Arc<EntityUID>; 2], context: &Context, place: &'s Place) -> Self {
+        let [principal, action] = known;
+        let entry = |euid: &Arc<_>| EntityUIDEntry::Known { euid: Arc::clone(euid), loc: None };
+        let (resource, entities) = (&place.resource, &place.entities);
+        let (by, does, context) = (entry(principal), entry(action), Some(context.clone()));
+        let request = Request::new_unchecked(by, does, resource.clone(), context);
+        let evaluator = Evaluator::new(request, entities, Extensions::all_available());
+        Self { principal, action, resource: resource.uid(), entities, evaluator }
+    }
+
+    /// Gives what `uid` belongs to, as conditions see it.
+    pub(crate) fn ancestors(&self, uid: &EntityUID) -> impl Iterator<Item = &'s EntityUID> {
+        let entity = match self.entities.entity(uid) {
+            Dereference::Data(entity) => Some(entity),
+            Dereference::NoSuchEntity | Dereference::Residual(_) => None,
+        };
+        entity.into_iter().flat_map(Entity::ancestors)
+    }
+
+    /// Asks a condition; if it cannot be evaluated, says why.
+    pub(crate) fn ask(&self, condition: &Expr) -> Result<bool, String> {
+        let said = self.evaluator.interpret(condition, &SlotEnv::new());
+        let said = said.map_err(|error| without_values(&error))?;
+        truth(&said).ok_or_else(|| "it is neither true nor false".to_owned())
+    }
+
+    /// Asks a condition as far as the request is known.
+    pub(crate) fn settle(&self, condition: &Expr) -> Settled {
+        match self.evaluator.partial_interpret(condition, &SlotEnv::new()) {
+            Ok(PartialValue::Value(said)) => match truth(&said) {
+                Some(true) => Settled::True,
+                Some(false) => Settled::False,
+                None => Settled::Open,
+            },
+            Ok(PartialValue::Residual(_)) | Err(_) => Settled::Open,
+        }
+    }
+}
+
+fn truth(said: &Value) -> Option<bool> {
+    if let ValueKind::Lit(Literal::Bool(said)) = said.value { Some(said) } else { None }
+}
+
+/// Says what went wrong without showing a value: arguments may be secrets, and this text is kept.
+fn without_values(error: &EvaluationError) -> String {
+    if let EvaluationError::IntegerOverflow(_) = error {
+        "a whole number grew too large".to_owned()
+    } else if let EvaluationError::FailedExtensionFunctionExecution(_) = error {
+        "a value is not what a function reads".to_owned()
+    } else if let EvaluationError::NonValue(_) = error {
+        "it holds something unknown".to_owned()
+    } else {
+        error.to_string()
+    }
 }

@@ -3,7 +3,7 @@
 use std::{str::FromStr as _, sync::LazyLock};
 
 use bailiwick_model::{Effect, ServerName};
-use cedar_policy::{EntityId, EntityTypeName, EntityUid};
+use cedar_policy_core::ast::{Eid, EntityType, EntityUID};
 
 /// The prefix of the ids of our own policies.
 pub(crate) const RESERVED: &str = "bailiwick:";
@@ -107,12 +107,12 @@ fn distance(one: &str, other: &str) -> usize {
 /// The types, as Cedar wants them.
 #[derive(Debug)]
 pub(crate) struct Types {
-    identity: EntityTypeName,
-    class: EntityTypeName,
-    action: EntityTypeName,
-    tool: EntityTypeName,
-    server: EntityTypeName,
-    resource: EntityTypeName,
+    identity: EntityType,
+    class: EntityType,
+    action: EntityType,
+    tool: EntityType,
+    server: EntityType,
+    resource: EntityType,
 }
 
 impl Types {
@@ -123,7 +123,7 @@ impl Types {
     }
 
     fn parse() -> Option<Self> {
-        let parse = |name| EntityTypeName::from_str(name).ok();
+        let parse = |name| EntityType::from_str(name).ok();
         Some(Self {
             identity: parse("Identity")?,
             class: parse("Class")?,
@@ -134,34 +134,34 @@ impl Types {
         })
     }
 
-    pub(crate) fn identity(&self, id: &str) -> EntityUid {
+    pub(crate) fn identity(&self, id: &str) -> EntityUID {
         uid(&self.identity, id)
     }
 
-    pub(crate) fn class(&self, id: &str) -> EntityUid {
+    pub(crate) fn class(&self, id: &str) -> EntityUID {
         uid(&self.class, id)
     }
 
-    pub(crate) fn action(&self, id: &str) -> EntityUid {
+    pub(crate) fn action(&self, id: &str) -> EntityUID {
         uid(&self.action, id)
     }
 
-    pub(crate) fn tool(&self, id: &str) -> EntityUid {
+    pub(crate) fn tool(&self, id: &str) -> EntityUID {
         uid(&self.tool, id)
     }
 
-    pub(crate) fn server(&self, id: &str) -> EntityUid {
+    pub(crate) fn server(&self, id: &str) -> EntityUID {
         uid(&self.server, id)
     }
 
-    pub(crate) fn resource(&self, id: &str) -> EntityUid {
+    pub(crate) fn resource(&self, id: &str) -> EntityUID {
         uid(&self.resource, id)
     }
 }
 
 /// Names one thing, whatever characters its id has: the id is never parsed.
-fn uid(of: &EntityTypeName, id: &str) -> EntityUid {
-    EntityUid::from_type_name_and_id(of.clone(), EntityId::new(id))
+fn uid(of: &EntityType, id: &str) -> EntityUID {
+    EntityUID::from_components(of.clone(), Eid::new(id), None)
 }
 
 #[cfg(test)]

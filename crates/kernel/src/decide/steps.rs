@@ -8,7 +8,7 @@ use bailiwick_model::{
     ActionKind, ApprovedLine, Budget, CredentialId, DayBudget, Judgement, Layer, Offered, OnWiden,
     PinStatus, Reason, ReasonCode, Spend, Step, TaskStatus, Verdict,
 };
-use bailiwick_policy::{Coverage, Question};
+use bailiwick_policy::{Case, Coverage};
 
 use super::{Asked, cost, detector_source, fine};
 use crate::open::contained_reason;
@@ -158,18 +158,18 @@ impl Asked<'_> {
             let source = format!("charter:{}", layer.identity);
             return Said::deny(Step::Grant, ReasonCode::OutsideCharter, text, source);
         }
-        let Some(question) = self.question(true, None) else { return fine(Step::Grant) };
+        let Some(case) = self.case else { return fine(Step::Grant) };
         let mut judged = match self.state.line_for(self.request, self.now) {
-            Some(line) => self.approved_line(line, &question),
-            None => self.lines(&question),
+            Some(line) => self.approved_line(line, case),
+            None => self.lines(case),
         };
         judged.observed = !self.state.task.grant.mode.enforces(self.now);
         judged
     }
 
     /// A line that a person added stands for the task's own layer and for no layer above it.
-    fn approved_line(&self, line: &ApprovedLine, question: &Question<'_>) -> Said {
-        match self.state.program.covers_above(question) {
+    fn approved_line(&self, line: &ApprovedLine, case: &Case<'_>) -> Said {
+        match self.state.program.covers_above(case) {
             Coverage::Covered { errors, .. } => {
                 let text = format!("`{}` added this line until {}", line.by, line.until);
                 let reason = Reason::new(ReasonCode::Approved, text, line.hold.as_str());
@@ -187,9 +187,9 @@ impl Asked<'_> {
     }
 
     /// Asks the grant's lines.
-    fn lines(&self, question: &Question<'_>) -> Said {
+    fn lines(&self, case: &Case<'_>) -> Said {
         let (state, program) = (self.state, &self.state.program);
-        match program.covers(question) {
+        match program.covers(case) {
             Coverage::Covered { lines, errors } => {
                 let mut judged = fine(Step::Grant).with("lines", lines.join(", "));
                 judged.allowed_by = errors;
@@ -199,7 +199,7 @@ impl Asked<'_> {
                 // What could not be judged is nothing that a person could approve, and neither is
                 // what the task above may not do itself (law 6).
                 let fault = reasons.iter().any(|it| it.code == ReasonCode::Fault);
-                let within = || matches!(program.covers_above(question), Coverage::Covered { .. });
+                let within = || matches!(program.covers_above(case), Coverage::Covered { .. });
                 let reasons = reasons.into_iter().collect();
                 let verdict = match state.task.grant.on_widen {
                     OnWiden::Hold if !fault && within() => Verdict::Hold(reasons),
@@ -215,17 +215,15 @@ impl Asked<'_> {
     /// Asks the organisation's policies as if a line covered the call, so that hold is told from
     /// deny: nobody should be asked to approve what would be denied anyway.
     fn policy(&self) -> Vec<Said> {
-        let Some(question) = self.question(true, None) else { return vec![fine(Step::Policy)] };
-        let mut answer = self.snapshot.policies.evaluate(&question);
+        let Some(case) = self.case else { return vec![fine(Step::Policy)] };
+        let mut answer = self.snapshot.policies.evaluate(case);
         let approved = self.approval.filter(|it| match &answer.verdict {
             Verdict::Hold(why) => why.is_subset(&it.reasons),
             Verdict::Allow(_) | Verdict::Deny(_) => false,
         });
         if let Some(approval) = approved {
             let held = answer.verdict.clone();
-            if let Some(question) = self.question(true, Some(approval)) {
-                answer = self.snapshot.policies.evaluate(&question);
-            }
+            answer = self.snapshot.policies.evaluate(&case.approved_by(approval));
             // The hold stays in the judgement, so that the approval is seen to be needed.
             answer.verdict = answer.verdict.and(held);
         }
@@ -238,25 +236,6 @@ impl Asked<'_> {
             judged
         });
         std::iter::once(judged).chain(observed).collect()
-    }
-
-    /// Puts the question to policies; none where the identity has no charter, which the binding
-    /// has denied.
-    fn question<'q>(
-        &'q self,
-        granted: bool,
-        approval: Option<&'q bailiwick_model::ApprovedCall>,
-    ) -> Option<Question<'q>> {
-        let charter = self.snapshot.charters.get(&self.state.task.identity)?;
-        Some(Question {
-            request: self.request,
-            task: &self.state.task,
-            charter,
-            facts: &self.snapshot.facts,
-            now: self.now,
-            granted,
-            approval,
-        })
     }
 
     fn pin(&self) -> Said {

@@ -3,9 +3,9 @@
 use std::collections::BTreeSet;
 
 use bailiwick_model::{Action, ActionKind, AllowLine, Reason, ReasonCode};
-use cedar_policy::{EvalResult, Expression, eval_expression};
+use cedar_policy::Expression;
 
-use crate::{WhenError, judge::without_values, syntax, view::View, when::parse};
+use crate::{WhenError, syntax, view::View, when::parse};
 
 /// A compiled line.
 #[derive(Debug)]
@@ -69,13 +69,12 @@ impl Line {
     }
 
     /// Asks the condition.
-    pub(super) fn judge(&self, view: &View) -> Outcome {
+    pub(super) fn judge(&self, view: &View<'_>) -> Outcome {
         let Some(condition) = &self.condition else { return Outcome::Covers };
-        match eval_expression(&view.request, &view.entities, &condition.expression) {
-            Ok(EvalResult::Bool(true)) => Outcome::Covers,
-            Ok(EvalResult::Bool(false)) => Outcome::Misses,
-            Ok(_) => Outcome::Breaks("it is neither true nor false".to_owned()),
-            Err(error) => Outcome::Breaks(without_values(&error)),
+        match view.ask(condition.expression.as_ref()) {
+            Ok(true) => Outcome::Covers,
+            Ok(false) => Outcome::Misses,
+            Err(why) => Outcome::Breaks(why),
         }
     }
 

@@ -1,38 +1,55 @@
 //! The entities of one request: who, what, on what, and the groups these belong to.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashSet};
 
-use cedar_policy::{Entities, Entity, EntityUid, RestrictedExpression};
+use cedar_policy_core::{
+    ast::{Entity, EntityUID, EntityUIDEntry, Value},
+    entities::{Entities, NoEntitiesSchema, TCComputation},
+    extensions::Extensions,
+};
 
-use super::{Subject, ViewError};
+use super::{Subject, ViewError, value::text};
 use crate::vocabulary::Types;
 
-type Attributes = HashMap<String, RestrictedExpression>;
+type Attributes<const N: usize> = [(&'static str, Value); N];
 
-/// Gives the entities and, among them, the resource: `server:value`, or the tool.
-pub(super) fn with_resource(
+/// A resource among the entities that its request knows.
+#[derive(Debug)]
+pub(super) struct Place {
+    pub(super) resource: EntityUIDEntry,
+    pub(super) entities: Entities,
+}
+
+/// Gives a place for each resource, which is `server:value`; with none, the tool is the resource.
+pub(super) fn places(
     subject: &Subject<'_>,
     types: &Types,
-    resource: Option<&str>,
-) -> Result<(EntityUid, Entities), ViewError> {
-    let mut entities = common(subject, types)?;
+    resources: &BTreeSet<String>,
+) -> Result<Vec<Place>, ViewError> {
+    let common = common(subject, types);
     let tool = types.tool(&subject.action.policy_name());
-    let Some(value) = resource else { return Ok((tool, gather(entities)?)) };
+    if resources.is_empty() {
+        return Ok(vec![Place { resource: tool.into(), entities: gather(common)? }]);
+    }
     let server = subject.action.server.as_str();
-    let uid = types.resource(&format!("{server}:{value}"));
-    entities.push(entity(uid.clone(), traits(subject), [tool, types.server(server)])?);
-    Ok((uid, gather(entities)?))
+    let place = |value: &String| {
+        let uid = types.resource(&format!("{server}:{value}"));
+        let parents = [tool.clone(), types.server(server)];
+        let resource = entity(uid.clone(), traits(subject), parents);
+        let entities = gather(common.iter().cloned().chain([resource]))?;
+        Ok(Place { resource: uid.into(), entities })
+    };
+    resources.iter().map(place).collect()
 }
 
-/// Gives the entities of an action whose resource is not known.
-pub(super) fn without_resource(
-    subject: &Subject<'_>,
-    types: &Types,
-) -> Result<Entities, ViewError> {
-    gather(common(subject, types)?)
+/// Gives the place of an action whose resource is not known: what is not among these entities may
+/// be among those of a call.
+pub(super) fn unknown_place(subject: &Subject<'_>, types: &Types) -> Result<Place, ViewError> {
+    let entities = gather(common(subject, types))?.partial();
+    Ok(Place { resource: EntityUIDEntry::unknown(), entities })
 }
 
-fn common(subject: &Subject<'_>, types: &Types) -> Result<Vec<Entity>, ViewError> {
+fn common(subject: &Subject<'_>, types: &Types) -> [Entity; 3] {
     let name = subject.action.policy_name();
     let server = subject.action.server.as_str();
     let groups = subject
@@ -42,47 +59,45 @@ fn common(subject: &Subject<'_>, types: &Types) -> Result<Vec<Entity>, ViewError
         .map(|it| types.action(it.as_str()))
         .chain([types.action(&format!("server:{server}"))]);
     let charter = subject.charter;
-    let who = HashMap::from([
-        attribute("owner", &charter.owner),
-        attribute("kind", charter.kind.as_str()),
-        attribute("class", charter.class.as_str()),
-    ]);
-    Ok(vec![
-        entity(
-            types.identity(subject.task.identity.as_str()),
-            who,
-            [types.class(charter.class.as_str())],
-        )?,
-        entity(types.action(&name), HashMap::new(), groups)?,
-        entity(types.tool(&name), traits(subject), [types.server(server)])?,
-    ])
+    let who = [
+        ("owner", text(&charter.owner)),
+        ("kind", text(charter.kind.as_str())),
+        ("class", text(charter.class.as_str())),
+    ];
+    let class = types.class(charter.class.as_str());
+    [
+        entity(types.identity(subject.task.identity.as_str()), who, [class]),
+        entity(types.action(&name), [], groups),
+        entity(types.tool(&name), traits(subject), [types.server(server)]),
+    ]
 }
 
 /// Gives what is known of the tool and of whatever it is used on. Nobody knows a resource's owner
 /// yet, so it has none rather than an empty one.
-fn traits(subject: &Subject<'_>) -> Attributes {
+fn traits(subject: &Subject<'_>) -> Attributes<3> {
     let sensitivity = subject.facts.sensitivity;
-    let rank = RestrictedExpression::new_long(i64::from(sensitivity.rank()));
-    HashMap::from([
-        attribute("sensitivity", sensitivity.as_str()),
-        ("sensitivity_rank".to_owned(), rank),
-        attribute("environment", subject.facts.environment.as_str()),
-    ])
+    [
+        ("sensitivity", text(sensitivity.as_str())),
+        ("sensitivity_rank", Value::from(i64::from(sensitivity.rank()))),
+        ("environment", text(subject.facts.environment.as_str())),
+    ]
 }
 
-fn attribute(name: &str, text: &str) -> (String, RestrictedExpression) {
-    (name.to_owned(), RestrictedExpression::new_string(text.to_owned()))
+fn entity<const N: usize>(
+    uid: EntityUID,
+    attributes: Attributes<N>,
+    parents: impl IntoIterator<Item = EntityUID>,
+) -> Entity {
+    let attributes = attributes.map(|(name, value)| (name.into(), value.into()));
+    let parents: HashSet<EntityUID> = parents.into_iter().collect();
+    Entity::new_with_attr_partial_value(uid, attributes, HashSet::new(), parents, [])
 }
 
-fn entity(
-    uid: EntityUid,
-    attributes: Attributes,
-    parents: impl IntoIterator<Item = EntityUid>,
-) -> Result<Entity, ViewError> {
-    let parents: HashSet<EntityUid> = parents.into_iter().collect();
-    Entity::new(uid, attributes, parents).map_err(|_| ViewError::Entity)
-}
-
-fn gather(entities: Vec<Entity>) -> Result<Entities, ViewError> {
-    Entities::from_entities(entities, None).map_err(|_| ViewError::Entity)
+/// Puts the entities together. Their parents are all that is above them: of the four only the tool
+/// is somebody's parent, and what it belongs to is the resource's parent, too.
+fn gather(entities: impl IntoIterator<Item = Entity>) -> Result<Entities, ViewError> {
+    let above = TCComputation::AssumeAlreadyComputed;
+    let schema: Option<&NoEntitiesSchema> = None;
+    Entities::from_entities(entities, schema, above, Extensions::all_available())
+        .map_err(|_| ViewError::Entity)
 }

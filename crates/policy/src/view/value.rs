@@ -1,17 +1,20 @@
-//! Arguments as Cedar values.
+//! Values as Cedar holds them, made without a detour over expressions.
 //!
 //! Cedar has whole numbers of 64 bits, decimals with four places, and no null. A number that it
 //! cannot hold is shown as its digits: comparing it as a number is then an error, and an erroring
 //! forbid denies. Left out, it would slip past a forbid that asks `has` first. Null is left out,
 //! as an argument that was not given.
 
-use bailiwick_model::Json;
-use cedar_policy::RestrictedExpression;
+use std::sync::LazyLock;
 
-use super::context::record;
+use bailiwick_model::{Json, Timestamp};
+use cedar_policy_core::{
+    ast::{Name, PartialValue, Value},
+    extensions::Extensions,
+};
 
 /// Shows the arguments of a call as a record.
-pub(super) fn of_arguments(arguments: &Json) -> RestrictedExpression {
+pub(super) fn of_arguments(arguments: &Json) -> Value {
     match arguments {
         Json::Object(_) => of(arguments).unwrap_or_else(|| record([])),
         Json::Null
@@ -23,24 +26,56 @@ pub(super) fn of_arguments(arguments: &Json) -> RestrictedExpression {
     }
 }
 
-fn of(value: &Json) -> Option<RestrictedExpression> {
+fn of(value: &Json) -> Option<Value> {
     Some(match value {
         Json::Null => return None,
-        Json::Bool(value) => RestrictedExpression::new_bool(*value),
+        Json::Bool(value) => Value::from(*value),
         Json::Int(number) => match i64::try_from(*number) {
-            Ok(number) => RestrictedExpression::new_long(number),
-            Err(_) => RestrictedExpression::new_string(value.canonical()),
+            Ok(number) => Value::from(number),
+            Err(_) => text(&value.canonical()),
         },
-        Json::Float(number) => match decimal(*number) {
-            Some(number) => RestrictedExpression::new_decimal(number),
-            None => RestrictedExpression::new_string(value.canonical()),
+        Json::Float(number) => match decimal(*number).and_then(|it| call(&DECIMAL, &it)) {
+            Some(number) => number,
+            None => text(&value.canonical()),
         },
-        Json::Text(text) => RestrictedExpression::new_string(text.clone()),
-        Json::List(items) => RestrictedExpression::new_set(items.iter().filter_map(of)),
+        Json::Text(value) => text(value),
+        Json::List(items) => Value::set(items.iter().filter_map(of), None),
         Json::Object(members) => {
-            record(members.iter().filter_map(|(name, value)| Some((name.clone(), of(value)?))))
+            record(members.iter().filter_map(|(name, value)| Some((name.as_str(), of(value)?))))
         }
     })
+}
+
+pub(super) fn text(text: &str) -> Value {
+    Value::from(text)
+}
+
+pub(super) fn texts<'a>(all: impl Iterator<Item = &'a str>) -> Value {
+    Value::set(all.map(text), None)
+}
+
+/// Makes a record; of two fields of one name the later counts.
+pub(super) fn record<'a>(fields: impl IntoIterator<Item = (&'a str, Value)>) -> Value {
+    Value::record(fields, None)
+}
+
+/// Shows a moment. None would mean that Cedar does not take it.
+pub(super) fn datetime(at: Timestamp) -> Option<Value> {
+    call(&DATETIME, &at.to_string())
+}
+
+static DECIMAL: LazyLock<Option<Name>> =
+    LazyLock::new(|| Name::parse_unqualified_name("decimal").ok());
+static DATETIME: LazyLock<Option<Name>> =
+    LazyLock::new(|| Name::parse_unqualified_name("datetime").ok());
+
+/// Calls a function of Cedar's that reads a text.
+fn call(function: &LazyLock<Option<Name>>, argument: &str) -> Option<Value> {
+    let function = Extensions::all_available().func(function.as_ref()?).ok()?;
+    match function.call(&[text(argument)]) {
+        Ok(PartialValue::Value(value)) => Some(value),
+        Ok(PartialValue::Residual(_)) | Err(_) => None,
+    }
 }
 
 /// Writes a number as Cedar's decimal, where no digit is lost.
@@ -76,6 +111,17 @@ mod tests {
             (f64::INFINITY, None),
         ] {
             assert_eq!(decimal(number).as_deref(), expected, "{number}");
+            assert_eq!(
+                decimal(number).and_then(|it| call(&DECIMAL, &it)).is_some(),
+                expected.is_some()
+            );
+        }
+    }
+
+    #[test]
+    fn cedar_takes_every_moment_that_has_a_name() {
+        for at in [Timestamp::from_millis(i64::MIN), Timestamp::default(), Timestamp::MAX] {
+            assert!(datetime(at).is_some(), "{at}");
         }
     }
 }

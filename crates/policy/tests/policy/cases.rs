@@ -47,7 +47,7 @@ fn a_hold_asks_until_somebody_approves() {
         tickets__export read confidential            -> allow
         ",
     );
-    let answer = compile(EXPORT).evaluate(&asked("tickets__export egress restricted").question());
+    let answer = compile(EXPORT).evaluate(&asked("tickets__export egress restricted").case());
     let reason = answer.verdict.reasons().remove(0);
     assert_eq!(reason.code, ReasonCode::ApprovalNeeded);
     assert_eq!(reason.text, "external export of confidential data");
@@ -96,7 +96,7 @@ fn a_forbid_that_cannot_be_evaluated_denies() {
         tickets__pay money approved            -> deny large
         ",
     );
-    let answer = large.evaluate(&asked("tickets__pay money").question());
+    let answer = large.evaluate(&asked("tickets__pay money").case());
     assert_eq!(answer.errors.len(), 1);
     assert_eq!(answer.errors[0].code, ReasonCode::PolicyError);
 }
@@ -128,7 +128,7 @@ fn a_permit_that_cannot_be_evaluated_permits_nothing_and_is_recorded() {
         tickets__pay money          -> deny policies
         ",
     );
-    let answer = policies.evaluate(&asked("tickets__pay money").question());
+    let answer = policies.evaluate(&asked("tickets__pay money").case());
     let sources: Vec<_> = answer.errors.iter().map(|it| it.source.as_str()).collect();
     assert_eq!(sources, ["small"]);
 }
@@ -138,8 +138,7 @@ fn an_error_never_shows_the_argument() {
     let policies = r#"@id("dated") forbid (principal, action, resource)
         when { decimal(context.input.password) > decimal("1.0") };"#;
     let policies = policies.replace('>', ".greaterThan(").replace("\"1.0\") };", "\"1.0\")) };");
-    let answer =
-        compile(&policies).evaluate(&asked("tickets__pay money password=hunter2").question());
+    let answer = compile(&policies).evaluate(&asked("tickets__pay money password=hunter2").case());
     assert_eq!(answer.errors.len(), 1);
     assert!(!format!("{answer:?}").contains("hunter2"), "{answer:?}");
 }
@@ -318,7 +317,7 @@ fn an_allowing_answer_names_its_permits() {
     let policies =
         compile(r#"@id("reading") permit (principal, action in Action::"read", resource);"#);
     let said = |request: &str| -> Vec<String> {
-        let answer = policies.evaluate(&asked(request).question());
+        let answer = policies.evaluate(&asked(request).case());
         answer.allowed_by.into_iter().map(|it| it.source).collect()
     };
     assert_eq!(said("files__read read"), ["bailiwick:granted", "reading"]);

@@ -12,7 +12,7 @@ use bailiwick_model::{
     Timestamp, Ulid, Verdict,
 };
 use bailiwick_policy::{
-    ListQuestion, PolicyAnswer, PolicyOptions, PolicySet, PolicySource, Question,
+    Case, ListQuestion, PolicyAnswer, PolicyOptions, PolicySet, PolicySource, Question,
 };
 
 /// The moment at which requests are asked unless they say otherwise.
@@ -30,8 +30,8 @@ pub(crate) struct Asked {
 }
 
 impl Asked {
-    pub(crate) fn question(&self) -> Question<'_> {
-        Question {
+    pub(crate) fn case(&self) -> Case<'_> {
+        Case::of(Question {
             request: &self.request,
             task: &self.task,
             charter: &self.charter,
@@ -39,7 +39,7 @@ impl Asked {
             now: self.now,
             granted: self.granted,
             approval: self.approval.as_ref(),
-        }
+        })
     }
 
     pub(crate) fn list_question(&self) -> ListQuestion<'_> {
@@ -249,7 +249,7 @@ pub(crate) fn check(policies: &str, requests: &str) {
 pub(crate) fn check_set(policies: &PolicySet, requests: &str) {
     for line in requests.lines().map(str::trim).filter(|it| !it.is_empty()) {
         let (request, expected) = line.split_once("->").unwrap();
-        let said = answer(&policies.evaluate(&asked(request).question()));
+        let said = answer(&policies.evaluate(&asked(request).case()));
         assert_eq!(said, expected.trim(), "{line}");
     }
 }

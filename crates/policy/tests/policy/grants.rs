@@ -13,7 +13,7 @@ fn check(grant: &Grant, requests: &str) {
     let program = GrantProgram::compile(grant).unwrap();
     for row in requests.lines().map(str::trim).filter(|it| !it.is_empty()) {
         let (request, expected) = row.split_once("->").unwrap();
-        let said = match program.covers(&asked(request).question()) {
+        let said = match program.covers(&asked(request).case()) {
             Coverage::Covered { lines, .. } => format!("by {}", lines.join(", ")),
             Coverage::Missed { reasons, .. } => {
                 reasons.into_iter().map(|it| it.text).collect::<Vec<_>>().join("; ")
@@ -83,7 +83,7 @@ fn resources_and_prompts_are_covered_by_name() {
 #[test]
 fn a_line_that_cannot_be_evaluated_covers_nothing_and_is_recorded() {
     let program = GrantProgram::compile(&triage()).unwrap();
-    let covers = program.covers(&asked("tickets__get_ticket read").question());
+    let covers = program.covers(&asked("tickets__get_ticket read").case());
     let Coverage::Missed { reasons, errors } = covers else { panic!("{covers:?}") };
     assert_eq!(reasons[0].code, ReasonCode::OutsideGrant);
     assert_eq!(errors.len(), 1);
@@ -109,7 +109,7 @@ fn another_line_may_cover_what_one_misses() {
     let grant = grant(vec![layer(&[], lines)]);
     check(&grant, "files__read read path=/b/x -> by t.toml:2");
     let program = GrantProgram::compile(&grant).unwrap();
-    let covers = program.covers(&asked("files__read read path=/b/x").question());
+    let covers = program.covers(&asked("files__read read path=/b/x").case());
     let Coverage::Covered { errors, .. } = covers else { panic!("{covers:?}") };
     assert_eq!(errors.len(), 1, "what could not be evaluated is recorded all the same");
 }
@@ -133,7 +133,7 @@ fn every_layer_must_cover_with_its_own_parameters() {
     let program = GrantProgram::compile(&two(own, above)).unwrap();
     for path in ["/srv/a.txt", "/etc/a.md", "/etc/passwd"] {
         let asked = asked(&format!("files__read read path={path}"));
-        assert!(!program.covers(&asked.question()).is_covered(), "{path}");
+        assert!(!program.covers(&asked.case()).is_covered(), "{path}");
     }
 }
 
@@ -142,7 +142,7 @@ fn a_condition_on_the_resource_is_asked_of_each() {
     let when = "resource in Server::\"files\" && resource != Resource::\"files:/keys\"";
     let lines = vec![line("files", &["read_many"], Some(when), "t.toml:1")];
     let program = GrantProgram::compile(&grant(vec![layer(&[], lines)])).unwrap();
-    let covered = |request: &str| program.covers(&asked(request).question()).is_covered();
+    let covered = |request: &str| program.covers(&asked(request).case()).is_covered();
     assert!(covered("files__read_many read on:/a on:/b"));
     assert!(!covered("files__read_many read on:/a on:/keys"));
     assert!(covered("files__read_many read"));

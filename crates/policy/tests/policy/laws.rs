@@ -177,7 +177,7 @@ fn sets() -> impl Strategy<Value = Vec<Known>> {
 
 fn judge(policies: &[Known], builtin_permit: bool, call: &Call) -> Verdict {
     let policies = compile_with(&text(policies), builtin_permit);
-    policies.evaluate(&call.asked().question()).verdict
+    policies.evaluate(&call.asked().case()).verdict
 }
 
 /// What conditions are put together from: known before the call, known with it, and in error.
@@ -204,7 +204,7 @@ const PIECES: [&str; 20] = [
     "Resource::\"files:/secret\" in Server::\"files\"",
 ];
 
-fn conditions() -> impl Strategy<Value = String> {
+pub(crate) fn conditions() -> impl Strategy<Value = String> {
     let piece = proptest::sample::select(PIECES.to_vec()).prop_map(str::to_owned);
     piece.prop_recursive(3, 8, 2, |inner| {
         prop_oneof![
@@ -252,7 +252,7 @@ proptest! {
         let set = compile_with(&text(&policies), builtin);
         let asked = call.asked();
         let shown = set.could_ever_allow(&asked.list_question());
-        let called = set.evaluate(&asked.question()).verdict;
+        let called = set.evaluate(&asked.case()).verdict;
         prop_assert!(shown || called.kind() == VerdictKind::Deny, "{called:?}");
     }
 
@@ -279,7 +279,7 @@ proptest! {
             asked.now = "2026-11-04T00:00:00Z".parse().unwrap();
         }
         let shown = set.could_ever_allow(&asked.list_question());
-        let called = set.evaluate(&asked.question()).verdict;
+        let called = set.evaluate(&asked.case()).verdict;
         prop_assert!(shown || called.kind() == VerdictKind::Deny, "{policies}");
     }
 

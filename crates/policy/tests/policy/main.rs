@@ -7,7 +7,11 @@ mod diagnostics;
 #[cfg(test)]
 mod fixture;
 #[cfg(test)]
+mod full;
+#[cfg(test)]
 mod grants;
+#[cfg(test)]
+mod law_9;
 #[cfg(test)]
 mod laws;
 #[cfg(test)]

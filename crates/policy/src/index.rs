@@ -1,0 +1,161 @@
+//! Which policies can apply to a request at all, by what their heads name.
+//!
+//! A policy's head is asked before its condition, and where the head does not fit, the condition is
+//! not looked at: it neither holds nor errs. A policy that is passed over here would therefore have
+//! said nothing. What is not passed over is asked in full, head and all.
+
+use std::collections::HashMap;
+
+use cedar_policy_core::ast::{
+    ActionConstraint, EntityReference, EntityType, EntityUID, Policy,
+    PrincipalOrResourceConstraint as Constraint,
+};
+
+use crate::view::View;
+
+/// What the head of a policy asks for.
+#[derive(Clone, Debug)]
+pub(crate) struct Head {
+    principal: Part,
+    /// One of these; with none of them no request fits.
+    actions: Vec<Part>,
+    resource: Part,
+}
+
+/// What one part of a head asks for.
+#[derive(Clone, Debug)]
+enum Part {
+    Anything,
+    /// This one, or something that belongs to it.
+    Thing(EntityUID),
+    /// Something of this type.
+    Type(EntityType),
+}
+
+impl Head {
+    /// Reads the head of a policy.
+    pub(crate) fn of(policy: &Policy) -> Self {
+        let actions = match policy.action_constraint() {
+            ActionConstraint::Any => vec![Part::Anything],
+            ActionConstraint::Eq(uid) => vec![Part::Thing((**uid).clone())],
+            ActionConstraint::In(uids) => {
+                uids.iter().map(|it| Part::Thing((**it).clone())).collect()
+            }
+        };
+        Self {
+            principal: Part::of(policy.principal_constraint().as_inner()),
+            actions,
+            resource: Part::of(policy.resource_constraint().as_inner()),
+        }
+    }
+}
+
+impl Part {
+    fn of(constraint: &Constraint) -> Self {
+        match constraint {
+            Constraint::Is(name) => Self::Type((**name).clone()),
+            Constraint::Eq(EntityReference::EUID(uid))
+            | Constraint::In(EntityReference::EUID(uid))
+            | Constraint::IsIn(_, EntityReference::EUID(uid)) => Self::Thing((**uid).clone()),
+            Constraint::Any
+            | Constraint::Eq(EntityReference::Slot(_))
+            | Constraint::In(EntityReference::Slot(_))
+            | Constraint::IsIn(_, EntityReference::Slot(_)) => Self::Anything,
+        }
+    }
+}
+
+/// A name that some head asks for, by its number.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Key(u32);
+
+impl Key {
+    /// What heads ask for that name nothing.
+    const ANYTHING: Self = Self(0);
+}
+
+/// One way in which a request can fit a policy.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Entry {
+    principal: Key,
+    action: Key,
+    resource: Key,
+    policy: usize,
+}
+
+/// The policies of a set by what their heads ask for.
+#[derive(Debug, Default)]
+pub(crate) struct Index {
+    things: HashMap<EntityUID, Key>,
+    types: HashMap<EntityType, Key>,
+    /// Sorted: those that ask for the same lie together.
+    entries: Vec<Entry>,
+}
+
+impl Index {
+    /// Files heads under what they ask for; each is known by its place.
+    pub(crate) fn new<'a>(heads: impl IntoIterator<Item = &'a Head>) -> Self {
+        let mut index = Self::default();
+        for (policy, head) in heads.into_iter().enumerate() {
+            let (principal, resource) = (index.key(&head.principal), index.key(&head.resource));
+            for action in &head.actions {
+                let action = index.key(action);
+                index.entries.push(Entry { principal, action, resource, policy });
+            }
+        }
+        index.entries.sort_unstable();
+        index
+    }
+
+    fn key(&mut self, part: &Part) -> Key {
+        let names = self.things.len().saturating_add(self.types.len());
+        // More names than there are numbers share the last one, which costs time and no policy.
+        let next = Key(u32::try_from(names).unwrap_or(u32::MAX).saturating_add(1));
+        match part {
+            Part::Anything => Key::ANYTHING,
+            Part::Thing(uid) => *self.things.entry(uid.clone()).or_insert(next),
+            Part::Type(name) => *self.types.entry(name.clone()).or_insert(next),
+        }
+    }
+
+    /// Gives the places of the policies that can apply to `view`, in order.
+    pub(crate) fn policies_for(&self, view: &View<'_>) -> Vec<usize> {
+        let [principals, actions] = [view.principal, view.action].map(|it| self.keys(it, view));
+        let resources = view.resource.map(|it| self.keys(it, view));
+        let mut found = Vec::new();
+        for entries in stretches(&self.entries, &principals, |it| it.principal) {
+            for entries in stretches(entries, &actions, |it| it.action) {
+                match &resources {
+                    Some(resources) => {
+                        let fit = stretches(entries, resources, |it| it.resource).flatten();
+                        found.extend(fit.map(|it| it.policy));
+                    }
+                    None => found.extend(entries.iter().map(|it| it.policy)),
+                }
+            }
+        }
+        found.sort_unstable();
+        found.dedup();
+        found
+    }
+
+    /// Gives what can be asked for so that `uid` fits, as far as any head does.
+    fn keys(&self, uid: &EntityUID, view: &View<'_>) -> Vec<Key> {
+        let own = std::iter::once(uid);
+        let things = own.chain(view.ancestors(uid)).filter_map(|it| self.things.get(it));
+        let types = self.types.get(uid.entity_type());
+        std::iter::once(Key::ANYTHING).chain(things.chain(types).copied()).collect()
+    }
+}
+
+/// Gives the stretches of sorted `entries` that ask for one of `keys`.
+fn stretches<'e>(
+    entries: &'e [Entry],
+    keys: &[Key],
+    of: fn(&Entry) -> Key,
+) -> impl Iterator<Item = &'e [Entry]> {
+    keys.iter().map(move |key| {
+        let (_, from) = entries.split_at(entries.partition_point(|it| of(it) < *key));
+        from.split_at(from.partition_point(|it| of(it) == *key)).0
+    })
+}
