@@ -93,7 +93,11 @@ impl Config {
     pub(crate) fn private(&self) -> Vec<PathBuf> {
         let own = ["keys", "charters", "templates", "policies"].map(|it| self.home.join(it));
         let checkpoints = self.evidence.checkpoints.clone();
-        [self.file.clone(), self.state.clone()].into_iter().chain(own).chain(checkpoints).collect()
+        // A key may be reached by a link, and is private wherever it lies.
+        let key = self.listen.tls.iter().map(|it| it.key.clone());
+        let keys = key.flat_map(|it| it.canonicalize().ok().into_iter().chain([it]));
+        let files = [self.file.clone(), self.state.clone()].into_iter().chain(keys);
+        files.chain(own).chain(checkpoints).collect()
     }
 }
 
@@ -156,7 +160,7 @@ struct Places<'a> {
 impl Places<'_> {
     fn read(&self, root: &Table<'_>) -> (Option<Config>, BTreeSet<ServerName>) {
         let mut settings = Settings::new(self.source);
-        let listen = listen::read(root, self.overrides.listen.as_ref(), &mut settings);
+        let listen = listen::read(root, &self.home, self.overrides.listen.as_ref(), &mut settings);
         let state = state::read(root, &self.home, self.overrides.state.as_ref(), &mut settings);
         let evidence = evidence::read(root, &self.home, &mut settings);
         let holds = holds::read(root, &mut settings);

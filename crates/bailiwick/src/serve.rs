@@ -5,6 +5,7 @@ mod listen;
 mod parts;
 mod reload;
 mod stop;
+mod tls;
 
 use std::{net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
 
@@ -73,11 +74,15 @@ impl Governor {
             Some(listener) => listener.local_addr()?,
             None => config.listen.http,
         };
-        let public_url =
-            config.listen.public_url.clone().unwrap_or_else(|| format!("http://{address}"));
+        let public_url = config
+            .listen
+            .public_url
+            .clone()
+            .unwrap_or_else(|| format!("{}://{address}", config.listen.scheme()));
 
         let desk = Arc::new(parts::desk(&house).await?);
-        let reload = Reload::new(config.file.clone(), overrides, &house);
+        let shown = parts::tls(&config, desk.now())?;
+        let reload = Reload::new(config.file.clone(), overrides, &house, shown.clone());
         reload.first(&desk, &house).await?;
 
         if admin::cannot_tell_children() {
@@ -115,7 +120,10 @@ impl Governor {
             Ok(serving.with_graceful_shutdown(stopped.cancelled_owned()).await?)
         });
         if let Some(listener) = listener {
-            running.spawn(listen::serve(listener, routes, stop.clone()));
+            if let Some(tls) = shown.clone() {
+                running.spawn(tls::watch(tls, Arc::clone(&desk), stop.clone()));
+            }
+            running.spawn(listen::serve(listener, routes, shown, stop.clone()));
         }
         Ok(Self { address, public_url, stop, running, desk, upstreams, socket, _lock: lock })
     }

@@ -1,5 +1,5 @@
-//! Who calls, and with what proof: task tokens, the keys of agents and of people, and the private
-//! files they live in.
+//! Who calls, and with what proof: task tokens, the keys of agents and of people, TLS, and the
+//! private files they live in.
 //!
 //! No judgement happens here. This crate says *who* is asking and refuses what it cannot prove;
 //! what they may do is for the kernel. Every `now` is an argument, so that a test can hold time
@@ -19,6 +19,7 @@ mod replay;
 mod seal_key;
 mod secret;
 mod state_key;
+mod tls;
 mod token;
 
 pub use es256::KeyError;
@@ -37,6 +38,7 @@ pub use random::{RandomError, new_ulid, random_bytes, random_text};
 pub use seal_key::SealKey;
 pub use secret::Secret;
 pub use state_key::StateKey;
+pub use tls::{ListenerTls, ServerTrust, TlsError, TlsFiles};
 pub use token::{
     Audience, Intent, Issuer, MintError, TASK_TOKEN_LIFE, TaskClaims, TokenCounts, TokenError,
     TokenKeys, TokenKeysError, TokenMint, TokenVerifier, VIA_MAX, Verified,

@@ -48,6 +48,10 @@ codes! {
     Transport = "CFG-012",
     /// A decided method that a server's list would wave through.
     DecidedMethod = "CFG-013",
+    /// A certificate or its key that TLS cannot be spoken with.
+    Certificate = "CFG-014",
+    /// A key of the listener that others may read.
+    OpenKey = "CFG-015",
     /// Checkpoints lie on the same disk as the state.
     SameDisk = "CFG-101",
     /// Evidence is kept for a very short time.
@@ -60,6 +64,10 @@ codes! {
     StrayFile = "CFG-105",
     /// The public address is not encrypted.
     PlainPublic = "CFG-106",
+    /// A certificate that ends soon.
+    CertificateEnds = "CFG-107",
+    /// A certificate for another name.
+    CertificateName = "CFG-108",
     /// A parameter's pattern is no regular expression.
     Pattern = "TPL-001",
     /// A line that allows nothing.

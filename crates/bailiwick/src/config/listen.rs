@@ -1,7 +1,10 @@
 //! `[listen]`: where the gateway listens, and what it is called outside.
 
-use std::net::SocketAddr;
+mod tls;
 
+use std::{net::SocketAddr, path::Path};
+
+use bailiwick_connect::TlsFiles;
 use http::Uri;
 use toml::Spanned;
 
@@ -10,6 +13,8 @@ use super::{
     origin::Settings,
     read::{Field, Table},
 };
+
+pub(super) use tls::explained;
 
 /// Where the gateway listens.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -20,6 +25,15 @@ pub(crate) struct Listen {
     pub(crate) public_url: Option<String>,
     /// Whether tokens may cross a network in the clear.
     pub(crate) insecure: bool,
+    /// What it shows where it speaks TLS.
+    pub(crate) tls: Option<TlsFiles>,
+}
+
+impl Listen {
+    /// Gives the scheme that the listener speaks.
+    pub(crate) const fn scheme(&self) -> &'static str {
+        if self.tls.is_some() { "https" } else { "http" }
+    }
 }
 
 const DEFAULT: SocketAddr =
@@ -28,6 +42,7 @@ const DEFAULT: SocketAddr =
 /// Reads `[listen]`.
 pub(super) fn read(
     root: &Table<'_>,
+    home: &Path,
     given: Option<&Given>,
     settings: &mut Settings<'_>,
 ) -> Option<Listen> {
@@ -41,7 +56,8 @@ pub(super) fn read(
         let public_url = listen.get("public_url");
         let public = public_url.made(base_url);
         let insecure = listen.get("insecure").truth();
-        listen.not_yet("tls", "is not served yet: only plain HTTP is");
+        let public_text = public.as_ref().map(|it| it.get_ref().as_str());
+        let tls = tls::read(listen, home, public_text, settings);
 
         let is_insecure = insecure.as_ref().is_some_and(|it| *it.get_ref());
         settings.add("listen.insecure", &is_insecure, insecure.as_ref().map(Spanned::span));
@@ -49,15 +65,18 @@ pub(super) fn read(
             Some(given) => overridden(listen, given, settings),
             None => in_file.inspect(|it| settings.add("listen.http", it, http.at())),
         }?;
-        if !is_insecure && !bound.ip().is_loopback() {
+        if !is_insecure && !tls.wanted && !bound.ip().is_loopback() {
             push_open(listen, given, &http, bound);
         }
         let public = public.map(Spanned::into_inner);
         if let Some(url) = &public {
             settings.add("listen.public_url", url, public_url.at());
             plain_public(&public_url, url);
+            if tls.wanted && url.starts_with("http:") {
+                public_url.wrong("the listener speaks TLS, so agents call it by `https://`");
+            }
         }
-        Some(Listen { http: bound, public_url: public, insecure: is_insecure })
+        Some(Listen { http: bound, public_url: public, insecure: is_insecure, tls: tls.files })
     })
     .flatten()
 }
@@ -83,7 +102,8 @@ fn overridden(
 fn push_open(listen: &Table<'_>, given: Option<&Given>, http: &Field<'_>, bound: SocketAddr) {
     let message =
         format!("`{bound}` can be reached from elsewhere, and tokens would go there in the clear");
-    let help = "listen on `127.0.0.1` behind something that speaks TLS, or say `insecure = true`";
+    let help =
+        "give it a certificate in `[listen.tls]`, listen on `127.0.0.1`, or say `insecure = true`";
     match given {
         Some(given) => listen.reader().push(
             ConfigError::new(Code::OpenListener, format!("{}: {message}", given.origin)).help(help),

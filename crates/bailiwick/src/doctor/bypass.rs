@@ -14,7 +14,7 @@ pub(super) async fn look(config: &Config) -> Vec<Finding> {
     for server in &config.servers {
         let name = format!("server {}", server.name);
         match &server.transport {
-            Transport::Http { url } => found.push(http::look(&name, url).await),
+            Transport::Http { url, .. } => found.push(http::look(&name, url).await),
             Transport::Child { env, dir, .. } => {
                 let own = std::env::current_exe().unwrap_or_default();
                 let command = server.transport.command_with(&own).unwrap_or_default();

@@ -4,9 +4,9 @@ use super::finding::{Finding, Severity};
 use crate::config::Listen;
 
 pub(super) fn look(listen: &Listen) -> Option<Finding> {
-    let Listen { http, public_url, .. } = listen;
+    let Listen { http, public_url, tls, .. } = listen;
     let plain = public_url.as_ref().is_some_and(|it| it.starts_with("http:"));
-    let found = if !http.ip().is_loopback() {
+    let found = if !http.ip().is_loopback() && tls.is_none() {
         format!("`{http}` is reached from elsewhere, and speaks no TLS")
     } else if plain && !public_url.as_ref().is_some_and(|it| is_here(it)) {
         format!("agents are told to call `{}`", public_url.as_deref().unwrap_or_default())
@@ -19,7 +19,7 @@ pub(super) fn look(listen: &Listen) -> Option<Finding> {
         subject: "listen".to_owned(),
         found,
         means: "whoever reads the network reads tokens, arguments and results, and can use the tokens",
-        mend: "listen on 127.0.0.1 behind something that speaks TLS, and name it as `public_url`"
+        mend: "give the listener a certificate in `[listen.tls]`, or listen on 127.0.0.1 behind something that speaks TLS, and name that as `public_url`"
             .to_owned(),
     })
 }
@@ -31,11 +31,21 @@ fn is_here(url: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use bailiwick_connect::TlsFiles;
+
     use super::*;
 
     fn found(http: &str, public_url: Option<&str>) -> Option<&'static str> {
         let (http, public_url) = (http.parse().unwrap(), public_url.map(str::to_owned));
-        look(&Listen { http, public_url, insecure: true }).map(|it| it.code)
+        look(&Listen { http, public_url, insecure: true, tls: None }).map(|it| it.code)
+    }
+
+    #[test]
+    fn a_listener_that_speaks_tls_is_not_open() {
+        let files = TlsFiles { certificate: "tls/cert.pem".into(), key: "tls/key.pem".into() };
+        let http = "0.0.0.0:8470".parse().unwrap();
+        let listen = Listen { http, public_url: None, insecure: false, tls: Some(files) };
+        assert!(look(&listen).is_none());
     }
 
     #[test]

@@ -2,6 +2,8 @@
 
 use std::{fs, os::unix::fs::PermissionsExt as _, path::Path};
 
+use rcgen::{CertifiedKey, generate_simple_self_signed};
+
 use super::{InitError, init, next_steps};
 use crate::config::{House, Overrides};
 
@@ -27,15 +29,22 @@ fn what_init_leaves_commented_out_passes_check_too() {
     let uncommented: Vec<&str> = text
         .lines()
         .map(|line| match line.strip_prefix("# ") {
-            Some(rest) if rest.starts_with("[[") || rest.contains(" = ") => rest,
+            Some(rest) if rest.starts_with('[') || rest.contains(" = ") => rest,
             Some(_) | None => line,
         })
         .collect();
     fs::write(&path, uncommented.join("\n")).unwrap();
+    let names = vec!["governor.example.org".to_owned()];
+    let CertifiedKey { cert, signing_key } = generate_simple_self_signed(names).unwrap();
+    fs::create_dir(folder.path().join("tls")).unwrap();
+    fs::write(folder.path().join("tls/cert.pem"), cert.pem()).unwrap();
+    let key = folder.path().join("tls/key.pem");
+    bailiwick_connect::create_private(&key, signing_key.serialize_pem().as_bytes()).unwrap();
     let loaded = House::load(&path, &Overrides::default());
     let (house, _) = loaded.unwrap_or_else(|found| panic!("{:#?}", found.errors));
     assert_eq!(house.config.servers.len(), 2);
     assert_eq!(house.config.facts.len(), 1);
+    assert_eq!(house.config.listen.scheme(), "https");
 }
 
 #[test]

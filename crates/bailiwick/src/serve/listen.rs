@@ -3,15 +3,19 @@
 use std::{sync::Arc, time::Duration};
 
 use axum::Router;
+use bailiwick_connect::ListenerTls;
 use hyper_util::{
     rt::{TokioIo, TokioTimer},
     service::TowerToHyperService,
 };
 use tokio::{
+    io::{AsyncRead, AsyncWrite},
     net::{TcpListener, TcpStream},
     sync::Semaphore,
 };
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
+
+use super::tls::Handshakes;
 
 /// How many connections are served at once; the next wait in the kernel's queue.
 const CONNECTIONS: usize = 16_384;
@@ -20,12 +24,14 @@ const HEAD_WAIT: Duration = Duration::from_secs(15);
 /// How many bytes of a request's head are read.
 const HEAD_MAX: usize = 64 << 10;
 
-/// Serves `routes` until `stop`, and then whatever was begun to its end.
+/// Serves `routes` until `stop`, by TLS where there is something to show, and then whatever was begun to its end.
 pub(super) async fn serve(
     listener: TcpListener,
     routes: Router,
+    tls: Option<Arc<ListenerTls>>,
     stop: CancellationToken,
 ) -> anyhow::Result<()> {
+    let handshakes = tls.map(|it| Arc::new(Handshakes::new(it)));
     let (places, connections) = (Arc::new(Semaphore::new(CONNECTIONS)), TaskTracker::new());
     loop {
         let accepted = tokio::select! {
@@ -33,9 +39,9 @@ pub(super) async fn serve(
             accepted = accept(&listener, &places) => accepted,
         };
         let Some((stream, place)) = accepted else { continue };
-        let (routes, stop) = (routes.clone(), stop.clone());
+        let (routes, handshakes, stop) = (routes.clone(), handshakes.clone(), stop.clone());
         connections.spawn(async move {
-            answer(stream, routes, stop).await;
+            take(stream, handshakes.as_deref(), routes, stop).await;
             drop(place);
         });
     }
@@ -61,9 +67,29 @@ async fn accept(
     }
 }
 
-async fn answer(stream: TcpStream, routes: Router, stop: CancellationToken) {
+async fn take(
+    stream: TcpStream,
+    handshakes: Option<&Handshakes>,
+    routes: Router,
+    stop: CancellationToken,
+) {
     // Answers are small and waited for.
     let _slower = stream.set_nodelay(true);
+    let Some(handshakes) = handshakes else { return answer(stream, routes, stop).await };
+    let shaken = tokio::select! {
+        () = stop.cancelled() => None,
+        shaken = handshakes.shake(stream) => shaken,
+    };
+    if let Some(stream) = shaken {
+        answer(stream, routes, stop).await;
+    }
+}
+
+async fn answer(
+    stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    routes: Router,
+    stop: CancellationToken,
+) {
     let connection = hyper::server::conn::http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(HEAD_WAIT)

@@ -3,7 +3,9 @@
 use std::{collections::BTreeMap, path::Path, sync::Arc};
 
 use anyhow::Context;
-use bailiwick_connect::{EvidenceKey, check_private_tree, create_dir_private};
+use bailiwick_connect::{
+    EvidenceKey, ListenerTls, ServerTrust, check_private_tree, create_dir_private,
+};
 use bailiwick_gateway::{
     Clock, Confine, Desk, DeskParts, Evidence, Keep, ServerSpec, ToolSpec, Transport,
 };
@@ -77,6 +79,12 @@ pub(super) async fn desk(house: &House) -> anyhow::Result<Desk> {
     Ok(desk)
 }
 
+/// Loads what the listener shows, where it speaks TLS.
+pub(super) fn tls(config: &Config, now: Timestamp) -> anyhow::Result<Option<Arc<ListenerTls>>> {
+    let load = |files| ListenerTls::load(files, now).map(Arc::new);
+    config.listen.tls.clone().map(load).transpose().context("the listener cannot speak TLS")
+}
+
 /// Refuses a registry that somebody changed behind the governor's back.
 fn untouched(registry: &Registry) -> anyhow::Result<()> {
     let log = registry.verify_changes().context("the registry cannot be read")?;
@@ -122,26 +130,44 @@ const fn keep(kept: ArgumentsKept) -> Keep {
 pub(super) fn specs(config: &Config) -> anyhow::Result<Vec<ServerSpec>> {
     let own = std::env::current_exe().context("this program does not know its own path")?;
     let private = config.private();
-    Ok(config.servers.iter().map(|it| spec(it, &own, &private)).collect())
+    config.servers.iter().map(|it| spec(it, &own, &private)).collect()
 }
 
-fn spec(server: &config::Server, own: &Path, private: &[std::path::PathBuf]) -> ServerSpec {
+fn spec(
+    server: &config::Server,
+    own: &Path,
+    private: &[std::path::PathBuf],
+) -> anyhow::Result<ServerSpec> {
     let transport = match &server.transport {
         config::Transport::Child { env, dir, .. } => Transport::Stdio {
             command: server.transport.command_with(own).unwrap_or_default(),
             env: env.clone(),
             dir: Some(dir.clone()),
         },
-        config::Transport::Http { url } => Transport::Http { url: url.clone() },
+        config::Transport::Http { url, .. } => Transport::Http { url: url.clone() },
     };
-    ServerSpec {
+    let trust = trust(&server.transport)
+        .with_context(|| format!("`{}` cannot be reached by TLS", server.name))?;
+    Ok(ServerSpec {
         name: server.name.clone(),
         transport,
+        trust,
         environment: server.environment,
         confine: Confine { forbidden: private.to_vec() },
         extra_methods: server.methods.clone(),
         call_timeout: server.timeout,
         tools: server.tools.iter().map(|(name, word)| (name.to_string(), tool(word))).collect(),
+    })
+}
+
+/// Says by whom a server is believed to be itself, where TLS is spoken to it.
+fn trust(transport: &config::Transport) -> anyhow::Result<Option<ServerTrust>> {
+    match transport {
+        config::Transport::Http { url, ca } if url.scheme_str() == Some("https") => {
+            let trust = ca.as_ref().map_or_else(ServerTrust::system, |it| ServerTrust::of_file(it));
+            Ok(Some(trust?))
+        }
+        config::Transport::Http { .. } | config::Transport::Child { .. } => Ok(None),
     }
 }
 

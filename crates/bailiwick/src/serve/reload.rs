@@ -1,7 +1,8 @@
 //! Putting files in force: at the start, and when asked to read them again.
 
-use std::{collections::BTreeMap, path::PathBuf};
+use std::{collections::BTreeMap, path::PathBuf, sync::Arc};
 
+use bailiwick_connect::ListenerTls;
 use bailiwick_gateway::{Active, Desk};
 use bailiwick_model::{Activation, Digest};
 
@@ -14,14 +15,21 @@ pub(crate) struct Reload {
     overrides: Overrides,
     /// The configuration that the parts of this process were made from.
     started: Config,
+    /// What the listener shows, where it speaks TLS.
+    tls: Option<Arc<ListenerTls>>,
     /// What is in force; held while it changes, so that two readings never mix.
     active: tokio::sync::Mutex<BTreeMap<&'static str, Group>>,
 }
 
 impl Reload {
-    pub(super) fn new(file: PathBuf, overrides: Overrides, house: &House) -> Self {
+    pub(super) fn new(
+        file: PathBuf,
+        overrides: Overrides,
+        house: &House,
+        tls: Option<Arc<ListenerTls>>,
+    ) -> Self {
         let active = tokio::sync::Mutex::new(house.groups.clone());
-        Self { file, overrides, started: house.config.clone(), active }
+        Self { file, overrides, started: house.config.clone(), tls, active }
     }
 
     /// Puts the files of the start in force. What differs from the last start is on record, and
@@ -66,10 +74,27 @@ impl Reload {
             .filter(|(what, group)| before.get(*what) != Some(*group))
             .map(|(what, group)| activation(what, group, before.get(what)))
             .collect();
-        let changed: Vec<_> = activations.iter().flat_map(|it| it.changed.clone()).collect();
+        let mut changed: Vec<_> = activations.iter().flat_map(|it| it.changed.clone()).collect();
+        if self.exchange_certificate(desk).await? {
+            changed.push("listen.tls".to_owned());
+        }
         desk.activate(active(&house, activations), by).await?;
         before.clone_from(&house.groups);
         Ok(changed)
+    }
+}
+
+impl Reload {
+    /// Puts the listener's certificate in force as it lies on disk now. Says whether it is another.
+    async fn exchange_certificate(&self, desk: &Desk) -> anyhow::Result<bool> {
+        let Some(tls) = &self.tls else { return Ok(false) };
+        let other =
+            tls.reload(desk.now()).map_err(|it| anyhow::anyhow!("nothing was changed: {it}"))?;
+        if other {
+            let text = "the listener shows a new certificate".to_owned();
+            desk.notice("listener-certificate", text, "listen.tls").await?;
+        }
+        Ok(other)
     }
 }
 

@@ -23,4 +23,6 @@ mod real;
 #[cfg(test)]
 mod streams;
 #[cfg(test)]
+mod tls;
+#[cfg(test)]
 mod wrap;

@@ -1,6 +1,7 @@
 //! A server over streamable HTTP: of 2026-07-28, or with the session that revisions before it open.
 
 mod answer;
+mod connector;
 mod events;
 mod hearing;
 
@@ -13,15 +14,13 @@ use std::{
     time::Duration,
 };
 
+use bailiwick_connect::ServerTrust;
 use bailiwick_model::ServerName;
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Method, Response, Uri, header};
 use http_body_util::Full;
 use hyper::body::Incoming as Body;
-use hyper_util::{
-    client::legacy::{Client, connect::HttpConnector},
-    rt::TokioExecutor,
-};
+use hyper_util::{client::legacy::Client, rt::TokioExecutor};
 
 use super::{
     OTHER, ToolDefinition, catalog,
@@ -36,10 +35,10 @@ use super::{
 };
 use crate::mcp::Era;
 use answer::{Asked, unknown};
+use connector::{Connector, connector};
 pub use events::{Events, TooLarge};
 
 const BODY_MAX: usize = 8 << 20;
-const CONNECT: Duration = Duration::from_secs(5);
 /// How long a message that nobody waits for may take.
 const ASIDE: Duration = Duration::from_secs(2);
 /// How long the question that tells the eras apart may go unanswered.
@@ -49,7 +48,7 @@ const PROBE: Duration = Duration::from_secs(10);
 #[derive(Debug)]
 pub(super) struct Link {
     server: ServerName,
-    client: Client<HttpConnector, Full<Bytes>>,
+    client: Client<Connector, Full<Bytes>>,
     url: Uri,
     /// How the server speaks: found out once for each connection.
     era: OnceLock<Era>,
@@ -100,17 +99,10 @@ impl Link {
     /// Finds out how the server speaks, and opens a session where it keeps one.
     pub(super) async fn open(
         server: ServerName,
-        url: Uri,
+        (url, trust): (Uri, Option<&ServerTrust>),
         within: Duration,
     ) -> Result<(Arc<Self>, Opened), String> {
-        if url.scheme_str() != Some("http") {
-            return Err(format!(
-                "`{}://` is not spoken to servers yet: only `http://`",
-                url.scheme_str().unwrap_or_default()
-            ));
-        }
-        let mut connector = HttpConnector::new();
-        connector.set_connect_timeout(Some(CONNECT));
+        let connector = connector(trust).map_err(|error| error.to_string())?;
         let link = Arc::new(Self {
             server,
             client: Client::builder(TokioExecutor::new()).build(connector),

@@ -7,6 +7,7 @@ use std::{
     time::Duration,
 };
 
+use bailiwick_connect::ServerTrust;
 use bailiwick_model::{Effect, Environment, Reach, Sensitivity, ServerName};
 
 /// One MCP server behind the gateway, as configured.
@@ -16,6 +17,8 @@ pub struct ServerSpec {
     pub name: ServerName,
     /// How it is reached.
     pub transport: Transport,
+    /// Whom it must prove itself to be, where TLS is spoken to it.
+    pub trust: Option<ServerTrust>,
     /// Where it runs.
     pub environment: Environment,
     /// What a child of ours may not touch.

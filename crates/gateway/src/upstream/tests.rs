@@ -5,6 +5,7 @@ mod children;
 mod meanwhile;
 mod modern;
 mod over_http;
+mod over_tls;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -53,6 +54,7 @@ fn spec(transport: Transport) -> ServerSpec {
     ServerSpec {
         name: "files".parse().unwrap(),
         transport,
+        trust: None,
         environment: Environment::Development,
         confine: Confine::default(),
         extra_methods: BTreeSet::new(),

@@ -22,7 +22,12 @@ pub(super) fn tell(table: &Table<'_>, server: &Server, settings: &mut Settings<'
                 settings.add(key(&format!("env.{}", name.get_ref())), &MASK, field.at());
             }
         }
-        Transport::Http { url } => settings.add(key("url"), url, at("url")),
+        Transport::Http { url, ca } => {
+            settings.add(key("url"), url, at("url"));
+            if let Some(ca) = ca {
+                settings.add(key("ca"), &ca.display(), at("ca"));
+            }
+        }
     }
     settings.add(key("environment"), &server.environment, at("environment"));
     settings.add(key("pin"), &server.pin.as_str(), at("pin"));

@@ -6,13 +6,14 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use bailiwick_connect::ServerTrust;
 use http::Uri;
 use toml::Spanned;
 
 use crate::config::{
     Code,
-    listen::is_loopback,
-    read::{Field, Table},
+    listen::{explained, is_loopback},
+    read::{Field, Table, filled},
 };
 
 /// How a server is reached.
@@ -32,6 +33,8 @@ pub(crate) enum Transport {
     Http {
         /// Where it answers.
         url: Uri,
+        /// The authorities that it is believed by, where not those of the system.
+        ca: Option<PathBuf>,
     },
 }
 
@@ -44,7 +47,7 @@ impl fmt::Debug for Transport {
                 let mut shown = out.debug_struct("Child");
                 shown.field("command", command).field("env", &env).field("dir", dir).finish()
             }
-            Self::Http { url } => out.debug_struct("Http").field("url", url).finish(),
+            Self::Http { url, .. } => out.debug_struct("Http").field("url", url).finish(),
         }
     }
 }
@@ -64,12 +67,15 @@ impl Transport {
 /// Reads `command` with `env` and `dir`, or `url`.
 pub(super) fn read(table: &Table<'_>, home: &Path) -> Option<Transport> {
     let (command, url) = (table.get("command"), table.get("url"));
-    let (env, dir) = (table.get("env"), table.get("dir"));
+    let (env, dir, ca) = (table.get("env"), table.get("dir"), table.get("ca"));
     match (command.is_given(), url.is_given()) {
         (true, false) => {
+            if ca.is_given() {
+                ca.wrong(format!("`{}` is for a server with a `url`", ca.name()));
+            }
             let program = program(&command, home);
             let env = variables(&env);
-            let dir = dir.made(crate::config::read::filled);
+            let dir = dir.made(filled);
             let dir = dir.map_or_else(|| home.to_path_buf(), |it| home.join(it.into_inner()));
             Some(Transport::Child { command: program?, env, dir })
         }
@@ -78,8 +84,9 @@ pub(super) fn read(table: &Table<'_>, home: &Path) -> Option<Transport> {
                 field.wrong(format!("`{}` is for a child process, not for a `url`", field.name()));
             }
             let parsed = url.made(address)?.into_inner();
-            remote(&url, &parsed);
-            Some(Transport::Http { url: parsed })
+            let authorities = ca.made(filled).map(|it| home.join(it.into_inner()));
+            remote((&url, &parsed), (&ca, authorities.as_deref()));
+            Some(Transport::Http { url: parsed, ca: authorities })
         }
         (true, true) => {
             let help = "a `command` is started here, a `url` runs by itself";
@@ -150,15 +157,25 @@ fn address(text: &str) -> Result<Uri, String> {
     Ok(url)
 }
 
-/// Refuses what cannot be spoken yet, and what would go over a network in the clear.
-fn remote(field: &Field<'_>, url: &Uri) {
+/// Refuses what would go over a network in the clear, and authorities that cannot be believed.
+fn remote((field, url): (&Field<'_>, &Uri), (ca, authorities): (&Field<'_>, Option<&Path>)) {
     if url.scheme_str() == Some("https") {
-        let help = "put something that speaks TLS to it on this machine, and name that";
-        let message = "servers over `https://` are not reached yet";
-        field.fault(Code::NotYet, message, "TLS is not spoken to servers", Some(help));
-    } else if !url.host().is_some_and(is_loopback) {
+        let (trust, at) = match authorities {
+            Some(path) => (ServerTrust::of_file(path), ca),
+            None => (ServerTrust::system(), field),
+        };
+        if let Err(error) = trust {
+            at.fault(Code::Certificate, explained(&error), "nobody would be believed", None);
+        }
+        return;
+    }
+    if ca.is_given() {
+        ca.wrong(format!("`{}` is for a server over `https://`", ca.name()));
+    }
+    if !url.host().is_some_and(is_loopback) {
         let message = "arguments and results would cross a network in the clear";
-        let help = "name something on this machine that speaks TLS to it";
+        let help =
+            "reach it by `https://`, or name something on this machine that speaks TLS to it";
         field.fault(Code::OpenListener, message, "not this machine", Some(help));
     }
 }

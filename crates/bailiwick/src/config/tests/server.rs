@@ -167,7 +167,7 @@ fn a_decided_method_cannot_be_let_through() {
 }
 
 #[test]
-fn a_server_elsewhere_is_not_reached_in_the_clear_and_not_yet_over_tls() {
+fn a_server_elsewhere_is_not_reached_in_the_clear() {
     let text = "name = \"a\"\nurl = \"http://tools.example.org/mcp\"\n";
     insta::assert_snapshot!(server(text).mistakes(), @r#"
     CFG-010
@@ -179,23 +179,16 @@ fn a_server_elsewhere_is_not_reached_in_the_clear_and_not_yet_over_tls() {
        :       ^^^^^^^^^^^^^^^|^^^^^^^^^^^^^^
        :                      `-- not this machine
        `----
-      help: name something on this machine that speaks TLS to it
+      help: reach it by `https://`, or name something on this machine that
+            speaks TLS to it
             see docs/errors/CFG-010.md
     "#);
-    let text = "name = \"a\"\nurl = \"https://tools.example.org/mcp\"\n";
-    insta::assert_snapshot!(server(text).mistakes(), @r#"
-    CFG-009
-
-      x servers over `https://` are not reached yet
-       ,-[bailiwick.toml:8:7]
-     7 | name = "a"
-     8 | url = "https://tools.example.org/mcp"
-       :       ^^^^^^^^^^^^^^^|^^^^^^^^^^^^^^^
-       :                      `-- TLS is not spoken to servers
-       `----
-      help: put something that speaks TLS to it on this machine, and name that
-            see docs/errors/CFG-009.md
-    "#);
+    let plain = "name = \"a\"\nurl = \"http://127.0.0.1:9/mcp\"\nca = \"ca.pem\"\n";
+    assert!(server(plain).mistakes().contains("is for a server over"));
+    let child = "name = \"a\"\ncommand = [\"b\"]\nca = \"ca.pem\"\n";
+    assert!(server(child).mistakes().contains("is for a server with a `url`"));
+    let missing = "name = \"a\"\nurl = \"https://tools.example.org/mcp\"\nca = \"ca.pem\"\n";
+    assert!(server(missing).mistakes().contains("CFG-014"));
 }
 
 #[test]

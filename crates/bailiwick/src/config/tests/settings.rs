@@ -270,7 +270,7 @@ fn the_same_fact_twice_is_an_error() {
 fn what_nothing_enforces_yet_is_an_error() {
     let files = Files::good()
         .config(
-            "[listen.tls]\ncertificate = \"x\"\n[state]\nurl = \"postgres://db\"\n\
+            "[state]\nurl = \"postgres://db\"\n\
              [publish]\nmode = \"two-person\"\n",
         )
         .with("thresholds.toml", "");
@@ -283,39 +283,26 @@ fn what_nothing_enforces_yet_is_an_error() {
 
     CFG-009
 
-      x `listen.tls` is not served yet: only plain HTTP is
-       ,-[bailiwick.toml:6:1]
-     5 | command = ["files-server"]
-     6 | [listen.tls]
-       : ^^^^^^|^^^^^
-       :       `-- this would change nothing
-     7 | certificate = "x"
+      x `state.url` is not reached yet: state is kept in a folder
+       ,-[bailiwick.toml:7:7]
+     6 | [state]
+     7 | url = "postgres://db"
+       :       ^^^^^^^|^^^^^^^
+       :              `-- this would change nothing
+     8 | [publish]
        `----
       help: take it out: what is written and not enforced would be believed
             see docs/errors/CFG-009.md
 
     CFG-009
 
-      x `state.url` is not reached yet: state is kept in a folder
-        ,-[bailiwick.toml:9:7]
-      8 | [state]
-      9 | url = "postgres://db"
-        :       ^^^^^^^|^^^^^^^
-        :              `-- this would change nothing
-     10 | [publish]
-        `----
-      help: take it out: what is written and not enforced would be believed
-            see docs/errors/CFG-009.md
-
-    CFG-009
-
       x `publish.mode = "two-person"` is not enforced yet
-        ,-[bailiwick.toml:11:8]
-     10 | [publish]
-     11 | mode = "two-person"
-        :        ^^^^^^|^^^^^
-        :              `-- one person could still publish
-        `----
+       ,-[bailiwick.toml:9:8]
+     8 | [publish]
+     9 | mode = "two-person"
+       :        ^^^^^^|^^^^^
+       :              `-- one person could still publish
+       `----
       help: with `files`, a changed file is activated after `bailiwick check`
             see docs/errors/CFG-009.md
     "#);
@@ -335,8 +322,8 @@ fn a_listener_beyond_this_machine_needs_a_word() {
        :        ^^^^^^^|^^^^^^
        :               `-- not a loopback address
        `----
-      help: listen on `127.0.0.1` behind something that speaks TLS, or say
-            `insecure = true`
+      help: give it a certificate in `[listen.tls]`, listen on `127.0.0.1`, or
+            say `insecure = true`
             see docs/errors/CFG-010.md
     "#);
     let files = Files::good().config("[listen]\nhttp = \"0.0.0.0:8470\"\ninsecure = true\n");
@@ -351,8 +338,8 @@ fn a_flag_does_not_open_the_listener_either() {
 
       x --listen: `0.0.0.0:8470` can be reached from elsewhere, and tokens would
       | go there in the clear
-      help: listen on `127.0.0.1` behind something that speaks TLS, or say
-            `insecure = true`
+      help: give it a certificate in `[listen.tls]`, listen on `127.0.0.1`, or
+            say `insecure = true`
             see docs/errors/CFG-010.md
     ");
     let text = Files::good().mistakes_with(&given(Some("anywhere"), None));

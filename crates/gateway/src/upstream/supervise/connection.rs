@@ -36,7 +36,8 @@ impl Connection {
             }
             Transport::Http { url } => {
                 let server = spec.name.clone();
-                let (link, opened) = http::Link::open(server, url.clone(), HANDSHAKE).await?;
+                let to = (url.clone(), spec.trust.as_ref());
+                let (link, opened) = http::Link::open(server, to, HANDSHAKE).await?;
                 let catalog = offered(&Link::Http(Arc::clone(&link)), &spec.name, opened).await?;
                 Ok((Self::Http(link), catalog))
             }

@@ -319,10 +319,3 @@ async fn nobody_listening_means_that_nothing_was_sent() {
     let lost = world.call("plain", json!({})).await.unwrap_err();
     assert!(matches!(lost, SendError::NotSent { .. }), "{lost}");
 }
-
-#[tokio::test]
-async fn a_server_behind_tls_is_refused_in_plain_words() {
-    let url = "https://tools.example/mcp".parse().unwrap();
-    let mut world = World::of(spec(Transport::Http { url }));
-    assert_eq!(world.down().await, "`https://` is not spoken to servers yet: only `http://`");
-}

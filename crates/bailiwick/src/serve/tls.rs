@@ -1,0 +1,84 @@
+//! TLS on the listener: handshakes within bounds, and files that are taken when they change.
+
+use std::{sync::Arc, time::Duration};
+
+use bailiwick_connect::ListenerTls;
+use bailiwick_gateway::Desk;
+use tokio::{net::TcpStream, sync::Semaphore};
+use tokio_rustls::{TlsAcceptor, server::TlsStream};
+use tokio_util::sync::CancellationToken;
+
+/// How long a handshake may take, its wait for a place included.
+const WAIT: Duration = Duration::from_secs(5);
+/// How many handshakes are under way at once.
+const HALF_OPEN: usize = 1024;
+/// How often the files are looked at.
+const LOOK: Duration = Duration::from_secs(2);
+
+/// Greets new connections.
+#[derive(Debug)]
+pub(super) struct Handshakes {
+    tls: Arc<ListenerTls>,
+    places: Semaphore,
+}
+
+impl Handshakes {
+    pub(super) const fn new(tls: Arc<ListenerTls>) -> Self {
+        Self { tls, places: Semaphore::const_new(HALF_OPEN) }
+    }
+
+    /// Shakes hands with what is in force now; gives nothing where that does not come about.
+    pub(super) async fn shake(&self, stream: TcpStream) -> Option<TlsStream<TcpStream>> {
+        let shaking = async {
+            let _place = self.places.acquire().await.ok()?;
+            let shaken = TlsAcceptor::from(self.tls.config()).accept(stream).await;
+            shaken.inspect_err(|error| tracing::debug!(%error, "no handshake came about")).ok()
+        };
+        tokio::time::timeout(WAIT, shaking).await.ok().flatten()
+    }
+}
+
+/// Takes new files when they lie there, whole: those that change between two looks are still
+/// being written.
+pub(super) async fn watch(
+    tls: Arc<ListenerTls>,
+    desk: Arc<Desk>,
+    stop: CancellationToken,
+) -> anyhow::Result<()> {
+    let mut interval = tokio::time::interval(LOOK);
+    interval.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Skip);
+    let mut seen = None;
+    loop {
+        tokio::select! {
+            () = stop.cancelled() => return Ok(()),
+            _ = interval.tick() => {}
+        }
+        let changed = tls.changed();
+        if changed.is_some() && changed == seen {
+            seen = None;
+            if let Err(error) = take(&tls, &desk).await {
+                tracing::error!(%error, "what became of the certificate could not be recorded");
+            }
+        } else {
+            seen = changed;
+        }
+    }
+}
+
+/// Takes the files, or says why the old ones stay in force.
+async fn take(tls: &ListenerTls, desk: &Desk) -> anyhow::Result<()> {
+    match tls.reload(desk.now()) {
+        Ok(false) => {}
+        Ok(true) => {
+            tracing::info!("the listener has a new certificate");
+            let text = "the listener shows a new certificate".to_owned();
+            desk.notice("listener-certificate", text, "listen.tls").await?;
+        }
+        Err(error) => {
+            tracing::warn!(%error, "the listener keeps its certificate");
+            let text = format!("the listener keeps its old certificate: {error}");
+            desk.notice("listener-certificate-refused", text, "listen.tls").await?;
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,127 @@
+//! What the listener shows. It can be exchanged while it is in use: connections that are there keep
+//! what they began with, and new ones get what is there now.
+
+use std::{
+    fmt, fs,
+    os::unix::fs::MetadataExt as _,
+    path::Path,
+    sync::{Arc, Mutex, PoisonError, RwLock},
+    time::Duration,
+};
+
+use bailiwick_model::{Digest, Timestamp};
+use rustls::{
+    Error, ServerConfig,
+    version::{TLS12, TLS13},
+};
+
+use super::{TlsError, TlsFiles, chain::Chain, provider};
+
+/// How long before its end a certificate is said to end soon.
+const SOON: Duration = Duration::from_secs(14 * 86_400);
+
+/// The certificate and key of the listener, in force and on disk.
+pub struct ListenerTls {
+    files: TlsFiles,
+    current: RwLock<Current>,
+    /// How the files looked when they were last read.
+    read: Mutex<Looks>,
+}
+
+#[derive(Clone)]
+struct Current {
+    config: Arc<ServerConfig>,
+    /// The certificates, to tell whether others came.
+    digest: Digest,
+    ends_soon: bool,
+}
+
+/// How two files look from outside: their time, length and place on disk. They may be missing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Looks([Option<(i64, i64, u64, u64)>; 2]);
+
+impl fmt::Debug for ListenerTls {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.debug_struct("ListenerTls").field("files", &self.files).finish_non_exhaustive()
+    }
+}
+
+impl ListenerTls {
+    /// Reads the files and checks that TLS can be spoken with them at `now`.
+    pub fn load(files: TlsFiles, now: Timestamp) -> Result<Self, TlsError> {
+        let read = Mutex::new(looks(&files));
+        let current = RwLock::new(Current::load(&files, now)?);
+        Ok(Self { files, current, read })
+    }
+
+    /// Gives what a new connection is greeted with.
+    pub fn config(&self) -> Arc<ServerConfig> {
+        self.current().config
+    }
+
+    /// Says whether the certificate in force ends within two weeks of when it was read.
+    pub fn ends_soon(&self) -> bool {
+        self.current().ends_soon
+    }
+
+    /// Says whether the certificate on disk is for `host`.
+    pub fn names(&self, host: &str) -> bool {
+        Chain::read(&self.files).is_ok_and(|it| it.names(host))
+    }
+
+    /// Gives how the files look now, where that is not how they looked when they were last read.
+    pub fn changed(&self) -> Option<Looks> {
+        let now = looks(&self.files);
+        (now != *self.read.lock().unwrap_or_else(PoisonError::into_inner)).then_some(now)
+    }
+
+    /// Reads the files again and puts them in force, or leaves everything as it is. Says whether
+    /// the certificates are others.
+    pub fn reload(&self, now: Timestamp) -> Result<bool, TlsError> {
+        *self.read.lock().unwrap_or_else(PoisonError::into_inner) = looks(&self.files);
+        let new = Current::load(&self.files, now)?;
+        let mut current = self.current.write().unwrap_or_else(PoisonError::into_inner);
+        let other = current.digest != new.digest;
+        *current = new;
+        Ok(other)
+    }
+
+    fn current(&self) -> Current {
+        self.current.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
+
+impl Current {
+    fn load(files: &TlsFiles, now: Timestamp) -> Result<Self, TlsError> {
+        let chain = Chain::read(files)?;
+        chain.check_time(&files.certificate, now)?;
+        let ends_soon = chain.check_time(&files.certificate, now.after(SOON)).is_err();
+        let bytes: Vec<u8> = chain.certificates.iter().flat_map(|it| it.iter().copied()).collect();
+        let unusable = |error: Error| TlsError::Unusable {
+            path: files.certificate.clone(),
+            why: error.to_string(),
+        };
+        let mut config = ServerConfig::builder_with_provider(provider())
+            .with_protocol_versions(&[&TLS13, &TLS12])
+            .map_err(unusable)?
+            .with_no_client_auth()
+            .with_single_cert(chain.certificates, chain.key)
+            .map_err(|error| {
+                if matches!(error, Error::InconsistentKeys(_)) {
+                    let (certificate, key) = (files.certificate.clone(), files.key.clone());
+                    return TlsError::OtherKey { certificate, key };
+                }
+                unusable(error)
+            })?;
+        config.alpn_protocols = vec![b"http/1.1".to_vec()];
+        Ok(Self { config: Arc::new(config), digest: Digest::of(&bytes), ends_soon })
+    }
+}
+
+fn looks(files: &TlsFiles) -> Looks {
+    let look = |path: &Path| {
+        let found = fs::metadata(path).ok()?;
+        Some((found.mtime(), found.mtime_nsec(), found.size(), found.ino()))
+    };
+    Looks([look(&files.certificate), look(&files.key)])
+}
