@@ -3,6 +3,12 @@
 use bailiwick_model::{Action, ActionKind, CallDigest, Json, JsonError, JsonLimits, ServerName};
 use serde_json::value::RawValue;
 
+use crate::jsonrpc::{RawError, RawObject, raw_of};
+
+/// The members in which a server's question is answered.
+const ANSWERS: &str = "inputResponses";
+const STATE: &str = "requestState";
+
 /// One call to one server, with its parameters exactly as they will be sent.
 #[derive(Clone, Debug)]
 pub struct Call {
@@ -25,6 +31,9 @@ pub enum CallError {
     /// The parameters cannot be read.
     #[error("the parameters cannot be read: {0}")]
     Unreadable(#[from] JsonError),
+    /// They cannot be written anew.
+    #[error("the parameters cannot be written anew: {0}")]
+    Rewritten(String),
     /// There is a member that nobody here has an opinion about.
     #[error("`params.{member}` is not passed on{why}")]
     UnknownMember {
@@ -82,6 +91,34 @@ impl Call {
         }
         let digest = CallDigest::of(&action, &Json::Object(members));
         Ok(Self { action, params, arguments, digest })
+    }
+
+    /// Gives the same call as its server wants it after it asked for more: with the server's own
+    /// state, and with answers under the names that it asked for. They are part of the digest, so
+    /// what was permitted without them is not permitted with them.
+    pub(crate) fn answering(
+        &self,
+        state: Option<&str>,
+        answers: Option<&RawValue>,
+        limits: JsonLimits,
+    ) -> Result<Self, CallError> {
+        let unreadable = |error: RawError| CallError::Rewritten(error.to_string());
+        let mut params = self.params.clone();
+        for (name, value) in
+            [(ANSWERS, answers.map(ToOwned::to_owned)), (STATE, state.map(|it| raw_of(&it)))]
+        {
+            if let Some(value) = value {
+                params = RawObject::read(params.get())
+                    .and_then(|it| it.with(name, &value))
+                    .map_err(unreadable)?;
+            }
+        }
+        let Json::Object(mut members) = Json::parse(params.get().as_bytes(), limits)? else {
+            return Err(CallError::WrongMember { member: "", wanted: "an object" });
+        };
+        members.remove("_meta");
+        let digest = CallDigest::of(&self.action, &Json::Object(members));
+        Ok(Self { params, digest, ..self.clone() })
     }
 
     /// Gives what is asked of whom.
@@ -176,6 +213,26 @@ mod tests {
         ] {
             assert_eq!(refused(method, params), format!("`params.{member}` is not passed on"));
         }
+    }
+
+    #[test]
+    fn what_a_server_asked_for_is_part_of_what_is_permitted() {
+        let read = |params: &str| {
+            let raw = RawValue::from_string(params.to_owned()).unwrap();
+            Call::read("files".parse().unwrap(), "tools/call", raw, JsonLimits::default()).unwrap()
+        };
+        let call = read(r#"{"name":"rm","arguments":{ "n" : 1 },"_meta":{"progressToken":7}}"#);
+        let answers = RawValue::from_string(r#"{"ok":{ "action":"accept"}}"#.to_owned()).unwrap();
+        let limits = JsonLimits::default();
+        let more = call.answering(Some("theirs"), Some(&answers), limits).unwrap();
+        assert_eq!(
+            more.params().get(),
+            r#"{"name":"rm","arguments":{ "n" : 1 },"_meta":{"progressToken":7},"inputResponses":{"ok":{ "action":"accept"}},"requestState":"theirs"}"#
+        );
+        assert_ne!(more.digest(), call.digest());
+        assert_eq!(more.arguments(), call.arguments());
+        let none = call.answering(None, None, limits).unwrap();
+        assert_eq!((none.digest(), none.params().get()), (call.digest(), call.params().get()));
     }
 
     #[test]

@@ -14,6 +14,7 @@ mod host;
 mod line;
 mod list;
 mod listen;
+mod more;
 mod running;
 mod stream;
 mod streams;

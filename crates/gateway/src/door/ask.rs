@@ -191,6 +191,11 @@ impl<'a> Asked<'a> {
         }
     }
 
+    /// Gives the message's own parameters.
+    pub(super) fn params(&self) -> Option<&RawValue> {
+        self.message.params()
+    }
+
     /// Finds the server that is meant, and reads the call from the very bytes it will get.
     pub(super) fn read_call(
         &self,
@@ -213,6 +218,7 @@ impl<'a> Asked<'a> {
         let call =
             Call::read(server.clone(), method, params, LIMITS).map_err(|error| match error {
                 CallError::OtherMethod { .. }
+                | CallError::Rewritten(_)
                 | CallError::Unreadable(_)
                 | CallError::UnknownMember { .. }
                 | CallError::WrongMember { .. } => bad(error.to_string()),

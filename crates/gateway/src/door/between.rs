@@ -16,6 +16,7 @@ use crate::{
         Era,
         bridge::Between,
         client::{ClientFacts, Implementation},
+        code::MISSING_CAPABILITY,
         meta,
         revision::Revision,
     },
@@ -64,10 +65,24 @@ impl Asked<'_> {
     }
 }
 
-fn client_facts(params: &RawValue) -> ClientFacts {
+/// Reads what a request says of its client.
+pub(super) fn client_facts(params: &RawValue) -> ClientFacts {
     let meta = RawObject::read(params.get()).ok().and_then(|it| it.get("_meta"));
     let meta = meta.and_then(|it| RawObject::read(it.get()).ok());
     meta.map(|it| ClientFacts::read(&it)).unwrap_or_default()
+}
+
+/// Gives the status under which an answer goes out: of what servers of 2026-07-28 say, only one thing
+/// is the client's to mend before it asks again.
+pub(super) fn status_of(era: Era, answer: &Answer) -> StatusCode {
+    let lacks = |error: &RawValue| {
+        let number = RawObject::read(error.get()).ok().and_then(|it| it.get("code"));
+        number.is_some_and(|it| it.get() == MISSING_CAPABILITY.to_string())
+    };
+    match (era, answer) {
+        (Era::Modern, Answer::Error(error)) if lacks(error) => StatusCode::BAD_REQUEST,
+        (Era::Modern | Era::Legacy, Answer::Error(_) | Answer::Result(_)) => StatusCode::OK,
+    }
 }
 
 /// Hands a server's error on.

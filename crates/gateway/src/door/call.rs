@@ -7,6 +7,7 @@ use serde_json::value::RawValue;
 
 use super::{
     ask::{Asked, bad},
+    between::status_of,
     hold::{Came, Coming},
     json, refusal,
 };
@@ -32,7 +33,7 @@ impl Asked<'_> {
             Ok(None) => return StatusCode::ACCEPTED.into_response(),
             Err(refused) => return refusal(&refused.with_id(Some(id))),
         };
-        let mut response = json(StatusCode::OK, answer.body(Some(id)));
+        let mut response = json(status_of(self.era, &answer), answer.body(Some(id)));
         if let Ok(value) = HeaderValue::from_str(decision.as_str()) {
             response.headers_mut().insert("bailiwick-decision", value);
         }
@@ -60,6 +61,7 @@ impl Asked<'_> {
                 return Ok(Some((refusal.decision, Answer::Result(result))));
             }
             Came::Link(refusal, answer) => return Ok(Some((refusal.decision, answer))),
+            Came::Asked(decision, answer) => return Ok(Some((decision, answer))),
             Came::Answered(answered) => answered,
         };
         Ok(match answered {

@@ -3,7 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use bailiwick_connect::StateKey;
-use bailiwick_model::HoldId;
+use bailiwick_model::{DecisionId, HoldId};
 use http::StatusCode;
 use serde_json::value::RawValue;
 use tokio::time::Instant;
@@ -53,6 +53,8 @@ pub(super) enum Came {
     Again(Refusal, Box<RawValue>),
     /// A link for a person, and then the same call again.
     Link(Refusal, Answer),
+    /// A question of the server's, for the client to answer.
+    Asked(DecisionId, Answer),
 }
 
 /// Whether a call was held, and its caller stays.
@@ -86,26 +88,30 @@ impl Asked<'_> {
         echoed: Option<Echoed>,
     ) -> Result<Came, Refused> {
         let call = coming.call;
-        let last = match echoed {
-            Some(echoed) => Some(self.reopen(call, &echoed).await?),
+        let mut last = match &echoed {
+            Some(echoed) => Some(self.reopen(call, echoed).await?),
             None => None,
         };
+        let answers = echoed.as_ref().and_then(|it| it.answers.as_deref());
+        let sent = Self::answering(call, last.as_mut(), answers)?;
         let ticket = last.as_ref().and_then(|it| it.ticket.clone());
         let hold = match ticket {
             Some(ticket) => ticket.hold,
-            None => match self.first(coming).await {
+            None => match self.first(coming, &sent).await {
                 // A person has the link at once, and whoever comes again waits.
                 Held::Stays(hold, refusal) if coming.opens_links && self.links(&hold, &refusal) => {
-                    return Ok(self.linked(call, (hold, refusal)));
+                    return Ok(self.linked(call, (hold, refusal), last.as_ref()));
                 }
                 Held::Stays(hold, _) => hold,
-                Held::Not(answered) => return Ok(Came::Answered(answered)),
+                Held::Not(answered) => {
+                    return Ok(self.asked_for_more(call, last.as_ref(), answered));
+                }
             },
         };
         let patience = self.patience();
-        let asked = (self.caller, call, &coming.listener);
+        let asked = (self.caller, &sent, &coming.listener);
         Ok(match self.door.lane.stay(asked, hold, &patience).await {
-            Stayed::Settled(answered) => Came::Answered(answered),
+            Stayed::Settled(answered) => self.asked_for_more(call, last.as_ref(), answered),
             Stayed::Held(refusal) if self.era == Era::Modern => {
                 self.again(call, refusal, (last.as_ref(), None))
             }
@@ -128,18 +134,23 @@ impl Asked<'_> {
     }
 
     /// Gives out the link to a ticket. It proves nothing and lets nobody in.
-    fn linked(&self, call: &Call, (hold, refusal): (HoldId, Refusal)) -> Came {
+    fn linked(
+        &self,
+        call: &Call,
+        (hold, refusal): (HoldId, Refusal),
+        last: Option<&RequestState>,
+    ) -> Came {
         let url = format!("{}/approve/{hold}", self.door.holds.parts.public_url);
         match self.era {
-            Era::Modern => self.again(call, refusal, (None, Some(&url))),
+            Era::Modern => self.again(call, refusal, (last, Some(&url))),
             Era::Legacy => Came::Link(refusal, waiting::link_needed(&hold, &url)),
         }
     }
 
     /// Has a call decided for the first time.
-    async fn first(&self, Coming { call, listener, .. }: &Coming<'_>) -> Held {
+    async fn first(&self, Coming { listener, .. }: &Coming<'_>, sent: &Call) -> Held {
         let caller = Arc::clone(self.caller);
-        let answered = self.door.lane.call(caller, (*call).clone(), listener.clone()).await;
+        let answered = self.door.lane.call(caller, sent.clone(), listener.clone()).await;
         let stays = !self.span().is_zero();
         match answered {
             Answered::Refused(refusal) if stays => match refusal.hold.clone() {
@@ -206,12 +217,16 @@ impl Asked<'_> {
         }
     }
 
-    fn asking<'s>(&'s self, call: &'s Call, policy: &'s str) -> Asking<'s> {
+    pub(super) fn state_key(&self) -> &StateKey {
+        &self.door.holds.parts.key
+    }
+
+    pub(super) fn asking<'s>(&'s self, call: &'s Call, policy: &'s str) -> Asking<'s> {
         let now = self.door.lane.desk().now();
         Asking { caller: self.caller, call: call.digest(), policy, now }
     }
 
-    fn policy(&self) -> String {
+    pub(super) fn policy(&self) -> String {
         self.door.lane.desk().snapshot().policies.version().to_owned()
     }
 }

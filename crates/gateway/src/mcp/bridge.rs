@@ -148,7 +148,7 @@ fn of_no_kind(client: Era, method: &str) -> Answer {
 }
 
 /// Says that nothing came of a call, where a model reads it if it can.
-fn failed(client: Era, method: &str, text: &str) -> Answer {
+pub(crate) fn failed(client: Era, method: &str, text: &str) -> Answer {
     if method == "tools/call" {
         let content = [Text { r#type: "text", text: text.to_owned() }];
         let result_type = (client == Era::Modern).then_some("complete");

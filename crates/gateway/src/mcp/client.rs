@@ -75,6 +75,14 @@ impl ClientCapabilities {
     pub(crate) fn opens_links(&self) -> bool {
         self.0.contains(&ClientCapability::ElicitationUrl)
     }
+
+    /// Says whether it can be asked for this. An elicitation of no certain kind is one by a form.
+    pub(crate) fn has(&self, wanted: ClientCapability) -> bool {
+        let by_form = wanted == ClientCapability::ElicitationForm
+            && self.0.contains(&ClientCapability::Elicitation)
+            && !self.0.contains(&ClientCapability::ElicitationUrl);
+        by_form || self.0.contains(&wanted)
+    }
 }
 
 impl Serialize for ClientCapabilities {
@@ -174,6 +182,17 @@ mod tests {
         for unreadable in ["7", "[]", r#"{"sampling":7}"#, r#"{"roots":{},"roots":{}}"#] {
             assert_eq!(passed(unreadable), "{}", "{unreadable}");
         }
+    }
+
+    #[test]
+    fn an_elicitation_of_no_certain_kind_is_a_form() {
+        let has = |declared: &str, wanted| ClientCapabilities::read(&raw(declared)).has(wanted);
+        let (form, url) = (ClientCapability::ElicitationForm, ClientCapability::ElicitationUrl);
+        assert!(has(r#"{"elicitation":{}}"#, form));
+        assert!(!has(r#"{"elicitation":{}}"#, url));
+        assert!(!has(r#"{"elicitation":{"url":{}}}"#, form));
+        assert!(has(r#"{"elicitation":{"url":{},"form":{}}}"#, form));
+        assert!(!has("{}", form));
     }
 
     #[test]

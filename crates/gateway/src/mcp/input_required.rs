@@ -16,17 +16,21 @@ const RESPONSES: &str = "inputResponses";
 pub(crate) struct Echoed {
     /// The state, as it was given out.
     pub(crate) state: String,
+    /// What the client answered to what it was asked for.
+    pub(crate) answers: Option<Box<RawValue>>,
 }
 
 /// Takes out of `params` what a retry brings along. What a client's own reader answered proves
-/// nothing here, so answers without a state stay in, and are refused like any unknown member.
+/// nothing here, and answers without a state answer nothing that was asked: they are left out, so
+/// that whoever wants them asks for them.
 pub(crate) fn taken(params: &RawValue) -> Result<(Box<RawValue>, Option<Echoed>), RawError> {
     let object = RawObject::read(params.get())?;
     // A state that is no text stays in as well.
-    let Some(state) = object.text(STATE) else { return Ok((params.to_owned(), None)) };
+    let Some(state) = object.text(STATE) else { return Ok((object.without(RESPONSES)?, None)) };
+    let answers = object.get(RESPONSES).map(ToOwned::to_owned);
     let params = object.without(STATE)?;
     let params = RawObject::read(params.get())?.without(RESPONSES)?;
-    Ok((params, Some(Echoed { state })))
+    Ok((params, Some(Echoed { state, answers })))
 }
 
 /// Says whether a request's sender declared in it that it opens links for its reader.
@@ -153,11 +157,12 @@ mod tests {
         for odd in [
             r#"{"name":"rm","requestState":7}"#,
             r#"{"name":"rm","requestState":null}"#,
-            r#"{"name":"rm","inputResponses":{"approval":{"action":"accept"}}}"#,
             r#"{"name":"rm"}"#,
         ] {
             assert_eq!(take(odd), (odd.to_owned(), None));
         }
+        let unasked = r#"{"name":"rm","inputResponses":{"approval":{"action":"accept"}}}"#;
+        assert_eq!(take(unasked), (r#"{"name":"rm"}"#.to_owned(), None));
     }
 
     #[test]

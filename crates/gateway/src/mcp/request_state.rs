@@ -3,6 +3,7 @@
 //! It goes out closed, comes back with the next round, and is believed only as far as it fits the
 //! call that brings it. Nothing is allowed by it: every round is decided by what holds then.
 
+mod asked_for;
 mod spent;
 
 use std::time::Duration;
@@ -11,12 +12,16 @@ use bailiwick_connect::{StateKey, Verified, random_text};
 use bailiwick_model::{CallDigest, DecisionId, HoldId, IdentityId, TaskId, Timestamp};
 use serde::{Deserialize, Serialize};
 
+pub(crate) use asked_for::{AskedFor, Unaskable};
 pub(crate) use spent::Spent;
 
 /// How many rounds one call may take: what the clients that are known put up with.
 pub(crate) const ROUNDS_MAX: u8 = 10;
 /// How long a state can be brought back: time for its reader to open a link.
 const LIFE: Duration = Duration::from_secs(15 * 60);
+
+/// How much one state may say: what is closed is a third longer, and must open again.
+const TEXT_MAX: usize = 40 << 10;
 
 /// One round of one call.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -35,9 +40,9 @@ pub(crate) struct RequestState {
     /// The ticket that is waited for, where it is a person.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub(crate) ticket: Option<Ticket>,
-    /// The server's own state, where it is the server that asked for more.
+    /// What the server asked for, where it is the server that wants to know more.
     #[serde(skip_serializing_if = "Option::is_none", default)]
-    pub(crate) upstream: Option<String>,
+    pub(crate) upstream: Option<AskedFor>,
     /// The policies under which it was made.
     policy: String,
     issued: Timestamp,
@@ -135,9 +140,16 @@ impl RequestState {
         Self { ticket: Some(ticket), ..self }
     }
 
+    /// Says that the server wants to know more.
+    #[must_use]
+    pub(crate) fn asked_for(self, upstream: AskedFor) -> Self {
+        Self { upstream: Some(upstream), ..self }
+    }
+
     /// Closes it for its way to the client and back.
     pub(crate) fn close(&self, key: &StateKey) -> Option<String> {
-        key.close(&serde_json::to_string(self).ok()?).ok()
+        let text = serde_json::to_string(self).ok().filter(|it| it.len() <= TEXT_MAX)?;
+        key.close(&text).ok()
     }
 
     /// Opens what a client brought with `asking`, and spends it.

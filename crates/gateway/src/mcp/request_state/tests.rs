@@ -5,6 +5,7 @@ use bailiwick_model::{Action, ActionKind, Json, Ulid};
 use proptest::prelude::*;
 
 use super::*;
+use crate::{jsonrpc::RawObject, mcp::client::ClientCapabilities};
 
 fn at(seconds: i64) -> Timestamp {
     Timestamp::from_millis(1_795_000_000_000_i64.saturating_add(seconds.saturating_mul(1000)))
@@ -149,9 +150,14 @@ fn there_are_so_many_rounds_and_no_more() {
 #[test]
 fn a_servers_own_state_is_carried_from_round_to_round() {
     let held = Held::new();
-    let first = RequestState { upstream: Some("theirs".to_owned()), ..held.state() };
+    let result = RawObject::read(r#"{"requestState":"theirs"}"#).unwrap();
+    let asked = AskedFor::read(&result, &ClientCapabilities::default()).unwrap();
+    let first = held.state().asked_for(asked);
     let next = RequestState::next(held.asking(at(1)), Some(&first)).unwrap();
-    assert_eq!((next.upstream.as_deref(), &next.ticket), (Some("theirs"), &None));
+    let theirs = next.upstream.as_ref().and_then(|it| it.state().map(str::to_owned));
+    assert_eq!((theirs.as_deref(), &next.ticket), (Some("theirs"), &None));
+    let opened = held.open(&next.close(&held.key).unwrap(), held.asking(at(1))).unwrap();
+    assert_eq!(opened, next);
 }
 
 proptest! {
