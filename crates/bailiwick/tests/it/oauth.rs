@@ -3,6 +3,7 @@
 mod discovery;
 mod opening;
 mod refused;
+mod sdk;
 
 use bailiwick_connect::{IdentityKey, Secret};
 use bailiwick_model::Timestamp;

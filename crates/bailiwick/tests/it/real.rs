@@ -9,7 +9,7 @@ mod decided;
 mod failing;
 mod forged;
 mod joined;
-mod parts;
+pub(crate) mod parts;
 mod paths;
 mod process;
 mod scenes;

@@ -10,12 +10,12 @@ use serde_json::Value;
 
 /// What `target/real/parts.json` says.
 #[derive(Debug)]
-pub(super) struct Parts(Value);
+pub(crate) struct Parts(Value);
 
 impl Parts {
     /// Finds the parts. Where there are none the test cannot show anything, and says so past the
     /// capture of the test runner.
-    pub(super) fn find() -> Option<Self> {
+    pub(crate) fn find() -> Option<Self> {
         let file = root().join("target/real/parts.json");
         let Ok(text) = fs::read_to_string(&file) else {
             skipped("the real parts are missing: `cargo xtask real` installs them");
@@ -25,24 +25,24 @@ impl Parts {
     }
 
     /// Gives one path.
-    pub(super) fn path(&self, name: &str) -> &str {
+    pub(crate) fn path(&self, name: &str) -> &str {
         self.0[name].as_str().unwrap_or_else(|| panic!("`{name}` is no part"))
     }
 
     /// Gives the command of a server or a client.
-    pub(super) fn command(&self, kind: &str, name: &str) -> Vec<String> {
+    pub(crate) fn command(&self, kind: &str, name: &str) -> Vec<String> {
         let words = self.0[kind][name].as_array().unwrap_or_else(|| panic!("no part `{name}`"));
         words.iter().map(|it| it.as_str().unwrap().to_owned()).collect()
     }
 }
 
 /// Gives the folder of the whole checkout.
-pub(super) fn root() -> PathBuf {
+pub(crate) fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").canonicalize().unwrap()
 }
 
 /// Says that a test shows nothing, where it is seen also when the test passes.
-pub(super) fn skipped(why: &str) {
+pub(crate) fn skipped(why: &str) {
     let name = std::thread::current().name().unwrap_or("a test").to_owned();
     let _unheard = writeln!(std::io::stderr(), "!!! SKIPPED, NOTHING WAS SHOWN: {name}: {why}");
 }
