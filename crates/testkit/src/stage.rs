@@ -1,6 +1,7 @@
 //! A stage on which the kernel plays a scenario: it does with effects what the shell does, in
 //! virtual time and without a disk.
 
+mod foretold;
 mod live;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -13,6 +14,7 @@ use bailiwick_model::{
 };
 
 use crate::{By, CallLine, Event, OpenLine, Seen, Target, VirtualClock, World, build};
+use foretold::Foretold;
 use live::{Live, Ticket, yes};
 
 /// The kernel, with tasks, tickets and a clock.
@@ -283,13 +285,17 @@ impl Stage {
             Names { decision: DecisionId::new(self.draw()), hold: HoldId::new(self.draw()) };
         let now = self.clock.now();
         let (snapshot, days) = (self.snapshot.clone(), self.days.clone());
+        let tickets: Vec<_> = self.tickets.iter().map(|it| it.hold.id.clone()).collect();
         let live = self.live(place);
         let seen_at = live.touch(now);
         let keys = live.state.day_keys();
         for key in &keys {
             live.state.tell_day(key.clone(), days.get(key).copied().unwrap_or_default());
         }
+        let asked = (request, &names);
+        let foretold = Foretold::ask(&snapshot, &live.state, asked, tickets.into_iter(), now);
         let made = bailiwick_kernel::decide(&snapshot, &mut live.state, request, names, now);
+        foretold.check(&made.outcome);
         let told: Vec<_> =
             keys.into_iter().map(|key| (key.clone(), live.state.day(&key))).collect();
         let mut seen = Seen::default();

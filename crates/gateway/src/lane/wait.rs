@@ -117,7 +117,15 @@ impl Lane {
             Err(NoPlace::Full) => return Waited::Full,
         };
         let mut teller = patience.teller(call, hold);
-        while self.still_waits((caller, call), hold).await {
+        loop {
+            let waits = self.still_waits((caller, call), hold).await;
+            // The servers of a gateway that goes are gone before it: what it finds is not so.
+            if patience.stop.is_cancelled() {
+                return Waited::Over;
+            }
+            if !waits {
+                return Waited::Decide;
+            }
             tokio::select! {
                 () = place.news() => {}
                 () = teller.tell(listener) => {}
@@ -126,7 +134,6 @@ impl Lane {
                 () = listener.was_cut() => return Waited::Over,
             }
         }
-        Waited::Decide
     }
 
     async fn still_waits(&self, (caller, call): (&Verified, &Call), hold: &HoldId) -> bool {
@@ -134,9 +141,11 @@ impl Lane {
         let Some(slot) = self.desk.slot(&caller.task) else { return false };
         let decision = DecisionId::new(self.desk.ulid());
         let names = Names { decision, hold: HoldId::new(self.desk.ulid()) };
-        let (snapshot, now) = (self.desk.snapshot(), self.desk.now());
-        let state = slot.lock();
-        bailiwick_kernel::still_waits(&snapshot, &state, &request, (hold, names), now)
+        let now = self.desk.now();
+        slot.decide(|state| {
+            let snapshot = self.desk.snapshot();
+            bailiwick_kernel::still_waits(&snapshot, state, &request, (hold, names), now)
+        })
     }
 
     /// Gives what is known of a ticket that can still be answered or used, as a refusal.

@@ -210,6 +210,31 @@ fn judge(trouble: Trouble, found: &[DriftFinding], exceptions: Vec<Exception>) -
     }
 }
 
+/// A call that nothing speaks against.
+const CALM: Trouble = Trouble {
+    contained: false,
+    stale: false,
+    late: false,
+    outside: false,
+    widen: OnWiden::Deny,
+    unpinned: false,
+    changed: false,
+    poor: false,
+    fault: false,
+};
+
+#[test]
+fn a_task_is_not_idle_while_a_caller_stays_with_its_call() {
+    let task = Task { idle: Some(std::time::Duration::from_secs(60)), ..task(CALM) };
+    let program = Arc::new(GrantProgram::compile(&task.grant).unwrap());
+    let mut state = TaskState::resume(task, program, Memory::default());
+    crate::stay(&mut state);
+    assert_eq!(crate::tick(&mut state, at(100)), []);
+    crate::observe(&mut state, at(100));
+    assert_eq!(crate::tick(&mut state, at(159)), [], "its leaving counts as the last activity");
+    assert!(!crate::tick(&mut state, at(160)).is_empty());
+}
+
 fn without_drift(verdict: &Verdict) -> BTreeSet<Reason> {
     verdict.reasons().into_iter().filter(|it| it.code != ReasonCode::Drift).collect()
 }
@@ -236,10 +261,6 @@ proptest! {
         found in findings(),
         exceptions in exceptions(),
     ) {
-        let calm = Trouble {
-            contained: false, stale: false, late: false, outside: false, widen: OnWiden::Deny,
-            unpinned: false, changed: false, poor: false, fault: false,
-        };
         let excused = |it: &&DriftFinding| {
             exceptions.iter().any(|exception| {
                 exception.detector == it.detector
@@ -249,7 +270,7 @@ proptest! {
         };
         let counting = found.iter().filter(|it| !excused(it));
         let expected = combine(counting.map(|it| it.verdict.clone()));
-        prop_assert_eq!(judge(calm, &found, exceptions.clone()), expected);
+        prop_assert_eq!(judge(CALM, &found, exceptions.clone()), expected);
     }
 
     #[test]

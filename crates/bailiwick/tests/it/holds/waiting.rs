@@ -117,6 +117,29 @@ fn one_yes_lets_one_of_two_equal_calls_go() {
     assert_eq!(house.governor.reached(), 1);
 }
 
+/// So many callers of one task may wait; the crowd must not cost anybody else a place.
+const PLACES: usize = 32;
+
+#[test]
+fn a_crowd_of_one_task_is_told_its_ticket_and_takes_no_place_of_others() {
+    let house = House::start(LONG);
+    let (first, rest) = std::thread::scope(|scope| {
+        let (told, telling) = std::sync::mpsc::channel();
+        for _ in 0..=PLACES {
+            let (told, house) = (told.clone(), &house);
+            scope.spawn(move || told.send(house.write(&Value::Null)).unwrap());
+        }
+        let first = telling.recv().unwrap();
+        house.governor.json(&["task", "end", &house.task]);
+        drop(told);
+        (first, telling.iter().collect::<Vec<_>>())
+    });
+    assert_eq!(first["result"]["structuredContent"]["verdict"], "hold", "{first}");
+    assert_eq!(rest.len(), PLACES);
+    assert!(rest.iter().all(|it| why(it) == "task_ended"), "{rest:?}");
+    assert_eq!(house.governor.reached(), 0);
+}
+
 #[test]
 fn hanging_up_ends_the_round_and_not_the_hold() {
     let house = House::start(LONG);
