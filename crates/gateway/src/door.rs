@@ -38,6 +38,7 @@ use self::{ask::Asked, enter::Turned, hold::Holds, running::Running, streams::St
 pub use self::{hold::HoldParts, line::line_router};
 use crate::{
     Lane, Listener,
+    asks::Asks,
     jsonrpc::{Answer, Refused},
 };
 
@@ -69,6 +70,7 @@ pub struct Door {
     running: Arc<Running>,
     streams: Streams,
     holds: Holds,
+    asks: Arc<Asks>,
 }
 
 impl Door {
@@ -76,8 +78,8 @@ impl Door {
     pub fn new(parts: DoorParts) -> Self {
         let DoorParts { lane, verifier, seal, hosts, holds } = parts;
         let (hosts, holds) = (Hosts::new(hosts), Holds::new(holds));
-        let (running, streams) = (Arc::default(), Streams::default());
-        Self { lane, verifier, seal, hosts, running, streams, holds }
+        let (running, streams, asks) = (Arc::default(), Streams::default(), Arc::default());
+        Self { lane, verifier, seal, hosts, running, streams, holds, asks }
     }
 }
 

@@ -48,8 +48,13 @@ pub(crate) enum Message<'a> {
         /// With what: an object.
         params: Option<&'a RawValue>,
     },
-    /// Is an answer to something that was asked of the sender; nothing is, so nothing more is kept.
-    Response,
+    /// Is an answer to something that was asked of the sender.
+    Response {
+        /// Names what was asked.
+        id: &'a RawValue,
+        /// The answer.
+        answer: Answer,
+    },
 }
 
 impl<'a> Message<'a> {
@@ -82,7 +87,7 @@ impl<'a> Message<'a> {
     pub(crate) fn method(&self) -> Option<&str> {
         match self {
             Self::Request { method, .. } | Self::Notification { method, .. } => Some(method),
-            Self::Response => None,
+            Self::Response { .. } => None,
         }
     }
 
@@ -90,7 +95,7 @@ impl<'a> Message<'a> {
     pub(crate) const fn params(&self) -> Option<&'a RawValue> {
         match self {
             Self::Request { params, .. } | Self::Notification { params, .. } => *params,
-            Self::Response => None,
+            Self::Response { .. } => None,
         }
     }
 
@@ -98,7 +103,7 @@ impl<'a> Message<'a> {
     pub(crate) const fn answer_id(&self) -> Option<&'a RawValue> {
         match self {
             Self::Request { id, .. } => Some(*id),
-            Self::Notification { .. } | Self::Response => None,
+            Self::Notification { .. } | Self::Response { .. } => None,
         }
     }
 
@@ -119,7 +124,7 @@ impl<'a> Message<'a> {
             return Err(invalid("an answer has a result or an error, not both"));
         }
         match (has("method"), has("result") || has("error"), id) {
-            (false, true, Some(_)) => Ok(Self::Response),
+            (false, true, Some(id)) => Ok(Self::Response { id, answer: read_answer(envelope)? }),
             (false, true, None) => Err(invalid("an answer must have an `id`")),
             (false, false, _) => Err(invalid("`method` is missing")),
             (true, true, _) => Err(invalid("a message asks or answers, not both")),
@@ -155,6 +160,13 @@ fn read_params<'a>(envelope: &RawObject<'a>) -> Result<Option<&'a RawValue>, Ref
         )),
         params => Ok(params),
     }
+}
+
+fn read_answer(envelope: &RawObject<'_>) -> Result<Answer, Refused> {
+    let object = |it: &&RawValue| it.get().starts_with('{');
+    let result = envelope.get("result").filter(object).map(|it| Answer::Result(it.to_owned()));
+    let error = envelope.get("error").filter(object).map(|it| Answer::Error(it.to_owned()));
+    result.or(error).ok_or_else(|| invalid("`result` or `error` must be an object"))
 }
 
 fn check_id(id: &RawValue) -> Result<(), Refused> {

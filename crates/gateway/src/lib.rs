@@ -3,6 +3,7 @@
 //! `lane` is the way of one call, `desk` keeps the tasks, `door` takes requests in, `oauth`
 //! gives tokens, and `upstream` holds the only way out.
 
+mod asks;
 mod call;
 mod classify;
 mod clock;

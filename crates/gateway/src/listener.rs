@@ -5,8 +5,16 @@
 
 use std::{fmt, sync::Arc};
 
+use serde::Serialize;
+use serde_json::value::RawValue;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 use tokio_util::sync::{CancellationToken, DropGuard};
+
+use crate::{
+    asks::{Asking, Client},
+    jsonrpc::raw_of,
+    upstream::ServerSpec,
+};
 
 /// How many bytes of notes wait for one caller. One note may be larger, and then waits alone.
 const ROOM: u32 = 256 << 10;
@@ -19,7 +27,17 @@ pub struct Listener {
     notes: mpsc::UnboundedSender<Waiting>,
     room: Arc<Semaphore>,
     cut: CancellationToken,
+    /// Whom a server may ask something meanwhile, and which server that is.
+    client: Option<Client>,
+    at: Option<At>,
     _kept: Option<Arc<dyn Kept>>,
+}
+
+/// Where a call is under way, until it is over.
+#[derive(Clone, Debug)]
+struct At {
+    server: Arc<ServerSpec>,
+    over: CancellationToken,
 }
 
 /// Something that lasts as long as the call does.
@@ -49,8 +67,14 @@ impl Listener {
     pub(crate) fn new() -> (Self, Notes) {
         let (notes, waiting) = mpsc::unbounded_channel();
         let room = Arc::new(Semaphore::new(usize::try_from(ROOM).unwrap_or(usize::MAX)));
-        let listener =
-            Self { notes, room: Arc::clone(&room), cut: CancellationToken::new(), _kept: None };
+        let listener = Self {
+            notes,
+            room: Arc::clone(&room),
+            cut: CancellationToken::new(),
+            client: None,
+            at: None,
+            _kept: None,
+        };
         (listener, Notes { waiting, room })
     }
 
@@ -71,6 +95,29 @@ impl Listener {
     #[must_use]
     pub(crate) fn keeping(&self, thing: impl fmt::Debug + Send + Sync + 'static) -> Self {
         Self { _kept: Some(Arc::new(thing)), ..self.clone() }
+    }
+
+    /// Lets servers ask `client` what it declared.
+    #[must_use]
+    pub(crate) fn with_client(self, client: Client) -> Self {
+        Self { client: Some(client), ..self }
+    }
+
+    /// Names the server that is called, until what this gives beside it is dropped.
+    pub(crate) fn called_at(&self, server: &Arc<ServerSpec>) -> (Self, DropGuard) {
+        let (server, over) = (Arc::clone(server), CancellationToken::new());
+        let guard = over.clone().drop_guard();
+        (Self { at: Some(At { server, over }), ..self.clone() }, guard)
+    }
+
+    /// Takes note that the server asks the client something, and gives what says that the call is
+    /// over. It may ask what its entry lets through and the client declared, and nothing else.
+    pub(crate) fn ask(&self, method: &str) -> Option<(Asking, CancellationToken)> {
+        let (client, At { server, over }) = (self.client.as_ref()?, self.at.as_ref()?);
+        if !server.extra_methods.contains(method) || over.is_cancelled() {
+            return None;
+        }
+        Some((client.ask(&server.name, method)?, over.clone()))
     }
 
     /// Gives what cuts the call: nobody wants its answer any more.
@@ -119,6 +166,19 @@ impl Note {
     /// Takes one message of JSON. Between its tokens a line break is a space.
     pub(crate) fn new(message: &str) -> Self {
         Self(message.trim().replace(['\r', '\n'], " ").into())
+    }
+
+    /// Writes a question that is answered under `name`.
+    pub(crate) fn question(name: &str, method: &str, params: Option<&RawValue>) -> Self {
+        #[derive(Serialize)]
+        struct Question<'a> {
+            jsonrpc: &'static str,
+            id: &'a str,
+            method: &'a str,
+            #[serde(skip_serializing_if = "Option::is_none")]
+            params: Option<&'a RawValue>,
+        }
+        Self::new(raw_of(&Question { jsonrpc: "2.0", id: name, method, params }).get())
     }
 
     /// Gives the message.

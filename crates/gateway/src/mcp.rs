@@ -2,6 +2,7 @@
 //! each say everything themselves. Only reading and writing; nothing here waits or decides.
 
 pub(crate) mod answers;
+pub(crate) mod askable;
 pub(crate) mod bridge;
 pub(crate) mod client;
 pub(crate) mod era;

@@ -199,7 +199,9 @@ impl Upstreams {
         let tool = up.catalog.tool(&call.action().name);
         let tool = tool.filter(|_| call.action().kind == ActionKind::Tool);
         let repeated = tool.map_or(&[][..], |it| it.repeated.as_slice());
-        up.link.ask(&Request::decided(spent, repeated, listener)?, within).await
+        let (listener, _under_way) =
+            listener.called_at(&self.server(server).map_err(not_sent)?.spec);
+        up.link.ask(&Request::decided(spent, repeated, &listener)?, within).await
     }
 
     /// Sends a request that takes no decision. Methods that take one are refused here.

@@ -1,5 +1,6 @@
 //! Answers that begin before they are known: progress, cancellation, and streams of changes.
 
+mod asked;
 mod changes;
 mod meanwhile;
 
@@ -21,6 +22,11 @@ struct House {
 
 impl House {
     fn new() -> Self {
+        Self::with("")
+    }
+
+    /// Adds words of the operator to the server's entry.
+    fn with(words: &str) -> Self {
         let mut governor = Governor::prepare(&[]);
         let script = concat!(env!("CARGO_MANIFEST_DIR"), "/../gateway/tests/servers/tells.py");
         let path = std::env::var("PATH").unwrap();
@@ -29,7 +35,7 @@ impl House {
             &format!(
                 "[listen]\nhttp = \"127.0.0.1:0\"\n[state]\ndir = \"state\"\n[evidence]\n\
                  checkpoints = \"checkpoints\"\n[[server]]\nname = \"tells\"\n\
-                 command = [\"python3\", \"-B\", {script:?}]\nenv = {{ PATH = {path:?} }}\n"
+                 command = [\"python3\", \"-B\", {script:?}]\nenv = {{ PATH = {path:?} }}\n{words}"
             ),
         );
         governor.write(
@@ -42,7 +48,7 @@ impl House {
             "templates/working.toml",
             "name = \"working\"\nowner = \"team-test\"\npurpose = \"Work a little\"\n\
              on_widen = \"deny\"\n[window]\nmax = \"1h\"\n[[allow]]\nserver = \"tells\"\n\
-             tools = [\"work\", \"hang\", \"release\", \"notes\"]\n",
+             tools = [\"work\", \"hang\", \"release\", \"notes\", \"ask\", \"ask-in-vain\"]\n",
         );
         governor.serve();
         let (task, token) = governor.open("agent", "working", &[]);

@@ -14,7 +14,9 @@ use crate::{
     jsonrpc::{Answer, Message, RawObject, Refused, code},
     lane::Refusal,
     mcp::{
-        Era, Spoken, answers, input_required, names, param_header,
+        Era, Spoken, answers,
+        askable::Askable,
+        input_required, names, param_header,
         refusal::{RefusalForm, RefusalView, Stop},
         session::SessionFacts,
     },
@@ -99,7 +101,7 @@ impl<'a> Asked<'a> {
                 self.told(method, *params);
                 StatusCode::ACCEPTED.into_response()
             }
-            Message::Response { .. } => StatusCode::ACCEPTED.into_response(),
+            Message::Response { id, answer } => self.answer_ask(id, answer).await,
             Message::Request { id, method, params } => self.request(id, method, *params).await,
         }
     }
@@ -133,8 +135,12 @@ impl<'a> Asked<'a> {
         let version = answers::negotiate(wanted.as_deref());
         let result = answers::initialize(version, self.offered().await);
         let mut response = answered(&Answer::Result(result), id);
-        let opens_links = input_required::session_opens_links(params);
-        let facts = SessionFacts { version, task: self.caller.task.clone(), opens_links };
+        let facts = SessionFacts {
+            version,
+            task: self.caller.task.clone(),
+            askable: Askable::read(params),
+            opens_links: input_required::session_opens_links(params),
+        };
         let sealed = random_bytes().ok().map(|random| self.door.seal.seal(&facts.encode(random)));
         // A client without a session id is served all the same.
         if let Some(value) = sealed.and_then(|it| HeaderValue::from_str(&it).ok()) {

@@ -144,7 +144,7 @@ impl Asked<'_> {
     }
 
     /// Says whether the caller's token counts still.
-    fn counts(&self) -> bool {
+    pub(super) fn counts(&self) -> bool {
         let desk = self.door.lane.desk();
         desk.generation(&self.caller.task) == Some(self.caller.generation)
             && !desk.has_ended(&self.caller.task)

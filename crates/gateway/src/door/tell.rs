@@ -1,9 +1,16 @@
-//! What clients tell without asking: that they gave something up, mostly.
+//! What clients tell without asking: that they gave something up, or what they were asked.
 
+use axum::response::{IntoResponse, Response};
+use http::StatusCode;
 use serde_json::value::RawValue;
 
-use super::{ask::Asked, running::CallName};
-use crate::{Listener, jsonrpc::RawObject, mcp::Era};
+use super::{ask::Asked, refusal, running::CallName};
+use crate::{
+    Listener,
+    asks::Client,
+    jsonrpc::{Answer, RawObject, Refused, code},
+    mcp::{Era, askable::Askable},
+};
 
 impl Asked<'_> {
     /// Takes note of what a client tells.
@@ -18,19 +25,59 @@ impl Asked<'_> {
         }
     }
 
-    /// Gives who listens to the call `id`, such that the client can cancel it by that name.
-    pub(super) fn cancellable(&self, id: &RawValue) -> Listener {
-        let place = match self.era {
-            Era::Legacy => {
-                self.door.running.enter(&self.caller.task, self.name(id), self.listener.cut())
-            }
-            Era::Modern => None,
+    /// Takes a client's answer to what a server asked during its call. Nothing decides what it
+    /// says, so that it says something is on record before the server hears it.
+    pub(super) async fn answer_ask(&self, id: &RawValue, answer: &Answer) -> Response {
+        let (task, session) = (&self.caller.task, self.session_id());
+        let name = serde_json::from_str::<String>(id.get()).ok();
+        let ask = name.and_then(|name| self.door.asks.take(task, session, &name));
+        let Some(ask) = ask.filter(|it| self.counts() && self.reaches(&it.server)) else {
+            let text = "nothing that still waits was asked under this id";
+            let refused = Refused::new(StatusCode::BAD_REQUEST, code::INVALID_REQUEST, text);
+            return refusal(&refused);
         };
-        place.map_or_else(|| self.listener.clone(), |it| self.listener.keeping(it))
+        let asked = (&ask.server, &*ask.method);
+        if let Err(error) = self.door.lane.note_answer(self.caller, asked).await {
+            let text = format!("the evidence cannot be written, so nothing may happen: {error}");
+            let status = StatusCode::SERVICE_UNAVAILABLE;
+            return refusal(&Refused::new(status, code::INTERNAL_ERROR, text));
+        }
+        // Whoever waited may have left meanwhile.
+        let _left = ask.answer.send(answer.clone());
+        StatusCode::ACCEPTED.into_response()
+    }
+
+    /// Gives who listens to the call `id`, such that the client can cancel it by that name, and
+    /// can be asked what it declared.
+    pub(super) fn cancellable(&self, id: &RawValue) -> Listener {
+        let listener = self.listener.clone();
+        if self.era == Era::Modern {
+            return listener;
+        }
+        let (task, name) = (&self.caller.task, self.name(id));
+        let listener = match self.door.running.enter(task, name, listener.cut()) {
+            Some(place) => listener.keeping(place),
+            None => listener,
+        };
+        listener.with_client(Client {
+            asks: std::sync::Arc::clone(&self.door.asks),
+            task: task.clone(),
+            session: self.session_id().map(Into::into),
+            askable: self.askable(),
+        })
+    }
+
+    /// Gives what a legacy client declared when its session was opened.
+    fn askable(&self) -> Askable {
+        let facts = self.headers.get("mcp-session-id").and_then(|it| self.session(it));
+        facts.map(|it| it.askable).unwrap_or_default()
     }
 
     fn name(&self, id: &RawValue) -> CallName {
-        let session = self.headers.get("mcp-session-id").and_then(|it| it.to_str().ok());
-        CallName::new(session, id)
+        CallName::new(self.session_id(), id)
+    }
+
+    fn session_id(&self) -> Option<&str> {
+        self.headers.get("mcp-session-id").and_then(|it| it.to_str().ok())
     }
 }

@@ -40,9 +40,9 @@ fn notifications_and_responses_are_told_apart() {
     assert!(matches!(told, Message::Notification { params: None, .. }));
     assert!(told.answer_id().is_none());
     let result = read(r#"{"jsonrpc":"2.0","id":-4,"result":{}}"#).unwrap();
-    assert!(matches!(result, Message::Response));
+    assert!(matches!(result, Message::Response { .. }));
     let error = read(r#"{"jsonrpc":"2.0","id":18446744073709551615,"error":{}}"#).unwrap();
-    assert!(matches!(error, Message::Response));
+    assert!(matches!(error, Message::Response { .. }));
 }
 
 #[test]

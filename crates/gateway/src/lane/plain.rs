@@ -34,6 +34,30 @@ impl Lane {
     }
 }
 
+impl Lane {
+    /// Takes note that a client answers what a server asked during its call: nothing decides what
+    /// it says, so that it said something is on record before the server hears it.
+    pub(crate) async fn note_answer(
+        &self,
+        caller: &Verified,
+        (server, method): (&ServerName, &str),
+    ) -> Result<(), LedgerError> {
+        let who = &caller.identity;
+        let finding = Finding {
+            code: "answer-passed".to_owned(),
+            text: format!(
+                "`{who}` answered `{method}` of `{server}`, which its entry lets it ask undecided"
+            ),
+            at: self.desk.now(),
+            task: Some(caller.task.clone()),
+            identity: Some(who.clone()),
+            subject: server.to_string(),
+        };
+        self.desk.ledger().append(vec![Record::Finding(finding)]).await?;
+        Ok(())
+    }
+}
+
 fn passed(
     caller: &Verified,
     server: &ServerName,

@@ -101,7 +101,7 @@ fn declared_version(meta: Option<&RawObject<'_>>) -> Result<Option<String>, Refu
 fn check_modern(message: &Message<'_>, meta: Option<&RawObject<'_>>) -> Result<(), Refused> {
     match message {
         Message::Notification { .. } => return Ok(()),
-        Message::Response => {
+        Message::Response { .. } => {
             let message = "an answer is not sent as a message of its own since 2026-07-28";
             return Err(Refused::new(StatusCode::BAD_REQUEST, code::INVALID_REQUEST, message));
         }

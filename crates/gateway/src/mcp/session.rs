@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 
 use bailiwick_model::TaskId;
 
-use super::revision::Revision;
+use super::{askable::Askable, revision::Revision};
 
 /// What a session was opened with.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -16,6 +16,8 @@ pub(crate) struct SessionFacts {
     pub(crate) task: TaskId,
     /// Whether the client said that it opens links for its reader.
     pub(crate) opens_links: bool,
+    /// What its client can be asked for.
+    pub(crate) askable: Askable,
 }
 
 const LINKS: &str = "links";
@@ -23,7 +25,8 @@ const LINKS: &str = "links";
 impl SessionFacts {
     /// Writes the text to be sealed; `random` makes two sessions of one task differ.
     pub(crate) fn encode(&self, random: [u8; 16]) -> String {
-        let mut text = format!("session-1 {} {} ", self.version, self.task);
+        let can = self.askable.word();
+        let mut text = format!("session-2 {} {} {can} ", self.version, self.task);
         for byte in random {
             // Writing into a text does not fail.
             let _ = write!(text, "{byte:02x}");
@@ -37,16 +40,17 @@ impl SessionFacts {
     /// Reads what was sealed; anything else is no session of ours.
     pub(crate) fn decode(text: &str) -> Option<Self> {
         let mut words = text.split(' ');
-        let (kind, version, task, random) =
-            (words.next()?, words.next()?, words.next()?, words.next()?);
+        let (kind, version, task) = (words.next()?, words.next()?, words.next()?);
+        let (can, random) = (words.next()?, words.next()?);
         let opens_links = match words.next() {
             None => false,
             Some(LINKS) => true,
             Some(_) => return None,
         };
-        let known = kind == "session-1" && random.len() == 32 && words.next().is_none();
+        let known = kind == "session-2" && random.len() == 32 && words.next().is_none();
         let version = Revision::from_date(version).filter(|it| known && !it.is_modern())?;
-        Some(Self { version, task: task.parse().ok()?, opens_links })
+        let (task, askable) = (task.parse().ok()?, Askable::from_word(can)?);
+        Some(Self { version, task, opens_links, askable })
     }
 }
 
@@ -62,7 +66,8 @@ mod tests {
     fn what_was_written_is_read_again() {
         for opens_links in [false, true] {
             let (version, task) = (Revision::R20250618, TASK.parse().unwrap());
-            let facts = SessionFacts { version, task, opens_links };
+            let askable = Askable::from_word("-es").unwrap();
+            let facts = SessionFacts { version, task, opens_links, askable };
             assert_eq!(SessionFacts::decode(&facts.encode([7; 16])), Some(facts.clone()));
             assert_ne!(facts.encode([7; 16]), facts.encode([8; 16]));
         }
@@ -71,14 +76,17 @@ mod tests {
     #[test]
     fn a_modern_revision_has_no_session() {
         let random = "0".repeat(32);
-        assert_eq!(SessionFacts::decode(&format!("session-1 2026-07-28 {TASK} {random}")), None);
-        assert_eq!(SessionFacts::decode(&format!("session-2 2025-06-18 {TASK} {random}")), None);
-        assert_eq!(SessionFacts::decode(&format!("session-1 2025-06-18 {TASK} {random} x")), None);
+        assert_eq!(SessionFacts::decode(&format!("session-2 2026-07-28 {TASK} - {random}")), None);
+        assert_eq!(SessionFacts::decode(&format!("session-1 2025-06-18 {TASK} - {random}")), None);
+        assert_eq!(
+            SessionFacts::decode(&format!("session-2 2025-06-18 {TASK} - {random} x")),
+            None
+        );
     }
 
     proptest! {
         #[test]
-        fn any_text_never_panics(text in "session-1 [ -~]{0,80}") {
+        fn any_text_never_panics(text in "session-2 [ -~]{0,80}") {
             let _ = SessionFacts::decode(&text);
         }
     }

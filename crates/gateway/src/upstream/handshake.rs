@@ -1,6 +1,9 @@
 //! The first words with a server of revision 2025-11-25 or before, and the list of its tools.
 
-use std::{collections::BTreeSet, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
 
 use serde::Deserialize;
 use serde_json::value::RawValue;
@@ -24,11 +27,20 @@ pub(super) struct Opened {
     pub(super) offers_tools: bool,
 }
 
-/// Gives the parameters that open a session.
-pub(super) fn parameters() -> Box<RawValue> {
+/// Gives the parameters that open a session with a server that may ask clients for `asks`. Only what
+/// can be passed on is declared.
+pub(super) fn parameters(asks: &BTreeSet<String>) -> Box<RawValue> {
+    let passed = [
+        ("elicitation", "elicitation/create"),
+        ("roots", "roots/list"),
+        ("sampling", "sampling/createMessage"),
+    ];
+    let passed = passed.into_iter().filter(|(_, method)| asks.contains(*method));
+    let declared: BTreeMap<_, _> =
+        passed.map(|(name, _)| (name, BTreeMap::<&str, &str>::new())).collect();
     let params = serde_json::json!({
         "protocolVersion": ASKED,
-        "capabilities": {},
+        "capabilities": declared,
         "clientInfo": { "name": "bailiwick", "version": env!("CARGO_PKG_VERSION") },
     });
     serde_json::value::to_raw_value(&params).unwrap_or_default()
@@ -168,6 +180,18 @@ mod tests {
 
     fn error(text: &str) -> String {
         read(Ok(Reply::Error(raw(text)))).unwrap_err()
+    }
+
+    #[test]
+    fn only_what_can_be_passed_on_is_declared() {
+        let declared = |asks: &[&str]| {
+            let asks = asks.iter().map(|it| (*it).to_owned()).collect();
+            let params: serde_json::Value = serde_json::from_str(parameters(&asks).get()).unwrap();
+            params["capabilities"].to_string()
+        };
+        assert_eq!(declared(&[]), "{}");
+        let some = ["roots/list", "elicitation/create", "logging/setLevel"];
+        assert_eq!(declared(&some), r#"{"elicitation":{},"roots":{}}"#);
     }
 
     #[test]

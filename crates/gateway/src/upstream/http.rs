@@ -14,16 +14,15 @@ use std::{
     time::Duration,
 };
 
-use bailiwick_connect::ServerTrust;
-use bailiwick_model::ServerName;
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Method, Response, Uri, header};
 use http_body_util::Full;
 use hyper::body::Incoming as Body;
 use hyper_util::{client::legacy::Client, rt::TokioExecutor};
+use tokio::sync::mpsc;
 
 use super::{
-    OTHER, ToolDefinition, catalog,
+    OTHER, ServerSpec, ToolDefinition, catalog,
     discovery::{self, Discovered},
     error::SendError,
     handshake::{self, Listing, Opened},
@@ -43,11 +42,13 @@ const BODY_MAX: usize = 8 << 20;
 const ASIDE: Duration = Duration::from_secs(2);
 /// How long the question that tells the eras apart may go unanswered.
 const PROBE: Duration = Duration::from_secs(10);
+/// How many answers to a server's own questions wait to be sent.
+const ANSWERS: usize = 64;
 
 /// The way to one server: many callers at once, in one session of the gateway's own.
 #[derive(Debug)]
 pub(super) struct Link {
-    server: ServerName,
+    spec: Arc<ServerSpec>,
     client: Client<Connector, Full<Bytes>>,
     url: Uri,
     /// How the server speaks: found out once for each connection.
@@ -56,6 +57,8 @@ pub(super) struct Link {
     opening: tokio::sync::Mutex<()>,
     next: AtomicU64,
     pub(super) changed: Changes,
+    /// What answers the server's own questions waits here to be sent.
+    answers: mpsc::Sender<Vec<u8>>,
     over: Over,
 }
 
@@ -98,13 +101,14 @@ impl From<Missed> for SendError {
 impl Link {
     /// Finds out how the server speaks, and opens a session where it keeps one.
     pub(super) async fn open(
-        server: ServerName,
-        (url, trust): (Uri, Option<&ServerTrust>),
+        spec: Arc<ServerSpec>,
+        url: Uri,
         within: Duration,
     ) -> Result<(Arc<Self>, Opened), String> {
-        let connector = connector(trust).map_err(|error| error.to_string())?;
+        let connector = connector(spec.trust.as_ref()).map_err(|error| error.to_string())?;
+        let (answers, questions) = mpsc::channel(ANSWERS);
         let link = Arc::new(Self {
-            server,
+            spec,
             client: Client::builder(TokioExecutor::new()).build(connector),
             url,
             era: OnceLock::new(),
@@ -112,8 +116,10 @@ impl Link {
             opening: tokio::sync::Mutex::default(),
             next: AtomicU64::new(1),
             changed: Changes::default(),
+            answers,
             over: Over::default(),
         });
+        tokio::spawn(hearing::answer(Arc::downgrade(&link), questions));
         let opened = tokio::time::timeout(within, link.greet())
             .await
             .map_err(|_| format!("it did not open a session within {within:?}"))??;
@@ -133,7 +139,7 @@ impl Link {
         let nobody = Changes::default();
         let probe = async {
             let response = self.send(Method::POST, body, &headers).await?;
-            answer::take(response, Asked { id, relay: None, changed: &nobody }, false).await
+            answer::take(response, Asked { changed: &nobody, ..self.asked(id) }, false).await
         };
         let answered = tokio::time::timeout(PROBE, probe).await;
         let said = match answered {
@@ -248,9 +254,14 @@ impl Link {
             let body = Bytes::from(listing.request().line(id, Era::Legacy));
             let page = self.post(id, body, &session.headers, None).await.map_err(SendError::from);
             if let Some(tools) = listing.take(page).map_err(not_sent)? {
-                return Ok(catalog::read(&self.server, tools));
+                return Ok(catalog::read(&self.spec.name, tools));
             }
         }
+    }
+
+    /// Says what is looked for in an answer to the question `id`.
+    fn asked(&self, id: u64) -> Asked<'_> {
+        Asked { id, relay: None, changed: &self.changed, answers: &self.answers }
     }
 
     async fn post(
@@ -261,7 +272,7 @@ impl Link {
         relay: Option<&Relay>,
     ) -> Result<Reply, Missed> {
         let response = self.send(Method::POST, body, headers).await?;
-        let asked = Asked { id, relay, changed: &self.changed };
+        let asked = Asked { relay, ..self.asked(id) };
         answer::take(response, asked, headers.contains_key(SESSION)).await
     }
 
@@ -283,7 +294,7 @@ impl Link {
     }
 
     async fn initialize(&self, number: u64) -> Result<Opened, String> {
-        let params = handshake::parameters();
+        let params = handshake::parameters(&self.spec.extra_methods);
         let id = self.next.fetch_add(1, Ordering::Relaxed);
         let body = Bytes::from(Request::opening(&params).line(id, Era::Legacy));
         let response = self.send(Method::POST, body, &HeaderMap::new()).await;
@@ -292,8 +303,7 @@ impl Link {
         if let Some(id) = response.headers().get(SESSION) {
             headers.insert(SESSION, id.clone());
         }
-        let asked = Asked { id, relay: None, changed: &self.changed };
-        let answered = answer::take(response, asked, false).await;
+        let answered = answer::take(response, self.asked(id), false).await;
         let opened = handshake::read(answered.map_err(SendError::from))?;
         if let Ok(protocol) = HeaderValue::from_str(&opened.protocol) {
             headers.insert("mcp-protocol-version", protocol);

@@ -3,6 +3,8 @@
 use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 
+use crate::jsonrpc::Answer;
+
 /// What the server answered.
 #[derive(Clone, Debug)]
 pub enum Reply {
@@ -18,7 +20,7 @@ pub(super) enum Incoming<'a> {
     /// Answers what we asked under this id; the answer itself may be malformed.
     Answer { id: u64, reply: Result<Reply, &'static str> },
     /// Asks us.
-    Request { id: &'a RawValue, method: String },
+    Request { id: &'a RawValue, method: String, params: Option<&'a RawValue> },
     /// Tells us.
     Notification { method: String, params: Option<&'a RawValue> },
     /// Answers something that we never asked.
@@ -55,7 +57,7 @@ impl<'a> Incoming<'a> {
             serde_json::from_slice(bytes).map_err(|error| error.to_string())?;
         if let Some(method) = envelope.method {
             return Ok(match envelope.id {
-                Some(id) => Self::Request { id, method },
+                Some(id) => Self::Request { id, method, params: envelope.params },
                 None => Self::Notification { method, params: envelope.params },
             });
         }
@@ -82,6 +84,15 @@ pub(super) fn answer(id: &RawValue, method: &str) -> Vec<u8> {
         "\"error\":{\"code\":-32601,\"message\":\"this client answers nothing but ping\"}"
     };
     format!("{{\"jsonrpc\":\"2.0\",\"id\":{},{body}}}\n", id.get()).into_bytes()
+}
+
+/// Writes what answers a server's question.
+pub(super) fn answered(id: &RawValue, answer: &Answer) -> Vec<u8> {
+    let mut line = answer.body(Some(id));
+    // Between the tokens of JSON a line break is a space; inside a text there is none.
+    line.iter_mut().filter(|it| matches!(it, b'\r' | b'\n')).for_each(|it| *it = b' ');
+    line.push(b'\n');
+    line
 }
 
 #[cfg(test)]

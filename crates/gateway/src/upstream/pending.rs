@@ -79,6 +79,14 @@ impl Pending {
         self.lock().callers.get(&id)?.relay.clone()
     }
 
+    /// Gives the way to the only one who waits; none where several do, or nobody.
+    pub(super) fn only(&self) -> Option<Relay> {
+        let waiting = self.lock();
+        let mut callers = waiting.callers.values();
+        let only = callers.next()?;
+        only.relay.clone().filter(|_| callers.next().is_none())
+    }
+
     /// Tells everyone who waits that no answer will come, and whoever comes later as well.
     pub(super) fn close(&self, why: &str) {
         let callers = {

@@ -3,15 +3,21 @@
 //! Callers choose their progress tokens without knowing of each other, and share their servers. So
 //! a server is given the number of the question as the token, and the caller gets its own back.
 
-use serde_json::value::RawValue;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use super::request;
+use serde_json::value::RawValue;
+use tokio_util::sync::CancellationToken;
+
+use super::{incoming, request};
 use crate::{
     Listener,
-    jsonrpc::{RawError, RawObject},
+    asks::Asking,
+    jsonrpc::{Answer, RawError, RawObject, code},
     listener::Note,
 };
 
+/// How a server says that it waits for an answer no more.
+pub(super) const CANCELLED: &str = "notifications/cancelled";
 const PROGRESS: &str = "notifications/progress";
 const TOKEN: &str = "progressToken";
 
@@ -20,6 +26,25 @@ const TOKEN: &str = "progressToken";
 pub(super) struct Relay {
     listener: Listener,
     marked: Option<Marked>,
+    asked: Arc<Mutex<Vec<Open>>>,
+}
+
+/// What the server asked under an id of its own.
+#[derive(Debug)]
+struct Open {
+    id: Box<RawValue>,
+    name: String,
+    dropped: CancellationToken,
+}
+
+/// A question of the server's on its way to the caller.
+#[derive(Debug)]
+pub(super) struct Asked {
+    relay: Relay,
+    asking: Asking,
+    id: Box<RawValue>,
+    note: Note,
+    dropped: CancellationToken,
 }
 
 /// Parameters whose caller wants to hear of progress: its token, and what stands around it.
@@ -33,7 +58,41 @@ struct Marked {
 impl Relay {
     /// Reads which token the caller of a call with `params` has chosen.
     pub(super) fn of(listener: Listener, params: &RawValue) -> Result<Self, RawError> {
-        Ok(Self { listener, marked: Marked::read(params.get())? })
+        let marked = Marked::read(params.get())?;
+        Ok(Self { listener, marked, asked: Arc::default() })
+    }
+
+    /// Takes what the server asks; none where its caller cannot be asked that.
+    pub(super) fn asked(
+        &self,
+        id: &RawValue,
+        (method, params): (&str, Option<&RawValue>),
+    ) -> Option<Asked> {
+        let (asking, over) = self.listener.ask(method)?;
+        let (dropped, name) = (over.child_token(), asking.name().to_owned());
+        let note = Note::question(&name, method, params);
+        let open = Open { id: id.to_owned(), name, dropped: dropped.clone() };
+        self.open().push(open);
+        Some(Asked { relay: self.clone(), asking, id: id.to_owned(), note, dropped })
+    }
+
+    /// Hears that the server waits no more for an answer to one of its questions.
+    pub(super) fn cancelled(&self, params: Option<&RawValue>) {
+        let params = params.and_then(|it| RawObject::read(it.get()).ok());
+        let Some(id) = params.and_then(|it| it.get("requestId")) else { return };
+        let mut open = self.open();
+        let Some(at) = open.iter().position(|it| it.id.get() == id.get()) else { return };
+        let gone = open.swap_remove(at);
+        drop(open);
+        gone.dropped.cancel();
+        let told = crate::jsonrpc::raw_of(&serde_json::json!({ "requestId": gone.name }));
+        if !self.listener.try_pass(note(CANCELLED, Some(&told))) {
+            tracing::debug!("a caller does not keep up: a note was dropped");
+        }
+    }
+
+    fn open(&self) -> MutexGuard<'_, Vec<Open>> {
+        self.asked.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Waits until the caller cuts the call.
@@ -51,6 +110,10 @@ impl Relay {
     pub(super) async fn told(&self, id: u64, (method, params): (&str, Option<&RawValue>)) {
         let note = match method {
             PROGRESS => self.progress(id, params),
+            CANCELLED => {
+                self.cancelled(params);
+                None
+            }
             other if is_for_all(other) => None,
             other => Some(note(other, params)),
         };
@@ -73,6 +136,27 @@ impl Relay {
         let params = params.filter(|it| question(it) == Some(id))?;
         let params = RawObject::read(params.get()).ok()?.with(TOKEN, &marked.token).ok()?;
         Some(note(PROGRESS, Some(&params)))
+    }
+}
+
+impl Asked {
+    /// Asks the caller, and writes its answer for the server; none where the server or the call
+    /// waits no more.
+    pub(super) async fn answered(mut self) -> Option<Vec<u8>> {
+        let relay = &self.relay;
+        let answered = async {
+            relay.listener.pass(self.note).await;
+            self.asking.answered().await
+        };
+        let answer = tokio::select! {
+            answer = answered => answer,
+            () = self.dropped.cancelled() => return None,
+        };
+        relay.open().retain(|it| it.name != self.asking.name());
+        let answer = answer.unwrap_or_else(|| {
+            Answer::error(code::INTERNAL_ERROR, "the client gave no answer that counts", None)
+        });
+        Some(incoming::answered(&self.id, &answer))
     }
 }
 
@@ -106,7 +190,7 @@ fn is_for_all(method: &str) -> bool {
     let name = method.strip_prefix("notifications/").unwrap_or(method);
     name.ends_with("list_changed")
         || name.starts_with("subscriptions/")
-        || matches!(name, "resources/updated" | "cancelled" | "initialized")
+        || matches!(name, "resources/updated" | "initialized")
 }
 
 fn note(method: &str, params: Option<&RawValue>) -> Note {

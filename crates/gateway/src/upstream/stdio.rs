@@ -241,14 +241,14 @@ impl Link {
         }
     }
 
-    fn take(&self, line: &[u8]) -> Result<(), String> {
+    fn take(self: &Arc<Self>, line: &[u8]) -> Result<(), String> {
         match Incoming::read(line)? {
             Incoming::Answer { id, reply } => {
                 if !self.pending.answer(id, reply) {
                     tracing::debug!(server = %self.server, id, "an answer that nobody waits for");
                 }
             }
-            Incoming::Request { id, method } => self.tell(incoming::answer(id, &method)),
+            Incoming::Request { id, method, params } => self.asked(id, &method, params),
             Incoming::Notification { method, params } => self.told(&method, params),
             Incoming::Stray => {
                 tracing::debug!(server = %self.server, "an answer to nothing that was asked");
@@ -259,6 +259,23 @@ impl Link {
 }
 
 impl Link {
+    /// Takes a question of the child's. Several callers share the child: what it asks can only be
+    /// meant for one where only one waits.
+    fn asked(self: &Arc<Self>, id: &RawValue, method: &str, params: Option<&RawValue>) {
+        let Some(asked) = self.pending.only().and_then(|it| it.asked(id, (method, params))) else {
+            self.tell(incoming::answer(id, method));
+            return;
+        };
+        let link = Arc::clone(self);
+        tokio::spawn(async move {
+            if let Some(bytes) = asked.answered().await {
+                let line = Queued { bytes, turn: None, still: None };
+                // Without the child nobody waits for it.
+                let _gone = link.lines.send(line).await;
+            }
+        });
+    }
+
     /// Takes note of what the child says by itself. What cannot be attributed to one caller is
     /// nobody's: all of them share the child.
     fn told(&self, method: &str, params: Option<&RawValue>) {
@@ -269,6 +286,10 @@ impl Link {
             && let Some(relay) = self.pending.relay(id)
         {
             relay.progressed(id, params);
+        } else if method == relay::CANCELLED
+            && let Some(relay) = self.pending.only()
+        {
+            relay.cancelled(params);
         } else {
             tracing::trace!(server = %self.server, method, "a notification was dropped");
         }

@@ -7,6 +7,8 @@ import lines
 tokens = []
 given_up = []
 asked = []
+asking = []
+answers = []
 
 
 def told(method, params):
@@ -34,17 +36,29 @@ def call(request, name, arguments):
         lines.text(request, "done")
     elif name == "hang":
         asked.append(request["id"])
+    elif name in ("ask", "ask-in-vain"):
+        asking.append(request)
+        question = {"message": "Which one?", "requestedSchema": {"type": "object", "properties": {}}}
+        lines.say({"jsonrpc": "2.0", "id": "q1", "method": "elicitation/create", "params": question})
+        if name == "ask-in-vain":
+            told("notifications/cancelled", {"requestId": "q1"})
+            lines.text(asking.pop(), "never mind")
     elif name == "release":
         while asked:
             lines.text({"id": asked.pop()}, "released")
         lines.text(request, "done")
     elif name == "notes":
-        lines.text(request, json.dumps({"tokens": tokens, "asked": asked, "given_up": given_up}))
+        lines.text(request, json.dumps({"tokens": tokens, "asked": asked, "given_up": given_up, "answers": answers}))
 
 
 def other(message):
-    if message["method"] == "notifications/cancelled":
+    if "method" not in message:
+        answers.append(message)
+        if asking:
+            lines.text(asking.pop(), json.dumps(message))
+    elif message["method"] == "notifications/cancelled":
         given_up.append(message["params"]["requestId"])
 
 
-lines.serve(lambda: [lines.tool(name) for name in ("work", "flood", "hang", "release", "notes")], call, other)
+TOOLS = ("work", "flood", "hang", "release", "ask", "ask-in-vain", "notes")
+lines.serve(lambda: [lines.tool(name) for name in TOOLS], call, other)

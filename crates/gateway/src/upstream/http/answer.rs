@@ -6,11 +6,12 @@ use http_body_util::{BodyExt as _, Limited};
 use hyper::body::Incoming as Body;
 use serde::Deserialize;
 use serde_json::value::RawValue;
+use tokio::sync::mpsc;
 
 use super::{BODY_MAX, Missed, events::Events};
 use crate::upstream::{
     error::SendError,
-    incoming::{Incoming, Reply},
+    incoming::{self, Incoming, Reply},
     news::Changes,
     relay::Relay,
 };
@@ -39,6 +40,8 @@ pub(super) struct Asked<'a> {
     pub(super) relay: Option<&'a Relay>,
     /// What hears of changes at the server.
     pub(super) changed: &'a Changes,
+    /// What answers the server's own questions goes here.
+    pub(super) answers: &'a mpsc::Sender<Vec<u8>>,
 }
 
 /// Takes the answer to what was asked out of `response`.
@@ -143,10 +146,28 @@ impl Asked<'_> {
                 return Some(reply.map_err(|why| unknown(why.to_owned())));
             }
             Ok(Incoming::Notification { method, params }) => self.told(&method, params).await,
-            Ok(Incoming::Answer { .. } | Incoming::Request { .. } | Incoming::Stray) => {}
+            Ok(Incoming::Request { id, method, params }) => self.asked(id, &method, params),
+            Ok(Incoming::Answer { .. } | Incoming::Stray) => {}
             Err(error) => tracing::debug!(error, "something that is no message was skipped"),
         }
         None
+    }
+
+    /// Takes a question of the server's: on the stream of a call it is meant for the caller.
+    fn asked(self, id: &RawValue, method: &str, params: Option<&RawValue>) {
+        let Some(asked) = self.relay.and_then(|it| it.asked(id, (method, params))) else {
+            if self.answers.try_send(incoming::answer(id, method)).is_err() {
+                tracing::debug!(method, "a server asks more than it takes answers for");
+            }
+            return;
+        };
+        let answers = self.answers.clone();
+        tokio::spawn(async move {
+            if let Some(answer) = asked.answered().await {
+                // Without the connection nobody waits for it.
+                let _gone = answers.send(answer).await;
+            }
+        });
     }
 
     async fn told(self, method: &str, params: Option<&RawValue>) {

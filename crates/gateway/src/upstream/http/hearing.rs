@@ -2,7 +2,7 @@
 
 use std::{
     convert::Infallible,
-    sync::{Arc, atomic::Ordering},
+    sync::{Weak, atomic::Ordering},
     time::Duration,
 };
 
@@ -11,8 +11,9 @@ use http::{Method, Response, StatusCode, header};
 use http_body_util::BodyExt as _;
 use hyper::body::Incoming as Body;
 use serde_json::json;
+use tokio::sync::mpsc;
 
-use super::{BODY_MAX, Link, Missed, events::Events};
+use super::{ASIDE, BODY_MAX, Link, Missed, events::Events};
 use crate::{
     jsonrpc::raw_of,
     mcp::Era,
@@ -36,9 +37,21 @@ enum Went {
     NotOffered,
 }
 
+/// Sends what answers a server's own questions, one after the other, as long as there is a `link`.
+pub(super) async fn answer(link: Weak<Link>, mut answers: mpsc::Receiver<Vec<u8>>) {
+    while let Some(answer) = answers.recv().await {
+        let Some(link) = link.upgrade() else { return };
+        let session = link.session();
+        let sent = link.send(Method::POST, Bytes::from(answer), &session.headers);
+        if !matches!(tokio::time::timeout(ASIDE, sent).await, Ok(Ok(_))) {
+            tracing::debug!(server = %link.spec.name, "it did not take the answer to its question");
+        }
+    }
+}
+
 impl Link {
     /// Hears what the server says of changes, for as long as it is polled.
-    pub(in crate::upstream) async fn hear(self: &Arc<Self>) -> Infallible {
+    pub(in crate::upstream) async fn hear(&self) -> Infallible {
         let mut pause = PAUSE_FIRST;
         loop {
             match self.hear_once().await {
@@ -50,7 +63,7 @@ impl Link {
         }
     }
 
-    async fn hear_once(self: &Arc<Self>) -> Went {
+    async fn hear_once(&self) -> Went {
         let Ok(response) = self.listen().await else { return Went::Badly };
         let (head, body) = response.into_parts();
         let kind = head.headers.get(header::CONTENT_TYPE).and_then(|it| it.to_str().ok());
@@ -80,7 +93,7 @@ impl Link {
         }
     }
 
-    async fn hear_out(self: &Arc<Self>, mut body: Body) -> Went {
+    async fn hear_out(&self, mut body: Body) -> Went {
         let (mut events, mut went) = (Events::new(BODY_MAX), Went::Badly);
         while let Some(Ok(frame)) = body.frame().await {
             let Ok(piece) = frame.into_data() else { continue };
@@ -93,15 +106,19 @@ impl Link {
         went
     }
 
-    fn heard(self: &Arc<Self>, event: &[u8]) {
+    fn heard(&self, event: &[u8]) {
         match Incoming::read(event) {
             Ok(Incoming::Notification { method, params }) => {
                 if !self.changed.told(&method, params) {
-                    tracing::trace!(server = %self.server, method, "a notification was dropped");
+                    tracing::trace!(server = %self.spec.name, method, "a notification was dropped");
                 }
             }
             // It belongs to no call, so there is no client that it could be passed to.
-            Ok(Incoming::Request { id, method }) => self.aside(incoming::answer(id, &method)),
+            Ok(Incoming::Request { id, method, .. }) => {
+                if self.answers.try_send(incoming::answer(id, &method)).is_err() {
+                    tracing::debug!(server = %self.spec.name, "it asks more than it takes answers for");
+                }
+            }
             Ok(Incoming::Answer { .. } | Incoming::Stray) => {}
             Err(error) => tracing::debug!(error, "something that is no message was skipped"),
         }

@@ -2,7 +2,7 @@
 
 mod first_words;
 
-use std::{sync::Arc, time::Duration};
+use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
 use bailiwick_model::ServerName;
 
@@ -27,37 +27,43 @@ pub(super) enum Connection {
 
 impl Connection {
     /// Connects, and learns what the server offers.
-    pub(super) async fn open(spec: &ServerSpec, events: &Events) -> Result<(Self, Catalog), Why> {
+    pub(super) async fn open(
+        spec: &Arc<ServerSpec>,
+        events: &Events,
+    ) -> Result<(Self, Catalog), Why> {
         match &spec.transport {
             Transport::Stdio { command, env, dir } => {
                 let (server, forbidden) = (&spec.name, spec.confine.forbidden.as_slice());
                 let start = Start { server, command, env, dir: dir.as_ref(), forbidden };
-                Self::open_child(start, events).await
+                Self::open_child(start, events, &spec.extra_methods).await
             }
             Transport::Http { url } => {
-                let server = spec.name.clone();
-                let to = (url.clone(), spec.trust.as_ref());
-                let (link, opened) = http::Link::open(server, to, HANDSHAKE).await?;
+                let (link, opened) =
+                    http::Link::open(Arc::clone(spec), url.clone(), HANDSHAKE).await?;
                 let catalog = offered(&Link::Http(Arc::clone(&link)), &spec.name, opened).await?;
                 Ok((Self::Http(link), catalog))
             }
         }
     }
 
-    async fn open_child(start: Start<'_>, events: &Events) -> Result<(Self, Catalog), Why> {
-        let first = FirstWords::default();
+    async fn open_child(
+        start: Start<'_>,
+        events: &Events,
+        asks: &BTreeSet<String>,
+    ) -> Result<(Self, Catalog), Why> {
+        let first = FirstWords::new(asks);
         match Self::open_child_with(&first, start, events).await {
             // Some servers of the older revisions end at the first word that they do not know.
             Err(why) if first.ended_it() => {
                 tracing::debug!(server = %start.server, why = why.whole(), "started again");
-                Self::open_child_with(&FirstWords::older(), start, events).await
+                Self::open_child_with(&FirstWords::older(asks), start, events).await
             }
             opened => opened,
         }
     }
 
     async fn open_child_with(
-        first: &FirstWords,
+        first: &FirstWords<'_>,
         start: Start<'_>,
         events: &Events,
     ) -> Result<(Self, Catalog), Why> {
@@ -131,7 +137,7 @@ impl Connection {
 
 async fn learn(
     link: &Arc<stdio::Link>,
-    first: &FirstWords,
+    first: &FirstWords<'_>,
     server: &ServerName,
 ) -> Result<Catalog, String> {
     let opened = first.say(link).await?;

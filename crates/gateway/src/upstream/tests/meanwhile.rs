@@ -1,7 +1,15 @@
 //! What servers say between a question and its answer, and what becomes of questions given up.
 
+use bailiwick_model::TaskId;
+use tokio::io::AsyncBufReadExt as _;
+
 use super::{super::request::CUT, over_http::serve, *};
-use crate::listener::Notes;
+use crate::{
+    asks::{Asks, Client},
+    jsonrpc::Answer,
+    listener::Notes,
+    mcp::askable::Askable,
+};
 
 /// A call that somebody listens to.
 struct Heard {
@@ -131,4 +139,59 @@ async fn a_call_that_its_caller_cuts_is_cancelled_over_http() {
         }
     })
     .await;
+}
+
+/// Starts a server over HTTP that asks, and describes how it is reached.
+async fn asks_over_http() -> (tokio::process::Child, ServerSpec) {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/servers/asks_over_http.py");
+    let mut command = tokio::process::Command::new("python3");
+    command.arg("-B").arg(path).stdout(std::process::Stdio::piped()).kill_on_drop(true);
+    let mut child = command.spawn().unwrap();
+    let mut lines = tokio::io::BufReader::new(child.stdout.take().unwrap()).lines();
+    let port = soon(lines.next_line()).await.unwrap().unwrap();
+    let url = format!("http://127.0.0.1:{port}/mcp").parse().unwrap();
+    (child, spec(Transport::Http { url }))
+}
+
+#[tokio::test]
+async fn what_a_server_asks_on_the_stream_of_a_call_is_answered_by_its_caller() {
+    let (_child, mut spec) = asks_over_http().await;
+    spec.extra_methods.insert("elicitation/create".to_owned());
+    let world = World::up(spec).await;
+    let mut heard = Heard::of(&world, "ask", "1");
+    let asks = Arc::new(Asks::default());
+    let task: TaskId = "task_01JD8X0000000000000000000A".parse().unwrap();
+    heard.listener = heard.listener.clone().with_client(Client {
+        asks: Arc::clone(&asks),
+        task: task.clone(),
+        session: None,
+        askable: Askable::from_word("-e").unwrap(),
+    });
+    let judged = world.judged(&heard.call).await;
+    let spent = Spent::pretend(&heard.call, &judged);
+    let sent = world.upstreams.send_spent(spent, (&heard.call, &judged), &heard.listener);
+    let client = async {
+        let asked: Value = serde_json::from_str(heard.notes.next().await.message()).unwrap();
+        assert_eq!(asked["method"], "elicitation/create");
+        assert_eq!(asked["params"]["message"], "Which?");
+        let ask = asks.take(&task, None, asked["id"].as_str().unwrap()).unwrap();
+        ask.answer.send(Answer::Result(raw(r#"{"action":"decline"}"#))).unwrap();
+    };
+    let (answer, ()) = soon(Box::pin(async { tokio::join!(sent, client) })).await;
+    let answers: Value = serde_json::from_str(&text(&answer.unwrap())).unwrap();
+    let mut answers = answers.as_array().unwrap().clone();
+    answers.sort_by_key(|it| it["id"].to_string());
+    assert_eq!(answers[0], json!({ "jsonrpc": "2.0", "id": "p1", "result": {} }));
+    let declined = json!({ "jsonrpc": "2.0", "id": "q1", "result": { "action": "decline" } });
+    assert_eq!(answers[1], declined);
+}
+
+#[tokio::test]
+async fn a_server_that_may_not_ask_is_told_so_at_once() {
+    let (_child, spec) = asks_over_http().await;
+    let world = World::up(spec).await;
+    let answers = world.json("ask").await;
+    let answers = answers.as_array().unwrap();
+    let refused = answers.iter().find(|it| it["id"] == "q1").unwrap();
+    assert_eq!(refused["error"]["code"], -32601);
 }

@@ -1,6 +1,7 @@
 //! What a child hears first, and what it turns out to be.
 
 use std::{
+    collections::BTreeSet,
     pin::pin,
     sync::{
         Arc,
@@ -21,17 +22,24 @@ use crate::upstream::{
 const SILENCE: Duration = Duration::from_secs(3);
 
 /// The first words of one life of a child, and how far they have come.
-#[derive(Debug, Default)]
-pub(super) struct FirstWords {
+#[derive(Debug)]
+pub(super) struct FirstWords<'a> {
+    /// What the server may ask clients for.
+    asks: &'a BTreeSet<String>,
     /// Only the older opening is said.
     older: bool,
     probing: AtomicBool,
 }
 
-impl FirstWords {
+impl<'a> FirstWords<'a> {
+    /// Finds out which words the child knows.
+    pub(super) const fn new(asks: &'a BTreeSet<String>) -> Self {
+        Self { asks, older: false, probing: AtomicBool::new(false) }
+    }
+
     /// Says nothing that servers of the older revisions do not know.
-    pub(super) fn older() -> Self {
-        Self { older: true, ..Self::default() }
+    pub(super) const fn older(asks: &'a BTreeSet<String>) -> Self {
+        Self { older: true, ..Self::new(asks) }
     }
 
     /// Says whether the child that has ended was being asked what only newer ones know.
@@ -42,14 +50,14 @@ impl FirstWords {
     /// Finds out how the child speaks, and opens a session where it keeps one.
     pub(super) async fn say(&self, link: &Arc<stdio::Link>) -> Result<Opened, String> {
         if self.older {
-            return initialize(link).await;
+            return self.initialize(link).await;
         }
         self.probing.store(true, Ordering::Release);
         let asked = Request::discovering();
         let mut probe = pin!(link.ask(&asked, HANDSHAKE));
         let Ok(answered) = tokio::time::timeout(SILENCE, &mut probe).await else {
             // Most likely it is an older one. If it was only slow, it answers both, one with no.
-            return match initialize(link).await {
+            return match self.initialize(link).await {
                 Ok(opened) => Ok(opened),
                 Err(why) => settled(link, discovery::read(probe.await)).unwrap_or(Err(why)),
             };
@@ -57,8 +65,15 @@ impl FirstWords {
         self.probing.store(false, Ordering::Release);
         match settled(link, discovery::read(answered)) {
             Some(opened) => opened,
-            None => initialize(link).await,
+            None => self.initialize(link).await,
         }
+    }
+
+    async fn initialize(&self, link: &Arc<stdio::Link>) -> Result<Opened, String> {
+        let params = handshake::parameters(self.asks);
+        let opened = handshake::read(link.ask(&Request::opening(&params), HANDSHAKE).await)?;
+        link.tell(request::notification("notifications/initialized", None));
+        Ok(opened)
     }
 }
 
@@ -72,11 +87,4 @@ fn settled(link: &stdio::Link, said: Discovered) -> Option<Result<Opened, String
         Discovered::Stranger(why) => Some(Err(why)),
         Discovered::Legacy => None,
     }
-}
-
-async fn initialize(link: &Arc<stdio::Link>) -> Result<Opened, String> {
-    let params = handshake::parameters();
-    let opened = handshake::read(link.ask(&Request::opening(&params), HANDSHAKE).await)?;
-    link.tell(request::notification("notifications/initialized", None));
-    Ok(opened)
 }
