@@ -1,7 +1,5 @@
 //! What is told on a stream of changes: what a client wants to hear, and how it is written.
 
-use std::collections::BTreeSet;
-
 use http::StatusCode;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
@@ -11,9 +9,6 @@ use crate::{
     jsonrpc::{Refused, code, raw_of},
     listener::Note,
 };
-
-/// How many resources one stream may follow.
-const RESOURCES_MAX: usize = 256;
 
 /// What a client wants to hear of.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
@@ -27,9 +22,6 @@ pub(crate) struct Wanted {
     /// That the list of resources has changed.
     #[serde(rename = "resourcesListChanged", skip_serializing_if = "is_not")]
     pub(crate) resources: bool,
-    /// That one of these resources has changed.
-    #[serde(rename = "resourceSubscriptions", skip_serializing_if = "BTreeSet::is_empty")]
-    pub(crate) uris: BTreeSet<String>,
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks for a reference")]
@@ -42,20 +34,19 @@ struct Params {
     notifications: Asked,
 }
 
-/// What is not known here is not promised, so it is passed over.
+/// What is not told here is not promised, so it is passed over: single resources among it.
 #[derive(Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 struct Asked {
     tools_list_changed: bool,
     prompts_list_changed: bool,
     resources_list_changed: bool,
-    resource_subscriptions: BTreeSet<String>,
 }
 
 impl Wanted {
     /// Wants to hear of every list.
     pub(crate) fn everything() -> Self {
-        Self { tools: true, prompts: true, resources: true, uris: BTreeSet::new() }
+        Self { tools: true, prompts: true, resources: true }
     }
 
     /// Reads the parameters of `subscriptions/listen`.
@@ -64,16 +55,10 @@ impl Wanted {
         let params = params.map_or("{}", RawValue::get);
         let Params { notifications: asked } = serde_json::from_str(params)
             .map_err(|error| bad(format!("`params.notifications` cannot be read: {error}")))?;
-        let uris = asked.resource_subscriptions;
-        if RESOURCES_MAX < uris.len() {
-            let text = format!("{} resources are wanted, {RESOURCES_MAX} at most", uris.len());
-            return Err(bad(text));
-        }
         Ok(Self {
             tools: asked.tools_list_changed,
             prompts: asked.prompts_list_changed,
             resources: asked.resources_list_changed,
-            uris,
         })
     }
 }
@@ -152,7 +137,7 @@ mod tests {
             r#"{"notifications":{"toolsListChanged":true,"promptsListChanged":false,"ofTomorrow":true,"resourceSubscriptions":["b:2","a:1","b:2"]},"_meta":{}}"#,
         );
         let id = RawValue::from_string("\"s1\"".to_owned()).unwrap();
-        insta::assert_snapshot!(acknowledged(&wanted, &id).message(), @r#"{"jsonrpc":"2.0","method":"notifications/subscriptions/acknowledged","params":{"notifications":{"toolsListChanged":true,"resourceSubscriptions":["a:1","b:2"]},"_meta":{"io.modelcontextprotocol/subscriptionId":"s1"}}}"#);
+        insta::assert_snapshot!(acknowledged(&wanted, &id).message(), @r#"{"jsonrpc":"2.0","method":"notifications/subscriptions/acknowledged","params":{"notifications":{"toolsListChanged":true},"_meta":{"io.modelcontextprotocol/subscriptionId":"s1"}}}"#);
     }
 
     #[test]
@@ -164,12 +149,8 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_read_or_is_too_much_is_refused() {
+    fn what_cannot_be_read_is_refused() {
         assert!(refused("{}").contains("notifications"));
         assert!(refused(r#"{"notifications":{"toolsListChanged":1}}"#).contains("boolean"));
-        let many: Vec<_> = (0..300).map(|it| format!("\"a:{it}\"")).collect();
-        let many =
-            format!(r#"{{"notifications":{{"resourceSubscriptions":[{}]}}}}"#, many.join(","));
-        assert_eq!(refused(&many), "300 resources are wanted, 256 at most");
     }
 }
