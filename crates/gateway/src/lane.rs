@@ -223,7 +223,8 @@ impl Lane {
             bytes_in,
             millis: u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX),
         };
-        if let Err(error) = self.desk.ledger().append(vec![Record::Outcome(record)]).await {
+        // What has happened is not undone by a disk that fails now: the answer does not wait.
+        if let Err(error) = self.desk.ledger().append_soon(vec![Record::Outcome(record)]).await {
             tracing::error!(%decision, %error, "the outcome of a call could not be recorded");
         }
         match sent {

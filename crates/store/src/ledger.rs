@@ -261,6 +261,23 @@ impl Ledger {
         }
     }
 
+    /// Queues `records` behind all that was queued before, and returns once they have a place: of
+    /// what has happened already, where nothing is done on the strength of the record. Readers of
+    /// this ledger wait until they are on the disk; a crash before that loses them.
+    pub async fn append_soon(&self, records: Vec<Record>) -> Result<(), LedgerError> {
+        let Some(job) = self.job(&records, Answer::Nobody)? else { return Ok(()) };
+        self.inner.queue.put(job).await.map_err(|error| self.plainer(error))
+    }
+
+    /// Waits until what was queued before is written, or cannot be.
+    fn reach(&self) {
+        let (answer, answered) = std::sync::mpsc::sync_channel(1);
+        // Where the writer is gone or has failed, what there is to read is there already.
+        if self.inner.queue.put_blocking(Job::Reach(Answer::Blocking(answer))).is_ok() {
+            drop(queue::wait(&answered));
+        }
+    }
+
     /// Does the same as [`Ledger::append`] where blocking is allowed.
     pub fn append_blocking(&self, records: Vec<Record>) -> Result<DurableAt, LedgerError> {
         let (answer, answered) = std::sync::mpsc::sync_channel(1);
@@ -308,6 +325,7 @@ impl Ledger {
 
     /// Gives a task's records in order. Blocks on the disk.
     pub fn task_records(&self, task: &TaskId) -> Result<Vec<StoredRecord>, LedgerError> {
+        self.reach();
         self.inner.shared.records.of_task(task)
     }
 
@@ -316,6 +334,7 @@ impl Ledger {
         &self,
         decision: &DecisionId,
     ) -> Result<Vec<StoredRecord>, LedgerError> {
+        self.reach();
         self.inner.shared.records.of_decision(decision)
     }
 
@@ -326,6 +345,7 @@ impl Ledger {
         from: u64,
         each: &mut dyn FnMut(StoredRecord) -> ControlFlow<()>,
     ) -> Result<(), LedgerError> {
+        self.reach();
         self.inner.shared.records.scan(from, each)
     }
 

@@ -32,6 +32,8 @@ pub(super) enum Answer {
     Async(oneshot::Sender<Answered>),
     /// A thread.
     Blocking(SyncSender<Answered>),
+    /// Nobody: readers wait instead.
+    Nobody,
 }
 
 impl Answer {
@@ -40,6 +42,7 @@ impl Answer {
         match self {
             Self::Async(to) => drop(to.send(answer)),
             Self::Blocking(to) => drop(to.try_send(answer)),
+            Self::Nobody => {}
         }
     }
 }
@@ -60,6 +63,8 @@ pub(super) enum Job {
     Append(Append),
     /// Go on in a new segment.
     Roll(Answer),
+    /// Write what was queued before.
+    Reach(Answer),
 }
 
 /// The way to the writer.

@@ -31,6 +31,14 @@ pub(super) struct Writer {
     written: Vec<(DurableAt, (u64, u64), Outline)>,
 }
 
+/// What is to be done once a batch is written.
+enum Then {
+    GoOn,
+    Roll(Answer),
+    /// Tell whoever waited for the batch.
+    Tell(Answer),
+}
+
 type Batch = Peekable<IntoIter<Append>>;
 
 impl Writer {
@@ -42,17 +50,21 @@ impl Writer {
     /// Writes until nobody can send any more.
     pub(super) fn run(mut self) {
         while let Some(job) = self.jobs.blocking_recv() {
-            let (batch, roll) = self.gather(job);
+            let (batch, then) = self.gather(job);
             self.append(batch.into_iter().peekable());
-            if let Some(answer) = roll {
-                let rolled = self.roll(0).map(|()| self.head);
-                answer.send(rolled.map_err(|why| LedgerError::Failed { why }));
+            match then {
+                Then::Roll(answer) => {
+                    let rolled = self.roll(0).map(|()| self.head);
+                    answer.send(rolled.map_err(|why| LedgerError::Failed { why }));
+                }
+                Then::Tell(answer) => answer.send(Ok(self.head)),
+                Then::GoOn => {}
             }
         }
     }
 
     /// Takes what is queued behind `first`, up to the bound.
-    fn gather(&mut self, first: Job) -> (Vec<Append>, Option<Answer>) {
+    fn gather(&mut self, first: Job) -> (Vec<Append>, Then) {
         let mut batch = Vec::new();
         let mut records = 0_usize;
         let mut next = Some(first);
@@ -62,11 +74,12 @@ impl Writer {
                     records = records.saturating_add(append.records.len());
                     batch.push(append);
                 }
-                Job::Roll(answer) => return (batch, Some(answer)),
+                Job::Roll(answer) => return (batch, Then::Roll(answer)),
+                Job::Reach(answer) => return (batch, Then::Tell(answer)),
             }
             next = if records < BATCH_MAX { self.jobs.try_recv().ok() } else { None };
         }
-        (batch, None)
+        (batch, Then::GoOn)
     }
 
     fn append(&mut self, mut batch: Batch) {
