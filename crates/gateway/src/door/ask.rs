@@ -184,7 +184,7 @@ impl<'a> Asked<'a> {
         if !allowed || !self.reaches(server) {
             return Err(unknown());
         }
-        let params = params.map(|it| self.towards(it)).transpose()?;
+        let params = params.map(|it| self.towards(server, it)).transpose()?;
         let asked = (method, params.as_deref());
         match self.door.lane.plain(self.caller, server, asked).await {
             Ok(reply) => match self.back(server, method, reply).await {
@@ -220,7 +220,7 @@ impl<'a> Asked<'a> {
                 (server.clone(), parted)
             }
         };
-        let params = self.towards(&params)?;
+        let params = self.towards(&server, &params)?;
         let call =
             Call::read(server.clone(), method, params, LIMITS).map_err(|error| match error {
                 CallError::OtherMethod { .. }

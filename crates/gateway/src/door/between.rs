@@ -25,13 +25,27 @@ use crate::{
 
 impl Asked<'_> {
     /// Writes parameters as they are decided and sent on.
-    pub(super) fn towards(&self, params: &RawValue) -> Result<Box<RawValue>, Refused> {
+    pub(super) fn towards(
+        &self,
+        server: &ServerName,
+        params: &RawValue,
+    ) -> Result<Box<RawValue>, Refused> {
         let client = match self.era {
             // What an older client said of itself was said to us alone: nobody asks it for anything.
             Era::Legacy => None,
-            Era::Modern => Some(client_facts(params)),
+            Era::Modern => Some(self.client_facts(server, params)),
         };
         meta::carried(params, client.as_ref()).map_err(|error| bad(error.to_string()))
+    }
+
+    /// Reads what a request says of its client, as far as the operator lets the server ask for it.
+    pub(super) fn client_facts(&self, server: &ServerName, params: &RawValue) -> ClientFacts {
+        let meta = RawObject::read(params.get()).ok().and_then(|it| it.get("_meta"));
+        let meta = meta.and_then(|it| RawObject::read(it.get()).ok());
+        let facts = meta.map(|it| ClientFacts::read(&it)).unwrap_or_default();
+        let spec = self.door.lane.upstreams().spec(server);
+        let capabilities = spec.map(|it| facts.capabilities.by(&it.extra_methods));
+        ClientFacts { capabilities: capabilities.unwrap_or_default(), ..facts }
     }
 
     /// Writes a server's reply as this client takes it.
@@ -63,13 +77,6 @@ impl Asked<'_> {
             ttl: LIST_TTL,
         }
     }
-}
-
-/// Reads what a request says of its client.
-pub(super) fn client_facts(params: &RawValue) -> ClientFacts {
-    let meta = RawObject::read(params.get()).ok().and_then(|it| it.get("_meta"));
-    let meta = meta.and_then(|it| RawObject::read(it.get()).ok());
-    meta.map(|it| ClientFacts::read(&it)).unwrap_or_default()
 }
 
 /// Gives the status under which an answer goes out: of what servers of 2026-07-28 say, only one thing

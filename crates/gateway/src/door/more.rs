@@ -6,7 +6,6 @@ use serde_json::value::RawValue;
 use super::{
     LIMITS,
     ask::{Asked, bad},
-    between::client_facts,
     hold::Came,
 };
 use crate::{
@@ -69,7 +68,8 @@ impl Asked<'_> {
         result: &RawValue,
     ) -> Result<Box<RawValue>, Unaskable> {
         let object = RawObject::read(result.get()).map_err(|_| Unaskable::Unreadable)?;
-        let client = self.params().map(client_facts).unwrap_or_default();
+        let server = &call.action().server;
+        let client = self.params().map(|it| self.client_facts(server, it)).unwrap_or_default();
         let asked = AskedFor::read(&object, &client.capabilities)?;
         let policy = self.policy();
         let state = RequestState::next(self.asking(call, &policy), last)

@@ -52,6 +52,21 @@ impl ClientCapability {
     }
 }
 
+impl ClientCapability {
+    /// Gives the method by which a server asks for it.
+    const fn method(self) -> &'static str {
+        match self {
+            Self::Roots => "roots/list",
+            Self::Sampling | Self::SamplingTools | Self::SamplingContext => {
+                "sampling/createMessage"
+            }
+            Self::Elicitation | Self::ElicitationForm | Self::ElicitationUrl => {
+                "elicitation/create"
+            }
+        }
+    }
+}
+
 /// All that a client can be asked for.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct ClientCapabilities(BTreeSet<ClientCapability>);
@@ -74,6 +89,13 @@ impl ClientCapabilities {
     /// Says whether the client opens links for its person.
     pub(crate) fn opens_links(&self) -> bool {
         self.0.contains(&ClientCapability::ElicitationUrl)
+    }
+
+    /// Gives what of it a server may ask for by these methods.
+    #[must_use]
+    pub(crate) fn by(mut self, methods: &BTreeSet<String>) -> Self {
+        self.0.retain(|it| methods.contains(it.method()));
+        self
     }
 
     /// Says whether it can be asked for this. An elicitation of no certain kind is one by a form.
@@ -182,6 +204,21 @@ mod tests {
         for unreadable in ["7", "[]", r#"{"sampling":7}"#, r#"{"roots":{},"roots":{}}"#] {
             assert_eq!(passed(unreadable), "{}", "{unreadable}");
         }
+    }
+
+    #[test]
+    fn a_server_is_told_only_of_what_the_operator_lets_it_ask_for() {
+        let all = r#"{"roots":{},"sampling":{"tools":{}},"elicitation":{"url":{}}}"#;
+        let told = |methods: &[&str]| {
+            let methods = methods.iter().map(|it| (*it).to_owned()).collect();
+            raw_of(&ClientCapabilities::read(&raw(all)).by(&methods)).get().to_owned()
+        };
+        assert_eq!(told(&["completion/complete"]), "{}");
+        assert_eq!(told(&["sampling/createMessage"]), r#"{"sampling":{"tools":{}}}"#);
+        assert_eq!(
+            told(&["elicitation/create", "roots/list"]),
+            r#"{"elicitation":{"url":{}},"roots":{}}"#
+        );
     }
 
     #[test]
