@@ -3,6 +3,7 @@
 //! Versions and digests come from the lock files under `tests/real`; everything lands under
 //! `target/real`, nothing elsewhere on the machine. What is there already is left as it is.
 
+mod fixture;
 mod node;
 mod python;
 
@@ -85,8 +86,15 @@ pub(crate) fn install(root: &Path) -> anyhow::Result<Value> {
     let modern = python::install(&places, "python-modern", "python/modern.txt")?;
     let sqlite = python::install(&places, "python-sqlite", "python/sqlite.txt")?;
     let runtime = node::runtime(&places, &modern)?;
-    let packages = node::packages(&places, &runtime)?;
-    let parts = listed(&places, &modern, &sqlite, &runtime, &packages);
+    let packages = node::packages(&places, &runtime, "node")?;
+    let suite = node::packages(&places, &runtime, "conformance")?;
+    let fixture = fixture::build(&places)?;
+    let mut parts = listed(&places, &modern, &sqlite, &runtime, &packages);
+    let entry = "node_modules/@modelcontextprotocol/conformance/dist/index.js";
+    if let Some(parts) = parts.as_object_mut() {
+        parts.insert("conformance".to_owned(), json!(suite.join(entry)));
+        parts.insert("fixture".to_owned(), json!(fixture));
+    }
     std::fs::write(places.home.join("parts.json"), serde_json::to_vec_pretty(&parts)?)?;
     Ok(parts)
 }
@@ -120,6 +128,7 @@ fn listed(
             "typescript": [node, client("mcp_client.mjs")],
         },
         "loopback": client("loopback.mjs"),
+        "bearer": client("bearer.mjs"),
     })
 }
 

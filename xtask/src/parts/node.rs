@@ -30,11 +30,12 @@ pub(super) fn runtime(places: &Places, environment: &Path) -> anyhow::Result<Run
     Ok(Runtime { npm: vec![node.clone(), npm], node })
 }
 
-/// Installs exactly what the lock names, and returns the folder with `node_modules`.
-pub(super) fn packages(places: &Places, runtime: &Runtime) -> anyhow::Result<PathBuf> {
-    let locks = ["node/package.json", "node/package-lock.json"];
-    places.once("node", &locks, |folder| {
-        for lock in locks {
+/// Installs exactly what the lock of a part names, and returns the folder with `node_modules`.
+pub(super) fn packages(places: &Places, runtime: &Runtime, part: &str) -> anyhow::Result<PathBuf> {
+    let locks = [format!("{part}/package.json"), format!("{part}/package-lock.json")];
+    let names = locks.each_ref().map(String::as_str);
+    places.once(part, &names, |folder| {
+        for lock in names {
             let from = places.locks.join(lock);
             std::fs::copy(&from, folder.join(from.file_name().unwrap_or_default()))?;
         }
@@ -46,7 +47,7 @@ pub(super) fn packages(places: &Places, runtime: &Runtime) -> anyhow::Result<Pat
         command.args(["--fetch-retries=2", "--fetch-timeout=30000"]);
         run::quietly(&mut command).map(|_| ())
     })?;
-    Ok(places.home.join("node"))
+    Ok(places.home.join(part))
 }
 
 /// The machine's own Node.js, when it and its package installer are there and new enough.

@@ -191,6 +191,11 @@ impl Governor {
         &self.url
     }
 
+    /// Says where it listens, where that is not what it is called outside.
+    pub(crate) fn listens_at(&mut self, address: &str) {
+        self.url = format!("http://{address}");
+    }
+
     pub(crate) fn command(&self, words: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_bailiwick"));
         command.args(words).current_dir(self.dir.path());

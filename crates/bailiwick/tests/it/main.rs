@@ -21,6 +21,8 @@ mod oauth;
 #[cfg(test)]
 mod real;
 #[cfg(test)]
+mod sessions;
+#[cfg(test)]
 mod streams;
 #[cfg(test)]
 mod tls;

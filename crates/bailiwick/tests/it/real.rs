@@ -5,6 +5,7 @@
 
 mod changed;
 mod client;
+mod conformance;
 mod decided;
 mod failing;
 mod forged;
