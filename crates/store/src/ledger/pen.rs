@@ -94,7 +94,7 @@ impl Pen {
     pub(super) fn look_ahead(&mut self) {
         let Some(Open { header, at, .. }) = &self.open else { return };
         if self.spare.is_none() && header.capacity / 4 < *at {
-            self.ask(self.sizes.next(*at), 0);
+            self.ask(self.sizes.next(header.capacity), 0);
         }
     }
 

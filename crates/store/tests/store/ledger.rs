@@ -5,7 +5,7 @@ use std::{fs, time::Duration};
 use bailiwick_model::{Digest, Finding, Record, Timestamp};
 use bailiwick_store::{
     DurableAt, Ledger, LedgerError, LedgerHealth, LedgerOptions, LedgerReader, LockError, Retained,
-    verify,
+    SegmentSizes, verify,
 };
 use tokio::task::JoinSet;
 
@@ -296,6 +296,19 @@ fn an_append_that_is_longer_than_a_segment_gets_a_longer_one() {
     let refused = ledger.append_blocking(batch).unwrap_err();
     assert!(matches!(refused, LedgerError::TooMuch { records: 2, .. }), "{refused}");
     assert_eq!(ledger.health(), LedgerHealth::Good);
+}
+
+#[test]
+fn a_ledger_that_grows_gets_longer_segments() {
+    let dir = sample::quick_dir();
+    let place = Place::new(dir.path());
+    let sizes = SegmentSizes { first: 8192, largest: 65536 };
+    let (ledger, _) = Ledger::open_sized(place.options(), sizes).unwrap();
+    for number in 0..240 {
+        ledger.append_blocking(vec![sample::decision(number)]).unwrap();
+    }
+    let lengths: Vec<_> = segment::all(&place.dir()).iter().map(|it| it.capacity).collect();
+    assert_eq!(lengths[..5], [8192, 16384, 32768, 65536, 65536]);
 }
 
 #[test]
