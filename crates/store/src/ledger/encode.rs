@@ -1,9 +1,9 @@
 //! Records as bytes, and back.
 
-use bailiwick_model::{DecisionId, Record, TaskId, Timestamp};
+use bailiwick_model::{DecisionId, Record, Timestamp};
 use serde::{Deserialize, de::IgnoredAny};
 
-use super::LedgerError;
+use super::{LedgerError, index::key};
 
 /// The format that is written. Older ones stay readable; a test holds a record of each.
 pub(super) const FORMAT: u8 = 1;
@@ -91,38 +91,40 @@ pub(crate) fn decode(seq: u64, format: u8, body: &[u8]) -> Result<Record, Ledger
 }
 
 /// What is also kept beside a record's body, read from the body without reading all of it.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Outline {
     /// The kind.
     pub(crate) kind: Kind,
     /// When.
     pub(crate) time: Timestamp,
-    /// The task.
-    pub(crate) task: Option<TaskId>,
-    /// The decision that it is, or is the outcome of.
-    pub(crate) decision: Option<DecisionId>,
+    /// The key of the task.
+    pub(crate) task: Option<u64>,
+    /// The key of the decision that it is, or is the outcome of.
+    pub(crate) decision: Option<u64>,
     /// Whether it outlives its task: a command, or a decision that used an approval.
     pub(crate) landmark: bool,
+}
+
+/// The fields of decisions, outcomes and findings that matter here. Ids and kinds hold nothing
+/// that JSON writes otherwise, so that none of them is copied.
+#[derive(Deserialize)]
+struct Fields<'a> {
+    kind: &'a str,
+    time: Option<Timestamp>,
+    at: Option<Timestamp>,
+    task: Option<&'a str>,
+    decision: Option<&'a str>,
+    approval: Option<IgnoredAny>,
 }
 
 impl Outline {
     /// Reads the outline of a record; none if the body is not one.
     pub(crate) fn of(seq: u64, format: u8, body: &[u8]) -> Option<Self> {
-        /// The fields of decisions, outcomes and findings that matter here.
-        #[derive(Deserialize)]
-        struct Fields {
-            kind: Box<str>,
-            time: Option<Timestamp>,
-            at: Option<Timestamp>,
-            task: Option<TaskId>,
-            decision: Option<DecisionId>,
-            approval: Option<IgnoredAny>,
-        }
         if format != 1 {
             return None;
         }
-        let fields: Fields = serde_json::from_slice(body).ok()?;
-        let kind = match &*fields.kind {
+        let fields: Fields<'_> = serde_json::from_slice(body).ok()?;
+        let kind = match fields.kind {
             "decision" => Kind::Decision,
             "outcome" => Kind::Outcome,
             "finding" => Kind::Finding,
@@ -131,6 +133,7 @@ impl Outline {
         };
         let Fields { time, at, task, decision, approval, .. } = fields;
         let landmark = kind == Kind::Decision && approval.is_some();
+        let (task, decision) = (task.map(key), decision.map(key));
         Some(Self { kind, time: time.or(at)?, task, decision, landmark })
     }
 
@@ -143,8 +146,8 @@ impl Outline {
         Self {
             kind: Kind::of(record),
             time: record.time(),
-            task: record.task().cloned(),
-            decision: decision(record).cloned(),
+            task: record.task().map(|it| key(it.as_str())),
+            decision: decision(record).map(|it| key(it.as_str())),
             landmark,
         }
     }

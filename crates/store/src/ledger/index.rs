@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use bailiwick_model::{DecisionId, TaskId, Timestamp};
+use bailiwick_model::Timestamp;
 
 use super::{DurableAt, encode::Outline, layout::Header};
 
@@ -60,11 +60,11 @@ impl Index {
     pub(crate) fn add(&mut self, at: DurableAt, (place, room): (u64, u64), outline: &Outline) {
         let order = u32::try_from(self.places.len()).unwrap_or(u32::MAX);
         self.places.push(u32::try_from(place).unwrap_or(u32::MAX));
-        if let Some(task) = &outline.task {
-            put(&mut self.tasks, task_key(task), order);
+        if let Some(task) = outline.task {
+            put(&mut self.tasks, task, order);
         }
-        if let Some(decision) = &outline.decision {
-            put(&mut self.decisions, decision_key(decision), order);
+        if let Some(decision) = outline.decision {
+            put(&mut self.decisions, decision, order);
         }
         if outline.landmark {
             self.landmarks.push(order);
@@ -82,19 +82,9 @@ fn put(map: &mut HashMap<u64, Orders>, key: u64, order: u32) {
         .or_insert_with(|| Orders { first: order, more: Vec::new() });
 }
 
-/// Gives the key of a task.
-pub(crate) fn task_key(task: &TaskId) -> u64 {
-    key(task.as_str())
-}
-
-/// Gives the key of a decision.
-pub(crate) fn decision_key(decision: &DecisionId) -> u64 {
-    key(decision.as_str())
-}
-
 /// Reads the end of an id, letters of Crockford's base 32, as the low 64 bits of the number it
 /// was made from: all of them were drawn at random.
-fn key(id: &str) -> u64 {
+pub(crate) fn key(id: &str) -> u64 {
     id.bytes().rev().take(13).enumerate().fold(0, |all, (place, letter)| {
         let digit = match letter {
             b'0'..=b'9' => letter.wrapping_sub(b'0'),
@@ -111,7 +101,7 @@ fn key(id: &str) -> u64 {
 
 #[cfg(test)]
 mod tests {
-    use bailiwick_model::{Timestamp, Ulid};
+    use bailiwick_model::{TaskId, Timestamp, Ulid};
     use proptest::prelude::*;
 
     use super::*;
@@ -124,7 +114,7 @@ mod tests {
         ) {
             let id = TaskId::new(Ulid::new(Timestamp::from_millis(millis), random));
             let low = random[2..].iter().fold(0_u64, |all, byte| all << 8 | u64::from(*byte));
-            prop_assert_eq!(task_key(&id), low);
+            prop_assert_eq!(key(id.as_str()), low);
         }
     }
 }

@@ -8,7 +8,7 @@ use std::{
 
 use super::{
     LedgerError, folder,
-    index::{Index, Orders, decision_key, task_key},
+    index::{Index, Orders, key},
     layout::Header,
     sidecar::{self, Summary, Wanted},
     survey::survey_sealed,
@@ -118,12 +118,12 @@ impl Sealed {
 impl Wanted {
     /// Wants the records of a task.
     pub(crate) fn task(task: &TaskId) -> Self {
-        Self::Task(task_key(task))
+        Self::Task(key(task.as_str()))
     }
 
     /// Wants the records of a decision.
     pub(crate) fn decision(decision: &DecisionId) -> Self {
-        Self::Decision(decision_key(decision))
+        Self::Decision(key(decision.as_str()))
     }
 }
 
