@@ -1,5 +1,6 @@
 //! What of a call the ledger keeps, and people are shown.
 
+mod brief;
 mod secret;
 
 use std::{collections::BTreeSet, sync::Arc};
@@ -9,6 +10,7 @@ use bailiwick_model::{
     Action, ActionKind, ArgumentsRecord, Hold, Json, Reason, ReasonCode, Sensitivity,
 };
 
+pub(crate) use brief::MANY;
 use secret::{names_a_secret, secrets, shaped_like_a_secret};
 
 /// Says whether a value, or the name that it goes by, looks like a secret.
@@ -41,16 +43,26 @@ impl Evidence {
         Self { keep, key }
     }
 
-    /// Gives what is kept of `arguments` to a tool that handles data of `sensitivity`.
+    /// Gives what is kept of `arguments` to a tool that handles data of `sensitivity`: bounded,
+    /// however much was sent.
     pub fn arguments(&self, arguments: &Json, sensitivity: Sensitivity) -> ArgumentsRecord {
         match self.keep {
-            Keep::Full => ArgumentsRecord::Full(self.shown(arguments, false).canonical()),
+            Keep::Full => ArgumentsRecord::Full(self.whole_or_cut(arguments, false)),
             Keep::Redacted => {
                 let sensitive = Sensitivity::Confidential <= sensitivity;
-                ArgumentsRecord::Redacted(self.shown(arguments, sensitive).canonical())
+                ArgumentsRecord::Redacted(self.whole_or_cut(arguments, sensitive))
             }
             Keep::Digest => ArgumentsRecord::Digest(self.key.digest(&arguments.canonical())),
         }
+    }
+
+    fn whole_or_cut(&self, arguments: &Json, hide_all: bool) -> String {
+        brief::arguments(&self.key, self.shown(arguments, hide_all).canonical(), arguments)
+    }
+
+    /// Gives a set of texts as the ledger may show them, the first of them.
+    pub fn texts(&self, all: &BTreeSet<String>) -> BTreeSet<String> {
+        brief::set(&self.key, all.iter().map(|it| self.text(it)).collect())
     }
 
     /// Gives a text as the ledger may show it: a resource, a reason.
@@ -58,7 +70,7 @@ impl Evidence {
         if self.keep == Keep::Digest || shaped_like_a_secret(text) {
             self.key.digest(text)
         } else {
-            text.to_owned()
+            brief::text(&self.key, text.to_owned())
         }
     }
 
@@ -71,7 +83,7 @@ impl Evidence {
             let word = text.get(place.clone()).unwrap_or_default();
             shown.replace_range(place, &self.key.digest(word));
         }
-        shown
+        brief::text(&self.key, shown)
     }
 
     /// Gives an action as the ledger may show it. A resource's URI is as good as an argument; the
@@ -140,9 +152,8 @@ impl Evidence {
             Json::Int(_) | Json::Float(_) if hide_all => {
                 Json::Text(self.key.digest(&value.canonical()))
             }
-            Json::Null | Json::Bool(_) | Json::Int(_) | Json::Float(_) | Json::Text(_) => {
-                value.clone()
-            }
+            Json::Text(text) => Json::Text(brief::text(&self.key, text.clone())),
+            Json::Null | Json::Bool(_) | Json::Int(_) | Json::Float(_) => value.clone(),
         }
     }
 }

@@ -136,3 +136,36 @@ fn where_only_digests_are_kept_tools_still_have_their_names_and_resources_none()
     assert!(!shown.text.contains("a:b") && shown.text.ends_with("of `git`"), "{}", shown.text);
     assert!(!shown.source.contains("a:b"), "{}", shown.source);
 }
+
+#[test]
+fn what_is_long_is_cut_and_can_still_be_shown_to_be_what_was_sent() {
+    let evidence = evidence(Keep::Full);
+    let long = "word é ".repeat(100_000);
+    let shown = evidence.text(&long);
+    assert!(shown.starts_with("word é ") && shown.len() < 400, "{}", shown.len());
+    assert!(shown.ends_with(&format!("(of {} bytes, {})", long.len(), evidence.key.digest(&long))));
+    assert_eq!(evidence.phrase(&long), shown);
+
+    let list = Json::List(vec![Json::Text("a word".to_owned()); 100_000]);
+    let sent = Json::Object(BTreeMap::from([("all".to_owned(), list)]));
+    let kept = evidence.arguments(&sent, Sensitivity::Public);
+    assert!(kept.text().len() < 8 << 10, "{}", kept.text().len());
+    let kept = Json::parse(kept.text().as_bytes(), JsonLimits::default()).unwrap();
+    let digest = kept.get("digest").and_then(Json::as_text).unwrap().to_owned();
+    assert_eq!(digest, evidence.key.digest(&sent.canonical()));
+
+    let many: BTreeSet<String> = (0..5000).map(|it| format!("/srv/{it}")).collect();
+    let shown = evidence.texts(&many);
+    assert_eq!(shown.len(), MANY + 1);
+    assert!(shown.iter().any(|it| it.contains("of 5000, hmac:")), "{shown:?}");
+}
+
+proptest::proptest! {
+    #[test]
+    fn short_evidence_is_whole_and_none_is_long(words in proptest::collection::vec("[a-z é]{0,9}", 0..600)) {
+        let evidence = evidence(Keep::Full);
+        let text = words.concat();
+        let shown = evidence.text(&text);
+        proptest::prop_assert!(shown == text || 2048 < text.len() && shown.len() < 400);
+    }
+}

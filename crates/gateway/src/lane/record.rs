@@ -7,6 +7,7 @@ use bailiwick_model::{
 };
 
 use super::Lane;
+use crate::evidence::MANY;
 
 impl Lane {
     /// Makes the record of a decision; nothing secret-shaped passes into it.
@@ -29,7 +30,7 @@ impl Lane {
             action: evidence.action(&request.action),
             privileged: request.facts.privileged(),
             facts: request.facts.clone(),
-            resources: request.resources.iter().map(|it| evidence.text(it)).collect(),
+            resources: evidence.texts(&request.resources),
             call: request.call,
             arguments: evidence.arguments(&request.arguments, request.facts.sensitivity),
             verdict: judged.verdict,
@@ -44,8 +45,14 @@ impl Lane {
 
     fn shown(&self, judgement: Judgement, action: &Action) -> Judgement {
         let evidence = self.desk.evidence();
-        let reasons = judgement.reasons.iter().map(|it| evidence.reason(it, action)).collect();
-        Judgement { reasons, ..judgement }
+        let kept = judgement.reasons.iter().take(MANY);
+        let reasons = kept.map(|it| evidence.reason(it, action)).collect();
+        let mut attributes = judgement.attributes;
+        if MANY < judgement.reasons.len() {
+            let count = judgement.reasons.len().to_string();
+            attributes.insert("reasons in all".to_owned(), count);
+        }
+        Judgement { reasons, attributes, ..judgement }
     }
 }
 
