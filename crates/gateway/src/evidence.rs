@@ -116,14 +116,12 @@ impl Evidence {
     /// Gives a hold as the ledger and people may see it; its arguments are written as evidence
     /// already. The kernel keeps what was asked, since what is shown matches no call.
     pub fn hold(&self, hold: Hold) -> Hold {
-        let all = |texts: &BTreeSet<String>| {
-            texts.iter().map(|it| self.text(it)).collect::<BTreeSet<_>>()
-        };
+        let reasons = hold.reasons.iter().take(MANY);
         Hold {
             action: self.action(&hold.action),
-            resources: all(&hold.resources),
-            destinations: all(&hold.destinations),
-            reasons: hold.reasons.iter().map(|it| self.reason(it, &hold.action)).collect(),
+            resources: self.texts(&hold.resources),
+            destinations: self.texts(&hold.destinations),
+            reasons: reasons.map(|it| self.reason(it, &hold.action)).collect(),
             ..hold
         }
     }

@@ -120,6 +120,10 @@ fn a_hold_is_shown_without_secrets_in_its_uri_its_reasons_or_its_places() {
         assert!(shown.contains("is in no line"), "{shown}");
         assert!(!shown.contains("git.example"), "the whole place is one digest: {shown}");
     }
+    let many: BTreeSet<String> = (0..5000).map(|it| format!("/srv/{it}")).collect();
+    let wide = Hold { resources: many.clone(), destinations: many, ..hold.clone() };
+    let shown = evidence(Keep::Full).hold(wide);
+    assert_eq!((shown.resources.len(), shown.destinations.len()), (MANY + 1, MANY + 1));
     let limits = JsonLimits::default();
     assert!(Json::parse(serde_json::to_string(&hold).unwrap().as_bytes(), limits).is_ok());
 }
