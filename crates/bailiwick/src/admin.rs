@@ -6,6 +6,7 @@
 mod answer;
 mod containment;
 mod holds;
+pub(crate) mod metrics;
 mod people;
 mod tasks;
 mod view;
@@ -39,6 +40,7 @@ pub(crate) struct Admin {
     pub(crate) assertions: Arc<AssertionVerifier>,
     pub(crate) statements: StatementVerifier,
     pub(crate) reload: crate::serve::Reload,
+    pub(crate) meter: crate::serve::Meter,
     /// People are added one after the other: there is only one first.
     pub(crate) people: tokio::sync::Mutex<()>,
 }
@@ -87,7 +89,11 @@ impl Peer {
 pub(crate) fn on_socket(admin: &Arc<Admin>, door: &Arc<Door>) -> Router {
     let gateway = bailiwick_gateway::router(Arc::clone(door));
     let lines = bailiwick_gateway::line_router(Arc::clone(door));
-    routes(admin).merge(gateway).merge(lines).layer(middleware::from_fn(own_account))
+    routes(admin)
+        .merge(metrics::routes(admin))
+        .merge(gateway)
+        .merge(lines)
+        .layer(middleware::from_fn(own_account))
 }
 
 /// The routes, on the listener: only whoever holds the token is answered.
@@ -95,7 +101,7 @@ pub(crate) fn on_listener(admin: &Arc<Admin>, token: Secret) -> Router {
     let token = Arc::new(token);
     // The gateway answers beside it: what is no route of ours is not ours to refuse.
     routes(admin).route_layer(middleware::from_fn(move |request, next| {
-        bearer(Arc::clone(&token), request, next)
+        bearer((Arc::clone(&token), "admin_token"), request, next)
     }))
 }
 
@@ -139,7 +145,11 @@ async fn own_account(request: Request, next: Next) -> Result<Response, Refused> 
     }
 }
 
-async fn bearer(token: Arc<Secret>, request: Request, next: Next) -> Result<Response, Refused> {
+async fn bearer(
+    (token, code): (Arc<Secret>, &'static str),
+    request: Request,
+    next: Next,
+) -> Result<Response, Refused> {
     let given = request
         .headers()
         .get(http::header::AUTHORIZATION)
@@ -149,8 +159,8 @@ async fn bearer(token: Arc<Secret>, request: Request, next: Next) -> Result<Resp
         Some(given) if token.matches(given) => Ok(next.run(with_peer(request, Peer(None))).await),
         Some(_) | None => Err(Refused::new(
             StatusCode::UNAUTHORIZED,
-            "admin_token",
-            "the admin API wants the token in `state/admin.token`",
+            code,
+            &format!("this wants the token in `state/{}`", code.replace('_', ".")),
         )),
     }
 }

@@ -12,6 +12,7 @@ mod file;
 mod holds;
 mod house;
 mod listen;
+mod log;
 mod nearest;
 mod origin;
 mod place;
@@ -20,6 +21,7 @@ mod read;
 mod restart;
 mod server;
 mod state;
+mod telemetry;
 mod template;
 
 use std::{
@@ -37,9 +39,11 @@ pub(crate) use self::{
     holds::Holds,
     house::{Found, Group, House},
     listen::{Listen, is_loopback},
+    log::{Log, LogFormat},
     origin::{Given, GivenServer, Overrides, Setting},
     place::place,
     server::{Pinning, Server, ToolWord, Transport},
+    telemetry::Telemetry,
 };
 use self::{
     file::Source,
@@ -62,6 +66,10 @@ pub(crate) struct Config {
     pub(crate) evidence: Evidence,
     /// How held calls keep their callers.
     pub(crate) holds: Holds,
+    /// How it tells what it does.
+    pub(crate) log: Log,
+    /// Where traces go.
+    pub(crate) telemetry: Telemetry,
     /// Whether what the grant covers is permitted without a policy that says so.
     pub(crate) builtin_permit: bool,
     /// The servers behind the gateway, in the file's order.
@@ -164,6 +172,8 @@ impl Places<'_> {
         let state = state::read(root, &self.home, self.overrides.state.as_ref(), &mut settings);
         let evidence = evidence::read(root, &self.home, &mut settings);
         let holds = holds::read(root, &mut settings);
+        let log = log::read(root, self.overrides.log.as_ref(), &mut settings);
+        let telemetry = telemetry::read(root, &mut settings);
         let builtin_permit = policy(root, &mut settings);
         publish(root, &mut settings);
         let (mut servers, mut names) = server::read_all(root, &self.home, &mut settings);
@@ -184,6 +194,8 @@ impl Places<'_> {
                 state: state?.path,
                 evidence: evidence?.evidence,
                 holds: holds?,
+                log: log?,
+                telemetry: telemetry?,
                 builtin_permit,
                 servers,
                 facts,

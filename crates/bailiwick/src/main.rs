@@ -10,11 +10,14 @@ mod demo;
 mod doctor;
 mod exit;
 mod init;
+mod log;
 mod output;
+mod outward;
 mod page;
 mod place;
 mod run;
 mod serve;
+mod telemetry;
 mod wrap;
 
 use std::process::ExitCode;

@@ -3,7 +3,6 @@
 use std::io::IsTerminal;
 
 use anyhow::Context;
-use tracing_subscriber::EnvFilter;
 
 use crate::{
     check::{Checked, Look},
@@ -18,11 +17,11 @@ use crate::{
     config::{Config, Found, House, Overrides},
     demo, doctor,
     exit::{CommandError, Exit, Outcome},
-    init,
+    init, log,
     output::{Output, remark, say},
     place::Place,
     serve::{Asked, Front, Governor},
-    wrap,
+    telemetry, wrap,
 };
 
 /// Does what the command line says.
@@ -37,7 +36,7 @@ pub(crate) fn run(cli: Cli) -> Outcome {
         Command::Init { folder } => write_first(&folder, common.output),
         Command::Check => read_all(&common),
         Command::Doctor => {
-            logs("error");
+            log::plainly("error");
             let overrides = overrides(None)?;
             on_runtime(doctor::doctor(&common.config, &overrides, common.output))
         }
@@ -47,20 +46,17 @@ pub(crate) fn run(cli: Cli) -> Outcome {
         Command::Completions { shell } => Ok(reference::completions(shell)),
         Command::Man { dir } => reference::man(dir.as_deref(), common.output),
         Command::Demo => {
-            logs("bailiwick=error");
+            log::plainly("bailiwick=error");
             on_runtime(demo::run())
         }
-        Command::Serve { listen } => {
-            logs("info");
-            on_runtime(serve(common, listen))
-        }
+        Command::Serve { listen } => on_runtime(serve(common, listen)),
         Command::Wrap(words) => {
-            logs("warn");
+            log::plainly("warn");
             let overrides = overrides(None)?;
             on_runtime(wrap::wrap(&common, &words, overrides))
         }
         Command::Ask(it) => {
-            logs("warn");
+            log::plainly("warn");
             let place = place(&common)?;
             on_runtime(ask(common, place, it))
         }
@@ -104,14 +100,6 @@ fn on_runtime(work: impl Future<Output = Outcome>) -> Outcome {
     outcome
 }
 
-/// Logs go to standard error: lines for a terminal, JSON for whatever collects them.
-fn logs(usual: &str) {
-    let filter = EnvFilter::try_from_env("BAILIWICK_LOG").unwrap_or_else(|_| EnvFilter::new(usual));
-    let logs = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
-    let terminal = std::io::stderr().is_terminal();
-    let _already = if terminal { logs.try_init() } else { logs.json().try_init() };
-}
-
 fn overrides(listen: Option<String>) -> Result<Overrides, CommandError> {
     let variable = |name: &str| std::env::var(name).ok();
     Ok(Overrides::new(listen, None, &variable).context("the current folder cannot be found")?)
@@ -134,13 +122,19 @@ async fn serve(common: Common, listen: Option<std::net::SocketAddr>) -> Outcome 
     let overrides = overrides(listen.map(|it| it.to_string()))?;
     let (house, warnings) =
         House::load(&common.config, &overrides).map_err(|found| wrong(&found))?;
+    let (traces, export) = house.config.telemetry.otlp.as_ref().map(telemetry::start).unzip();
+    log::as_configured(&house.config.log, traces);
     // What keeps a governor from starting is around it: the state, the address, another governor.
     let asked = Asked::listen().context("signals cannot be heard")?;
     let governor = Governor::start(house, overrides, &warnings, Front::Listener)
         .await
         .map_err(|error| CommandError::Unreachable(format!("{error:#}")))?;
     say(&format!("bailiwick governs at {}\n", governor.public_url));
-    governor.run(asked).await?;
+    let ran = governor.run(asked).await;
+    if let Some(export) = export {
+        export.finish().await;
+    }
+    ran?;
     Ok(Exit::Done)
 }
 

@@ -2,12 +2,18 @@
 
 mod doors;
 mod listen;
+mod meter;
 mod parts;
 mod reload;
 mod stop;
 mod tls;
 
-use std::{net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
+use std::{
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
 
 use anyhow::Context;
 use bailiwick_gateway::{Desk, Lane, UpstreamEvent, Upstreams};
@@ -20,7 +26,11 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 
 use self::doors::{Called, Doors};
-pub(crate) use self::{reload::Reload, stop::Asked};
+pub(crate) use self::{
+    meter::{Meter, spans_lost},
+    reload::Reload,
+    stop::Asked,
+};
 use crate::{
     admin, client,
     config::{House, Overrides, Pinning, Warning},
@@ -36,6 +46,20 @@ pub(crate) enum Front {
     Listener,
     /// Nowhere else.
     Socket,
+}
+
+impl Front {
+    /// Says whether whoever governs a state does so to stay, and comes back after a restart.
+    pub(crate) fn is_listener(state: &Path) -> bool {
+        std::fs::read(state.join("front")).is_ok_and(|it| it == Self::Listener.as_bytes())
+    }
+
+    const fn as_bytes(self) -> &'static [u8] {
+        match self {
+            Self::Listener => b"listener",
+            Self::Socket => b"socket",
+        }
+    }
 }
 
 /// A running governor.
@@ -96,10 +120,13 @@ impl Governor {
         let upstreams = Arc::new(Upstreams::start(parts::specs(&config)?, events, stop.clone()));
         let lane = Arc::new(Lane::new(Arc::clone(&desk), Arc::clone(&upstreams)));
 
+        let meter = Meter::start()?;
         let called = Called { public_url: &public_url, address };
-        let Doors { routes, door, admin } = doors::open(&config, &lane, reload, (&called, &stop))?;
+        let Doors { routes, door, admin } =
+            doors::open(&config, &lane, (reload, meter.clone()), (&called, &stop))?;
 
         bailiwick_connect::write_private(&config.state.join("issuer"), public_url.as_bytes())?;
+        bailiwick_connect::write_private(&config.state.join("front"), front.as_bytes())?;
         let socket = client::socket(&config.state);
         let admin_listener = admin_socket(&socket)?;
         let review: Vec<_> = config
@@ -111,6 +138,7 @@ impl Governor {
 
         let mut running = JoinSet::new();
         running.spawn(pins(Arc::clone(&desk), heard, review, stop.clone()));
+        running.spawn(meter.keep(stop.clone()));
         running.spawn(ticks(Arc::clone(&desk), stop.clone()));
         let on_socket =
             admin::on_socket(&admin, &door).into_make_service_with_connect_info::<admin::Peer>();
@@ -225,7 +253,7 @@ async fn pins(
 }
 
 /// Binds the admin socket, for this account alone.
-fn admin_socket(path: &std::path::Path) -> anyhow::Result<UnixListener> {
+fn admin_socket(path: &Path) -> anyhow::Result<UnixListener> {
     use std::os::unix::fs::PermissionsExt;
     // Whoever holds the lock of the state owns the socket: what is left of a dead server goes.
     if path.exists() {

@@ -3,7 +3,10 @@
 use bailiwick_model::{Action, ActionKind, CallDigest, Json, JsonError, JsonLimits, ServerName};
 use serde_json::value::RawValue;
 
-use crate::jsonrpc::{RawError, RawObject, raw_of};
+use crate::{
+    jsonrpc::{RawError, RawObject, raw_of},
+    trace::is_traceparent,
+};
 
 /// The members in which a server's question is answered.
 const ANSWERS: &str = "inputResponses";
@@ -16,6 +19,7 @@ pub struct Call {
     params: Box<RawValue>,
     arguments: Json,
     digest: CallDigest,
+    trace: Option<Box<str>>,
 }
 
 /// The parameters are not those of a call that can be decided.
@@ -79,7 +83,9 @@ impl Call {
         };
         check_members(kind, members.keys())?;
         // What the protocol itself carries along is no part of what is asked.
-        members.remove("_meta");
+        let meta = members.remove("_meta");
+        let trace = meta.as_ref().and_then(|it| it.get("traceparent")).and_then(Json::as_text);
+        let trace = trace.filter(|it| is_traceparent(it)).map(Into::into);
         let arguments = match kind {
             ActionKind::Tool | ActionKind::Prompt => {
                 members.get("arguments").cloned().unwrap_or_else(empty)
@@ -90,7 +96,20 @@ impl Call {
             return Err(CallError::WrongMember { member: ".arguments", wanted: "an object" });
         }
         let digest = CallDigest::of(&action, &Json::Object(members));
-        Ok(Self { action, params, arguments, digest })
+        Ok(Self { action, params, arguments, digest, trace })
+    }
+
+    /// Takes the trace that a header names, where the message itself names none.
+    #[must_use]
+    pub(crate) fn traced(mut self, header: Option<&str>) -> Self {
+        let header = header.filter(|it| is_traceparent(it)).map(Into::into);
+        self.trace = self.trace.or(header);
+        self
+    }
+
+    /// Gives the trace that the call belongs to.
+    pub(crate) fn trace(&self) -> Option<&str> {
+        self.trace.as_deref()
     }
 
     /// Gives the same call as its server wants it after it asked for more: with the server's own

@@ -3,6 +3,7 @@
 mod plain;
 mod record;
 mod wait;
+mod watched;
 
 use std::{
     collections::BTreeSet,
@@ -19,11 +20,14 @@ use bailiwick_model::{
     AccessRequest, Caller, DecisionId, HoldId, Offered, OutcomeKind, OutcomeRecord, Reason,
     ReasonCode, Record, VerdictKind,
 };
+use bailiwick_store::LedgerError;
+use tracing::Instrument as _;
 
 use crate::{
     Call, Desk, Listener, classify,
     desk::{Slot, Writing},
     known,
+    meter::{self, Recording},
     upstream::{Reply, SendError, Upstreams},
 };
 
@@ -101,8 +105,9 @@ impl Lane {
         let progress = Arc::new(Progress::default());
         let (lane, id, seen) = (Arc::clone(self), decision.clone(), Arc::clone(&progress));
         let (who, what) = (Arc::clone(&caller), call.clone());
-        let running =
-            tokio::spawn(async move { lane.run(id, &seen, (&who, &listener), &what).await });
+        let span = self.span(&decision, &caller, &call);
+        let run = async move { lane.run(id, &seen, (&who, &listener), &what).await };
+        let running = tokio::spawn(run.instrument(span));
         match running.await {
             Ok(answered) => answered,
             Err(fault) => {
@@ -119,6 +124,7 @@ impl Lane {
         (caller, listener): (&Verified, &Listener),
         call: &Call,
     ) -> Answered {
+        let started = Instant::now();
         let request = self.classify(caller, call).await;
         let Some(slot) = self.desk.slot(&caller.task) else {
             let text = format!("there is no open task `{}`", caller.task);
@@ -128,6 +134,7 @@ impl Lane {
 
         let names = Names { decision: decision.clone(), hold: HoldId::new(self.desk.ulid()) };
         let now = self.desk.now();
+        let deciding = tracing::info_span!("decide").entered();
         let (made, task) = slot.decide(|state| {
             // Taken under the lock: whoever contains something swaps the snapshot first, and then
             // makes what was decided by the old one worthless.
@@ -135,6 +142,9 @@ impl Lane {
             let made = bailiwick_kernel::decide(&snapshot, state, &request, names, now);
             (made, state.task().clone())
         });
+        drop(deciding);
+        meter::decided(&request.action.server, made.judged.verdict, started.elapsed());
+        self.tell_decided(&request, made.judged.verdict);
 
         progress.sent.store(matches!(made.outcome, Outcome::Forward(..)), Ordering::Release);
 
@@ -150,7 +160,7 @@ impl Lane {
             self.desk.write_up(&mut over, &task, ends, ("clock", None));
             self.desk.write_up(&mut writing, &task, own, (&by, Some(&decision)));
         }
-        let recorded = self.desk.ledger().append(writing.records).await;
+        let recorded = self.record(writing.records).await;
         if let Err(error) = self.desk.owe(over).await {
             tracing::error!(%error, "the end of a task is not on record yet");
         }
@@ -184,6 +194,15 @@ impl Lane {
         }
     }
 
+    /// Writes a decision down; nothing goes on before it is on disk.
+    async fn record(&self, records: Vec<Record>) -> Result<(), LedgerError> {
+        let waits = Recording::begin();
+        let appending = self.desk.ledger().append(records);
+        let recorded = appending.instrument(tracing::info_span!("append")).await;
+        drop(waits);
+        recorded.map(drop).inspect_err(|_| meter::unrecorded())
+    }
+
     /// Reads what the call does, and to what.
     async fn classify(&self, caller: &Verified, call: &Call) -> AccessRequest {
         let action = call.action();
@@ -207,13 +226,17 @@ impl Lane {
     ) -> Answered {
         let started = Instant::now();
         let now = self.desk.now();
-        let sent = self.upstreams.send(permit, slot.authority(), judged, (listener, now)).await;
+        let server = judged.0.action().server.clone();
+        let sending = self.upstreams.send(permit, slot.authority(), judged, (listener, now));
+        let sent = sending.instrument(tracing::info_span!("send", %server)).await;
         let now = self.desk.now();
         let task = slot.with(|state| {
             bailiwick_kernel::observe(state, now);
             state.task().id.clone()
         });
         let (outcome, detail, bytes_in) = outcome_of(&sent);
+        meter::answered(&server, outcome, started.elapsed());
+        tracing::Span::current().record("outcome", outcome.as_str());
         let record = OutcomeRecord {
             decision: decision.clone(),
             task,
@@ -280,10 +303,12 @@ impl Lane {
         reason: Reason,
         progress: &Progress,
     ) -> Answered {
+        meter::decided(&request.action.server, VerdictKind::Deny, Duration::ZERO);
+        self.tell_decided(request, VerdictKind::Deny);
         let judged = record::refusal(&reason, self.desk.snapshot().policies.version());
         let record = self.decision_record(&decision, request, None, judged);
         let record = Record::Decision(Box::new(record));
-        if let Err(error) = self.desk.ledger().append(vec![record]).await {
+        if let Err(error) = self.record(vec![record]).await {
             return unrecorded(decision, &error.to_string());
         }
         progress.decided.store(true, Ordering::Release);

@@ -15,9 +15,11 @@ mod known;
 mod lane;
 mod listener;
 mod mcp;
+mod meter;
 mod mint;
 mod oauth;
 mod path;
+mod trace;
 mod upstream;
 
 pub use call::{Call, CallError};
@@ -28,6 +30,7 @@ pub use evidence::{Evidence, Keep, looks_secret};
 pub use known::offer_of;
 pub use lane::{Answered, Lane, Refusal};
 pub use listener::Listener;
+pub use meter::describe_metrics;
 pub use mint::{Minted, MintingError, mint_on_record};
 pub use oauth::{Oauth, OauthParts, oauth_router};
 pub use upstream::{

@@ -119,6 +119,8 @@ pub(crate) struct Overrides {
     /// Where the state lies. Unlike a path in the file, it starts at the current folder, as paths
     /// in commands do.
     pub(crate) state: Option<Given>,
+    /// What is logged.
+    pub(crate) log: Option<Given>,
     /// A tool server that the file does not have.
     pub(crate) server: Option<GivenServer>,
 }
@@ -167,7 +169,9 @@ impl Overrides {
             given.text =
                 std::path::absolute(Path::new(&given.text))?.to_string_lossy().into_owned();
         }
-        Ok(Self { listen: pick(listen, "--listen", "BAILIWICK_LISTEN"), state, server: None })
+        let listen = pick(listen, "--listen", "BAILIWICK_LISTEN");
+        let log = pick(None, "--log", "BAILIWICK_LOG");
+        Ok(Self { listen, state, log, server: None })
     }
 }
 

@@ -11,6 +11,8 @@ impl Config {
             ("[state]", self.state == new.state),
             ("[evidence]", self.evidence == new.evidence),
             ("[holds]", self.holds == new.holds),
+            ("[log]", self.log == new.log),
+            ("[telemetry]", self.telemetry == new.telemetry),
             (
                 "[[server]]",
                 self.servers.iter().map(placeless).eq(new.servers.iter().map(placeless)),

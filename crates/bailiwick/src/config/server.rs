@@ -14,6 +14,7 @@ use std::{
 use bailiwick_model::{Environment, ServerName, ToolName};
 use toml::Spanned;
 
+pub(super) use self::transport::address;
 pub(crate) use self::{tool::ToolWord, transport::Transport};
 use super::{Code, GivenServer, origin::Settings, read::Table};
 

@@ -78,7 +78,11 @@ fn growth(bytes: u64, span: Duration) -> Option<u64> {
 
 fn size(folder: &Path) -> u64 {
     let entries = fs::read_dir(folder).into_iter().flatten().flatten();
-    entries.filter_map(|it| it.metadata().ok()).map(|it| it.len()).fold(0, u64::saturating_add)
+    let sizes = entries.filter_map(|it| {
+        let about = it.metadata().ok()?;
+        Some(if about.is_dir() { size(&it.path()) } else { about.len() })
+    });
+    sizes.fold(0, u64::saturating_add)
 }
 
 fn copies(state: &Path, checkpoints: Option<&Path>) -> Option<Finding> {

@@ -1,3 +1,5 @@
+//! Hostile values on a page, and a page that asks for nothing.
+
 use std::collections::BTreeMap;
 
 use bailiwick_insight::timeline;

@@ -10,7 +10,7 @@ use bailiwick_connect::{
 use bailiwick_gateway::{Door, DoorParts, HoldParts, Lane, Oauth, OauthParts, oauth_router};
 use tokio_util::sync::CancellationToken;
 
-use super::Reload;
+use super::{Meter, Reload};
 use crate::{
     admin::{self, Admin},
     config::Config,
@@ -38,7 +38,7 @@ pub(super) struct Doors {
 pub(super) fn open(
     config: &Config,
     lane: &Arc<Lane>,
-    reload: Reload,
+    (reload, meter): (Reload, Meter),
     (called, stop): (&Called<'_>, &CancellationToken),
 ) -> anyhow::Result<Doors> {
     let (issuer, now) = (Issuer::new(called.public_url), lane.desk().now());
@@ -65,12 +65,15 @@ pub(super) fn open(
         assertions,
         statements: StatementVerifier::new(now),
         reload,
+        meter,
         people: tokio::sync::Mutex::default(),
     });
-    let token = admin_token(&config.state.join("admin.token"))?;
+    let token = own_token(&config.state.join("admin.token"))?;
+    let watchers = own_token(&config.state.join("metrics.token"))?;
     let routes = bailiwick_gateway::router(Arc::clone(&door))
         .merge(oauth_router(Arc::new(oauth)))
-        .merge(admin::on_listener(&admin, token));
+        .merge(admin::on_listener(&admin, token))
+        .merge(admin::metrics::on_listener(&admin, watchers));
     Ok(Doors { routes, door, admin })
 }
 
@@ -98,8 +101,8 @@ fn hosts(called: &Called<'_>) -> Vec<String> {
     vec![public, address.to_string(), format!("localhost:{port}"), format!("127.0.0.1:{port}")]
 }
 
-/// Reads the token of the admin API on the listener, or makes one.
-fn admin_token(path: &Path) -> anyhow::Result<Secret> {
+/// Reads a token that something on the listener wants, or makes one.
+fn own_token(path: &Path) -> anyhow::Result<Secret> {
     if path.exists() {
         bailiwick_connect::check_private(path)?;
         return Ok(Secret::new(std::fs::read_to_string(path)?.trim()));

@@ -2,7 +2,10 @@
 
 use std::{
     path::PathBuf,
-    sync::PoisonError,
+    sync::{
+        PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
     time::{Duration, Instant},
 };
 
@@ -22,6 +25,9 @@ use crate::{
 
 /// How long it is waited for a governor that is just starting, or just stopping.
 const PATIENCE: Duration = Duration::from_secs(20);
+/// How long a governor that serves may be away before somebody takes its place: so long a restart
+/// takes.
+const RESTART: Duration = Duration::from_secs(10);
 /// How long between two looks.
 const PAUSE: Duration = Duration::from_millis(50);
 
@@ -35,6 +41,8 @@ pub(super) struct Governed {
     place: std::sync::Mutex<Place>,
     /// The governor that this process is, while nobody else is one.
     own: Mutex<Option<Governor>>,
+    /// Whether the one that was reached last governs to stay.
+    stays: AtomicBool,
 }
 
 impl Governed {
@@ -42,7 +50,8 @@ impl Governed {
         let config = Config::load(&common.config, &overrides).map_err(|found| wrong(&found))?;
         let place = std::sync::Mutex::new(Place::of(&config));
         let file = common.config.clone();
-        Ok(Self { file, overrides, config, place, own: Mutex::new(None) })
+        let (own, stays) = (Mutex::new(None), AtomicBool::new(false));
+        Ok(Self { file, overrides, config, place, own, stays })
     }
 
     /// Gives where things lie.
@@ -65,7 +74,12 @@ impl Governed {
                 // What a governor calls itself is known once it runs.
                 *self.place.lock().unwrap_or_else(PoisonError::into_inner) =
                     Place::of(&self.config);
+                self.stays.store(Front::is_listener(&self.config.state), Ordering::Relaxed);
                 return Ok(client);
+            }
+            if self.stays.load(Ordering::Relaxed) && started.elapsed() < RESTART {
+                tokio::time::sleep(PAUSE).await;
+                continue;
             }
             match self.start().await? {
                 Started::Governs(governor) => *own = Some(*governor),

@@ -150,7 +150,14 @@ impl Governor {
 
     /// Starts the governor, and waits until it says where it governs.
     pub(crate) fn serve(&mut self) {
-        let mut child = self.command(&["serve"]).stdout(Stdio::piped()).spawn().unwrap();
+        self.serve_with(|_| {});
+    }
+
+    /// Starts the governor with something changed about its process.
+    pub(crate) fn serve_with(&mut self, change: impl FnOnce(&mut Command)) {
+        let mut command = self.command(&["serve"]);
+        change(&mut command);
+        let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
         let mut line = String::new();
         BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
         let url = line.trim().strip_prefix("bailiwick governs at ");

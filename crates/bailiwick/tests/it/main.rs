@@ -19,6 +19,8 @@ mod hostile;
 #[cfg(test)]
 mod oauth;
 #[cfg(test)]
+mod observed;
+#[cfg(test)]
 mod real;
 #[cfg(test)]
 mod sessions;

@@ -95,7 +95,12 @@ fn a_line_without_an_end_ends_the_task() {
 
 #[test]
 fn a_held_call_tells_its_ticket_to_the_terminal_and_goes_when_approved() {
-    let governor = Governor::start(NOTES);
+    // Its answer is held open until somebody answers.
+    let config = NOTES[0].1.replace("stream = \"0s\"", "stream = \"1m\"");
+    assert_ne!(config, NOTES[0].1);
+    let mut governor = Governor::prepare(&NOTES[1..]);
+    governor.write("bailiwick.toml", &config);
+    governor.serve();
     let person = governor.person("ada");
     let mut client = Wrapped::start(&governor, ASKING);
     client.open();
@@ -103,19 +108,28 @@ fn a_held_call_tells_its_ticket_to_the_terminal_and_goes_when_approved() {
     client.begin("tools/call", &write);
     let mut ticket = None;
     until("the ticket is told", || {
-        ticket =
-            client.told().split([' ', '`']).find(|it| it.starts_with("hold_")).map(str::to_owned);
+        let told = client.told();
+        ticket = told.split([' ', '`']).find(|it| it.starts_with("hold_")).map(str::to_owned);
         ticket.is_some()
     });
     let ticket = ticket.unwrap();
     let mut words = vec!["hold", "approve", ticket.as_str()];
     words.extend(person.iter().map(String::as_str));
     governor.json(&words);
-    let first = client.hear();
-    let done =
-        if first["result"]["isError"] == true { client.ask("tools/call", &write) } else { first };
+    let done = client.hear();
     assert_ne!(done["result"]["isError"], true, "{done}");
     assert_eq!(governor.reached(), 1);
+}
+
+#[test]
+fn a_held_call_that_is_answered_at_once_tells_its_ticket_too() {
+    let governor = Governor::start(NOTES);
+    let mut client = Wrapped::start(&governor, ASKING);
+    client.open();
+    let write = json!({"name": "write_note", "arguments": {"path": "/notes/a", "text": "b"}});
+    let held = client.ask("tools/call", &write);
+    let ticket = held["result"]["structuredContent"]["hold"].as_str().unwrap();
+    until("the ticket is told", || client.told().contains(ticket));
 }
 
 #[test]

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use axum::response::{IntoResponse, Response};
 use bailiwick_connect::{Audience, Verified, random_bytes};
-use bailiwick_model::{ActionKind, ServerName, VerdictKind};
+use bailiwick_model::{ActionKind, Reason, ServerName, VerdictKind};
 use http::{StatusCode, header::HeaderValue};
 use serde_json::value::RawValue;
 
@@ -229,7 +229,8 @@ impl<'a> Asked<'a> {
                 | CallError::UnknownMember { .. }
                 | CallError::WrongMember { .. } => bad(error.to_string()),
             })?;
-        Ok((server, call))
+        let trace = self.headers.get("traceparent").and_then(|it| it.to_str().ok());
+        Ok((server, call.traced(trace)))
     }
 
     /// Headers that repeat arguments must say what the body says.
@@ -261,10 +262,18 @@ impl<'a> Asked<'a> {
             (VerdictKind::Hold, Some(hold)) => Stop::Hold(hold),
             (VerdictKind::Hold | VerdictKind::Deny | VerdictKind::Allow, _) => Stop::Deny,
         };
+        // What an agent is told may be passed on, and stands in its own logs: no secret in it.
+        let evidence = self.door.lane.desk().evidence();
+        let shown = |it: &Reason| {
+            let hidden = evidence.reason(it, call.action());
+            // Where a reason comes from is our word, unless it is the name that was asked for.
+            let ours = !it.source.contains(&call.action().name);
+            Reason { source: if ours { it.source.clone() } else { hidden.source }, ..hidden }
+        };
         let view = RefusalView {
             stop,
             decision: refusal.decision,
-            reasons: refusal.reasons.into_iter().collect(),
+            reasons: refusal.reasons.iter().map(shown).collect(),
             would_allow: refusal.advice.would_allow,
             how_to_ask: refusal.advice.how_to_ask,
             purpose: purpose.unwrap_or_else(|| "a task that is no longer known".to_owned()),

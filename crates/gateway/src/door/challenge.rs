@@ -5,10 +5,14 @@ use bailiwick_connect::{Audience, Issuer, TokenError};
 use http::StatusCode;
 
 use super::enter::Turned;
-use crate::jsonrpc::{Refused, code::INVALID_REQUEST};
+use crate::{
+    jsonrpc::{Refused, code::INVALID_REQUEST},
+    meter,
+};
 
 /// Turns away a caller without a token for `asked`.
 pub(super) fn turned_away(issuer: &Issuer, asked: &Audience, error: Option<&TokenError>) -> Turned {
+    meter::turned_away(error);
     let (status, why, code) = match error {
         None => {
             let text = "a task token is needed: `bailiwick task open`, or `POST /oauth2/token`";

@@ -10,6 +10,7 @@ fn given(listen: Option<&str>, state: Option<&str>) -> Overrides {
     Overrides {
         listen: listen.map(flag("--listen")),
         state: state.map(flag("--state")),
+        log: None,
         server: None,
     }
 }
@@ -518,6 +519,8 @@ fn flags_win_over_the_file_and_each_setting_says_where_it_comes_from() {
     holds.stream = 50s (default)
     listen.http = 127.0.0.1:2 (--listen)
     listen.insecure = false (default)
+    log.format = text on a terminal, json elsewhere (default)
+    log.level = info (default)
     policy.builtin_permit = true (default)
     publish.mode = files (default)
     server.files.command = files-server (file, line 5)

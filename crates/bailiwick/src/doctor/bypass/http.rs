@@ -3,12 +3,14 @@
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
-use http::{Method, Request, StatusCode, Uri, header};
+use http::{Method, Request, Response, StatusCode, Uri, header};
 use http_body_util::{BodyExt as _, Full};
-use hyper_util::rt::TokioIo;
-use tokio::net::TcpStream;
+use hyper::body::Incoming;
 
-use crate::doctor::finding::{Finding, Severity};
+use crate::{
+    doctor::finding::{Finding, Severity},
+    outward,
+};
 
 /// How long a server may take.
 const WAIT: Duration = Duration::from_secs(5);
@@ -77,31 +79,19 @@ async fn exchange(
     url: &Uri,
     (method, body): (Method, &'static str),
     headers: &[(&str, &str)],
-) -> anyhow::Result<http::Response<hyper::body::Incoming>> {
-    let host = url.host().unwrap_or_default();
-    let port = url.port_u16().unwrap_or(80);
-    let stream = TcpStream::connect((host.trim_matches(['[', ']']), port)).await?;
-    let (mut sender, connection) =
-        hyper::client::conn::http1::handshake(TokioIo::new(stream)).await?;
-    tokio::spawn(async move {
-        if let Err(error) = connection.await {
-            tracing::debug!(%error, "a server broke off");
-        }
-    });
-    let path = url.path_and_query().map_or("/", http::uri::PathAndQuery::as_str);
-    let mut request = Request::builder().method(method).uri(path);
-    request = request
-        .header(header::HOST, url.authority().map_or(host, http::uri::Authority::as_str))
+) -> anyhow::Result<Response<Incoming>> {
+    let mut request = Request::builder()
+        .method(method)
         .header(header::CONTENT_TYPE, "application/json")
         .header(header::ACCEPT, "application/json, text/event-stream");
     for (name, value) in headers {
         request = request.header(*name, *value);
     }
-    Ok(sender.send_request(request.body(Full::new(Bytes::from_static(body.as_bytes())))?).await?)
+    outward::send(url, request.body(Full::new(Bytes::from_static(body.as_bytes())))?).await
 }
 
 /// Reads the beginning of an answer: a stream of events may have no end.
-async fn beginning(answer: http::Response<hyper::body::Incoming>) -> anyhow::Result<String> {
+async fn beginning(answer: Response<Incoming>) -> anyhow::Result<String> {
     let (mut body, mut text) = (answer.into_body(), BytesMut::new());
     while text.len() < LOOK_MAX && !text.windows(8).any(|it| it == b"\"result\"") {
         let Some(frame) = body.frame().await else { break };

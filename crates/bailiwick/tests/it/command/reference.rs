@@ -46,6 +46,10 @@ fn every_setting_tells_where_it_comes_from_and_keeps_secrets() {
     let shown = String::from_utf8(words.output().unwrap().stdout).unwrap();
     assert!(!shown.contains("hunter2"), "{shown}");
     let shown: serde_json::Value = serde_json::from_str(&shown).unwrap();
+    let line = |start: &str| {
+        let at = config.lines().position(|it| it.starts_with(start)).unwrap();
+        format!("file, line {}", at.saturating_add(1))
+    };
     let setting = |key: &str| {
         let all = shown["settings"].as_array().unwrap();
         let found = all.iter().find(|it| it["key"] == key).unwrap_or_else(|| panic!("{key}"));
@@ -53,8 +57,8 @@ fn every_setting_tells_where_it_comes_from_and_keeps_secrets() {
     };
     assert_eq!(setting("listen.http"), ("127.0.0.1:7", "BAILIWICK_LISTEN"));
     assert_eq!(setting("listen.insecure"), ("false", "default"));
-    assert_eq!(setting("server.notes.command"), ("bailiwick demo-server notes", "file, line 10"));
-    assert_eq!(setting("server.notes.env.API_KEY"), ("***", "file, line 11"));
+    assert_eq!(setting("server.notes.command"), ("bailiwick demo-server notes", &*line("command")));
+    assert_eq!(setting("server.notes.env.API_KEY"), ("***", &*line("env")));
     assert_eq!(setting("server.notes.pin"), ("first", "default"));
     assert_eq!(setting("server.notes.tool.read_note.resource").0, "\"{path}\"");
 

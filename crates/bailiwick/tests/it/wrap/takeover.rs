@@ -90,3 +90,22 @@ fn a_task_whose_wrapped_server_was_killed_goes_on_nowhere_and_the_next_one_start
     assert_ne!(answer["result"]["isError"], true, "{answer}");
     until("the killed one's tool servers are gone", || governor.reached() == 1);
 }
+
+#[test]
+fn a_token_that_no_longer_counts_is_renewed() {
+    let mut governor = Governor::start(NOTES);
+    let mut client = Wrapped::start(&governor, READING);
+    client.open();
+    governor.stop();
+    // Without the keys of before, no token of before is one.
+    for entry in std::fs::read_dir(governor.path("state/keys")).unwrap().flatten() {
+        if entry.file_name().to_string_lossy().starts_with("token") {
+            std::fs::remove_file(entry.path()).unwrap();
+        }
+    }
+    governor.write(NOTES[0].0, &NOTES[0].1.replace("127.0.0.1:0", governor.host()));
+    governor.serve();
+    let answer = client.ask("tools/call", &read("/notes/b"));
+    assert_ne!(answer["result"]["isError"], true, "{answer}");
+    assert_eq!(tasks(&governor).len(), 1, "it is the same task");
+}

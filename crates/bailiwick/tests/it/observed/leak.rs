@@ -1,0 +1,112 @@
+//! Law 14: secrets never appear in a reply, log, trace, metric or ledger.
+
+use std::{fs, path::Path};
+
+use serde_json::json;
+
+use super::{collector::Collector, read_metrics, serve_logging, with};
+use crate::governor::{Governor, until};
+
+/// What a server of the configuration is given.
+const VARIABLE: &str = "Zq81mXw0pLr7TbN4vKc2HsYd9Ge5Ru3Ja";
+/// What an agent passes on: by its shape, and by the name that it goes by.
+const SHAPED: &str = "ghp_0123456789abcdefghijklmnopqrstuvwxAB";
+const NAMED: &str = "hunter2-hunter2";
+/// What somebody tries instead of a token.
+const FORGED: &str = "eyJhbGciOiJFUzI1NiJ9.forged-claims-of-somebody.c2lnbmF0dXJl";
+
+/// Reads every file below a folder, as one text.
+fn everything(folder: &Path) -> String {
+    let mut all = String::new();
+    for entry in fs::read_dir(folder).unwrap().flatten() {
+        let path = entry.path();
+        if path.is_dir() {
+            all.push_str(&everything(&path));
+        } else if path.file_name().is_none_or(|it| it != "admin.token" && it != "metrics.token") {
+            all.push_str(&String::from_utf8_lossy(&fs::read(&path).unwrap_or_default()));
+        }
+    }
+    all
+}
+
+#[test]
+fn law_14_secrets_appear_nowhere() {
+    let collector = Collector::start();
+    let more = format!(
+        "[log]\nformat = \"json\"\nlevel = \"trace\"\n[telemetry]\notlp = \"{}\"",
+        collector.url()
+    );
+    let mut governor = with(&more);
+    let config = fs::read_to_string(governor.path("bailiwick.toml")).unwrap();
+    let given = format!("name = \"notes\"\nenv = {{ API_TOKEN = \"{VARIABLE}\" }}");
+    governor.write("bailiwick.toml", &config.replace("name = \"notes\"", &given));
+    serve_logging(&mut governor);
+
+    let person = governor.person("ada");
+    let (task, token) = governor.open("reader", "asking", &[]);
+    let mut replies = ask(&governor, &token);
+    let held = governor.json(&["hold", "list"]);
+    let hold = held["holds"][0]["id"].as_str().unwrap();
+    let mut words = vec!["hold", "approve", hold];
+    words.extend(person.iter().map(String::as_str));
+    governor.json(&words);
+    let refused = governor.ask("/mcp/notes", FORGED, "tools/list", &json!({}));
+    replies.push_str(&refused.to_string());
+    collector.until(4 * 3);
+
+    let shown = show(&governor, &task);
+    let metrics = read_metrics(&governor);
+    let own = ["admin.token", "metrics.token"].map(|name| {
+        fs::read_to_string(governor.path("state").join(name)).unwrap().trim().to_owned()
+    });
+    governor.stop();
+    until("the log is written", || 0 < fs::metadata(governor.path("log")).unwrap().len());
+
+    let places = [
+        ("replies", replies),
+        ("commands", shown),
+        ("metrics", metrics),
+        ("traces", collector.told()),
+        ("log", fs::read_to_string(governor.path("log")).unwrap()),
+        ("state", everything(&governor.path("state"))),
+        ("checkpoints", everything(&governor.path("checkpoints"))),
+    ];
+    let secrets = [VARIABLE, SHAPED, NAMED, FORGED, &token, "correct horse", &own[0], &own[1]];
+    for (place, text) in &places {
+        assert!(!text.is_empty(), "nothing was looked at in {place}");
+        for secret in secrets {
+            let before = text.split_once(secret).map(|(it, _)| it);
+            let near = before.map(|it| it.chars().rev().take(200).collect::<Vec<_>>());
+            let near: Option<String> = near.map(|it| it.into_iter().rev().collect());
+            assert_eq!(near, None, "`{secret}` stands in {place}");
+        }
+    }
+}
+
+/// Calls with secrets in every place, and gives what was refused. What was allowed may answer with
+/// what it was asked: that is between agent and tool.
+fn ask(governor: &Governor, token: &str) -> String {
+    let calls = [
+        ("read_note", json!({"path": format!("/notes/{SHAPED}")})),
+        ("write_note", json!({"path": "/notes/a", "text": SHAPED, "password": NAMED})),
+        ("write_note", json!({"path": format!("/notes/{SHAPED}"), "token": NAMED})),
+        (SHAPED, json!({"password": NAMED})),
+    ];
+    let answers = calls.map(|(tool, arguments)| governor.call(token, tool, &arguments));
+    answers.iter().filter(|it| it["isError"] == true).map(ToString::to_string).collect()
+}
+
+/// Shows everything that commands show.
+fn show(governor: &Governor, task: &str) -> String {
+    let commands: [&[&str]; 7] = [
+        &["path", task],
+        &["path", task, "--html"],
+        &["hold", "list"],
+        &["config", "show", "--origin"],
+        &["server", "list"],
+        &["ledger", "export"],
+        &["doctor"],
+    ];
+    let ran = commands.map(|words| governor.run(words));
+    ran.into_iter().map(|it| it.stdout + &it.stderr).collect()
+}
