@@ -43,7 +43,6 @@ pub(super) struct Asked {
     relay: Relay,
     asking: Asking,
     id: Box<RawValue>,
-    note: Note,
     dropped: CancellationToken,
 }
 
@@ -62,7 +61,7 @@ impl Relay {
         Ok(Self { listener, marked, asked: Arc::default() })
     }
 
-    /// Takes what the server asks; none where its caller cannot be asked that.
+    /// Asks the caller what the server asks; none where it cannot be asked that, or does not read.
     pub(super) fn asked(
         &self,
         id: &RawValue,
@@ -70,10 +69,13 @@ impl Relay {
     ) -> Option<Asked> {
         let (asking, over) = self.listener.ask(method)?;
         let (dropped, name) = (over.child_token(), asking.name().to_owned());
-        let note = Note::question(&name, method, params);
+        // At once, so that it is asked before it can be taken back.
+        if !self.listener.try_pass(Note::question(&name, method, params)) {
+            return None;
+        }
         let open = Open { id: id.to_owned(), name, dropped: dropped.clone() };
         self.open().push(open);
-        Some(Asked { relay: self.clone(), asking, id: id.to_owned(), note, dropped })
+        Some(Asked { relay: self.clone(), asking, id: id.to_owned(), dropped })
     }
 
     /// Hears that the server waits no more for an answer to one of its questions.
@@ -140,19 +142,13 @@ impl Relay {
 }
 
 impl Asked {
-    /// Asks the caller, and writes its answer for the server; none where the server or the call
-    /// waits no more.
+    /// Writes the caller's answer for the server; none where the server or the call waits no more.
     pub(super) async fn answered(mut self) -> Option<Vec<u8>> {
-        let relay = &self.relay;
-        let answered = async {
-            relay.listener.pass(self.note).await;
-            self.asking.answered().await
-        };
         let answer = tokio::select! {
-            answer = answered => answer,
+            answer = self.asking.answered() => answer,
             () = self.dropped.cancelled() => return None,
         };
-        relay.open().retain(|it| it.name != self.asking.name());
+        self.relay.open().retain(|it| it.name != self.asking.name());
         let answer = answer.unwrap_or_else(|| {
             Answer::error(code::INTERNAL_ERROR, "the client gave no answer that counts", None)
         });
