@@ -21,6 +21,7 @@ mod relay;
 mod request;
 mod spec;
 mod stdio;
+mod subscribed;
 mod supervise;
 #[cfg(test)]
 mod tests;
@@ -49,14 +50,16 @@ pub use incoming::Reply;
 pub use lines::Lines;
 pub(crate) use news::{News, What};
 pub use spec::{Confine, ServerSpec, ToolSpec, Transport};
+pub(crate) use subscribed::Following;
 
 use event::Events;
 use news::Newsroom;
 use request::{CUT, Request, Spent};
+use subscribed::Subscribed;
 use supervise::{State, Supervisor, Up};
 use why::Why;
 
-use crate::{Call, Listener, known};
+use crate::{Call, Listener, known, mcp::Era};
 
 /// Why a call does not go to a server that has changed since.
 const OTHER: &str = "its server offers something else than when it was judged";
@@ -74,6 +77,7 @@ pub struct Upstreams {
 struct Server {
     spec: Arc<ServerSpec>,
     state: watch::Receiver<State>,
+    subscribed: Arc<Subscribed>,
 }
 
 /// How a server is, for people.
@@ -112,15 +116,17 @@ impl Upstreams {
             .map(|spec| {
                 let spec = Arc::new(spec);
                 let (sender, state) = watch::channel(State::Starting { why: None });
+                let subscribed = Arc::new(Subscribed::default());
                 let supervisor = Supervisor {
                     spec: Arc::clone(&spec),
                     state: sender,
                     events: Events(events.clone()),
                     news: news.clone(),
+                    subscribed: Arc::clone(&subscribed),
                     stop: stop.clone(),
                 };
                 supervisors.spawn(supervisor.run());
-                (spec.name.clone(), Server { spec, state })
+                (spec.name.clone(), Server { spec, state, subscribed })
             })
             .collect();
         supervisors.close();
@@ -221,6 +227,14 @@ impl Upstreams {
     /// Follows what changes at the servers from now on.
     pub(crate) fn news(&self) -> broadcast::Receiver<News> {
         self.news.follow()
+    }
+
+    /// Follows one resource, where its server tells of single ones.
+    pub(crate) fn follow(&self, server: &ServerName, uri: &str) -> Option<Following> {
+        let up = self.up(server).ok()?;
+        // A newer server is asked with the stream itself, which is not done yet.
+        let tells = up.link.era() == Era::Legacy && news::is_subscribed(&up.catalog.capabilities);
+        if tells { self.servers.get(server)?.subscribed.follow(uri) } else { None }
     }
 
     /// Waits until the servers are told to stop.

@@ -48,7 +48,8 @@ impl House {
             "templates/working.toml",
             "name = \"working\"\nowner = \"team-test\"\npurpose = \"Work a little\"\n\
              on_widen = \"deny\"\n[window]\nmax = \"1h\"\n[[allow]]\nserver = \"tells\"\n\
-             tools = [\"work\", \"hang\", \"release\", \"notes\", \"ask\", \"ask-in-vain\"]\n",
+             tools = [\"work\", \"hang\", \"release\", \"notes\", \"ask\", \"ask-in-vain\", \"touch\"]\n\
+             [[allow]]\nserver = \"tells\"\nresources = [\"note:*\"]\n",
         );
         governor.serve();
         let (task, token) = governor.open("agent", "working", &[]);

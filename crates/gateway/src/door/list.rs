@@ -145,7 +145,7 @@ impl Asked<'_> {
         Ok(kept)
     }
 
-    fn could_ever(&self, action: &Action, catalog: Option<&Catalog>) -> bool {
+    pub(super) fn could_ever(&self, action: &Action, catalog: Option<&Catalog>) -> bool {
         if self.is_contained() {
             return false;
         }

@@ -3,14 +3,14 @@
 //! Up to 2025-11-25 a client opens one by GET, since then by `subscriptions/listen`. What is told is
 //! what this task would notice itself by asking again: a list that it sees otherwise than before.
 
-use std::{sync::Arc, time::Duration};
+use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
 use axum::{
     body::Body,
     response::{IntoResponse, Response},
 };
 use bailiwick_connect::Audience;
-use bailiwick_model::{Digest, ServerName};
+use bailiwick_model::{Action, ActionKind, Digest, ServerName};
 use bytes::Bytes;
 use http::{Request, StatusCode};
 use serde_json::value::RawValue;
@@ -29,7 +29,7 @@ use crate::{
         headers,
         subscription::{self, Wanted},
     },
-    upstream::{News, What},
+    upstream::{Following, News, What},
 };
 
 /// How often a task is looked at although nothing was said: windows open and close by themselves.
@@ -38,13 +38,15 @@ const LOOK_AGAIN: Duration = Duration::from_secs(30);
 const BREATH: Duration = Duration::from_millis(100);
 
 /// What one look has to look at.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 struct Look {
     /// The tools that the task sees.
     tools: bool,
     /// These have changed at a server.
     prompts: bool,
     resources: bool,
+    /// So have these resources themselves.
+    uris: BTreeSet<Box<str>>,
 }
 
 /// Where changes come from.
@@ -107,14 +109,15 @@ impl Asked<'_> {
         })?;
         let lane = &self.door.lane;
         let mut sources = Sources { desk: lane.desk().changes(), news: lane.upstreams().news() };
+        let (wanted, _following) = self.granted(wanted);
         let mut seen = self.seen().await;
         if let Some(id) = id {
-            self.listener.pass(subscription::acknowledged(wanted, id)).await;
+            self.listener.pass(subscription::acknowledged(&wanted, id)).await;
         }
         loop {
             let look = tokio::select! {
                 () = lane.upstreams().stopping() => return Ok(()),
-                look = sources.next(self) => look,
+                look = sources.next(self, &wanted) => look,
             };
             let Some(look) = look.filter(|_| self.counts()) else { return Ok(()) };
             if wanted.tools && look.tools {
@@ -130,7 +133,34 @@ impl Asked<'_> {
             if wanted.resources && look.resources {
                 self.tell(Listed::Resources, id).await;
             }
+            for uri in look.uris.iter().filter(|it| self.could_read(it)) {
+                self.listener.pass(subscription::updated(uri, id)).await;
+            }
         }
+    }
+
+    /// Follows the resources that this task could ever read, at a server that tells of them; what
+    /// is not followed is not promised.
+    fn granted(&self, wanted: &Wanted) -> (Wanted, Vec<Following>) {
+        let Audience::Server(server) = &self.audience else {
+            return (Wanted { uris: BTreeSet::new(), ..wanted.clone() }, Vec::new());
+        };
+        let (mut granted, mut following) = (wanted.clone(), Vec::new());
+        granted.uris.retain(|uri| {
+            let could = self.reaches(server) && self.could_read(uri);
+            let follows = could.then(|| self.door.lane.upstreams().follow(server, uri)).flatten();
+            let is_granted = follows.is_some();
+            following.extend(follows);
+            is_granted
+        });
+        (granted, following)
+    }
+
+    /// Says whether the task could ever read a resource at this address.
+    fn could_read(&self, uri: &str) -> bool {
+        let Audience::Server(server) = &self.audience else { return false };
+        let (server, name) = (server.clone(), uri.to_owned());
+        self.could_ever(&Action { server, kind: ActionKind::Resource, name }, None)
     }
 
     async fn tell(&self, listed: Listed, id: Option<&RawValue>) {
@@ -163,12 +193,12 @@ impl Asked<'_> {
 
 impl Sources {
     /// Waits for something to look at, and collects what comes with it; none when nothing can.
-    async fn next(&mut self, asked: &Asked<'_>) -> Option<Look> {
+    async fn next(&mut self, asked: &Asked<'_>, wanted: &Wanted) -> Option<Look> {
         let (mut look, mut pause) = (Look::NOTHING, Box::pin(sleep(LOOK_AGAIN)));
         loop {
             let more = tokio::select! {
                 changed = self.desk.recv() => Look::at_change(changed, asked)?,
-                news = self.news.recv() => Look::at_news(news, asked)?,
+                news = self.news.recv() => Look::at_news(news, (asked, wanted))?,
                 () = pause.as_mut() => {
                     // Time alone may have changed what is visible.
                     return Some(if look == Look::NOTHING { Look::TOOLS } else { look });
@@ -183,16 +213,18 @@ impl Sources {
 }
 
 impl Look {
-    const NOTHING: Self = Self { tools: false, prompts: false, resources: false };
-    const TOOLS: Self = Self { tools: true, prompts: false, resources: false };
-    const ALL: Self = Self { tools: true, prompts: true, resources: true };
+    const NOTHING: Self =
+        Self { tools: false, prompts: false, resources: false, uris: BTreeSet::new() };
+    const TOOLS: Self =
+        Self { tools: true, prompts: false, resources: false, uris: BTreeSet::new() };
+    const ALL: Self = Self { tools: true, prompts: true, resources: true, uris: BTreeSet::new() };
 
-    const fn and(self, more: Self) -> Self {
-        Self {
-            tools: self.tools || more.tools,
-            prompts: self.prompts || more.prompts,
-            resources: self.resources || more.resources,
-        }
+    fn and(mut self, more: Self) -> Self {
+        self.tools |= more.tools;
+        self.prompts |= more.prompts;
+        self.resources |= more.resources;
+        self.uris.extend(more.uris);
+        self
     }
 
     fn at_change(changed: Result<Changed, RecvError>, asked: &Asked<'_>) -> Option<Self> {
@@ -204,13 +236,19 @@ impl Look {
         }
     }
 
-    fn at_news(news: Result<News, RecvError>, asked: &Asked<'_>) -> Option<Self> {
+    fn at_news(
+        news: Result<News, RecvError>,
+        (asked, wanted): (&Asked<'_>, &Wanted),
+    ) -> Option<Self> {
         match news {
             Ok(news) if !asked.concerns(&news.server) => Some(Self::NOTHING),
             Ok(News { what, .. }) => Some(match what {
                 What::Tools => Self::TOOLS,
                 What::Prompts => Self { prompts: true, ..Self::NOTHING },
                 What::Resources => Self { resources: true, ..Self::NOTHING },
+                What::Resource(uri) if wanted.uris.contains(&*uri) => {
+                    Self { uris: BTreeSet::from([uri]), ..Self::NOTHING }
+                }
                 What::Resource(_) => Self::NOTHING,
             }),
             Err(RecvError::Lagged(_)) => Some(Self::ALL),

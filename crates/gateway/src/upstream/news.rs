@@ -96,22 +96,36 @@ impl Changes {
     }
 }
 
+/// What a server declared of each kind of thing.
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Kinds {
+    tools: Kind,
+    prompts: Kind,
+    resources: Kind,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+struct Kind {
+    list_changed: bool,
+    subscribe: bool,
+}
+
+impl Kinds {
+    fn read(capabilities: &RawValue) -> Self {
+        serde_json::from_str(capabilities.get()).unwrap_or_default()
+    }
+}
+
+/// Says whether a server with these capabilities tells of single resources.
+pub(super) fn is_subscribed(capabilities: &RawValue) -> bool {
+    Kinds::read(capabilities).resources.subscribe
+}
+
 /// Says whether a server with these capabilities tells of changes by itself.
 pub(super) fn are_told(capabilities: &RawValue) -> bool {
-    #[derive(Default, Deserialize)]
-    #[serde(rename_all = "camelCase", default)]
-    struct Kind {
-        list_changed: bool,
-        subscribe: bool,
-    }
-    #[derive(Default, Deserialize)]
-    #[serde(default)]
-    struct Kinds {
-        tools: Kind,
-        prompts: Kind,
-        resources: Kind,
-    }
-    let kinds: Kinds = serde_json::from_str(capabilities.get()).unwrap_or_default();
+    let kinds = Kinds::read(capabilities);
     [kinds.tools, kinds.prompts, kinds.resources].iter().any(|it| it.list_changed || it.subscribe)
 }
 

@@ -16,6 +16,7 @@ use super::{
     event::{Events, UpstreamEvent},
     link::Link,
     news::{self, Newsroom, What},
+    subscribed::Subscribed,
     why::Why,
 };
 use crate::mcp::Era;
@@ -60,6 +61,7 @@ pub(super) struct Supervisor {
     pub(super) state: watch::Sender<State>,
     pub(super) events: Events,
     pub(super) news: Newsroom,
+    pub(super) subscribed: Arc<Subscribed>,
     pub(super) stop: CancellationToken,
 }
 
@@ -103,6 +105,7 @@ impl Supervisor {
             why = connection.ended() => Some(why),
             why = self.follow(&up) => Some(connection.explain(why)),
             never = up.link.changed().hand_on(&self.spec.name, &self.news) => match never {},
+            never = self.subscribed.keep_asked(&up.link, LIST) => match never {},
             never = up.link.hear(), if news::are_told(&up.catalog.capabilities) => match never {},
         };
         connection.abandon(why.as_ref().map_or(STOPPING, Why::short));

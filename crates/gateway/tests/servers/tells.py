@@ -9,6 +9,7 @@ given_up = []
 asked = []
 asking = []
 answers = []
+followed = []
 
 
 def told(method, params):
@@ -47,8 +48,12 @@ def call(request, name, arguments):
         while asked:
             lines.text({"id": asked.pop()}, "released")
         lines.text(request, "done")
+    elif name == "touch":
+        for uri in ("note:a", "note:b", "secret:c"):
+            told("notifications/resources/updated", {"uri": uri})
+        lines.text(request, "done")
     elif name == "notes":
-        lines.text(request, json.dumps({"tokens": tokens, "asked": asked, "given_up": given_up, "answers": answers}))
+        lines.text(request, json.dumps({"tokens": tokens, "asked": asked, "given_up": given_up, "answers": answers, "followed": followed}))
 
 
 def other(message):
@@ -56,9 +61,12 @@ def other(message):
         answers.append(message)
         if asking:
             lines.text(asking.pop(), json.dumps(message))
+    elif message["method"] in ("resources/subscribe", "resources/unsubscribe"):
+        followed.append([message["method"], message["params"]["uri"]])
+        lines.answer(message, {})
     elif message["method"] == "notifications/cancelled":
         given_up.append(message["params"]["requestId"])
 
 
-TOOLS = ("work", "flood", "hang", "release", "ask", "ask-in-vain", "notes")
-lines.serve(lambda: [lines.tool(name) for name in TOOLS], call, other)
+TOOLS = ("work", "flood", "hang", "release", "ask", "ask-in-vain", "touch", "notes")
+lines.serve(lambda: [lines.tool(name) for name in TOOLS], call, other, {"subscribe": True})

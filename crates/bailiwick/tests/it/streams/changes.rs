@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use super::{House, MODERN, Stream, modern_meta};
+use crate::governor::until;
 
 /// Opens a stream of changes in the modern way.
 fn listen(house: &House, wanted: &Value) -> Stream {
@@ -79,4 +80,24 @@ fn stopping_ends_the_streams_in_good_order() {
     modern.next().unwrap();
     house.governor.stop();
     assert_eq!(modern.next().unwrap()["result"]["resultType"], "complete");
+}
+
+#[test]
+fn a_resource_is_followed_where_the_task_may_read_it_and_as_long_as_somebody_listens() {
+    let house = House::new();
+    let followed = || house.notes()["followed"].clone();
+    let mut stream =
+        listen(&house, &json!({"resourceSubscriptions": ["note:a", "note:x", "secret:c"]}));
+    let granted = stream.next().unwrap()["params"]["notifications"].clone();
+    assert_eq!(granted, json!({"resourceSubscriptions": ["note:a", "note:x"]}));
+    let subscribed = json!([["resources/subscribe", "note:a"], ["resources/subscribe", "note:x"]]);
+    until("the server is asked", || followed() == subscribed);
+    house.legacy(1, "touch").head();
+    let told = stream.next().unwrap();
+    assert_eq!(told["method"], "notifications/resources/updated");
+    assert_eq!(told["params"]["uri"], "note:a");
+    assert_eq!(told["params"]["_meta"]["io.modelcontextprotocol/subscriptionId"], "s1");
+    drop(stream);
+    until("nobody follows", || followed().as_array().unwrap().len() == 4);
+    assert_eq!(followed()[2], json!(["resources/unsubscribe", "note:a"]));
 }
