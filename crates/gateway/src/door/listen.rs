@@ -109,8 +109,9 @@ impl Asked<'_> {
         })?;
         let lane = &self.door.lane;
         let mut sources = Sources { desk: lane.desk().changes(), news: lane.upstreams().news() };
-        let (wanted, _following) = self.granted(wanted);
         let mut seen = self.seen().await;
+        // A server that was starting has settled by now.
+        let (wanted, _following) = self.granted(wanted);
         if let Some(id) = id {
             self.listener.pass(subscription::acknowledged(&wanted, id)).await;
         }
