@@ -1,11 +1,20 @@
 //! Where a configuration keeps its state, its keys and its evidence.
 
-use std::path::{Path, PathBuf};
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
 use anyhow::Context;
-use bailiwick_store::{CheckpointPublicKey, LedgerReader, Registry};
+use bailiwick_connect::EvidenceKey;
+use bailiwick_gateway::{Evidence, Keep};
+use bailiwick_model::{Hold, HoldId, Task, TaskId};
+use bailiwick_store::{CheckpointPublicKey, HoldFilter, LedgerReader, Registry, TaskFilter};
 
-use crate::{config::Config, exit::CommandError};
+use crate::{
+    config::{ArgumentsKept, Config},
+    exit::CommandError,
+};
 
 /// The places that commands look at.
 #[derive(Clone, Debug)]
@@ -16,12 +25,19 @@ pub(crate) struct Place {
     pub(crate) keys: PathBuf,
     /// Whom assertions are made for: the public address.
     pub(crate) issuer: String,
+    /// How much of what was sent may be shown.
+    kept: ArgumentsKept,
 }
 
 impl Place {
     /// Finds the places of a configuration.
     pub(crate) fn of(config: &Config) -> Self {
-        Self { state: config.state.clone(), keys: config.keys(), issuer: issuer(config) }
+        Self {
+            state: config.state.clone(),
+            keys: config.keys(),
+            issuer: issuer(config),
+            kept: config.evidence.arguments,
+        }
     }
 
     /// Gives the ledger's directory.
@@ -34,6 +50,41 @@ impl Place {
         self.exists()?;
         Ok(Registry::open_read_only(&self.state.join("registry.db"))
             .context("the registry cannot be read")?)
+    }
+
+    /// Gives what turns what the registry keeps into what people may see.
+    fn evidence(&self) -> Result<Evidence, CommandError> {
+        let key = EvidenceKey::load_or_create(&self.state.join("keys").join("evidence.key"))
+            .context("the evidence key cannot be read")?;
+        Ok(Evidence::new(keep(self.kept), Arc::new(key)))
+    }
+
+    /// Reads a task as people may see it.
+    pub(crate) fn task(&self, task: &TaskId) -> Result<Task, CommandError> {
+        let found = self.registry()?.task(task).context("the registry cannot be read")?;
+        let found = found.ok_or_else(|| CommandError::No(format!("there is no task `{task}`")))?;
+        Ok(self.evidence()?.task(&found))
+    }
+
+    /// Reads tasks as people may see them.
+    pub(crate) fn tasks(&self, filter: TaskFilter) -> Result<Vec<Task>, CommandError> {
+        let found = self.registry()?.tasks(filter).context("the registry cannot be read")?;
+        let evidence = self.evidence()?;
+        Ok(found.iter().map(|it| evidence.task(it)).collect())
+    }
+
+    /// Reads a hold as people may see it.
+    pub(crate) fn hold(&self, hold: &HoldId) -> Result<Hold, CommandError> {
+        let found = self.registry()?.hold(hold).context("the registry cannot be read")?;
+        let found = found.ok_or_else(|| CommandError::No(format!("there is no hold `{hold}`")))?;
+        Ok(self.evidence()?.hold(found))
+    }
+
+    /// Reads holds as people may see them.
+    pub(crate) fn holds(&self, filter: HoldFilter) -> Result<Vec<Hold>, CommandError> {
+        let found = self.registry()?.holds(filter).context("the registry cannot be read")?;
+        let evidence = self.evidence()?;
+        Ok(found.into_iter().map(|it| evidence.hold(it)).collect())
     }
 
     /// Opens the ledger for reading.
@@ -71,4 +122,13 @@ fn issuer(config: &Config) -> String {
 /// Where the checkpoint key's public half lies.
 pub(crate) fn checkpoint_public(state: &Path) -> PathBuf {
     state.join("keys").join("checkpoint.pub")
+}
+
+/// Says how much of what was sent is kept and shown.
+pub(crate) const fn keep(kept: ArgumentsKept) -> Keep {
+    match kept {
+        ArgumentsKept::Full => Keep::Full,
+        ArgumentsKept::Redacted => Keep::Redacted,
+        ArgumentsKept::Digest => Keep::Digest,
+    }
 }

@@ -46,7 +46,7 @@ pub struct Desk {
     opening: tokio::sync::Mutex<()>,
     /// What was used of each day; kept for as long as the process lives.
     days: Mutex<BTreeMap<DayKey, Arc<Mutex<DayAccount>>>>,
-    /// Holds that can still be answered or used, as people see them.
+    /// Holds that can still be answered or used, as they were asked: people see less of them.
     holds: Mutex<HashMap<HoldId, Hold>>,
     /// Callers that stay with their held calls.
     waits: Arc<waits::Waits>,
@@ -404,6 +404,21 @@ impl Desk {
         Ok(())
     }
 
+    /// Writes down how a hold stands: the ledger has what may be shown of it, and the registry,
+    /// which is private, what was asked.
+    fn write_hold(
+        &self,
+        writing: &mut Writing,
+        (time, by): (Timestamp, &str),
+        hold: Hold,
+        statement: Option<String>,
+    ) {
+        let whole = self.evidence.hidden_of_hold(&hold);
+        let shown = Box::new(self.evidence.hold(hold.clone()));
+        writing.command(time, by, CommandRecord::HoldChanged { hold: shown, statement, whole });
+        writing.changes.push(Change::Hold(Box::new(hold)));
+    }
+
     /// Turns effects into what is written of them.
     pub(crate) fn write_up(
         &self,
@@ -422,9 +437,8 @@ impl Desk {
                     writing.changes.extend(self.task(task).map(|it| Change::Task(Box::new(it))));
                 }
                 Effect::HoldOpened(hold) => {
-                    let hold = Box::new(self.evidence.hold(*hold));
                     self.holds_map().insert(hold.id.clone(), (*hold).clone());
-                    writing.hold(time, by, hold, None);
+                    self.write_hold(writing, (time, by), *hold, None);
                 }
                 // The decision's own record says that it used the approval: no second one.
                 Effect::HoldUsed(id) => {
@@ -439,7 +453,7 @@ impl Desk {
                 Effect::HoldsExpired(gone) => {
                     for hold in gone.iter().filter_map(|it| self.holds_map().remove(it)) {
                         let expired = Hold { status: HoldStatus::Expired, ..hold };
-                        writing.hold(time, by, Box::new(expired), None);
+                        self.write_hold(writing, (time, by), expired, None);
                     }
                     for hold in &gone {
                         self.waits.wake(hold);
@@ -461,11 +475,5 @@ pub(crate) struct Writing {
 impl Writing {
     pub(crate) fn command(&mut self, time: Timestamp, by: &str, command: CommandRecord) {
         self.records.push(Record::Command { time, by: by.to_owned(), command });
-    }
-
-    fn hold(&mut self, time: Timestamp, by: &str, hold: Box<Hold>, statement: Option<String>) {
-        let command = CommandRecord::HoldChanged { hold: hold.clone(), statement };
-        self.command(time, by, command);
-        self.changes.push(Change::Hold(hold));
     }
 }

@@ -2,6 +2,7 @@
 
 mod brief;
 mod secret;
+mod whole;
 
 use std::{collections::BTreeSet, sync::Arc};
 

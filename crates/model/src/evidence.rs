@@ -149,6 +149,9 @@ pub enum CommandRecord {
         identity: IdentityId,
         /// From which template; as the asker wrote it.
         template: String,
+        /// The keyed digest of what the task was opened with, where not all of it is shown here.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        whole: Option<String>,
     },
     /// A task ended.
     TaskEnded {
@@ -177,6 +180,9 @@ pub enum CommandRecord {
         hold: Box<crate::Hold>,
         /// The person's signed statement, where a person answered.
         statement: Option<String>,
+        /// The keyed digest of what was asked, where not all of it is shown here.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        whole: Option<String>,
     },
     /// A person was added.
     PersonAdded {

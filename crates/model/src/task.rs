@@ -63,6 +63,8 @@ words! {
         Parent = "parent",
         /// Its identity was contained or is no longer registered.
         Contained = "contained",
+        /// What it was opened with was lost in a crash, and nobody acts on half of it.
+        Lost = "lost",
     }
 }
 

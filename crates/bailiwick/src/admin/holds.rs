@@ -52,8 +52,10 @@ impl Admin {
         if let Some(live) = self.lane.desk().hold(id) {
             return Ok(live);
         }
-        let found = self.lane.desk().registry().hold(id).map_err(|error| Refused::fault(&error))?;
-        found.ok_or_else(|| Refused::unknown(&format!("hold `{id}`")))
+        let desk = self.lane.desk();
+        let found = desk.registry().hold(id).map_err(|error| Refused::fault(&error))?;
+        let found = found.ok_or_else(|| Refused::unknown(&format!("hold `{id}`")))?;
+        Ok(desk.evidence().hold(found))
     }
 
     /// Nobody says yes to their own wish: not whoever opened the task, nor one above it.

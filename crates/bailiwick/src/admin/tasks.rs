@@ -54,7 +54,8 @@ pub(super) async fn list(State(admin): State<Arc<Admin>>, RawQuery(query): RawQu
     let filter = TaskFilter { open_only: !all, ..TaskFilter::ALL };
     let tasks =
         admin.lane.desk().registry().tasks(filter).map_err(|error| Refused::fault(&error))?;
-    json(&Tasks::of(tasks))
+    let evidence = admin.lane.desk().evidence();
+    json(&Tasks::of(tasks.iter().map(|it| evidence.task(it)).collect()))
 }
 
 /// `GET /api/v1/tasks/{task}`
@@ -92,14 +93,15 @@ pub(super) async fn token(
 }
 
 impl Admin {
-    /// Finds a task: at the desk, or long ended.
+    /// Finds a task, at the desk or long ended, as people may see it.
     pub(super) fn task(&self, task: &TaskId) -> Result<Task, Refused> {
-        if let Some(live) = self.lane.desk().task(task) {
-            return Ok(live);
+        let desk = self.lane.desk();
+        if let Some(live) = desk.task(task) {
+            return Ok(desk.evidence().task(&live));
         }
-        let found =
-            self.lane.desk().registry().task(task).map_err(|error| Refused::fault(&error))?;
-        found.ok_or_else(|| Refused::unknown(&format!("task `{task}`")))
+        let found = desk.registry().task(task).map_err(|error| Refused::fault(&error))?;
+        let found = found.ok_or_else(|| Refused::unknown(&format!("task `{task}`")))?;
+        Ok(desk.evidence().task(&found))
     }
 
     /// Says who opens a task, which decides how far its parameters are trusted, and with which key

@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 
-use anyhow::Context;
 use bailiwick_model::{Hold, HoldId, HoldStatus, Reason};
 
 use crate::{
@@ -20,13 +19,10 @@ pub(crate) async fn list(place: &Place, output: Output) -> Outcome {
     let holds: Holds = match Client::reach(&place.state).await {
         Some(client) => client.get("/api/v1/holds").await?,
         None => Holds {
-            holds: place
-                .registry()?
-                .holds(bailiwick_store::HoldFilter {
-                    open_only: true,
-                    ..bailiwick_store::HoldFilter::ALL
-                })
-                .context("the registry cannot be read")?,
+            holds: place.holds(bailiwick_store::HoldFilter {
+                open_only: true,
+                ..bailiwick_store::HoldFilter::ALL
+            })?,
         },
     };
     output.show(&holds, |it| {
@@ -55,11 +51,7 @@ pub(crate) async fn show(place: &Place, output: Output, hold: &str) -> Outcome {
 async fn find(place: &Place, hold: &HoldId) -> Result<Hold, CommandError> {
     match Client::reach(&place.state).await {
         Some(client) => client.get(&format!("/api/v1/holds/{hold}")).await,
-        None => place
-            .registry()?
-            .hold(hold)
-            .context("the registry cannot be read")?
-            .ok_or_else(|| CommandError::No(format!("there is no hold `{hold}`"))),
+        None => place.hold(hold),
     }
 }
 

@@ -54,7 +54,7 @@ pub(crate) async fn path(place: &Place, output: Output, task: &str) -> Outcome {
     let path: AccessPath = match Client::reach(&place.state).await {
         Some(client) => client.get(&format!("/api/v1/paths/{task}")).await?,
         None => {
-            let found = known(place, &task)?;
+            let found = place.task(&task)?;
             let records =
                 place.ledger()?.task_records(&task).context("the ledger cannot be read")?;
             trace(&found, records)
@@ -67,19 +67,11 @@ pub(crate) async fn path(place: &Place, output: Output, task: &str) -> Outcome {
 /// `path --html`: reads the files themselves, whether or not a server runs.
 pub(crate) fn page(place: &Place, task: &str) -> Outcome {
     let task: TaskId = word(task)?;
-    let found = known(place, &task)?;
+    let found = place.task(&task)?;
     let records = place.ledger()?.task_records(&task).context("the ledger cannot be read")?;
     let records: Vec<_> = records.into_iter().map(|it| (it.seq, it.record)).collect();
     say(&crate::page::page(&bailiwick_insight::timeline(&found, &records), now()));
     Ok(Exit::Done)
-}
-
-fn known(place: &Place, task: &TaskId) -> Result<Task, CommandError> {
-    place
-        .registry()?
-        .task(task)
-        .context("the registry cannot be read")?
-        .ok_or_else(|| CommandError::No(format!("there is no task `{task}`")))
 }
 
 /// Explains a decision from its records; none where there is no such decision.

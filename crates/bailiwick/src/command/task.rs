@@ -138,11 +138,7 @@ pub(crate) async fn show(place: &Place, output: Output, task: &str) -> Outcome {
     let task: TaskId = word(task)?;
     let found: Task = match Client::reach(&place.state).await {
         Some(client) => client.get(&format!("/api/v1/tasks/{task}")).await?,
-        None => place
-            .registry()?
-            .task(&task)
-            .context("the registry cannot be read")?
-            .ok_or_else(|| CommandError::No(format!("there is no task `{task}`")))?,
+        None => place.task(&task)?,
     };
     output.show(&found, |it| {
         let mut text = format!(
@@ -190,7 +186,7 @@ pub(crate) async fn list(place: &Place, output: Output, all: bool) -> Outcome {
         None => {
             let filter =
                 bailiwick_store::TaskFilter { open_only: !all, ..bailiwick_store::TaskFilter::ALL };
-            Tasks::of(place.registry()?.tasks(filter).context("the registry cannot be read")?)
+            Tasks::of(place.tasks(filter)?)
         }
     };
     output.show(&tasks, |it| {

@@ -7,13 +7,16 @@ use bailiwick_connect::{
     EvidenceKey, ListenerTls, ServerTrust, check_private_tree, create_dir_private,
 };
 use bailiwick_gateway::{
-    Clock, Confine, Desk, DeskParts, Evidence, Keep, ServerSpec, ToolSpec, Transport,
+    Clock, Confine, Desk, DeskParts, Evidence, ServerSpec, ToolSpec, Transport,
 };
 use bailiwick_kernel::Snapshot;
 use bailiwick_model::{Containment, Timestamp};
 use bailiwick_store::{CheckpointKey, Ledger, LedgerOptions, Registry, StateLock};
 
-use crate::config::{self, ArgumentsKept, Config, House};
+use crate::{
+    config::{self, Config, House},
+    place::keep,
+};
 
 /// How often the ledger's head is signed.
 const CHECKPOINT_EVERY: std::time::Duration = std::time::Duration::from_secs(2);
@@ -115,14 +118,6 @@ pub(super) fn snapshot(house: &House) -> Snapshot {
         pins: BTreeMap::new(),
         facts: house.config.facts.clone(),
         exceptions: Vec::new(),
-    }
-}
-
-const fn keep(kept: ArgumentsKept) -> Keep {
-    match kept {
-        ArgumentsKept::Full => Keep::Full,
-        ArgumentsKept::Redacted => Keep::Redacted,
-        ArgumentsKept::Digest => Keep::Digest,
     }
 }
 

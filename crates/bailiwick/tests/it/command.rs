@@ -2,6 +2,7 @@
 
 mod contain;
 mod day;
+mod hidden;
 mod page;
 mod person;
 mod reference;

@@ -27,13 +27,18 @@ pub enum AnswerError {
 impl Desk {
     /// Lists the holds that wait for an answer or whose yes was not used yet, oldest first.
     pub fn holds(&self) -> Vec<Hold> {
-        let mut all: Vec<_> = self.holds_map().values().cloned().collect();
+        let asked: Vec<_> = self.holds_map().values().cloned().collect();
+        let mut all: Vec<_> = asked.into_iter().map(|it| self.evidence.hold(it)).collect();
         all.sort_by(|one, other| (one.opened, &one.id).cmp(&(other.opened, &other.id)));
         all
     }
 
-    /// Finds a hold that waits, or whose yes was not used yet.
+    /// Finds a hold that waits, or whose yes was not used yet, as people may see it.
     pub fn hold(&self, id: &HoldId) -> Option<Hold> {
+        self.asked(id).map(|it| self.evidence.hold(it))
+    }
+
+    fn asked(&self, id: &HoldId) -> Option<Hold> {
         self.holds_map().get(id).cloned()
     }
 
@@ -47,7 +52,7 @@ impl Desk {
         statement: String,
     ) -> Result<Hold, AnswerError> {
         let _one_by_one = self.answering.lock().await;
-        let asked = self.hold(id).ok_or_else(|| AnswerError::Unknown(id.clone()))?;
+        let asked = self.asked(id).ok_or_else(|| AnswerError::Unknown(id.clone()))?;
         let slot = self.slot(&asked.task).ok_or_else(|| AnswerError::Unknown(id.clone()))?;
         let now = self.now();
         let over = || AnswerError::NotWaiting { hold: id.clone(), state: state_of(&asked.status) };
@@ -57,7 +62,8 @@ impl Desk {
         let hold =
             bailiwick_kernel::answer(&mut trial, &asked, by, answer, now).ok_or_else(over)?;
         let mut writing = Writing::default();
-        writing.hold(now, &format!("person:{by}"), Box::new(hold.clone()), Some(statement));
+        let person = format!("person:{by}");
+        self.write_hold(&mut writing, (now, &person), hold.clone(), Some(statement));
         match self.record(writing).await {
             Err(DeskError::Ledger(error)) => return Err(DeskError::Ledger(error).into()),
             // The ledger has it, and the ledger counts.
@@ -81,7 +87,7 @@ impl Desk {
             return Err(over());
         }
         self.changes.tell(Changed::Task(asked.task));
-        Ok(hold)
+        Ok(self.evidence.hold(hold))
     }
 }
 

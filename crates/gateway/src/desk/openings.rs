@@ -28,12 +28,14 @@ impl Desk {
         let id = TaskId::new(self.ulid());
         let opening = self.decide_opening(request, id);
         let task = opening.outcome.as_ref().ok().map(|it| Box::new(it.task().clone()));
+        let (evidence, params) = (&self.evidence, &request.params);
         let mut writing = Writing::default();
         let verdict = if task.is_some() { VerdictKind::Allow } else { VerdictKind::Deny };
         let command = CommandRecord::TaskOpened {
             verdict,
-            steps: opening.steps,
-            task: task.clone(),
+            steps: opening.steps.into_iter().map(|it| evidence.opening(it, params)).collect(),
+            task: task.as_deref().map(|it| Box::new(evidence.task(it))),
+            whole: task.as_deref().and_then(|it| evidence.hidden_of_task(it)),
             identity: request.identity.clone(),
             template: request.template.to_string(),
         };
@@ -44,7 +46,8 @@ impl Desk {
             Ok(state) => self.opened(state.task(), written, by).await,
             Err(why) => {
                 written?;
-                Err(OpenError::Refused(why))
+                let shown = why.iter().map(|it| self.evidence.opening_reason(it, &request.params));
+                Err(OpenError::Refused(shown.collect()))
             }
         }
     }

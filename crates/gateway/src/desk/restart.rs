@@ -1,6 +1,7 @@
 //! Taking up where the process before left off: the ledger is the truth, the registry its index.
 
 mod agree;
+mod whole;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -11,9 +12,9 @@ use std::{
 use arc_swap::ArcSwap;
 use bailiwick_kernel::{DayKey, Memory, Snapshot, TaskState};
 use bailiwick_model::{
-    ApprovedCall, ApprovedLine, Budget, Charter, CommandRecord, DayAccount, DecisionId, Hold,
-    HoldId, HoldStatus, IdentityId, Person, PersonName, Pin, Record, ServerName, Spend, Subject,
-    Task, TaskId, TaskStatus, Timestamp, VerdictKind,
+    ApprovedCall, ApprovedLine, Budget, Charter, CommandRecord, DayAccount, DecisionId, EndCause,
+    Hold, HoldId, HoldStatus, IdentityId, Person, PersonName, Pin, Record, ServerName, Spend,
+    Subject, Task, TaskId, TaskStatus, Timestamp, VerdictKind,
 };
 use bailiwick_store::{Ledger, Registry};
 
@@ -46,6 +47,8 @@ struct Told {
     spent: BTreeMap<TaskId, Spend>,
     active: BTreeMap<TaskId, Timestamp>,
     holds: BTreeMap<HoldId, Hold>,
+    /// The digests of what the ledger does not show of tasks, and of holds.
+    hidden: (BTreeMap<TaskId, String>, BTreeMap<HoldId, String>),
     lines: BTreeMap<HoldId, ApprovedLine>,
     /// What was used of each day, on its latest day.
     days: BTreeMap<DayKey, DayAccount>,
@@ -68,6 +71,7 @@ impl Desk {
             ControlFlow::Continue(())
         })?;
         told.settle();
+        let lost = told.made_whole((&ledger, &registry), &evidence, clock.now()).await?;
         let repairs = told.repairs(&registry, told.keeps_from(&ledger))?;
         if !repairs.is_empty() {
             tracing::warn!(
@@ -87,17 +91,7 @@ impl Desk {
         snapshot.charters = loaded.charters.into_iter().map(active).collect();
         snapshot.templates =
             loaded.templates.into_iter().map(|(name, it)| (name, Arc::new(it))).collect();
-        let contained: Vec<_> = snapshot
-            .contained
-            .iter()
-            .filter_map(|it| match it {
-                Subject::Identity(identity) => Some(identity.clone()),
-                Subject::Credential(_)
-                | Subject::Task(_)
-                | Subject::Server(_)
-                | Subject::Tool(..) => None,
-            })
-            .collect();
+        let contained: Vec<_> = snapshot.contained.iter().filter_map(identity).collect();
         let desk = Self {
             snapshot: ArcSwap::from_pointee(snapshot),
             slots: RwLock::default(),
@@ -123,7 +117,19 @@ impl Desk {
         for identity in contained {
             desk.end_tasks_of(&identity, "governor").await?;
         }
+        for task in lost {
+            tracing::warn!(%task, "the registry lost what a task was opened with: it ends");
+            desk.end(&task, EndCause::Lost, "governor").await?;
+        }
         Ok(desk)
+    }
+}
+
+/// Gives the identity that a subject is, if it is one.
+fn identity(subject: &Subject) -> Option<IdentityId> {
+    match subject {
+        Subject::Identity(identity) => Some(identity.clone()),
+        Subject::Credential(_) | Subject::Task(_) | Subject::Server(_) | Subject::Tool(..) => None,
     }
 }
 
@@ -164,8 +170,9 @@ impl Told {
 
     fn command(&mut self, command: CommandRecord, time: Timestamp) {
         match command {
-            CommandRecord::TaskOpened { task: Some(task), .. } => {
+            CommandRecord::TaskOpened { task: Some(task), whole, .. } => {
                 let id = task.id.clone();
+                self.hidden.0.extend(whole.map(|whole| (id.clone(), whole)));
                 // Whoever hands authority on is at work.
                 self.active.extend(task.parent.clone().map(|parent| (parent, task.opened)));
                 self.tasks.insert(id.clone(), *task);
@@ -180,10 +187,14 @@ impl Told {
                 self.ended.insert(task.clone(), status);
                 self.end(&task, status);
             }
-            CommandRecord::HoldChanged { hold, statement } => {
+            CommandRecord::HoldChanged { hold, statement, whole } => {
+                self.hidden.1.extend(whole.map(|whole| (hold.id.clone(), whole)));
                 // A line outlives the single call that its approval was used for.
                 if statement.as_deref().is_some_and(says_line) {
                     self.lines.extend(line(&hold).map(|it| (it.hold.clone(), it)));
+                }
+                if hold.status == HoldStatus::Expired {
+                    self.lines.remove(&hold.id);
                 }
                 self.holds.insert(hold.id.clone(), *hold);
             }

@@ -138,7 +138,9 @@ impl Asked<'_> {
                     Cause::Deadline => ReasonCode::PastDeadline,
                     Cause::Idle => ReasonCode::Idle,
                     Cause::Calendar => ReasonCode::OutsideCalendar,
-                    Cause::Asked | Cause::Parent | Cause::Contained => ReasonCode::TaskEnded,
+                    Cause::Asked | Cause::Parent | Cause::Contained | Cause::Lost => {
+                        ReasonCode::TaskEnded
+                    }
                 };
                 let text = format!("`{}` ended at {at} ({cause})", task.id);
                 Said::deny(Step::Window, code, text, task.id.as_str())

@@ -137,6 +137,10 @@ fn commands() -> Vec<CommandRecord> {
     let by = "pat".parse().unwrap();
     let approved = HoldStatus::Approved { by, at: Timestamp::default(), expires: Timestamp::MAX };
     let used = HoldStatus::Used { decision: decision().decision };
+    let changed = |status, statement: Option<String>| {
+        let whole = statement.is_none().then(|| "hmac:00".to_owned());
+        CommandRecord::HoldChanged { hold: hold(status), statement, whole }
+    };
     vec![
         CommandRecord::TaskOpened {
             verdict: VerdictKind::Allow,
@@ -144,12 +148,13 @@ fn commands() -> Vec<CommandRecord> {
             task: Some(Box::new(task())),
             identity: task().identity,
             template: "not a name!".to_owned(),
+            whole: Some("hmac:00".to_owned()),
         },
         CommandRecord::TaskEnded { task: task().id, status: task().status },
-        CommandRecord::HoldChanged { hold: hold(HoldStatus::Waiting), statement: None },
-        CommandRecord::HoldChanged { hold: hold(approved), statement: Some("signed".to_owned()) },
-        CommandRecord::HoldChanged { hold: hold(used), statement: None },
-        CommandRecord::HoldChanged { hold: hold(HoldStatus::Expired), statement: None },
+        changed(HoldStatus::Waiting, None),
+        changed(approved, Some("signed".to_owned())),
+        changed(used, None),
+        changed(HoldStatus::Expired, None),
         CommandRecord::PinChanged {
             server: action().server,
             tool: action().name,

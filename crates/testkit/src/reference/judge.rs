@@ -138,7 +138,7 @@ impl Reference {
             Some(EndCause::Deadline) => found.deny(ReasonCode::PastDeadline),
             Some(EndCause::Idle) => found.deny(ReasonCode::Idle),
             Some(EndCause::Calendar) => found.deny(ReasonCode::OutsideCalendar),
-            Some(EndCause::Asked | EndCause::Parent | EndCause::Contained) => {
+            Some(EndCause::Asked | EndCause::Parent | EndCause::Contained | EndCause::Lost) => {
                 found.deny(ReasonCode::TaskEnded);
             }
         }
