@@ -186,6 +186,9 @@ impl Governor {
         if tokio::time::timeout(DRAIN, self.upstreams.stopped()).await.is_err() {
             tracing::warn!("some servers did not end in time");
         }
+        if let Err(error) = self.desk.tell_turned_away().await {
+            tracing::error!(%error, "who was turned away could not be recorded");
+        }
         let (ledger, registry) = (self.desk.ledger().clone(), self.desk.registry().clone());
         let closed = tokio::task::spawn_blocking(move || {
             ledger.close();

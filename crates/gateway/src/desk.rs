@@ -7,6 +7,7 @@ mod changed;
 mod holds;
 mod openings;
 mod pins;
+mod refusals;
 mod restart;
 mod waits;
 mod watch;
@@ -32,6 +33,7 @@ use crate::{Clock, Evidence};
 pub(crate) use changed::Changed;
 pub use holds::AnswerError;
 pub use openings::OpenError;
+pub(crate) use openings::seconds;
 pub use pins::{Offer, PinError};
 pub use restart::DeskParts;
 pub(crate) use waits::NoPlace;
@@ -50,6 +52,8 @@ pub struct Desk {
     holds: Mutex<HashMap<HoldId, Hold>>,
     /// Callers that stay with their held calls.
     waits: Arc<waits::Waits>,
+    /// How often each identity was refused of late.
+    refusals: refusals::Refusals,
     /// People answer one after the other.
     answering: tokio::sync::Mutex<()>,
     /// Who may sign: as recorded, whatever somebody writes into the registry meanwhile.
@@ -324,7 +328,8 @@ impl Desk {
             all.extend(self.spread(&id, effects));
         }
         self.clear(now);
-        self.write(all, "clock").await
+        let told = self.tell(false).await;
+        self.write(all, "clock").await.and(told)
     }
 
     /// Forgets tasks that ended so long ago that no token of theirs still counts.

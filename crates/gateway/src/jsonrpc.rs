@@ -22,6 +22,9 @@ pub(crate) mod code {
     pub(crate) const METHOD_NOT_FOUND: i64 = -32601;
     /// The method is known, its parameters are wrong.
     pub(crate) const INVALID_PARAMS: i64 = -32602;
+    /// Nothing is decided for this caller now. Ours, outside of what JSON-RPC and MCP keep for
+    /// themselves, and what HTTP would say.
+    pub(crate) const TURNED_AWAY: i64 = 429;
     /// Something of ours failed.
     pub(crate) const INTERNAL_ERROR: i64 = -32603;
 }

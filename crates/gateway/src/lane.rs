@@ -108,13 +108,17 @@ impl Lane {
         let span = self.span(&decision, &caller, &call);
         let run = async move { lane.run(id, &seen, (&who, &listener), &what).await };
         let running = tokio::spawn(run.instrument(span));
-        match running.await {
+        let answered = match running.await {
             Ok(answered) => answered,
             Err(fault) => {
                 tracing::error!(%decision, %fault, "a call broke off");
                 self.broke_off(decision, &progress, &caller, &call).await
             }
+        };
+        if let Answered::Refused(_) = answered {
+            self.desk.was_refused(&caller.identity);
         }
+        answered
     }
 
     async fn run(

@@ -148,6 +148,7 @@ fn commanded(by: String, command: &CommandRecord) -> Option<What> {
         CommandRecord::PersonAdded { .. }
         | CommandRecord::PinChanged { .. }
         | CommandRecord::Contained { .. }
+        | CommandRecord::TurnedAway { .. }
         | CommandRecord::Activated(_)
         | CommandRecord::Started { .. } => None,
     }

@@ -214,6 +214,15 @@ pub enum CommandRecord {
         /// The person's signed statement, where one was needed.
         statement: Option<String>,
     },
+    /// An identity had been refused so often that it was turned away before any decision.
+    TurnedAway {
+        /// Who.
+        identity: IdentityId,
+        /// How often.
+        count: u64,
+        /// Since when; until the time of the record.
+        since: Timestamp,
+    },
     /// Files became active.
     Activated(Activation),
     /// The governor started; says what it found.
@@ -278,6 +287,7 @@ impl CommandRecord {
             Self::PersonAdded { .. }
             | Self::PinChanged { .. }
             | Self::Contained { .. }
+            | Self::TurnedAway { .. }
             | Self::Activated(_)
             | Self::Started { .. } => None,
         }

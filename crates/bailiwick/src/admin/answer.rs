@@ -82,6 +82,9 @@ impl From<OpenError> for Refused {
     fn from(error: OpenError) -> Self {
         match error {
             OpenError::Refused(why) => Self::decided("the task was not opened", why),
+            OpenError::TurnedAway { .. } => {
+                Self::new(StatusCode::TOO_MANY_REQUESTS, "turned_away", &error.to_string())
+            }
             OpenError::Desk(error) => error.into(),
         }
     }

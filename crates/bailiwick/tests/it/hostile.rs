@@ -4,6 +4,7 @@ mod account;
 mod approval;
 mod child;
 mod configuration;
+mod denied;
 mod evidence;
 mod registry;
 mod token;

@@ -1,10 +1,11 @@
 //! Opening tasks: decided, recorded, then at the desk.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, time::Duration};
 
 use bailiwick_kernel::{Opening, TaskState};
 use bailiwick_model::{
-    CommandRecord, EndCause, IdentityId, OpenRequest, Reason, ReasonCode, Task, TaskId, VerdictKind,
+    CommandRecord, EndCause, IdentityId, OpenRequest, Opener, Reason, ReasonCode, Task, TaskId,
+    VerdictKind,
 };
 use bailiwick_store::Change;
 
@@ -16,15 +17,41 @@ pub enum OpenError {
     /// That was the decision.
     #[error("the task was not opened")]
     Refused(BTreeSet<Reason>),
+    /// Nothing was decided: whoever asks was refused too often.
+    #[error("`{who}` was refused too often: come back in {} s", seconds(.wait))]
+    TurnedAway {
+        /// Who asks.
+        who: IdentityId,
+        /// When to come back.
+        wait: Duration,
+    },
     /// It could not be written down.
     #[error(transparent)]
     Desk(#[from] DeskError),
+}
+
+/// Tells a span in whole seconds, at least one.
+pub(crate) fn seconds(span: &Duration) -> u64 {
+    span.as_secs().saturating_add(u64::from(span.subsec_nanos() != 0)).max(1)
+}
+
+/// Gives the identity that asks; none where a person does.
+const fn asker(request: &OpenRequest) -> Option<&IdentityId> {
+    match &request.opener {
+        Opener::Itself => Some(&request.identity),
+        Opener::Orchestrator(giver) => Some(giver),
+        Opener::Person(_) => None,
+    }
 }
 
 impl Desk {
     /// Decides whether `request` opens a task, records the decision, and keeps the task.
     pub async fn open(&self, request: &OpenRequest, by: &str) -> Result<Task, OpenError> {
         let _one_by_one = self.opening.lock().await;
+        let asker = asker(request);
+        if let Some((who, wait)) = asker.and_then(|it| Some((it, self.turned_away(it)?))) {
+            return Err(OpenError::TurnedAway { who: who.clone(), wait });
+        }
         let id = TaskId::new(self.ulid());
         let opening = self.decide_opening(request, id);
         let task = opening.outcome.as_ref().ok().map(|it| Box::new(it.task().clone()));
@@ -46,6 +73,9 @@ impl Desk {
             Ok(state) => self.opened(state.task(), written, by).await,
             Err(why) => {
                 written?;
+                if let Some(asker) = asker {
+                    self.was_refused(asker);
+                }
                 let shown = why.iter().map(|it| self.evidence.opening_reason(it, &request.params));
                 Err(OpenError::Refused(shown.collect()))
             }

@@ -99,6 +99,7 @@ impl Desk {
             opening: tokio::sync::Mutex::default(),
             holds: Mutex::default(),
             waits: Arc::default(),
+            refusals: super::refusals::Refusals::default(),
             changing: tokio::sync::Mutex::default(),
             answering: tokio::sync::Mutex::default(),
             people: RwLock::new(loaded.persons),
@@ -209,6 +210,7 @@ impl Told {
             }
             CommandRecord::TaskOpened { task: None, .. }
             | CommandRecord::TokenMinted { .. }
+            | CommandRecord::TurnedAway { .. }
             | CommandRecord::Activated(_)
             | CommandRecord::Started { .. } => {}
         }

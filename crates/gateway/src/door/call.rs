@@ -12,6 +12,7 @@ use super::{
     json, refusal,
 };
 use crate::{
+    desk::seconds,
     jsonrpc::{Answer, Refused, code},
     lane::Answered,
     mcp::{Era, input_required, revision::Revision},
@@ -47,6 +48,7 @@ impl Asked<'_> {
         method: &str,
         params: Option<&RawValue>,
     ) -> Result<Option<(DecisionId, Answer)>, Refused> {
+        self.not_too_often()?;
         let opens_links = self.opens_links(params);
         let params = params.ok_or_else(|| bad("`params` is missing"))?;
         let (params, echoed) = match self.era {
@@ -78,6 +80,20 @@ impl Asked<'_> {
                 Some((decision, self.refused(refusal, method, &call).await))
             }
         })
+    }
+
+    /// Turns a caller away who was refused too often: nothing is decided, and the clock writes down
+    /// how often that was.
+    fn not_too_often(&self) -> Result<(), Refused> {
+        let who = &self.caller.identity;
+        let Some(wait) = self.door.lane.desk().turned_away(who) else { return Ok(()) };
+        let seconds = seconds(&wait);
+        let text = format!(
+            "`{who}` was refused so often that nothing is decided for it now: come back in {seconds} s"
+        );
+        // Some clients hang up on anything but 200.
+        let refused = Refused::new(StatusCode::OK, code::TURNED_AWAY, text);
+        Err(refused.with_data(&serde_json::json!({"retry_after_seconds": seconds})))
     }
 
     /// Says whether this client opens links for its reader, and is told of one in a way it knows.

@@ -175,6 +175,7 @@ impl Lane {
         if let Err(error) = self.desk.ledger().append(vec![Record::Finding(finding)]).await {
             tracing::error!(%error, "a misused state could not be recorded");
         }
+        self.desk.was_refused(who);
     }
 }
 

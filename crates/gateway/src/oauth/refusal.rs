@@ -138,6 +138,7 @@ impl From<OpenError> for TokenRefusal {
     fn from(error: OpenError) -> Self {
         match error {
             OpenError::Refused(reasons) => Self::decided(reasons),
+            OpenError::TurnedAway { .. } => Code::Unavailable.says(error.to_string()),
             OpenError::Desk(error) => error.into(),
         }
     }

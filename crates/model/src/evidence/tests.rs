@@ -179,6 +179,11 @@ fn commands() -> Vec<CommandRecord> {
             before: Some(Digest::of(b"before")),
             changed: vec!["guardrails.cedar".to_owned()],
         }),
+        CommandRecord::TurnedAway {
+            identity: task().identity,
+            count: 3,
+            since: Timestamp::default(),
+        },
         CommandRecord::Started { version: "0.1.0".to_owned(), truncated: 2 },
     ]
 }
@@ -209,7 +214,7 @@ fn every_kind_of_record_reads_back_as_it_was_written() {
 #[test]
 fn a_record_names_the_task_it_belongs_to() {
     let belong: Vec<bool> = commands().iter().map(|it| it.task() == Some(&task().id)).collect();
-    assert_eq!(belong, [true, true, true, true, true, true, false, false, false, false]);
+    assert_eq!(belong, [true, true, true, true, true, true, false, false, false, false, false]);
 }
 
 #[test]
