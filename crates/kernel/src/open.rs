@@ -6,9 +6,9 @@ use std::{
 };
 
 use bailiwick_model::{
-    Budget, Charter, DayBudget, Grant, IdentityId, Judgement, Layer, Mode, OnWiden, OpenRequest,
-    Opener, Param, Reason, ReasonCode, Step, Subject, Task, TaskId, TaskStatus, Template,
-    Timestamp, Verdict,
+    Budget, Charter, DayAccount, DayBudget, Grant, IdentityId, Judgement, Layer, Mode, OnWiden,
+    OpenRequest, Opener, Param, Reason, ReasonCode, Spend, Step, Subject, Task, TaskId, TaskStatus,
+    Template, Timestamp, Verdict,
 };
 use bailiwick_policy::GrantProgram;
 
@@ -28,12 +28,12 @@ pub struct Opening {
 }
 
 /// Decides whether `request` opens a task, and makes it. `open_now` counts the identity's open
-/// tasks of this template. A child's share leaves its parent's budget here.
+/// tasks of this template, and `day` what they used. A child's share leaves its parent's budget here.
 pub fn open(
     snapshot: &Snapshot,
     parent: Option<&mut TaskState>,
     request: &OpenRequest,
-    (id, open_now): (TaskId, u32),
+    (id, open_now, day): (TaskId, u32, DayAccount),
     now: Timestamp,
 ) -> Opening {
     let now = parent.as_ref().map_or(now, |it| it.latest.max(now));
@@ -42,7 +42,7 @@ pub fn open(
     let mut why = identity_faults(snapshot, charter, request);
     match (charter, template) {
         (Some(charter), Some(template)) if charter.templates.contains(&template.name) => {
-            why.extend(template_faults(template, request, open_now, now));
+            why.extend(template_faults(template, request, (open_now, day), now));
         }
         (Some(charter), _) => why.push(outside_charter(charter, request)),
         (None, _) => {}
@@ -124,7 +124,7 @@ fn outside_charter(charter: &Charter, request: &OpenRequest) -> Reason {
 fn template_faults(
     template: &Template,
     request: &OpenRequest,
-    open_now: u32,
+    (open_now, day): (u32, DayAccount),
     now: Timestamp,
 ) -> Vec<Reason> {
     let source = format!("template:{}", template.name);
@@ -155,10 +155,29 @@ fn template_faults(
         why.push(Reason::new(
             ReasonCode::OutsideCalendar,
             format!("it is outside `{calendar}`"),
-            source,
+            source.clone(),
         ));
     }
+    if is_used_up(template, day, now) {
+        let (name, identity) = (&template.name, &request.identity);
+        let text = format!("the day of all `{name}` tasks of `{identity}` is used up");
+        why.push(Reason::new(ReasonCode::OverBudget, text, source));
+    }
     why
+}
+
+/// Says whether not even the smallest call would fit into the day: a task that could do nothing
+/// is not opened.
+fn is_used_up(template: &Template, account: DayAccount, now: Timestamp) -> bool {
+    let smallest = Spend { calls: 1, bytes_out: 1 };
+    template.mode.enforces(now)
+        && day_of(template)
+            .is_some_and(|it| !it.limit.covers(account.spent_on(it.day(now)).plus(smallest)))
+}
+
+fn day_of(template: &Template) -> Option<DayBudget> {
+    let limit = template.day?;
+    Some(DayBudget { limit, calendar: template.window.calendar.clone() })
 }
 
 fn parent_faults(
@@ -273,9 +292,7 @@ fn grant(
     parent: Option<&TaskState>,
 ) -> Grant {
     let mut layers = vec![Layer {
-        day: template
-            .day
-            .map(|limit| DayBudget { limit, calendar: template.window.calendar.clone() }),
+        day: day_of(template),
         identity: charter.identity.clone(),
         template: template.name.clone(),
         purpose: template.purpose.clone(),

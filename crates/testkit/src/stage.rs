@@ -213,6 +213,8 @@ impl Stage {
             task.is_open() && task.identity == request.identity && task.template == request.template
         };
         let open_now = u32::try_from(self.tasks.iter().filter(same).count()).unwrap_or(u32::MAX);
+        let key = (line.identity.clone(), line.template.clone());
+        let day = self.days.get(&key).copied().unwrap_or_default();
         let now = self.clock.now();
         let above = parent.flatten().and_then(|it| self.tasks.get_mut(it));
         let snapshot = &self.snapshot;
@@ -222,7 +224,7 @@ impl Stage {
                     snapshot,
                     Some(&mut above.state),
                     &request,
-                    (id, open_now),
+                    (id, open_now, day),
                     now,
                 );
                 if opening.outcome.is_ok() {
@@ -230,7 +232,7 @@ impl Stage {
                 }
                 opening
             }
-            None => bailiwick_kernel::open(snapshot, None, &request, (id, open_now), now),
+            None => bailiwick_kernel::open(snapshot, None, &request, (id, open_now, day), now),
         };
         match opening.outcome {
             Ok(state) => {

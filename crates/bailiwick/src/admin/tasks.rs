@@ -9,7 +9,7 @@ use axum::{
 use bailiwick_connect::Audience;
 use bailiwick_gateway::mint_on_record;
 use bailiwick_model::{
-    Charter, CredentialId, EndCause, IdentityId, OpenRequest, Opener, Proof, Task, TaskId,
+    Charter, CredentialId, EndCause, IdentityId, OpenRequest, Opener, Proof, Spend, Task, TaskId,
 };
 use bailiwick_store::TaskFilter;
 use bytes::Bytes;
@@ -18,7 +18,7 @@ use http::StatusCode;
 use super::{
     Admin, Peer,
     answer::{Answer, Refused, body, json, part},
-    wire::{GrantView, MintToken, MintedToken, OpenTask, OpenedTask, SignedWord, Tasks},
+    wire::{DayView, GrantView, MintToken, MintedToken, OpenTask, OpenedTask, SignedWord, Tasks},
 };
 
 /// `POST /api/v1/tasks`
@@ -61,6 +61,18 @@ pub(super) async fn list(State(admin): State<Arc<Admin>>, RawQuery(query): RawQu
 /// `GET /api/v1/tasks/{task}`
 pub(super) async fn show(State(admin): State<Arc<Admin>>, Path(task): Path<String>) -> Answer {
     json(&admin.task(&part(&task)?)?)
+}
+
+/// `GET /api/v1/tasks/{task}/days`: what was used today of every day that it counts in.
+pub(super) async fn days(State(admin): State<Arc<Admin>>, Path(task): Path<String>) -> Answer {
+    let task = admin.task(&part(&task)?)?;
+    let used = admin.lane.desk().used_today(&task).into_iter();
+    let day = |((identity, template), used): (bailiwick_kernel::DayKey, Spend)| DayView {
+        identity,
+        template,
+        used,
+    };
+    json(&used.map(day).collect::<Vec<_>>())
 }
 
 /// `POST /api/v1/tasks/{task}/end`

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use bailiwick_model::{
-    AllowLine, Budget, Digest, Hold, IdentityId, Json, Pin, PinStatus, Task, TaskId, TemplateName,
-    Timestamp,
+    AllowLine, Budget, Digest, Hold, IdentityId, Json, Pin, PinStatus, Spend, Task, TaskId,
+    TemplateName, Timestamp,
 };
 use serde::{Deserialize, Serialize};
 
@@ -47,6 +47,14 @@ impl OpenTask {
             ("params".to_owned(), digest(&params.canonical())),
         ])
     }
+}
+
+/// What all tasks of one identity and template used today.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct DayView {
+    pub(crate) identity: IdentityId,
+    pub(crate) template: TemplateName,
+    pub(crate) used: Spend,
 }
 
 /// An open task and the token to act in it.

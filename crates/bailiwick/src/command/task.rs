@@ -7,7 +7,7 @@ use bailiwick_connect::{IdentityKey, Secret};
 use bailiwick_model::{IdentityId, Task, TaskId, TaskStatus};
 
 use crate::{
-    admin::wire::{MintToken, MintedToken, OpenTask, OpenedTask, Tasks},
+    admin::wire::{DayView, MintToken, MintedToken, OpenTask, OpenedTask, Tasks},
     cli,
     client::Client,
     command::{sign, word},
@@ -136,9 +136,16 @@ pub(crate) async fn end(place: &Place, output: Output, task: &str) -> Outcome {
 /// `task show`
 pub(crate) async fn show(place: &Place, output: Output, task: &str) -> Outcome {
     let task: TaskId = word(task)?;
-    let found: Task = match Client::reach(&place.state).await {
-        Some(client) => client.get(&format!("/api/v1/tasks/{task}")).await?,
-        None => place.task(&task)?,
+    let (found, days): (Task, Vec<DayView>) = match Client::reach(&place.state).await {
+        Some(client) => {
+            let found = client.get(&format!("/api/v1/tasks/{task}")).await?;
+            (found, client.get(&format!("/api/v1/tasks/{task}/days")).await?)
+        }
+        None => (place.task(&task)?, Vec::new()),
+    };
+    let used_of = |layer: &bailiwick_model::Layer| {
+        let same = |it: &&DayView| it.identity == layer.identity && it.template == layer.template;
+        days.iter().find(same).map(|it| it.used)
     };
     output.show(&found, |it| {
         let mut text = format!(
@@ -159,7 +166,11 @@ pub(crate) async fn show(place: &Place, output: Output, task: &str) -> Outcome {
             if let Some(day) = &layer.day {
                 let (of, amounts) = (&layer.identity, amounts(&day.limit));
                 let all = &layer.template;
-                text.push_str(&format!("a day     {amounts} for all `{all}` tasks of `{of}`\n"));
+                let used = used_of(layer).map(|it| format!(", {} used today", spent(&it)));
+                let used = used.unwrap_or_default();
+                text.push_str(&format!(
+                    "a day     {amounts} for all `{all}` tasks of `{of}`{used}\n"
+                ));
             }
             for allowed in &layer.lines {
                 text.push_str(&format!("allow     {} [{}]\n", line(allowed), allowed.source));
@@ -175,6 +186,11 @@ fn amounts(budget: &bailiwick_model::Budget) -> String {
     let calls = budget.calls.map(|it| format!("{it} calls"));
     let bytes = budget.bytes_out.map(|it| format!("{it} bytes out"));
     calls.into_iter().chain(bytes).collect::<Vec<_>>().join(", ")
+}
+
+/// Shows how much was used.
+fn spent(used: &bailiwick_model::Spend) -> String {
+    format!("{} calls and {} bytes out", used.calls, used.bytes_out)
 }
 
 /// `task list`

@@ -82,12 +82,16 @@ codes! {
     TemplateTwice = "TPL-006",
     /// A window that no call fits into.
     Window = "TPL-007",
+    /// A day in which no call could be made.
+    EmptyDay = "TPL-008",
     /// A template in a file of another name.
     TemplateFile = "TPL-101",
     /// A template that no charter may open.
     UnusedTemplate = "TPL-102",
     /// A template without a line.
     NoLines = "TPL-103",
+    /// A day that is smaller than one task's own budget.
+    SmallDay = "TPL-104",
     /// A proof that is not exactly one of the known kinds.
     Proof = "CHR-001",
     /// A key file that cannot be read.

@@ -145,7 +145,38 @@ fn pattern(field: &Field<'_>) -> Option<String> {
 
 /// Reads `[budget]` and, inside it, `[budget.day]`.
 fn budgets(table: &Table<'_>) -> (Budget, Option<Budget>) {
-    (budget(table), table.get("day").table(budget))
+    let own = budget(table);
+    let field = table.get("day");
+    let day = field.table(|day| {
+        let limit = budget(day);
+        day_fits(day, &own, &limit);
+        limit
+    });
+    if day.is_some_and(|it| it == Budget::default()) {
+        let help = "give it `calls` or `bytes_out`, or take it away";
+        field.fault(Code::EmptyDay, "`[budget.day]` limits nothing", "nothing in it", Some(help));
+    }
+    (own, day)
+}
+
+/// Reports a day in which no call could be made, and one that is smaller than a single task.
+fn day_fits(day: &Table<'_>, own: &Budget, limit: &Budget) {
+    for (name, own, limit) in
+        [("calls", own.calls, limit.calls), ("bytes_out", own.bytes_out, limit.bytes_out)]
+    {
+        let field = day.get(name);
+        match (own, limit) {
+            (_, Some(0)) => {
+                let message = format!("with `{}` nought, no call could be made", field.name());
+                field.fault(Code::EmptyDay, message, "nothing at all", None);
+            }
+            (Some(own), Some(limit)) if limit < own => {
+                let message = format!("one task may use {own}, and a day of all has {limit}");
+                field.warn(Code::SmallDay, message, "raise the day's, or lower the task's own");
+            }
+            (Some(_) | None, Some(_) | None) => {}
+        }
+    }
 }
 
 fn budget(table: &Table<'_>) -> Budget {

@@ -2,6 +2,7 @@
 
 mod across;
 mod charter;
+mod day;
 mod design;
 mod laws;
 mod restart;

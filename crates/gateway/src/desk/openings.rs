@@ -1,11 +1,11 @@
 //! Opening tasks: decided, recorded, then at the desk.
 
-use std::{collections::BTreeSet, time::Duration};
+use std::{collections::BTreeSet, sync::PoisonError, time::Duration};
 
-use bailiwick_kernel::{Opening, TaskState};
+use bailiwick_kernel::{DayKey, Opening, TaskState};
 use bailiwick_model::{
-    CommandRecord, EndCause, IdentityId, OpenRequest, Opener, Reason, ReasonCode, Task, TaskId,
-    VerdictKind,
+    CommandRecord, DayAccount, EndCause, IdentityId, Layer, OpenRequest, Opener, Reason,
+    ReasonCode, Spend, Task, TaskId, VerdictKind,
 };
 use bailiwick_store::Change;
 
@@ -86,7 +86,7 @@ impl Desk {
     /// parent then finds the child. Nobody holds a token for it before it is recorded.
     fn decide_opening(&self, request: &OpenRequest, id: TaskId) -> Opening {
         let (snapshot, now) = (self.snapshot(), self.now());
-        let named = (id, self.open_now(request));
+        let named = (id, self.open_now(request), self.day_now(request));
         let decide = |parent: Option<&mut TaskState>| {
             let opening = bailiwick_kernel::open(&snapshot, parent, request, named, now);
             if let Ok(state) = &opening.outcome {
@@ -132,6 +132,30 @@ impl Desk {
         let its = |task: &Task| task.is_open() && task.identity == *identity;
         let slots = self.slots();
         slots.iter().map(|it| it.lock().task().clone()).filter(its).collect()
+    }
+
+    /// Gives what the identity's tasks of this template used of the latest day.
+    fn day_now(&self, request: &OpenRequest) -> DayAccount {
+        self.day_used(&(request.identity.clone(), request.template.clone()))
+    }
+
+    fn day_used(&self, key: &DayKey) -> DayAccount {
+        let days = self.days.lock().unwrap_or_else(PoisonError::into_inner);
+        let day = days.get(key).cloned();
+        drop(days);
+        day.map(|it| *it.lock().unwrap_or_else(PoisonError::into_inner)).unwrap_or_default()
+    }
+
+    /// Gives what was used today of every day that a task counts in, its own first.
+    pub fn used_today(&self, task: &Task) -> Vec<(DayKey, Spend)> {
+        let now = self.now();
+        let used = |layer: &Layer| {
+            let day = layer.day.as_ref()?.day(now);
+            let key = (layer.identity.clone(), layer.template.clone());
+            let spent = self.day_used(&key).spent_on(day);
+            Some((key, spent))
+        };
+        task.grant.layers.iter().filter_map(used).collect()
     }
 
     /// Counts the identity's open tasks of this template.

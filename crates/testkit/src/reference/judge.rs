@@ -232,7 +232,7 @@ impl Reference {
         let (calls, bytes) = (used.0.saturating_add(1), used.1.saturating_add(call.bytes));
         let over = task.budget.calls.is_some_and(|most| most < calls)
             || task.budget.bytes_out.is_some_and(|most| most < bytes)
-            || task.layers.iter().any(|it| self.day_is_over(it, call, now));
+            || task.layers.iter().any(|it| self.day_is_over(it, call.bytes, now));
         if over && task.observes.is_none_or(|until| until <= now) {
             found.deny(ReasonCode::OverBudget);
         }
@@ -242,7 +242,7 @@ impl Reference {
 impl Reference {
     /// Says whether the call would be too much for the day of a layer's identity and template,
     /// counting every call of the day anew.
-    fn day_is_over(&self, layer: &Layer, call: &CallLine, now: Timestamp) -> bool {
+    pub(super) fn day_is_over(&self, layer: &Layer, more: u64, now: Timestamp) -> bool {
         let template = self.world.templates.iter().find(|it| it.name == layer.template);
         let Some((template, limit)) = template.and_then(|it| Some((it, it.day?))) else {
             return false;
@@ -253,7 +253,7 @@ impl Reference {
             let berlin = berlin.is_some_and(|it| it.to_string().contains("Berlin"));
             at.millis().saturating_add(if berlin { 3_600_000 } else { 0 }).div_euclid(86_400_000)
         };
-        let (mut calls, mut bytes) = (1_u64, call.bytes);
+        let (mut calls, mut bytes) = (1_u64, more);
         for (task, at, sent) in &self.sent {
             let layers = &self.task(*task).layers;
             let mine = |it: &Layer| it.identity == layer.identity && it.template == layer.template;

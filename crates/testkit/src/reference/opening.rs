@@ -86,6 +86,15 @@ impl Reference {
         if template.window.calendar.as_ref().is_some_and(|it| !it.contains(now)) {
             why.insert(ReasonCode::OutsideCalendar);
         }
+        let observes = matches!(&template.mode, Mode::Observe { until, .. } if now < *until);
+        let layer = Layer {
+            identity: line.identity.clone(),
+            template: template.name.clone(),
+            params: line.params.clone(),
+        };
+        if !observes && self.day_is_over(&layer, 1, now) {
+            why.insert(ReasonCode::OverBudget);
+        }
     }
 
     /// What the task above asks for.

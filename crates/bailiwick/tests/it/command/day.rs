@@ -38,6 +38,14 @@ fn neither_a_fresh_task_nor_a_crash_makes_the_day_begin_anew() {
     assert_eq!(governor.reached(), 4);
     let shown = governor.run(&["task", "show", &last]).stdout;
     assert!(shown.contains("a day     4 calls"), "{shown}");
+    assert!(shown.contains("tasks of `reader`, 4 calls and"), "{shown}");
+    // A task that could do nothing is not opened, and that is on record.
+    let open = ["task", "open", "--as", "reader", "--template", "reading"];
+    let said = governor.refused(&open, 1);
+    assert!(said.contains("the day of all `reading` tasks of `reader` is used up"), "{said}");
+    let records = governor.records();
+    let refused = records.iter().filter(|it| it["command"]["verdict"] == "deny").count();
+    assert_eq!(refused, 1);
     // Another template has a day of its own.
     let (_, token) = governor.open("reader", "asking", &[]);
     assert_eq!(read(&governor, &token)["isError"], false);
