@@ -7,6 +7,7 @@ use std::{
     collections::{BTreeMap, BTreeSet},
     ops::ControlFlow,
     sync::{Arc, Mutex, RwLock},
+    time::Duration,
 };
 
 use arc_swap::ArcSwap;
@@ -64,13 +65,7 @@ impl Desk {
     /// registry missed of the ledger is made good first.
     pub async fn resume(parts: DeskParts) -> Result<Self, DeskError> {
         let DeskParts { mut snapshot, ledger, registry, evidence, clock } = parts;
-        let mut told = Told::default();
-        ledger.scan(0, &mut |it| {
-            told.first.get_or_insert((it.seq, it.record.time()));
-            told.hear(it.record);
-            ControlFlow::Continue(())
-        })?;
-        told.settle();
+        let mut told = Told::listen(&ledger, clock.now())?;
         let lost = told.made_whole((&ledger, &registry), &evidence, clock.now()).await?;
         let repairs = told.repairs(&registry, told.keeps_from(&ledger))?;
         if !repairs.is_empty() {
@@ -134,9 +129,78 @@ fn identity(subject: &Subject) -> Option<IdentityId> {
     }
 }
 
+/// How long after its end a task's calls may still count in a day that is not over anywhere.
+const DAY_OVER: Duration = Duration::from_secs(48 * 3600);
+
 impl Told {
-    /// Takes one record in.
-    fn hear(&mut self, record: Record) {
+    /// Hears what counts now. Commands and used approvals count for ever; calls only for tasks
+    /// that are open, for those whose end gave something back to one, and for a day's budget. So
+    /// what a start reads does not grow with the calls of tasks that are long over.
+    fn listen(ledger: &Ledger, now: Timestamp) -> Result<Self, DeskError> {
+        let mut told = Self::default();
+        ledger.scan(0, &mut |it| {
+            told.first = Some((it.seq, it.record.time()));
+            ControlFlow::Break(())
+        })?;
+        ledger.landmarks(&mut |it| told.landmark(it.record))?;
+        let mut calls = Vec::new();
+        for task in told.counting(now) {
+            calls.extend(ledger.task_records(&task)?);
+        }
+        // Days are counted in the order of the ledger.
+        calls.sort_by_key(|it| it.seq);
+        for it in calls {
+            told.call(it.record);
+        }
+        told.settle();
+        Ok(told)
+    }
+
+    /// Gives the tasks whose calls still count.
+    fn counting(&self, now: Timestamp) -> BTreeSet<TaskId> {
+        let mut counting = BTreeSet::new();
+        for task in self.tasks.values() {
+            let ended = self.ended.get(&task.id).and_then(|it| match it {
+                TaskStatus::Ended { at, .. } => Some(*at),
+                TaskStatus::Open => None,
+            });
+            let in_a_day = task.grant.layers.iter().any(|it| it.day.is_some())
+                && ended.is_none_or(|at| now.since(at) < DAY_OVER);
+            if in_a_day || self.under_an_open_one(task) {
+                counting.insert(task.id.clone());
+            }
+        }
+        counting
+    }
+
+    /// Says whether a task, or one that it descends from, is open.
+    fn under_an_open_one(&self, task: &Task) -> bool {
+        let mut at = Some(task);
+        // Delegation is only so deep; what is deeper is no chain of ours.
+        for _ in 0..=self.tasks.len() {
+            match at {
+                Some(task) if task.is_open() => return true,
+                Some(task) => at = task.parent.as_ref().and_then(|it| self.tasks.get(it)),
+                None => return false,
+            }
+        }
+        false
+    }
+
+    /// Takes in a record that counts for ever.
+    fn landmark(&mut self, record: Record) {
+        match record {
+            Record::Decision(it) => {
+                let it = *it;
+                self.used.extend(it.approval.map(|hold| (hold, it.decision)));
+            }
+            Record::Command { command, time, .. } => self.command(command, time),
+            Record::Outcome(_) | Record::Finding(_) => {}
+        }
+    }
+
+    /// Takes in a call of a task that counts.
+    fn call(&mut self, record: Record) {
         match record {
             Record::Decision(it) => {
                 if it.verdict == VerdictKind::Allow {
@@ -145,16 +209,18 @@ impl Told {
                     self.spend_days(&it.task, it.spend, it.time);
                 }
                 if it.verdict != VerdictKind::Deny {
-                    self.active.insert(it.task.clone(), it.time);
-                }
-                if let Some(hold) = it.approval {
-                    self.used.insert(hold, it.decision);
+                    self.was_active(it.task, it.time);
                 }
             }
-            Record::Outcome(it) => drop(self.active.insert(it.task, it.time)),
-            Record::Command { command, time, .. } => self.command(command, time),
-            Record::Finding(_) => {}
+            Record::Outcome(it) => self.was_active(it.task, it.time),
+            // Heard already.
+            Record::Command { .. } | Record::Finding(_) => {}
         }
+    }
+
+    fn was_active(&mut self, task: TaskId, at: Timestamp) {
+        let latest = self.active.entry(task).or_insert(at);
+        *latest = at.max(*latest);
     }
 
     /// Counts a call in every day that its task counts in, as deciding it did.
