@@ -1,17 +1,19 @@
 //! An agent's own key, and the short signed assertion (RFC 7523 as updated by RFC 10070) with
 //! which it proves that it is itself.
 
-use std::time::Duration;
+use std::{path::Path, time::Duration};
 
 use bailiwick_model::{Charter, CredentialId, IdentityId, Json, Proof, Timestamp};
 
 use crate::{
     es256::{Es256Key, Es256PublicKey, KeyError},
     jws::{self, Jws, ShapeError},
+    private::PrivateError,
     proof::ProofError,
     random::random_text,
     replay::Replay,
     secret::Secret,
+    since::Since,
 };
 
 const KIND: &str = "client-authentication+jwt";
@@ -87,14 +89,22 @@ impl IdentityKey {
 #[derive(Debug)]
 pub struct AssertionVerifier {
     issuer: String,
-    started: Timestamp,
+    since: Since,
     replay: Replay,
 }
 
 impl AssertionVerifier {
     /// Makes the verifier of a process that began at `started` and answers as `issuer`.
     pub fn new(issuer: &str, started: Timestamp) -> Self {
-        Self { issuer: issuer.to_owned(), started, replay: Replay::default() }
+        // `iat` has whole seconds: one made in the second of the start still passes.
+        let second = Timestamp::from_millis(started.seconds().saturating_mul(1000));
+        let since = Since::new(second);
+        Self { issuer: issuer.to_owned(), since, replay: Replay::default() }
+    }
+
+    /// Keeps in the file at `path` what a restart must not forget.
+    pub fn kept_at(self, path: &Path) -> Result<Self, PrivateError> {
+        Ok(Self { since: self.since.kept_at(path)?, ..self })
     }
 
     /// Gives the identity that `assertion` speaks for. Nothing is proven yet: this only says whose
@@ -117,6 +127,7 @@ impl AssertionVerifier {
         let key = check_signature(&jws, charter)?;
         self.check_parties(&jws, charter)?;
         let (id, expires) = self.check_times(&jws, now)?;
+        self.since.remember(jws.moment("iat")?, now)?;
         self.replay.spend(charter.identity.as_str(), id, expires, now)?;
         Ok(key)
     }
@@ -152,9 +163,7 @@ impl AssertionVerifier {
         if issued.after(LIFE_MAX) < expires {
             return Err(ProofError::TooLongLived);
         }
-        // What was used before a restart is forgotten, so what is older than the start may have
-        // been used. `iat` has whole seconds: one made in the second of the start still passes.
-        if issued.seconds() < self.started.seconds() {
+        if self.since.may_be_used(issued) {
             return Err(ProofError::BeforeStart);
         }
         let id = jws.text("jti")?;

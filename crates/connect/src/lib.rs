@@ -18,6 +18,7 @@ mod random;
 mod replay;
 mod seal_key;
 mod secret;
+mod since;
 mod state_key;
 mod tls;
 mod token;

@@ -51,6 +51,9 @@ pub enum ProofError {
     /// Made before this process started, which cannot know whether it was used before.
     #[error("the proof is older than this server's start: make a new one")]
     BeforeStart,
+    /// It is dated ahead of this server's clock, and that could not be remembered.
+    #[error("the proof is dated ahead of this server's clock, which could not be kept on disk")]
+    NotKept,
     /// It was used before.
     #[error("the proof was used before: make a new one")]
     Replayed,

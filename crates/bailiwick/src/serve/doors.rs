@@ -44,7 +44,10 @@ pub(super) fn open(
     let (issuer, now) = (Issuer::new(called.public_url), lane.desk().now());
     let keys = Arc::new(TokenKeys::load_or_create(&config.state.join("keys"), now)?);
     let mint = TokenMint::new(Arc::clone(&keys), issuer.clone());
-    let assertions = Arc::new(AssertionVerifier::new(issuer.as_str(), now));
+    let assertions = Arc::new(
+        AssertionVerifier::new(issuer.as_str(), now)
+            .kept_at(&config.state.join("assertions.latest"))?,
+    );
     let door = Arc::new(Door::new(DoorParts {
         lane: Arc::clone(lane),
         verifier: TokenVerifier::new(Arc::clone(&keys), issuer),
@@ -63,7 +66,7 @@ pub(super) fn open(
         lane: Arc::clone(lane),
         mint,
         assertions,
-        statements: StatementVerifier::new(now),
+        statements: StatementVerifier::new(now).kept_at(&config.state.join("statements.latest"))?,
         reload,
         meter,
         people: tokio::sync::Mutex::default(),

@@ -139,6 +139,24 @@ fn times_are_narrow() {
 }
 
 #[test]
+fn an_assertion_of_a_clock_that_runs_ahead_counts_once_whatever_restarts() {
+    let (root, key) = (tempfile::tempdir().unwrap(), key());
+    let started =
+        |at| AssertionVerifier::new(ISSUER, at).kept_at(&root.path().join("latest")).unwrap();
+    let verify = |verifier: &AssertionVerifier, iat: &str, now| {
+        let claims = GOOD.replacen("1800000000", iat, 1);
+        verifier
+            .verify(&sign(&key, KIND, &claims), &charter(vec![key_proof(&key)]), now)
+            .map(|_| ())
+    };
+    assert_eq!(verify(&started(NOW), "1800000025", NOW), Ok(()));
+    let second = started(later(3));
+    assert_eq!(verify(&second, "1800000025", later(3)), Err(ProofError::BeforeStart));
+    assert_eq!(verify(&second, "1800000026", later(4)), Ok(()));
+    assert_eq!(verify(&second, "1800000026", later(4)), Err(ProofError::Replayed));
+}
+
+#[test]
 fn what_is_missing_or_misshapen_is_named() {
     for name in ["iss", "sub", "jti", "iat", "exp"] {
         let error = with(&format!("\"{name}\""), "\"x\"").unwrap_err();

@@ -1,15 +1,17 @@
 //! What a person signs: one act on one subject, at one moment, once.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{collections::BTreeMap, path::Path, time::Duration};
 
 use aws_lc_rs::signature::{ED25519, Ed25519KeyPair, UnparsedPublicKey};
 use bailiwick_model::{Json, JsonLimits, Person, PersonName, Timestamp};
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 
 use crate::{
+    private::PrivateError,
     proof::ProofError,
     random::{RandomError, random_text},
     replay::Replay,
+    since::Since,
 };
 
 /// Goes before what is signed, so that a person's signature never means anything else.
@@ -112,14 +114,19 @@ fn signed_bytes(payload: &[u8]) -> Vec<u8> {
 /// Checks signed statements, each once.
 #[derive(Debug)]
 pub struct StatementVerifier {
-    started: Timestamp,
+    since: Since,
     replay: Replay,
 }
 
 impl StatementVerifier {
     /// Makes the verifier of a process that began at `started`.
     pub fn new(started: Timestamp) -> Self {
-        Self { started, replay: Replay::default() }
+        Self { since: Since::new(started), replay: Replay::default() }
+    }
+
+    /// Keeps in the file at `path` what a restart must not forget.
+    pub fn kept_at(self, path: &Path) -> Result<Self, PrivateError> {
+        Ok(Self { since: self.since.kept_at(path)?, ..self })
     }
 
     /// Gives the person whom `signed` claims to be by. Nothing is proven yet: this only says whose
@@ -147,6 +154,7 @@ impl StatementVerifier {
             .verify(&signed_bytes(&payload), &signature)
             .map_err(|_| ProofError::BadSignature { signer: signer() })?;
         self.check_time(&statement, now)?;
+        self.since.remember(statement.at, now)?;
         let until = statement.at.after(NEAR);
         self.replay.spend(person.name.as_str(), &statement.nonce, until, now)?;
         Ok(statement)
@@ -159,8 +167,7 @@ impl StatementVerifier {
         if now.after(NEAR) < statement.at {
             return Err(ProofError::NotYet);
         }
-        // What was used before a restart is forgotten.
-        if statement.at < self.started {
+        if self.since.may_be_used(statement.at) {
             return Err(ProofError::BeforeStart);
         }
         Ok(())
