@@ -33,8 +33,9 @@ const ARROWS: &[(&str, &[&str])] = &[
 ];
 
 /// Crates that only tests and chores use; they may use anything.
-const BESIDE: &[&str] = &[TESTKIT, "xtask"];
-const TESTKIT: &str = "bailiwick-testkit";
+const BESIDE: &[&str] = &["bailiwick-testkit", "bailiwick-hostile", "bailiwick-fuzz", "xtask"];
+/// What tests, and only they, may use of these.
+const FOR_TESTS: &[&str] = &["bailiwick-testkit", "bailiwick-hostile"];
 
 /// Foreign crates that stay in a few of ours: the start of their names, where they may be, and why.
 const KEPT: &[(&[&str], &[&str], &str)] = &[
@@ -132,7 +133,7 @@ fn fault_of(path: &str, name: &str, may_use: &[&str], arrow: &Arrow) -> Option<F
     let to = arrow.to.as_str();
     let ours = to == "bailiwick" || to.starts_with("bailiwick-") || to == "xtask";
     if ours {
-        let allowed = may_use.contains(&to) || (arrow.in_tests && to == TESTKIT);
+        let allowed = may_use.contains(&to) || (arrow.in_tests && FOR_TESTS.contains(&to));
         let what = format!("`{name}` may not use `{to}`: the table of arrows does not have it");
         return (!allowed).then(|| Fault::of_file(path, what));
     }

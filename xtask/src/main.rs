@@ -4,6 +4,7 @@ mod arrows;
 mod bench;
 mod ci;
 mod counts;
+mod fuzz;
 mod parts;
 mod run;
 mod test;
@@ -22,6 +23,7 @@ House chores.
   cargo xtask ci [--checks]               format, lints, licences, tidy, then test
   cargo xtask tidy                        sizes, names, arrows, error pages, links
   cargo xtask real                        set up the real parts and print where they are
+  cargo xtask fuzz [PARSER] [--seconds N] look for bytes that break a parser, a minute for each
   cargo xtask bench [GROUP] --output json measure, and print one JSON object
 
   --no-real   leave out the tests that need tool servers and clients from npm and PyPI
@@ -49,6 +51,7 @@ fn chore(words: &[String]) -> anyhow::Result<bool> {
         ["ci", "--checks"] => ci::checks(&root),
         ["tidy"] => tidy::run(&root),
         ["real"] => parts::run(&root).map(|()| true),
+        ["fuzz", rest @ ..] => fuzz::run(&root, &fuzz::Words::parse(rest)?),
         ["bench", rest @ ..] => bench::run(&root, rest),
         [] | ["help" | "--help" | "-h", ..] => {
             run::print(HELP.trim_end());

@@ -9,6 +9,8 @@ mod code;
 mod error;
 mod evidence;
 mod file;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod foreign;
 mod holds;
 mod house;
 mod listen;

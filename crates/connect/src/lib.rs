@@ -7,6 +7,8 @@
 
 mod es256;
 mod evidence_key;
+#[cfg(any(test, fuzzing))]
+pub mod foreign;
 mod hmac_file;
 mod identity_key;
 mod jws;

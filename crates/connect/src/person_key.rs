@@ -18,6 +18,8 @@ use crate::{
     secret::Secret,
 };
 use sealed::KeyFile;
+#[cfg(any(test, fuzzing))]
+pub(crate) use sealed::foreign;
 pub use statement::{Statement, StatementVerifier};
 
 /// The fewest characters of a passphrase.

@@ -29,5 +29,12 @@ const GENERATION: &str = "bailiwick/gen";
 const POLICY: &str = "bailiwick/pol";
 const ASKED_WITH: &str = "bailiwick/key";
 
+/// A token as foreign text: what it would say if its signature fitted.
+#[cfg(any(test, fuzzing))]
+pub(crate) fn foreign(token: &str) {
+    let issuer = Issuer::new("http://127.0.0.1:8470");
+    let _said = crate::jws::Jws::read(token, KIND).map(|it| Verified::read(&it, &issuer));
+}
+
 #[cfg(test)]
 mod tests;

@@ -34,6 +34,8 @@ use bailiwick_model::JsonLimits;
 use http::{Request, StatusCode, header};
 
 pub(crate) use self::host::Hosts;
+#[cfg(any(test, fuzzing))]
+pub(crate) use self::line::foreign;
 use self::{ask::Asked, enter::Turned, hold::Holds, running::Running, streams::Streams};
 pub use self::{hold::HoldParts, line::line_router};
 use crate::{

@@ -10,6 +10,8 @@ mod clock;
 mod desk;
 mod door;
 mod evidence;
+#[cfg(any(test, fuzzing))]
+pub mod foreign;
 mod jsonrpc;
 mod known;
 mod lane;

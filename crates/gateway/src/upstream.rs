@@ -7,6 +7,8 @@ mod discovery;
 mod error;
 mod event;
 mod executable;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod foreign;
 mod group;
 mod handshake;
 mod http;

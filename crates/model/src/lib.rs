@@ -12,6 +12,8 @@ mod digest;
 mod evidence;
 mod exception;
 mod finding;
+#[cfg(any(test, fuzzing))]
+pub mod foreign;
 mod grant;
 mod hold;
 mod id;

@@ -8,6 +8,8 @@ mod annotations;
 mod answer;
 mod compile;
 mod error;
+#[cfg(any(test, fuzzing))]
+pub mod foreign;
 mod grant;
 mod hold;
 mod index;

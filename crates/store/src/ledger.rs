@@ -10,6 +10,8 @@ mod chores;
 mod encode;
 mod error;
 mod folder;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod foreign;
 mod index;
 mod layout;
 mod notary;

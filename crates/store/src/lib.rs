@@ -7,6 +7,8 @@
 
 mod checkpoint;
 mod file;
+#[cfg(any(test, fuzzing))]
+pub mod foreign;
 mod ledger;
 mod lock;
 mod registry;

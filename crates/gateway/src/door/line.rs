@@ -115,6 +115,19 @@ impl<'a> Said<'a> {
     }
 }
 
+/// Such a message as foreign bytes: what it says of itself becomes headers.
+#[cfg(any(test, fuzzing))]
+pub(crate) fn foreign(bytes: &[u8]) {
+    let Some(said) = Said::read(bytes) else { return };
+    let mut map = HeaderMap::new();
+    for (name, value) in said.headers() {
+        put(&mut map, name, &value);
+    }
+    let name = crate::mcp::headers::unwrapped(&map, "mcp-name").ok().flatten();
+    assert_eq!(name, said.name(), "a header says something else");
+    let _arguments = said.arguments();
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;

@@ -1,6 +1,6 @@
 //! Reading one whole segment: what it holds, and how it ends.
 
-use std::path::Path;
+use std::{io, path::Path};
 
 use super::{
     DurableAt, LedgerError,
@@ -57,11 +57,16 @@ pub(crate) fn survey(
     let Some(window) = Window::open(&path, Window::LONG)? else {
         return Ok(None);
     };
+    of_window(window, header, look).map(Some).map_err(file::on("read", &path))
+}
+
+/// Reads the segment that `window` shows.
+pub(crate) fn of_window(window: Window, header: &Header, look: Look<'_>) -> io::Result<Survey> {
     let mut walk = Walk::new(window, header);
     let mut index = Index::new(header);
-    let flaw = records(&mut walk, &mut index, look).map_err(file::on("read", &path))?;
-    let ending = ending(&mut walk, &index, flaw).map_err(file::on("read", &path))?;
-    Ok(Some(Survey { index, ending }))
+    let flaw = records(&mut walk, &mut index, look)?;
+    let ending = ending(&mut walk, &index, flaw)?;
+    Ok(Survey { index, ending })
 }
 
 /// Reads a sealed segment, which must be whole.
@@ -84,7 +89,7 @@ pub(crate) fn survey_sealed(dir: &Path, header: &Header) -> Result<Index, Ledger
 type Waiting = (DurableAt, (u64, u64), Outline);
 
 /// Takes every record in; gives what ended that, where it was not the end.
-fn records(walk: &mut Walk, index: &mut Index, look: Look<'_>) -> std::io::Result<Option<Flaw>> {
+fn records(walk: &mut Walk, index: &mut Index, look: Look<'_>) -> io::Result<Option<Flaw>> {
     let mut waiting: Vec<Waiting> = Vec::new();
     loop {
         match walk.step()? {
@@ -113,7 +118,7 @@ fn records(walk: &mut Walk, index: &mut Index, look: Look<'_>) -> std::io::Resul
     }
 }
 
-fn ending(walk: &mut Walk, index: &Index, flaw: Option<Flaw>) -> std::io::Result<Ending> {
+fn ending(walk: &mut Walk, index: &Index, flaw: Option<Flaw>) -> io::Result<Ending> {
     if let Some(flaw) = flaw.clone().filter(|it| !it.torn) {
         return Ok(Ending::Bad(flaw));
     }

@@ -62,7 +62,7 @@ fn report(error: &TlsError, certificate: &Field<'_>, key: &Field<'_>) {
 }
 
 /// Writes an error with its cause.
-pub(in crate::config) fn explained(error: &dyn std::error::Error) -> String {
+pub(crate) fn explained(error: &dyn std::error::Error) -> String {
     match error.source() {
         Some(cause) => format!("{error}: {cause}"),
         None => error.to_string(),

@@ -1,0 +1,76 @@
+//! The files of the configuration as foreign bytes, as the fuzzer and its stable twin read them.
+
+use std::path::{Path, PathBuf};
+
+use miette::{GraphicalReportHandler, GraphicalTheme};
+
+use super::{Draft, Found, Overrides, charter, file::Source, read::Reader, template};
+
+/// Reads bytes, and panics where something is wrong with how they are read.
+pub(crate) type Read = fn(&[u8]);
+
+/// Every parser, by the name of its corpus.
+pub(crate) const PARSERS: &[(&str, Read)] = &[
+    ("bailiwick-charter", charter),
+    ("bailiwick-configuration", configuration),
+    ("bailiwick-template", template),
+];
+
+/// `bailiwick.toml`.
+fn configuration(bytes: &[u8]) {
+    let Some(source) = source("bailiwick.toml", bytes) else { return };
+    let mut found = Found::default();
+    let file = home().join("bailiwick.toml");
+    let draft = Draft::of(source, file, home(), &Overrides::default(), &mut found);
+    assert!(draft.config.is_some() || !found.is_good(), "nothing was read, and nothing is wrong");
+    draw(found);
+}
+
+/// A charter.
+fn charter(bytes: &[u8]) {
+    one(source("charters/any.toml", bytes), |source, reader| {
+        charter::read(source, &home(), reader).is_some()
+    });
+}
+
+/// A template.
+fn template(bytes: &[u8]) {
+    one(source("templates/any.toml", bytes), |source, reader| {
+        template::read(source, reader).is_some()
+    });
+}
+
+fn one(source: Option<Source>, read: impl Fn(&Source, &Reader) -> bool) {
+    let Some(source) = source else { return };
+    let reader = Reader::new(&source);
+    let was_read = read(&source, &reader);
+    let mut found = Found::default();
+    found.extend(reader.found());
+    assert!(was_read || !found.is_good(), "nothing was read, and nothing is wrong");
+    draw(found);
+}
+
+/// Draws all that was found: its places must lie in the text.
+fn draw(found: Found) {
+    let found = found.sorted();
+    let drawing = GraphicalReportHandler::new_themed(GraphicalTheme::none());
+    for error in &found.errors {
+        let mut drawn = String::new();
+        let outcome = drawing.render_report(&mut drawn, error.as_ref());
+        assert!(outcome.is_ok() && !drawn.is_empty(), "cannot be drawn: {error}");
+    }
+}
+
+fn source(name: &str, bytes: &[u8]) -> Option<Source> {
+    std::str::from_utf8(bytes).ok().map(|text| Source::new(name, text))
+}
+
+/// A place where nothing lies: keys that a file names are looked for and not found.
+fn home() -> PathBuf {
+    Path::new("/no-such-place").to_owned()
+}
+
+#[test]
+fn any_bytes_are_answered() {
+    bailiwick_hostile::check("bailiwick", PARSERS);
+}

@@ -1,0 +1,81 @@
+//! The parsers of foreign bytes in this crate, as the fuzzer and its stable twin call them.
+
+use std::sync::OnceLock;
+
+use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+
+use crate::{
+    AssertionVerifier, SealKey, StateKey, Statement, check_public_pem, create_dir_private,
+    person_key, random_text, token,
+};
+
+/// Reads bytes, and panics where something is wrong with how they are read.
+pub type Read = fn(&[u8]);
+
+/// Every parser, by the name of its corpus.
+pub const PARSERS: &[(&str, Read)] = &[
+    ("connect-pem", pem),
+    ("connect-person-key", person_key::foreign),
+    ("connect-seal", seal),
+    ("connect-statement", statement),
+    ("connect-token", token),
+];
+
+/// A public key.
+fn pem(bytes: &[u8]) {
+    let _named_or_not = text(bytes).map(check_public_pem);
+}
+
+/// What was sealed or closed for its way through foreign hands: nothing opens that no key made.
+fn seal(bytes: &[u8]) {
+    static KEYS: OnceLock<Option<(SealKey, StateKey)>> = OnceLock::new();
+    let (Some(text), Some((seal, state))) = (text(bytes), KEYS.get_or_init(keys)) else { return };
+    assert_eq!(seal.open(text), None, "a seal that was never made");
+    assert_eq!(state.open(text), None, "a state that was never closed");
+    let opened = seal.open(&seal.seal(text));
+    assert!(opened.is_none_or(|it| it == text), "another text came back");
+    let opened = state.close(text).ok().and_then(|it| state.open(&it));
+    assert!(opened.is_none_or(|it| it == text), "another text came back");
+}
+
+fn keys() -> Option<(SealKey, StateKey)> {
+    let dir = std::env::temp_dir().join(random_text().ok()?);
+    create_dir_private(&dir).ok()?;
+    let seal = SealKey::load_or_create(&dir.join("seal")).ok();
+    let state = StateKey::load_or_create(&dir.join("state")).ok();
+    std::fs::remove_dir_all(&dir).ok()?;
+    seal.zip(state)
+}
+
+/// What a person signed: the two parts as they come, or the text before it was encoded.
+fn statement(bytes: &[u8]) {
+    let whole = text(bytes).map(str::to_owned);
+    let encoded = format!("{}.{}", URL_SAFE_NO_PAD.encode(bytes), URL_SAFE_NO_PAD.encode([7; 64]));
+    for signed in whole.into_iter().chain([encoded]) {
+        if let Ok(statement) = Statement::recorded(&signed) {
+            let payload = signed.split('.').next().unwrap_or_default();
+            let written = URL_SAFE_NO_PAD.encode(statement.canonical());
+            assert_eq!(payload, written, "a statement has one text");
+        }
+    }
+}
+
+/// Tokens and assertions: the three parts as they come, or header and claims, a line each, before
+/// they were encoded.
+fn token(bytes: &[u8]) {
+    let mut halves = bytes.splitn(2, |it| *it == b'\n');
+    let mut half = || URL_SAFE_NO_PAD.encode(halves.next().unwrap_or_default());
+    let encoded = format!("{}.{}.{}", half(), half(), URL_SAFE_NO_PAD.encode([7; 64]));
+    for token in text(bytes).map(str::to_owned).into_iter().chain([encoded]) {
+        let _read_or_refused = (AssertionVerifier::claimed(&token), token::foreign(&token));
+    }
+}
+
+fn text(bytes: &[u8]) -> Option<&str> {
+    std::str::from_utf8(bytes).ok()
+}
+
+#[test]
+fn any_bytes_are_answered() {
+    bailiwick_hostile::check("connect", PARSERS);
+}
