@@ -33,7 +33,8 @@ const ARROWS: &[(&str, &[&str])] = &[
 ];
 
 /// Crates that only tests and chores use; they may use anything.
-const BESIDE: &[&str] = &["bailiwick-testkit", "bailiwick-hostile", "bailiwick-fuzz", "xtask"];
+const BESIDE: &[&str] =
+    &["bailiwick-testkit", "bailiwick-hostile", "bailiwick-fuzz", "conformance-fixture", "xtask"];
 /// What tests, and only they, may use of these.
 const FOR_TESTS: &[&str] = &["bailiwick-testkit", "bailiwick-hostile"];
 
