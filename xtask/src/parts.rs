@@ -84,12 +84,12 @@ pub(crate) fn install(root: &Path) -> anyhow::Result<Value> {
     let places = Places::under(root);
     std::fs::create_dir_all(&places.home)?;
     let modern = python::install(&places, "python-modern", "python/modern.txt")?;
-    let sqlite = python::install(&places, "python-sqlite", "python/sqlite.txt")?;
+    let older = python::install(&places, "python-older", "python/older.txt")?;
     let runtime = node::runtime(&places, &modern)?;
     let packages = node::packages(&places, &runtime, "node")?;
     let suite = node::packages(&places, &runtime, "conformance")?;
     let fixture = fixture::build(&places)?;
-    let mut parts = listed(&places, &modern, &sqlite, &runtime, &packages);
+    let mut parts = listed(&places, [&modern, &older], &runtime, &packages);
     let entry = "node_modules/@modelcontextprotocol/conformance/dist/index.js";
     if let Some(parts) = parts.as_object_mut() {
         parts.insert("conformance".to_owned(), json!(suite.join(entry)));
@@ -101,30 +101,33 @@ pub(crate) fn install(root: &Path) -> anyhow::Result<Value> {
 
 fn listed(
     places: &Places,
-    modern: &Path,
-    sqlite: &Path,
+    [modern, older]: [&Path; 2],
     runtime: &node::Runtime,
     packages: &Path,
 ) -> Value {
     let text = |path: PathBuf| path.display().to_string();
     let node = runtime.node.display().to_string();
-    let server = |name: &str| {
-        let entry = format!("node_modules/@modelcontextprotocol/server-{name}/dist/index.js");
-        json!([node, text(packages.join(entry))])
-    };
+    let package =
+        |entry: &str| text(packages.join("node_modules/@modelcontextprotocol").join(entry));
+    let server = |name: &str| json!([node, package(&format!("server-{name}/dist/index.js"))]);
     let client = |name: &str| text(places.locks.join("clients").join(name));
+    let program = |environment: &Path, name: &str| text(environment.join("bin").join(name));
+    let python = program(modern, "python");
     json!({
         "node": node,
         "node_packages": packages.display().to_string(),
-        "python": text(modern.join("bin/python")),
+        "python": python,
         "servers": {
             "filesystem": server("filesystem"),
             "everything": server("everything"),
-            "git": [text(modern.join("bin/mcp-server-git"))],
-            "sqlite": [text(sqlite.join("bin/mcp-server-sqlite"))],
+            "memory": server("memory"),
+            "git": [program(modern, "mcp-server-git")],
+            "time": [program(modern, "mcp-server-time")],
+            "fetch": [program(modern, "mcp-server-fetch")],
+            "sqlite": [program(older, "mcp-server-sqlite")],
         },
         "clients": {
-            "python": [text(modern.join("bin/python")), client("mcp_client.py")],
+            "python": [python, client("mcp_client.py")],
             "typescript": [node, client("mcp_client.mjs")],
         },
         "loopback": client("loopback.mjs"),

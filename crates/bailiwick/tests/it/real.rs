@@ -10,6 +10,7 @@ mod decided;
 mod failing;
 mod forged;
 mod joined;
+mod pages;
 pub(crate) mod parts;
 mod paths;
 mod process;

@@ -1,12 +1,13 @@
 //! The servers, and what each of them is asked: the table, and one test a line.
 //!
-//! In the texts `DIR` is the governor's folder and `MARK` tells one call's effect from another's.
+//! In the texts `DIR` is the governor's folder, `PAGES` the address of its pages where it has some,
+//! and `MARK` tells one call's effect from another's.
 
 use std::{fs, path::Path, process::Command};
 
 use serde_json::json;
 
-use super::{parts::Parts, scenes::all_scenes, world::World};
+use super::{pages, parts::Parts, scenes::all_scenes, world::World};
 
 /// How a server gets to run: the words of its command, by where the parts and its things are.
 #[derive(Clone, Copy)]
@@ -21,6 +22,8 @@ pub(super) enum Launch {
 pub(super) struct Case {
     pub(super) server: &'static str,
     pub(super) launch: Launch,
+    /// The variables it gets besides its home and where programs are.
+    pub(super) variables: &'static [(&'static str, &'static str)],
     /// Makes what the server works on.
     pub(super) prepare: fn(&Path),
     /// The operator's words on its tools.
@@ -49,6 +52,7 @@ const FILESYSTEM: Case = Case {
         let data = folder.join("data").display().to_string();
         [parts.command("servers", "filesystem"), vec![data]].concat()
     }),
+    variables: &[],
     prepare: |folder| {
         fs::create_dir_all(folder.join("data/open")).unwrap();
         fs::create_dir_all(folder.join("data/secret")).unwrap();
@@ -94,6 +98,7 @@ const GIT: Case = Case {
         let repository = folder.join("repo").display().to_string();
         [parts.command("servers", "git"), vec!["--repository".to_owned(), repository]].concat()
     }),
+    variables: &[],
     prepare: |folder| {
         let repository = folder.join("repo");
         fs::create_dir(&repository).unwrap();
@@ -148,6 +153,7 @@ const SQLITE: Case = Case {
         let file = folder.join("db/notes.db").display().to_string();
         [parts.command("servers", "sqlite"), vec!["--db-path".to_owned(), file]].concat()
     }),
+    variables: &[],
     prepare: |folder| {
         fs::create_dir(folder.join("db")).unwrap();
         let db = rusqlite::Connection::open(folder.join("db/notes.db")).unwrap();
@@ -198,6 +204,7 @@ const EVERYTHING: Case = Case {
     launch: Launch::Child(|parts, _| {
         [parts.command("servers", "everything"), vec!["stdio".to_owned()]].concat()
     }),
+    variables: &[],
     prepare: |_| {},
     words: r#"
 [server.tool.gzip-file-as-resource]
@@ -257,6 +264,122 @@ const EVERYTHING_OVER_HTTP: Case = Case {
     ..EVERYTHING
 };
 
+const MEMORY: Case = Case {
+    server: "memory",
+    launch: Launch::Child(|parts, _| noted(parts.command("servers", "memory"))),
+    variables: &[SENT, ("MEMORY_FILE_PATH", "DIR/notes/graph.jsonl")],
+    prepare: |folder| {
+        fs::create_dir(folder.join("notes")).unwrap();
+        let kept = json!({"type": "entity", "name": "kept", "entityType": "note",
+            "observations": ["stays"]});
+        fs::write(folder.join("notes/graph.jsonl"), kept.to_string()).unwrap();
+    },
+    words: r#"
+[server.tool.delete_entities]
+effects = ["delete"]
+resource = "{entityNames}"
+"#,
+    allow: r#"
+[[allow]]
+server = "SERVER"
+tools = ["delete_entities"]
+when = '!context.input.entityNames.contains("kept")'
+[[allow]]
+server = "SERVER"
+tools = ["open_nodes", "search_nodes"]
+"#,
+    look: r#"
+[[allow]]
+server = "SERVER"
+tools = ["open_nodes"]
+"#,
+    seen: &["delete_entities", "open_nodes", "search_nodes"],
+    within: r#"{"op": "call_tool", "name": "delete_entities",
+        "arguments": {"entityNames": ["MARK"]}}"#,
+    says: "Entities deleted successfully",
+    outside: r#"{"op": "call_tool", "name": "delete_entities",
+        "arguments": {"entityNames": ["MARK", "kept"]}}"#,
+    harmless: r#"{"op": "call_tool", "name": "open_nodes", "arguments": {"names": ["kept"]}}"#,
+    is_marked: was_noted,
+};
+
+const TIME: Case = Case {
+    server: "clock",
+    launch: Launch::Child(|parts, _| noted(parts.command("servers", "time"))),
+    variables: &[SENT],
+    prepare: |folder| fs::create_dir(folder.join("notes")).unwrap(),
+    words: "",
+    allow: r#"
+[[allow]]
+server = "SERVER"
+tools = ["convert_time"]
+when = 'context.input.target_timezone like "Asia/*"'
+[[allow]]
+server = "SERVER"
+tools = ["get_current_time"]
+"#,
+    look: r#"
+[[allow]]
+server = "SERVER"
+tools = ["get_current_time"]
+"#,
+    seen: &["convert_time", "get_current_time"],
+    // It leaves nothing behind, and overlooks an argument that it does not know.
+    within: r#"{"op": "call_tool", "name": "convert_time", "arguments":
+        {"source_timezone": "UTC", "time": "16:30", "target_timezone": "Asia/Tokyo", "for": "MARK"}}"#,
+    says: "+9.0h",
+    outside: r#"{"op": "call_tool", "name": "convert_time", "arguments":
+        {"source_timezone": "UTC", "time": "16:30", "target_timezone": "Europe/Rome", "for": "MARK"}}"#,
+    harmless: r#"{"op": "call_tool", "name": "get_current_time", "arguments": {"timezone": "UTC"}}"#,
+    is_marked: was_noted,
+};
+
+/// Has all that a server is sent noted in a file, where it leaves no trace of its own.
+fn noted(command: Vec<String>) -> Vec<String> {
+    let noting = ["sh", "-c", r#"tee -a "$SENT" | "$0" "$@""#].map(str::to_owned);
+    [noting.to_vec(), command].concat()
+}
+
+/// The variable that names this file.
+const SENT: (&str, &str) = ("SENT", "DIR/notes/sent");
+
+fn was_noted(world: &World<'_>, mark: &str) -> bool {
+    let sent = fs::read_to_string(world.governor.path("notes/sent")).unwrap();
+    sent.contains(&format!("\"{mark}\""))
+}
+
+const FETCH: Case = Case {
+    server: "pages",
+    launch: Launch::Child(|parts, _| {
+        [parts.command("servers", "fetch"), vec!["--allow-private-ips".to_owned()]].concat()
+    }),
+    variables: &[],
+    prepare: pages::serve,
+    words: r#"
+[server.tool.fetch]
+effects = ["read"]
+resource = "{url}"
+"#,
+    allow: r#"
+[[allow]]
+server = "SERVER"
+tools = ["fetch"]
+when = 'context.input.url like "PAGES/open/*"'
+"#,
+    look: r#"
+[[allow]]
+server = "SERVER"
+tools = ["fetch"]
+when = 'context.input.url like "PAGES/public/*"'
+"#,
+    seen: &["fetch"],
+    within: r#"{"op": "call_tool", "name": "fetch", "arguments": {"url": "PAGES/open/MARK"}}"#,
+    says: "a page of ours",
+    outside: r#"{"op": "call_tool", "name": "fetch", "arguments": {"url": "PAGES/secret/MARK"}}"#,
+    harmless: r#"{"op": "call_tool", "name": "fetch", "arguments": {"url": "PAGES/open/page"}}"#,
+    is_marked: |world, mark| pages::was_asked(world.governor.folder(), &format!("/{mark}")),
+};
+
 pub(super) fn everything() -> &'static Case {
     &EVERYTHING
 }
@@ -287,6 +410,21 @@ fn the_sqlite_server_does_what_the_task_covers_and_nothing_else() {
 #[test]
 fn the_everything_server_does_what_the_task_covers_and_nothing_else() {
     all_scenes(&EVERYTHING);
+}
+
+#[test]
+fn the_memory_server_does_what_the_task_covers_and_nothing_else() {
+    all_scenes(&MEMORY);
+}
+
+#[test]
+fn the_time_server_does_what_the_task_covers_and_nothing_else() {
+    all_scenes(&TIME);
+}
+
+#[test]
+fn the_fetch_server_does_what_the_task_covers_and_nothing_else() {
+    all_scenes(&FETCH);
 }
 
 #[test]

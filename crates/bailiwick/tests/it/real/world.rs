@@ -13,6 +13,7 @@ use serde_json::Value;
 
 use super::{
     client::{Client, Kind},
+    pages,
     parts::Parts,
     process::{Inbox, Process},
     servers::{Case, Launch},
@@ -49,7 +50,9 @@ impl<'a> World<'a> {
         (case.prepare)(governor.folder());
         let mut served = None;
         let reached = match case.launch {
-            Launch::Child(command) => child(&command(parts, governor.folder()), governor.folder()),
+            Launch::Child(command) => {
+                child(&command(parts, governor.folder()), case.variables, governor.folder())
+            }
             Launch::Http(command) => {
                 let port = free_port();
                 served = Some(Served::start(&command(parts, governor.folder()), port));
@@ -63,7 +66,7 @@ impl<'a> World<'a> {
 
     /// Gives a text of the table with the folder and the mark in their places.
     pub(super) fn text(&self, text: &str, mark: &str) -> String {
-        text.replace("DIR", &self.governor.folder().display().to_string()).replace("MARK", mark)
+        placed(text, self.governor.folder()).replace("MARK", mark)
     }
 
     /// Gives a step of the table.
@@ -140,21 +143,30 @@ fn free_port() -> u16 {
     TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
 }
 
-fn child(command: &[String], folder: &Path) -> String {
+/// Puts the governor's folder, and the address of its pages, in their places.
+fn placed(text: &str, folder: &Path) -> String {
+    let pages = pages::address(folder).unwrap_or_default();
+    text.replace("DIR", &folder.display().to_string()).replace("PAGES", &pages)
+}
+
+fn child(command: &[String], variables: &[(&str, &str)], folder: &Path) -> String {
     // Git asks who commits, and must not ask this machine.
     let home = folder.join("home");
     fs::create_dir_all(&home).unwrap();
     let home = home.display();
     let path = std::env::var("PATH").unwrap();
-    format!("command = {}\nenv = {{ HOME = \"{home}\", PATH = {path:?} }}\n", quoted(command))
+    let more: String =
+        variables.iter().map(|(name, value)| format!(", {name} = {value:?}")).collect();
+    let command = quoted(command);
+    format!("command = {command}\nenv = {{ HOME = \"{home}\", PATH = {path:?}{more} }}\n")
 }
 
 /// Writes the configuration: one agent, and templates that differ in what lies outside their
 /// lines and in how long they last.
 fn write(governor: &Governor, case: &Case, (reached, wait): (&str, &str)) {
     let put = |name: &str, text: &str| {
-        let folder = governor.folder().display().to_string();
-        governor.write(name, &text.replace("DIR", &folder).replace("SERVER", case.server));
+        let text = placed(text, governor.folder()).replace("SERVER", case.server);
+        governor.write(name, &text);
     };
     let words = case.words;
     put(
