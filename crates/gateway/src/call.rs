@@ -39,12 +39,10 @@ pub enum CallError {
     #[error("the parameters cannot be written anew: {0}")]
     Rewritten(String),
     /// There is a member that nobody here has an opinion about.
-    #[error("`params.{member}` is not passed on{why}")]
+    #[error("`params.{member}` is not passed on")]
     UnknownMember {
         /// Which member.
         member: String,
-        /// What about it.
-        why: &'static str,
     },
     /// A member is missing or of another type.
     #[error("`params{member}` must be {wanted}")]
@@ -180,11 +178,7 @@ fn check_members<'m>(
         ActionKind::Resource => &["uri", "_meta"],
     };
     let Some(member) = names.find(|it| !known.contains(&it.as_str())) else { return Ok(()) };
-    let why = match (kind, member.as_str()) {
-        (ActionKind::Tool, "task") => ": calls that go on as tasks of the protocol are not decided",
-        _ => "",
-    };
-    Err(CallError::UnknownMember { member: member.clone(), why })
+    Err(CallError::UnknownMember { member: member.clone() })
 }
 
 fn kind_of(method: &str) -> Result<ActionKind, CallError> {
@@ -220,12 +214,9 @@ mod tests {
 
     #[test]
     fn a_member_that_nothing_is_decided_by_is_refused() {
-        assert_eq!(
-            refused("tools/call", r#"{"name":"rm","task":{"ttl":1}}"#),
-            "`params.task` is not passed on: calls that go on as tasks of the protocol are not decided"
-        );
         for (method, params, member) in [
             ("tools/call", r#"{"name":"rm","inputResponses":{}}"#, "inputResponses"),
+            ("tools/call", r#"{"name":"rm","task":{"ttl":1}}"#, "task"),
             ("tools/call", r#"{"name":"rm","Arguments":{}}"#, "Arguments"),
             ("resources/read", r#"{"uri":"a:b","arguments":{}}"#, "arguments"),
             ("prompts/get", r#"{"name":"p","uri":"a:b"}"#, "uri"),

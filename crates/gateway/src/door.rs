@@ -17,7 +17,7 @@ mod listen;
 mod more;
 mod running;
 mod stream;
-mod streams;
+mod task;
 mod tell;
 
 use std::sync::Arc;
@@ -36,16 +36,20 @@ use http::{Request, StatusCode, header};
 pub(crate) use self::host::Hosts;
 #[cfg(any(test, fuzzing))]
 pub(crate) use self::line::foreign;
-use self::{ask::Asked, enter::Turned, hold::Holds, running::Running, streams::Streams};
+use self::{ask::Asked, enter::Turned, hold::Holds, running::Running};
 pub use self::{hold::HoldParts, line::line_router};
 use crate::{
     Lane, Listener,
     asks::Asks,
     jsonrpc::{Answer, Refused},
+    places::Places,
 };
 
 /// How large a request may be, and how intricate.
 const LIMITS: JsonLimits = JsonLimits { bytes: 4 << 20, depth: 64, values: 200_000 };
+
+/// How many streams one task may have open at once.
+const STREAMS_EACH: usize = 8;
 
 /// What a door is made of.
 #[derive(Debug)]
@@ -70,7 +74,7 @@ pub struct Door {
     seal: SealKey,
     hosts: Hosts,
     running: Arc<Running>,
-    streams: Streams,
+    streams: Places,
     holds: Holds,
     asks: Arc<Asks>,
 }
@@ -80,7 +84,8 @@ impl Door {
     pub fn new(parts: DoorParts) -> Self {
         let DoorParts { lane, verifier, seal, hosts, holds } = parts;
         let (hosts, holds) = (Hosts::new(hosts), Holds::new(holds));
-        let (running, streams, asks) = (Arc::default(), Streams::default(), Arc::default());
+        let (running, streams, asks) =
+            (Arc::default(), Places::new(STREAMS_EACH, usize::MAX), Arc::default());
         Self { lane, verifier, seal, hosts, running, streams, holds, asks }
     }
 }

@@ -19,6 +19,8 @@ use crate::{
         request_state::{AskedFor, RequestState},
         session::SessionFacts,
         subscription::Wanted,
+        task_handle::TaskHandle,
+        tasks::{self, Shown, Told},
     },
     oauth, path, upstream,
 };
@@ -59,7 +61,13 @@ fn message(bytes: &[u8]) {
     if let Ok(newer) = meta::for_modern(Some(params)) {
         assert!(RawObject::read(newer.get()).is_ok(), "what is carried on is no object");
     }
-    let _declared = Capabilities::read(params);
+    let _declared = (Capabilities::read(params), tasks::are_declared(params));
+    if let Some(told) = Told::read(params) {
+        let shown = Shown { handle: "v1.k.x", life: std::time::Duration::from_secs(1) };
+        let written = told.detailed(shown, params).ok();
+        let again = written.and_then(|it| Told::read(&it));
+        assert_eq!(again.map(|it| it.task_id).as_deref(), Some("v1.k.x"), "a task has our name");
+    }
     let facts = meta_of(params).map(|it| ClientFacts::read(&it)).unwrap_or_default();
     let _asked = RawObject::read(params.get()).map(|it| AskedFor::read(&it, &facts.capabilities));
 }
@@ -175,10 +183,11 @@ fn path(bytes: &[u8]) {
     let _host = path::host_of(text);
 }
 
-/// What comes back to us opened: sessions and the states of rounds.
+/// What comes back to us opened: sessions, the states of rounds and the names of calls that go on.
 fn state(bytes: &[u8]) {
     let Some(text) = text(bytes) else { return };
     let _session = SessionFacts::decode(text);
+    let _handle = serde_json::from_str::<TaskHandle>(text).is_ok();
     if let Ok(state) = serde_json::from_str::<RequestState>(text) {
         let again = serde_json::to_string(&state).ok();
         let again = again.and_then(|it| serde_json::from_str::<RequestState>(&it).ok());

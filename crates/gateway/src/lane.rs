@@ -1,7 +1,9 @@
 //! The lane of one call, in one direction: classify, decide, record, send, record.
 
+mod goes_on;
 mod plain;
 mod record;
+mod stands;
 mod wait;
 mod watched;
 
@@ -18,7 +20,7 @@ use bailiwick_connect::Verified;
 use bailiwick_kernel::{Advice, Effect, Names, Outcome, Permit, advise};
 use bailiwick_model::{
     AccessRequest, Caller, DecisionId, HoldId, Offered, OutcomeKind, OutcomeRecord, Reason,
-    ReasonCode, Record, VerdictKind,
+    ReasonCode, Record, ServerName, VerdictKind,
 };
 use bailiwick_store::LedgerError;
 use tracing::Instrument as _;
@@ -28,19 +30,23 @@ use crate::{
     desk::{Slot, Writing},
     known,
     meter::{self, Recording},
+    places::Places,
     upstream::{Reply, SendError, Upstreams},
 };
 
+pub use goes_on::GoesOn;
 pub(crate) use wait::{Patience, Stayed};
 
 /// How long a call waits for a server that is starting.
 const START_WAIT: Duration = Duration::from_secs(10);
 
 /// The lane: everything between a verified caller's call and its answer.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Lane {
     desk: Arc<Desk>,
     upstreams: Arc<Upstreams>,
+    /// The calls that go on after their answers.
+    going: Places,
 }
 
 /// What becomes of a call.
@@ -48,6 +54,8 @@ pub struct Lane {
 pub enum Answered {
     /// The server answered.
     Reply(DecisionId, Reply),
+    /// The server goes on with it, and is asked again later.
+    GoesOn(Box<GoesOn>),
     /// It was not sent.
     Refused(Refusal),
     /// It was allowed, and the server could not be reached or did not answer.
@@ -69,6 +77,15 @@ pub struct Refusal {
     pub advice: Advice,
 }
 
+/// A call that was sent.
+#[derive(Clone, Copy)]
+struct Sent<'a> {
+    decision: &'a DecisionId,
+    slot: &'a Slot,
+    server: &'a ServerName,
+    started: Instant,
+}
+
 /// How far a call has come, for whoever cleans up after a panic.
 #[derive(Debug, Default)]
 struct Progress {
@@ -79,8 +96,8 @@ struct Progress {
 
 impl Lane {
     /// Joins the desk and the servers.
-    pub const fn new(desk: Arc<Desk>, upstreams: Arc<Upstreams>) -> Self {
-        Self { desk, upstreams }
+    pub fn new(desk: Arc<Desk>, upstreams: Arc<Upstreams>) -> Self {
+        Self { desk, upstreams, going: Places::new(goes_on::EACH, goes_on::ALL) }
     }
 
     /// Gives the desk.
@@ -125,7 +142,7 @@ impl Lane {
         &self,
         decision: DecisionId,
         progress: &Progress,
-        (caller, listener): (&Verified, &Listener),
+        (caller, listener): (&Arc<Verified>, &Listener),
         call: &Call,
     ) -> Answered {
         let started = Instant::now();
@@ -152,6 +169,7 @@ impl Lane {
 
         progress.sent.store(matches!(made.outcome, Outcome::Forward(..)), Ordering::Release);
 
+        let approved = stands::approved(&made.judged);
         let (mut writing, mut over) = (Writing::default(), Writing::default());
         let record = self.decision_record(&decision, &request, Some(&task), made.judged.clone());
         let shown = record.arguments.text().to_owned();
@@ -170,7 +188,7 @@ impl Lane {
         }
         if let Err(error) = recorded {
             self.desk.unmake(&slot, &made.outcome, now);
-            return unrecorded(decision, &error.to_string());
+            return Answered::Refused(unrecorded(decision, &error.to_string()));
         }
         progress.decided.store(true, Ordering::Release);
         // The ledger is the truth: what the registry misses it is told again at the next start.
@@ -183,7 +201,8 @@ impl Lane {
         match made.outcome {
             Outcome::Forward(permit, _) => {
                 let judged = (call, &request.offered);
-                self.forward(decision, permit, &slot, (judged, listener)).await
+                let answered = self.forward(decision, permit, &slot, (judged, listener)).await;
+                self.follow(answered, approved, (caller, call), (slot, started)).await
             }
             Outcome::Hold(hold, reasons) => {
                 tracing::info!(%decision, %hold, "a call waits for a person");
@@ -233,13 +252,31 @@ impl Lane {
         let server = judged.0.action().server.clone();
         let sending = self.upstreams.send(permit, slot.authority(), judged, (listener, now));
         let sent = sending.instrument(tracing::info_span!("send", %server)).await;
+        if let Some(told) = goes_on::told(judged.0, &sent) {
+            return Answered::GoesOn(Box::new(GoesOn { decision, told, approved: None }));
+        }
+        let came = outcome_of(&sent);
+        let detail = came.1.clone();
+        self.came_to(Sent { decision: &decision, slot, server: &server, started }, came).await;
+        match sent {
+            Ok(reply) => Answered::Reply(decision, reply),
+            Err(_) => Answered::Failed(decision, detail),
+        }
+    }
+
+    /// Records what became of a call that was sent.
+    async fn came_to(
+        &self,
+        sent: Sent<'_>,
+        (outcome, detail, bytes_in): (OutcomeKind, String, u64),
+    ) {
+        let Sent { decision, slot, server, started } = sent;
         let now = self.desk.now();
         let task = slot.with(|state| {
             bailiwick_kernel::observe(state, now);
             state.task().id.clone()
         });
-        let (outcome, detail, bytes_in) = outcome_of(&sent);
-        meter::answered(&server, outcome, started.elapsed());
+        meter::answered(server, outcome, started.elapsed());
         tracing::Span::current().record("outcome", outcome.as_str());
         let record = OutcomeRecord {
             decision: decision.clone(),
@@ -253,10 +290,6 @@ impl Lane {
         // What has happened is not undone by a disk that fails now: the answer does not wait.
         if let Err(error) = self.desk.ledger().append_soon(vec![Record::Outcome(record)]).await {
             tracing::error!(%decision, %error, "the outcome of a call could not be recorded");
-        }
-        match sent {
-            Ok(reply) => Answered::Reply(decision, reply),
-            Err(_) => Answered::Failed(decision, detail),
         }
     }
 
@@ -313,10 +346,10 @@ impl Lane {
         let record = self.decision_record(&decision, request, None, judged);
         let record = Record::Decision(Box::new(record));
         if let Err(error) = self.record(vec![record]).await {
-            return unrecorded(decision, &error.to_string());
+            return Answered::Refused(unrecorded(decision, &error.to_string()));
         }
         progress.decided.store(true, Ordering::Release);
-        denied(decision, reason)
+        Answered::Refused(denied(decision, reason))
     }
 }
 
@@ -329,15 +362,15 @@ fn is_an_end(effect: &Effect) -> bool {
 }
 
 /// Refuses a call whose decision could not be written down.
-fn unrecorded(decision: DecisionId, error: &str) -> Answered {
+fn unrecorded(decision: DecisionId, error: &str) -> Refusal {
     let text = format!("the evidence cannot be written, so nothing may happen: {error}");
     denied(decision, Reason::new(ReasonCode::NoEvidence, text, "ledger"))
 }
 
-fn denied(decision: DecisionId, reason: Reason) -> Answered {
+fn denied(decision: DecisionId, reason: Reason) -> Refusal {
     let (verdict, reasons) = (VerdictKind::Deny, BTreeSet::from([reason]));
     let advice = advise(verdict, &reasons, None);
-    Answered::Refused(Refusal { decision, verdict, hold: None, reasons, advice })
+    Refusal { decision, verdict, hold: None, reasons, advice }
 }
 
 fn caller_of(verified: &Verified) -> Caller {

@@ -21,6 +21,7 @@ mod meter;
 mod mint;
 mod oauth;
 mod path;
+mod places;
 mod trace;
 mod upstream;
 
@@ -30,7 +31,7 @@ pub use desk::{Active, AnswerError, Desk, DeskError, DeskParts, Offer, OpenError
 pub use door::{Door, DoorParts, HoldParts, line_router, router};
 pub use evidence::{Evidence, Keep, looks_secret};
 pub use known::offer_of;
-pub use lane::{Answered, Lane, Refusal};
+pub use lane::{Answered, GoesOn, Lane, Refusal};
 pub use listener::Listener;
 pub use meter::describe_metrics;
 pub use mint::{Minted, MintingError, mint_on_record};

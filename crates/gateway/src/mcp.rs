@@ -17,6 +17,8 @@ pub(crate) mod request_state;
 pub(crate) mod revision;
 pub(crate) mod session;
 pub(crate) mod subscription;
+pub(crate) mod task_handle;
+pub(crate) mod tasks;
 pub(crate) mod waiting;
 
 pub(crate) use era::{Era, Spoken};

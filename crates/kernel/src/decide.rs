@@ -19,7 +19,7 @@ use crate::{
     life, state::Waiting,
 };
 
-pub use again::still_waits;
+pub use again::{Lapsed, still_stands, still_waits};
 
 /// How long after its decision a call may still be sent.
 const PERMIT_LIFE: std::time::Duration = std::time::Duration::from_secs(10);

@@ -13,7 +13,7 @@ mod state;
 mod visible;
 
 pub use bailiwick_insight::{Advice, advise};
-pub use decide::{decide, still_waits};
+pub use decide::{Lapsed, decide, still_stands, still_waits};
 pub use decision::{Decision, Effect, Judged, Names, Outcome};
 pub use life::{Answer, answer, end, forget, observe, stay, tick};
 pub use open::{DEPTH_MAX, Opening, open};

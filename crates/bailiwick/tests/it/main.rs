@@ -27,6 +27,8 @@ mod sessions;
 #[cfg(test)]
 mod streams;
 #[cfg(test)]
+mod tasks;
+#[cfg(test)]
 mod tls;
 #[cfg(test)]
 mod wrap;

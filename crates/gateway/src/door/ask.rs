@@ -114,6 +114,9 @@ impl<'a> Asked<'a> {
             }
             ("ping" | "logging/setLevel", Era::Legacy) => Ok(answers::empty(self.era)),
             ("subscriptions/listen", Era::Modern) => return self.listen(id, params).await,
+            ("tasks/get" | "tasks/update" | "tasks/cancel", Era::Modern) => {
+                return self.of_task(id, method, params).await;
+            }
             ("tools/call" | "resources/read" | "prompts/get", _) => {
                 return self.call(id, method, params).await;
             }
@@ -161,7 +164,7 @@ impl<'a> Asked<'a> {
             }
             // Resources are named by their servers alone, so they are read at their servers.
             Audience::All if upstreams.names().any(|it| self.reaches(it)) => {
-                answers::Capabilities { tools: true, resources: false, prompts: true }
+                answers::Capabilities { tools: true, resources: false, prompts: true, tasks: true }
             }
             Audience::Server(_) | Audience::All => answers::Capabilities::default(),
         }

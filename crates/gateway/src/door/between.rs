@@ -19,6 +19,7 @@ use crate::{
         code::MISSING_CAPABILITY,
         meta,
         revision::Revision,
+        task_handle::TaskHandle,
     },
     upstream::Reply,
 };
@@ -33,7 +34,16 @@ impl Asked<'_> {
         let client = match self.era {
             // What an older client said of itself was said to us alone: nobody asks it for anything.
             Era::Legacy => None,
-            Era::Modern => Some(self.client_facts(server, params)),
+            Era::Modern => {
+                let said = self.client_facts(server, params);
+                // What is too large for a name is answered at once, or not at all.
+                if TaskHandle::names(params) {
+                    Some(said)
+                } else {
+                    let capabilities = said.capabilities.without_tasks();
+                    Some(ClientFacts { capabilities, ..said })
+                }
+            }
         };
         meta::carried(params, client.as_ref()).map_err(|error| bad(error.to_string()))
     }

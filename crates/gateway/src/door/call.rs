@@ -13,7 +13,7 @@ use super::{
 };
 use crate::{
     desk::seconds,
-    jsonrpc::{Answer, Refused, code},
+    jsonrpc::{Answer, RawObject, Refused, code},
     lane::Answered,
     mcp::{Era, input_required, revision::Revision},
 };
@@ -55,6 +55,9 @@ impl Asked<'_> {
             Era::Modern => input_required::taken(params).map_err(|it| bad(it.to_string()))?,
             Era::Legacy => (params.to_owned(), None),
         };
+        // A hint of the revision before, which servers are to pass over.
+        let params = RawObject::read(params.get()).and_then(|it| it.without("task"));
+        let params = params.map_err(|it| bad(it.to_string()))?;
         let (server, call) = self.read_call(method, &params)?;
         self.check_params(&server, &call).await?;
         let coming = Coming { call: &call, listener: self.cancellable(id), opens_links };
@@ -70,6 +73,10 @@ impl Asked<'_> {
             Answered::Reply(decision, reply) => {
                 Some((decision, self.back(&server, method, reply).await))
             }
+            Answered::GoesOn(goes_on) => {
+                let decision = goes_on.decision.clone();
+                Some((decision, self.goes_on(&call, *goes_on)))
+            }
             Answered::Failed(..) | Answered::Refused(_) if self.listener.is_cut() => None,
             Answered::Failed(decision, why) => {
                 let text = format!("{why} ({decision})");
@@ -84,7 +91,7 @@ impl Asked<'_> {
 
     /// Turns a caller away who was refused too often: nothing is decided, and the clock writes down
     /// how often that was.
-    fn not_too_often(&self) -> Result<(), Refused> {
+    pub(super) fn not_too_often(&self) -> Result<(), Refused> {
         let who = &self.caller.identity;
         let Some(wait) = self.door.lane.desk().turned_away(who) else { return Ok(()) };
         let seconds = seconds(&wait);

@@ -157,9 +157,10 @@ impl Asked<'_> {
                 Some(hold) => Held::Stays(hold, refusal),
                 None => Held::Not(Answered::Refused(refusal)),
             },
-            answered @ (Answered::Reply(..) | Answered::Failed(..) | Answered::Refused(_)) => {
-                Held::Not(answered)
-            }
+            answered @ (Answered::Reply(..)
+            | Answered::GoesOn(_)
+            | Answered::Failed(..)
+            | Answered::Refused(_)) => Held::Not(answered),
         }
     }
 

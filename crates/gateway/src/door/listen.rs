@@ -184,11 +184,15 @@ impl Asked<'_> {
 
     /// Says whether a change at `server` is visible through this address.
     fn concerns(&self, server: &ServerName) -> bool {
-        let here = match &self.audience {
+        self.is_here(server) && self.reaches(server)
+    }
+
+    /// Says whether `server` is asked through this address.
+    pub(super) fn is_here(&self, server: &ServerName) -> bool {
+        match &self.audience {
             Audience::All => true,
             Audience::Server(only) => only == server,
-        };
-        here && self.reaches(server)
+        }
     }
 }
 

@@ -97,7 +97,10 @@ impl Lane {
                     }
                     held = Some(refusal);
                 }
-                settled @ (Answered::Reply(..) | Answered::Failed(..) | Answered::Refused(_)) => {
+                settled @ (Answered::Reply(..)
+                | Answered::GoesOn(_)
+                | Answered::Failed(..)
+                | Answered::Refused(_)) => {
                     return Stayed::Settled(settled);
                 }
             }

@@ -1,11 +1,11 @@
 //! The answers that no server is asked for: opening, discovery, lists, and the small courtesies.
 
-use std::time::Duration;
+use std::{collections::BTreeMap, time::Duration};
 
 use serde::{Serialize, Serializer, ser::SerializeMap};
 use serde_json::value::RawValue;
 
-use super::{era::Era, revision::Revision};
+use super::{era::Era, revision::Revision, tasks};
 use crate::jsonrpc::{RawObject, raw_of};
 
 /// The longest that a client may keep a list: how fast a changed policy must show.
@@ -14,6 +14,7 @@ pub(crate) const TTL_MAX: Duration = Duration::from_secs(5);
 /// Which kinds of things a server offers. That a list has changed is told whatever the server
 /// tells, as a task may see another list for reasons of ours; resources are not subscribed to.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[expect(clippy::struct_excessive_bools, reason = "each is one kind that is offered or not")]
 pub(crate) struct Capabilities {
     /// Tools.
     pub(crate) tools: bool,
@@ -21,6 +22,8 @@ pub(crate) struct Capabilities {
     pub(crate) resources: bool,
     /// Prompts.
     pub(crate) prompts: bool,
+    /// Calls that go on as tasks of the protocol, for whoever declares that it knows them.
+    pub(crate) tasks: bool,
 }
 
 impl Capabilities {
@@ -32,6 +35,7 @@ impl Capabilities {
                 tools: declared.get("tools").is_some(),
                 resources: declared.get("resources").is_some(),
                 prompts: declared.get("prompts").is_some(),
+                tasks: tasks::are_among(&declared),
             },
         )
     }
@@ -46,15 +50,23 @@ struct Offered {
     list_changed: bool,
 }
 
-impl Serialize for Capabilities {
+/// What is offered to a client of one era.
+struct OfferedTo(Era, Capabilities);
+
+impl Serialize for OfferedTo {
     fn serialize<S: Serializer>(&self, out: S) -> Result<S::Ok, S::Error> {
+        let Self(era, it) = self;
         let mut members = out.serialize_map(None)?;
         for (name, offered) in
-            [("tools", self.tools), ("resources", self.resources), ("prompts", self.prompts)]
+            [("tools", it.tools), ("resources", it.resources), ("prompts", it.prompts)]
         {
             if offered {
                 members.serialize_entry(name, &Offered { list_changed: true })?;
             }
+        }
+        if it.tasks && *era == Era::Modern {
+            let extensions = BTreeMap::from([(tasks::EXTENSION, Empty {})]);
+            members.serialize_entry("extensions", &extensions)?;
         }
         members.end()
     }
@@ -81,7 +93,7 @@ pub(crate) fn negotiate(requested: Option<&str>) -> Revision {
 #[serde(rename_all = "camelCase")]
 struct Initialized {
     protocol_version: &'static str,
-    capabilities: Capabilities,
+    capabilities: OfferedTo,
     server_info: ServerInfo,
 }
 
@@ -89,6 +101,7 @@ struct Initialized {
 /// accepted that text, and an agent would follow it.
 pub(crate) fn initialize(version: Revision, capabilities: Capabilities) -> Box<RawValue> {
     let protocol_version = version.as_str();
+    let capabilities = OfferedTo(Era::Legacy, capabilities);
     raw_of(&Initialized { protocol_version, capabilities, server_info: SERVER_INFO })
 }
 
@@ -97,7 +110,7 @@ pub(crate) fn initialize(version: Revision, capabilities: Capabilities) -> Box<R
 struct Discovered {
     result_type: &'static str,
     supported_versions: Vec<&'static str>,
-    capabilities: Capabilities,
+    capabilities: OfferedTo,
     ttl_ms: u64,
     cache_scope: &'static str,
     #[serde(rename = "_meta")]
@@ -116,7 +129,7 @@ pub(crate) fn discover(capabilities: Capabilities, ttl: Duration) -> Box<RawValu
     raw_of(&Discovered {
         result_type: "complete",
         supported_versions: Revision::modern_dates(),
-        capabilities,
+        capabilities: OfferedTo(Era::Modern, capabilities),
         ttl_ms: ttl_ms(ttl),
         cache_scope: "private",
         meta: DiscoveredMeta { server_info: SERVER_INFO },
@@ -218,7 +231,8 @@ pub(crate) fn ttl_ms(ttl: Duration) -> u64 {
 mod tests {
     use super::*;
 
-    const ALL: Capabilities = Capabilities { tools: true, resources: true, prompts: true };
+    const ALL: Capabilities =
+        Capabilities { tools: true, resources: true, prompts: true, tasks: true };
 
     fn raw(text: &str) -> Box<RawValue> {
         RawValue::from_string(text.to_owned()).unwrap()
@@ -250,12 +264,25 @@ mod tests {
         let declared =
             raw(r#"{"tools":{"listChanged":true},"logging":{},"resources":{"subscribe":true}}"#);
         let read = Capabilities::read(&declared);
-        assert_eq!(read, Capabilities { tools: true, resources: true, prompts: false });
+        let wanted = Capabilities { tools: true, resources: true, ..Capabilities::default() };
+        assert_eq!(read, wanted);
         assert_eq!(
-            raw_of(&read).get(),
+            raw_of(&OfferedTo(Era::Legacy, read)).get(),
             r#"{"tools":{"listChanged":true},"resources":{"listChanged":true}}"#
         );
         assert_eq!(Capabilities::read(&raw("7")), Capabilities::default());
+    }
+
+    #[test]
+    fn tasks_are_offered_to_newer_clients_of_servers_that_have_them() {
+        let read = |text: &str| Capabilities::read(&raw(text));
+        let has = read(r#"{"extensions":{"io.modelcontextprotocol/tasks":{}}}"#);
+        assert!(has.tasks && !read(r#"{"tasks":{},"extensions":{"x/y":{}}}"#).tasks);
+        assert_eq!(
+            raw_of(&OfferedTo(Era::Modern, has)).get(),
+            r#"{"extensions":{"io.modelcontextprotocol/tasks":{}}}"#
+        );
+        assert_eq!(raw_of(&OfferedTo(Era::Legacy, has)).get(), "{}");
     }
 
     #[test]

@@ -42,6 +42,8 @@ pub(crate) enum ResultKind {
     Complete,
     /// The server asks the client for more first.
     InputRequired,
+    /// It goes on, and is asked for again.
+    Task,
     /// Nothing that was agreed on.
     Other,
 }
@@ -53,6 +55,7 @@ impl ResultKind {
         Ok(match (object.get("resultType"), object.text("resultType").as_deref()) {
             (None, _) | (Some(_), Some("complete")) => Self::Complete,
             (Some(_), Some("input_required")) => Self::InputRequired,
+            (Some(_), Some("task")) => Self::Task,
             (Some(_), Some(_) | None) => Self::Other,
         })
     }
@@ -77,7 +80,7 @@ impl Between {
         match ResultKind::of(result)? {
             ResultKind::Complete => {}
             ResultKind::InputRequired => return Ok(asks_for_more(Era::Modern, method)),
-            ResultKind::Other => return Ok(of_no_kind(Era::Modern, method)),
+            ResultKind::Task | ResultKind::Other => return Ok(of_no_kind(Era::Modern, method)),
         }
         let mut written = result.to_owned();
         if RawObject::read(written.get())?.get("resultType").is_none() {
@@ -109,7 +112,7 @@ fn to_legacy_result(method: &str, result: &RawValue) -> Result<Answer, RawError>
     match ResultKind::of(result)? {
         ResultKind::Complete => {}
         ResultKind::InputRequired => return Ok(asks_for_more(Era::Legacy, method)),
-        ResultKind::Other => return Ok(of_no_kind(Era::Legacy, method)),
+        ResultKind::Task | ResultKind::Other => return Ok(of_no_kind(Era::Legacy, method)),
     }
     let mut written = result.to_owned();
     for name in MODERN_MEMBERS {

@@ -25,10 +25,12 @@ pub(crate) enum ClientCapability {
     ElicitationForm,
     /// By a link.
     ElicitationUrl,
+    /// It waits by itself for calls that go on.
+    Tasks,
 }
 
 impl ClientCapability {
-    const ALL: [Self; 7] = [
+    const ALL: [Self; 8] = [
         Self::Roots,
         Self::Sampling,
         Self::SamplingTools,
@@ -36,6 +38,7 @@ impl ClientCapability {
         Self::Elicitation,
         Self::ElicitationForm,
         Self::ElicitationUrl,
+        Self::Tasks,
     ];
 
     /// Gives the member, and the member of it, that declares this.
@@ -48,21 +51,23 @@ impl ClientCapability {
             Self::Elicitation => ("elicitation", None),
             Self::ElicitationForm => ("elicitation", Some("form")),
             Self::ElicitationUrl => ("elicitation", Some("url")),
+            Self::Tasks => ("extensions", Some(super::tasks::EXTENSION)),
         }
     }
 }
 
 impl ClientCapability {
-    /// Gives the method by which a server asks for it.
-    const fn method(self) -> &'static str {
+    /// Gives the method by which a server asks for it, where it is something to ask for.
+    const fn method(self) -> Option<&'static str> {
         match self {
-            Self::Roots => "roots/list",
+            Self::Roots => Some("roots/list"),
             Self::Sampling | Self::SamplingTools | Self::SamplingContext => {
-                "sampling/createMessage"
+                Some("sampling/createMessage")
             }
             Self::Elicitation | Self::ElicitationForm | Self::ElicitationUrl => {
-                "elicitation/create"
+                Some("elicitation/create")
             }
+            Self::Tasks => None,
         }
     }
 }
@@ -94,8 +99,27 @@ impl ClientCapabilities {
     /// Gives what of it a server may ask for by these methods.
     #[must_use]
     pub(crate) fn by(mut self, methods: &BTreeSet<String>) -> Self {
-        self.0.retain(|it| methods.contains(it.method()));
+        self.0.retain(|it| it.method().is_none_or(|it| methods.contains(it)));
         self
+    }
+
+    /// Gives it of a client whose call must be answered at once.
+    #[must_use]
+    pub(crate) fn without_tasks(mut self) -> Self {
+        self.0.remove(&ClientCapability::Tasks);
+        self
+    }
+
+    /// Gives it of whoever asks for a call that goes on.
+    #[must_use]
+    pub(crate) fn with_tasks(mut self) -> Self {
+        self.0.insert(ClientCapability::Tasks);
+        self
+    }
+
+    /// Says whether a server may ask the client for anything.
+    pub(crate) fn can_be_asked(&self) -> bool {
+        self.0.iter().any(|it| it.method().is_some())
     }
 
     /// Says whether it can be asked for this. An elicitation of no certain kind is one by a form.
@@ -197,9 +221,9 @@ mod tests {
         assert_eq!(passed("{}"), "{}");
         assert_eq!(
             passed(
-                r#"{"sampling":{"tools":{"x":1}},"elicitation":{"form":{},"url":{}},"roots":{"listChanged":true},"experimental":{"do this":{}}}"#
+                r#"{"sampling":{"tools":{"x":1}},"elicitation":{"form":{},"url":{}},"roots":{"listChanged":true},"experimental":{"do this":{}},"extensions":{"io.modelcontextprotocol/tasks":{"x":1},"com.example/x":{}}}"#
             ),
-            r#"{"elicitation":{"form":{},"url":{}},"roots":{},"sampling":{"tools":{}}}"#
+            r#"{"elicitation":{"form":{},"url":{}},"extensions":{"io.modelcontextprotocol/tasks":{}},"roots":{},"sampling":{"tools":{}}}"#
         );
         for unreadable in ["7", "[]", r#"{"sampling":7}"#, r#"{"roots":{},"roots":{}}"#] {
             assert_eq!(passed(unreadable), "{}", "{unreadable}");

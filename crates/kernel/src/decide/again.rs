@@ -1,9 +1,15 @@
-//! Whether deciding once more would say anything new.
+//! The same request once more: what would be decided now, of what was decided before.
 
-use bailiwick_model::{AccessRequest, HoldId, Timestamp};
+use std::collections::BTreeSet;
 
-use super::decide;
-use crate::{Names, Outcome, Snapshot, TaskState};
+use bailiwick_insight::{DETECTORS, detect};
+use bailiwick_model::{
+    AccessRequest, HoldId, Judgement, Reason, ReasonCode, Spend, Step, Timestamp, Verdict,
+    VerdictKind,
+};
+
+use super::{Asked, case, combine, decide, steps::Said};
+use crate::{Judged, Names, Outcome, Snapshot, TaskState, life};
 
 /// Says whether `request` would wait for the ticket `hold` and for nothing else. The question is
 /// put to a copy, so nothing happens: a caller that keeps waiting leaves no second record.
@@ -18,4 +24,57 @@ pub fn still_waits(
         Outcome::Hold(ticket, _) => ticket == *hold,
         Outcome::Forward(..) | Outcome::Refuse(_) => false,
     }
+}
+
+/// A call that was let through would not be let through now.
+#[derive(Debug)]
+pub struct Lapsed {
+    /// Why: for the record.
+    pub judged: Judged,
+    /// Why: for whoever asked.
+    pub reasons: BTreeSet<Reason>,
+}
+
+/// Says whether a call that was let through, and goes on since, would be let through still. It was
+/// paid for then, so its budget is not asked again, and what a person approved then is `approved`
+/// still: a new reason is not. The question is put to a copy, so nothing happens.
+pub fn still_stands(
+    snapshot: &Snapshot,
+    state: &TaskState,
+    request: &AccessRequest,
+    approved: impl FnOnce(&BTreeSet<Reason>) -> bool,
+    now: Timestamp,
+) -> Result<(), Box<Lapsed>> {
+    let mut state = state.clone();
+    let now = state.see(now);
+    // A window that closed since the last tick closes here: the step then finds the task ended.
+    let _carried_out_by_the_next_tick = life::tick(&mut state, now);
+    let state = &state;
+    let case = case(snapshot, state, request, now);
+    let asked = Asked { snapshot, state, request, now, case: case.as_ref(), approval: None };
+    let mut said = asked.judge(&detect(DETECTORS, request));
+    said.retain(|it| it.step != Step::Budget);
+    let verdict = combine(said.iter().map(Said::enforced));
+    let reasons = match verdict {
+        Verdict::Allow(_) => return Ok(()),
+        Verdict::Hold(why) if approved(&why) => return Ok(()),
+        Verdict::Hold(why) => {
+            let text = "nobody said yes to this when the call was let through";
+            let reason = Reason::new(ReasonCode::ApprovalNeeded, text, "approval");
+            said.push(Said::new(Step::Answer, Verdict::deny(reason.clone())));
+            std::iter::once(reason).chain(why).collect()
+        }
+        Verdict::Deny(why) => why,
+    };
+    let steps: Vec<Judgement> = said.into_iter().map(Said::into_judgement).collect();
+    let judged = Judged {
+        verdict: VerdictKind::Deny,
+        would: None,
+        steps,
+        spend: Spend::default(),
+        approval: None,
+        hold: None,
+        policy: snapshot.policies.version().to_owned(),
+    };
+    Err(Box::new(Lapsed { judged, reasons }))
 }

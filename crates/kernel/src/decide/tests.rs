@@ -235,6 +235,18 @@ fn a_task_is_not_idle_while_a_caller_stays_with_its_call() {
     assert!(!crate::tick(&mut state, at(160)).is_empty());
 }
 
+/// Gives what is said against a call that goes on, where a person approved `approved` of it.
+fn against(trouble: Trouble, approved: &BTreeSet<Reason>) -> BTreeSet<Reason> {
+    let task = task(trouble);
+    let request = request(&task, trouble);
+    let program = Arc::new(GrantProgram::compile(&task.grant).unwrap());
+    let state = TaskState::resume(task, program, Memory::default());
+    let snapshot = snapshot(trouble, Vec::new());
+    let approved = |why: &BTreeSet<Reason>| why == approved;
+    let stands = still_stands(&snapshot, &state, &request, approved, at(0));
+    stands.err().map(|it| it.reasons).unwrap_or_default()
+}
+
 fn without_drift(verdict: &Verdict) -> BTreeSet<Reason> {
     verdict.reasons().into_iter().filter(|it| it.code != ReasonCode::Drift).collect()
 }
@@ -271,6 +283,23 @@ proptest! {
         let counting = found.iter().filter(|it| !excused(it));
         let expected = combine(counting.map(|it| it.verdict.clone()));
         prop_assert_eq!(judge(CALM, &found, exceptions.clone()), expected);
+    }
+
+    #[test]
+    fn what_goes_on_stands_exactly_as_long_as_it_would_be_let_through_were_it_paid_for(
+        trouble in trouble(),
+    ) {
+        let paid = Trouble { poor: false, ..trouble };
+        let (verdict, nothing) = (judge(paid, &[], Vec::new()), BTreeSet::new());
+        match verdict {
+            Verdict::Allow(_) => prop_assert_eq!(against(trouble, &nothing), nothing),
+            Verdict::Hold(why) => {
+                prop_assert_eq!(against(trouble, &why), nothing.clone());
+                let fell = against(trouble, &nothing);
+                prop_assert!(why.is_subset(&fell) && why.len() < fell.len());
+            }
+            Verdict::Deny(why) => prop_assert_eq!(against(trouble, &why), why),
+        }
     }
 
     #[test]

@@ -1,0 +1,196 @@
+//! Calls that go on after their answer (2026-07-28, `io.modelcontextprotocol/tasks`): their clients
+//! ask for them under a name of ours, and are told what they may hear still.
+
+use axum::response::Response;
+use http::StatusCode;
+use serde_json::value::RawValue;
+
+use super::{
+    LIMITS,
+    ask::{Asked, bad},
+    json, refusal,
+};
+use crate::{
+    Call,
+    jsonrpc::{Answer, RawObject, Refused, code},
+    lane::GoesOn,
+    mcp::{
+        Era, answers,
+        bridge::failed,
+        client::ClientFacts,
+        request_state::AskedFor,
+        task_handle::{TaskHandle, Waits},
+        tasks::{self, Shown, Status, Told},
+    },
+    upstream::Reply,
+};
+
+/// What a client wants of a call that goes on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Wish {
+    Get,
+    Update,
+    Cancel,
+}
+
+impl Wish {
+    const fn method(self) -> &'static str {
+        match self {
+            Self::Get => "tasks/get",
+            Self::Update => "tasks/update",
+            Self::Cancel => "tasks/cancel",
+        }
+    }
+}
+
+/// A call that its client asks for, at its server.
+struct At<'a> {
+    handle: &'a TaskHandle,
+    call: &'a Call,
+    theirs: &'a str,
+    approved: Option<&'a bailiwick_model::Digest>,
+    client: ClientFacts,
+}
+
+impl Asked<'_> {
+    /// Tells a client that its call goes on, and under which name.
+    pub(super) fn goes_on(&self, call: &Call, goes_on: GoesOn) -> Answer {
+        let GoesOn { decision, told, approved } = goes_on;
+        let waits = Waits::Server { theirs: told.task_id.clone(), approved };
+        let now = self.door.lane.desk().now();
+        let named = TaskHandle::of((self.caller, call), (decision, waits), (told.kept(), now));
+        let closed = named.as_ref().and_then(|it| it.close(self.state_key()));
+        match named.zip(closed) {
+            Some((named, handle)) => {
+                Answer::Result(told.created(Shown { handle: &handle, life: named.life(now) }))
+            }
+            None => failed(self.era, call.method(), "The call goes on, and cannot be named."),
+        }
+    }
+
+    /// Answers what a client wants of a call that goes on.
+    pub(super) async fn of_task(
+        &self,
+        id: &RawValue,
+        method: &str,
+        params: Option<&RawValue>,
+    ) -> Response {
+        let wish = match method {
+            "tasks/update" => Wish::Update,
+            "tasks/cancel" => Wish::Cancel,
+            _ => Wish::Get,
+        };
+        match self.task(wish, params).await {
+            Ok(answer) => json(StatusCode::OK, answer.body(Some(id))),
+            Err(refused) => refusal(&refused.with_id(Some(id))),
+        }
+    }
+
+    async fn task(&self, wish: Wish, params: Option<&RawValue>) -> Result<Answer, Refused> {
+        let params = params.filter(|it| tasks::are_declared(it)).ok_or_else(tasks::not_declared)?;
+        self.not_too_often()?;
+        let handle = self.handle(params)?;
+        let call = named_call(&handle)?;
+        let Waits::Server { theirs, approved } = &handle.waits;
+        let client = self.client_facts(&handle.server, params);
+        let at = At { handle: &handle, call: &call, theirs, approved: approved.as_ref(), client };
+        self.at_server(wish, params, &at).await
+    }
+
+    /// Opens the name that a client asks under.
+    fn handle(&self, params: &RawValue) -> Result<TaskHandle, Refused> {
+        let unknown = || bad("no call of yours goes on under this `taskId`");
+        let name = RawObject::read(params.get()).ok().and_then(|it| it.text("taskId"));
+        let key = (self.state_key(), self.door.lane.desk().now());
+        let handle = name.and_then(|it| TaskHandle::open(&it, self.caller, key));
+        handle.filter(|it| self.is_here(&it.server)).ok_or_else(unknown)
+    }
+
+    async fn at_server(
+        &self,
+        wish: Wish,
+        params: &RawValue,
+        at: &At<'_>,
+    ) -> Result<Answer, Refused> {
+        if let Some(refused) = self.may_not_hear(wish, at).await {
+            return Ok(refused);
+        }
+        let answers = match wish {
+            Wish::Update => Some(self.answers(params, at).await?),
+            Wish::Get | Wish::Cancel => None,
+        };
+        let asked = tasks::asking(at.theirs, answers.as_deref(), &at.client);
+        let (server, method) = (&at.handle.server, wish.method());
+        let reply = self.door.lane.upstreams().plain(server, method, Some(&asked)).await;
+        let reply = reply.map_err(|error| {
+            Refused::new(StatusCode::OK, code::INTERNAL_ERROR, error.to_string())
+        })?;
+        let result = match (reply, wish) {
+            (Reply::Error(error), _) => {
+                return Ok(self.back(server, method, Reply::Error(error)).await);
+            }
+            (Reply::Result(_), Wish::Update | Wish::Cancel) => {
+                return Ok(Answer::Result(answers::empty(Era::Modern)));
+            }
+            (Reply::Result(result), Wish::Get) => result,
+        };
+        // Its task may have ended while the server was asked.
+        match self.may_not_hear(wish, at).await {
+            Some(refused) => Ok(refused),
+            None => Ok(self.where_it_stands(at, &result)),
+        }
+    }
+
+    async fn may_not_hear(&self, wish: Wish, at: &At<'_>) -> Option<Answer> {
+        let refusal = self.door.lane.may_hear(self.caller, at.call, at.approved).await.err()?;
+        Some(self.refused(refusal, wish.method(), at.call).await)
+    }
+
+    /// Writes where a call stands, under the name that its client knows.
+    fn where_it_stands(&self, at: &At<'_>, result: &RawValue) -> Answer {
+        let fault = |why: &str| {
+            let text = format!("the server does not say where the call stands: {why}");
+            Answer::error(code::INTERNAL_ERROR, &text, None)
+        };
+        let Some(told) = Told::read(result) else { return fault("its words cannot be read") };
+        if told.status == Status::InputRequired {
+            let asked = RawObject::read(result.get()).ok();
+            let asked = asked.map(|it| AskedFor::read(&it, &at.client.capabilities));
+            if let Some(Err(why)) = asked {
+                return fault(&why.to_string());
+            }
+        }
+        let handle = self.params().and_then(|it| RawObject::read(it.get()).ok()?.text("taskId"));
+        let handle = handle.unwrap_or_default();
+        let life = at.handle.life(self.door.lane.desk().now());
+        told.detailed(Shown { handle: &handle, life }, result)
+            .map_or_else(|error| fault(&error.to_string()), Answer::Result)
+    }
+
+    /// Gives what a client answers to its server's question. Nothing decides what it says, so that it
+    /// says something is on record before the server hears it.
+    async fn answers(&self, params: &RawValue, at: &At<'_>) -> Result<Box<RawValue>, Refused> {
+        if !at.client.capabilities.can_be_asked() {
+            return Err(bad("this server may ask this client for nothing"));
+        }
+        let answers = RawObject::read(params.get()).ok().and_then(|it| it.get("inputResponses"));
+        let answers = answers.filter(|it| it.get().starts_with('{'));
+        let answers = answers.ok_or_else(|| bad("`params.inputResponses` must be an object"))?;
+        let asked = (&at.handle.server, "tasks/update");
+        match self.door.lane.note_answer(self.caller, asked).await {
+            Ok(()) => Ok(answers.to_owned()),
+            Err(error) => {
+                let text =
+                    format!("the evidence cannot be written, so nothing may happen: {error}");
+                let status = StatusCode::SERVICE_UNAVAILABLE;
+                Err(Refused::new(status, code::INTERNAL_ERROR, text))
+            }
+        }
+    }
+}
+
+/// Reads the call that a name stands for. It is judged again before anything is told of it.
+fn named_call(handle: &TaskHandle) -> Result<Call, Refused> {
+    Call::read(handle.server.clone(), "tools/call", handle.params.clone(), LIMITS)
+        .map_err(|error| bad(error.to_string()))
+}

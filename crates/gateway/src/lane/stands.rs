@@ -1,0 +1,94 @@
+//! Whether a call that was let through would be let through still, as long as it goes on.
+
+use std::collections::BTreeSet;
+
+use bailiwick_connect::Verified;
+use bailiwick_kernel::{Judged, Lapsed, advise};
+use bailiwick_model::{
+    AccessRequest, DecisionId, Digest, Reason, ReasonCode, Record, Step, Task, VerdictKind,
+};
+
+use super::{Lane, Refusal, record, unrecorded};
+use crate::Call;
+
+/// A call that would not be let through now.
+#[derive(Debug)]
+pub(super) struct Fell {
+    request: AccessRequest,
+    task: Option<Task>,
+    lapsed: Lapsed,
+}
+
+impl Fell {
+    /// Says why, for a record.
+    pub(super) fn why(&self) -> String {
+        let texts: Vec<_> = self.lapsed.reasons.iter().map(|it| it.text.as_str()).collect();
+        texts.join("; ")
+    }
+}
+
+impl Lane {
+    /// Judges again a call that was let through. `approved` is what a person had to approve then.
+    pub(super) async fn stands(
+        &self,
+        caller: &Verified,
+        call: &Call,
+        approved: Option<&Digest>,
+    ) -> Result<(), Box<Fell>> {
+        let request = self.classify(caller, call).await;
+        let Some(slot) = self.desk.slot(&caller.task) else {
+            let text = format!("there is no open task `{}`", caller.task);
+            let reason = Reason::new(ReasonCode::NoSuchTask, text, caller.task.as_str());
+            let judged = record::refusal(&reason, self.desk.snapshot().policies.version());
+            let lapsed = Lapsed { judged, reasons: BTreeSet::from([reason]) };
+            return Err(Box::new(Fell { request, task: None, lapsed }));
+        };
+        let now = self.desk.now();
+        let same = |why: &BTreeSet<Reason>| approved == Some(&digest(why));
+        let (judged, task) = slot.decide(|state| {
+            let snapshot = self.desk.snapshot();
+            let judged = bailiwick_kernel::still_stands(&snapshot, state, &request, same, now);
+            (judged, state.task().clone())
+        });
+        judged.map_err(|lapsed| Box::new(Fell { request, task: Some(task), lapsed: *lapsed }))
+    }
+
+    /// Asks whether `caller` may hear what became of a call that was let through. A yes is no news; a
+    /// no is a decision, and on record before it is told.
+    pub(crate) async fn may_hear(
+        &self,
+        caller: &Verified,
+        call: &Call,
+        approved: Option<&Digest>,
+    ) -> Result<(), Refusal> {
+        let Err(fell) = self.stands(caller, call, approved).await else { return Ok(()) };
+        let Fell { request, task, lapsed } = *fell;
+        let decision = DecisionId::new(self.desk.ulid());
+        let record = self.decision_record(&decision, &request, task.as_ref(), lapsed.judged);
+        let refused = match self.record(vec![Record::Decision(Box::new(record))]).await {
+            Ok(()) => {
+                let (verdict, reasons) = (VerdictKind::Deny, lapsed.reasons);
+                let advice = advise(verdict, &reasons, None);
+                Refusal { decision, verdict, hold: None, reasons, advice }
+            }
+            Err(error) => unrecorded(decision, &error.to_string()),
+        };
+        self.desk.was_refused(&caller.identity);
+        Err(refused)
+    }
+}
+
+/// Digests what a person had to approve of a call that was let through; none where nobody had to.
+pub(super) fn approved(judged: &Judged) -> Option<Digest> {
+    judged.approval.as_ref()?;
+    let held = judged
+        .steps
+        .iter()
+        .filter(|it| it.verdict == VerdictKind::Hold && !it.observed && it.step != Step::Answer);
+    Some(digest(&held.flat_map(|it| it.reasons.iter().cloned()).collect()))
+}
+
+fn digest(reasons: &BTreeSet<Reason>) -> Digest {
+    // Texts are always written.
+    Digest::of(&serde_json::to_vec(reasons).unwrap_or_default())
+}
