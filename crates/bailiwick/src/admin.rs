@@ -16,17 +16,16 @@ use std::sync::Arc;
 
 use axum::{
     Router,
-    extract::{Request, connect_info::Connected},
+    extract::Request,
     middleware::{self, Next},
     response::Response,
     routing::{get, post},
-    serve::IncomingStream,
 };
 use bailiwick_connect::{AssertionVerifier, Secret, StatementVerifier, TokenMint};
 use bailiwick_gateway::{Door, Lane};
 use bailiwick_model::{Person, PersonName};
 use http::StatusCode;
-use tokio::net::UnixListener;
+use tokio::net::UnixStream;
 
 use self::answer::Refused;
 use crate::command::sign::GOVERNOR;
@@ -49,9 +48,10 @@ pub(crate) struct Admin {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Peer(pub(crate) Option<u32>);
 
-impl Connected<IncomingStream<'_, UnixListener>> for Peer {
-    fn connect_info(stream: IncomingStream<'_, UnixListener>) -> Self {
-        let peer = stream.io().peer_cred().ok();
+impl Peer {
+    /// Asks the kernel who connected.
+    pub(crate) fn of(stream: &UnixStream) -> Self {
+        let peer = stream.peer_cred().ok();
         Self(peer.filter(|it| !is_confined(it.pid())).map(|it| it.uid()))
     }
 }

@@ -2,6 +2,8 @@
 
 use std::process::ExitCode;
 
+use crate::serve::Signal;
+
 /// The exit status of every command.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Exit {
@@ -15,6 +17,8 @@ pub(crate) enum Exit {
     Unreachable,
     /// Our fault.
     Fault,
+    /// A second signal cut what was under way.
+    Cut(Signal),
 }
 
 impl From<Exit> for ExitCode {
@@ -25,6 +29,7 @@ impl From<Exit> for ExitCode {
             Exit::Words => 2,
             Exit::Unreachable => 3,
             Exit::Fault => 4,
+            Exit::Cut(signal) => signal.status(),
         })
     }
 }

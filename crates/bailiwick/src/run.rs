@@ -20,7 +20,7 @@ use crate::{
     init, log,
     output::{Output, remark, say},
     place::Place,
-    serve::{Asked, Front, Governor},
+    serve::{Asked, Front, Governor, panics_say_where},
     telemetry, wrap,
 };
 
@@ -125,6 +125,7 @@ async fn serve(common: Common, listen: Option<std::net::SocketAddr>) -> Outcome 
     let (traces, export) = house.config.telemetry.otlp.as_ref().map(telemetry::start).unzip();
     log::as_configured(&house.config.log, traces);
     // What keeps a governor from starting is around it: the state, the address, another governor.
+    panics_say_where();
     let asked = Asked::listen().context("signals cannot be heard")?;
     let governor = Governor::start(house, overrides, &warnings, Front::Listener)
         .await
@@ -134,8 +135,7 @@ async fn serve(common: Common, listen: Option<std::net::SocketAddr>) -> Outcome 
     if let Some(export) = export {
         export.finish().await;
     }
-    ran?;
-    Ok(Exit::Done)
+    Ok(ran?.map_or(Exit::Done, Exit::Cut))
 }
 
 async fn ask(common: Common, place: Place, command: Ask) -> Outcome {

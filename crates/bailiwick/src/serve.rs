@@ -1,6 +1,8 @@
 //! `bailiwick serve`: everything wired together, running until it is told to stop.
 
 mod doors;
+mod drain;
+mod limits;
 mod listen;
 mod meter;
 mod parts;
@@ -25,11 +27,15 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 
-use self::doors::{Called, Doors};
+use self::{
+    doors::{Called, Doors},
+    listen::{Faults, Served},
+};
 pub(crate) use self::{
+    listen::panics_say_where,
     meter::{Meter, spans_lost},
     reload::Reload,
-    stop::Asked,
+    stop::{Asked, Signal},
 };
 use crate::{
     admin, client,
@@ -71,8 +77,11 @@ pub(crate) struct Governor {
     pub(crate) public_url: String,
     stop: CancellationToken,
     running: JoinSet<anyhow::Result<()>>,
-    desk: Arc<Desk>,
-    upstreams: Arc<Upstreams>,
+    lane: Arc<Lane>,
+    /// When the tool servers end: later than everybody who may still call them.
+    servers: CancellationToken,
+    /// How long calls that are under way may still take.
+    drain: Duration,
     socket: PathBuf,
     _lock: StateLock,
 }
@@ -115,9 +124,9 @@ impl Governor {
             desk.notice("admin-socket-open", text.to_owned(), "admin.sock").await?;
         }
 
-        let stop = CancellationToken::new();
+        let (stop, servers) = (CancellationToken::new(), CancellationToken::new());
         let (events, heard) = mpsc::channel(256);
-        let upstreams = Arc::new(Upstreams::start(parts::specs(&config)?, events, stop.clone()));
+        let upstreams = Arc::new(Upstreams::start(parts::specs(&config)?, events, servers.clone()));
         let lane = Arc::new(Lane::new(Arc::clone(&desk), Arc::clone(&upstreams)));
 
         let meter = Meter::start()?;
@@ -140,64 +149,22 @@ impl Governor {
         running.spawn(pins(Arc::clone(&desk), heard, review, stop.clone()));
         running.spawn(meter.keep(stop.clone()));
         running.spawn(ticks(Arc::clone(&desk), stop.clone()));
-        let on_socket =
-            admin::on_socket(&admin, &door).into_make_service_with_connect_info::<admin::Peer>();
-        let stopped = stop.clone();
-        running.spawn(async move {
-            let serving = axum::serve(admin_listener, on_socket);
-            Ok(serving.with_graceful_shutdown(stopped.cancelled_owned()).await?)
-        });
+        let faults = Arc::new(Faults::new(Arc::clone(&desk)));
+        let on_socket = Served {
+            routes: admin::on_socket(&admin, &door),
+            faults: Arc::clone(&faults),
+            stop: stop.clone(),
+        };
+        running.spawn(listen::serve_socket(admin_listener, on_socket));
         if let Some(listener) = listener {
             if let Some(tls) = shown.clone() {
                 running.spawn(tls::watch(tls, Arc::clone(&desk), stop.clone()));
             }
-            running.spawn(listen::serve(listener, routes, shown, stop.clone()));
+            let served = Served { routes, faults, stop: stop.clone() };
+            running.spawn(listen::serve(listener, shown, served));
         }
-        Ok(Self { address, public_url, stop, running, desk, upstreams, socket, _lock: lock })
-    }
-
-    /// Runs until a signal, or until something of it breaks.
-    pub(crate) async fn run(mut self, mut asked: Asked) -> anyhow::Result<()> {
-        let broken = tokio::select! {
-            signal = asked.wait() => {
-                tracing::info!(signal, "stopping");
-                None
-            }
-            ended = self.running.join_next() => ended,
-        };
-        self.stop().await;
-        match broken {
-            Some(ended) => ended?.context("a part of the governor ended"),
-            None => Ok(()),
-        }
-    }
-
-    /// Stops everything: no new calls, then the servers, then the ledger's last checkpoint.
-    pub(crate) async fn stop(mut self) {
-        const DRAIN: Duration = Duration::from_secs(5);
-        self.stop.cancel();
-        let drained = tokio::time::timeout(DRAIN, async {
-            while self.running.join_next().await.is_some() {}
-        });
-        if drained.await.is_err() {
-            tracing::warn!("some requests did not end in time: cut");
-            self.running.shutdown().await;
-        }
-        if tokio::time::timeout(DRAIN, self.upstreams.stopped()).await.is_err() {
-            tracing::warn!("some servers did not end in time");
-        }
-        if let Err(error) = self.desk.tell_turned_away().await {
-            tracing::error!(%error, "who was turned away could not be recorded");
-        }
-        let (ledger, registry) = (self.desk.ledger().clone(), self.desk.registry().clone());
-        let closed = tokio::task::spawn_blocking(move || {
-            ledger.close();
-            registry.close();
-        });
-        if closed.await.is_err() {
-            tracing::error!("the ledger did not close well");
-        }
-        let _gone = std::fs::remove_file(&self.socket);
+        let drain = config.listen.drain;
+        Ok(Self { address, public_url, stop, running, lane, servers, drain, socket, _lock: lock })
     }
 }
 
@@ -228,7 +195,12 @@ async fn pins(
     review: Vec<bailiwick_model::ServerName>,
     stop: CancellationToken,
 ) -> anyhow::Result<()> {
-    while let Some(event) = heard.recv().await {
+    loop {
+        let event = tokio::select! {
+            () = stop.cancelled() => return Ok(()),
+            event = heard.recv() => event,
+        };
+        let Some(event) = event else { break };
         let written = match event {
             UpstreamEvent::CatalogChanged { server, catalog, noted: _noted } => {
                 let offer =

@@ -23,6 +23,7 @@ use bailiwick_model::{
     ReasonCode, Record, ServerName, VerdictKind,
 };
 use bailiwick_store::LedgerError;
+use tokio_util::task::TaskTracker;
 use tracing::Instrument as _;
 
 use crate::{
@@ -47,6 +48,10 @@ pub struct Lane {
     upstreams: Arc<Upstreams>,
     /// The calls that go on after their answers.
     going: Places,
+    /// The calls that are under way, whoever waits for them.
+    under_way: TaskTracker,
+    /// Those who follow calls that go on.
+    following: TaskTracker,
 }
 
 /// What becomes of a call.
@@ -97,7 +102,23 @@ struct Progress {
 impl Lane {
     /// Joins the desk and the servers.
     pub fn new(desk: Arc<Desk>, upstreams: Arc<Upstreams>) -> Self {
-        Self { desk, upstreams, going: Places::new(goes_on::EACH, goes_on::ALL) }
+        let going = Places::new(goes_on::EACH, goes_on::ALL);
+        let (under_way, following) = (TaskTracker::new(), TaskTracker::new());
+        Self { desk, upstreams, going, under_way, following }
+    }
+
+    /// Waits until no call is under way, and every outcome is on its way to the ledger. It is for a
+    /// gateway that takes no more.
+    pub async fn settled(&self) {
+        self.under_way.close();
+        self.under_way.wait().await;
+    }
+
+    /// Waits until no call is followed any more, either: with the servers those end that go on.
+    pub async fn left(&self) {
+        self.settled().await;
+        self.following.close();
+        self.following.wait().await;
     }
 
     /// Gives the desk.
@@ -124,7 +145,7 @@ impl Lane {
         let (who, what) = (Arc::clone(&caller), call.clone());
         let span = self.span(&decision, &caller, &call);
         let run = async move { lane.run(id, &seen, (&who, &listener), &what).await };
-        let running = tokio::spawn(run.instrument(span));
+        let running = self.under_way.spawn(run.instrument(span));
         let answered = match running.await {
             Ok(answered) => answered,
             Err(fault) => {

@@ -55,6 +55,7 @@ pub use spec::{Confine, ServerSpec, ToolSpec, Transport};
 pub(crate) use subscribed::Following;
 
 use event::Events;
+use link::Link;
 use news::Newsroom;
 use request::{CUT, Request, Spent};
 use subscribed::Subscribed;
@@ -65,6 +66,9 @@ use crate::{Call, Listener, known, mcp::Era};
 
 /// Why a call does not go to a server that has changed since.
 const OTHER: &str = "its server offers something else than when it was judged";
+
+/// Why callers get no answer any more.
+const STOPPING: &str = "the gateway is stopping";
 
 /// All servers behind the gateway.
 #[derive(Debug)]
@@ -209,7 +213,21 @@ impl Upstreams {
         let repeated = tool.map_or(&[][..], |it| it.repeated.as_slice());
         let (listener, _under_way) =
             listener.called_at(&self.server(server).map_err(not_sent)?.spec);
-        up.link.ask(&Request::decided(spent, repeated, &listener)?, within).await
+        let request = Request::decided(spent, repeated, &listener)?;
+        tokio::select! {
+            biased;
+            answered = up.link.ask(&request, within) => answered,
+            () = self.cut_off(&up.link) => Err(SendError::Unknown { why: STOPPING.to_owned() }),
+        }
+    }
+
+    /// Waits until no answer can be waited for any more. A child is ended, and takes its callers
+    /// along; a server that goes on is left to itself.
+    async fn cut_off(&self, link: &Link) {
+        match link {
+            Link::Stdio(_) => std::future::pending().await,
+            Link::Http(_) => self.stop.cancelled().await,
+        }
     }
 
     /// Sends a request that takes no decision. Methods that take one are refused here.

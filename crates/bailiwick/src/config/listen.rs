@@ -2,9 +2,10 @@
 
 mod tls;
 
-use std::{net::SocketAddr, path::Path};
+use std::{net::SocketAddr, path::Path, time::Duration};
 
 use bailiwick_connect::TlsFiles;
+use bailiwick_model::format_span;
 use http::Uri;
 use toml::Spanned;
 
@@ -27,6 +28,8 @@ pub(crate) struct Listen {
     pub(crate) insecure: bool,
     /// What it shows where it speaks TLS.
     pub(crate) tls: Option<TlsFiles>,
+    /// How long calls that are under way may still take when the governor is asked to stop.
+    pub(crate) drain: Duration,
 }
 
 impl Listen {
@@ -38,6 +41,11 @@ impl Listen {
 
 const DEFAULT: SocketAddr =
     SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 8470);
+
+/// Whoever stops services kills them after half a minute or more.
+const DRAIN: Duration = Duration::from_secs(20);
+/// Nobody waits longer for a service to stop.
+const DRAIN_MAX: Duration = Duration::from_secs(10 * 60);
 
 /// Reads `[listen]`.
 pub(super) fn read(
@@ -58,6 +66,11 @@ pub(super) fn read(
         let insecure = listen.get("insecure").truth();
         let public_text = public.as_ref().map(|it| it.get_ref().as_str());
         let tls = tls::read(listen, home, public_text, settings);
+        let drain = listen.get("drain");
+        let drained = drain_of(&drain);
+        if let Some(drained) = drained {
+            settings.add("listen.drain", &format_span(drained), drain.at());
+        }
 
         let is_insecure = insecure.as_ref().is_some_and(|it| *it.get_ref());
         settings.add("listen.insecure", &is_insecure, insecure.as_ref().map(Spanned::span));
@@ -76,9 +89,23 @@ pub(super) fn read(
                 public_url.wrong("the listener speaks TLS, so agents call it by `https://`");
             }
         }
-        Some(Listen { http: bound, public_url: public, insecure: is_insecure, tls: tls.files })
+        let (insecure, tls) = (is_insecure, tls.files);
+        Some(Listen { http: bound, public_url: public, insecure, tls, drain: drained? })
     })
     .flatten()
+}
+
+fn drain_of(field: &Field<'_>) -> Option<Duration> {
+    if !field.is_given() {
+        return Some(DRAIN);
+    }
+    let length = field.length().map(Spanned::into_inner)?;
+    if length <= DRAIN_MAX {
+        return Some(length);
+    }
+    let max = format_span(DRAIN_MAX);
+    field.wrong(format!("`{}` is at most {max}: whoever stops it waits so long", field.name()));
+    None
 }
 
 fn overridden(

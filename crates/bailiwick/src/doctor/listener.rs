@@ -31,20 +31,29 @@ fn is_here(url: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use bailiwick_connect::TlsFiles;
 
     use super::*;
 
     fn found(http: &str, public_url: Option<&str>) -> Option<&'static str> {
         let (http, public_url) = (http.parse().unwrap(), public_url.map(str::to_owned));
-        look(&Listen { http, public_url, insecure: true, tls: None }).map(|it| it.code)
+        look(&Listen { http, public_url, insecure: true, tls: None, drain: Duration::ZERO })
+            .map(|it| it.code)
     }
 
     #[test]
     fn a_listener_that_speaks_tls_is_not_open() {
         let files = TlsFiles { certificate: "tls/cert.pem".into(), key: "tls/key.pem".into() };
         let http = "0.0.0.0:8470".parse().unwrap();
-        let listen = Listen { http, public_url: None, insecure: false, tls: Some(files) };
+        let listen = Listen {
+            http,
+            public_url: None,
+            insecure: false,
+            tls: Some(files),
+            drain: Duration::ZERO,
+        };
         assert!(look(&listen).is_none());
     }
 

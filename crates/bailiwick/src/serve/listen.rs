@@ -1,109 +1,193 @@
-//! Answering HTTP: bounded in connections, and in how long a request's head may take.
+//! Answering HTTP: bounded in connections, in how long a request's head may take, and in how long
+//! an answer waits for its reader.
 
-use std::{sync::Arc, time::Duration};
+mod caught;
+mod front;
+mod patient;
+mod places;
+mod strict;
+
+use std::{io, sync::Arc, time::Duration};
 
 use axum::Router;
 use bailiwick_connect::ListenerTls;
-use hyper_util::{
-    rt::{TokioIo, TokioTimer},
-    service::TowerToHyperService,
-};
+use hyper::server::conn::http1;
+use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::{
-    io::{AsyncRead, AsyncWrite},
-    net::{TcpListener, TcpStream},
+    io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _},
+    net::{TcpListener, TcpStream, UnixListener},
     sync::Semaphore,
 };
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
-use super::tls::Handshakes;
+pub(super) use self::caught::Faults;
+pub(crate) use self::caught::panics_say_where;
+use self::{
+    front::Front,
+    patient::Patient,
+    places::{Guest, Place, Places},
+};
+use super::{limits, tls::Handshakes};
+use crate::admin::Peer;
 
-/// How many connections are served at once; the next wait in the kernel's queue.
-const CONNECTIONS: usize = 16_384;
-/// How long the head of a request may take.
-const HEAD_WAIT: Duration = Duration::from_secs(15);
-/// How many bytes of a request's head are read.
-const HEAD_MAX: usize = 64 << 10;
+/// What a connection that finds no place is told.
+const FULL: &[u8] = b"HTTP/1.1 503 Service Unavailable\r\nRetry-After: 1\r\nConnection: close\r\nContent-Type: text/plain\r\nContent-Length: 61\r\n\r\nevery connection there is room for is taken: come back later\n";
 
-/// Serves `routes` until `stop`, by TLS where there is something to show, and then whatever was begun to its end.
+/// What is served, and until when.
+#[derive(Clone, Debug)]
+pub(super) struct Served {
+    pub(super) routes: Router,
+    pub(super) faults: Arc<Faults>,
+    pub(super) stop: CancellationToken,
+}
+
+/// Serves the listener until it is to stop, by TLS where there is something to show, and then
+/// whatever was begun to its end.
 pub(super) async fn serve(
     listener: TcpListener,
-    routes: Router,
     tls: Option<Arc<ListenerTls>>,
-    stop: CancellationToken,
+    served: Served,
 ) -> anyhow::Result<()> {
+    let all = limits::connections(limits::descriptors());
+    let places = Places::new(all, all.min(limits::CONNECTIONS_OF_A_PEER));
     let handshakes = tls.map(|it| Arc::new(Handshakes::new(it)));
-    let (places, connections) = (Arc::new(Semaphore::new(CONNECTIONS)), TaskTracker::new());
+    let (connections, told) =
+        (TaskTracker::new(), Arc::new(Semaphore::new(limits::TURNED_AWAY_AT_ONCE)));
     loop {
         let accepted = tokio::select! {
-            () = stop.cancelled() => break,
-            accepted = accept(&listener, &places) => accepted,
+            () = served.stop.cancelled() => break,
+            accepted = listener.accept() => accepted,
         };
-        let Some((stream, place)) = accepted else { continue };
-        let (routes, handshakes, stop) = (routes.clone(), handshakes.clone(), stop.clone());
-        connections.spawn(async move {
-            take(stream, handshakes.as_deref(), routes, stop).await;
-            drop(place);
-        });
+        let (stream, address) = match accepted {
+            Ok(accepted) => accepted,
+            Err(error) => {
+                not_accepted(&places, &error).await;
+                continue;
+            }
+        };
+        let Some(place) = places.enter(Some(address.ip())) else {
+            // In the clear alone: nobody who speaks TLS reads this.
+            if handshakes.is_none()
+                && let Ok(permit) = Arc::clone(&told).try_acquire_owned()
+            {
+                tokio::spawn(async move {
+                    turn_away(stream).await;
+                    drop(permit);
+                });
+            }
+            continue;
+        };
+        let (served, handshakes) = (served.clone(), handshakes.clone());
+        connections.spawn(async move { take(stream, handshakes.as_deref(), place, served).await });
     }
+    drop(listener);
     connections.close();
     connections.wait().await;
     Ok(())
 }
 
-/// Takes the next connection once there is a place for it. What fails is the connection's own
-/// fault, or a lack that passes.
-async fn accept(
-    listener: &TcpListener,
-    places: &Arc<Semaphore>,
-) -> Option<(TcpStream, tokio::sync::OwnedSemaphorePermit)> {
-    let place = Arc::clone(places).acquire_owned().await.ok()?;
-    match listener.accept().await {
-        Ok((stream, _)) => Some((stream, place)),
-        Err(error) => {
-            tracing::warn!(%error, "a connection was not accepted");
-            tokio::time::sleep(Duration::from_millis(50)).await;
-            None
-        }
+/// Serves the admin socket until it is to stop. Who is on the other end is what the kernel says.
+pub(super) async fn serve_socket(listener: UnixListener, served: Served) -> anyhow::Result<()> {
+    let (all, connections) = (limits::CONNECTIONS_OF_THE_SOCKET, TaskTracker::new());
+    let places = Places::new(all, all);
+    loop {
+        let accepted = tokio::select! {
+            () = served.stop.cancelled() => break,
+            accepted = listener.accept() => accepted,
+        };
+        let stream = match accepted {
+            Ok((stream, _)) => stream,
+            Err(error) => {
+                not_accepted(&places, &error).await;
+                continue;
+            }
+        };
+        let Some(place) = places.enter(None) else { continue };
+        let (peer, served) = (Peer::of(&stream), served.clone());
+        connections.spawn(async move { answer(stream, place, Some(peer), served).await });
+    }
+    drop(listener);
+    connections.close();
+    connections.wait().await;
+    Ok(())
+}
+
+/// Takes note that a connection was not accepted: by its own fault, or by a lack that passes.
+async fn not_accepted(places: &Places, error: &io::Error) {
+    tracing::warn!(%error, "a connection was not accepted");
+    places.make_room();
+    tokio::time::sleep(Duration::from_millis(50)).await;
+}
+
+/// Says that there is no place. What was sent is read first, or the answer would be lost.
+async fn turn_away(mut stream: TcpStream) {
+    let told = async {
+        stream.write_all(FULL).await?;
+        stream.shutdown().await?;
+        let mut rest = (&mut stream).take(64 << 10);
+        tokio::io::copy(&mut rest, &mut tokio::io::sink()).await
+    };
+    if tokio::time::timeout(limits::LAST_HEAD, told).await.is_err() {
+        tracing::debug!("a connection that found no place stays open: closed");
     }
 }
 
-async fn take(
-    stream: TcpStream,
-    handshakes: Option<&Handshakes>,
-    routes: Router,
-    stop: CancellationToken,
-) {
+async fn take(stream: TcpStream, handshakes: Option<&Handshakes>, place: Place, served: Served) {
     // Answers are small and waited for.
     let _slower = stream.set_nodelay(true);
-    let Some(handshakes) = handshakes else { return answer(stream, routes, stop).await };
+    // A peer that is gone without a word is noticed as soon as one that does not read.
+    let gone = u32::try_from(limits::WRITE_WAIT.as_millis()).unwrap_or(u32::MAX);
+    let _later = rustix::net::sockopt::set_tcp_user_timeout(&stream, gone);
+    let Some(handshakes) = handshakes else { return answer(stream, place, None, served).await };
     let shaken = tokio::select! {
-        () = stop.cancelled() => None,
+        () = served.stop.cancelled() => None,
+        () = place.guest.leave() => None,
         shaken = handshakes.shake(stream) => shaken,
     };
     if let Some(stream) = shaken {
-        answer(stream, routes, stop).await;
+        answer(stream, place, None, served).await;
     }
 }
 
 async fn answer(
     stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
-    routes: Router,
-    stop: CancellationToken,
+    place: Place,
+    peer: Option<Peer>,
+    Served { routes, faults, stop }: Served,
 ) {
-    let connection = hyper::server::conn::http1::Builder::new()
+    let guest = Arc::clone(&place.guest);
+    let front = Front::new((routes, faults), Arc::clone(&guest), peer);
+    let stream = TokioIo::new(Patient::new(stream, limits::WRITE_WAIT));
+    let connection = http1::Builder::new()
         .timer(TokioTimer::new())
-        .header_read_timeout(HEAD_WAIT)
-        .max_buf_size(HEAD_MAX)
-        .serve_connection(TokioIo::new(stream), TowerToHyperService::new(routes));
+        .header_read_timeout(limits::HEAD_WAIT)
+        .max_buf_size(limits::HEAD_MAX)
+        .serve_connection(stream, front);
     let mut connection = std::pin::pin!(connection);
     let ended = tokio::select! {
-        ended = connection.as_mut() => ended,
-        () = stop.cancelled() => {
+        ended = connection.as_mut() => Some(ended),
+        () = asked_to_leave(&guest, &stop) => None,
+    };
+    let ended = match ended {
+        Some(ended) => ended,
+        None => {
             connection.as_mut().graceful_shutdown();
-            connection.await
+            match tokio::time::timeout(limits::LAST_HEAD, connection.as_mut()).await {
+                Ok(ended) => ended,
+                Err(_) if guest.is_busy() => connection.await,
+                Err(_) => return,
+            }
         }
     };
     if let Err(error) = ended {
         tracing::debug!(%error, "a connection broke off");
+    }
+}
+
+/// Waits until a connection is to end, after what it is answering now.
+async fn asked_to_leave(guest: &Guest, stop: &CancellationToken) {
+    tokio::select! {
+        () = guest.leave() => {}
+        () = stop.cancelled() => {}
     }
 }

@@ -4,7 +4,10 @@ use std::{fmt, time::Duration};
 
 use rustix::process::{Pid, getppid};
 
-use crate::{exit::CommandError, serve::Asked};
+use crate::{
+    exit::CommandError,
+    serve::{Asked, Signal},
+};
 
 /// How often it is looked whether the parent still lives. A signal at its death would be simpler,
 /// and comes when the parent's thread ends, which is another thing.
@@ -16,7 +19,7 @@ pub(super) enum Ending {
     /// The client has nothing more to say.
     Input,
     /// Somebody asked for it.
-    Signal(&'static str),
+    Signal(Signal),
     /// The process that started this one is gone.
     Parent,
     /// Nobody reads what is answered.

@@ -175,10 +175,37 @@ impl Governor {
 
     /// Asks the governor to stop, and waits until it has.
     pub(crate) fn stop(&mut self) {
-        let Some(mut child) = self.child.take() else { return };
-        let pid = rustix::process::Pid::from_child(&child);
+        if self.child.is_some() {
+            self.ask_to_stop();
+            assert_eq!(self.ended(), 0);
+        }
+    }
+
+    /// Asks the governor to stop.
+    pub(crate) fn ask_to_stop(&self) {
+        let pid = rustix::process::Pid::from_child(self.child.as_ref().unwrap());
         rustix::process::kill_process(pid, rustix::process::Signal::TERM).unwrap();
-        assert!(child.wait().unwrap().success());
+    }
+
+    /// Waits until the governor has ended by itself, and gives its exit status.
+    pub(crate) fn ended(&mut self) -> i32 {
+        let mut child = self.child.take().unwrap();
+        let started = Instant::now();
+        loop {
+            if let Some(status) = child.try_wait().unwrap() {
+                return status.code().unwrap_or(-1);
+            }
+            if PATIENCE.saturating_mul(2) < started.elapsed() {
+                child.kill().unwrap();
+                panic!("the governor does not end");
+            }
+            std::thread::sleep(Duration::from_millis(5));
+        }
+    }
+
+    /// Says whether somebody listens at its address.
+    pub(crate) fn is_listening(&self) -> bool {
+        TcpStream::connect(self.host()).is_ok()
     }
 
     pub(crate) fn pid(&self) -> u32 {

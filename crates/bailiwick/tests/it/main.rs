@@ -17,6 +17,8 @@ mod holds;
 #[cfg(test)]
 mod hostile;
 #[cfg(test)]
+mod liar;
+#[cfg(test)]
 mod oauth;
 #[cfg(test)]
 mod observed;
@@ -24,6 +26,8 @@ mod observed;
 mod real;
 #[cfg(test)]
 mod sessions;
+#[cfg(test)]
+mod stopping;
 #[cfg(test)]
 mod streams;
 #[cfg(test)]

@@ -67,6 +67,11 @@ impl Holds {
     pub(super) fn new(parts: HoldParts) -> Self {
         Self { parts, spent: Spent::default() }
     }
+
+    /// Waits until the gateway is to stop: whoever stays is told, and goes.
+    pub(super) async fn stopping(&self) {
+        self.parts.stop.cancelled().await;
+    }
 }
 
 /// A call, and who asks for it.

@@ -117,7 +117,7 @@ impl Asked<'_> {
         }
         loop {
             let look = tokio::select! {
-                () = lane.upstreams().stopping() => return Ok(()),
+                () = self.door.holds.stopping() => return Ok(()),
                 look = sources.next(self, &wanted) => look,
             };
             let Some(look) = look.filter(|_| self.counts()) else { return Ok(()) };

@@ -95,7 +95,7 @@ impl Lane {
             started,
             _place: place,
         };
-        tokio::spawn(follower.run());
+        self.following.spawn(follower.run());
         Answered::GoesOn(Box::new(goes_on))
     }
 

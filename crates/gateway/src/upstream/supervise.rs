@@ -11,7 +11,7 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    Catalog, ServerSpec,
+    Catalog, STOPPING, ServerSpec,
     backoff::Backoff,
     event::{Events, UpstreamEvent},
     link::Link,
@@ -34,7 +34,6 @@ const BREATH: Duration = Duration::from_millis(250);
 const LOOK_AGAIN: Duration = Duration::from_secs(60);
 /// A pause shorter than this still counts as starting: callers wait for its end.
 const SHORT: Duration = Duration::from_secs(1);
-const STOPPING: &str = "the gateway is stopping";
 
 /// How a server is.
 #[derive(Clone, Debug)]

@@ -1,0 +1,183 @@
+//! The first that looks at a request: refuses heads that are read in two ways, and answers where
+//! something of ours breaks.
+
+use std::{
+    convert::Infallible,
+    fmt,
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll},
+};
+
+use axum::{
+    Router,
+    body::{Body, Bytes, HttpBody},
+    extract::ConnectInfo,
+    response::{IntoResponse as _, Response},
+};
+use http::{HeaderValue, Request, StatusCode, header};
+use hyper::{
+    body::{Frame, Incoming, SizeHint},
+    service::Service,
+};
+use hyper_util::service::TowerToHyperService;
+use serde_json::json;
+
+use super::{
+    caught::{Caught, Faults, caught},
+    places::{Busy, Guest},
+    strict,
+};
+use crate::admin::Peer;
+
+/// What answers the requests of one connection.
+#[derive(Clone, Debug)]
+pub(super) struct Front {
+    routes: Router,
+    faults: Arc<Faults>,
+    guest: Arc<Guest>,
+    /// Who is on the other end of the admin socket. Only commands of ours are there, and nothing
+    /// stands between.
+    peer: Option<Peer>,
+}
+
+impl Front {
+    pub(super) fn new(
+        (routes, faults): (Router, Arc<Faults>),
+        guest: Arc<Guest>,
+        peer: Option<Peer>,
+    ) -> Self {
+        Self { routes, faults, guest, peer }
+    }
+
+    async fn answer(self, mut request: Request<Incoming>, busy: Busy) -> Response<Kept> {
+        if self.peer.is_none()
+            && let Some(why) = strict::wrong(&request)
+        {
+            return closing(self.kept(refusal(StatusCode::BAD_REQUEST, why), busy, "/"));
+        }
+        if let Some(peer) = self.peer {
+            request.extensions_mut().insert(ConnectInfo(peer));
+        }
+        let (surface, ends) =
+            (surface(request.uri().path()), strict::ends_its_connection(&request));
+        let routes = TowerToHyperService::new(self.routes.clone());
+        let answered = match Caught::new(async move { routes.call(request).await }).await {
+            Ok(Ok(response)) => self.kept(response, busy, surface),
+            Ok(Err(never)) => match never {},
+            Err(_) => {
+                self.faults.tell(surface).await;
+                self.kept(broken(surface), busy, surface)
+            }
+        };
+        if ends { closing(answered) } else { answered }
+    }
+
+    fn kept(&self, response: Response, busy: Busy, surface: &'static str) -> Response<Kept> {
+        let faults = Arc::clone(&self.faults);
+        response.map(|body| Kept { body: Some(body), faults, surface, _busy: busy })
+    }
+}
+
+impl Service<Request<Incoming>> for Front {
+    type Response = Response<Kept>;
+    type Error = Infallible;
+    type Future = Pin<Box<dyn Future<Output = Result<Self::Response, Infallible>> + Send>>;
+
+    fn call(&self, request: Request<Incoming>) -> Self::Future {
+        let (front, busy) = (self.clone(), self.guest.begin());
+        Box::pin(async move { Ok(front.answer(request, busy).await) })
+    }
+}
+
+/// Names a way in as records may: what callers write into paths is theirs.
+fn surface(path: &str) -> &'static str {
+    const SURFACES: [&str; 7] =
+        ["/mcp", "/lines", "/oauth2", "/api/v1", "/approve", "/metrics", "/.well-known"];
+    let begins =
+        |it: &&&str| path.strip_prefix(**it).is_some_and(|it| it.is_empty() || it.starts_with('/'));
+    SURFACES.iter().find(begins).copied().unwrap_or("/")
+}
+
+/// Answers for something of ours that broke, as clients of each surface read it.
+fn broken(surface: &str) -> Response {
+    let text = "something of the governor's failed: the request is refused, and that is on record";
+    let body = match surface {
+        "/mcp" | "/lines" => {
+            json!({"jsonrpc": "2.0", "id": null, "error": {"code": -32603, "message": text}})
+        }
+        "/oauth2" => json!({"error": "server_error", "error_description": text}),
+        _ => json!({"code": "fault", "title": text, "reasons": []}),
+    };
+    let head = [(header::CONTENT_TYPE, "application/json"), (header::CACHE_CONTROL, "no-store")];
+    (StatusCode::INTERNAL_SERVER_ERROR, head, body.to_string()).into_response()
+}
+
+fn refusal(status: StatusCode, why: &str) -> Response {
+    (status, [(header::CACHE_CONTROL, "no-store")], format!("{why}\n")).into_response()
+}
+
+fn closing(mut response: Response<Kept>) -> Response<Kept> {
+    response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+    response
+}
+
+/// An answer's body, with what lasts as long as it does.
+pub(super) struct Kept {
+    /// None once it broke.
+    body: Option<Body>,
+    faults: Arc<Faults>,
+    surface: &'static str,
+    _busy: Busy,
+}
+
+/// An answer broke off after it had begun.
+#[derive(Debug, thiserror::Error)]
+#[error("the answer broke off")]
+pub(super) struct BrokeOff;
+
+impl HttpBody for Kept {
+    type Data = Bytes;
+    type Error = BrokeOff;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, BrokeOff>>> {
+        let Some(body) = self.body.as_mut() else { return Poll::Ready(None) };
+        if let Ok(polled) = caught(|| Pin::new(body).poll_frame(context)) {
+            return polled.map(|it| it.map(|it| it.map_err(|_| BrokeOff)));
+        }
+        self.body = None;
+        let (faults, surface) = (Arc::clone(&self.faults), self.surface);
+        tokio::spawn(async move { faults.tell(surface).await });
+        Poll::Ready(Some(Err(BrokeOff)))
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.as_ref().is_none_or(HttpBody::is_end_stream)
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.as_ref().map(HttpBody::size_hint).unwrap_or_default()
+    }
+}
+
+impl fmt::Debug for Kept {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.debug_struct("Kept").field("surface", &self.surface).finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_surface_is_named_without_what_callers_wrote() {
+        assert_eq!(surface("/mcp/ghp_secret"), "/mcp");
+        assert_eq!(surface("/mcp"), "/mcp");
+        assert_eq!(surface("/mcpx"), "/");
+        assert_eq!(surface("/api/v1/tasks"), "/api/v1");
+    }
+}
