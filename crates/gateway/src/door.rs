@@ -11,10 +11,12 @@ mod enter;
 mod health;
 mod hold;
 mod host;
+mod kept;
 mod line;
 mod list;
 mod listen;
 mod more;
+mod named;
 mod running;
 mod stream;
 mod task;
@@ -36,7 +38,7 @@ use http::{Request, StatusCode, header};
 pub(crate) use self::host::Hosts;
 #[cfg(any(test, fuzzing))]
 pub(crate) use self::line::foreign;
-use self::{ask::Asked, enter::Turned, hold::Holds, running::Running};
+use self::{ask::Asked, enter::Turned, hold::Holds, kept::Kept, running::Running};
 pub use self::{hold::HoldParts, line::line_router};
 use crate::{
     Lane, Listener,
@@ -77,6 +79,7 @@ pub struct Door {
     streams: Places,
     holds: Holds,
     asks: Arc<Asks>,
+    kept: Arc<Kept>,
 }
 
 impl Door {
@@ -84,9 +87,9 @@ impl Door {
     pub fn new(parts: DoorParts) -> Self {
         let DoorParts { lane, verifier, seal, hosts, holds } = parts;
         let (hosts, holds) = (Hosts::new(hosts), Holds::new(holds));
-        let (running, streams, asks) =
-            (Arc::default(), Places::new(STREAMS_EACH, usize::MAX), Arc::default());
-        Self { lane, verifier, seal, hosts, running, streams, holds, asks }
+        let (running, asks, kept) = (Arc::default(), Arc::default(), Arc::default());
+        let streams = Places::new(STREAMS_EACH, usize::MAX);
+        Self { lane, verifier, seal, hosts, running, streams, holds, asks, kept }
     }
 }
 

@@ -36,6 +36,7 @@ use crate::{
 };
 
 pub use goes_on::GoesOn;
+pub(crate) use stands::digest as digest_of;
 pub(crate) use wait::{Patience, Stayed};
 
 /// How long a call waits for a server that is starting.
@@ -55,7 +56,7 @@ pub struct Lane {
 }
 
 /// What becomes of a call.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub enum Answered {
     /// The server answered.
     Reply(DecisionId, Reply),
@@ -139,7 +140,17 @@ impl Lane {
         call: Call,
         listener: Listener,
     ) -> Answered {
-        let decision = DecisionId::new(self.desk.ulid());
+        self.call_as(DecisionId::new(self.desk.ulid()), caller, call, listener).await
+    }
+
+    /// Takes one call through the lane, by the decision of this id.
+    pub(crate) async fn call_as(
+        self: &Arc<Self>,
+        decision: DecisionId,
+        caller: Arc<Verified>,
+        call: Call,
+        listener: Listener,
+    ) -> Answered {
         let progress = Arc::new(Progress::default());
         let (lane, id, seen) = (Arc::clone(self), decision.clone(), Arc::clone(&progress));
         let (who, what) = (Arc::clone(&caller), call.clone());

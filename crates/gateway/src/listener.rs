@@ -125,6 +125,12 @@ impl Listener {
         self.cut.clone()
     }
 
+    /// Has the call cut by `cut`.
+    #[must_use]
+    pub(crate) fn cut_by(self, cut: CancellationToken) -> Self {
+        Self { cut, ..self }
+    }
+
     /// Cuts the call when what this gives is dropped.
     pub(crate) fn cut_on_drop(&self) -> DropGuard {
         self.cut.clone().drop_guard()

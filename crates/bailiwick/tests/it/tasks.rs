@@ -1,5 +1,6 @@
 //! Calls that go on after their answer, as tasks of the protocol.
 
+mod person;
 mod server;
 
 use serde_json::{Value, json};

@@ -159,7 +159,11 @@ impl<'a> Asked<'a> {
         match &self.audience {
             Audience::Server(server) if self.reaches(server) => {
                 let catalog = upstreams.catalog(server, START_WAIT).await.ok();
-                let read = |it: &Catalog| answers::Capabilities::read(&it.capabilities);
+                // Held calls go on by themselves, whatever the server knows of that.
+                let read = |it: &Catalog| answers::Capabilities {
+                    tasks: true,
+                    ..answers::Capabilities::read(&it.capabilities)
+                };
                 catalog.as_deref().map(read).unwrap_or_default()
             }
             // Resources are named by their servers alone, so they are read at their servers.

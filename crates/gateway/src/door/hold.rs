@@ -51,7 +51,7 @@ pub(super) enum Came {
     Answered(Answered),
     /// One more round.
     Again(Refusal, Box<RawValue>),
-    /// A link for a person, and then the same call again.
+    /// A link for a person, and then the same call again; or a name to ask under.
     Link(Refusal, Answer),
     /// A question of the server's, for the client to answer.
     Asked(DecisionId, Answer),
@@ -103,6 +103,11 @@ impl Asked<'_> {
         let hold = match ticket {
             Some(ticket) => ticket.hold,
             None => match self.first(coming, &sent).await {
+                Held::Stays(hold, refusal)
+                    if let Some(named) = self.named(call, (&hold, &refusal)) =>
+                {
+                    return Ok(Came::Link(refusal, named));
+                }
                 // A person has the link at once, and whoever comes again waits.
                 Held::Stays(hold, refusal) if coming.opens_links && self.links(&hold, &refusal) => {
                     return Ok(self.linked(call, (hold, refusal), last.as_ref()));

@@ -8,7 +8,9 @@ use serde_json::value::RawValue;
 use super::{
     LIMITS,
     ask::{Asked, bad},
-    json, refusal,
+    json,
+    named::Waiting,
+    refusal,
 };
 use crate::{
     Call,
@@ -27,14 +29,14 @@ use crate::{
 
 /// What a client wants of a call that goes on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Wish {
+pub(super) enum Wish {
     Get,
     Update,
     Cancel,
 }
 
 impl Wish {
-    const fn method(self) -> &'static str {
+    pub(super) const fn method(self) -> &'static str {
         match self {
             Self::Get => "tasks/get",
             Self::Update => "tasks/update",
@@ -47,8 +49,9 @@ impl Wish {
 struct At<'a> {
     handle: &'a TaskHandle,
     call: &'a Call,
+    /// The name as the client knows it.
+    name: &'a str,
     theirs: &'a str,
-    approved: Option<&'a bailiwick_model::Digest>,
     client: ClientFacts,
 }
 
@@ -91,9 +94,17 @@ impl Asked<'_> {
         self.not_too_often()?;
         let handle = self.handle(params)?;
         let call = named_call(&handle)?;
-        let Waits::Server { theirs, approved } = &handle.waits;
+        let name = RawObject::read(params.get()).ok().and_then(|it| it.text("taskId"));
+        let name = name.unwrap_or_default();
+        let theirs = match &handle.waits {
+            Waits::Server { theirs, .. } => theirs,
+            Waits::Person { hold, run, .. } => {
+                let waiting = Waiting { handle: &handle, call: &call, name: &name, hold, run };
+                return Ok(self.at_person(wish, &waiting).await);
+            }
+        };
         let client = self.client_facts(&handle.server, params);
-        let at = At { handle: &handle, call: &call, theirs, approved: approved.as_ref(), client };
+        let at = At { handle: &handle, call: &call, name: &name, theirs, client };
         self.at_server(wish, params, &at).await
     }
 
@@ -112,7 +123,7 @@ impl Asked<'_> {
         params: &RawValue,
         at: &At<'_>,
     ) -> Result<Answer, Refused> {
-        if let Some(refused) = self.may_not_hear(wish, at).await {
+        if let Some(refused) = self.may_not_hear(wish, (at.handle, at.call)).await {
             return Ok(refused);
         }
         let answers = match wish {
@@ -135,15 +146,20 @@ impl Asked<'_> {
             (Reply::Result(result), Wish::Get) => result,
         };
         // Its task may have ended while the server was asked.
-        match self.may_not_hear(wish, at).await {
+        match self.may_not_hear(wish, (at.handle, at.call)).await {
             Some(refused) => Ok(refused),
             None => Ok(self.where_it_stands(at, &result)),
         }
     }
 
-    async fn may_not_hear(&self, wish: Wish, at: &At<'_>) -> Option<Answer> {
-        let refusal = self.door.lane.may_hear(self.caller, at.call, at.approved).await.err()?;
-        Some(self.refused(refusal, wish.method(), at.call).await)
+    /// Refuses to tell what the call would not be let through for now.
+    pub(super) async fn may_not_hear(
+        &self,
+        wish: Wish,
+        (handle, call): (&TaskHandle, &Call),
+    ) -> Option<Answer> {
+        let refusal = self.door.lane.may_hear(self.caller, call, handle.approved()).await.err()?;
+        Some(self.refused(refusal, wish.method(), call).await)
     }
 
     /// Writes where a call stands, under the name that its client knows.
@@ -160,10 +176,8 @@ impl Asked<'_> {
                 return fault(&why.to_string());
             }
         }
-        let handle = self.params().and_then(|it| RawObject::read(it.get()).ok()?.text("taskId"));
-        let handle = handle.unwrap_or_default();
         let life = at.handle.life(self.door.lane.desk().now());
-        told.detailed(Shown { handle: &handle, life }, result)
+        told.detailed(Shown { handle: at.name, life }, result)
             .map_or_else(|error| fault(&error.to_string()), Answer::Result)
     }
 

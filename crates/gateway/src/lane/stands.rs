@@ -88,7 +88,8 @@ pub(super) fn approved(judged: &Judged) -> Option<Digest> {
     Some(digest(&held.flat_map(|it| it.reasons.iter().cloned()).collect()))
 }
 
-fn digest(reasons: &BTreeSet<Reason>) -> Digest {
+/// Digests reasons that a person may approve.
+pub(crate) fn digest(reasons: &BTreeSet<Reason>) -> Digest {
     // Texts are always written.
     Digest::of(&serde_json::to_vec(reasons).unwrap_or_default())
 }

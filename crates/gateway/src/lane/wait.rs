@@ -139,6 +139,30 @@ impl Lane {
         }
     }
 
+    /// Says whether a call waits for `hold` still. Whoever asks is at work, so its task is not idle.
+    pub(crate) async fn waits_still(
+        &self,
+        (caller, call): (&Verified, &Call),
+        hold: &HoldId,
+    ) -> bool {
+        if let Some(slot) = self.desk.slot(&caller.task) {
+            let now = self.desk.now();
+            slot.with(|state| {
+                bailiwick_kernel::stay(state);
+                bailiwick_kernel::observe(state, now);
+            });
+        }
+        self.still_waits((caller, call), hold).await
+    }
+
+    /// Says whether there is a decision of this id on record.
+    pub(crate) async fn was_decided(&self, decision: &DecisionId) -> Result<bool, String> {
+        let (desk, id) = (Arc::clone(&self.desk), decision.clone());
+        let read = tokio::task::spawn_blocking(move || desk.ledger().decision_records(&id)).await;
+        let found = read.map_err(|error| error.to_string())?;
+        found.map(|it| !it.is_empty()).map_err(|error| error.to_string())
+    }
+
     async fn still_waits(&self, (caller, call): (&Verified, &Call), hold: &HoldId) -> bool {
         let request = self.classify(caller, call).await;
         let Some(slot) = self.desk.slot(&caller.task) else { return false };

@@ -7,7 +7,7 @@
 use std::time::Duration;
 
 use bailiwick_connect::{StateKey, Verified, random_text};
-use bailiwick_model::{DecisionId, Digest, IdentityId, ServerName, TaskId, Timestamp};
+use bailiwick_model::{DecisionId, Digest, HoldId, IdentityId, ServerName, TaskId, Timestamp};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
@@ -53,6 +53,17 @@ pub(crate) enum Waits {
         /// What a person approved when it was let through, if one had to.
         #[serde(skip_serializing_if = "Option::is_none", default)]
         approved: Option<Digest>,
+    },
+    /// A person.
+    Person {
+        /// The ticket.
+        hold: HoldId,
+        /// The decision by which the call is made: it is made once.
+        run: DecisionId,
+        /// What the person is asked to approve.
+        approved: Digest,
+        /// When it began to wait.
+        since: Timestamp,
     },
 }
 
@@ -101,6 +112,24 @@ impl TaskHandle {
             && handle.caller == caller.identity
             && handle.via == caller.via;
         (same && now < handle.expires).then_some(handle)
+    }
+
+    /// Gives what makes it its own.
+    pub(crate) fn id(&self) -> &str {
+        &self.id
+    }
+
+    /// Gives until when it can be asked for.
+    pub(crate) const fn expires(&self) -> Timestamp {
+        self.expires
+    }
+
+    /// Gives what a person had to approve of the call, or has to.
+    pub(crate) const fn approved(&self) -> Option<&Digest> {
+        match &self.waits {
+            Waits::Server { approved, .. } => approved.as_ref(),
+            Waits::Person { approved, .. } => Some(approved),
+        }
     }
 
     /// Gives how long it can be asked for still.

@@ -6,6 +6,7 @@
 
 use std::time::Duration;
 
+use bailiwick_model::Timestamp;
 use http::StatusCode;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
@@ -20,6 +21,8 @@ pub(crate) const EXTENSION: &str = "io.modelcontextprotocol/tasks";
 const NAME_MAX: usize = 256;
 /// How long what it says of where it stands may be.
 const WORDS_MAX: usize = 1 << 10;
+/// How soon whoever waits for a person should ask again, in milliseconds.
+const OURS_AGAIN: u64 = 5000;
 const ASK_AGAIN: Duration = Duration::from_secs(1);
 const ASK_AGAIN_MAX: Duration = Duration::from_secs(30);
 
@@ -107,6 +110,19 @@ impl Told {
             && [&told.created_at, &told.last_updated_at].into_iter().all(|it| plain(it))
             && told.status_message.as_ref().is_none_or(|it| it.len() <= WORDS_MAX);
         fits.then_some(told)
+    }
+
+    /// Tells of a call that waits here since `since`, in words of ours.
+    pub(crate) fn ours(status: Status, words: &str, (since, now): (Timestamp, Timestamp)) -> Self {
+        Self {
+            task_id: String::new(),
+            status,
+            status_message: Some(words.to_owned()),
+            created_at: since.to_string(),
+            last_updated_at: now.to_string(),
+            ttl_ms: None,
+            poll_interval_ms: Some(OURS_AGAIN),
+        }
     }
 
     /// Gives how long to wait before it is asked for again.

@@ -1,0 +1,192 @@
+//! Held calls of clients that wait by themselves (`io.modelcontextprotocol/tasks`): they get a name
+//! instead of rounds, and the call is made once a person has said yes and they ask again.
+//!
+//! The ticket is on record before the name goes out, and the name holds the call, so both outlive
+//! this gateway. A call is made once under each name: by the decision whose id the name holds.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use bailiwick_model::{DecisionId, HoldId};
+use serde_json::value::RawValue;
+use tokio_util::sync::CancellationToken;
+
+use super::{
+    ask::Asked,
+    kept::{Begun, Course},
+    task::Wish,
+};
+use crate::{
+    Call, Listener,
+    jsonrpc::{Answer, code, raw_of},
+    lane::{Answered, Refusal, digest_of},
+    mcp::{
+        Era, answers,
+        task_handle::{TaskHandle, Waits},
+        tasks::{self, Shown, Status, Told},
+    },
+};
+
+/// A held call that its client asks for.
+pub(super) struct Waiting<'a> {
+    pub(super) handle: &'a TaskHandle,
+    pub(super) call: &'a Call,
+    /// The name as the client knows it.
+    pub(super) name: &'a str,
+    pub(super) hold: &'a HoldId,
+    /// By which decision it is made.
+    pub(super) run: &'a DecisionId,
+}
+
+impl Asked<'_> {
+    /// Gives a held call a name, where its client can wait by itself.
+    pub(super) fn named(
+        &self,
+        call: &Call,
+        (hold, refusal): (&HoldId, &Refusal),
+    ) -> Option<Answer> {
+        // Only tools are called so, and only of small calls was this left in.
+        if call.method() != "tools/call" || !tasks::are_declared(call.params()) {
+            return None;
+        }
+        let desk = self.door.lane.desk();
+        let (now, run) = (desk.now(), DecisionId::new(desk.ulid()));
+        let approved = digest_of(&refusal.reasons);
+        let waits = Waits::Person { hold: hold.clone(), run, approved, since: now };
+        let decided = (refusal.decision.clone(), waits);
+        let handle = TaskHandle::of((self.caller, call), decided, (None, now))?;
+        let name = handle.close(self.state_key())?;
+        let told = Told::ours(Status::Working, &waiting_for(hold), (now, now));
+        Some(Answer::Result(told.created(Shown { handle: &name, life: handle.life(now) })))
+    }
+
+    /// Answers what a client wants of its held call.
+    pub(super) async fn at_person(&self, wish: Wish, waiting: &Waiting<'_>) -> Answer {
+        let kept = &self.door.kept;
+        let id = waiting.handle.id();
+        match wish {
+            // Nothing was asked.
+            Wish::Update => Answer::Result(answers::empty(Era::Modern)),
+            Wish::Cancel => {
+                let until = (self.door.lane.desk().now(), waiting.handle.expires());
+                if let Begun::Before(Course::UnderWay(_)) = kept.begin(id, Course::CalledOff, until)
+                {
+                    kept.call_off(id);
+                }
+                Answer::Result(answers::empty(Era::Modern))
+            }
+            Wish::Get => match kept.course(id) {
+                Some(course) => self.course(waiting, course).await,
+                None => self.not_begun(waiting).await,
+            },
+        }
+    }
+
+    /// Looks whether a call that was not begun here waits still, and begins it where it does not.
+    async fn not_begun(&self, waiting: &Waiting<'_>) -> Answer {
+        let Waiting { handle, call, hold, run, .. } = waiting;
+        let lane = &self.door.lane;
+        if lane.waits_still((self.caller, call), hold).await {
+            return self.stands(waiting, (Status::Working, &waiting_for(hold)), None);
+        }
+        match lane.was_decided(run).await {
+            Ok(false) => {}
+            Ok(true) => {
+                let text = format!("the call was made ({run}), and its result was not kept");
+                return self.failed(waiting, &text);
+            }
+            // Whether it was made is not known, so it is not made.
+            Err(error) => return self.failed(waiting, &error),
+        }
+        let cut = CancellationToken::new();
+        let until = (lane.desk().now(), handle.expires());
+        match self.door.kept.begin(handle.id(), Course::UnderWay(cut.clone()), until) {
+            Begun::Now => self.begin(waiting, cut),
+            Begun::Before(course) => return self.course(waiting, course).await,
+            Begun::Full => {
+                let text = "so many results are kept that one more cannot be: ask again later";
+                return Answer::error(code::INTERNAL_ERROR, text, None);
+            }
+        }
+        self.stands(waiting, (Status::Working, "under way"), None)
+    }
+
+    /// Makes the call, whoever hangs up.
+    fn begin(&self, waiting: &Waiting<'_>, cut: CancellationToken) {
+        let (listener, _nobody_listens) = Listener::new();
+        let (lane, kept) = (Arc::clone(&self.door.lane), Arc::clone(&self.door.kept));
+        let (caller, call) = (Arc::clone(self.caller), waiting.call.clone());
+        let (run, id) = (waiting.run.clone(), waiting.handle.id().to_owned());
+        let listener = listener.cut_by(cut);
+        tokio::spawn(async move {
+            let answered = lane.call_as(run, caller, call, listener).await;
+            kept.over(&id, answered);
+        });
+    }
+
+    async fn course(&self, waiting: &Waiting<'_>, course: Course) -> Answer {
+        match course {
+            Course::UnderWay(_) => self.stands(waiting, (Status::Working, "under way"), None),
+            Course::CalledOff => self.stands(waiting, (Status::Cancelled, "called off"), None),
+            Course::Over(answered) => self.over(waiting, &answered).await,
+        }
+    }
+
+    async fn over(&self, waiting: &Waiting<'_>, answered: &Answered) -> Answer {
+        let (handle, call) = (waiting.handle, waiting.call);
+        let answer = match answered {
+            Answered::Reply(_, reply) => {
+                if let Some(refused) = self.may_not_hear(Wish::Get, (handle, call)).await {
+                    return refused;
+                }
+                self.back(&handle.server, call.method(), reply.clone()).await
+            }
+            Answered::Refused(refusal) => self.refused(refusal.clone(), call.method(), call).await,
+            Answered::Failed(decision, why) => {
+                return self.failed(waiting, &format!("{why} ({decision})"));
+            }
+            // It was not said that anybody waits.
+            Answered::GoesOn(_) => return self.failed(waiting, "the server goes on by itself"),
+        };
+        match answer {
+            Answer::Result(it) => {
+                self.stands(waiting, (Status::Completed, "over"), Some(("result", &it)))
+            }
+            Answer::Error(it) => {
+                self.stands(waiting, (Status::Failed, "over"), Some(("error", &it)))
+            }
+        }
+    }
+
+    fn failed(&self, waiting: &Waiting<'_>, text: &str) -> Answer {
+        let Answer::Error(error) = Answer::error(code::INTERNAL_ERROR, text, None) else {
+            return Answer::error(code::INTERNAL_ERROR, text, None);
+        };
+        self.stands(waiting, (Status::Failed, "over"), Some(("error", &error)))
+    }
+
+    /// Writes where a held call stands.
+    fn stands(
+        &self,
+        waiting: &Waiting<'_>,
+        (status, words): (Status, &str),
+        came: Option<(&str, &RawValue)>,
+    ) -> Answer {
+        let now = self.door.lane.desk().now();
+        let since = match &waiting.handle.waits {
+            Waits::Person { since, .. } => *since,
+            Waits::Server { .. } => now,
+        };
+        let members: BTreeMap<&str, &RawValue> = came.into_iter().collect();
+        let life = waiting.handle.life(now);
+        Told::ours(status, words, (since, now))
+            .detailed(Shown { handle: waiting.name, life }, &raw_of(&members))
+            .map_or_else(
+                |error| Answer::error(code::INTERNAL_ERROR, &error.to_string(), None),
+                Answer::Result,
+            )
+    }
+}
+
+fn waiting_for(hold: &HoldId) -> String {
+    format!("waiting for a person: {hold}")
+}
