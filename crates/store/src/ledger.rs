@@ -5,6 +5,7 @@
 //! everyone who waits is answered. Others prepare the next segment and put full ones away, sign
 //! the head every few seconds and drop what retention lets go.
 
+mod aside;
 mod base;
 mod chores;
 mod encode;
@@ -218,14 +219,14 @@ impl Ledger {
             trouble: Mutex::default(),
         });
         let notary = Arc::new(Notary::new(&options, found.checkpoint));
-        let (queue, jobs) = Queue::new();
+        let (queue, inbox) = Queue::new();
         let (to_do, chores) = std::sync::mpsc::channel();
         for sealed in unlaid {
             drop(to_do.send(Chore::LayDown(sealed)));
         }
         let pen =
             Pen::new(found.open, Arc::clone(&shared.failed), dir.clone(), sizes, to_do.clone());
-        let writer = Writer::new(pen, to_do, Arc::clone(&shared), jobs);
+        let writer = Writer::new(pen, to_do, Arc::clone(&shared), inbox);
         let writer = spawn("ledger-writer", move || writer.run())?;
         let chores = {
             let (dir, shared) = (dir.clone(), Arc::clone(&shared));
@@ -252,10 +253,10 @@ impl Ledger {
     /// or not; nothing may be done on the strength of them.
     pub async fn append(&self, records: Vec<Record>) -> Result<DurableAt, LedgerError> {
         let (answer, answered) = tokio::sync::oneshot::channel();
-        let Some(job) = self.job(&records, Answer::Async(answer))? else {
+        let Some(append) = self.encoded(&records, Answer::Async(answer))? else {
             return Ok(self.inner.shared.head());
         };
-        self.inner.queue.put(job).await.map_err(|error| self.plainer(error))?;
+        self.inner.queue.put(Job::Append(append)).await.map_err(|error| self.plainer(error))?;
         match tokio::time::timeout(queue::ANSWER_WAIT, answered).await {
             Ok(Ok(answer)) => answer,
             Ok(Err(_)) => Err(self.plainer(LedgerError::Closed)),
@@ -263,12 +264,13 @@ impl Ledger {
         }
     }
 
-    /// Queues `records` behind all that was queued before, and returns once they have a place: of
-    /// what has happened already, where nothing is done on the strength of the record. Readers of
-    /// this ledger wait until they are on the disk; a crash before that loses them.
+    /// Takes `records` of what has happened already, where nothing is done on the strength of them,
+    /// and returns once they have a place. They go to the disk along with what is appended next, at
+    /// the latest after some milliseconds. Readers of this ledger wait for that; a crash before it
+    /// loses them.
     pub async fn append_soon(&self, records: Vec<Record>) -> Result<(), LedgerError> {
-        let Some(job) = self.job(&records, Answer::Nobody)? else { return Ok(()) };
-        self.inner.queue.put(job).await.map_err(|error| self.plainer(error))
+        let Some(append) = self.encoded(&records, Answer::Nobody)? else { return Ok(()) };
+        self.inner.queue.put_aside(append).await.map_err(|error| self.plainer(error))
     }
 
     /// Waits until what was queued before is written, or cannot be.
@@ -283,15 +285,15 @@ impl Ledger {
     /// Does the same as [`Ledger::append`] where blocking is allowed.
     pub fn append_blocking(&self, records: Vec<Record>) -> Result<DurableAt, LedgerError> {
         let (answer, answered) = std::sync::mpsc::sync_channel(1);
-        let Some(job) = self.job(&records, Answer::Blocking(answer))? else {
+        let Some(append) = self.encoded(&records, Answer::Blocking(answer))? else {
             return Ok(self.inner.shared.head());
         };
-        self.inner.queue.put_blocking(job).map_err(|error| self.plainer(error))?;
+        self.inner.queue.put_blocking(Job::Append(append)).map_err(|error| self.plainer(error))?;
         queue::wait(&answered).map_err(|error| self.plainer(error))?
     }
 
     /// Encodes here, on the caller's side, so that the writer only hashes and writes.
-    fn job(&self, records: &[Record], answer: Answer) -> Result<Option<Job>, LedgerError> {
+    fn encoded(&self, records: &[Record], answer: Answer) -> Result<Option<Append>, LedgerError> {
         if let LedgerHealth::Failed { why } = self.health() {
             return Err(LedgerError::Failed { why });
         }
@@ -301,7 +303,7 @@ impl Ledger {
         if ROOM_MAX < room || survey::JOINED_MAX < records.len() {
             return Err(LedgerError::TooMuch { records: records.len(), bytes: room });
         }
-        Ok((!records.is_empty()).then_some(Job::Append(Append { records, room, answer })))
+        Ok((!records.is_empty()).then_some(Append { records, room, answer }))
     }
 
     /// Names the failure where a closed queue is only its consequence.

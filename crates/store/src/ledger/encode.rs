@@ -19,17 +19,20 @@ pub(super) struct Encoded {
 
 impl Encoded {
     /// Encodes a record, and sees to it that it will be found again: a record that does not read
-    /// as it was written would pass for an altered one at the next start.
+    /// as it was written would pass for an altered one at the next start. Of decisions and outcomes,
+    /// which come by the thousand, that is a law of their format, and the tests look every time.
     pub(super) fn of(record: &Record) -> Result<Self, LedgerError> {
         let body = serde_json::to_vec(record).map_err(|source| LedgerError::Encode { source })?;
         let outline = Outline::whole(record);
-        match Outline::of(0, FORMAT, &body) {
-            Some(read) if read == outline => {
-                let sum = crc32c::crc32c(&body);
-                Ok(Self { outline, body, sum })
-            }
-            Some(_) | None => Err(LedgerError::NotReadable { kind: outline.kind.name() }),
+        let look = match outline.kind {
+            Kind::Decision | Kind::Outcome => cfg!(debug_assertions),
+            Kind::Command | Kind::Finding => true,
+        };
+        if look && Outline::of(0, FORMAT, &body) != Some(outline) {
+            return Err(LedgerError::NotReadable { kind: outline.kind.name() });
         }
+        let sum = crc32c::crc32c(&body);
+        Ok(Self { outline, body, sum })
     }
 }
 

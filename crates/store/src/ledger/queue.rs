@@ -2,7 +2,7 @@
 
 use std::{
     sync::{
-        Mutex, PoisonError,
+        Arc, Mutex, PoisonError,
         mpsc::{Receiver, RecvTimeoutError, SyncSender},
     },
     time::{Duration, Instant},
@@ -13,7 +13,11 @@ use tokio::sync::{
     oneshot,
 };
 
-use super::{DurableAt, LedgerError, encode::Encoded};
+use super::{
+    DurableAt, LedgerError,
+    aside::{Aside, Inbox, NoPlace},
+    encode::Encoded,
+};
 
 /// How long one waits for a place.
 pub(super) const PLACE_WAIT: Duration = Duration::from_millis(250);
@@ -71,6 +75,7 @@ pub(super) enum Job {
 #[derive(Debug)]
 pub(super) struct Queue {
     sender: Mutex<Option<mpsc::Sender<Job>>>,
+    aside: Arc<Aside>,
 }
 
 /// A way to the writer that does not keep it running.
@@ -78,9 +83,11 @@ pub(super) struct Queue {
 pub(super) struct WeakQueue(Option<mpsc::WeakSender<Job>>);
 
 impl Queue {
-    pub(super) fn new() -> (Self, mpsc::Receiver<Job>) {
+    pub(super) fn new() -> (Self, Inbox) {
         let (sender, receiver) = mpsc::channel(PLACES);
-        (Self { sender: Mutex::new(Some(sender)) }, receiver)
+        let aside = Arc::default();
+        let inbox = Inbox::new(receiver, Arc::clone(&aside));
+        (Self { sender: Mutex::new(Some(sender)), aside }, inbox)
     }
 
     fn sender(&self) -> Result<mpsc::Sender<Job>, LedgerError> {
@@ -94,6 +101,16 @@ impl Queue {
             SendTimeoutError::Timeout(_) => LedgerError::Busy { waited: PLACE_WAIT },
             SendTimeoutError::Closed(_) => LedgerError::Closed,
         })
+    }
+
+    /// Puts what nobody waits for where the next job takes it along. Only where too much lies there
+    /// already it waits for a place.
+    pub(super) async fn put_aside(&self, append: Append) -> Result<(), LedgerError> {
+        match self.aside.put(append) {
+            Ok(()) => Ok(()),
+            Err(NoPlace::Full(append)) => self.put(Job::Append(append)).await,
+            Err(NoPlace::Over) => Err(LedgerError::Closed),
+        }
     }
 
     pub(super) fn put_blocking(&self, job: Job) -> Result<(), LedgerError> {
@@ -151,7 +168,7 @@ mod tests {
     #[tokio::test]
     async fn a_full_queue_is_told_in_time() {
         // Nobody takes anything out.
-        let (queue, mut jobs) = Queue::new();
+        let (queue, mut inbox) = Queue::new();
         for _ in 0..PLACES {
             queue.put(job()).await.unwrap();
         }
@@ -160,7 +177,7 @@ mod tests {
         let refused = queue.put_blocking(job());
         assert!(matches!(refused, Err(LedgerError::Busy { waited: PLACE_WAIT })), "{refused:?}");
         // A place that becomes free is taken.
-        jobs.recv().await.unwrap();
+        inbox.try_next().unwrap();
         queue.put(job()).await.unwrap();
         queue.close();
         assert!(matches!(queue.put(job()).await, Err(LedgerError::Closed)));

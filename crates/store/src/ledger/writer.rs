@@ -4,10 +4,10 @@
 use std::{iter::Peekable, sync::Arc, vec::IntoIter};
 
 use bailiwick_model::Digest;
-use tokio::sync::mpsc::Receiver;
 
 use super::{
     DurableAt, LedgerError, Shared,
+    aside::Inbox,
     chores::{Chore, Chores},
     encode::{Encoded, FORMAT, Outline},
     layout::{Head, room},
@@ -24,7 +24,7 @@ pub(super) struct Writer {
     pen: Pen,
     chores: Chores,
     shared: Arc<Shared>,
-    jobs: Receiver<Job>,
+    inbox: Inbox,
     head: DurableAt,
     /// What is written at once, as bytes and as what readers find it by.
     bytes: Vec<u8>,
@@ -42,15 +42,15 @@ enum Then {
 type Batch = Peekable<IntoIter<Append>>;
 
 impl Writer {
-    pub(super) fn new(pen: Pen, chores: Chores, shared: Arc<Shared>, jobs: Receiver<Job>) -> Self {
+    pub(super) fn new(pen: Pen, chores: Chores, shared: Arc<Shared>, inbox: Inbox) -> Self {
         let head = shared.head();
-        Self { pen, chores, shared, jobs, head, bytes: Vec::new(), written: Vec::new() }
+        Self { pen, chores, shared, inbox, head, bytes: Vec::new(), written: Vec::new() }
     }
 
     /// Writes until nobody can send any more.
     pub(super) fn run(mut self) {
-        while let Some(job) = self.jobs.blocking_recv() {
-            let (batch, then) = self.gather(job);
+        while let Some((aside, job)) = self.inbox.next() {
+            let (batch, then) = self.gather(aside, job);
             self.append(batch.into_iter().peekable());
             match then {
                 Then::Roll(answer) => {
@@ -63,11 +63,9 @@ impl Writer {
         }
     }
 
-    /// Takes what is queued behind `first`, up to the bound.
-    fn gather(&mut self, first: Job) -> (Vec<Append>, Then) {
-        let mut batch = Vec::new();
-        let mut records = 0_usize;
-        let mut next = Some(first);
+    /// Takes what is queued behind `batch` and `next`, up to the bound.
+    fn gather(&mut self, mut batch: Vec<Append>, mut next: Option<Job>) -> (Vec<Append>, Then) {
+        let mut records = batch.iter().map(|it| it.records.len()).sum::<usize>();
         while let Some(job) = next {
             match job {
                 Job::Append(append) => {
@@ -75,9 +73,13 @@ impl Writer {
                     batch.push(append);
                 }
                 Job::Roll(answer) => return (batch, Then::Roll(answer)),
-                Job::Reach(answer) => return (batch, Then::Tell(answer)),
+                Job::Reach(answer) => {
+                    // What came while this batch was gathered counts as before.
+                    batch.extend(self.inbox.take_aside());
+                    return (batch, Then::Tell(answer));
+                }
             }
-            next = if records < BATCH_MAX { self.jobs.try_recv().ok() } else { None };
+            next = if records < BATCH_MAX { self.inbox.try_next() } else { None };
         }
         (batch, Then::GoOn)
     }

@@ -77,6 +77,22 @@ async fn many_writers_get_each_their_own_place() {
     assert_eq!(taken, (1..=200).map(|it| it * 2).collect::<Vec<_>>());
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn what_nobody_waits_for_is_found_by_readers_and_kept_by_a_close() {
+    let dir = sample::quick_dir();
+    let place = Place::new(dir.path());
+    let (ledger, _) = place.open();
+    for number in 0..50 {
+        ledger.append(vec![sample::decision(number)]).await.unwrap();
+        ledger.append_soon(vec![sample::outcome(number, "")]).await.unwrap();
+        let found = ledger.decision_records(&sample::decision_id(number)).unwrap();
+        assert_eq!(found.len(), 2);
+    }
+    ledger.append_soon(vec![sample::finding(50)]).await.unwrap();
+    ledger.close();
+    assert_eq!(place.open().1.records, 101);
+}
+
 #[test]
 fn only_one_process_owns_a_ledger() {
     let dir = sample::quick_dir();
