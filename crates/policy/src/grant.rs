@@ -8,6 +8,7 @@ use bailiwick_model::{Action, Grant, Layer, Reason, ReasonCode};
 
 use crate::{
     Case, Coverage, WhenError,
+    reads::Reads,
     view::{Origin, View, ViewError},
 };
 use line::{Line, Outcome};
@@ -24,6 +25,7 @@ pub struct GrantProgram {
 struct Compiled {
     layer: Layer,
     lines: Vec<Line>,
+    reads: Reads,
 }
 
 impl GrantProgram {
@@ -39,7 +41,8 @@ impl GrantProgram {
                     Err(found) => errors.extend(found),
                 }
             }
-            layers.push(Compiled { layer: layer.clone(), lines });
+            let reads = Reads::of(lines.iter().filter_map(Line::condition));
+            layers.push(Compiled { layer: layer.clone(), lines, reads });
         }
         if !errors.is_empty() {
             return Err(errors);
@@ -135,7 +138,7 @@ impl Compiled {
         }
         // A condition that does not read the resource says the same of every one.
         let many = lines.iter().any(|it| it.reads_resource());
-        let views = case.views(Origin::Layer(&self.layer))?;
+        let views = case.views(Origin::Layer(&self.layer), &self.reads)?;
         for view in views.take(if many { usize::MAX } else { 1 }) {
             judge(action, &lines, &view, tally);
         }

@@ -15,6 +15,7 @@ mod hold;
 mod index;
 mod judge;
 mod mistake;
+mod reads;
 mod set;
 mod syntax;
 mod view;

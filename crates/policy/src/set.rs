@@ -8,6 +8,7 @@ use crate::{
     Applying, ListQuestion, PolicyAnswer, PolicyError,
     compile::compile,
     judge::{Bench, Findings},
+    reads::Reads,
     syntax,
     view::{Case, Origin, Unknown, ViewError},
 };
@@ -71,6 +72,7 @@ pub struct PolicySummary {
 pub struct PolicySet {
     version: String,
     liked: BTreeSet<String>,
+    reads: Reads,
     bench: Bench,
 }
 
@@ -82,8 +84,9 @@ impl PolicySet {
     ) -> Result<Self, Vec<PolicyError>> {
         let compiled = compile(sources, options)?;
         let liked = compiled.values().flat_map(|it| syntax::liked(&it.condition)).collect();
+        let reads = Reads::of(compiled.values().map(|it| &it.condition));
         let bench = Bench::new(compiled.into_values().collect());
-        Ok(Self { version: version(sources, options), liked, bench })
+        Ok(Self { version: version(sources, options), liked, reads, bench })
     }
 
     /// Names these policies: the digest of their files' names, texts and options.
@@ -111,7 +114,7 @@ impl PolicySet {
         let enforced = |it: &PolicySummary| lives(it) && it.mode.enforces(now);
         let (mut verdict, mut would) = (Verdict::allow(), Verdict::allow());
         let (mut permits, mut errors) = (BTreeSet::new(), BTreeSet::new());
-        for view in case.views(Origin::Task)? {
+        for view in case.views(Origin::Task, &self.reads)? {
             let findings = self.bench.ask(&view);
             verdict = verdict.and(findings.verdict(enforced));
             would = would.and(findings.verdict(lives));
@@ -132,7 +135,7 @@ impl PolicySet {
     /// Names the policies that apply to each resource of `case`, in order, whatever their mode and
     /// expiry: Cedar's own answer. Empty where the case cannot be put to policy.
     pub fn applying(&self, case: &Case<'_>) -> Vec<Applying> {
-        let views = case.views(Origin::Task).ok();
+        let views = case.views(Origin::Task, &self.reads).ok();
         let ask = |view| {
             let Findings { satisfied, errors } = self.bench.ask(&view);
             Applying {

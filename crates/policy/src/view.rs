@@ -1,12 +1,13 @@
 //! What Cedar is shown of a request: small entities made for it alone, and a typed context.
 //!
-//! Values are made as Cedar holds them, so that showing a call parses and evaluates nothing.
+//! Values are made as Cedar holds them, so that showing a call parses and evaluates nothing; and
+//! only those that some condition reads.
 
 mod context;
 mod entities;
 mod value;
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use bailiwick_model::{Action, ActionFacts, ApprovedCall, Charter, Task};
 use cedar_policy_core::{
@@ -19,7 +20,7 @@ use cedar_policy_core::{
     extensions::Extensions,
 };
 
-use crate::{ListQuestion, Question, vocabulary::Types};
+use crate::{ListQuestion, Question, reads::Reads, vocabulary::Types};
 pub(crate) use context::Origin;
 use entities::Place;
 
@@ -57,7 +58,8 @@ struct Shown {
     action: Arc<EntityUID>,
     /// One for each resource, and one of the tool itself where the request names none.
     places: Vec<Place>,
-    common: context::Common,
+    /// The arguments, once a condition reads them.
+    input: OnceLock<Value>,
 }
 
 /// An action of a listing, as conditions see it while its arguments, resource and moment are not
@@ -83,13 +85,20 @@ impl<'a> Case<'a> {
         Self { question, shown: Arc::clone(&self.shown) }
     }
 
-    /// Gives one view a resource, with the context that is shown to `origin`.
+    /// Gives one view a resource, with what `reads` says is looked at of the context that is shown
+    /// to `origin`.
     pub(crate) fn views(
         &self,
         origin: Origin<'_>,
+        reads: &Reads,
     ) -> Result<impl Iterator<Item = View<'_>>, &ViewError> {
         let shown = self.shown.as_ref().as_ref()?;
-        let context = shown.common.context(&self.question, origin);
+        let input = || {
+            let made = || value::of_arguments(&self.question.request.arguments);
+            shown.input.get_or_init(made).clone()
+        };
+        let of = (&Subject::of(&self.question), &self.question);
+        let context = context::of(of, input, (origin, reads)).ok_or(&ViewError::Context)?;
         Ok(shown
             .places
             .iter()
@@ -100,17 +109,10 @@ impl<'a> Case<'a> {
 impl Shown {
     fn of(question: &Question<'_>) -> Result<Self, ViewError> {
         let types = Types::get().ok_or(ViewError::Types)?;
-        let request = question.request;
-        let subject = Subject {
-            task: question.task,
-            charter: question.charter,
-            action: &request.action,
-            facts: &request.facts,
-        };
+        let subject = Subject::of(question);
         let [principal, action] = subject.names(types);
-        let common = context::Common::of(&subject, question).ok_or(ViewError::Context)?;
-        let places = entities::places(&subject, types, &request.resources)?;
-        Ok(Self { principal, action, places, common })
+        let places = entities::places(&subject, types, &question.request.resources)?;
+        Ok(Self { principal, action, places, input: OnceLock::new() })
     }
 }
 
@@ -136,7 +138,12 @@ impl Unknown {
     }
 }
 
-impl Subject<'_> {
+impl<'a> Subject<'a> {
+    fn of(question: &Question<'a>) -> Self {
+        let Question { task, charter, request, .. } = *question;
+        Self { task, charter, action: &request.action, facts: &request.facts }
+    }
+
     /// Gives who asks, and to do what.
     fn names(&self, types: &Types) -> [Arc<EntityUID>; 2] {
         let principal = types.identity(self.task.identity.as_str());

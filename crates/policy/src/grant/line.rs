@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use bailiwick_model::{Action, ActionKind, AllowLine, Reason, ReasonCode};
 use cedar_policy::Expression;
+use cedar_policy_core::ast::Expr;
 
 use crate::{WhenError, syntax, view::View, when::parse};
 
@@ -58,6 +59,11 @@ impl Line {
     /// Says whether it has no condition.
     pub(super) const fn is_open(&self) -> bool {
         self.condition.is_none()
+    }
+
+    /// Gives its condition.
+    pub(super) fn condition(&self) -> Option<&Expr> {
+        self.condition.as_ref().map(|it| it.expression.as_ref())
     }
 
     pub(super) fn reads_resource(&self) -> bool {
