@@ -46,5 +46,5 @@ fn calls() -> FilterFn {
         metadata.is_span() && metadata.target().starts_with("bailiwick_gateway::lane")
     }
     let of_a_call: fn(&Metadata<'_>) -> bool = of_a_call;
-    filter_fn(of_a_call).with_max_level_hint(LevelFilter::INFO)
+    filter_fn(of_a_call).with_max_level_hint(LevelFilter::DEBUG)
 }

@@ -6,6 +6,7 @@ mod record;
 mod stands;
 mod wait;
 mod watched;
+mod whole;
 
 use std::{
     collections::BTreeSet,
@@ -151,23 +152,24 @@ impl Lane {
         call: Call,
         listener: Listener,
     ) -> Answered {
-        let progress = Arc::new(Progress::default());
-        let (lane, id, seen) = (Arc::clone(self), decision.clone(), Arc::clone(&progress));
-        let (who, what) = (Arc::clone(&caller), call.clone());
+        let lane = Arc::clone(self);
         let span = self.span(&decision, &caller, &call);
-        let run = async move { lane.run(id, &seen, (&who, &listener), &what).await };
-        let running = self.under_way.spawn(run.instrument(span));
-        let answered = match running.await {
-            Ok(answered) => answered,
-            Err(fault) => {
-                tracing::error!(%decision, %fault, "a call broke off");
-                self.broke_off(decision, &progress, &caller, &call).await
+        let whole = async move {
+            let progress = Progress::default();
+            let run = lane.run(decision.clone(), &progress, (&caller, &listener), &call);
+            let answered = match whole::caught(run).await {
+                Ok(answered) => answered,
+                Err(whole::BrokeOff) => {
+                    tracing::error!(%decision, "a call broke off");
+                    lane.broke_off(decision, &progress, &caller, &call).await
+                }
+            };
+            if let Answered::Refused(_) = answered {
+                lane.desk.was_refused(&caller.identity);
             }
+            answered
         };
-        if let Answered::Refused(_) = answered {
-            self.desk.was_refused(&caller.identity);
-        }
-        answered
+        whole::ToTheEnd::new(self.under_way.track_future(whole.instrument(span))).await
     }
 
     async fn run(
@@ -187,13 +189,13 @@ impl Lane {
 
         let names = Names { decision: decision.clone(), hold: HoldId::new(self.desk.ulid()) };
         let now = self.desk.now();
-        let deciding = tracing::info_span!("decide").entered();
-        let (made, task) = slot.decide(|state| {
+        let deciding = tracing::debug_span!("decide").entered();
+        let (made, template) = slot.decide(|state| {
             // Taken under the lock: whoever contains something swaps the snapshot first, and then
             // makes what was decided by the old one worthless.
             let snapshot = self.desk.snapshot();
             let made = bailiwick_kernel::decide(&snapshot, state, &request, names, now);
-            (made, state.task().clone())
+            (made, state.task().template.clone())
         });
         drop(deciding);
         meter::decided(&request.action.server, made.judged.verdict, started.elapsed());
@@ -203,13 +205,13 @@ impl Lane {
 
         let approved = stands::approved(&made.judged);
         let (mut writing, mut over) = (Writing::default(), Writing::default());
-        let record = self.decision_record(&decision, &request, Some(&task), made.judged.clone());
+        let record = self.decision_record(&decision, &request, Some(template), made.judged);
         let shown = record.arguments.text().to_owned();
         writing.records.push(Record::Decision(Box::new(record)));
         let effects = made.effects.into_iter().map(|it| with_arguments(it, &shown)).collect();
         let by = format!("identity:{}", caller.identity);
         // A window that closed is noticed here before the clock's next round.
-        for (task, effects) in self.desk.spread(&task.id, effects) {
+        for (task, effects) in self.desk.spread(&caller.task, effects) {
             let (ends, own): (Vec<_>, Vec<_>) = effects.into_iter().partition(is_an_end);
             self.desk.write_up(&mut over, &task, ends, ("clock", None));
             self.desk.write_up(&mut writing, &task, own, (&by, Some(&decision)));
@@ -237,7 +239,9 @@ impl Lane {
                 self.follow(answered, approved, (caller, call), (slot, started)).await
             }
             Outcome::Hold(hold, reasons) => {
-                tracing::info!(%decision, %hold, "a call waits for a person");
+                let (task, caller) = (&caller.task, &caller.identity);
+                let action = self.desk.evidence().action(call.action());
+                tracing::info!(%decision, %hold, %task, %caller, %action, "a call waits for a person");
                 let verdict = VerdictKind::Hold;
                 let (hold, advice) = (Some(hold), made.advice);
                 Answered::Refused(Refusal { decision, verdict, hold, reasons, advice })
@@ -253,7 +257,7 @@ impl Lane {
     async fn record(&self, records: Vec<Record>) -> Result<(), LedgerError> {
         let waits = Recording::begin();
         let appending = self.desk.ledger().append(records);
-        let recorded = appending.instrument(tracing::info_span!("append")).await;
+        let recorded = appending.instrument(tracing::debug_span!("append")).await;
         drop(waits);
         recorded.map(drop).inspect_err(|_| meter::unrecorded())
     }
@@ -283,7 +287,7 @@ impl Lane {
         let now = self.desk.now();
         let server = judged.0.action().server.clone();
         let sending = self.upstreams.send(permit, slot.authority(), judged, (listener, now));
-        let sent = sending.instrument(tracing::info_span!("send", %server)).await;
+        let sent = sending.instrument(tracing::debug_span!("send", %server)).await;
         if let Some(told) = goes_on::told(judged.0, &sent) {
             return Answered::GoesOn(Box::new(GoesOn { decision, told, approved: None }));
         }

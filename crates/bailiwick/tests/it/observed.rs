@@ -93,7 +93,23 @@ fn metrics_count_what_happened_under_few_labels() {
 
 #[test]
 fn logs_name_the_call_that_they_are_about() {
-    let mut governor = with("[log]\nformat = \"json\"\nlevel = \"info\"");
+    let line = the_line_of_a_hold("info");
+    let said = &line["fields"];
+    assert_eq!(said["caller"], "reader", "{line}");
+    assert_eq!(said["action"], "notes__write_note");
+    assert_eq!(line.get("span"), None);
+    let line = the_line_of_a_hold("debug");
+    let span = &line["span"];
+    assert_eq!(span["name"], "call", "{line}");
+    assert_eq!(span["task"], line["fields"]["task"]);
+    assert_eq!(span["decision"], line["fields"]["decision"]);
+    assert_eq!(span["resource"], "/notes/a");
+    assert_eq!(span["verdict"], "hold");
+}
+
+/// Lets a call be held, and gives what is logged of it.
+fn the_line_of_a_hold(level: &str) -> Value {
+    let mut governor = with(&format!("[log]\nformat = \"json\"\nlevel = \"{level}\""));
     serve_logging(&mut governor);
     let (task, token) = governor.open("reader", "asking", &[]);
     governor.call(&token, "write_note", &json!({"path": "/notes/a", "text": "b"}));
@@ -104,13 +120,8 @@ fn logs_name_the_call_that_they_are_about() {
         line.is_some()
     });
     let line: Value = serde_json::from_str(&line.unwrap()).unwrap();
-    let span = &line["span"];
-    assert_eq!(span["name"], "call", "{line}");
-    assert_eq!(span["task"], task.as_str());
-    assert_eq!(span["caller"], "reader");
-    assert_eq!(span["action"], "notes__write_note");
-    assert_eq!(span["resource"], "/notes/a");
-    assert_eq!(span["verdict"], "hold");
+    assert_eq!(line["fields"]["task"], task.as_str());
+    line
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! One message that came in: read, and answered by whoever answers such messages.
 
-use std::time::Duration;
+use std::{sync::OnceLock, time::Duration};
 
 use axum::response::{IntoResponse, Response};
 use bailiwick_connect::{Audience, Verified, random_bytes};
@@ -39,6 +39,8 @@ pub(super) struct Asked<'a> {
     message: Message<'a>,
     /// Where notes to the caller go while this is answered.
     pub(super) listener: Listener,
+    /// What the session id says, once it was opened.
+    session: OnceLock<Option<SessionFacts>>,
 }
 
 impl<'a> Asked<'a> {
@@ -52,7 +54,8 @@ impl<'a> Asked<'a> {
         let message = Message::read(&entered.body, LIMITS)?;
         let era = Spoken::of(&entered.headers, &message)?.era();
         let (caller, headers) = (&entered.caller, &entered.headers);
-        let asked = Self { door, audience, caller, era, headers, message, listener };
+        let session = OnceLock::new();
+        let asked = Self { door, audience, caller, era, headers, message, listener, session };
         asked.check_session()?;
         Ok(asked)
     }
@@ -67,7 +70,8 @@ impl<'a> Asked<'a> {
         let message = Message::Notification { method: String::new(), params: None };
         let (caller, headers) = (&entered.caller, &entered.headers);
         let era = Era::Legacy;
-        let asked = Self { door, audience, caller, era, headers, message, listener };
+        let session = OnceLock::new();
+        let asked = Self { door, audience, caller, era, headers, message, listener, session };
         asked.check_session()?;
         Ok(asked)
     }
@@ -75,11 +79,11 @@ impl<'a> Asked<'a> {
     /// A legacy session id must be one that this gateway sealed for this task. None is needed:
     /// everything it could say is in the token.
     fn check_session(&self) -> Result<(), Refused> {
-        let Some(id) = self.headers.get("mcp-session-id") else { return Ok(()) };
-        if self.era == Era::Modern || self.message.method() == Some("initialize") {
+        let none = !self.headers.contains_key("mcp-session-id");
+        if none || self.era == Era::Modern || self.message.method() == Some("initialize") {
             return Ok(());
         }
-        if self.session(id).is_some() {
+        if self.session().is_some() {
             return Ok(());
         }
         let text = "no such session: initialize again";
@@ -87,10 +91,14 @@ impl<'a> Asked<'a> {
         Err(refused.with_id(self.message.answer_id()))
     }
 
-    /// Reads a session id of this caller's task.
-    pub(super) fn session(&self, id: &HeaderValue) -> Option<SessionFacts> {
-        let text = self.door.seal.open(id.to_str().ok()?)?;
-        SessionFacts::decode(&text).filter(|it| it.task == self.caller.task)
+    /// Gives what the session id says, where it is one of this caller's task.
+    pub(super) fn session(&self) -> Option<&SessionFacts> {
+        let open = || {
+            let id = self.headers.get("mcp-session-id")?;
+            let text = self.door.seal.open(id.to_str().ok()?)?;
+            SessionFacts::decode(&text).filter(|it| it.task == self.caller.task)
+        };
+        self.session.get_or_init(open).as_ref()
     }
 
     /// Answers the message.

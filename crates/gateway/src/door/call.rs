@@ -107,10 +107,9 @@ impl Asked<'_> {
     fn opens_links(&self, params: Option<&RawValue>) -> bool {
         match self.era {
             Era::Modern => input_required::opens_links(params),
-            Era::Legacy => {
-                let session = self.headers.get("mcp-session-id").and_then(|it| self.session(it));
-                session.is_some_and(|it| it.opens_links && it.version == Revision::LEGACY_NEWEST)
-            }
+            Era::Legacy => self
+                .session()
+                .is_some_and(|it| it.opens_links && it.version == Revision::LEGACY_NEWEST),
         }
     }
 }

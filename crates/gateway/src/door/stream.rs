@@ -1,8 +1,8 @@
 //! An answer that may begin before it is known: as a stream of events, with the answer as the last.
 //!
 //! An answer that comes at once is plain JSON. When something is said before it, or a while has
-//! passed, the response begins as `text/event-stream`. Who reads it drives it: a slow reader makes
-//! only its own call wait, and one that hangs up drops what is left of it.
+//! passed, the response begins as `text/event-stream`. What is answered then goes on by itself: a
+//! slow reader delays no outcome, and one that hangs up drops what is left of it.
 
 use std::{
     convert::Infallible,
@@ -19,8 +19,13 @@ use axum::{
 use bytes::Bytes;
 use http::{StatusCode, header};
 use hyper::body::Frame;
+use tokio_util::task::AbortOnDropHandle;
 
-use crate::listener::{Note, Notes};
+use super::refusal;
+use crate::{
+    jsonrpc::{Refused, code},
+    listener::{Note, Notes},
+};
 
 /// How a response keeps its reader waiting.
 #[derive(Clone, Copy, Debug)]
@@ -54,7 +59,20 @@ async fn at_pace(pace: Pace, mut notes: Notes, mut answering: Answering) -> Resp
         response = &mut answering => return response,
         () = tokio::time::sleep(pace.patience) => alive(),
     };
-    Pieces::response(first, Open { pace, notes, answering: Some(answering) })
+    Pieces::response(first, Open { pace, notes, answering: Some(by_itself(answering)) })
+}
+
+/// Lets what is answered go on whether its stream is read or not.
+fn by_itself(answering: Answering) -> Answering {
+    let task = AbortOnDropHandle::new(tokio::spawn(answering));
+    Box::pin(async {
+        task.await.unwrap_or_else(|fault| {
+            tracing::error!(%fault, "an answer broke off");
+            let broken =
+                Refused::new(StatusCode::OK, code::INTERNAL_ERROR, "something of ours failed");
+            refusal(&broken)
+        })
+    })
 }
 
 /// A response that has begun.
@@ -234,13 +252,36 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn what_is_answered_does_not_wait_for_its_reader() {
+        let (listener, notes) = Listener::new();
+        let (mut done, wait) = oneshot::channel::<()>();
+        let answering = Box::pin(async move {
+            tokio::task::yield_now().await;
+            drop(wait);
+            json(StatusCode::OK, Vec::new())
+        });
+        listener.pass(Note::new("1")).await;
+        let _unread = answered(notes, answering).await;
+        done.closed().await;
+    }
+
+    #[tokio::test]
+    async fn an_answer_that_breaks_off_is_an_error() {
+        let (listener, notes) = Listener::new();
+        listener.pass(Note::new("1")).await;
+        let mut response = answered(notes, Box::pin(async { panic!("a fault") })).await;
+        assert_eq!(piece(&mut response).await.unwrap(), "data: 1\n\n");
+        assert!(piece(&mut response).await.unwrap().contains("something of ours failed"));
+    }
+
+    #[tokio::test]
     async fn hanging_up_drops_what_is_left() {
         let (listener, notes) = Listener::new();
-        let (answer, answering) = later();
+        let (mut answer, answering) = later();
         listener.pass(Note::new("1")).await;
         let response = answered(notes, answering).await;
         drop(response);
-        assert!(answer.is_closed());
+        answer.closed().await;
         assert!(!listener.try_pass(Note::new("2")));
     }
 }

@@ -69,8 +69,7 @@ impl Asked<'_> {
 
     /// Gives what a legacy client declared when its session was opened.
     fn askable(&self) -> Askable {
-        let facts = self.headers.get("mcp-session-id").and_then(|it| self.session(it));
-        facts.map(|it| it.askable).unwrap_or_default()
+        self.session().map(|it| it.askable).unwrap_or_default()
     }
 
     fn name(&self, id: &RawValue) -> CallName {

@@ -80,7 +80,30 @@ pub(super) fn secrets(text: &str) -> Option<Vec<Range<usize>>> {
 
 /// Says whether a letter stands between words.
 fn parts(letter: char) -> bool {
-    letter.is_whitespace() || "\"'`=:,&?/;|#@<>()[]{}".contains(letter)
+    letter.is_whitespace()
+        || matches!(
+            letter,
+            '"' | '\''
+                | '`'
+                | '='
+                | ':'
+                | ','
+                | '&'
+                | '?'
+                | '/'
+                | ';'
+                | '|'
+                | '#'
+                | '@'
+                | '<'
+                | '>'
+                | '('
+                | ')'
+                | '['
+                | ']'
+                | '{'
+                | '}'
+        )
 }
 
 fn is_secret(word: &str) -> bool {

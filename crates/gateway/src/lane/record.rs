@@ -3,7 +3,7 @@
 use bailiwick_kernel::Judged;
 use bailiwick_model::{
     AccessRequest, Action, DecisionId, DecisionRecord, Judgement, Reason, Spend, Step, Surface,
-    Task, VerdictKind,
+    TemplateName, VerdictKind,
 };
 
 use super::Lane;
@@ -15,7 +15,7 @@ impl Lane {
         &self,
         decision: &DecisionId,
         request: &AccessRequest,
-        task: Option<&Task>,
+        template: Option<TemplateName>,
         judged: Judged,
     ) -> DecisionRecord {
         let evidence = self.desk.evidence();
@@ -24,7 +24,7 @@ impl Lane {
             time: self.desk.now(),
             surface: Surface::Mcp,
             task: request.caller.task.clone(),
-            template: task.map(|it| it.template.clone()),
+            template,
             caller: request.caller.identity.clone(),
             via: request.caller.via.clone(),
             action: evidence.action(&request.action),

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use bailiwick_connect::Verified;
 use bailiwick_kernel::{Judged, Lapsed, advise};
 use bailiwick_model::{
-    AccessRequest, DecisionId, Digest, Reason, ReasonCode, Record, Step, Task, VerdictKind,
+    AccessRequest, DecisionId, Digest, Reason, ReasonCode, Record, Step, TemplateName, VerdictKind,
 };
 
 use super::{Lane, Refusal, record, unrecorded};
@@ -15,7 +15,7 @@ use crate::Call;
 #[derive(Debug)]
 pub(super) struct Fell {
     request: AccessRequest,
-    task: Option<Task>,
+    template: Option<TemplateName>,
     lapsed: Lapsed,
 }
 
@@ -41,16 +41,17 @@ impl Lane {
             let reason = Reason::new(ReasonCode::NoSuchTask, text, caller.task.as_str());
             let judged = record::refusal(&reason, self.desk.snapshot().policies.version());
             let lapsed = Lapsed { judged, reasons: BTreeSet::from([reason]) };
-            return Err(Box::new(Fell { request, task: None, lapsed }));
+            return Err(Box::new(Fell { request, template: None, lapsed }));
         };
         let now = self.desk.now();
         let same = |why: &BTreeSet<Reason>| approved == Some(&digest(why));
-        let (judged, task) = slot.decide(|state| {
+        let (judged, template) = slot.decide(|state| {
             let snapshot = self.desk.snapshot();
             let judged = bailiwick_kernel::still_stands(&snapshot, state, &request, same, now);
-            (judged, state.task().clone())
+            (judged, state.task().template.clone())
         });
-        judged.map_err(|lapsed| Box::new(Fell { request, task: Some(task), lapsed: *lapsed }))
+        judged
+            .map_err(|lapsed| Box::new(Fell { request, template: Some(template), lapsed: *lapsed }))
     }
 
     /// Asks whether `caller` may hear what became of a call that was let through. A yes is no news; a
@@ -62,9 +63,9 @@ impl Lane {
         approved: Option<&Digest>,
     ) -> Result<(), Refusal> {
         let Err(fell) = self.stands(caller, call, approved).await else { return Ok(()) };
-        let Fell { request, task, lapsed } = *fell;
+        let Fell { request, template, lapsed } = *fell;
         let decision = DecisionId::new(self.desk.ulid());
-        let record = self.decision_record(&decision, &request, task.as_ref(), lapsed.judged);
+        let record = self.decision_record(&decision, &request, template, lapsed.judged);
         let refused = match self.record(vec![Record::Decision(Box::new(record))]).await {
             Ok(()) => {
                 let (verdict, reasons) = (VerdictKind::Deny, lapsed.reasons);

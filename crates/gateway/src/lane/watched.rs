@@ -8,9 +8,10 @@ use super::Lane;
 use crate::Call;
 
 impl Lane {
-    /// Gives the span of a call; it continues the caller's trace.
+    /// Gives the span of a call; it continues the caller's trace. It is made where somebody traces
+    /// or looks closely: a line of the log names its decision by itself.
     pub(super) fn span(&self, decision: &DecisionId, caller: &Verified, call: &Call) -> Span {
-        tracing::info_span!(
+        tracing::debug_span!(
             "call",
             task = %caller.task,
             caller = %caller.identity,

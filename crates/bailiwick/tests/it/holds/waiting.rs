@@ -178,7 +178,7 @@ fn a_gateway_that_goes_sends_its_callers_to_the_next_one() {
         waiting.join().unwrap()
     });
     let state = state(&told);
-    house.governor.stop();
+    assert_eq!(house.governor.ended(), 0);
     house.governor.serve();
     let hold = house.ticket();
     house.answer("approve", &hold);

@@ -1,0 +1,118 @@
+//! A run that goes to its end whatever becomes of whoever waits for it.
+//!
+//! It runs where it is awaited, without a task of its own. Only when nobody awaits it any more does
+//! what is left of it get one.
+
+use std::{
+    any::Any,
+    fmt,
+    panic::{AssertUnwindSafe, catch_unwind},
+    pin::Pin,
+    task::{Context, Poll},
+};
+
+use tokio::runtime::Handle;
+
+/// A run that cannot be dropped in the middle.
+pub(super) struct ToTheEnd<T: Send + 'static> {
+    run: Option<Pin<Box<dyn Future<Output = T> + Send>>>,
+}
+
+impl<T: Send + 'static> ToTheEnd<T> {
+    pub(super) fn new(run: impl Future<Output = T> + Send + 'static) -> Self {
+        Self { run: Some(Box::pin(run)) }
+    }
+}
+
+impl<T: Send + 'static> Future for ToTheEnd<T> {
+    type Output = T;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<T> {
+        let Some(run) = &mut self.run else { return Poll::Pending };
+        let polled = run.as_mut().poll(context);
+        if polled.is_ready() {
+            self.run = None;
+        }
+        polled
+    }
+}
+
+impl<T: Send + 'static> Drop for ToTheEnd<T> {
+    fn drop(&mut self) {
+        // Where nothing runs any more, the process ends.
+        if let (Some(run), Ok(runtime)) = (self.run.take(), Handle::try_current()) {
+            drop(runtime.spawn(run));
+        }
+    }
+}
+
+impl<T: Send + 'static> fmt::Debug for ToTheEnd<T> {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.debug_struct("ToTheEnd").finish_non_exhaustive()
+    }
+}
+
+/// Something broke off; what was said of it was printed by the hook that prints all of it.
+#[derive(Debug)]
+pub(super) struct BrokeOff;
+
+impl From<Box<dyn Any + Send>> for BrokeOff {
+    fn from(_: Box<dyn Any + Send>) -> Self {
+        Self
+    }
+}
+
+/// Gives what `run` gives, or says that it broke off. Nothing of it is used after that but what
+/// is whole at every step: atomics, and locks that live on when poisoned.
+pub(super) async fn caught<T>(run: impl Future<Output = T>) -> Result<T, BrokeOff> {
+    let mut run = Box::pin(run);
+    std::future::poll_fn(move |context| {
+        match catch_unwind(AssertUnwindSafe(|| run.as_mut().poll(context))) {
+            Ok(polled) => polled.map(Ok),
+            Err(fault) => Poll::Ready(Err(fault.into())),
+        }
+    })
+    .await
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::sync::oneshot;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn who_waits_gets_what_it_gives() {
+        assert_eq!(ToTheEnd::new(async { 7 }).await, 7);
+    }
+
+    #[tokio::test]
+    async fn what_nobody_waits_for_any_more_goes_on() {
+        let (begin, begun) = oneshot::channel::<()>();
+        let (end, ended) = oneshot::channel();
+        let mut run = ToTheEnd::new(async move {
+            begun.await.unwrap();
+            end.send(7).unwrap();
+        });
+        assert!(futures_poll(&mut run).is_pending());
+        drop(run);
+        begin.send(()).unwrap();
+        assert_eq!(ended.await.unwrap(), 7);
+    }
+
+    fn futures_poll<T: Send + 'static>(run: &mut ToTheEnd<T>) -> Poll<T> {
+        Pin::new(run).poll(&mut Context::from_waker(std::task::Waker::noop()))
+    }
+
+    #[tokio::test]
+    async fn what_breaks_off_says_so_wherever_it_does() {
+        assert!(caught(async { panic!("at once") }).await.is_err());
+        let later = async {
+            tokio::task::yield_now().await;
+            panic!("later")
+        };
+        let broke_off: Result<(), BrokeOff> = caught(later).await;
+        assert!(broke_off.is_err());
+        assert_eq!(caught(async { 7 }).await.unwrap(), 7);
+    }
+}
