@@ -129,7 +129,15 @@ fn listed(
         "clients": {
             "python": [python, client("mcp_client.py")],
             "typescript": [node, client("mcp_client.mjs")],
+            "typescript-2": [node, client("mcp_client.mjs"), "--mode", "legacy"],
+            "typescript-2-auto": [node, client("mcp_client.mjs"), "--mode", "auto"],
+            "inspector": [node, client("inspector.mjs"), "--mode", "legacy"],
+            "inspector-auto": [node, client("inspector.mjs"), "--mode", "auto"],
+            "openai-agents": [python, client("openai_agents_client.py")],
+            "openai-agents-older": [program(older, "python"), client("openai_agents_client.py")],
+            "langchain": [program(older, "python"), client("langchain_client.py")],
         },
+        "inspector": package("inspector/clients/launcher/build/index.js"),
         "loopback": client("loopback.mjs"),
         "bearer": client("bearer.mjs"),
     })

@@ -1,22 +1,17 @@
-"""Runs steps against an MCP endpoint with the Python SDK, one JSON line out for each step in.
-
-Standard input holds steps as JSON: one step, or a list of steps, on each line. Each step is
-carried out before the next line is read, so a test can act in between. The token comes from
-the environment variable TOKEN, or from a step that connects anew, never from the command line.
-"""
+"""Runs steps against an MCP endpoint with the Python SDK, one JSON line out for each step in (see steps.py)."""
 
 import argparse
-import asyncio
 import json
-import os
-import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Any
 
 import httpx2
 from mcp import Client
 from mcp.client.stdio import StdioServerParameters, stdio_client
 from mcp.client.streamable_http import streamable_http_client
-from mcp.shared.exceptions import MCPError
+
+from steps import CarryOut, drive, remember
 
 
 def plain(value: Any) -> Any:
@@ -118,85 +113,10 @@ async def carry_out(client: Client, step: dict[str, Any]) -> dict[str, Any]:
     raise SystemExit(f"unknown op `{op}`")
 
 
-def failure(error: BaseException) -> dict[str, Any]:
-    """Tells an error of the protocol from one of the transport."""
-    while isinstance(error, BaseExceptionGroup):
-        error = error.exceptions[0]
-    if isinstance(error, MCPError):
-        return {"error": {"code": error.code, "message": error.message, "data": error.data}}
-    return {"error": {"kind": type(error).__name__, "message": str(error)}}
-
-
-async def remember(response: httpx2.Response) -> None:
-    """Keeps the status of the last answer to a POST; the SDK hides it."""
-    global last_status
-    if response.request.method == "POST":
-        last_status = response.status_code
-
-
-last_status: int | None = None
-
-
-def say(line: dict[str, Any]) -> None:
-    print(json.dumps({**line, "status": last_status}, default=str), flush=True)
-
-
-async def each_step(client: Client | None) -> dict[str, Any] | None:
-    """Carries out steps until one asks for another connection, which it returns, or there are none."""
-    while line := await asyncio.to_thread(sys.stdin.readline):
-        if not line.strip():
-            continue
-        steps = json.loads(line)
-        for step in steps if isinstance(steps, list) else [steps]:
-            if step["op"] == "connect":
-                return step
-            try:
-                if client is None:
-                    raise ConnectionError("there is no connection")
-                shown = {"ok": True, **await carry_out(client, step)}
-            except Exception as error:
-                shown = {"ok": False, **failure(error)}
-            say({"op": step["op"], "name": step.get("name"), **shown})
-    return None
-
-
 def started(command: str) -> Any:
     """Starts a server of its own and speaks to it over its standard input and output."""
     program, *rest = json.loads(command)
     return stdio_client(StdioServerParameters(command=program, args=rest))
-
-
-async def connected(words: argparse.Namespace, token: str | None, asked: bool) -> dict[str, Any] | None:
-    """Carries out steps over one connection; one that was asked for is answered when it is there."""
-    headers = {"Authorization": f"Bearer {token}"} if token else {}
-    http = httpx2.AsyncClient(
-        headers=headers,
-        timeout=words.timeout,
-        trust_env=False,
-        event_hooks={"response": [remember]},
-    )
-    there = False
-    try:
-        async with http:
-            transport = started(words.stdio) if words.stdio else streamable_http_client(words.url, http_client=http)
-            reading = {"read_timeout_seconds": words.timeout, "cache": None}
-            async with Client(transport, mode=words.mode, **reading) as client:
-                there = True
-                if asked:
-                    say({"op": "connect", "ok": True})
-                return await each_step(client)
-    except Exception as error:
-        if there:
-            raise
-        say({"op": "connect", "ok": False, **failure(error)})
-    return await each_step(None)
-
-
-async def run(words: argparse.Namespace) -> None:
-    again = await connected(words, os.environ.get("TOKEN"), asked=False)
-    while again is not None:
-        words.url = again.get("url", words.url)
-        again = await connected(words, again.get("token"), asked=True)
 
 
 def main() -> None:
@@ -205,8 +125,22 @@ def main() -> None:
     where.add_argument("--url")
     where.add_argument("--stdio", help="the command of a server to start, as a JSON list")
     parser.add_argument("--mode", default="auto", help="auto, legacy, or a revision such as 2026-07-28")
-    parser.add_argument("--timeout", type=float, default=20.0, help="seconds one request may take")
-    asyncio.run(run(parser.parse_args()))
+    parser.add_argument("--timeout", type=float, default=50.0, help="seconds one request may take")
+    words = parser.parse_args()
+
+    @asynccontextmanager
+    async def connect(url: str, token: str | None) -> AsyncIterator[CarryOut]:
+        headers = {"Authorization": f"Bearer {token}"} if token else {}
+        hooks = {"response": [remember]}
+        async with httpx2.AsyncClient(
+            headers=headers, timeout=words.timeout, trust_env=False, event_hooks=hooks
+        ) as http:
+            transport = started(words.stdio) if words.stdio else streamable_http_client(url, http_client=http)
+            reading = {"read_timeout_seconds": words.timeout, "cache": None}
+            async with Client(transport, mode=words.mode, **reading) as client:
+                yield lambda step: carry_out(client, step)
+
+    drive(connect, words.url)
 
 
 main()

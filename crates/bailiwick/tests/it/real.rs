@@ -1,7 +1,8 @@
 //! The program between tool servers and clients that others wrote.
 //!
-//! Each server has one test, in which both clients go through the same scenes; `servers.rs` is the
-//! table of what each of them is asked. What only one server can show has a test of its own.
+//! Each server has one test, in which two clients go through the same scenes; `servers.rs` is the
+//! table of what each of them is asked. What only one server can show has a test of its own. In
+//! `pairings.rs` every client of the table in `kind.rs` meets every server.
 
 mod changed;
 mod client;
@@ -10,7 +11,9 @@ mod decided;
 mod failing;
 mod forged;
 mod joined;
+mod kind;
 mod pages;
+mod pairings;
 pub(crate) mod parts;
 mod paths;
 mod process;

@@ -7,34 +7,8 @@ use std::{
 
 use serde_json::{Value, json};
 
+pub(super) use super::kind::Kind;
 use super::parts::Parts;
-
-/// Which client.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Kind {
-    /// The Python SDK, which speaks 2026-07-28 first.
-    Python,
-    /// The TypeScript SDK, which speaks 2025-11-25.
-    TypeScript,
-}
-
-impl Kind {
-    pub(super) const BOTH: [Self; 2] = [Self::Python, Self::TypeScript];
-
-    pub(super) const fn name(self) -> &'static str {
-        match self {
-            Self::Python => "python",
-            Self::TypeScript => "typescript",
-        }
-    }
-
-    pub(super) const fn revision(self) -> &'static str {
-        match self {
-            Self::Python => "2026-07-28",
-            Self::TypeScript => "2025-11-25",
-        }
-    }
-}
 
 /// A running client.
 #[derive(Debug)]
@@ -60,8 +34,8 @@ impl Client {
     fn spawn(kind: Kind, parts: &Parts, to: &[&str], token: &str) -> Self {
         let words = parts.command("clients", kind.name());
         let mut command = Command::new(&words[0]);
-        command.args(&words[1..]).args(to);
-        command.env("TOKEN", token).env("PARTS", parts.path("node_packages"));
+        command.args(&words[1..]).args(to).env("TOKEN", token);
+        command.env("PARTS", parts.path("node_packages")).env("INSPECTOR", parts.path("inspector"));
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null());
         let mut child = command.spawn().unwrap();
         let (steps, answers) = (child.stdin.take().unwrap(), child.stdout.take().unwrap());
@@ -80,7 +54,7 @@ impl Client {
     }
 
     /// Waits for what came of a step that was begun. The client itself waits for nothing longer
-    /// than twenty seconds.
+    /// than fifty seconds.
     pub(super) fn hear(&mut self) -> Value {
         let mut line = String::new();
         self.answers.read_line(&mut line).unwrap();

@@ -12,7 +12,7 @@ use super::{
 #[test]
 fn resources_and_prompts_are_listed_and_decided_like_tools() {
     let Some(parts) = Parts::find() else { return };
-    let world = World::start(&parts, servers::everything());
+    let world = World::start(&parts, &servers::EVERYTHING);
     let (task, token) = world.open("working");
     for kind in Kind::BOTH {
         let mut client = world.client(kind, &token);
@@ -48,7 +48,7 @@ fn resources_and_prompts_are_listed_and_decided_like_tools() {
 #[test]
 fn what_is_no_tool_waits_for_a_person_like_a_tool() {
     let Some(parts) = Parts::find() else { return };
-    let world = World::start(&parts, servers::everything());
+    let world = World::start(&parts, &servers::EVERYTHING);
     let person = world.governor.person("ada");
     for (kind, resource) in Kind::BOTH.into_iter().zip(["1", "2"]) {
         let (_, token) = world.open("asking");
@@ -69,7 +69,7 @@ fn what_is_no_tool_waits_for_a_person_like_a_tool() {
 #[test]
 fn a_child_gets_the_variables_it_is_given_and_no_others() {
     let Some(parts) = Parts::find() else { return };
-    let world = World::start(&parts, servers::everything());
+    let world = World::start(&parts, &servers::EVERYTHING);
     let (_, token) = world.open("working");
     let mut client = world.client(Kind::TypeScript, &token);
     let shown = client.call("get-env", &json!({}));

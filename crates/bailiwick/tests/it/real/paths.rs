@@ -15,7 +15,7 @@ use crate::governor::{Governor, until};
 #[test]
 fn a_path_that_means_something_else_than_it_says_reaches_no_server() {
     let Some(parts) = Parts::find() else { return };
-    let world = World::start(&parts, servers::filesystem());
+    let world = World::start(&parts, &servers::FILESYSTEM);
     let data = world.governor.path("data").display().to_string();
     let tricks = [
         "open/../secret/MARK.txt",

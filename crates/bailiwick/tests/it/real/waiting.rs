@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 
 use super::{
     client::{Client, Kind, reason, went_well},
+    kind::Waiting,
     parts::Parts,
     servers::{self, Case},
     world::World,
@@ -12,12 +13,12 @@ use crate::governor::until;
 
 #[test]
 fn a_client_that_waits_gets_its_answer_from_the_filesystem_server() {
-    all_ends(servers::filesystem());
+    all_ends(&servers::FILESYSTEM);
 }
 
 #[test]
 fn a_client_that_waits_gets_its_answer_from_the_sqlite_server() {
-    all_ends(servers::sqlite());
+    all_ends(&servers::SQLITE);
 }
 
 /// Long enough for any scene, and shorter than the clients' own patience: rounds pass in none of
@@ -102,22 +103,36 @@ fn refused(world: &World<'_>, client: &mut Client, (task, mark): (&str, &str), c
     assert_eq!(verdicts(world, task), ["hold", "deny"]);
 }
 
-/// The SDK of 2026-07-28 goes through many rounds by itself, and through all of them to the end.
+/// Clients of 2026-07-28 go through the rounds by themselves, and through all of them to the end.
 #[test]
-fn rounds_that_pass_are_the_sdks_own_affair() {
-    let Some(parts) = Parts::find() else { return };
-    let world = World::with_waits(&parts, servers::filesystem(), "300ms");
-    let person = world.governor.person("ada");
-    let mut client = world.client(Kind::Python, &world.open("asking").1);
-    let [task, hold, mark] = begin(&world, &mut client, ("asking", "rounds"));
-    let told = client.hear();
-    assert_eq!(reason(&told)["hold"], hold.as_str(), "{told}");
-    assert_eq!(verdicts(&world, &task), ["hold"], "eleven requests, and one decision");
+fn rounds_that_pass_are_the_clients_own_affair() {
+    after_the_last_round(Waiting::Rounds, |told, hold| told.contains(hold));
+}
 
-    answer(&world, ("approve", &hold), &person);
-    let mut call = world.step(world.case.within, &mark);
-    call["unmodified"] = json!(true);
-    let came = client.step(&call);
-    assert!(went_well(&came), "{came}");
-    assert_eq!(verdicts(&world, &task), ["hold", "allow"]);
+/// The client takes what it does not know for an error; the call still waits, under its ticket.
+#[test]
+fn a_client_that_knows_no_rounds_finds_its_ticket_again() {
+    after_the_last_round(Waiting::OneRound, |told, _| told.contains("An error occurred"));
+}
+
+/// Lets the rounds of a held call pass, looks at what the model is told then, and has the call made
+/// again after a yes.
+fn after_the_last_round(waiting: Waiting, tells: fn(&str, &str) -> bool) {
+    let Some(parts) = Parts::find() else { return };
+    let world = World::with_waits(&parts, &servers::FILESYSTEM, "300ms");
+    let person = world.governor.person("ada");
+    for kind in Kind::ALL.into_iter().filter(|it| it.waiting() == waiting) {
+        let mut client = world.client(kind, &world.open("asking").1);
+        let [task, hold, mark] = begin(&world, &mut client, ("asking", "rounds"));
+        let told = client.hear();
+        assert!(tells(told["text"].as_str().unwrap(), &hold), "{}: {told}", kind.name());
+        assert_eq!(verdicts(&world, &task), ["hold"], "many requests, and one decision");
+
+        answer(&world, ("approve", &hold), &person);
+        let mut call = world.step(world.case.within, &mark);
+        call["unmodified"] = json!(true);
+        let came = client.step(&call);
+        assert!(came["text"].to_string().contains(world.case.says), "{}: {came}", kind.name());
+        assert_eq!(verdicts(&world, &task), ["hold", "allow"]);
+    }
 }

@@ -23,6 +23,15 @@ use crate::governor::{Governor, until};
 /// How long a call may take before the gateway gives it up.
 pub(super) const TIMEOUT: &str = "4s";
 
+/// How long things may take.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Times {
+    /// How long a held call keeps its caller.
+    pub(super) wait: &'static str,
+    /// How long a call may take before the gateway gives it up.
+    pub(super) timeout: &'static str,
+}
+
 /// A governor with one server.
 pub(super) struct World<'a> {
     pub(super) parts: &'a Parts,
@@ -45,7 +54,12 @@ impl<'a> World<'a> {
     }
 
     /// Starts one whose held calls keep their callers for so long.
-    pub(super) fn with_waits(parts: &'a Parts, case: &'a Case, wait: &str) -> Self {
+    pub(super) fn with_waits(parts: &'a Parts, case: &'a Case, wait: &'static str) -> Self {
+        Self::with(parts, case, Times { wait, timeout: TIMEOUT })
+    }
+
+    /// Starts one where things may take so long.
+    pub(super) fn with(parts: &'a Parts, case: &'a Case, times: Times) -> Self {
         let mut governor = Governor::prepare(&[]);
         (case.prepare)(governor.folder());
         let mut served = None;
@@ -59,7 +73,7 @@ impl<'a> World<'a> {
                 format!("url = \"http://127.0.0.1:{port}/mcp\"\n")
             }
         };
-        write(&governor, case, (&reached, wait));
+        write(&governor, case, &reached, times);
         governor.serve();
         Self { parts, case, governor, served }
     }
@@ -119,6 +133,12 @@ impl<'a> World<'a> {
         let steps = path["steps"].as_array().unwrap().iter();
         steps.map(|it| (text(&it["verdict"]), text(&it["outcome"]))).collect()
     }
+
+    /// Gives what is on record of how a task's last call ended, once it has.
+    pub(super) fn last_outcome(&self, task: &str) -> Option<Value> {
+        let records = self.governor.records();
+        records.into_iter().rfind(|it| it["kind"] == "outcome" && it["task"] == task)
+    }
 }
 
 impl Drop for Served {
@@ -163,7 +183,7 @@ fn child(command: &[String], variables: &[(&str, &str)], folder: &Path) -> Strin
 
 /// Writes the configuration: one agent, and templates that differ in what lies outside their
 /// lines and in how long they last.
-fn write(governor: &Governor, case: &Case, (reached, wait): (&str, &str)) {
+fn write(governor: &Governor, case: &Case, reached: &str, Times { wait, timeout }: Times) {
     let put = |name: &str, text: &str| {
         let text = placed(text, governor.folder()).replace("SERVER", case.server);
         governor.write(name, &text);
@@ -174,7 +194,7 @@ fn write(governor: &Governor, case: &Case, (reached, wait): (&str, &str)) {
         &format!(
             "[listen]\nhttp = \"127.0.0.1:0\"\n[state]\ndir = \"state\"\n[evidence]\n\
              checkpoints = \"checkpoints\"\n[holds]\npoll = \"{wait}\"\nstream = \"{wait}\"\n[[server]]\nname = \"SERVER\"\n{reached}\
-             timeout = \"{TIMEOUT}\"\n{words}\n"
+             timeout = \"{timeout}\"\n{words}\n"
         ),
     );
     put(

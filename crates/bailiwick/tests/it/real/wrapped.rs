@@ -25,7 +25,7 @@ fn tasks(world: &World<'_>) -> Vec<Value> {
 #[test]
 fn both_clients_are_governed_over_standard_input_and_output() {
     let Some(parts) = Parts::find() else { return };
-    let world = World::start(&parts, servers::filesystem());
+    let world = World::start(&parts, &servers::FILESYSTEM);
     for kind in Kind::BOTH {
         let mut client = Client::with_server(kind, &parts, &wrapped(&world, "working"));
         let info = client.step(&json!({"op": "info"}));
@@ -33,14 +33,14 @@ fn both_clients_are_governed_over_standard_input_and_output() {
         if kind == Kind::Python {
             assert_eq!(info["protocol"], kind.revision(), "{info}");
         }
-        assert_eq!(client.names("list_tools"), servers::filesystem().seen);
+        assert_eq!(client.names("list_tools"), servers::FILESYSTEM.seen);
 
-        let within = client.step(&world.step(servers::filesystem().within, kind.name()));
+        let within = client.step(&world.step(servers::FILESYSTEM.within, kind.name()));
         assert!(went_well(&within), "{within}");
-        assert!((servers::filesystem().is_marked)(&world, kind.name()));
-        let outside = client.step(&world.step(servers::filesystem().outside, "outside"));
+        assert!((servers::FILESYSTEM.is_marked)(&world, kind.name()));
+        let outside = client.step(&world.step(servers::FILESYSTEM.outside, "outside"));
         assert_eq!(reason(&outside)["code"], "outside_grant", "{outside}");
-        assert!(!(servers::filesystem().is_marked)(&world, "outside"));
+        assert!(!(servers::FILESYSTEM.is_marked)(&world, "outside"));
         drop(client);
     }
     until("both tasks have ended", || {
@@ -52,12 +52,12 @@ fn both_clients_are_governed_over_standard_input_and_output() {
 #[test]
 fn a_client_that_starts_its_server_needs_no_governor() {
     let Some(parts) = Parts::find() else { return };
-    let mut world = World::start(&parts, servers::filesystem());
+    let mut world = World::start(&parts, &servers::FILESYSTEM);
     world.governor.stop();
     for kind in Kind::BOTH {
         let mut client = Client::with_server(kind, &parts, &wrapped(&world, "working"));
-        let within = client.step(&world.step(servers::filesystem().within, kind.name()));
+        let within = client.step(&world.step(servers::FILESYSTEM.within, kind.name()));
         assert!(went_well(&within), "{within}");
-        assert!((servers::filesystem().is_marked)(&world, kind.name()));
+        assert!((servers::FILESYSTEM.is_marked)(&world, kind.name()));
     }
 }
