@@ -17,6 +17,7 @@ mod pairings;
 pub(crate) mod parts;
 mod paths;
 mod process;
+mod recipes;
 mod scenes;
 mod servers;
 mod waiting;
