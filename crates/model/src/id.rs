@@ -257,11 +257,11 @@ impl Ulid {
 
 impl fmt::Display for Ulid {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        (0..130_u32).step_by(5).rev().try_for_each(|shift| {
+        let letter = |shift: u32| {
             let digit = usize::try_from(self.0.checked_shr(shift).unwrap_or(0) & 31).unwrap_or(0);
-            let letter = CROCKFORD.get(digit).copied().unwrap_or(b'0');
-            write!(out, "{}", char::from(letter))
-        })
+            char::from(CROCKFORD.get(digit).copied().unwrap_or(b'0'))
+        };
+        out.write_str(&(0..130_u32).step_by(5).rev().map(letter).collect::<String>())
     }
 }
 

@@ -50,8 +50,9 @@ pub(super) struct Place {
 impl CallName {
     /// Names a request as its client spells it, or spelled otherwise.
     pub(super) fn new(session: Option<&str>, id: &RawValue) -> Self {
-        let spelled = serde_json::from_str::<String>(id.get());
-        let id = spelled.map_or_else(|_| id.get().to_owned(), |id| format!("\"{id}"));
+        let text = id.get();
+        let spelled = text.starts_with('"').then(|| serde_json::from_str::<String>(text).ok());
+        let id = spelled.flatten().map_or_else(|| text.to_owned(), |id| format!("\"{id}"));
         Self { session: session.map(Into::into), id: id.into() }
     }
 }

@@ -51,13 +51,12 @@ impl<'a> RawObject<'a> {
         let unreadable = |reason: String| RawError::NotAnObject { reason };
         let pairs: Pairs<'a> =
             serde_json::from_str(text).map_err(|error| unreadable(error.to_string()))?;
+        if let Some(name) = twice(&pairs.0) {
+            return Err(RawError::Twice { name: name.to_owned() });
+        }
         let mut members = Vec::with_capacity(pairs.0.len());
-        let mut names = BTreeSet::new();
         let mut end = 0;
         for (name, value) in pairs.0 {
-            if !names.insert(name.clone()) {
-                return Err(RawError::Twice { name });
-            }
             let member = place(text, end, name, value)
                 .ok_or_else(|| unreadable("a member is not part of the text".to_owned()))?;
             end = member.value_end;
@@ -115,6 +114,19 @@ impl<'a> RawObject<'a> {
         RawValue::from_string([before, new, after].concat())
             .map_err(|error| RawError::NotAnObject { reason: error.to_string() })
     }
+}
+
+/// Finds a name that occurs twice.
+fn twice<'p>(pairs: &'p [(String, &RawValue)]) -> Option<&'p str> {
+    /// Up to here looking at all that came before is cheaper than sorting.
+    const FEW: usize = 12;
+    let names = pairs.iter().map(|(name, _)| name.as_str());
+    if pairs.len() <= FEW {
+        let before = |place: usize, name| pairs.iter().take(place).any(|(it, _)| it == name);
+        return names.enumerate().find(|(place, name)| before(*place, *name)).map(|(_, it)| it);
+    }
+    let mut seen = BTreeSet::new();
+    names.into_iter().find(|it| !seen.insert(*it))
 }
 
 /// Finds where a member stands. Between the end of the value before it and its own value there are

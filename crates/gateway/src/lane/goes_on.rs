@@ -49,8 +49,10 @@ pub struct GoesOn {
 /// not say that it can wait for it.
 pub(super) fn told(call: &Call, sent: &Result<Reply, SendError>) -> Option<Told> {
     let Ok(Reply::Result(result)) = sent else { return None };
-    let goes_on = ResultKind::of(result).is_ok_and(|it| it == ResultKind::Task);
-    Told::read(result).filter(|_| goes_on && tasks::are_declared(call.params()))
+    // What the client says is shorter than what the server answers.
+    let goes_on = tasks::are_declared(call.params())
+        && ResultKind::of(result).is_ok_and(|it| it == ResultKind::Task);
+    goes_on.then(|| Told::read(result)).flatten()
 }
 
 /// Follows one call.
