@@ -18,7 +18,9 @@ mod listen;
 mod more;
 mod named;
 mod running;
+mod sessions;
 mod stream;
+mod subscribe;
 mod task;
 mod tell;
 
@@ -38,12 +40,15 @@ use http::{Request, StatusCode, header};
 pub(crate) use self::host::Hosts;
 #[cfg(any(test, fuzzing))]
 pub(crate) use self::line::foreign;
-use self::{ask::Asked, enter::Turned, hold::Holds, kept::Kept, running::Running};
+use self::{
+    ask::Asked, enter::Turned, hold::Holds, kept::Kept, running::Running, sessions::Sessions,
+};
 pub use self::{hold::HoldParts, line::line_router};
 use crate::{
     Lane, Listener,
     asks::Asks,
     jsonrpc::{Answer, Refused},
+    mcp::headers,
     places::Places,
 };
 
@@ -80,6 +85,7 @@ pub struct Door {
     holds: Holds,
     asks: Arc<Asks>,
     kept: Arc<Kept>,
+    sessions: Sessions,
 }
 
 impl Door {
@@ -88,8 +94,9 @@ impl Door {
         let DoorParts { lane, verifier, seal, hosts, holds } = parts;
         let (hosts, holds) = (Hosts::new(hosts), Holds::new(holds));
         let (running, asks, kept) = (Arc::default(), Arc::default(), Arc::default());
+        let sessions = Sessions::default();
         let streams = Places::new(STREAMS_EACH, usize::MAX);
-        Self { lane, verifier, seal, hosts, running, streams, holds, asks, kept }
+        Self { lane, verifier, seal, hosts, running, streams, holds, asks, kept, sessions }
     }
 }
 
@@ -164,24 +171,30 @@ impl Door {
             Err(turned) => return turned.into_response(),
         };
         let (listener, notes) = Listener::new();
+        let streams = headers::prefers_stream(&entered.headers);
         let answering = Box::pin(async move {
             match Asked::read(&self, audience, &entered, listener) {
                 Ok(asked) => asked.answer().await,
                 Err(refused) => refusal(&refused),
             }
         });
-        stream::answered(notes, answering).await
+        let answered = stream::answered(notes, answering).await;
+        if streams { stream::alone(answered).await } else { answered }
     }
 
-    /// Lets a legacy client leave: nothing was kept, so there is nothing to forget.
+    /// Lets a legacy client leave: what it said of its session is forgotten.
     fn leave(&self, audience: &Audience, request: &Request<Body>) -> Response {
         let caller = self.check_caller(audience, request.headers());
-        match caller.and_then(|_| Ok(self.check_server(audience)?)) {
-            Ok(()) if request.headers().contains_key("mcp-session-id") => {
+        let caller = match caller.and_then(|it| Ok((it, self.check_server(audience)?))) {
+            Ok((caller, ())) => caller,
+            Err(turned) => return turned.into_response(),
+        };
+        match request.headers().get("mcp-session-id") {
+            Some(session) => {
+                self.sessions.leave(&caller.task, session.to_str().ok());
                 StatusCode::NO_CONTENT.into_response()
             }
-            Ok(()) => no_session(),
-            Err(turned) => turned.into_response(),
+            None => no_session(),
         }
     }
 }

@@ -22,6 +22,8 @@ pub(crate) mod code {
     pub(crate) const METHOD_NOT_FOUND: i64 = -32601;
     /// The method is known, its parameters are wrong.
     pub(crate) const INVALID_PARAMS: i64 = -32602;
+    /// What was asked for is not there, in revisions of MCP up to 2025-11-25.
+    pub(crate) const NOT_FOUND_LEGACY: i64 = -32002;
     /// Nothing is decided for this caller now. Ours, outside of what JSON-RPC and MCP keep for
     /// themselves, and what HTTP would say.
     pub(crate) const TURNED_AWAY: i64 = 429;

@@ -5,6 +5,7 @@
 
 use std::{fmt, sync::Arc};
 
+use bailiwick_model::TaskId;
 use serde::Serialize;
 use serde_json::value::RawValue;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
@@ -13,6 +14,7 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 use crate::{
     asks::{Asking, Client},
     jsonrpc::raw_of,
+    mcp::log_level::Logs,
     upstream::ServerSpec,
 };
 
@@ -30,6 +32,8 @@ pub struct Listener {
     /// Whom a server may ask something meanwhile, and which server that is.
     client: Option<Client>,
     at: Option<At>,
+    /// Whose call it is, and what of its server's log is heard.
+    of: Option<(TaskId, Logs)>,
     _kept: Option<Arc<dyn Kept>>,
 }
 
@@ -73,6 +77,7 @@ impl Listener {
             cut: CancellationToken::new(),
             client: None,
             at: None,
+            of: None,
             _kept: None,
         };
         (listener, Notes { waiting, room })
@@ -101,6 +106,22 @@ impl Listener {
     #[must_use]
     pub(crate) fn with_client(self, client: Client) -> Self {
         Self { client: Some(client), ..self }
+    }
+
+    /// Says whose call it is, and which messages of servers' logs are heard during it.
+    #[must_use]
+    pub(crate) fn of_task(self, task: &TaskId, logs: Logs) -> Self {
+        Self { of: Some((task.clone(), logs)), ..self }
+    }
+
+    /// Gives whose call it is, where that is known.
+    pub(crate) fn task(&self) -> Option<&TaskId> {
+        self.of.as_ref().map(|(task, _)| task)
+    }
+
+    /// Says whether a message of a server's log is heard.
+    pub(crate) fn hears_log(&self, params: Option<&RawValue>) -> bool {
+        self.of.as_ref().is_none_or(|(_, logs)| logs.hear(params))
     }
 
     /// Names the server that is called, until what this gives beside it is dropped.

@@ -8,6 +8,7 @@ pub(crate) mod client;
 pub(crate) mod era;
 pub(crate) mod headers;
 pub(crate) mod input_required;
+pub(crate) mod log_level;
 pub(crate) mod meta;
 pub(crate) mod mirror;
 pub(crate) mod names;

@@ -27,6 +27,7 @@ mod subscribed;
 mod supervise;
 #[cfg(test)]
 mod tests;
+mod under_way;
 mod why;
 
 use std::{
@@ -62,7 +63,7 @@ use subscribed::Subscribed;
 use supervise::{State, Supervisor, Up};
 use why::Why;
 
-use crate::{Call, Listener, known, mcp::Era};
+use crate::{Call, Listener, known};
 
 /// Why a call does not go to a server that has changed since.
 const OTHER: &str = "its server offers something else than when it was judged";
@@ -213,6 +214,7 @@ impl Upstreams {
         let repeated = tool.map_or(&[][..], |it| it.repeated.as_slice());
         let (listener, _under_way) =
             listener.called_at(&self.server(server).map_err(not_sent)?.spec);
+        let _here = up.link.changed().under_way.enter(&listener);
         let request = Request::decided(spent, repeated, &listener)?;
         tokio::select! {
             biased;
@@ -251,10 +253,17 @@ impl Upstreams {
 
     /// Follows one resource, where its server tells of single ones.
     pub(crate) fn follow(&self, server: &ServerName, uri: &str) -> Option<Following> {
-        let up = self.up(server).ok()?;
-        // A newer server is asked with the stream itself, which is not done yet.
-        let tells = up.link.era() == Era::Legacy && news::is_subscribed(&up.catalog.capabilities);
-        if tells { self.servers.get(server)?.subscribed.follow(uri) } else { None }
+        if !self.tells_of_resources(server) {
+            return None;
+        }
+        self.servers.get(server)?.subscribed.follow(uri)
+    }
+
+    /// Says whether a server tells of single resources, and can be asked to.
+    pub(crate) fn tells_of_resources(&self, server: &ServerName) -> bool {
+        self.up(server).is_ok_and(|it| {
+            it.link.can_be_asked_to_tell() && news::is_subscribed(&it.catalog.capabilities)
+        })
     }
 
     /// Waits until the servers are told to stop.

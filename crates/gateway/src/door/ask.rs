@@ -120,7 +120,11 @@ impl<'a> Asked<'a> {
             ("server/discover", Era::Modern) => {
                 Ok(answers::discover(self.offered().await, LIST_TTL))
             }
-            ("ping" | "logging/setLevel", Era::Legacy) => Ok(answers::empty(self.era)),
+            ("ping", Era::Legacy) => Ok(answers::empty(self.era)),
+            ("logging/setLevel", Era::Legacy) => self.set_level(params),
+            ("resources/subscribe" | "resources/unsubscribe", Era::Legacy) => {
+                self.subscribe(method, params)
+            }
             ("subscriptions/listen", Era::Modern) => return self.listen(id, params).await,
             ("tasks/get" | "tasks/update" | "tasks/cancel", Era::Modern) => {
                 return self.of_task(id, method, params).await;
@@ -170,13 +174,14 @@ impl<'a> Asked<'a> {
                 // Held calls go on by themselves, whatever the server knows of that.
                 let read = |it: &Catalog| answers::Capabilities {
                     tasks: true,
+                    subscribe: upstreams.tells_of_resources(server),
                     ..answers::Capabilities::read(&it.capabilities)
                 };
                 catalog.as_deref().map(read).unwrap_or_default()
             }
             // Resources are named by their servers alone, so they are read at their servers.
             Audience::All if upstreams.names().any(|it| self.reaches(it)) => {
-                answers::Capabilities { tools: true, resources: false, prompts: true, tasks: true }
+                answers::Capabilities { tools: true, prompts: true, tasks: true, ..<_>::default() }
             }
             Audience::Server(_) | Audience::All => answers::Capabilities::default(),
         }

@@ -17,6 +17,7 @@ use crate::{
         bridge::Between,
         client::{ClientFacts, Implementation},
         code::MISSING_CAPABILITY,
+        log_level::{LogLevel, Logs},
         meta,
         revision::Revision,
         task_handle::TaskHandle,
@@ -33,7 +34,12 @@ impl Asked<'_> {
     ) -> Result<Box<RawValue>, Refused> {
         let client = match self.era {
             // What an older client said of itself was said to us alone: nobody asks it for anything.
-            Era::Legacy => None,
+            Era::Legacy => match self.logs() {
+                Logs::From(level) => {
+                    Some(ClientFacts { log_level: Some(level), ..ClientFacts::default() })
+                }
+                Logs::Everything | Logs::Nothing => None,
+            },
             Era::Modern => {
                 let said = self.client_facts(server, params);
                 // What is too large for a name is answered at once, or not at all.
@@ -46,6 +52,12 @@ impl Asked<'_> {
             }
         };
         meta::carried(params, client.as_ref()).map_err(|error| bad(error.to_string()))
+    }
+
+    /// Gives how much of servers' logs this very request wants to hear.
+    pub(super) fn said_level(&self) -> Option<LogLevel> {
+        let meta = RawObject::read(self.params()?.get()).ok()?.get("_meta")?;
+        ClientFacts::read(&RawObject::read(meta.get()).ok()?).log_level
     }
 
     /// Reads what a request says of its client, as far as the operator lets the server ask for it.

@@ -15,7 +15,11 @@ use crate::{
     desk::seconds,
     jsonrpc::{Answer, RawObject, Refused, code},
     lane::Answered,
-    mcp::{Era, input_required, revision::Revision},
+    mcp::{
+        Era,
+        input_required::{self, Beside},
+        revision::Revision,
+    },
 };
 
 impl Asked<'_> {
@@ -51,9 +55,9 @@ impl Asked<'_> {
         self.not_too_often()?;
         let opens_links = self.opens_links(params);
         let params = params.ok_or_else(|| bad("`params` is missing"))?;
-        let (params, echoed) = match self.era {
+        let (params, Beside { echoed, early }) = match self.era {
             Era::Modern => input_required::taken(params).map_err(|it| bad(it.to_string()))?,
-            Era::Legacy => (params.to_owned(), None),
+            Era::Legacy => (params.to_owned(), Beside::default()),
         };
         // A hint of the revision before, which servers are to pass over.
         let params = RawObject::read(params.get()).and_then(|it| it.without("task"));
@@ -61,7 +65,14 @@ impl Asked<'_> {
         let (server, call) = self.read_call(method, &params)?;
         self.check_params(&server, &call).await?;
         let coming = Coming { call: &call, listener: self.cancellable(id), opens_links };
-        let answered = match self.come(&coming, echoed).await? {
+        let mut came = self.come(&coming, echoed).await?;
+        // What was answered before it was asked is as good as what is answered after.
+        if let (Came::Asked(_, Answer::Result(asks)), Some(early)) = (&came, early)
+            && let Some(retry) = input_required::answered_early(asks, &early)
+        {
+            came = self.come(&coming, Some(retry)).await?;
+        }
+        let answered = match came {
             Came::Again(refusal, result) => {
                 return Ok(Some((refusal.decision, Answer::Result(result))));
             }

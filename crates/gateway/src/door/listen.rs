@@ -158,7 +158,7 @@ impl Asked<'_> {
     }
 
     /// Says whether the task could ever read a resource at this address.
-    fn could_read(&self, uri: &str) -> bool {
+    pub(super) fn could_read(&self, uri: &str) -> bool {
         let Audience::Server(server) = &self.audience else { return false };
         let (server, name) = (server.clone(), uri.to_owned());
         self.could_ever(&Action { server, kind: ActionKind::Resource, name }, None)
@@ -251,7 +251,7 @@ impl Look {
                 What::Tools => Self::TOOLS,
                 What::Prompts => Self { prompts: true, ..Self::NOTHING },
                 What::Resources => Self { resources: true, ..Self::NOTHING },
-                What::Resource(uri) if wanted.uris.contains(&*uri) => {
+                What::Resource(uri) if wanted.uris.contains(&*uri) || asked.subscribes(&uri) => {
                     Self { uris: BTreeSet::from([uri]), ..Self::NOTHING }
                 }
                 What::Resource(_) => Self::NOTHING,

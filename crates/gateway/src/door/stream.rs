@@ -17,7 +17,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use bytes::Bytes;
-use http::{StatusCode, header};
+use http::{StatusCode, header, header::HeaderValue};
 use hyper::body::Frame;
 use tokio_util::task::AbortOnDropHandle;
 
@@ -49,6 +49,20 @@ pub(super) async fn answered(notes: Notes, answering: Answering) -> Response {
 /// Begins a stream at once, unless there is an answer already.
 pub(super) async fn begun(notes: Notes, answering: Answering) -> Response {
     at_pace(Pace { patience: Duration::ZERO, ..PACE }, notes, answering).await
+}
+
+/// Writes a whole answer as a stream of one event, for whoever prefers that.
+pub(super) async fn alone(response: Response) -> Response {
+    let (mut head, body) = response.into_parts();
+    let plain = head.headers.get(header::CONTENT_TYPE).is_some_and(|it| it == "application/json");
+    if head.status != StatusCode::OK || !plain {
+        return Response::from_parts(head, body);
+    }
+    head.headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("text/event-stream"));
+    match last(Response::from_parts(head.clone(), body)).await {
+        Some(event) => Response::from_parts(head, Body::from(event)),
+        None => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
+    }
 }
 
 async fn at_pace(pace: Pace, mut notes: Notes, mut answering: Answering) -> Response {
@@ -202,6 +216,19 @@ mod tests {
         let mut response = answered(notes, answering).await;
         assert_eq!(kind(&response), "application/json");
         assert_eq!(piece(&mut response).await.unwrap(), "{}");
+    }
+
+    #[tokio::test]
+    async fn whoever_prefers_a_stream_gets_one_even_for_an_answer_that_comes_at_once() {
+        let mut response = alone(json(StatusCode::OK, b"{\n}".to_vec())).await;
+        assert_eq!(kind(&response), "text/event-stream");
+        assert_eq!(piece(&mut response).await.unwrap(), "data: { }\n\n");
+        assert_eq!(piece(&mut response).await, None);
+        let refused = alone(json(StatusCode::BAD_REQUEST, b"{}".to_vec())).await;
+        assert_eq!(
+            (refused.status(), kind(&refused)),
+            (StatusCode::BAD_REQUEST, "application/json")
+        );
     }
 
     #[tokio::test]

@@ -50,7 +50,7 @@ impl Asked<'_> {
     /// Gives who listens to the call `id`, such that the client can cancel it by that name, and
     /// can be asked what it declared.
     pub(super) fn cancellable(&self, id: &RawValue) -> Listener {
-        let listener = self.listener.clone();
+        let listener = self.listener.clone().of_task(&self.caller.task, self.logs());
         if self.era == Era::Modern {
             return listener;
         }
@@ -76,7 +76,7 @@ impl Asked<'_> {
         CallName::new(self.session_id(), id)
     }
 
-    fn session_id(&self) -> Option<&str> {
+    pub(super) fn session_id(&self) -> Option<&str> {
         self.headers.get("mcp-session-id").and_then(|it| it.to_str().ok())
     }
 }

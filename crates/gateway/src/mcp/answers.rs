@@ -12,7 +12,8 @@ use crate::jsonrpc::{RawObject, raw_of};
 pub(crate) const TTL_MAX: Duration = Duration::from_secs(5);
 
 /// Which kinds of things a server offers. That a list has changed is told whatever the server
-/// tells, as a task may see another list for reasons of ours; resources are not subscribed to.
+/// tells, as a task may see another list for reasons of ours; of single resources only where it
+/// tells of them.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[expect(clippy::struct_excessive_bools, reason = "each is one kind that is offered or not")]
 pub(crate) struct Capabilities {
@@ -20,6 +21,8 @@ pub(crate) struct Capabilities {
     pub(crate) tools: bool,
     /// Resources.
     pub(crate) resources: bool,
+    /// That one resource has changed is told to whoever follows it.
+    pub(crate) subscribe: bool,
     /// Prompts.
     pub(crate) prompts: bool,
     /// Calls that go on as tasks of the protocol, for whoever declares that it knows them.
@@ -34,6 +37,7 @@ impl Capabilities {
             |declared| Self {
                 tools: declared.get("tools").is_some(),
                 resources: declared.get("resources").is_some(),
+                subscribe: false,
                 prompts: declared.get("prompts").is_some(),
                 tasks: tasks::are_among(&declared),
             },
@@ -47,6 +51,8 @@ struct Empty {}
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Offered {
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    subscribe: bool,
     list_changed: bool,
 }
 
@@ -61,7 +67,10 @@ impl Serialize for OfferedTo {
             [("tools", it.tools), ("resources", it.resources), ("prompts", it.prompts)]
         {
             if offered {
-                members.serialize_entry(name, &Offered { list_changed: true })?;
+                members.serialize_entry(
+                    name,
+                    &Offered { subscribe: it.subscribe && name == "resources", list_changed: true },
+                )?;
             }
         }
         if it.tasks && *era == Era::Modern {
@@ -232,7 +241,7 @@ mod tests {
     use super::*;
 
     const ALL: Capabilities =
-        Capabilities { tools: true, resources: true, prompts: true, tasks: true };
+        Capabilities { tools: true, resources: true, subscribe: true, prompts: true, tasks: true };
 
     fn raw(text: &str) -> Box<RawValue> {
         RawValue::from_string(text.to_owned()).unwrap()
@@ -250,7 +259,7 @@ mod tests {
     #[test]
     fn initialize_says_who_answers_and_what_there_is() {
         let answer = initialize(Revision::R20251125, ALL);
-        insta::assert_snapshot!(answer.get().replace(env!("CARGO_PKG_VERSION"), "V"), @r#"{"protocolVersion":"2025-11-25","capabilities":{"tools":{"listChanged":true},"resources":{"listChanged":true},"prompts":{"listChanged":true}},"serverInfo":{"name":"bailiwick","version":"V"}}"#);
+        insta::assert_snapshot!(answer.get().replace(env!("CARGO_PKG_VERSION"), "V"), @r#"{"protocolVersion":"2025-11-25","capabilities":{"tools":{"listChanged":true},"resources":{"subscribe":true,"listChanged":true},"prompts":{"listChanged":true}},"serverInfo":{"name":"bailiwick","version":"V"}}"#);
     }
 
     #[test]

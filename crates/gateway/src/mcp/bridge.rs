@@ -17,8 +17,6 @@ use super::{
 };
 use crate::jsonrpc::{Answer, RawError, RawObject, code, raw_of};
 
-const NOT_FOUND_LEGACY: i64 = -32002;
-
 /// Members of a result that only clients of 2026-07-28 know.
 const MODERN_MEMBERS: [&str; 3] = ["resultType", "ttlMs", "cacheScope"];
 
@@ -178,7 +176,7 @@ fn from_modern_error(method: &str, client: Era, error: &RawValue) -> Result<Answ
         }
         (Some(newer::MISSING_CAPABILITY), Era::Legacy) => Ok(asks_for_more(Era::Legacy, method)),
         (Some(code::INVALID_PARAMS), Era::Legacy) if method == "resources/read" => {
-            object.with("code", &raw_of(&NOT_FOUND_LEGACY)).map(Answer::Error)
+            object.with("code", &raw_of(&code::NOT_FOUND_LEGACY)).map(Answer::Error)
         }
         (Some(_) | None, Era::Legacy | Era::Modern) => Ok(Answer::Error(error.to_owned())),
     }
@@ -232,7 +230,7 @@ struct Text {
 fn to_modern_error(method: &str, error: &RawValue) -> Result<Answer, RawError> {
     let object = RawObject::read(error.get())?;
     match object.get("code").and_then(|code| code.get().parse::<i64>().ok()) {
-        Some(NOT_FOUND_LEGACY) => {
+        Some(code::NOT_FOUND_LEGACY) => {
             object.with("code", &raw_of(&code::INVALID_PARAMS)).map(Answer::Error)
         }
         Some(LINK_NEEDED) => Ok(link_needed(method, error)),

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Serialize, Serializer};
 use serde_json::value::RawValue;
 
+use super::log_level::LogLevel;
 use crate::jsonrpc::RawObject;
 
 /// Something that a client can be asked for. What is not named here is not passed on: servers would
@@ -174,9 +175,6 @@ impl Implementation {
     }
 }
 
-const LEVELS: [&str; 8] =
-    ["debug", "info", "notice", "warning", "error", "critical", "alert", "emergency"];
-
 /// What one request says of its client.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct ClientFacts {
@@ -185,7 +183,7 @@ pub(crate) struct ClientFacts {
     /// Which program it is.
     pub(crate) info: Option<Implementation>,
     /// How much of a server's log it wants to see.
-    pub(crate) log_level: Option<&'static str>,
+    pub(crate) log_level: Option<LogLevel>,
 }
 
 impl ClientFacts {
@@ -198,7 +196,7 @@ impl ClientFacts {
                 .map(ClientCapabilities::read)
                 .unwrap_or_default(),
             info: meta.get(super::meta::CLIENT_INFO).and_then(Implementation::read),
-            log_level: level.and_then(|level| LEVELS.into_iter().find(|it| *it == level)),
+            log_level: level.and_then(|it| LogLevel::read(&it)),
         }
     }
 }

@@ -30,6 +30,12 @@ pub(crate) fn check_post(headers: &HeaderMap) -> Result<(), Refused> {
     }
 }
 
+/// Says whether whoever asks names a stream before plain JSON: then it gets one even for an answer that
+/// nothing goes before.
+pub(crate) fn prefers_stream(headers: &HeaderMap) -> bool {
+    media_types(headers, &header::ACCEPT).first().is_some_and(|it| it == "text/event-stream")
+}
+
 /// Checks that whoever opens a stream takes one, and speaks a revision that has such streams.
 pub(crate) fn check_get(headers: &HeaderMap) -> Result<(), Refused> {
     let refused = |status, text| Err(Refused::new(status, code::INVALID_REQUEST, text));
@@ -177,6 +183,13 @@ mod tests {
             post(&[json, ("accept", "text/event-stream;q=0.5"), ("accept", "application/json")]),
             200
         );
+    }
+
+    #[test]
+    fn what_is_named_first_is_preferred() {
+        let prefers = |accept| prefers_stream(&headers_of(&[("accept", accept)]));
+        assert!(prefers("text/event-stream, application/json"));
+        assert!(!prefers(BOTH) && !prefers("text/event-stream;q=0, application/json"));
     }
 
     #[test]

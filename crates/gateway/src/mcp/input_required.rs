@@ -9,6 +9,7 @@ use super::client::ClientCapabilities;
 use crate::jsonrpc::{RawError, RawObject, raw_of};
 
 const STATE: &str = "requestState";
+const REQUESTS: &str = "inputRequests";
 const RESPONSES: &str = "inputResponses";
 
 /// What a retry brings along beside the call itself.
@@ -20,17 +21,36 @@ pub(crate) struct Echoed {
     pub(crate) answers: Option<Box<RawValue>>,
 }
 
+/// What a request says beside the call itself.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Beside {
+    /// What a retry brings back.
+    pub(crate) echoed: Option<Echoed>,
+    /// Answers that come without a state: nothing was asked yet, and they wait until it is.
+    pub(crate) early: Option<Box<RawValue>>,
+}
+
 /// Takes out of `params` what a retry brings along. What a client's own reader answered proves
-/// nothing here, and answers without a state answer nothing that was asked: they are left out, so
-/// that whoever wants them asks for them.
-pub(crate) fn taken(params: &RawValue) -> Result<(Box<RawValue>, Option<Echoed>), RawError> {
+/// nothing here.
+pub(crate) fn taken(params: &RawValue) -> Result<(Box<RawValue>, Beside), RawError> {
     let object = RawObject::read(params.get())?;
-    // A state that is no text stays in as well.
-    let Some(state) = object.text(STATE) else { return Ok((object.without(RESPONSES)?, None)) };
     let answers = object.get(RESPONSES).map(ToOwned::to_owned);
+    // A state that is no text stays in as well.
+    let Some(state) = object.text(STATE) else {
+        return Ok((object.without(RESPONSES)?, Beside { echoed: None, early: answers }));
+    };
     let params = object.without(STATE)?;
     let params = RawObject::read(params.get())?.without(RESPONSES)?;
-    Ok((params, Some(Echoed { state, answers })))
+    Ok((params, Beside { echoed: Some(Echoed { state, answers }), early: None }))
+}
+
+/// Gives the retry that answers what a result asks for with `early`, where that has all of it.
+pub(crate) fn answered_early(asks: &RawValue, early: &RawValue) -> Option<Echoed> {
+    let (asks, answers) = (RawObject::read(asks.get()).ok()?, RawObject::read(early.get()).ok()?);
+    let asked = RawObject::read(asks.get(REQUESTS)?.get()).ok()?;
+    let all = asked.members().all(|(name, _)| answers.get(name).is_some());
+    let state = asks.text(STATE).filter(|_| all)?;
+    Some(Echoed { state, answers: Some(early.to_owned()) })
 }
 
 /// Says whether a request's sender declared in it that it opens links for its reader.
@@ -135,8 +155,8 @@ mod tests {
     }
 
     fn take(params: &str) -> (String, Option<String>) {
-        let (params, echoed) = taken(&raw(params)).unwrap();
-        (params.get().to_owned(), echoed.map(|it| it.state))
+        let (params, beside) = taken(&raw(params)).unwrap();
+        (params.get().to_owned(), beside.echoed.map(|it| it.state))
     }
 
     #[test]
@@ -163,6 +183,20 @@ mod tests {
         }
         let unasked = r#"{"name":"rm","inputResponses":{"approval":{"action":"accept"}}}"#;
         assert_eq!(take(unasked), (r#"{"name":"rm"}"#.to_owned(), None));
+    }
+
+    #[test]
+    fn answers_that_came_early_wait_for_their_questions_and_for_all_of_them() {
+        let asks = raw(r#"{"inputRequests":{"a":{},"b":{}},"requestState":"s"}"#);
+        let early = r#"{"a":{"action":"accept"},"b":7,"more":1}"#;
+        let retry = answered_early(&asks, &raw(early)).unwrap();
+        assert_eq!((retry.state.as_str(), retry.answers.unwrap().get()), ("s", early));
+        for other in [r#"{"a":1}"#, "{}", "null", "7"] {
+            assert!(answered_early(&asks, &raw(other)).is_none(), "{other}");
+        }
+        for nothing in ["{}", r#"{"requestState":"s"}"#, r#"{"inputRequests":{"a":{}}}"#] {
+            assert!(answered_early(&raw(nothing), &raw(early)).is_none(), "{nothing}");
+        }
     }
 
     #[test]

@@ -2,7 +2,10 @@
 
 use std::{convert::Infallible, sync::Arc, time::Duration};
 
-use super::{error::SendError, http, incoming::Reply, news::Changes, request::Request, stdio};
+use super::{
+    error::SendError, http, incoming::Reply, news::Changes, request::Request, stdio,
+    subscribed::Subscribed,
+};
 use crate::mcp::Era;
 
 /// The way to one connected server.
@@ -34,11 +37,20 @@ impl Link {
     }
 
     /// Hears what the server says by itself, for as long as it is polled.
-    pub(super) async fn hear(&self) -> Infallible {
+    pub(super) async fn hear(&self, subscribed: &Subscribed) -> Infallible {
         match self {
             // A child has one way to say anything.
             Self::Stdio(_) => std::future::pending().await,
-            Self::Http(link) => link.hear().await,
+            Self::Http(link) => link.hear(subscribed).await,
+        }
+    }
+
+    /// Says whether the server, if it tells of single resources, can be asked to.
+    pub(super) fn can_be_asked_to_tell(&self) -> bool {
+        match self {
+            // Since 2026-07-28 it is asked with a stream, and a child has none yet.
+            Self::Stdio(link) => link.era() == Era::Legacy,
+            Self::Http(_) => true,
         }
     }
 

@@ -7,6 +7,7 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 use tokio::sync::{Notify, broadcast};
 
+use super::under_way::UnderWay;
 use crate::jsonrpc::RawObject;
 
 /// How much of it waits for a follower; one that is late takes everything for changed.
@@ -40,11 +41,17 @@ pub(super) struct Changes {
     /// Rung when the tools should be asked for again.
     tools: Notify,
     others: broadcast::Sender<What>,
+    /// Whose calls are under way meanwhile.
+    pub(super) under_way: UnderWay,
 }
 
 impl Default for Changes {
     fn default() -> Self {
-        Self { tools: Notify::new(), others: broadcast::channel(KEPT).0 }
+        Self {
+            tools: Notify::new(),
+            others: broadcast::channel(KEPT).0,
+            under_way: UnderWay::default(),
+        }
     }
 }
 
@@ -103,6 +110,7 @@ struct Kinds {
     tools: Kind,
     prompts: Kind,
     resources: Kind,
+    logging: Option<serde::de::IgnoredAny>,
 }
 
 #[derive(Default, Deserialize)]
@@ -123,10 +131,11 @@ pub(super) fn is_subscribed(capabilities: &RawValue) -> bool {
     Kinds::read(capabilities).resources.subscribe
 }
 
-/// Says whether a server with these capabilities tells of changes by itself.
+/// Says whether a server with these capabilities tells of changes by itself, or of what it logs.
 pub(super) fn are_told(capabilities: &RawValue) -> bool {
     let kinds = Kinds::read(capabilities);
-    [kinds.tools, kinds.prompts, kinds.resources].iter().any(|it| it.list_changed || it.subscribe)
+    let changes = [kinds.tools, kinds.prompts, kinds.resources];
+    kinds.logging.is_some() || changes.iter().any(|it| it.list_changed || it.subscribe)
 }
 
 /// Where the news of all servers come together.

@@ -18,6 +18,8 @@ use crate::{
 
 /// How a server says that it waits for an answer no more.
 pub(super) const CANCELLED: &str = "notifications/cancelled";
+/// How a server tells what it logs.
+pub(super) const LOGGED: &str = "notifications/message";
 const PROGRESS: &str = "notifications/progress";
 const TOKEN: &str = "progressToken";
 
@@ -117,6 +119,7 @@ impl Relay {
                 None
             }
             other if is_for_all(other) => None,
+            LOGGED if !self.listener.hears_log(params) => None,
             other => Some(note(other, params)),
         };
         if let Some(note) = note {

@@ -290,6 +290,8 @@ impl Link {
             && let Some(relay) = self.pending.only()
         {
             relay.cancelled(params);
+        } else if method == relay::LOGGED {
+            self.changed.under_way.logged(params);
         } else {
             tracing::trace!(server = %self.server, method, "a notification was dropped");
         }

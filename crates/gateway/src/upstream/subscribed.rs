@@ -10,7 +10,7 @@ use std::{
 use tokio::sync::Notify;
 
 use super::{link::Link, request::Request};
-use crate::jsonrpc::raw_of;
+use crate::{jsonrpc::raw_of, mcp::Era};
 
 /// How many resources of one server are followed at once.
 const FOLLOWED_MAX: usize = 10_000;
@@ -45,9 +45,13 @@ impl Subscribed {
     /// Keeps the server at `link` asked for what is followed, for as long as it is polled. A new
     /// connection begins with nothing asked.
     pub(super) async fn keep_asked(&self, link: &Link, within: Duration) -> Infallible {
+        if link.era() == Era::Modern {
+            // It is told with the stream on which it tells of changes.
+            return std::future::pending().await;
+        }
         let mut asked = BTreeSet::new();
         loop {
-            let wanted: BTreeSet<String> = self.lock().keys().cloned().collect();
+            let wanted = self.followed();
             for uri in asked.difference(&wanted) {
                 ask(link, ("resources/unsubscribe", uri), within).await;
             }
@@ -57,6 +61,16 @@ impl Subscribed {
             asked = wanted;
             self.changed.notified().await;
         }
+    }
+
+    /// Gives what is followed.
+    pub(super) fn followed(&self) -> BTreeSet<String> {
+        self.lock().keys().cloned().collect()
+    }
+
+    /// Waits until something else is followed.
+    pub(super) async fn changed(&self) {
+        self.changed.notified().await;
     }
 
     fn lock(&self) -> MutexGuard<'_, BTreeMap<String, usize>> {

@@ -105,7 +105,7 @@ impl Supervisor {
             why = self.follow(&up) => Some(connection.explain(why)),
             never = up.link.changed().hand_on(&self.spec.name, &self.news) => match never {},
             never = self.subscribed.keep_asked(&up.link, LIST) => match never {},
-            never = up.link.hear(), if news::are_told(&up.catalog.capabilities) => match never {},
+            never = up.link.hear(&self.subscribed), if news::are_told(&up.catalog.capabilities) => match never {},
         };
         connection.abandon(why.as_ref().map_or(STOPPING, Why::short));
         if let Some(why) = &why {

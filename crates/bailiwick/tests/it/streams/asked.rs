@@ -9,7 +9,7 @@ const LETS: &str = "methods = [\"elicitation/create\"]\n";
 
 impl House {
     /// Opens a session of a client that can be asked these things.
-    fn session(&self, capabilities: &Value) -> String {
+    pub(super) fn session(&self, capabilities: &Value) -> String {
         let params = json!({"protocolVersion": "2025-11-25", "capabilities": capabilities,
             "clientInfo": {"name": "test", "version": "1"}});
         let body = json!({"jsonrpc": "2.0", "id": 0, "method": "initialize", "params": params});
@@ -17,7 +17,7 @@ impl House {
         answer.header("mcp-session-id").unwrap().to_owned()
     }
 
-    fn call_in(&self, session: &str, tool: &str) -> Stream {
+    pub(super) fn call_in(&self, session: &str, tool: &str) -> Stream {
         let header = format!("Mcp-Session-Id: {session}\r\n");
         let mut stream = self.begin("POST /mcp/tells", &header, &call(1, tool, json!({})));
         stream.head();

@@ -101,3 +101,73 @@ fn a_resource_is_followed_where_the_task_may_read_it_and_as_long_as_somebody_lis
     until("nobody follows", || followed().as_array().unwrap().len() == 4);
     assert_eq!(followed()[2], json!(["resources/unsubscribe", "note:a"]));
 }
+
+/// Says something of the session `name`, as clients up to 2025-11-25 do.
+fn say(house: &House, session: &str, method: &str, params: &Value) -> Value {
+    let body = json!({"jsonrpc": "2.0", "id": 3, "method": method, "params": params});
+    let headers = [("Mcp-Session-Id", session)];
+    house.governor.post("/mcp/tells", &house.token, &headers, &body.to_string()).json()
+}
+
+#[test]
+fn an_older_client_follows_a_resource_in_its_session_until_it_says_so_or_leaves() {
+    let house = House::new();
+    let (session, other) = (house.session(&json!({})), house.session(&json!({})));
+    let followed = || house.notes()["followed"].clone();
+    let told = say(&house, &session, "resources/subscribe", &json!({"uri": "secret:c"}));
+    assert_eq!(told["error"]["code"], -32002, "the task may not read it: {told}");
+    for uri in ["note:a", "note:b"] {
+        let told = say(&house, &session, "resources/subscribe", &json!({"uri": uri}));
+        assert_eq!(told["result"], json!({}), "{told}");
+    }
+    until("the server is asked", || followed().as_array().unwrap().len() == 2);
+    let hears = |session: &str| {
+        let mut stream =
+            house.begin("GET /mcp/tells", &format!("Mcp-Session-Id: {session}\r\n"), "");
+        stream.head();
+        stream
+    };
+    let (mut own, mut others) = (hears(&session), hears(&other));
+    let told = say(&house, &session, "resources/unsubscribe", &json!({"uri": "note:b"}));
+    assert_eq!(told["result"], json!({}), "{told}");
+    until("the server is asked", || followed()[2] == json!(["resources/unsubscribe", "note:b"]));
+    house.legacy(1, "touch").head();
+    let updated = own.next().unwrap();
+    assert_eq!(updated["method"], "notifications/resources/updated", "{updated}");
+    assert_eq!(updated["params"], json!({"uri": "note:a"}));
+
+    // Nothing but lists is told to a session that follows nothing.
+    forbid(&house, "hang");
+    assert_eq!(others.next().unwrap()["method"], "notifications/tools/list_changed");
+    let gone =
+        house.begin("DELETE /mcp/tells", &format!("Mcp-Session-Id: {session}\r\n"), "").head();
+    assert!(gone.starts_with("http/1.1 204"), "{gone}");
+    until("nobody follows", || followed()[3] == json!(["resources/unsubscribe", "note:a"]));
+}
+
+#[test]
+fn an_older_client_hears_of_a_log_what_its_session_wants() {
+    for (level, heard) in [("debug", true), ("error", false)] {
+        let house = House::new();
+        let session = house.session(&json!({}));
+        let told = say(&house, &session, "logging/setLevel", &json!({"level": level}));
+        assert_eq!(told["result"], json!({}), "{told}");
+        let told = say(&house, &session, "logging/setLevel", &json!({"level": "loud"}));
+        assert_eq!(told["error"]["code"], -32602, "{told}");
+        let mut stream = house.call_in(&session, "work");
+        let logged = stream.next().is_some_and(|it| it["method"] == "notifications/message");
+        assert_eq!(logged, heard, "{level}");
+    }
+}
+
+#[test]
+fn a_server_says_to_the_next_task_nothing_of_the_one_before() {
+    let house = House::new();
+    let (_, stranger) = house.governor.open("agent", "working", &[]);
+    let body = super::call(1, "notes", json!({}));
+    house.governor.post("/mcp/tells", &stranger, &[], &body);
+    let mut stream = house.legacy(5, "work");
+    while let Some(note) = stream.next() {
+        assert_ne!(note["method"], "notifications/message", "{note}");
+    }
+}

@@ -1,6 +1,7 @@
 //! What a server says by itself, on a stream that the gateway opens and keeps open.
 
 use std::{
+    collections::BTreeSet,
     convert::Infallible,
     sync::{Weak, atomic::Ordering},
     time::Duration,
@@ -16,10 +17,12 @@ use tokio::sync::mpsc;
 use super::{ASIDE, BODY_MAX, Link, Missed, events::Events};
 use crate::{
     jsonrpc::raw_of,
-    mcp::Era,
+    mcp::{Era, subscription::Wanted},
     upstream::{
         incoming::{self, Incoming},
+        relay,
         request::Request,
+        subscribed::Subscribed,
     },
 };
 
@@ -51,10 +54,10 @@ pub(super) async fn answer(link: Weak<Link>, mut answers: mpsc::Receiver<Vec<u8>
 
 impl Link {
     /// Hears what the server says of changes, for as long as it is polled.
-    pub(in crate::upstream) async fn hear(&self) -> Infallible {
+    pub(in crate::upstream) async fn hear(&self, subscribed: &Subscribed) -> Infallible {
         let mut pause = PAUSE_FIRST;
         loop {
-            match self.hear_once().await {
+            match self.hear_once(subscribed).await {
                 Went::Well => pause = PAUSE_FIRST,
                 Went::Badly => pause = pause.saturating_mul(2).min(PAUSE_LAST),
                 Went::NotOffered => std::future::pending().await,
@@ -63,29 +66,55 @@ impl Link {
         }
     }
 
-    async fn hear_once(&self) -> Went {
-        let Ok(response) = self.listen().await else { return Went::Badly };
+    /// Hears one stream to its end. A newer server is told with the stream itself which resources are
+    /// followed, so another one takes its place when these change; it is heard until that is there.
+    async fn hear_once(&self, subscribed: &Subscribed) -> Went {
+        let mut hearing = match self.begin(subscribed).await {
+            Ok(body) => Box::pin(self.hear_out(body)),
+            Err(went) => return went,
+        };
+        loop {
+            let anew = async {
+                match self.era() {
+                    Era::Legacy => std::future::pending().await,
+                    Era::Modern => subscribed.changed().await,
+                }
+                self.begin(subscribed).await
+            };
+            let anew = tokio::select! {
+                went = &mut hearing => return went,
+                anew = anew => anew,
+            };
+            match anew {
+                Ok(body) => hearing = Box::pin(self.hear_out(body)),
+                Err(went) => return went,
+            }
+        }
+    }
+
+    async fn begin(&self, subscribed: &Subscribed) -> Result<Body, Went> {
+        let Ok(response) = self.listen(&subscribed.followed()).await else {
+            return Err(Went::Badly);
+        };
         let (head, body) = response.into_parts();
         let kind = head.headers.get(header::CONTENT_TYPE).and_then(|it| it.to_str().ok());
         match head.status {
-            StatusCode::METHOD_NOT_ALLOWED => Went::NotOffered,
-            StatusCode::NOT_FOUND if self.era() == Era::Modern => Went::NotOffered,
+            StatusCode::METHOD_NOT_ALLOWED => Err(Went::NotOffered),
+            StatusCode::NOT_FOUND if self.era() == Era::Modern => Err(Went::NotOffered),
             it if it.is_success() && kind.is_some_and(|it| it.starts_with("text/event-stream")) => {
-                self.hear_out(body).await
+                Ok(body)
             }
-            _ => Went::Badly,
+            _ => Err(Went::Badly),
         }
     }
 
     /// Asks to be told of changes, as servers of each era want to be asked.
-    async fn listen(&self) -> Result<Response<Body>, Missed> {
+    async fn listen(&self, followed: &BTreeSet<String>) -> Result<Response<Body>, Missed> {
         match self.era() {
             Era::Legacy => self.send(Method::GET, Bytes::new(), &self.session().headers).await,
             Era::Modern => {
-                let wanted = json!({ "notifications": {
-                    "toolsListChanged": true, "promptsListChanged": true, "resourcesListChanged": true,
-                } });
-                let wanted = raw_of(&wanted);
+                let wanted = Wanted { uris: followed.clone(), ..Wanted::everything() };
+                let wanted = raw_of(&json!({ "notifications": wanted }));
                 let asked = Request::listening(&wanted);
                 let body = asked.line(self.next.fetch_add(1, Ordering::Relaxed), Era::Modern);
                 self.send(Method::POST, Bytes::from(body), &asked.mirrored()).await
@@ -109,7 +138,9 @@ impl Link {
     fn heard(&self, event: &[u8]) {
         match Incoming::read(event) {
             Ok(Incoming::Notification { method, params }) => {
-                if !self.changed.told(&method, params) {
+                if method == relay::LOGGED {
+                    self.changed.under_way.logged(params);
+                } else if !self.changed.told(&method, params) {
                     tracing::trace!(server = %self.spec.name, method, "a notification was dropped");
                 }
             }

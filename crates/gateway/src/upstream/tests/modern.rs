@@ -4,7 +4,10 @@ mod strict;
 
 use http::StatusCode;
 
-use super::*;
+use super::{
+    super::{News, What},
+    *,
+};
 use strict::Speaks;
 
 #[tokio::test]
@@ -59,7 +62,9 @@ async fn over_http_every_request_says_all_that_a_strict_server_wants_and_opens_n
     assert_eq!(world.catalog().await.unwrap().protocol, "2026-07-28");
     let arguments = json!({ "region": " eu ", "page": { "size": 42 } });
     assert_eq!(world.text("manage", arguments).await, "done");
-    assert_eq!(site.methods(), ["server/discover", "tools/list", "tools/call"]);
+    let methods = site.methods().into_iter().filter(|it| it != "subscriptions/listen");
+    let methods: Vec<_> = methods.collect();
+    assert_eq!(methods, ["server/discover", "tools/list", "tools/call"]);
     assert!(!site.any_header("mcp-session-id"));
     soon(world.upstreams.stopped()).await;
     assert_eq!(site.methods().last().unwrap(), "tools/call", "there is no session to end");
@@ -117,4 +122,32 @@ async fn a_server_that_becomes_one_of_another_era_is_asked_again_what_it_is() {
         assert_eq!(world.new_catalog().await.protocol, date);
         assert_eq!(world.text("manage", json!({})).await, "done");
     }
+}
+
+#[tokio::test]
+async fn a_server_is_told_anew_what_is_followed_as_soon_as_that_changes() {
+    let (site, spec) = strict::serve(Speaks::Modern).await;
+    let world = World::up(spec).await;
+    let mut news = world.upstreams.news();
+    let told = async |news: &mut tokio::sync::broadcast::Receiver<News>| loop {
+        if let What::Resource(uri) = news.recv().await.unwrap().what {
+            return uri;
+        }
+    };
+    let one = world.upstreams.follow(&world.server, "note:a").unwrap();
+    assert_eq!(&*soon(told(&mut news)).await, "note:a");
+    let other = world.upstreams.follow(&world.server, "note:b").unwrap();
+    while &*soon(told(&mut news)).await != "note:b" {}
+    assert_eq!(
+        site.told_of().last().unwrap()["resourceSubscriptions"],
+        json!(["note:a", "note:b"])
+    );
+    drop(one);
+    drop(other);
+    let nothing = async {
+        while site.told_of().last().unwrap().get("resourceSubscriptions").is_some() {
+            tokio::task::yield_now().await;
+        }
+    };
+    soon(nothing).await;
 }

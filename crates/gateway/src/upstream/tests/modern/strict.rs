@@ -1,6 +1,10 @@
 //! A server over HTTP that takes nothing but what its revision asks for.
 
-use std::sync::Mutex;
+use std::{
+    pin::Pin,
+    sync::Mutex,
+    task::{Context, Poll},
+};
 
 use axum::{
     Router,
@@ -9,6 +13,8 @@ use axum::{
     http::{HeaderMap, Request, Response, StatusCode, header},
     routing::any,
 };
+use bytes::Bytes;
+use hyper::body::Frame;
 use tokio::net::TcpListener;
 
 use super::super::*;
@@ -27,6 +33,8 @@ pub(super) enum Speaks {
 pub(super) struct Site {
     speaks: Mutex<Speaks>,
     seen: Mutex<Vec<(String, HeaderMap)>>,
+    /// What it was asked to tell of, once for each stream.
+    told_of: Mutex<Vec<Value>>,
 }
 
 impl Site {
@@ -38,13 +46,21 @@ impl Site {
         self.seen.lock().unwrap().iter().any(|it| it.1.contains_key(name))
     }
 
+    pub(super) fn told_of(&self) -> Vec<Value> {
+        self.told_of.lock().unwrap().clone()
+    }
+
     pub(super) fn becomes(&self, speaks: Speaks) {
         *self.speaks.lock().unwrap() = speaks;
     }
 }
 
 pub(super) async fn serve(speaks: Speaks) -> (Arc<Site>, ServerSpec) {
-    let site = Arc::new(Site { speaks: Mutex::new(speaks), seen: Mutex::default() });
+    let site = Arc::new(Site {
+        speaks: Mutex::new(speaks),
+        seen: Mutex::default(),
+        told_of: Mutex::default(),
+    });
     let app = Router::new().route("/mcp", any(answer)).with_state(Arc::clone(&site));
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}/mcp", listener.local_addr().unwrap());
@@ -68,6 +84,11 @@ async fn answer(State(site): State<Arc<Site>>, request: Request<Body>) -> Respon
     site.seen.lock().unwrap().push((method.clone(), head.headers.clone()));
     let speaks = *site.speaks.lock().unwrap();
     match speaks {
+        Speaks::Modern if method == "subscriptions/listen" => {
+            let wanted = asked["params"]["notifications"].clone();
+            site.told_of.lock().unwrap().push(wanted.clone());
+            tells(&wanted)
+        }
         Speaks::Modern => modern(&head.headers, &asked),
         Speaks::Legacy(status, body) => {
             legacy(&head.headers, &asked, &method).unwrap_or_else(|| said(status, body.to_owned()))
@@ -97,7 +118,8 @@ fn modern(headers: &HeaderMap, asked: &Value) -> Response<Body> {
     }
     let result = match asked["method"].as_str().unwrap_or_default() {
         "server/discover" => {
-            json!({ "supportedVersions": ["2026-07-28"], "capabilities": { "tools": {} } })
+            let capabilities = json!({ "tools": {}, "resources": { "subscribe": true } });
+            json!({ "supportedVersions": ["2026-07-28"], "capabilities": capabilities })
         }
         "tools/list" => json!({ "tools": [tool()] }),
         "tools/call" => {
@@ -120,6 +142,35 @@ fn modern(headers: &HeaderMap, asked: &Value) -> Response<Body> {
         StatusCode::OK,
         json!({ "jsonrpc": "2.0", "id": asked["id"], "result": result }).to_string(),
     )
+}
+
+/// Tells at once that whatever is followed has changed, and keeps the stream open.
+fn tells(wanted: &Value) -> Response<Body> {
+    let mut events = ": here\n\n".to_owned();
+    for uri in wanted["resourceSubscriptions"].as_array().into_iter().flatten() {
+        let params = json!({ "uri": uri });
+        let told = json!({ "jsonrpc": "2.0", "method": "notifications/resources/updated", "params": params });
+        events += &format!("data: {told}\n\n");
+    }
+    Response::builder()
+        .header(header::CONTENT_TYPE, "text/event-stream")
+        .body(Body::new(Open(Some(events.into()))))
+        .unwrap()
+}
+
+/// A body that never ends.
+struct Open(Option<Bytes>);
+
+impl axum::body::HttpBody for Open {
+    type Data = Bytes;
+    type Error = std::convert::Infallible;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Self::Error>>> {
+        self.0.take().map_or(Poll::Pending, |it| Poll::Ready(Some(Ok(Frame::data(it)))))
+    }
 }
 
 fn tool() -> Value {
