@@ -7,6 +7,7 @@ mod ask;
 mod between;
 mod call;
 mod challenge;
+mod crowd;
 mod enter;
 mod health;
 mod hold;
@@ -34,29 +35,25 @@ use axum::{
     routing::{get, post},
 };
 use bailiwick_connect::{Audience, SealKey, TokenVerifier};
-use bailiwick_model::JsonLimits;
 use http::{Request, StatusCode, header};
 
 pub(crate) use self::host::Hosts;
 #[cfg(any(test, fuzzing))]
 pub(crate) use self::line::foreign;
 use self::{
-    ask::Asked, enter::Turned, hold::Holds, kept::Kept, running::Running, sessions::Sessions,
+    ask::Asked, crowd::Crowd, enter::Turned, hold::Holds, kept::Kept, running::Running,
+    sessions::Sessions,
 };
 pub use self::{hold::HoldParts, line::line_router};
 use crate::{
     Lane, Listener,
     asks::Asks,
     jsonrpc::{Answer, Refused},
+    limits::{MESSAGE as LIMITS, STREAMS, STREAMS_OF_A_TASK},
     mcp::headers,
     places::Places,
+    seam,
 };
-
-/// How large a request may be, and how intricate.
-const LIMITS: JsonLimits = JsonLimits { bytes: 4 << 20, depth: 64, values: 200_000 };
-
-/// How many streams one task may have open at once.
-const STREAMS_EACH: usize = 8;
 
 /// What a door is made of.
 #[derive(Debug)]
@@ -81,6 +78,7 @@ pub struct Door {
     seal: SealKey,
     hosts: Hosts,
     running: Arc<Running>,
+    crowd: Crowd,
     streams: Places,
     holds: Holds,
     asks: Arc<Asks>,
@@ -93,10 +91,10 @@ impl Door {
     pub fn new(parts: DoorParts) -> Self {
         let DoorParts { lane, verifier, seal, hosts, holds } = parts;
         let (hosts, holds) = (Hosts::new(hosts), Holds::new(holds));
-        let (running, asks, kept) = (Arc::default(), Arc::default(), Arc::default());
+        let (running, crowd, asks) = (Arc::default(), Crowd::default(), Arc::default());
+        let (streams, kept) = (Places::new(STREAMS_OF_A_TASK, STREAMS), Arc::default());
         let sessions = Sessions::default();
-        let streams = Places::new(STREAMS_EACH, usize::MAX);
-        Self { lane, verifier, seal, hosts, running, streams, holds, asks, kept, sessions }
+        Self { lane, verifier, seal, hosts, running, crowd, streams, holds, asks, kept, sessions }
     }
 }
 
@@ -166,13 +164,16 @@ fn no_server() -> Response {
 impl Door {
     /// Takes one message in and answers it, with a stream where something is said meanwhile.
     async fn take(self: Arc<Self>, audience: Audience, request: Request<Body>) -> Response {
-        let entered = match self.enter(&audience, request).await {
+        let (entered, seat) = match self.enter(&audience, request).await {
             Ok(entered) => entered,
             Err(turned) => return turned.into_response(),
         };
         let (listener, notes) = Listener::new();
         let streams = headers::prefers_stream(&entered.headers);
+        // Whoever hangs up leaves a call under way.
+        let listener = listener.keeping(seat);
         let answering = Box::pin(async move {
+            seam::pass("door");
             match Asked::read(&self, audience, &entered, listener) {
                 Ok(asked) => asked.answer().await,
                 Err(refused) => refusal(&refused),

@@ -33,6 +33,7 @@ use crate::{
     known,
     meter::{self, Recording},
     places::Places,
+    seam,
     upstream::{Reply, SendError, Upstreams},
 };
 
@@ -179,6 +180,7 @@ impl Lane {
         (caller, listener): (&Arc<Verified>, &Listener),
         call: &Call,
     ) -> Answered {
+        seam::pass("lane");
         let started = Instant::now();
         let request = self.classify(caller, call).await;
         let Some(slot) = self.desk.slot(&caller.task) else {
@@ -288,6 +290,7 @@ impl Lane {
         let server = judged.0.action().server.clone();
         let sending = self.upstreams.send(permit, slot.authority(), judged, (listener, now));
         let sent = sending.instrument(tracing::debug_span!("send", %server)).await;
+        seam::pass("sent");
         if let Some(told) = goes_on::told(judged.0, &sent) {
             return Answered::GoesOn(Box::new(GoesOn { decision, told, approved: None }));
         }

@@ -15,6 +15,7 @@ pub mod foreign;
 mod jsonrpc;
 mod known;
 mod lane;
+mod limits;
 mod listener;
 mod mcp;
 mod meter;
@@ -22,6 +23,7 @@ mod mint;
 mod oauth;
 mod path;
 mod places;
+pub mod seam;
 mod trace;
 mod upstream;
 

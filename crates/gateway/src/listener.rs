@@ -34,7 +34,7 @@ pub struct Listener {
     at: Option<At>,
     /// Whose call it is, and what of its server's log is heard.
     of: Option<(TaskId, Logs)>,
-    _kept: Option<Arc<dyn Kept>>,
+    kept: Option<Arc<dyn Kept>>,
 }
 
 /// Where a call is under way, until it is over.
@@ -78,7 +78,7 @@ impl Listener {
             client: None,
             at: None,
             of: None,
-            _kept: None,
+            kept: None,
         };
         (listener, Notes { waiting, room })
     }
@@ -96,10 +96,10 @@ impl Listener {
         room.is_ok_and(|room| self.put(note, room))
     }
 
-    /// Keeps `thing` until the call is over, whoever hangs up before.
+    /// Keeps `thing` until the call is over, whoever hangs up before; beside what is kept already.
     #[must_use]
     pub(crate) fn keeping(&self, thing: impl fmt::Debug + Send + Sync + 'static) -> Self {
-        Self { _kept: Some(Arc::new(thing)), ..self.clone() }
+        Self { kept: Some(Arc::new((self.kept.clone(), thing))), ..self.clone() }
     }
 
     /// Lets servers ask `client` what it declared.

@@ -31,7 +31,7 @@ use self::{
     issue::Granted,
     refusal::{Code, TokenRefusal},
 };
-use crate::{Lane, door::Hosts};
+use crate::{Lane, door::Hosts, seam};
 
 /// What a token endpoint is made of.
 #[derive(Debug)]
@@ -96,6 +96,7 @@ impl Oauth {
         if let Some(what) = self.hosts.foreign(request.headers()) {
             return Err(Code::InvalidRequest.says(format!("this {what} is not answered here")));
         }
+        seam::pass("token");
         let (parts, body) = request.into_parts();
         let form = form::take(&parts, body).await?;
         let client = client::authenticate(self, &parts.headers, &form)?;
@@ -108,11 +109,16 @@ impl Oauth {
         target::check_scope(&form, &audience)?;
         // A client that hangs up cuts nothing in the middle: what was begun is recorded.
         let oauth = Arc::clone(self);
-        let issuing = tokio::spawn(async move { oauth.issue(&client, wish, audience).await });
-        issuing.await.unwrap_or_else(|fault| {
-            tracing::error!(%fault, "a token request broke off");
-            Err(Code::ServerError.says("something of the governor's failed"))
-        })
+        let issuing = tokio::spawn(async move {
+            seam::pass("issue");
+            oauth.issue(&client, wish, audience).await
+        });
+        match issuing.await {
+            Ok(issued) => issued,
+            // Whoever catches the faults of requests writes this one down, too.
+            Err(fault) if fault.is_panic() => std::panic::resume_unwind(fault.into_panic()),
+            Err(_) => Err(Code::ServerError.says("the governor is stopping")),
+        }
     }
 }
 

@@ -50,6 +50,7 @@ pub(super) async fn open(
 
 /// `GET /api/v1/tasks`
 pub(super) async fn list(State(admin): State<Arc<Admin>>, RawQuery(query): RawQuery) -> Answer {
+    bailiwick_gateway::seam::pass("admin");
     let all = query.as_deref() == Some("all=true");
     let filter = TaskFilter { open_only: !all, ..TaskFilter::ALL };
     let tasks =

@@ -101,7 +101,16 @@ fn hosts(called: &Called<'_>) -> Vec<String> {
     let public = public_url.split("://").nth(1).unwrap_or(public_url);
     let public = public.split('/').next().unwrap_or(public).to_owned();
     let port = address.port();
-    vec![public, address.to_string(), format!("localhost:{port}"), format!("127.0.0.1:{port}")]
+    let mut hosts =
+        vec![address.to_string(), format!("localhost:{port}"), format!("127.0.0.1:{port}")];
+    // The usual port may be named, and may be left out.
+    let usual = if public_url.starts_with("https:") { ":443" } else { ":80" };
+    hosts.push(match public.strip_suffix(usual) {
+        Some(bare) => bare.to_owned(),
+        None => format!("{public}{usual}"),
+    });
+    hosts.push(public);
+    hosts
 }
 
 /// Reads a token that something on the listener wants, or makes one.

@@ -1,17 +1,15 @@
 //! Coming in: the right host, a proved caller, a body that ends.
 
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
 
-use axum::body::{Body, to_bytes};
+use axum::body::Body;
 use bailiwick_connect::{Audience, TokenError, Verified};
 use bytes::Bytes;
 use http::{HeaderMap, Request, StatusCode, header};
+use http_body_util::BodyExt as _;
 
-use super::{Door, LIMITS, challenge::turned_away};
-use crate::{jsonrpc::Refused, mcp::headers};
-
-/// How long a body may take to arrive.
-const BODY_WAIT: Duration = Duration::from_secs(30);
+use super::{Door, LIMITS, challenge::turned_away, crowd::Seat};
+use crate::{jsonrpc::Refused, limits::BODY_WAIT, mcp::headers};
 
 /// Who came in, with what.
 #[derive(Debug)]
@@ -45,23 +43,19 @@ impl Door {
         &self,
         audience: &Audience,
         request: Request<Body>,
-    ) -> Result<Entered, Turned> {
+    ) -> Result<(Entered, Seat), Turned> {
         let (parts, body) = request.into_parts();
         let caller = self.check_caller(audience, &parts.headers)?;
         self.check_server(audience)?;
         headers::check_post(&parts.headers)?;
+        let mut seat = self.crowd.enter(&caller.task)?;
         let late = || {
-            Refused::new(
-                StatusCode::REQUEST_TIMEOUT,
-                INVALID_REQUEST,
-                "the body did not arrive in time",
-            )
+            let text = "the body did not arrive in time";
+            Refused::new(StatusCode::REQUEST_TIMEOUT, INVALID_REQUEST, text)
         };
-        let body = tokio::time::timeout(BODY_WAIT, to_bytes(body, LIMITS.bytes))
-            .await
-            .map_err(|_| late())?
-            .map_err(|_| too_large(&parts.headers))?;
-        Ok(Entered { caller, headers: parts.headers, body })
+        let arriving = arrived(body, &parts.headers, &mut seat);
+        let body = tokio::time::timeout(BODY_WAIT, arriving).await.map_err(|_| late())??;
+        Ok((Entered { caller, headers: parts.headers, body }, seat))
     }
 
     /// Checks where the request was meant to go, and who sends it.
@@ -113,19 +107,56 @@ fn bearer(headers: &HeaderMap) -> Option<&str> {
     scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
 }
 
-/// A body that could not be read to its end was too large, or broke off.
-fn too_large(headers: &HeaderMap) -> Refused {
-    let said =
-        headers.get(header::CONTENT_LENGTH).and_then(|it| it.to_str().ok()?.parse::<usize>().ok());
-    let max = LIMITS.bytes;
-    match said {
-        Some(len) if len <= max => {
-            Refused::new(StatusCode::BAD_REQUEST, INVALID_REQUEST, "the body broke off")
-        }
-        Some(_) | None => Refused::new(
-            StatusCode::PAYLOAD_TOO_LARGE,
-            INVALID_REQUEST,
-            format!("the body has more than {max} bytes"),
-        ),
+/// Takes a body to its end, as long as there is room for it.
+async fn arrived(mut body: Body, headers: &HeaderMap, seat: &mut Seat) -> Result<Bytes, Refused> {
+    let length = headers.get(header::CONTENT_LENGTH).and_then(|it| it.to_str().ok()?.parse().ok());
+    if length.is_some_and(|it: u64| u64::try_from(LIMITS.bytes).is_ok_and(|max| max < it)) {
+        return Err(too_large());
     }
+    let (mut whole, mut length) = (Pieces::None, 0_usize);
+    while let Some(frame) = body.frame().await {
+        let broke_off =
+            |_| Refused::new(StatusCode::BAD_REQUEST, INVALID_REQUEST, "the body broke off");
+        let Ok(piece) = frame.map_err(broke_off)?.into_data() else { continue };
+        length = length.saturating_add(piece.len());
+        if LIMITS.bytes < length {
+            return Err(too_large());
+        }
+        seat.keep(piece.len())?;
+        whole = whole.and(piece);
+    }
+    Ok(whole.into_bytes())
+}
+
+/// What has come of a body. Most come in one piece, which is kept as it is.
+enum Pieces {
+    None,
+    One(Bytes),
+    Many(Vec<u8>),
+}
+
+impl Pieces {
+    fn and(self, piece: Bytes) -> Self {
+        match self {
+            Self::None => Self::One(piece),
+            Self::One(first) => Self::Many([first, piece].concat()),
+            Self::Many(mut before) => {
+                before.extend_from_slice(&piece);
+                Self::Many(before)
+            }
+        }
+    }
+
+    fn into_bytes(self) -> Bytes {
+        match self {
+            Self::None => Bytes::new(),
+            Self::One(piece) => piece,
+            Self::Many(pieces) => pieces.into(),
+        }
+    }
+}
+
+fn too_large() -> Refused {
+    let text = format!("the body has more than {} bytes", LIMITS.bytes);
+    Refused::new(StatusCode::PAYLOAD_TOO_LARGE, INVALID_REQUEST, text)
 }

@@ -22,7 +22,8 @@ impl Hosts {
             return Some("`Host`");
         }
         let origin = named(header::ORIGIN);
-        let origin = origin.as_deref().map(|it| it.split_once("://").map_or(it, |(_, host)| host));
+        // `null`, and whatever else is no origin, is nowhere that we know.
+        let origin = origin.as_deref().map(|it| it.split_once("://").map_or("", |(_, host)| host));
         origin.is_some_and(|host| !known(host)).then_some("`Origin`")
     }
 }

@@ -29,6 +29,7 @@ use crate::{
         headers,
         subscription::{self, Wanted},
     },
+    seam,
     upstream::{Following, News, What},
 };
 
@@ -115,6 +116,7 @@ impl Asked<'_> {
         if let Some(id) = id {
             self.listener.pass(subscription::acknowledged(&wanted, id)).await;
         }
+        seam::pass("stream");
         loop {
             let look = tokio::select! {
                 () = self.door.holds.stopping() => return Ok(()),
