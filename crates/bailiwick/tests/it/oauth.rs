@@ -34,9 +34,16 @@ fn template(name: &str, more: &str, server: &str, tool: &str) -> String {
 
 impl House {
     fn new() -> Self {
+        Self::breaking_at("nowhere")
+    }
+
+    /// Starts a governor in which the first that passes `place` breaks.
+    fn breaking_at(place: &str) -> Self {
         let mut house = Self { governor: Governor::prepare(NOTES) };
         house.write();
-        house.governor.serve();
+        house.governor.serve_with(|command| {
+            command.env("BAILIWICK_BREAK", place);
+        });
         house
     }
 

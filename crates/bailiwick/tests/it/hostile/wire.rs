@@ -2,10 +2,13 @@
 //! the governor answers the next.
 
 mod admin;
+mod crowd;
 mod door;
 mod flood;
 mod headers;
+mod ids;
 mod message;
+mod smuggled;
 
 use serde_json::{Value, json};
 

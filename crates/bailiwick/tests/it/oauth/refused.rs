@@ -138,3 +138,14 @@ fn an_opening_that_is_refused_says_why_and_is_on_record() {
     assert_eq!(denied.count(), 4);
     assert!(!records.iter().any(|it| it["command"]["command"] == "token_minted"));
 }
+
+#[test]
+fn a_fault_while_a_token_is_made_gives_none_and_is_on_record() {
+    let house = House::breaking_at("issue");
+    let answer = house.ask("writer", &[]);
+    assert_eq!((answer.status, &answer.json()["error"]), (500, &json!("server_error")));
+    let records = house.governor.records();
+    let faults = records.iter().filter(|it| it["code"] == "request-broke-off");
+    assert_eq!(faults.count(), 1, "{records:?}");
+    assert_eq!(house.ask("writer", &[]).status, 200, "the next one gets its token");
+}
