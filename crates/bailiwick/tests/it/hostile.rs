@@ -6,6 +6,7 @@ mod child;
 mod configuration;
 mod denied;
 mod evidence;
+mod liars;
 mod registry;
 mod token;
 mod wire;

@@ -1,7 +1,7 @@
 //! The answer to one POST: one message, or a stream of events with our answer among them.
 
 use bytes::Bytes;
-use http::{Response, StatusCode, header};
+use http::{HeaderMap, Response, StatusCode, header};
 use http_body_util::{BodyExt as _, Limited};
 use hyper::body::Incoming as Body;
 use serde::Deserialize;
@@ -56,6 +56,11 @@ pub(super) async fn take(
     if head.status.is_redirection() {
         return Err(unknown(format!("it redirects ({}), which is not followed", head.status)));
     }
+    if let Some(coding) = coded(&head.headers) {
+        return Err(unknown(format!(
+            "it answered compressed (`{coding}`), which nobody asked for"
+        )));
+    }
     if !head.status.is_success() {
         let refusal = Refusal::read(&whole(body).await?);
         if in_session && refusal.forgot_session(head.status, asked.id) {
@@ -80,6 +85,12 @@ pub(super) async fn take(
         Some(reply) => reply,
         None => Err(unknown("it answered something that was not asked".to_owned())),
     }
+}
+
+/// Gives the coding that an answer came in, where it came in one.
+fn coded(headers: &HeaderMap) -> Option<&str> {
+    let coding = headers.get(header::CONTENT_ENCODING)?.to_str().unwrap_or("?");
+    (!coding.eq_ignore_ascii_case("identity")).then_some(coding)
 }
 
 impl Refusal {
