@@ -18,6 +18,7 @@ mod list;
 mod listen;
 mod more;
 mod named;
+mod question;
 mod running;
 mod sessions;
 mod stream;

@@ -40,7 +40,10 @@ use bailiwick_kernel::Permit;
 use bailiwick_model::{ActionKind, Offered, ServerName, Timestamp};
 use serde_json::value::RawValue;
 use tokio::sync::{broadcast, mpsc, watch};
-use tokio_util::{sync::CancellationToken, task::TaskTracker};
+use tokio_util::{
+    sync::{CancellationToken, DropGuard},
+    task::TaskTracker,
+};
 
 pub(crate) use catalog::DECORATION;
 pub use catalog::{Catalog, ToolDefinition};
@@ -230,6 +233,15 @@ impl Upstreams {
             Link::Stdio(_) => std::future::pending().await,
             Link::Http(_) => self.stop.cancelled().await,
         }
+    }
+
+    /// Has a listener stand at a server, so that it is asked as during a call of it.
+    pub(crate) fn called(
+        &self,
+        server: &ServerName,
+        listener: &Listener,
+    ) -> Option<(Listener, DropGuard)> {
+        self.servers.get(server).map(|it| listener.called_at(&it.spec))
     }
 
     /// Sends a request that takes no decision. Methods that take one are refused here.

@@ -2,6 +2,7 @@
 
 mod asked;
 mod changes;
+mod first;
 mod meanwhile;
 
 use std::{

@@ -33,13 +33,16 @@ impl Asked<'_> {
         params: &RawValue,
     ) -> Result<Box<RawValue>, Refused> {
         let client = match self.era {
-            // What an older client said of itself was said to us alone: nobody asks it for anything.
-            Era::Legacy => match self.logs() {
-                Logs::From(level) => {
-                    Some(ClientFacts { log_level: Some(level), ..ClientFacts::default() })
-                }
-                Logs::Everything | Logs::Nothing => None,
-            },
+            // What an older client said of itself it said when its session opened.
+            Era::Legacy => {
+                let log_level = match self.logs() {
+                    Logs::From(level) => Some(level),
+                    Logs::Everything | Logs::Nothing => None,
+                };
+                let capabilities = self.session_capabilities(server);
+                let said = ClientFacts { capabilities, info: None, log_level };
+                (said != ClientFacts::default()).then_some(said)
+            }
             Era::Modern => {
                 let said = self.client_facts(server, params);
                 // What is too large for a name is answered at once, or not at all.

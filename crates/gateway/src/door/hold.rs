@@ -114,14 +114,14 @@ impl Asked<'_> {
                 }
                 Held::Stays(hold, _) => hold,
                 Held::Not(answered) => {
-                    return Ok(self.asked_for_more(call, last.as_ref(), answered));
+                    return Ok(self.further(coming, last.as_ref(), answered).await);
                 }
             },
         };
         let patience = self.patience();
         let asked = (self.caller, &sent, &coming.listener);
         Ok(match self.door.lane.stay(asked, hold, &patience).await {
-            Stayed::Settled(answered) => self.asked_for_more(call, last.as_ref(), answered),
+            Stayed::Settled(answered) => self.further(coming, last.as_ref(), answered).await,
             Stayed::Held(refusal) if self.era == Era::Modern => {
                 self.again(call, refusal, (last.as_ref(), None))
             }
@@ -129,6 +129,32 @@ impl Asked<'_> {
                 Came::Answered(Answered::Refused(refusal))
             }
         })
+    }
+
+    /// Goes on where the server of a call asks for something first, as this client can be asked.
+    async fn further(
+        &self,
+        coming: &Coming<'_>,
+        last: Option<&RequestState>,
+        answered: Answered,
+    ) -> Came {
+        match self.era {
+            Era::Modern => self.asked_for_more(coming.call, last, answered),
+            Era::Legacy => self.answered_directly(coming, answered).await,
+        }
+    }
+
+    /// Has a call decided, and keeps its caller while it is held.
+    pub(super) async fn stays(&self, coming: &Coming<'_>, sent: &Call) -> Answered {
+        let hold = match self.first(coming, sent).await {
+            Held::Stays(hold, _) => hold,
+            Held::Not(answered) => return answered,
+        };
+        let asked = (self.caller, sent, &coming.listener);
+        match self.door.lane.stay(asked, hold, &self.patience()).await {
+            Stayed::Settled(answered) => answered,
+            Stayed::Held(refusal) | Stayed::Full(refusal) => Answered::Refused(refusal),
+        }
     }
 
     /// Says whether a link is due. An older client comes again with nothing that says so, and is

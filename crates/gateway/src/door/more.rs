@@ -13,7 +13,6 @@ use crate::{
     jsonrpc::{Answer, RawObject, Refused, raw_of},
     lane::Answered,
     mcp::{
-        Era,
         bridge::{self, ResultKind},
         request_state::{AskedFor, RequestState, Unaskable},
     },
@@ -46,7 +45,7 @@ impl Asked<'_> {
             return Came::Answered(answered);
         };
         let asks = ResultKind::of(result).is_ok_and(|it| it == ResultKind::InputRequired);
-        if self.era == Era::Legacy || !asks {
+        if !asks {
             return Came::Answered(answered);
         }
         let asked = self.asked(call, last, result);

@@ -68,7 +68,7 @@ impl Asked<'_> {
     }
 
     /// Gives what a legacy client declared when its session was opened.
-    fn askable(&self) -> Askable {
+    pub(super) fn askable(&self) -> Askable {
         self.session().map(|it| it.askable).unwrap_or_default()
     }
 

@@ -2,6 +2,7 @@
 
 use serde_json::value::RawValue;
 
+use super::client::{ClientCapabilities, ClientCapability};
 use crate::jsonrpc::RawObject;
 
 /// What a client declared when its session was opened.
@@ -35,6 +36,16 @@ impl Askable {
             "sampling/createMessage" => self.sampling,
             _ => false,
         }
+    }
+
+    /// Gives it as newer servers are told of it: what is asked of its person is asked by a form.
+    pub(crate) fn capabilities(self) -> ClientCapabilities {
+        let all = [
+            (self.elicitation, ClientCapability::Elicitation),
+            (self.roots, ClientCapability::Roots),
+            (self.sampling, ClientCapability::Sampling),
+        ];
+        all.into_iter().filter(|(has, _)| *has).map(|(_, it)| it).collect()
     }
 
     /// Writes it as one word.

@@ -132,6 +132,12 @@ impl ClientCapabilities {
     }
 }
 
+impl FromIterator<ClientCapability> for ClientCapabilities {
+    fn from_iter<T: IntoIterator<Item = ClientCapability>>(all: T) -> Self {
+        Self(all.into_iter().collect())
+    }
+}
+
 impl Serialize for ClientCapabilities {
     fn serialize<S: Serializer>(&self, out: S) -> Result<S::Ok, S::Error> {
         #[derive(Serialize)]

@@ -24,7 +24,7 @@ impl House {
         stream
     }
 
-    fn answer(&self, session: &str, question: &Value, token: &str) -> Answer {
+    pub(super) fn answer(&self, session: &str, question: &Value, token: &str) -> Answer {
         let result = json!({"action": "accept", "content": {"which": "this"}});
         let body = json!({"jsonrpc": "2.0", "id": question["id"], "result": result});
         let headers = [("Mcp-Session-Id", session)];
@@ -32,7 +32,7 @@ impl House {
     }
 
     /// Counts what clients answered that nothing decided.
-    fn passed(&self) -> usize {
+    pub(super) fn passed(&self) -> usize {
         let records = self.governor.records();
         records.iter().filter(|it| it["code"] == "answer-passed").count()
     }
