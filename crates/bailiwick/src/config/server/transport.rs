@@ -144,7 +144,7 @@ fn variables(field: &Field<'_>) -> BTreeMap<String, String> {
     variables
 }
 
-pub(in crate::config) fn address(text: &str) -> Result<Uri, String> {
+pub(in super::super) fn address(text: &str) -> Result<Uri, String> {
     let wrong = |why: &str| format!("`{text}` is no address of a server: {why}");
     let url: Uri = text.parse().map_err(|_| wrong("write it like `http://127.0.0.1:9000/mcp`"))?;
     if !matches!(url.scheme_str(), Some("http" | "https")) {
