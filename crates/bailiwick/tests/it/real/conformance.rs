@@ -4,6 +4,8 @@
 //! The server is `tests/real/fixture`, which others' SDK makes; the suite is others' too. Both frozen
 //! sets of requirements run, each in its own era on both sides of the gateway.
 
+mod crossed;
+
 use std::{
     collections::{BTreeMap, BTreeSet},
     fs,
@@ -86,21 +88,13 @@ fn through_the_gateway_the_newer_revision_passes_what_it_passes_directly() {
 fn compare(requirements: &str, era: &str, scenarios: usize, different: &[Different]) {
     let Some(parts) = Parts::find() else { return };
     // Each run has a server of its own: what one run changed of it is nothing to the other.
-    let fixture = || Running::start(Command::new(parts.path("fixture")).args(["0", era]));
-    let (alone, behind) = (fixture(), fixture());
+    let alone = fixture(&parts, era);
     let direct = suite(&parts, requirements, &format!("http://{}/mcp", alone.address()));
     let ran: BTreeSet<_> = direct.keys().map(|it| it.split(':').next()).collect();
     assert!(scenarios <= ran.len(), "only {} scenarios ran", ran.len());
     let bad: Vec<_> = direct.iter().filter(|(_, it)| it.contains_key("FAILURE")).collect();
     assert!(bad.is_empty(), "the server itself does not conform: {bad:#?}");
-
-    let governor = governor(behind.address());
-    let (_, token) = governor.open("agent", "everything", &[]);
-    let mut shim = Command::new(parts.path("node"));
-    let url = format!("{}/mcp/fixture", governor.url());
-    shim.args([parts.path("bearer"), &url]).env("TOKEN", token);
-    let shim = Running::start(&mut shim);
-    let through = suite(&parts, requirements, &shim.said);
+    let through = through(&parts, requirements, era);
 
     let all: BTreeSet<_> = direct.keys().chain(through.keys()).collect();
     let differ: BTreeSet<_> =
@@ -115,6 +109,22 @@ fn compare(requirements: &str, era: &str, scenarios: usize, different: &[Differe
     let stale: Vec<_> =
         different.iter().filter(|(check, _)| !differ.iter().any(|it| it == check)).collect();
     assert!(stale.is_empty(), "no difference any more, so take it out: {stale:#?}");
+}
+
+fn fixture(parts: &Parts, era: &str) -> Running {
+    Running::start(Command::new(parts.path("fixture")).args(["0", era]))
+}
+
+/// Runs the suite through the gateway, against a server of one era.
+fn through(parts: &Parts, requirements: &str, era: &str) -> Results {
+    let behind = fixture(parts, era);
+    let governor = governor(behind.address());
+    let (_, token) = governor.open("agent", "everything", &[]);
+    let mut shim = Command::new(parts.path("node"));
+    let url = format!("{}/mcp/fixture", governor.url());
+    shim.args([parts.path("bearer"), &url]).env("TOKEN", token);
+    let shim = Running::start(&mut shim);
+    suite(parts, requirements, &shim.said)
 }
 
 /// Runs the suite, and gives what it found.
