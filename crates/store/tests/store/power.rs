@@ -6,7 +6,7 @@ use crate::{
     child::{Load, Role, acks, check, command},
     disk::{Disk, Loss},
     journal::{self, Event},
-    sample::{Dice, quick_dir},
+    sample::{Dice, often, quick_dir},
 };
 
 /// Runs a child under the recording layer and cuts its power at `cuts` random moments.
@@ -26,7 +26,7 @@ fn cut_the_power(load: Load, cuts: usize) {
     let events = journal::read(&log);
 
     let mut dice = Dice::new(42);
-    let mut moments: Vec<_> = (0..cuts).map(|_| dice.below(events.len() + 1)).collect();
+    let mut moments: Vec<_> = (0..often(cuts)).map(|_| dice.below(events.len() + 1)).collect();
     // The end too: everything was closed, and nothing may be missing.
     moments.push(events.len());
     moments.sort_unstable();

@@ -353,3 +353,9 @@ impl Dice {
         usize::try_from((it ^ (it >> 31)) >> 8).unwrap() % bound.max(1)
     }
 }
+
+/// How often what is left to chance is tried; with `BAILIWICK_LONG=1`, ten times as often.
+pub(crate) fn often(few: usize) -> usize {
+    let more = if std::env::var_os("BAILIWICK_LONG").is_some() { 10 } else { 1 };
+    few.saturating_mul(more)
+}

@@ -2,19 +2,15 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    io::Write,
-    net::TcpStream,
     sync::{
         Mutex,
         atomic::{AtomicBool, AtomicUsize, Ordering},
     },
 };
 
-use serde_json::json;
+use super::{any_below, call, rounds};
+use crate::governor::{Answer, Governor, NOTES, until};
 
-use crate::governor::{Answer, Governor, NOTES, PATIENCE, try_answer, until};
-
-const ROUNDS: usize = 12;
 const CLIENTS: usize = 4;
 /// How many calls the template with a budget allows, over all rounds.
 const BUDGET: usize = 120;
@@ -69,29 +65,6 @@ impl Agent<'_> {
     }
 }
 
-/// Reads a note; none where the governor is gone before it has answered wholly.
-fn call(host: &str, token: &str, path: &str) -> Option<Answer> {
-    let mut stream = TcpStream::connect(host).ok()?;
-    stream.set_read_timeout(Some(PATIENCE)).ok()?;
-    let params = json!({"name": "read_note", "arguments": {"path": path}});
-    let body =
-        json!({"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": params}).to_string();
-    let head = format!(
-        "POST /mcp/notes HTTP/1.1\r\nHost: {host}\r\nAuthorization: Bearer {token}\r\nContent-Type: application/json\r\nAccept: application/json, text/event-stream\r\nConnection: close\r\nContent-Length: {}\r\n\r\n",
-        body.len(),
-    );
-    stream.write_all(&[head.as_bytes(), body.as_bytes()].concat()).ok()?;
-    // A call that the governor answered as failed was sent to a server that died: it is recorded.
-    try_answer(stream).filter(|it| it.header("bailiwick-decision").is_some())
-}
-
-/// A number below `bound` that nobody chose.
-fn any_below(bound: usize) -> usize {
-    let bytes = bailiwick_connect::random_bytes::<8>().unwrap();
-    let number = usize::try_from(u64::from_le_bytes(bytes)).unwrap();
-    number.checked_rem(bound).unwrap()
-}
-
 fn house() -> Vec<(&'static str, String)> {
     let mut files: Vec<_> = NOTES.iter().map(|(name, text)| (*name, (*text).to_owned())).collect();
     for (name, text) in &mut files {
@@ -119,7 +92,7 @@ fn kill_nine_under_load_loses_no_answered_decision_and_sends_nothing_unrecorded(
     let (counted_task, budgeted) = governor.open("reader", "counted", &[]);
     let remembered = Remembered::default();
     let mut tasks = BTreeSet::from([free_task, counted_task]);
-    for round in 0..ROUNDS {
+    for round in 0..rounds(12) {
         let host = governor.host().to_owned();
         let before = remembered.answered.load(Ordering::Acquire);
         let enough = before + 1 + any_below(60);
