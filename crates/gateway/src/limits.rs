@@ -21,3 +21,47 @@ pub(crate) const REQUEST_BYTES: usize = 256 << 20;
 pub(crate) const STREAMS_OF_A_TASK: usize = 8;
 /// How many all tasks may.
 pub(crate) const STREAMS: usize = 4096;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Writes a number as the page does.
+    fn written(number: usize) -> String {
+        let digits = number.to_string();
+        let parts: Vec<&str> =
+            digits.as_bytes().rchunks(3).rev().map(|it| std::str::from_utf8(it).unwrap()).collect();
+        parts.join(",")
+    }
+
+    fn mebibytes(bytes: usize) -> String {
+        format!("{} MiB", bytes >> 20)
+    }
+
+    #[test]
+    fn the_page_of_limits_has_these_numbers() {
+        let page = include_str!("../../../docs/reference/limits.md");
+        let (bytes, depth, values) =
+            (mebibytes(MESSAGE.bytes), MESSAGE.depth, written(MESSAGE.values));
+        for line in [
+            format!("| a message to `/mcp` | {bytes}, {depth} levels deep, {values} values |"),
+            format!("| its way here | {} s |", BODY_WAIT.as_secs()),
+            format!(
+                "| {} of one task, {} of all |",
+                REQUESTS_UNDER_WAY_OF_A_TASK,
+                written(REQUESTS_UNDER_WAY)
+            ),
+            format!(
+                "| their bytes | {} of one task, {} of all |",
+                mebibytes(REQUEST_BYTES_OF_A_TASK),
+                mebibytes(REQUEST_BYTES)
+            ),
+            format!(
+                "| streams of changes | {STREAMS_OF_A_TASK} of one task, {} of all |",
+                written(STREAMS)
+            ),
+        ] {
+            assert!(page.contains(&line), "{line}");
+        }
+    }
+}

@@ -46,6 +46,22 @@ mod tests {
     use super::*;
 
     #[test]
+    fn the_page_of_limits_has_these_numbers() {
+        let page = include_str!("../../../../docs/reference/limits.md");
+        let thousands = |it: usize| format!("{},{:03}", it / 1000, it % 1000);
+        for line in [
+            format!("| connections of the listener | {};", thousands(CONNECTIONS)),
+            format!("less {} (half", thousands(DESCRIPTORS_OF_OUR_OWN)),
+            format!("| {} | the same, among its own |", thousands(CONNECTIONS_OF_A_PEER)),
+            format!("| connections of the admin socket | {CONNECTIONS_OF_THE_SOCKET} |"),
+            format!("| {} s, {} KiB,", HEAD_WAIT.as_secs(), HEAD_MAX >> 10),
+            format!("or is gone | {} s |", WRITE_WAIT.as_secs()),
+        ] {
+            assert!(page.contains(&line), "{line}");
+        }
+    }
+
+    #[test]
     fn connections_never_take_all_descriptors() {
         for (descriptors, wanted) in [
             (0, 0),

@@ -66,6 +66,11 @@ impl Liar {
         Self { address, calls, tools: names }
     }
 
+    /// Gives its address.
+    pub(crate) fn url(&self) -> String {
+        format!("http://{}/mcp", self.address)
+    }
+
     /// Says how many calls have arrived.
     pub(crate) fn calls(&self) -> usize {
         self.calls.load(Ordering::Acquire)
@@ -74,7 +79,7 @@ impl Liar {
     /// Starts a governor before the server, with an agent that may call all of it; `listen` and
     /// `server` are more lines of these sections.
     pub(crate) fn governed(&self, listen: &str, server: &str) -> Governor {
-        let server = format!("url = \"http://{}/mcp\"\n{server}", self.address);
+        let server = format!("url = {:?}\n{server}", self.url());
         Governor::start(&files(&server, listen, &self.tools))
     }
 }
