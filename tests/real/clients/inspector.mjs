@@ -44,7 +44,7 @@ async function carryOut(home, step, signal) {
   const asked = ["--tool-name", step.name, "--tool-args-json", JSON.stringify(step.arguments ?? {})];
   const result = await run(home, ["--method", "tools/call", ...asked], signal);
   const text = result.content.map((it) => it.text ?? "").join("\n");
-  return { result, isError: result.isError ?? false, text };
+  return { result, meta: result._meta, isError: result.isError ?? false, structured: result.structuredContent, text };
 }
 
 async function connect(url, token) {

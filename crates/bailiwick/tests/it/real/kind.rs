@@ -40,12 +40,14 @@ pub(super) enum Waiting {
     Stream,
     /// It speaks 2026-07-28, and goes through the rounds by itself.
     Rounds,
+    /// It speaks 2026-07-28, and asks under the name it was given for as long as it takes.
+    Name,
     /// It speaks 2026-07-28 and waits for one answer; one that is not finished it takes for an error.
     OneRound,
 }
 
 use GivingUp::{IsHeard, IsNotHeard};
-use Waiting::{OneRound, Rounds, Stream};
+use Waiting::{Name, OneRound, Rounds, Stream};
 
 impl Kind {
     /// Those that can do whatever a test wants.
@@ -70,7 +72,7 @@ impl Kind {
             Self::Second => ("typescript-2", Stream, IsHeard),
             Self::SecondAuto => ("typescript-2-auto", Rounds, IsHeard),
             Self::Inspector => ("inspector", Stream, IsNotHeard),
-            Self::InspectorAuto => ("inspector-auto", Rounds, IsHeard),
+            Self::InspectorAuto => ("inspector-auto", Name, IsHeard),
             Self::OpenAiAgents => ("openai-agents", OneRound, IsHeard),
             Self::OpenAiAgentsOlder => ("openai-agents-older", Stream, IsNotHeard),
             Self::LangChain => ("langchain", Stream, IsNotHeard),
@@ -94,7 +96,7 @@ impl Kind {
     pub(super) const fn revision(self) -> &'static str {
         match self.waiting() {
             Stream => "2025-11-25",
-            Rounds | OneRound => "2026-07-28",
+            Rounds | Name | OneRound => "2026-07-28",
         }
     }
 }

@@ -115,6 +115,19 @@ fn a_client_that_knows_no_rounds_finds_its_ticket_again() {
     after_the_last_round(Waiting::OneRound, |told, _| told.contains("An error occurred"));
 }
 
+/// It is told nothing until there is an answer, while others would have had their last round.
+#[test]
+fn a_client_that_was_given_a_name_waits_for_as_long_as_it_takes() {
+    let Some(parts) = Parts::find() else { return };
+    let world = World::with_waits(&parts, &servers::FILESYSTEM, "300ms");
+    let person = world.governor.person("ada");
+    for kind in Kind::ALL.into_iter().filter(|it| it.waiting() == Waiting::Name) {
+        let mut client = world.client(kind, &world.open("asking").1);
+        a_yes(&world, &mut client, &person);
+        a_no(&world, &mut client, &person);
+    }
+}
+
 /// Lets the rounds of a held call pass, looks at what the model is told then, and has the call made
 /// again after a yes.
 fn after_the_last_round(waiting: Waiting, tells: fn(&str, &str) -> bool) {
