@@ -63,6 +63,11 @@ impl Relay {
         Ok(Self { listener, marked, asked: Arc::default() })
     }
 
+    /// Makes the way to a caller for what is not said on the stream of its call.
+    pub(super) fn beside(listener: Listener) -> Self {
+        Self { listener, marked: None, asked: Arc::default() }
+    }
+
     /// Asks the caller what the server asks; none where it cannot be asked that, or does not read.
     pub(super) fn asked(
         &self,

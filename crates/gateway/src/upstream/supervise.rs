@@ -35,6 +35,9 @@ const LOOK_AGAIN: Duration = Duration::from_secs(60);
 /// A pause shorter than this still counts as starting: callers wait for its end.
 const SHORT: Duration = Duration::from_secs(1);
 
+/// What a server may ask of clients, where its entry lets it.
+const ASKED: [&str; 3] = ["elicitation/create", "roots/list", "sampling/createMessage"];
+
 /// How a server is.
 #[derive(Clone, Debug)]
 pub(super) enum State {
@@ -105,7 +108,7 @@ impl Supervisor {
             why = self.follow(&up) => Some(connection.explain(why)),
             never = up.link.changed().hand_on(&self.spec.name, &self.news) => match never {},
             never = self.subscribed.keep_asked(&up.link, LIST) => match never {},
-            never = up.link.hear(&self.subscribed), if news::are_told(&up.catalog.capabilities) => match never {},
+            never = up.link.hear(&self.subscribed), if self.says_something(&up) => match never {},
         };
         connection.abandon(why.as_ref().map_or(STOPPING, Why::short));
         if let Some(why) = &why {
@@ -146,6 +149,12 @@ impl Supervisor {
             }
             sleep(BREATH).await;
         }
+    }
+
+    /// Says whether a server has anything to say by itself: of changes, of its log, or as a question.
+    fn says_something(&self, up: &Up) -> bool {
+        let asks = self.spec.extra_methods.iter().any(|it| ASKED.contains(&it.as_str()));
+        news::are_told(&up.catalog.capabilities) || (asks && up.link.era() == Era::Legacy)
     }
 
     async fn fell(&self, why: &Why) {

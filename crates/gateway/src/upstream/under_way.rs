@@ -10,7 +10,10 @@ use std::{
 use bailiwick_model::TaskId;
 use serde_json::value::RawValue;
 
-use super::{relay::LOGGED, request};
+use super::{
+    relay::{Asked, LOGGED, Relay},
+    request,
+};
 use crate::{Listener, listener::Note};
 
 /// How long after its end what a server says may still be about a call.
@@ -55,6 +58,12 @@ impl UnderWay {
         if !listener.try_pass(Note::new(&String::from_utf8_lossy(&line))) {
             tracing::debug!("a caller does not keep up: a note was dropped");
         }
+    }
+
+    /// Hands a question of the server's, which says by itself to nobody whom it is for, to the same
+    /// caller; none where there is none, or where it cannot be asked that.
+    pub(super) fn asked(&self, id: &RawValue, asked: (&str, Option<&RawValue>)) -> Option<Asked> {
+        Relay::beside(self.only(Instant::now())?).asked(id, asked)
     }
 
     fn only(&self, now: Instant) -> Option<Listener> {

@@ -4,6 +4,7 @@
 //! The server is `tests/real/fixture`, which others' SDK makes; the suite is others' too. Both frozen
 //! sets of requirements run, each in its own era on both sides of the gateway.
 
+mod client;
 mod crossed;
 
 use std::{

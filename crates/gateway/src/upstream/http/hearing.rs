@@ -144,9 +144,16 @@ impl Link {
                     tracing::trace!(server = %self.spec.name, method, "a notification was dropped");
                 }
             }
-            // It belongs to no call, so there is no client that it could be passed to.
-            Ok(Incoming::Request { id, method, .. }) => {
-                if self.answers.try_send(incoming::answer(id, &method)).is_err() {
+            Ok(Incoming::Request { id, method, params }) => {
+                if let Some(asked) = self.changed.under_way.asked(id, (&method, params)) {
+                    let answers = self.answers.clone();
+                    tokio::spawn(async move {
+                        if let Some(answer) = asked.answered().await {
+                            // Without the connection nobody waits for it.
+                            let _gone = answers.send(answer).await;
+                        }
+                    });
+                } else if self.answers.try_send(incoming::answer(id, &method)).is_err() {
                     tracing::debug!(server = %self.spec.name, "it asks more than it takes answers for");
                 }
             }
