@@ -76,8 +76,6 @@ fn waits_for_a_person(world: &World<'_>, all: &mut [Pairing], person: &[String])
     for it in all.iter_mut() {
         it.turn_to(world, "asking");
         it.begin(world, world.case.within, "held");
-    }
-    for it in all.iter() {
         let hold = it.held(world);
         assert!(!it.is_marked(world, "held"), "{}: it reached the server", it.name());
         let mut words = vec!["hold", "approve", &hold];
@@ -97,10 +95,12 @@ fn gives_up(world: &World<'_>, all: &mut [Pairing]) {
     for way in [GivingUp::IsHeard, GivingUp::IsNotHeard] {
         let mut those: Vec<_> =
             all.iter_mut().filter(|it| it.client.kind.giving_up() == way).collect();
+        for it in &mut those {
+            it.turn_to(world, "working");
+        }
         let process = world.process();
         process.stall();
         for it in &mut those {
-            it.turn_to(world, "working");
             let mut harmless = world.step(world.case.harmless, "");
             harmless["unmodified"] = json!(true);
             harmless["cancel"] = json!(true);
@@ -135,10 +135,12 @@ fn gives_up(world: &World<'_>, all: &mut [Pairing]) {
 
 /// The server dies with calls under way, and is there again for the next.
 fn meets_a_restart(world: &mut World<'_>, all: &mut [Pairing]) {
+    for it in all.iter_mut() {
+        it.turn_to(world, "working");
+    }
     let process = world.process();
     process.stall();
     for it in all.iter_mut() {
-        it.turn_to(world, "working");
         it.begin(world, world.case.harmless, "");
     }
     for it in all.iter() {
