@@ -13,18 +13,27 @@ use crate::run;
 struct Group {
     name: &'static str,
     /// Builds what it needs, measures, and returns each metric's number.
-    measure: fn(&Path) -> anyhow::Result<Map<String, Value>>,
+    measure: fn(&Path, Peers) -> anyhow::Result<Map<String, Value>>,
 }
 
 /// Every group there is; a new one is a file under `bench/` and a line here.
 const GROUPS: &[Group] = &[Group { name: "lane", measure: lane::measure }];
 
+/// Whether programs of others are installed and measured beside ours.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Peers {
+    Beside,
+    LeftOut,
+}
+
 /// Measures the named group, or all of them.
 pub(crate) fn run(root: &Path, words: &[&str]) -> anyhow::Result<bool> {
-    let chosen = match words {
+    let peers = if words.contains(&"--no-peers") { Peers::LeftOut } else { Peers::Beside };
+    let words: Vec<&str> = words.iter().copied().filter(|it| *it != "--no-peers").collect();
+    let chosen = match words.as_slice() {
         ["--output", "json"] => GROUPS.iter().collect(),
         [name, "--output", "json"] | ["--output", "json", name] => vec![named(name)?],
-        _ => bail!("say `cargo xtask bench [GROUP] --output json`; {}", offered()),
+        _ => bail!("say `cargo xtask bench [GROUP] [--no-peers] --output json`; {}", offered()),
     };
     if chosen.is_empty() {
         bail!("nothing to measure; {}", offered());
@@ -32,7 +41,7 @@ pub(crate) fn run(root: &Path, words: &[&str]) -> anyhow::Result<bool> {
     let mut printed = Map::new();
     for group in chosen {
         run::tell(&format!("==> measuring {}", group.name));
-        printed.insert(group.name.to_owned(), Value::Object((group.measure)(root)?));
+        printed.insert(group.name.to_owned(), Value::Object((group.measure)(root, peers)?));
     }
     run::print(&Value::Object(printed).to_string());
     Ok(true)
@@ -62,6 +71,17 @@ mod tests {
     fn an_unknown_group_is_refused_and_the_known_ones_are_named() {
         let error = run(Path::new("."), &["no-such", "--output", "json"]).expect_err("unknown");
         assert!(error.to_string().contains("no such group `no-such`; there are"), "{error}");
+    }
+
+    #[test]
+    fn peers_can_be_left_out_wherever_that_is_said() {
+        for words in [
+            ["--no-peers", "no-such", "--output", "json"],
+            ["no-such", "--output", "json", "--no-peers"],
+        ] {
+            let error = run(Path::new("."), &words).expect_err("unknown");
+            assert!(error.to_string().contains("no such group `no-such`"), "{error}");
+        }
     }
 
     #[test]

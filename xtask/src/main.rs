@@ -24,9 +24,11 @@ House chores.
   cargo xtask tidy                        sizes, names, arrows, error pages, links
   cargo xtask real                        set up the real parts and print where they are
   cargo xtask fuzz [PARSER] [--seconds N] look for bytes that break a parser, a minute for each
-  cargo xtask bench [GROUP] --output json measure, and print one JSON object
+  cargo xtask bench [GROUP] [--no-peers] --output json
+                                          measure, and print one JSON object
 
   --no-real   leave out the tests that need tool servers and clients from npm and PyPI
+  --no-peers  leave out the programs of others that are measured beside ours, from PyPI
   --checks    only what comes before the tests
 ";
 

@@ -7,6 +7,7 @@ mod fixture;
 mod node;
 mod python;
 
+use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
@@ -14,6 +15,9 @@ use anyhow::Context as _;
 use serde_json::{Value, json};
 
 use crate::run;
+
+/// The minor versions of Python 3 that the real parts run on.
+const PYTHONS: RangeInclusive<u32> = 10..=u32::MAX;
 
 /// Where the parts lie, for everything that starts them.
 #[derive(Debug)]
@@ -71,6 +75,17 @@ fn remove(path: &Path, how: fn(&Path) -> std::io::Result<()>) -> anyhow::Result<
     }
 }
 
+/// Installs a peer of the benchmark under `target/peers`, and returns its environment.
+pub(crate) fn peer(
+    root: &Path,
+    name: &str,
+    pythons: &RangeInclusive<u32>,
+) -> anyhow::Result<PathBuf> {
+    let places = Places { locks: root.join("xtask/peers"), home: root.join("target/peers") };
+    std::fs::create_dir_all(&places.home)?;
+    python::install(&places, name, &format!("{name}.txt"), pythons)
+}
+
 /// Installs all parts and prints where they are.
 pub(crate) fn run(root: &Path) -> anyhow::Result<()> {
     let parts = install(root)?;
@@ -83,8 +98,8 @@ pub(crate) fn install(root: &Path) -> anyhow::Result<Value> {
     run::tell("==> real parts (under target/real)");
     let places = Places::under(root);
     std::fs::create_dir_all(&places.home)?;
-    let modern = python::install(&places, "python-modern", "python/modern.txt")?;
-    let older = python::install(&places, "python-older", "python/older.txt")?;
+    let modern = python::install(&places, "python-modern", "python/modern.txt", &PYTHONS)?;
+    let older = python::install(&places, "python-older", "python/older.txt", &PYTHONS)?;
     let runtime = node::runtime(&places, &modern)?;
     let packages = node::packages(&places, &runtime, "node")?;
     let suite = node::packages(&places, &runtime, "conformance")?;

@@ -14,7 +14,10 @@ use crate::{
     wire::{Message, Wire},
 };
 
-/// Whom an agent calls: the gateway, or the tool server itself.
+/// What a call to the tool asks for where nothing is in between, `{note}` being a number.
+const READ: &str = r#"{"name":"read_note","arguments":{"path":"/team/note-{note}"}}"#;
+
+/// Whom an agent calls: the gateway, a peer, or the tool server itself.
 #[derive(Clone, Debug)]
 pub(crate) struct Target {
     /// Where it listens.
@@ -23,6 +26,20 @@ pub(crate) struct Target {
     pub(crate) path: String,
     /// The task's token, where one is asked for.
     pub(crate) token: Option<String>,
+    /// What a call asks for: its parameters, with `{note}` where the number of a note belongs.
+    pub(crate) asked: &'static str,
+}
+
+impl Target {
+    /// A gateway that passes calls on under the tool's own name.
+    pub(crate) fn reading(address: SocketAddr, path: &str, token: Option<String>) -> Self {
+        Self { address, path: path.to_owned(), token, asked: READ }
+    }
+
+    /// The tool server itself.
+    pub(crate) fn direct(address: SocketAddr) -> Self {
+        Self::reading(address, "/mcp", None)
+    }
 }
 
 /// An agent with an open connection.
@@ -30,6 +47,7 @@ pub(crate) struct Target {
 pub(crate) struct Agent {
     wire: Wire,
     head: String,
+    asked: &'static str,
     calls: u32,
 }
 
@@ -56,22 +74,21 @@ impl Agent {
 
     /// Connects and opens nothing.
     pub(crate) fn connect(target: &Target) -> anyhow::Result<Self> {
-        let Target { address, path, token } = target;
+        let Target { address, path, token, asked } = target;
         let stream = TcpStream::connect(address).with_context(|| format!("no one at {address}"))?;
         let bearer = token.as_ref().map(|it| format!("Authorization: Bearer {it}\r\n"));
         let head = format!(
             "POST {path} HTTP/1.1\r\nHost: {address}\r\nContent-Type: application/json\r\nAccept: application/json, text/event-stream\r\n{}",
             bearer.unwrap_or_default(),
         );
-        Ok(Self { wire: Wire::new(stream)?, head, calls: 0 })
+        Ok(Self { wire: Wire::new(stream)?, head, asked, calls: 0 })
     }
 
     /// Calls the tool; anything but the note is an error.
     pub(crate) fn call(&mut self) -> anyhow::Result<()> {
         self.calls = self.calls.wrapping_add(1);
         let note = self.calls % 64;
-        let params =
-            format!(r#"{{"name":"read_note","arguments":{{"path":"/team/note-{note}"}}}}"#);
+        let params = self.asked.replace("{note}", &note.to_string());
         let answer = self.ask(&request(self.calls, "tools/call", &params))?;
         let body = String::from_utf8_lossy(&answer.body);
         if !body.contains(NOTE) {
@@ -91,7 +108,8 @@ impl Agent {
         Ok(took)
     }
 
-    fn ask(&mut self, body: &str) -> anyhow::Result<Message> {
+    /// Sends one message, and gives the answer; one that is no success is an error.
+    pub(crate) fn ask(&mut self, body: &str) -> anyhow::Result<Message> {
         let (head, len) = (&self.head, body.len());
         self.wire.send(format!("{head}Content-Length: {len}\r\n\r\n{body}").as_bytes())?;
         let answer = self.wire.receive()?.context("the connection was closed")?;

@@ -63,10 +63,10 @@ fn shortened(number: f64) -> f64 {
 }
 
 /// Gives the metrics as an object that holds numbers and nothing else.
-pub(crate) fn object(metrics: &[(&str, Spread)]) -> Option<Value> {
-    let one = |(name, spread): &(&str, Spread)| {
+pub(crate) fn object(metrics: &[(String, Spread)]) -> Option<Value> {
+    let one = |(name, spread): &(String, Spread)| {
         let number = Number::from_f64(shortened(spread.median))?;
-        Some(((*name).to_owned(), Value::Number(number)))
+        Some((name.clone(), Value::Number(number)))
     };
     metrics.iter().map(one).collect::<Option<Map<String, Value>>>().map(Value::Object)
 }
@@ -104,14 +104,14 @@ mod tests {
 
     #[test]
     fn the_object_holds_numbers_and_nothing_else() {
-        let metrics = [("b", spread(&[1.5])), ("a", spread(&[150.2, 2.0, 300.0]))];
+        let metrics = [("b".into(), spread(&[1.5])), ("a".into(), spread(&[150.2, 2.0, 300.0]))];
         assert_eq!(object(&metrics).unwrap(), serde_json::json!({"a": 150.0, "b": 1.5}));
     }
 
     #[test]
     fn what_is_not_a_number_is_not_printed() {
-        assert_eq!(object(&[("ratio", spread(&[f64::NAN]))]), None);
-        assert_eq!(object(&[("ratio", spread(&[f64::INFINITY]))]), None);
+        assert_eq!(object(&[("ratio".into(), spread(&[f64::NAN]))]), None);
+        assert_eq!(object(&[("ratio".into(), spread(&[f64::INFINITY]))]), None);
     }
 
     #[test]

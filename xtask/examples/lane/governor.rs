@@ -12,14 +12,15 @@ use std::{
 use anyhow::{Context as _, bail};
 use serde_json::Value;
 
-use crate::agent::{Agent, Target};
+use crate::{
+    agent::{Agent, Target},
+    processes,
+};
 
 /// How many policies a large house has; the three that `init` writes are among them.
 const POLICIES: u32 = 1000;
 /// How many of them are about every caller.
 const GLOBAL: u32 = 5;
-/// The kernel counts a process's time in hundredths of a second, whatever its clock does.
-const TICK: Duration = Duration::from_millis(10);
 
 /// A configuration in a folder of its own.
 #[derive(Debug)]
@@ -109,8 +110,7 @@ impl House {
 
     /// Says how agents reach the gateway with `token`.
     pub(crate) fn target(&self, token: &str) -> Target {
-        let (path, token) = ("/mcp/notes".to_owned(), Some(token.to_owned()));
-        Target { address: self.address, path, token }
+        Target::reading(self.address, "/mcp/notes", Some(token.to_owned()))
     }
 
     /// Starts a governor, and gives how long it took from there to the first decided answer.
@@ -134,16 +134,12 @@ impl Governor<'_> {
 
     /// Gives the processor time that the governor has used so far, all its threads together.
     pub(crate) fn cpu(&self) -> anyhow::Result<Duration> {
-        cpu_time(&self.proc("stat")?).context("the process has no times")
+        processes::cpu(self.child.id())
     }
 
     /// Gives how much memory the governor takes, in MiB.
     pub(crate) fn rss_mib(&self) -> anyhow::Result<f64> {
-        resident_mib(&self.proc("status")?).context("the process has no size")
-    }
-
-    fn proc(&self, name: &str) -> anyhow::Result<String> {
-        Ok(fs::read_to_string(format!("/proc/{}/{name}", self.child.id()))?)
+        processes::rss_mib(self.child.id())
     }
 
     /// Asks the governor to stop, and waits until it has.
@@ -195,21 +191,6 @@ when {{ resource.sensitivity_rank >= 2 }};
     text
 }
 
-/// Reads user and system time out of `/proc/PID/stat`, whose second field may hold anything.
-fn cpu_time(stat: &str) -> Option<Duration> {
-    let (_, fields) = stat.rsplit_once(") ")?;
-    let fields: Vec<&str> = fields.split(' ').collect();
-    let ticks = |place: usize| fields.get(place).and_then(|it| it.parse::<u32>().ok());
-    Some(TICK.saturating_mul(ticks(11)?.saturating_add(ticks(12)?)))
-}
-
-/// Reads the resident size out of `/proc/PID/status`.
-fn resident_mib(status: &str) -> Option<f64> {
-    let line = status.lines().find_map(|it| it.strip_prefix("VmRSS:"))?;
-    let kib: u32 = line.trim().strip_suffix(" kB")?.parse().ok()?;
-    Some(f64::from(kib) / 1024.0)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -219,20 +200,6 @@ mod tests {
         const GLOBAL_OF_INIT: usize = 3;
         let written = policies().matches("@id(").count();
         assert_eq!(written + GLOBAL_OF_INIT, POLICIES as usize);
-    }
-
-    #[test]
-    fn the_times_of_a_process_are_found_behind_any_name() {
-        let stat = "7 (a) b (c) S 1 7 7 0 -1 4194304 0 0 0 0 150 25 3 4 20 0 9 0 100 0";
-        assert_eq!(cpu_time(stat), Some(Duration::from_millis(1750)));
-        assert_eq!(cpu_time("7 (a) S 1"), None);
-    }
-
-    #[test]
-    fn the_size_of_a_process_is_in_mib() {
-        let status = "Name:\tb\nVmHWM:\t  99999 kB\nVmRSS:\t   38912 kB\nRssAnon:\t 1 kB\n";
-        assert_eq!(resident_mib(status), Some(38.0));
-        assert_eq!(resident_mib("Name:\tb\n"), None);
     }
 
     #[test]

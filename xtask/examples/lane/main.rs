@@ -1,4 +1,5 @@
-//! Measures what a call costs on its way through a real governor: `lane PROGRAM FOLDER`.
+//! Measures what a call costs on its way through a real governor, and through gateways of others:
+//! `lane PROGRAM FOLDER [PEER=ENVIRONMENT]...`, where a peer's environment is where it is installed.
 //!
 //! Prints the metrics as one JSON object, and on standard error how far the runs lay apart. Peers
 //! are measured in turns with what they are compared with, so that both see the same machine.
@@ -9,26 +10,26 @@ mod figures;
 mod governor;
 mod ledger;
 mod machine;
+mod measured;
+mod peers;
+mod processes;
 mod rounds;
 mod tool_server;
 mod wire;
 
-use std::{
-    fs,
-    io::Write as _,
-    path::{Path, PathBuf},
-    process::ExitCode,
-};
+use std::{ffi::OsString, fs, io::Write as _, path::Path, process::ExitCode};
 
 use anyhow::Context as _;
 
+use crate::peers::Wanted;
+
 fn main() -> ExitCode {
-    let mut words = std::env::args_os().skip(1).map(PathBuf::from);
-    let (Some(program), Some(folder)) = (words.next(), words.next()) else {
-        tell("say `lane PROGRAM FOLDER`");
+    let words: Vec<OsString> = std::env::args_os().skip(1).collect();
+    let [program, folder, wanted @ ..] = words.as_slice() else {
+        tell("say `lane PROGRAM FOLDER [PEER=ENVIRONMENT]...`");
         return ExitCode::from(2);
     };
-    match measure(&program, &folder) {
+    match measure(program.as_ref(), folder.as_ref(), wanted) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             tell(&format!("lane: {error:#}"));
@@ -37,11 +38,13 @@ fn main() -> ExitCode {
     }
 }
 
-fn measure(program: &Path, folder: &Path) -> anyhow::Result<()> {
+fn measure(program: &Path, folder: &Path, wanted: &[OsString]) -> anyhow::Result<()> {
+    let wanted: Vec<Wanted> =
+        wanted.iter().map(|it| Wanted::parse(it)).collect::<anyhow::Result<_>>()?;
     let program = program.canonicalize().context("there is no such program")?;
     fs::create_dir(folder).context("the folder cannot be made")?;
     let folder = folder.canonicalize()?;
-    let measured = rounds::run(&program, &folder);
+    let measured = rounds::run(&program, &folder, &wanted);
     fs::remove_dir_all(&folder).context("the folder cannot be cleared away")?;
     let metrics = measured?.metrics();
     let object = figures::object(&metrics).context("a metric is no number")?;

@@ -1,18 +1,23 @@
 //! The rounds: each measures everything once, and the medians of all of them are the metrics.
 
-use std::{collections::BTreeMap, fs, net::SocketAddr, path::Path, thread, time::Duration};
+use std::{fs, net::SocketAddr, path::Path, thread, time::Duration};
 
 use anyhow::Context as _;
 
 use crate::{
     agent::{Agent, Target, together},
     disk::RawFile,
-    figures::{Spread, micros, per_second, percentile},
+    figures::{micros, per_second, percentile},
     governor::{Governor, House},
-    ledger, machine, tell,
+    ledger, machine,
+    measured::Measured,
+    peers::{Peers, Wanted},
+    tell,
 };
 
 const ROUNDS: u32 = 7;
+/// Peers are slow: they are measured in the first rounds only.
+const ROUNDS_OF_PEERS: u32 = 5;
 const MANY: usize = 64;
 /// Calls before any that are measured, on each connection.
 const WARM: usize = 10;
@@ -26,53 +31,8 @@ const LEDGER_WINDOW: Duration = Duration::from_millis(1500);
 /// How long a governor is left alone before its memory is looked at.
 const REST: Duration = Duration::from_secs(1);
 
-/// The names of the metrics, in the order in which they are explained.
-const METRICS: [&str; 11] = [
-    "cpu_us_per_call",
-    "overhead_p50_us",
-    "overhead_p99_us",
-    "fdatasync_p50_us",
-    "calls_per_s_64",
-    "direct_calls_per_s_64",
-    "rss_idle_mib",
-    "first_verdict_ms",
-    "binary_mib",
-    "ledger_appends_per_s_64",
-    "ledger_ratio_raw_file",
-];
-
-/// What the rounds measured, by name; some of it only explains a metric.
-#[derive(Debug, Default)]
-pub(crate) struct Measured {
-    runs: BTreeMap<&'static str, Vec<f64>>,
-}
-
-impl Measured {
-    fn add(&mut self, name: &'static str, number: f64) {
-        self.runs.entry(name).or_default().push(number);
-    }
-
-    fn spread(&self, name: &str) -> Option<Spread> {
-        Spread::of(self.runs.get(name)?)
-    }
-
-    /// Processor time of a call: the costlier of one connection and many.
-    fn costlier(&mut self) {
-        let alone = self.runs.get("cpu_us_per_call_1").cloned().unwrap_or_default();
-        let many = self.runs.get("cpu_us_per_call_64").cloned().unwrap_or_default();
-        let median = |runs: &[f64]| Spread::of(runs).map_or(0.0, |it| it.median);
-        let costlier = if median(&alone) < median(&many) { many } else { alone };
-        self.runs.insert("cpu_us_per_call", costlier);
-    }
-
-    /// Gives the metrics, those that were measured.
-    pub(crate) fn metrics(&self) -> Vec<(&'static str, Spread)> {
-        METRICS.iter().filter_map(|name| Some((*name, self.spread(name)?))).collect()
-    }
-}
-
 /// Measures everything, in rounds.
-pub(crate) fn run(program: &Path, folder: &Path) -> anyhow::Result<Measured> {
+pub(crate) fn run(program: &Path, folder: &Path, wanted: &[Wanted]) -> anyhow::Result<Measured> {
     tell(&format!("    {}; load {}", machine::described(folder), machine::load()));
     let server = crate::tool_server::start()?;
     let mut measured = Measured::default();
@@ -80,6 +40,7 @@ pub(crate) fn run(program: &Path, folder: &Path) -> anyhow::Result<Measured> {
     measured.add("binary_mib", f64::from(bytes) / f64::from(1 << 20));
     let mut raw = RawFile::create(&folder.join("raw"))?;
     first_verdicts(program, &folder.join("first"), server, &mut measured)?;
+    let mut peers = Peers::start(wanted, &folder.join("peers"), server, &mut measured);
     for number in 1..=ROUNDS {
         tell(&format!("    round {number} of {ROUNDS}; load {}", machine::load()));
         let place = folder.join(number.to_string());
@@ -87,12 +48,14 @@ pub(crate) fn run(program: &Path, folder: &Path) -> anyhow::Result<Measured> {
         round(&house, server, &mut raw, &mut measured)
             .with_context(|| fs::read_to_string(place.join("log")).unwrap_or_default())?;
         fs::remove_dir_all(place)?;
-    }
-    measured.costlier();
-    for name in measured.runs.keys() {
-        if let Some(spread) = measured.spread(name) {
-            tell(&format!("    {name}: {spread}"));
+        if number <= ROUNDS_OF_PEERS {
+            peers.round(server, &mut measured);
         }
+    }
+    peers.finish(&mut measured);
+    measured.costlier();
+    for (name, spread) in measured.all() {
+        tell(&format!("    {name}: {spread}"));
     }
     tell(&format!("    load {}", machine::load()));
     Ok(measured)
@@ -125,7 +88,7 @@ fn round(
 ) -> anyhow::Result<()> {
     let governor = house.serve()?;
     let gateway = house.target(&governor.open_task()?);
-    let direct = Target { address: server, path: "/mcp".to_owned(), token: None };
+    let direct = Target::direct(server);
     Agent::connect(&gateway)?.call()?;
     thread::sleep(REST);
     measured.add("rss_idle_mib", governor.rss_mib()?);
@@ -200,32 +163,4 @@ fn ledger_alone(house: &House, raw: &mut RawFile, measured: &mut Measured) -> an
     measured.add("raw_file_appends_per_s_64", per_second(bare, LEDGER_WINDOW));
     measured.add("ledger_ratio_raw_file", f64::from(taken) / f64::from(bare.max(1)));
     Ok(())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_metrics_are_the_contracts_and_each_is_printed_once_it_is_measured() {
-        let mut measured = Measured::default();
-        assert!(measured.metrics().is_empty());
-        for name in METRICS {
-            measured.add(name, 1.0);
-        }
-        measured.add("raw_file_appends_per_s_64", 2.0);
-        let names: Vec<&str> = measured.metrics().iter().map(|(name, _)| *name).collect();
-        assert_eq!(names, METRICS);
-    }
-
-    #[test]
-    fn a_call_costs_what_it_costs_where_it_costs_more() {
-        let mut measured = Measured::default();
-        for (alone, many) in [(1.0, 4.0), (5.0, 4.5), (9.0, 20.0)] {
-            measured.add("cpu_us_per_call_1", alone);
-            measured.add("cpu_us_per_call_64", many);
-        }
-        measured.costlier();
-        assert_eq!(measured.spread("cpu_us_per_call").map(|it| it.median), Some(5.0));
-    }
 }

@@ -92,8 +92,7 @@ mod tests {
     #[test]
     fn an_agent_and_the_server_understand_each_other() {
         let address = start().unwrap();
-        let target = Target { address, path: "/mcp".to_owned(), token: None };
-        let mut agent = Agent::open(&target).unwrap();
+        let mut agent = Agent::open(&Target::direct(address)).unwrap();
         agent.call().unwrap();
         agent.call().unwrap();
     }

@@ -83,17 +83,46 @@ fn first_message(bytes: &[u8]) -> anyhow::Result<Option<(Message, usize)>> {
     let body = rest.get(4..).unwrap_or_default();
     let head = std::str::from_utf8(head).context("a head is no text")?;
     let (first, headers) = head.split_once("\r\n").unwrap_or((head, ""));
-    if header(headers, "transfer-encoding").is_some() {
-        bail!("a body comes in chunks, which nothing here sends");
-    }
-    let len: usize = match header(headers, "content-length") {
-        Some(len) => len.parse().with_context(|| format!("`{len}` is no length"))?,
-        None => 0,
+    let found = match header(headers, "transfer-encoding") {
+        Some("chunked") => joined(body)?,
+        Some(other) => bail!("a body comes as `{other}`, which nothing here reads"),
+        None => measured(body, header(headers, "content-length").unwrap_or("0"))?,
     };
-    let Some(body) = body.get(..len) else { return Ok(None) };
-    let message =
-        Message { first: first.to_owned(), headers: headers.to_owned(), body: body.to_vec() };
+    let Some((body, len)) = found else { return Ok(None) };
+    let message = Message { first: first.to_owned(), headers: headers.to_owned(), body };
     Ok(Some((message, end.saturating_add(4).saturating_add(len))))
+}
+
+/// A body, and how many bytes it takes; none while some of it is missing.
+type Body = Option<(Vec<u8>, usize)>;
+
+/// Takes the body whose length was told.
+fn measured(bytes: &[u8], len: &str) -> anyhow::Result<Body> {
+    let len: usize = len.parse().with_context(|| format!("`{len}` is no length"))?;
+    Ok(bytes.get(..len).map(|body| (body.to_vec(), len)))
+}
+
+/// Joins the body that comes in chunks, as some peers send theirs.
+fn joined(bytes: &[u8]) -> anyhow::Result<Body> {
+    let (mut rest, mut body) = (bytes, Vec::new());
+    loop {
+        let Some(end) = rest.windows(2).position(|it| it == b"\r\n") else { return Ok(None) };
+        let (size, after) = rest.split_at(end);
+        let size = std::str::from_utf8(size).ok().and_then(|it| usize::from_str_radix(it, 16).ok());
+        let size = size.context("a chunk has no size")?;
+        // Behind the size and behind the chunk stands the end of a line.
+        let Some((chunk, next)) = after.split_at_checked(size.saturating_add(4)) else {
+            return Ok(None);
+        };
+        if !chunk.ends_with(b"\r\n") {
+            bail!("a chunk is longer than it says, or something follows the last one");
+        }
+        body.extend(chunk.iter().skip(2).take(size));
+        rest = next;
+        if size == 0 {
+            return Ok(Some((body, bytes.len().saturating_sub(rest.len()))));
+        }
+    }
 }
 
 fn header<'a>(headers: &'a str, name: &str) -> Option<&'a str> {
@@ -125,8 +154,23 @@ mod tests {
     }
 
     #[test]
+    fn chunks_are_joined_and_waited_for() {
+        let text = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\na\r\n0123\r\n6789\r\n0\r\n\r\nHTTP";
+        let (message, len) = first_message(text).unwrap().unwrap();
+        assert_eq!((message.body.as_slice(), len), (&b"abc0123\r\n6789"[..], text.len() - 4));
+        assert!((0..len).all(|it| first_message(&text[..it]).unwrap().is_none()));
+    }
+
+    #[test]
+    fn chunks_that_lie_are_an_error() {
+        for body in ["x\r\n", "2\r\nabc\r\n", "0\r\nTrailer: a\r\n\r\n", "-1\r\n"] {
+            assert!(joined(body.as_bytes()).is_err(), "{body}");
+        }
+    }
+
+    #[test]
     fn what_cannot_be_measured_is_an_error() {
         assert!(first_message(b"A\r\nContent-Length: x\r\n\r\n").is_err());
-        assert!(first_message(b"A\r\nTransfer-Encoding: chunked\r\n\r\n").is_err());
+        assert!(first_message(b"A\r\nTransfer-Encoding: gzip\r\n\r\n").is_err());
     }
 }

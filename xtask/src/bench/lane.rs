@@ -1,6 +1,7 @@
-//! `lane`: what a call costs on its way through a real governor.
+//! `lane`: what a call costs on its way through a real governor, beside gateways of others.
 
 use std::{
+    ops::RangeInclusive,
     path::{Path, PathBuf},
     process::{Command, Stdio},
 };
@@ -8,10 +9,15 @@ use std::{
 use anyhow::{Context as _, bail};
 use serde_json::{Map, Value};
 
-use crate::run;
+use super::Peers;
+use crate::{parts, run};
+
+/// Gateways of others, each with the minor versions of Python 3 that it runs on.
+const PEERS: [(&str, RangeInclusive<u32>); 2] =
+    [("contextforge", 11..=13), ("hangar", 11..=u32::MAX)];
 
 /// Builds the program and what measures it, both optimised, and measures.
-pub(super) fn measure(root: &Path) -> anyhow::Result<Map<String, Value>> {
+pub(super) fn measure(root: &Path, peers: Peers) -> anyhow::Result<Map<String, Value>> {
     // Apart, so that the program is built as it is for everybody.
     build(root, &["--package", "bailiwick"])?;
     build(root, &["--package", "xtask", "--example", "lane"])?;
@@ -22,6 +28,7 @@ pub(super) fn measure(root: &Path) -> anyhow::Result<Map<String, Value>> {
     let output = Command::new(target.join("release/examples/lane"))
         .arg(target.join("release/bailiwick"))
         .arg(folder)
+        .args(installed(root, peers))
         .stdin(Stdio::null())
         .stderr(Stdio::inherit())
         .output()
@@ -30,6 +37,22 @@ pub(super) fn measure(root: &Path) -> anyhow::Result<Map<String, Value>> {
         bail!("the measurement failed ({})", output.status);
     }
     numbers(&output.stdout)
+}
+
+/// Installs the peers and names each with its environment; one that cannot be is left out.
+fn installed(root: &Path, peers: Peers) -> Vec<String> {
+    let wanted: &[_] = match peers {
+        Peers::Beside => &PEERS,
+        Peers::LeftOut => &[],
+    };
+    let mut found = Vec::new();
+    for (name, pythons) in wanted {
+        match parts::peer(root, name, pythons) {
+            Ok(environment) => found.push(format!("{name}={}", environment.display())),
+            Err(error) => run::tell(&format!("    {name} is left out: {error:#}")),
+        }
+    }
+    found
 }
 
 fn build(root: &Path, what: &[&str]) -> anyhow::Result<()> {

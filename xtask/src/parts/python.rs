@@ -1,5 +1,6 @@
 //! Installs Python packages, each set in an environment of its own.
 
+use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -9,9 +10,14 @@ use super::Places;
 use crate::run;
 
 /// Makes an environment with exactly what the lock names, and returns its folder.
-pub(super) fn install(places: &Places, part: &str, lock: &str) -> anyhow::Result<PathBuf> {
+pub(super) fn install(
+    places: &Places,
+    part: &str,
+    lock: &str,
+    pythons: &RangeInclusive<u32>,
+) -> anyhow::Result<PathBuf> {
     places.once(part, &[lock], |folder| {
-        run::quietly(Command::new(python()?).args(["-m", "venv"]).arg(folder)).context(
+        run::quietly(Command::new(python(pythons)?).args(["-m", "venv"]).arg(folder)).context(
             "cannot make a Python environment (on Debian and its like the package `python3-venv` is needed)",
         )?;
         let environment = folder.join("bin/python");
@@ -52,12 +58,17 @@ fn pip(python: &Path) -> Command {
     command
 }
 
-/// Finds a Python that is new enough.
-fn python() -> anyhow::Result<&'static str> {
-    let new_enough = "import sys; sys.exit(sys.version_info < (3, 10))";
+/// Finds a Python 3 whose minor version is one of `pythons`.
+fn python(pythons: &RangeInclusive<u32>) -> anyhow::Result<&'static str> {
+    let (oldest, newest) = (pythons.start(), pythons.end());
+    let fits =
+        format!("import sys; sys.exit(not (3, {oldest}) <= sys.version_info[:2] <= (3, {newest}))");
     let names = ["python3", "python3.13", "python3.12", "python3.11", "python3.10", "python"];
-    match names.into_iter().find(|it| run::answers(it, &["-c", new_enough])) {
+    match names.into_iter().find(|it| run::answers(it, &["-c", &fits])) {
         Some(name) => Ok(name),
-        None => bail!("the real parts need Python 3.10 or newer, and there is none here"),
+        None if *newest == u32::MAX => {
+            bail!("Python 3.{oldest} or newer is needed, and there is none here")
+        }
+        None => bail!("Python 3.{oldest} to 3.{newest} is needed, and there is none here"),
     }
 }
