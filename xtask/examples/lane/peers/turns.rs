@@ -1,12 +1,17 @@
 //! One peer's turn in a round: one connection beside the tool server itself, then many.
 
-use std::{net::SocketAddr, thread, time::Duration};
+use std::{
+    net::SocketAddr,
+    sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering::Relaxed},
+    thread,
+    time::{Duration, Instant},
+};
 
-use anyhow::Context as _;
+use anyhow::{Context as _, bail};
 
 use super::{Kind, Place, process::Process};
 use crate::{
-    agent::{Agent, Target, Throughput, together},
+    agent::{Agent, Target, Throughput},
     figures::{micros, per_second, percentile},
     measured::{Measured, of_peer},
     tell,
@@ -20,10 +25,11 @@ const CALLS_A_TURN: usize = 50;
 const BARE_A_TURN: usize = 250;
 /// How many connections a peer is first asked with.
 const MANY: usize = 64;
-/// How long each connection sends new calls; what is on its way then is waited for and counts.
-const WINDOW: Duration = Duration::from_secs(3);
-/// Long enough for one call of each connection.
-const WARM_WINDOW: Duration = Duration::from_millis(1);
+/// How long answers are counted, once every connection has had one.
+const WINDOW: Duration = Duration::from_secs(4);
+/// How long that may take.
+const WARM_UP: Duration = Duration::from_secs(60);
+const LOOK: Duration = Duration::from_millis(5);
 /// How long a peer that was asked for too much is left alone.
 const REST: Duration = Duration::from_secs(2);
 
@@ -39,6 +45,14 @@ pub(super) struct Peer {
     process: Process,
     /// How many connections it answers without an error, as far as is known.
     many: usize,
+}
+
+/// What many connections that call at once share.
+#[derive(Debug, Default)]
+struct Crowd {
+    warm: AtomicUsize,
+    answers: AtomicU32,
+    over: AtomicBool,
 }
 
 impl Peer {
@@ -98,7 +112,7 @@ impl Peer {
                 Err(error) => return Err(error),
             }
         };
-        let cpu = micros(cpu) / f64::from(done.calls.max(1));
+        let cpu = micros(cpu) / f64::from(done.calls);
         self.times(measured, ["cpu_us_per_call_many", "cpu_ratio_many"], cpu);
         let rate = per_second(done.calls, done.took);
         measured.add(&of_peer("calls_per_s", self.kind.name), rate);
@@ -111,12 +125,32 @@ impl Peer {
     }
 
     fn at_once(&self) -> anyhow::Result<(Throughput, Duration)> {
-        let agents = (0..self.many).map(|_| Agent::open(&self.target));
-        let mut agents = agents.collect::<anyhow::Result<Vec<Agent>>>()?;
-        together(&mut agents, WARM_WINDOW)?;
-        let before = self.process.cpu()?;
-        let done = together(&mut agents, WINDOW)?;
-        Ok((done, self.process.cpu()?.saturating_sub(before)))
+        let crowd = Crowd::default();
+        thread::scope(|scope| {
+            let call = || crowd.call(&self.target);
+            let agents: Vec<_> = (0..self.many).map(|_| scope.spawn(call)).collect();
+            let counted = self.count(&crowd);
+            crowd.over.store(true, Relaxed);
+            for agent in agents {
+                agent.join().map_err(|_| anyhow::anyhow!("an agent broke off"))??;
+            }
+            counted
+        })
+    }
+
+    /// Counts the answers of a while in which every connection waits for one.
+    fn count(&self, crowd: &Crowd) -> anyhow::Result<(Throughput, Duration)> {
+        let warm = |it: &Crowd| it.warm.load(Relaxed) == self.many;
+        crowd.wait(WARM_UP, warm);
+        let (began, answers) = (Instant::now(), crowd.answers.load(Relaxed));
+        let cpu = self.process.cpu()?;
+        crowd.wait(WINDOW, |_| false);
+        let calls = crowd.answers.load(Relaxed).saturating_sub(answers);
+        let took = began.elapsed();
+        if !warm(crowd) || calls == 0 {
+            bail!("not every connection had an answer in time");
+        }
+        Ok((Throughput { calls, took }, self.process.cpu()?.saturating_sub(cpu)))
     }
 
     /// Adds what was measured, and how many times ours of this round it is.
@@ -127,5 +161,35 @@ impl Peer {
             measured.add_ratio(&of_peer(ratio, self.kind.name), number, ours);
         }
         measured.add(&of_peer(name, self.kind.name), number);
+    }
+}
+
+impl Crowd {
+    /// Calls until it is over; a connection never lies idle, so none is closed for that.
+    fn call(&self, target: &Target) -> anyhow::Result<()> {
+        let called = self.call_on(target);
+        if called.is_err() {
+            self.over.store(true, Relaxed);
+        }
+        called
+    }
+
+    fn call_on(&self, target: &Target) -> anyhow::Result<()> {
+        let mut agent = Agent::open(target)?;
+        agent.call()?;
+        self.warm.fetch_add(1, Relaxed);
+        while !self.over.load(Relaxed) {
+            agent.call()?;
+            self.answers.fetch_add(1, Relaxed);
+        }
+        Ok(())
+    }
+
+    /// Waits until it is `enough`, or over, or too long.
+    fn wait(&self, longest: Duration, enough: impl Fn(&Self) -> bool) {
+        let began = Instant::now();
+        while !enough(self) && !self.over.load(Relaxed) && began.elapsed() < longest {
+            thread::sleep(LOOK);
+        }
     }
 }
