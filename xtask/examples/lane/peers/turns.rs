@@ -25,8 +25,10 @@ const CALLS_A_TURN: usize = 50;
 const BARE_A_TURN: usize = 250;
 /// How many connections a peer is first asked with.
 const MANY: usize = 64;
-/// How long answers are counted, once every connection has had one.
+/// How long answers are counted, once every connection has had one: until there are as many more
+/// as connections, and no less than this.
 const WINDOW: Duration = Duration::from_secs(4);
+const LONGEST: Duration = Duration::from_secs(30);
 /// How long that may take.
 const WARM_UP: Duration = Duration::from_secs(60);
 const LOOK: Duration = Duration::from_millis(5);
@@ -144,10 +146,13 @@ impl Peer {
         crowd.wait(WARM_UP, warm);
         let (began, answers) = (Instant::now(), crowd.answers.load(Relaxed));
         let cpu = self.process.cpu()?;
-        crowd.wait(WINDOW, |_| false);
-        let calls = crowd.answers.load(Relaxed).saturating_sub(answers);
+        let calls = |it: &Crowd| it.answers.load(Relaxed).saturating_sub(answers);
+        let many = u32::try_from(self.many)?;
+        // Some answer all at once, after a long time: part of that would tell nothing.
+        crowd.wait(LONGEST, |it| WINDOW < began.elapsed() && many <= calls(it));
+        let calls = calls(crowd);
         let took = began.elapsed();
-        if !warm(crowd) || calls == 0 {
+        if !warm(crowd) || calls < many {
             bail!("not every connection had an answer in time");
         }
         Ok((Throughput { calls, took }, self.process.cpu()?.saturating_sub(cpu)))
