@@ -5,8 +5,10 @@ use std::collections::BTreeMap;
 use crate::{figures::Spread, peers};
 
 /// The names of the metrics, in the order in which they are explained.
-const METRICS: [&str; 11] = [
+const METRICS: [&str; 13] = [
     "cpu_us_per_call",
+    "cpu_us_per_call_1",
+    "cpu_us_per_call_64",
     "overhead_p50_us",
     "overhead_p99_us",
     "fdatasync_p50_us",

@@ -425,7 +425,7 @@ pub(crate) fn try_answer(mut stream: impl Read) -> Option<Answer> {
     }
 }
 
-/// Reads an answer whose length its head gives, once all of it is there.
+/// Reads an answer whose length its head gives, or whose chunks end, once all of it is there.
 fn whole_answer(bytes: &[u8]) -> Option<Answer> {
     let text = String::from_utf8_lossy(bytes);
     let (head, body) = text.split_once("\r\n\r\n")?;
@@ -434,6 +434,9 @@ fn whole_answer(bytes: &[u8]) -> Option<Answer> {
     let headers = lines.filter_map(|it| it.split_once(':'));
     let headers = headers.map(|(name, value)| (name.to_owned(), value.trim().to_owned())).collect();
     let answer = Answer { status, headers, body: body.to_owned() };
+    if answer.header("transfer-encoding").is_some() {
+        return body.ends_with("\r\n0\r\n\r\n").then_some(answer);
+    }
     let length = answer.header("content-length").map_or(0, |it| it.parse().unwrap());
     (length <= body.len()).then_some(answer)
 }

@@ -10,6 +10,7 @@ use super::{
     between::status_of,
     hold::{Came, Coming},
     json, refusal,
+    stream::DECISION,
 };
 use crate::{
     desk::seconds,
@@ -40,7 +41,7 @@ impl Asked<'_> {
         };
         let mut response = json(status_of(self.era, &answer), answer.body(Some(id)));
         if let Ok(value) = HeaderValue::from_str(decision.as_str()) {
-            response.headers_mut().insert("bailiwick-decision", value);
+            response.headers_mut().insert(DECISION, value);
         }
         response
     }

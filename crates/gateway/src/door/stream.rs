@@ -34,6 +34,9 @@ struct Pace {
 
 const PACE: Pace = Pace { patience: Duration::from_secs(3), keep_alive: Duration::from_secs(15) };
 
+/// By which decision a call was answered: a header, and a comment where the answer is streamed.
+pub(super) const DECISION: &str = "bailiwick-decision";
+
 /// What will be the answer.
 pub(super) type Answering = Pin<Box<dyn Future<Output = Response> + Send>>;
 
@@ -116,8 +119,14 @@ async fn last(response: Response) -> Option<Bytes> {
     if response.status() == StatusCode::ACCEPTED {
         return None;
     }
-    let body = to_bytes(response.into_body(), usize::MAX).await.ok()?;
-    Some(event(&Note::new(&String::from_utf8_lossy(&body))))
+    let (head, body) = response.into_parts();
+    let body = to_bytes(body, usize::MAX).await.ok()?;
+    let answer = event(&Note::new(&String::from_utf8_lossy(&body)));
+    let Some(decision) = head.headers.get(DECISION).and_then(|it| it.to_str().ok()) else {
+        return Some(answer);
+    };
+    // The stream's own head was sent before anything was decided. Clients skip comments.
+    Some(Bytes::from([format!(": {DECISION} {decision}\n").as_bytes(), &answer].concat()))
 }
 
 fn event(note: &Note) -> Bytes {
@@ -243,6 +252,22 @@ mod tests {
             assert_eq!(piece(&mut response).await.unwrap(), wanted);
         }
         assert_eq!(piece(&mut response).await, None);
+    }
+
+    #[tokio::test]
+    async fn a_streamed_answer_says_by_which_decision_in_a_comment() {
+        let (listener, notes) = Listener::new();
+        listener.pass(Note::new("1")).await;
+        let answering = Box::pin(async {
+            let decision = HeaderValue::from_static("dec_1");
+            let mut response = json(StatusCode::OK, b"{}".to_vec());
+            response.headers_mut().insert(DECISION, decision);
+            response
+        });
+        let mut response = answered(notes, answering).await;
+        assert_eq!(piece(&mut response).await.unwrap(), "data: 1\n\n");
+        let last = piece(&mut response).await.unwrap();
+        assert_eq!(last, ": bailiwick-decision dec_1\ndata: {}\n\n");
     }
 
     #[tokio::test]

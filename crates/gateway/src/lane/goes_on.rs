@@ -12,7 +12,7 @@ use bailiwick_model::{DecisionId, Digest, OutcomeKind, ServerName};
 use serde_json::value::RawValue;
 use tokio::sync::broadcast::{Receiver, error::RecvError};
 
-use super::{Answered, Lane, Sent, says_error};
+use super::{Answered, Lane, Sent, says_error, whole};
 use crate::{
     Call,
     desk::{Changed, Slot},
@@ -125,8 +125,16 @@ impl Lane {
 
 impl Follower {
     async fn run(self) {
-        let came = self.over().await;
         let (decision, server) = (&self.goes_on.decision, &self.call.action().server);
+        let came = match whole::caught(self.over()).await {
+            Ok(came) => came,
+            Err(whole::BrokeOff) => {
+                tracing::error!(%decision, "following a call broke off");
+                // Nobody looks after it any more.
+                self.lane.call_off(server, &self.goes_on.told.task_id).await;
+                without("something of ours failed while it was followed")
+            }
+        };
         let sent = Sent { decision, slot: &self.slot, server, started: self.started };
         self.lane.came_to(sent, came).await;
     }
