@@ -28,7 +28,9 @@ use tokio_util::task::TaskTracker;
 use tracing::Instrument as _;
 
 use crate::{
-    Call, Desk, Listener, classify,
+    Call, Desk, Listener,
+    caught::{self, BrokeOff},
+    classify,
     desk::{Slot, Writing},
     known,
     meter::{self, Recording},
@@ -158,9 +160,9 @@ impl Lane {
         let whole = async move {
             let progress = Progress::default();
             let run = lane.run(decision.clone(), &progress, (&caller, &listener), &call);
-            let answered = match whole::caught(run).await {
+            let answered = match caught::whole(run).await {
                 Ok(answered) => answered,
-                Err(whole::BrokeOff) => {
+                Err(BrokeOff) => {
                     tracing::error!(%decision, "a call broke off");
                     lane.broke_off(decision, &progress, &caller, &call).await
                 }

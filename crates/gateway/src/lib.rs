@@ -5,6 +5,7 @@
 
 mod asks;
 mod call;
+pub mod caught;
 mod classify;
 mod clock;
 mod desk;

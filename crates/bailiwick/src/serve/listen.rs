@@ -1,7 +1,7 @@
 //! Answering HTTP: bounded in connections, in how long a request's head may take, and in how long
 //! an answer waits for its reader.
 
-mod caught;
+mod faults;
 mod front;
 mod patient;
 mod places;
@@ -20,8 +20,8 @@ use tokio::{
 };
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
-pub(super) use self::caught::Faults;
-pub(crate) use self::caught::panics_say_where;
+pub(super) use self::faults::Faults;
+pub(crate) use self::faults::panics_say_where;
 use self::{
     front::Front,
     patient::Patient,

@@ -12,9 +12,10 @@ use bailiwick_model::{DecisionId, Digest, OutcomeKind, ServerName};
 use serde_json::value::RawValue;
 use tokio::sync::broadcast::{Receiver, error::RecvError};
 
-use super::{Answered, Lane, Sent, says_error, whole};
+use super::{Answered, Lane, Sent, says_error};
 use crate::{
     Call,
+    caught::{self, BrokeOff},
     desk::{Changed, Slot},
     jsonrpc::RawObject,
     mcp::{
@@ -126,9 +127,9 @@ impl Lane {
 impl Follower {
     async fn run(self) {
         let (decision, server) = (&self.goes_on.decision, &self.call.action().server);
-        let came = match whole::caught(self.over()).await {
+        let came = match caught::whole(self.over()).await {
             Ok(came) => came,
-            Err(whole::BrokeOff) => {
+            Err(BrokeOff) => {
                 tracing::error!(%decision, "following a call broke off");
                 // Nobody looks after it any more.
                 self.lane.call_off(server, &self.goes_on.told.task_id).await;

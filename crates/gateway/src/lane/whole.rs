@@ -4,9 +4,7 @@
 //! what is left of it get one.
 
 use std::{
-    any::Any,
     fmt,
-    panic::{AssertUnwindSafe, catch_unwind},
     pin::Pin,
     task::{Context, Poll},
 };
@@ -52,29 +50,6 @@ impl<T: Send + 'static> fmt::Debug for ToTheEnd<T> {
     }
 }
 
-/// Something broke off; what was said of it was printed by the hook that prints all of it.
-#[derive(Debug)]
-pub(super) struct BrokeOff;
-
-impl From<Box<dyn Any + Send>> for BrokeOff {
-    fn from(_: Box<dyn Any + Send>) -> Self {
-        Self
-    }
-}
-
-/// Gives what `run` gives, or says that it broke off. Nothing of it is used after that but what
-/// is whole at every step: atomics, and locks that live on when poisoned.
-pub(super) async fn caught<T>(run: impl Future<Output = T>) -> Result<T, BrokeOff> {
-    let mut run = Box::pin(run);
-    std::future::poll_fn(move |context| {
-        match catch_unwind(AssertUnwindSafe(|| run.as_mut().poll(context))) {
-            Ok(polled) => polled.map(Ok),
-            Err(fault) => Poll::Ready(Err(fault.into())),
-        }
-    })
-    .await
-}
-
 #[cfg(test)]
 mod tests {
     use tokio::sync::oneshot;
@@ -102,17 +77,5 @@ mod tests {
 
     fn futures_poll<T: Send + 'static>(run: &mut ToTheEnd<T>) -> Poll<T> {
         Pin::new(run).poll(&mut Context::from_waker(std::task::Waker::noop()))
-    }
-
-    #[tokio::test]
-    async fn what_breaks_off_says_so_wherever_it_does() {
-        assert!(caught(async { panic!("at once") }).await.is_err());
-        let later = async {
-            tokio::task::yield_now().await;
-            panic!("later")
-        };
-        let broke_off: Result<(), BrokeOff> = caught(later).await;
-        assert!(broke_off.is_err());
-        assert_eq!(caught(async { 7 }).await.unwrap(), 7);
     }
 }

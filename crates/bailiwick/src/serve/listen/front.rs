@@ -15,6 +15,7 @@ use axum::{
     extract::ConnectInfo,
     response::{IntoResponse as _, Response},
 };
+use bailiwick_gateway::caught::{self, BrokeOff};
 use http::{HeaderValue, Request, StatusCode, header};
 use hyper::{
     body::{Frame, Incoming, SizeHint},
@@ -24,7 +25,7 @@ use hyper_util::service::TowerToHyperService;
 use serde_json::json;
 
 use super::{
-    caught::{Caught, Faults, caught},
+    faults::Faults,
     places::{Busy, Guest},
     strict,
 };
@@ -62,7 +63,7 @@ impl Front {
         let (surface, ends) =
             (surface(request.uri().path()), strict::ends_its_connection(&request));
         let routes = TowerToHyperService::new(self.routes.clone());
-        let answered = match Caught::new(async move { routes.call(request).await }).await {
+        let answered = match caught::whole(async move { routes.call(request).await }).await {
             Ok(Ok(response)) => self.kept(response, busy, surface),
             Ok(Err(never)) => match never {},
             Err(_) => {
@@ -131,11 +132,6 @@ pub(super) struct Kept {
     _busy: Busy,
 }
 
-/// An answer broke off after it had begun.
-#[derive(Debug, thiserror::Error)]
-#[error("the answer broke off")]
-pub(super) struct BrokeOff;
-
 impl HttpBody for Kept {
     type Data = Bytes;
     type Error = BrokeOff;
@@ -145,7 +141,7 @@ impl HttpBody for Kept {
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, BrokeOff>>> {
         let Some(body) = self.body.as_mut() else { return Poll::Ready(None) };
-        if let Ok(polled) = caught(|| Pin::new(body).poll_frame(context)) {
+        if let Ok(polled) = caught::now(|| Pin::new(body).poll_frame(context)) {
             return polled.map(|it| it.map(|it| it.map_err(|_| BrokeOff)));
         }
         self.body = None;

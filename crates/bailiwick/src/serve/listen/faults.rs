@@ -1,10 +1,7 @@
-//! A request that breaks off by a fault of ours: it is caught, and on record.
+//! Requests that break off by a fault of ours are on record.
 
 use std::{
-    panic::{AssertUnwindSafe, catch_unwind},
-    pin::Pin,
     sync::{Arc, Mutex, PoisonError},
-    task::{Context, Poll},
     time::{Duration, Instant},
 };
 
@@ -12,36 +9,6 @@ use bailiwick_gateway::Desk;
 
 /// How often faults are written down: whoever finds out how to cause one must not fill the record.
 const TOLD_EVERY: Duration = Duration::from_secs(1);
-
-/// Something panicked.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Fault;
-
-/// Work whose panic is its own.
-pub(super) struct Caught<F>(Pin<Box<F>>);
-
-impl<F: Future> Caught<F> {
-    pub(super) fn new(work: F) -> Self {
-        Self(Box::pin(work))
-    }
-}
-
-impl<F: Future> Future for Caught<F> {
-    type Output = Result<F::Output, Fault>;
-
-    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
-        // What broke is dropped and never polled again; locks of ours are taken over as they are.
-        match caught(|| self.0.as_mut().poll(context)) {
-            Ok(polled) => polled.map(Ok),
-            Err(fault) => Poll::Ready(Err(fault)),
-        }
-    }
-}
-
-/// Does something whose panic is its own.
-pub(super) fn caught<T>(work: impl FnOnce() -> T) -> Result<T, Fault> {
-    catch_unwind(AssertUnwindSafe(work)).map_err(|_| Fault)
-}
 
 /// Writes down that requests broke off.
 #[derive(Debug)]
@@ -90,19 +57,4 @@ pub(crate) fn panics_say_where() {
         let at = panic.location().map(ToString::to_string).unwrap_or_default();
         tracing::error!(at, "something of the governor's panicked");
     }));
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[tokio::test]
-    async fn what_panics_is_caught_and_what_does_not_is_as_it_was() {
-        assert_eq!(Caught::new(async { 7 }).await, Ok(7));
-        let broken = async {
-            tokio::task::yield_now().await;
-            assert!(std::hint::black_box(false), "on purpose");
-        };
-        assert_eq!(Caught::new(broken).await, Err(Fault));
-    }
 }
