@@ -100,8 +100,8 @@ impl Asked<'_> {
         let answers = echoed.as_ref().and_then(|it| it.answers.as_deref());
         let sent = Self::answering(call, last.as_mut(), answers)?;
         let ticket = last.as_ref().and_then(|it| it.ticket.clone());
-        let hold = match ticket {
-            Some(ticket) => ticket.hold,
+        let held = match ticket {
+            Some(ticket) => (ticket.hold, None),
             None => match self.first(coming, &sent).await {
                 Held::Stays(hold, refusal)
                     if let Some(named) = self.named(call, (&hold, &refusal)) =>
@@ -112,7 +112,7 @@ impl Asked<'_> {
                 Held::Stays(hold, refusal) if coming.opens_links && self.links(&hold, &refusal) => {
                     return Ok(self.linked(call, (hold, refusal), last.as_ref()));
                 }
-                Held::Stays(hold, _) => hold,
+                Held::Stays(hold, refusal) => (hold, Some(refusal)),
                 Held::Not(answered) => {
                     return Ok(self.further(coming, last.as_ref(), answered).await);
                 }
@@ -120,7 +120,7 @@ impl Asked<'_> {
         };
         let patience = self.patience();
         let asked = (self.caller, &sent, &coming.listener);
-        Ok(match self.door.lane.stay(asked, hold, &patience).await {
+        Ok(match self.door.lane.stay(asked, held, &patience).await {
             Stayed::Settled(answered) => self.further(coming, last.as_ref(), answered).await,
             Stayed::Held(refusal) if self.era == Era::Modern => {
                 self.again(call, refusal, (last.as_ref(), None))
@@ -146,12 +146,12 @@ impl Asked<'_> {
 
     /// Has a call decided, and keeps its caller while it is held.
     pub(super) async fn stays(&self, coming: &Coming<'_>, sent: &Call) -> Answered {
-        let hold = match self.first(coming, sent).await {
-            Held::Stays(hold, _) => hold,
+        let held = match self.first(coming, sent).await {
+            Held::Stays(hold, refusal) => (hold, Some(refusal)),
             Held::Not(answered) => return answered,
         };
         let asked = (self.caller, sent, &coming.listener);
-        match self.door.lane.stay(asked, hold, &self.patience()).await {
+        match self.door.lane.stay(asked, held, &self.patience()).await {
             Stayed::Settled(answered) => answered,
             Stayed::Held(refusal) | Stayed::Full(refusal) => Answered::Refused(refusal),
         }

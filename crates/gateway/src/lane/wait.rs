@@ -70,15 +70,17 @@ pub(crate) enum Stayed {
 }
 
 impl Lane {
-    /// Stays with a call that waits for `hold`. Where nothing changes nothing is decided, so nothing
-    /// is written either: one round more or less is not to be seen in the ledger.
+    /// Stays with a call that waits for `hold`, as `refused` says where it was just refused. Where
+    /// nothing changes nothing is decided, so nothing is written either: one round more or less is
+    /// not to be seen in the ledger.
     pub(crate) async fn stay(
         self: &Arc<Self>,
         (caller, call, listener): (&Arc<Verified>, &Call, &Listener),
-        hold: HoldId,
+        (hold, refused): (HoldId, Option<Refusal>),
         patience: &Patience,
     ) -> Stayed {
-        let (mut held, mut decisions) = (self.ticket(hold), 0_usize);
+        // An equal call that opened the ticket may not have brought it to the desk yet.
+        let (mut held, mut decisions) = (self.ticket(hold).or(refused), 0_usize);
         loop {
             if let Some(refusal) = held
                 && let Some(hold) = &refusal.hold
