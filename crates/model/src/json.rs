@@ -111,7 +111,7 @@ impl Json {
     /// them (RFC 8785). Whole numbers beyond 2^53 keep every digit, where the RFC would round
     /// them: two calls that differ must not share a digest.
     pub fn canonical(&self) -> String {
-        let mut out = String::new();
+        let mut out = String::with_capacity(128);
         self.write_canonical(&mut out);
         out
     }
@@ -159,8 +159,13 @@ impl fmt::Display for Json {
 }
 
 fn write_text(text: &str, out: &mut String) {
-    // serde_json escapes exactly what RFC 8785 asks for: `"`, `\` and the control characters.
-    out.push_str(&serde_json::Value::from(text).to_string());
+    // RFC 8785 asks for exactly what serde_json escapes: `"`, `\` and the control characters. Most
+    // texts hold none of them.
+    if text.bytes().all(|it| b' ' <= it && !matches!(it, b'"' | b'\\')) {
+        out.extend(["\"", text, "\""]);
+    } else {
+        out.push_str(&serde_json::Value::from(text).to_string());
+    }
 }
 
 /// Reads one value, counting down depth and values.

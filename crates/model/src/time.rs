@@ -1,6 +1,6 @@
 //! A moment, in milliseconds since 1970-01-01 UTC, read and written as RFC 3339.
 
-use std::{fmt, str::FromStr, time::Duration};
+use std::{fmt, str, str::FromStr, time::Duration};
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
@@ -52,11 +52,37 @@ impl Timestamp {
     }
 }
 
+impl Timestamp {
+    /// Writes the moment as RFC 3339 does; none where no calendar has it. Every record holds one, so
+    /// it goes without the layers of formatting.
+    fn letters(self) -> Option<[u8; 24]> {
+        let moment = jiff::Timestamp::from_millisecond(self.0).ok()?;
+        let moment = jiff::tz::Offset::UTC.to_datetime(moment);
+        let mut letters = *b"0000-00-00T00:00:00.000Z";
+        let mut put = |place: std::ops::Range<usize>, number: i16| {
+            let mut rest = number.unsigned_abs();
+            for letter in letters.get_mut(place).into_iter().flatten().rev() {
+                *letter = b'0' | u8::try_from(rest % 10).unwrap_or(0);
+                rest /= 10;
+            }
+        };
+        put(0..4, moment.year());
+        put(5..7, moment.month().into());
+        put(8..10, moment.day().into());
+        put(11..13, moment.hour().into());
+        put(14..16, moment.minute().into());
+        put(17..19, moment.second().into());
+        put(20..23, moment.millisecond());
+        Some(letters)
+    }
+}
+
 impl fmt::Display for Timestamp {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match jiff::Timestamp::from_millisecond(self.0) {
-            Ok(moment) => write!(out, "{moment:.3}"),
-            Err(_) => write!(out, "{}ms", self.0),
+        let letters = self.letters();
+        match letters.as_ref().and_then(|it| str::from_utf8(it).ok()) {
+            Some(text) => out.write_str(text),
+            None => write!(out, "{}ms", self.0),
         }
     }
 }
@@ -80,7 +106,11 @@ impl FromStr for Timestamp {
 
 impl Serialize for Timestamp {
     fn serialize<S: Serializer>(&self, out: S) -> Result<S::Ok, S::Error> {
-        out.collect_str(self)
+        let letters = self.letters();
+        match letters.as_ref().and_then(|it| str::from_utf8(it).ok()) {
+            Some(text) => out.serialize_str(text),
+            None => out.collect_str(self),
+        }
     }
 }
 
@@ -132,6 +162,14 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn a_moment_is_written_as_its_calendar_writes_it(millis in any::<i64>(), near in 0_i64..4_000_000_000_000) {
+            for moment in [millis, near].map(Timestamp::from_millis) {
+                let calendar = jiff::Timestamp::from_millisecond(moment.millis()).unwrap();
+                prop_assert_eq!(moment.to_string(), format!("{calendar:.3}"));
+            }
+        }
+
         #[test]
         fn a_moment_reads_back_as_itself(millis in any::<i64>()) {
             let moment = Timestamp::from_millis(millis);

@@ -147,6 +147,14 @@ fn whole(value: Json) -> Json {
 }
 
 proptest! {
+    #[test]
+    fn a_text_is_escaped_as_every_writer_escapes_it(text in any::<String>(), plain in "[ -~\u{7f}]{0,9}") {
+        for text in [text, plain] {
+            let wanted = serde_json::to_string(&text).unwrap();
+            prop_assert_eq!(Json::Text(text).canonical(), wanted);
+        }
+    }
+
     /// Reading undoes writing, so two different values cannot be written the same.
     #[test]
     fn different_values_have_different_canonical_texts(one in value(), other in value()) {
