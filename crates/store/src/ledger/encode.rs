@@ -8,6 +8,9 @@ use super::{LedgerError, index::key};
 /// The format that is written. Older ones stay readable; a test holds a record of each.
 pub(super) const FORMAT: u8 = 1;
 
+/// Room for most decisions, so that few are moved while they grow.
+const USUAL: usize = 2 << 10;
+
 /// One record, ready to be hashed and written.
 #[derive(Debug)]
 pub(super) struct Encoded {
@@ -22,7 +25,9 @@ impl Encoded {
     /// as it was written would pass for an altered one at the next start. Of decisions and outcomes,
     /// which come by the thousand, that is a law of their format, and the tests look every time.
     pub(super) fn of(record: &Record) -> Result<Self, LedgerError> {
-        let body = serde_json::to_vec(record).map_err(|source| LedgerError::Encode { source })?;
+        let mut body = Vec::with_capacity(USUAL);
+        serde_json::to_writer(&mut body, record)
+            .map_err(|source| LedgerError::Encode { source })?;
         let outline = Outline::whole(record);
         let look = match outline.kind {
             Kind::Decision | Kind::Outcome => cfg!(debug_assertions),
