@@ -3,11 +3,18 @@
 //! Labels have few values: the servers of the configuration, verdicts, outcomes. Nothing that an
 //! agent writes becomes a label.
 
-use std::time::Duration;
+use std::{
+    collections::BTreeMap,
+    sync::{LazyLock, PoisonError, RwLock},
+    time::Duration,
+};
 
 use bailiwick_connect::TokenError;
 use bailiwick_model::{OutcomeKind, ServerName, VerdictKind};
-use metrics::{counter, describe_counter, describe_gauge, describe_histogram, gauge, histogram};
+use metrics::{
+    Counter, Gauge, Histogram, counter, describe_counter, describe_gauge, describe_histogram,
+    gauge, histogram,
+};
 
 const CALLS: &str = "bailiwick_calls_total";
 const OUTCOMES: &str = "bailiwick_outcomes_total";
@@ -17,6 +24,34 @@ const DECISION: &str = "bailiwick_decision_seconds";
 const RECORD: &str = "bailiwick_record_seconds";
 const RECORDING: &str = "bailiwick_recording";
 const UPSTREAM: &str = "bailiwick_upstream_seconds";
+
+/// What each call is counted by. To find it costs more than to count, and whoever reads the metrics
+/// is there before the first call is.
+static DECIDED: Of<Counter> = Of::nothing();
+static CAME_TO: Of<Counter> = Of::nothing();
+static ANSWERED: Of<Histogram> = Of::nothing();
+static DECIDING: LazyLock<Histogram> = LazyLock::new(|| histogram!(DECISION));
+static RECORDED: LazyLock<Histogram> = LazyLock::new(|| histogram!(RECORD));
+static TO_RECORD: LazyLock<Gauge> = LazyLock::new(|| gauge!(RECORDING));
+
+/// What was found once, by a server of the configuration and one of our words.
+struct Of<T>(RwLock<BTreeMap<(ServerName, &'static str), T>>);
+
+impl<T: Clone> Of<T> {
+    const fn nothing() -> Self {
+        Self(RwLock::new(BTreeMap::new()))
+    }
+
+    fn get(&self, server: &ServerName, word: &'static str, find: impl FnOnce(String) -> T) -> T {
+        let by = (server.clone(), word);
+        if let Some(found) = self.0.read().unwrap_or_else(PoisonError::into_inner).get(&by) {
+            return found.clone();
+        }
+        let found = find(server.to_string());
+        self.0.write().unwrap_or_else(PoisonError::into_inner).insert(by, found.clone());
+        found
+    }
+}
 
 /// Says what each name means, to whoever reads the metrics.
 pub fn describe_metrics() {
@@ -35,8 +70,10 @@ pub fn describe_metrics() {
 
 /// Counts a decision.
 pub(crate) fn decided(server: &ServerName, verdict: VerdictKind, took: Duration) {
-    counter!(CALLS, "server" => server.to_string(), "verdict" => verdict.as_str()).increment(1);
-    histogram!(DECISION).record(took);
+    let verdict = verdict.as_str();
+    let count = |server| counter!(CALLS, "server" => server, "verdict" => verdict);
+    DECIDED.get(server, verdict, count).increment(1);
+    DECIDING.record(took);
 }
 
 /// A decision that waits to be on disk, as long as this lives.
@@ -45,15 +82,15 @@ pub(crate) struct Recording(std::time::Instant);
 
 impl Recording {
     pub(crate) fn begin() -> Self {
-        gauge!(RECORDING).increment(1);
+        TO_RECORD.increment(1);
         Self(std::time::Instant::now())
     }
 }
 
 impl Drop for Recording {
     fn drop(&mut self) {
-        gauge!(RECORDING).decrement(1);
-        histogram!(RECORD).record(self.0.elapsed());
+        TO_RECORD.decrement(1);
+        RECORDED.record(self.0.elapsed());
     }
 }
 
@@ -64,9 +101,10 @@ pub(crate) fn unrecorded() {
 
 /// Counts what became of a call that was sent.
 pub(crate) fn answered(server: &ServerName, outcome: OutcomeKind, took: Duration) {
-    let name = server.to_string();
-    counter!(OUTCOMES, "server" => name.clone(), "outcome" => outcome.as_str()).increment(1);
-    histogram!(UPSTREAM, "server" => name).record(took);
+    let outcome = outcome.as_str();
+    let count = |server| counter!(OUTCOMES, "server" => server, "outcome" => outcome);
+    CAME_TO.get(server, outcome, count).increment(1);
+    ANSWERED.get(server, "", |server| histogram!(UPSTREAM, "server" => server)).record(took);
 }
 
 /// Counts a caller whose token did not count.
