@@ -191,7 +191,7 @@ impl Lane {
             return self.refuse_unjudged(decision, &request, reason, progress).await;
         };
 
-        let names = Names { decision: decision.clone(), hold: HoldId::new(self.desk.ulid()) };
+        let names = Names { decision: decision.clone(), hold: HoldId::of(&decision) };
         let now = self.desk.now();
         let deciding = tracing::debug_span!("decide").entered();
         let (made, template) = slot.decide(|state| {

@@ -197,6 +197,14 @@ id_type!(
     ExceptionId, "an exception", "exc_"
 );
 
+impl HoldId {
+    /// Names the hold that a decision opens: one decision opens one at most.
+    pub fn of(decision: &DecisionId) -> Self {
+        let letters = decision.as_str().split_once('_').map_or("", |(_, letters)| letters);
+        Self(["hold_", letters].concat().into())
+    }
+}
+
 fn check_name(text: &str, kind: &'static str) -> Result<(), IdError> {
     check_text(
         text,
@@ -351,6 +359,8 @@ mod tests {
             prop_assert_eq!(id.as_str().parse::<TaskId>(), Ok(id.clone()));
             let written = serde_json::to_string(&id).unwrap();
             prop_assert_eq!(serde_json::from_str::<TaskId>(&written).unwrap(), id);
+            let ulid = Ulid::new(Timestamp::from_millis(millis), random);
+            prop_assert_eq!(HoldId::of(&DecisionId::new(ulid)), HoldId::new(ulid));
         }
 
         #[test]

@@ -169,7 +169,7 @@ impl Lane {
         let request = self.classify(caller, call).await;
         let Some(slot) = self.desk.slot(&caller.task) else { return false };
         let decision = DecisionId::new(self.desk.ulid());
-        let names = Names { decision, hold: HoldId::new(self.desk.ulid()) };
+        let names = Names { hold: HoldId::of(&decision), decision };
         let now = self.desk.now();
         slot.decide(|state| {
             let snapshot = self.desk.snapshot();
