@@ -18,6 +18,7 @@ mod list;
 mod listen;
 mod more;
 mod named;
+mod opened;
 mod question;
 mod running;
 mod sessions;
@@ -42,8 +43,8 @@ pub(crate) use self::host::Hosts;
 #[cfg(any(test, fuzzing))]
 pub(crate) use self::line::foreign;
 use self::{
-    ask::Asked, crowd::Crowd, enter::Turned, hold::Holds, kept::Kept, running::Running,
-    sessions::Sessions,
+    ask::Asked, crowd::Crowd, enter::Turned, hold::Holds, kept::Kept, opened::Opened,
+    running::Running, sessions::Sessions,
 };
 pub use self::{hold::HoldParts, line::line_router};
 use crate::{
@@ -85,6 +86,7 @@ pub struct Door {
     asks: Arc<Asks>,
     kept: Arc<Kept>,
     sessions: Sessions,
+    opened: Opened,
 }
 
 impl Door {
@@ -94,8 +96,21 @@ impl Door {
         let (hosts, holds) = (Hosts::new(hosts), Holds::new(holds));
         let (running, crowd, asks) = (Arc::default(), Crowd::default(), Arc::default());
         let (streams, kept) = (Places::new(STREAMS_OF_A_TASK, STREAMS), Arc::default());
-        let sessions = Sessions::default();
-        Self { lane, verifier, seal, hosts, running, crowd, streams, holds, asks, kept, sessions }
+        let (sessions, opened) = (Sessions::default(), Opened::default());
+        Self {
+            lane,
+            verifier,
+            seal,
+            hosts,
+            running,
+            crowd,
+            streams,
+            holds,
+            asks,
+            kept,
+            sessions,
+            opened,
+        }
     }
 }
 
@@ -191,7 +206,7 @@ impl Door {
             Ok((caller, ())) => caller,
             Err(turned) => return turned.into_response(),
         };
-        match request.headers().get("mcp-session-id") {
+        match request.headers().get(&headers::SESSION) {
             Some(session) => {
                 self.sessions.leave(&caller.task, session.to_str().ok());
                 StatusCode::NO_CONTENT.into_response()

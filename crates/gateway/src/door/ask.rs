@@ -1,6 +1,10 @@
 //! One message that came in: read, and answered by whoever answers such messages.
 
-use std::{sync::OnceLock, time::Duration};
+use std::{
+    borrow::Cow,
+    sync::{Arc, OnceLock},
+    time::Duration,
+};
 
 use axum::response::{IntoResponse, Response};
 use bailiwick_connect::{Audience, Verified, random_bytes};
@@ -16,7 +20,7 @@ use crate::{
     mcp::{
         Era, Spoken, answers,
         askable::Askable,
-        input_required, names, param_header,
+        headers, input_required, names, param_header,
         refusal::{RefusalForm, RefusalView, Stop},
         session::SessionFacts,
     },
@@ -33,14 +37,14 @@ pub(super) const LIST_TTL: Duration = Duration::from_secs(2);
 pub(super) struct Asked<'a> {
     pub(super) door: &'a Door,
     pub(super) audience: Audience,
-    pub(super) caller: &'a std::sync::Arc<Verified>,
+    pub(super) caller: &'a Arc<Verified>,
     pub(super) era: Era,
     pub(super) headers: &'a http::HeaderMap,
     message: Message<'a>,
     /// Where notes to the caller go while this is answered.
     pub(super) listener: Listener,
     /// What the session id says, once it was opened.
-    session: OnceLock<Option<SessionFacts>>,
+    session: OnceLock<Option<Arc<SessionFacts>>>,
 }
 
 impl<'a> Asked<'a> {
@@ -79,7 +83,7 @@ impl<'a> Asked<'a> {
     /// A legacy session id must be one that this gateway sealed for this task. None is needed:
     /// everything it could say is in the token.
     fn check_session(&self) -> Result<(), Refused> {
-        let none = !self.headers.contains_key("mcp-session-id");
+        let none = !self.headers.contains_key(&headers::SESSION);
         if none || self.era == Era::Modern || self.message.method() == Some("initialize") {
             return Ok(());
         }
@@ -94,11 +98,11 @@ impl<'a> Asked<'a> {
     /// Gives what the session id says, where it is one of this caller's task.
     pub(super) fn session(&self) -> Option<&SessionFacts> {
         let open = || {
-            let id = self.headers.get("mcp-session-id")?;
-            let text = self.door.seal.open(id.to_str().ok()?)?;
-            SessionFacts::decode(&text).filter(|it| it.task == self.caller.task)
+            let open = |id: &str| SessionFacts::decode(&self.door.seal.open(id)?);
+            let facts = self.door.opened.facts(self.session_id()?, open)?;
+            (facts.task == self.caller.task).then_some(facts)
         };
-        self.session.get_or_init(open).as_ref()
+        self.session.get_or_init(open).as_deref()
     }
 
     /// Answers the message.
@@ -159,7 +163,7 @@ impl<'a> Asked<'a> {
         let sealed = random_bytes().ok().map(|random| self.door.seal.seal(&facts.encode(random)));
         // A client without a session id is served all the same.
         if let Some(value) = sealed.and_then(|it| HeaderValue::from_str(&it).ok()) {
-            response.headers_mut().insert("mcp-session-id", value);
+            response.headers_mut().insert(headers::SESSION.clone(), value);
         }
         response
     }
@@ -229,7 +233,7 @@ impl<'a> Asked<'a> {
         params: &RawValue,
     ) -> Result<(ServerName, Call), Refused> {
         let (server, params) = match &self.audience {
-            Audience::Server(server) => (server.clone(), params.to_owned()),
+            Audience::Server(server) => (server.clone(), Cow::Borrowed(params)),
             Audience::All => {
                 let servers = self.door.lane.upstreams().names();
                 let named = RawObject::read(params.get()).ok().and_then(|it| it.text("name"));
@@ -237,7 +241,7 @@ impl<'a> Asked<'a> {
                 let (server, own) = names::split(&named, servers)
                     .ok_or_else(|| bad(format!("`{named}` is offered by no server here")))?;
                 let parted = names::parted(params, own).map_err(|error| bad(error.to_string()))?;
-                (server.clone(), parted)
+                (server.clone(), Cow::Owned(parted))
             }
         };
         let params = self.towards(&server, &params)?;
@@ -249,7 +253,7 @@ impl<'a> Asked<'a> {
                 | CallError::UnknownMember { .. }
                 | CallError::WrongMember { .. } => bad(error.to_string()),
             })?;
-        let trace = self.headers.get("traceparent").and_then(|it| it.to_str().ok());
+        let trace = self.headers.get(&headers::TRACE).and_then(|it| it.to_str().ok());
         Ok((server, call.traced(trace)))
     }
 

@@ -9,7 +9,7 @@ use crate::{
     Listener,
     asks::Client,
     jsonrpc::{Answer, RawObject, Refused, code},
-    mcp::{Era, askable::Askable},
+    mcp::{Era, askable::Askable, headers},
 };
 
 impl Asked<'_> {
@@ -77,6 +77,6 @@ impl Asked<'_> {
     }
 
     pub(super) fn session_id(&self) -> Option<&str> {
-        self.headers.get("mcp-session-id").and_then(|it| it.to_str().ok())
+        self.headers.get(&headers::SESSION).and_then(|it| it.to_str().ok())
     }
 }

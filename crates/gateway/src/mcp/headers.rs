@@ -2,24 +2,32 @@
 //! what the body says.
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
-use http::{HeaderMap, HeaderValue, StatusCode, header};
+use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 
 use super::{code::HEADER_MISMATCH, revision::Revision};
 use crate::jsonrpc::{RawObject, Refused, code};
 
+/// Names a session of a revision before 2026-07-28.
+pub(crate) static SESSION: HeaderName = HeaderName::from_static("mcp-session-id");
+
+/// Names the trace that a request belongs to.
+pub(crate) static TRACE: HeaderName = HeaderName::from_static("traceparent");
+
+const JSON: &str = "application/json";
+const STREAM: &str = "text/event-stream";
+
 /// Checks what kind of body is sent and which answers are taken.
 pub(crate) fn check_post(headers: &HeaderMap) -> Result<(), Refused> {
-    let sent: Vec<String> = media_types(headers, &header::CONTENT_TYPE);
-    if sent != ["application/json"] {
+    let mut sent = media_types(headers, &header::CONTENT_TYPE);
+    let is_json = sent.next().is_some_and(|it| it.eq_ignore_ascii_case(JSON));
+    if !is_json || sent.next().is_some() {
         return Err(Refused::new(
             StatusCode::UNSUPPORTED_MEDIA_TYPE,
             code::INVALID_REQUEST,
             "the body must be sent as `Content-Type: application/json`",
         ));
     }
-    let taken = media_types(headers, &header::ACCEPT);
-    let takes = |wanted: &str| taken.iter().any(|it| it == wanted);
-    if takes("application/json") && takes("text/event-stream") {
+    if takes(headers, JSON) && takes(headers, STREAM) {
         Ok(())
     } else {
         Err(Refused::new(
@@ -33,7 +41,7 @@ pub(crate) fn check_post(headers: &HeaderMap) -> Result<(), Refused> {
 /// Says whether whoever asks names a stream before plain JSON: then it gets one even for an answer that
 /// nothing goes before.
 pub(crate) fn prefers_stream(headers: &HeaderMap) -> bool {
-    media_types(headers, &header::ACCEPT).first().is_some_and(|it| it == "text/event-stream")
+    media_types(headers, &header::ACCEPT).next().is_some_and(|it| it.eq_ignore_ascii_case(STREAM))
 }
 
 /// Checks that whoever opens a stream takes one, and speaks a revision that has such streams.
@@ -44,24 +52,29 @@ pub(crate) fn check_get(headers: &HeaderMap) -> Result<(), Refused> {
         let text = "streams are opened by `subscriptions/listen` since 2026-07-28";
         return refused(StatusCode::METHOD_NOT_ALLOWED, text);
     }
-    if media_types(headers, &header::ACCEPT).iter().any(|it| it == "text/event-stream") {
+    if takes(headers, STREAM) {
         Ok(())
     } else {
         refused(StatusCode::NOT_ACCEPTABLE, "`Accept` must list `text/event-stream`")
     }
 }
 
-/// Gives the media types that a header lists, without those that are given no weight.
-fn media_types(headers: &HeaderMap, name: &header::HeaderName) -> Vec<String> {
-    let values = headers.get_all(name).iter().filter_map(|value| value.to_str().ok());
-    values.flat_map(|value| value.split(',')).filter_map(media_type).collect()
+fn takes(headers: &HeaderMap, wanted: &str) -> bool {
+    media_types(headers, &header::ACCEPT).any(|it| it.eq_ignore_ascii_case(wanted))
 }
 
-fn media_type(entry: &str) -> Option<String> {
-    let mut parts = entry.split(';').map(|part| part.trim().to_ascii_lowercase());
+/// Gives the media types that a header lists, without those that are given no weight.
+fn media_types<'h>(headers: &'h HeaderMap, name: &HeaderName) -> impl Iterator<Item = &'h str> {
+    let values = headers.get_all(name).iter().filter_map(|value| value.to_str().ok());
+    values.flat_map(|value| value.split(',')).filter_map(media_type)
+}
+
+fn media_type(entry: &str) -> Option<&str> {
+    let mut parts = entry.split(';').map(str::trim);
     let media = parts.next()?;
     let unwanted = parts.any(|part| {
-        part.strip_prefix("q=").and_then(|weight| weight.parse::<f32>().ok()) == Some(0.0)
+        let weight = part.strip_prefix(['q', 'Q']).and_then(|it| it.strip_prefix('='));
+        weight.and_then(|it| it.parse::<f32>().ok()) == Some(0.0)
     });
     (!unwanted).then_some(media)
 }
@@ -141,7 +154,7 @@ pub(crate) fn mismatch(message: impl Into<String>) -> Refused {
 pub(crate) fn headers_of(list: &[(&str, &str)]) -> HeaderMap {
     let mut headers = HeaderMap::new();
     for (name, value) in list {
-        let name: header::HeaderName = name.parse().unwrap();
+        let name: HeaderName = name.parse().unwrap();
         headers.append(name, HeaderValue::from_bytes(value.as_bytes()).unwrap());
     }
     headers

@@ -32,7 +32,7 @@ use super::{
     relay::Relay,
     request::{self, CUT, Request, Still, WITHDRAWN},
 };
-use crate::mcp::Era;
+use crate::mcp::{Era, headers::SESSION};
 use answer::{Asked, unknown};
 use connector::{Connector, connector};
 pub use events::{Events, TooLarge};
@@ -71,11 +71,9 @@ struct Session {
 
 impl Session {
     fn has_id(&self) -> bool {
-        self.headers.contains_key(SESSION)
+        self.headers.contains_key(&SESSION)
     }
 }
-
-const SESSION: &str = "mcp-session-id";
 
 /// Why a message got no answer.
 #[derive(Debug)]
@@ -273,7 +271,7 @@ impl Link {
     ) -> Result<Reply, Missed> {
         let response = self.send(Method::POST, body, headers).await?;
         let asked = Asked { relay, ..self.asked(id) };
-        answer::take(response, asked, headers.contains_key(SESSION)).await
+        answer::take(response, asked, headers.contains_key(&SESSION)).await
     }
 
     /// Opens a new session unless somebody did so since `stale`.
@@ -300,8 +298,8 @@ impl Link {
         let response = self.send(Method::POST, body, &HeaderMap::new()).await;
         let response = response.map_err(|it| SendError::from(it).to_string())?;
         let mut headers = HeaderMap::new();
-        if let Some(id) = response.headers().get(SESSION) {
-            headers.insert(SESSION, id.clone());
+        if let Some(id) = response.headers().get(&SESSION) {
+            headers.insert(SESSION.clone(), id.clone());
         }
         let answered = answer::take(response, self.asked(id), false).await;
         let opened = handshake::read(answered.map_err(SendError::from))?;
@@ -336,14 +334,15 @@ impl Link {
         body: Bytes,
         headers: &HeaderMap,
     ) -> Result<Response<Body>, Missed> {
-        let request = http::Request::builder()
-            .method(method)
-            .uri(self.url.clone())
-            .header(header::CONTENT_TYPE, "application/json")
-            .header(header::ACCEPT, "application/json, text/event-stream");
-        let request = request.body(Full::new(body));
-        let mut request = request.map_err(|error| not_sent(error.to_string()))?;
-        request.headers_mut().extend(headers.clone());
+        let mut request = http::Request::new(Full::new(body));
+        *request.method_mut() = method;
+        *request.uri_mut() = self.url.clone();
+        let all = request.headers_mut();
+        // With the host, which the client adds.
+        all.reserve(headers.len().saturating_add(3));
+        all.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        all.insert(header::ACCEPT, HeaderValue::from_static("application/json, text/event-stream"));
+        all.extend(headers.clone());
         self.client.request(request).await.map_err(|error| {
             let cause = error.source().map(|it| format!(": {it}")).unwrap_or_default();
             if error.is_connect() {
