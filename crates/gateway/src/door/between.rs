@@ -79,7 +79,7 @@ impl Asked<'_> {
             Reply::Result(result) => Answer::Result(result),
             Reply::Error(error) => Answer::Error(error),
         };
-        self.between(server).await.back(method, &answer).unwrap_or_else(|error| {
+        self.between(server).await.back(method, answer).unwrap_or_else(|error| {
             let text = format!("the server's answer is no object: {error}");
             Answer::error(code::INTERNAL_ERROR, &text, None)
         })
@@ -95,8 +95,10 @@ impl Asked<'_> {
             } else {
                 Era::Legacy
             },
+            // Only newer clients are told with an answer which program their server is.
             server_info: catalog
                 .as_ref()
+                .filter(|_| self.era == Era::Modern)
                 .and_then(|it| it.server_info.as_deref())
                 .and_then(Implementation::read),
             ttl: LIST_TTL,

@@ -1,5 +1,7 @@
 //! A call at the door: read, taken to the lane, answered as its client takes it.
 
+use std::borrow::Cow;
+
 use axum::response::{IntoResponse, Response};
 use bailiwick_model::DecisionId;
 use http::{StatusCode, header::HeaderValue};
@@ -14,7 +16,7 @@ use super::{
 };
 use crate::{
     desk::seconds,
-    jsonrpc::{Answer, RawObject, Refused, code},
+    jsonrpc::{Answer, RawError, RawObject, Refused, code},
     lane::Answered,
     mcp::{
         Era,
@@ -57,12 +59,14 @@ impl Asked<'_> {
         let opens_links = self.opens_links(params);
         let params = params.ok_or_else(|| bad("`params` is missing"))?;
         let (params, Beside { echoed, early }) = match self.era {
-            Era::Modern => input_required::taken(params).map_err(|it| bad(it.to_string()))?,
-            Era::Legacy => (params.to_owned(), Beside::default()),
+            Era::Modern => {
+                let (rest, beside) =
+                    input_required::taken(params).map_err(|it| bad(it.to_string()))?;
+                (Cow::Owned(rest), beside)
+            }
+            Era::Legacy => (Cow::Borrowed(params), Beside::default()),
         };
-        // A hint of the revision before, which servers are to pass over.
-        let params = RawObject::read(params.get()).and_then(|it| it.without("task"));
-        let params = params.map_err(|it| bad(it.to_string()))?;
+        let params = without_hint(&params).map_err(|it| bad(it.to_string()))?;
         let (server, call) = self.read_call(method, &params)?;
         self.check_params(&server, &call).await?;
         let coming = Coming { call: &call, listener: self.cancellable(id), opens_links };
@@ -123,5 +127,15 @@ impl Asked<'_> {
                 .session()
                 .is_some_and(|it| it.opens_links && it.version == Revision::LEGACY_NEWEST),
         }
+    }
+}
+
+/// Leaves out a hint of the revision before, which servers are to pass over.
+fn without_hint(params: &RawValue) -> Result<Cow<'_, RawValue>, RawError> {
+    const HINT: &str = "task";
+    let object = RawObject::read(params.get())?;
+    match object.get(HINT) {
+        None => Ok(Cow::Borrowed(params)),
+        Some(_) => object.without(HINT).map(Cow::Owned),
     }
 }

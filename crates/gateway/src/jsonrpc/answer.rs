@@ -34,8 +34,10 @@ impl Answer {
             Self::Result(value) => ("result", value),
             Self::Error(value) => ("error", value),
         };
-        let id = id.map_or_else(String::new, |id| format!(r#""id":{id},"#));
-        format!(r#"{{"jsonrpc":"2.0",{id}"{member}":{value}}}"#).into_bytes()
+        let (mark, id) = id.map_or(("", ""), |id| (r#","id":"#, id.get()));
+        [r#"{"jsonrpc":"2.0""#, mark, id, r#",""#, member, r#"":"#, value.get(), "}"]
+            .concat()
+            .into_bytes()
     }
 }
 

@@ -1,7 +1,7 @@
 //! An object that stays the bytes it came in: one member can be read, put or taken out, and
 //! nothing else moves.
 
-use std::{collections::BTreeSet, fmt};
+use std::{borrow::Cow, collections::BTreeSet, fmt};
 
 use serde::{
     Deserialize, Deserializer,
@@ -36,7 +36,7 @@ pub(crate) struct RawObject<'a> {
 
 #[derive(Clone, Debug)]
 struct Member<'a> {
-    name: String,
+    name: Cow<'a, str>,
     value: &'a RawValue,
     /// Where the name's opening quote stands.
     name_at: usize,
@@ -67,7 +67,7 @@ impl<'a> RawObject<'a> {
 
     /// Lists the members in the order they are written.
     pub(crate) fn members(&self) -> impl Iterator<Item = (&str, &'a RawValue)> {
-        self.members.iter().map(|member| (member.name.as_str(), member.value))
+        self.members.iter().map(|member| (&*member.name, member.value))
     }
 
     /// Gives the member `name`.
@@ -117,10 +117,10 @@ impl<'a> RawObject<'a> {
 }
 
 /// Finds a name that occurs twice.
-fn twice<'p>(pairs: &'p [(String, &RawValue)]) -> Option<&'p str> {
+fn twice<'p>(pairs: &'p [(Cow<'_, str>, &RawValue)]) -> Option<&'p str> {
     /// Up to here looking at all that came before is cheaper than sorting.
     const FEW: usize = 12;
-    let names = pairs.iter().map(|(name, _)| name.as_str());
+    let names = pairs.iter().map(|(name, _)| &**name);
     if pairs.len() <= FEW {
         let before = |place: usize, name| pairs.iter().take(place).any(|(it, _)| it == name);
         return names.enumerate().find(|(place, name)| before(*place, *name)).map(|(_, it)| it);
@@ -131,10 +131,16 @@ fn twice<'p>(pairs: &'p [(String, &RawValue)]) -> Option<&'p str> {
 
 /// Finds where a member stands. Between the end of the value before it and its own value there are
 /// only white space, one comma or brace, its name and a colon.
-fn place<'a>(text: &str, end: usize, name: String, value: &'a RawValue) -> Option<Member<'a>> {
+fn place<'a>(
+    text: &str,
+    end: usize,
+    name: Cow<'a, str>,
+    value: &'a RawValue,
+) -> Option<Member<'a>> {
     let value_at = value.get().as_ptr().addr().checked_sub(text.as_ptr().addr())?;
     let value_end = value_at.checked_add(value.get().len())?;
-    let name_at = text.get(end..value_at)?.find('"')?.checked_add(end)?;
+    let before = text.get(end..value_at)?.bytes();
+    let name_at = { before }.position(|it| it == b'"')?.checked_add(end)?;
     (text.get(value_at..value_end)? == value.get()).then_some(Member {
         name,
         value,
@@ -145,7 +151,12 @@ fn place<'a>(text: &str, end: usize, name: String, value: &'a RawValue) -> Optio
 }
 
 /// The members of an object, still borrowed from the text.
-struct Pairs<'a>(Vec<(String, &'a RawValue)>);
+struct Pairs<'a>(Vec<(Cow<'a, str>, &'a RawValue)>);
+
+/// A name, copied only where it is written with escapes.
+#[derive(Deserialize)]
+#[serde(transparent)]
+struct Name<'a>(#[serde(borrow)] Cow<'a, str>);
 
 impl<'de> Deserialize<'de> for Pairs<'de> {
     fn deserialize<D: Deserializer<'de>>(input: D) -> Result<Self, D::Error> {
@@ -164,8 +175,8 @@ impl<'de> Visitor<'de> for PairsVisitor {
 
     fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<Self::Value, A::Error> {
         let mut pairs = Vec::new();
-        while let Some(pair) = members.next_entry::<String, &'de RawValue>()? {
-            pairs.push(pair);
+        while let Some((Name(name), value)) = members.next_entry::<Name<'de>, &'de RawValue>()? {
+            pairs.push((name, value));
         }
         Ok(Pairs(pairs))
     }

@@ -50,8 +50,10 @@ pub struct GoesOn {
 /// not say that it can wait for it.
 pub(super) fn told(call: &Call, sent: &Result<Reply, SendError>) -> Option<Told> {
     let Ok(Reply::Result(result)) = sent else { return None };
-    // What the client says is shorter than what the server answers.
-    let goes_on = tasks::are_declared(call.params())
+    // What the client says is shorter than what the server answers, and was `carried` here in this
+    // spelling.
+    let goes_on = call.params().get().contains(tasks::EXTENSION)
+        && tasks::are_declared(call.params())
         && ResultKind::of(result).is_ok_and(|it| it == ResultKind::Task);
     goes_on.then(|| Told::read(result)).flatten()
 }

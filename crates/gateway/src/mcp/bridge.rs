@@ -61,15 +61,17 @@ impl ResultKind {
 
 impl Between {
     /// Turns a server's answer to `method` into one that the client takes.
-    pub(crate) fn back(&self, method: &str, answer: &Answer) -> Result<Answer, RawError> {
+    pub(crate) fn back(&self, method: &str, answer: Answer) -> Result<Answer, RawError> {
         match (self.server, self.client, answer) {
-            (Era::Legacy, Era::Legacy, answer) => Ok(answer.clone()),
+            (Era::Legacy, Era::Legacy, answer) => Ok(answer),
             (Era::Legacy | Era::Modern, Era::Modern, Answer::Result(result)) => {
-                self.to_modern_result(method, result)
+                self.to_modern_result(method, &result)
             }
-            (Era::Legacy, Era::Modern, Answer::Error(error)) => to_modern_error(method, error),
-            (Era::Modern, Era::Legacy, Answer::Result(result)) => to_legacy_result(method, result),
-            (Era::Modern, client, Answer::Error(error)) => from_modern_error(method, client, error),
+            (Era::Legacy, Era::Modern, Answer::Error(error)) => to_modern_error(method, &error),
+            (Era::Modern, Era::Legacy, Answer::Result(result)) => to_legacy_result(method, &result),
+            (Era::Modern, client, Answer::Error(error)) => {
+                from_modern_error(method, client, &error)
+            }
         }
     }
 

@@ -166,6 +166,10 @@ impl Asked {
 
 impl Marked {
     fn read(params: &str) -> Result<Option<Self>, RawError> {
+        // Whoever wrote such a name into `_meta` was `carried`, in this spelling.
+        if !params.contains(TOKEN) {
+            return Ok(None);
+        }
         let Some(meta) = RawObject::read(params)?.get("_meta") else { return Ok(None) };
         let Some(token) = RawObject::read(meta.get())?.get(TOKEN) else { return Ok(None) };
         // It is part of the text, so it lies within it.

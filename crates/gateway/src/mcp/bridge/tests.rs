@@ -15,7 +15,7 @@ fn between(server: Era, client: Era) -> Between {
 }
 
 fn told(between: &Between, method: &str, answer: Answer) -> String {
-    match between.back(method, &answer).unwrap() {
+    match between.back(method, answer).unwrap() {
         Answer::Result(it) | Answer::Error(it) => it.get().to_owned(),
     }
 }
@@ -159,8 +159,8 @@ proptest! {
         if let Ok(value) = RawValue::from_string(text) {
             for (server, client) in [(Era::Legacy, Era::Modern), (Era::Modern, Era::Legacy)] {
                 let between = between(server, client);
-                let _ = between.back("resources/read", &Answer::Result(value.clone()));
-                let _ = between.back("tools/call", &Answer::Error(value.clone()));
+                let _ = between.back("resources/read", Answer::Result(value.clone()));
+                let _ = between.back("tools/call", Answer::Error(value.clone()));
             }
         }
     }
