@@ -41,11 +41,13 @@ fn read_as_everything(reply: &Reply) {
 /// A stream of events: it says the same however it is cut, and keeps no more than it may.
 pub(crate) fn events(bytes: &[u8]) {
     const MAX: usize = 512;
-    let Ok(whole) = EventStream::new(MAX).feed(bytes) else { return };
+    let mut once = EventStream::new(MAX);
+    let Ok(whole) = once.feed(bytes) else { return };
     for step in [1, 7] {
         let mut stream = EventStream::new(MAX);
         let cut: Result<Vec<_>, _> = bytes.chunks(step).map(|it| stream.feed(it)).collect();
         assert_eq!(cut.map(|it| it.concat()), Ok(whole.clone()), "cut into pieces of {step}");
+        assert_eq!(stream.mark(), once.mark(), "cut into pieces of {step}");
     }
     assert!(whole.iter().all(|it| it.len() <= MAX), "an event beyond the limit");
 }

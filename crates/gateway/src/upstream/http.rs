@@ -4,6 +4,7 @@ mod answer;
 mod connector;
 mod events;
 mod hearing;
+mod resume;
 
 use std::{
     error::Error as _,
@@ -35,6 +36,7 @@ use super::{
 use crate::mcp::{Era, headers::SESSION};
 use answer::{Asked, unknown};
 use connector::{Connector, connector};
+use events::Mark;
 pub use events::{Events, TooLarge};
 
 const BODY_MAX: usize = 8 << 20;
@@ -82,6 +84,8 @@ enum Missed {
     Session,
     /// Nobody is there, so nothing was sent.
     Nobody(String),
+    /// Its stream ended before the answer.
+    Broke { why: String, mark: Mark },
     /// Something else.
     Other(SendError),
 }
@@ -91,6 +95,7 @@ impl From<Missed> for SendError {
         match missed {
             Missed::Session => Self::NotSent { why: "it forgets its sessions at once".to_owned() },
             Missed::Nobody(why) => Self::NotSent { why },
+            Missed::Broke { why, .. } => Self::Unknown { why },
             Missed::Other(error) => error,
         }
     }
@@ -178,7 +183,7 @@ impl Link {
         match asked {
             Ok(Ok(reply)) => Ok(reply),
             Ok(Err(missed)) => {
-                let there = matches!(missed, Missed::Other(_));
+                let there = matches!(missed, Missed::Broke { .. } | Missed::Other(_));
                 let error = SendError::from(missed);
                 // Whoever supervises the server opens it again.
                 if !there {
@@ -271,7 +276,13 @@ impl Link {
     ) -> Result<Reply, Missed> {
         let response = self.send(Method::POST, body, headers).await?;
         let asked = Asked { relay, ..self.asked(id) };
-        answer::take(response, asked, headers.contains_key(&SESSION)).await
+        let taken = answer::take(response, asked, headers.contains_key(&SESSION)).await;
+        match (taken, self.era()) {
+            (Err(Missed::Broke { why, mark }), Era::Legacy) => {
+                self.resume(asked, headers, (why, mark)).await
+            }
+            (taken, Era::Legacy | Era::Modern) => taken,
+        }
     }
 
     /// Opens a new session unless somebody did so since `stale`.

@@ -6,6 +6,7 @@ mod meanwhile;
 mod modern;
 mod over_http;
 mod over_tls;
+mod resumed;
 
 use std::{
     collections::{BTreeMap, BTreeSet},

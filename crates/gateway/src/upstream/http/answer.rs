@@ -8,7 +8,10 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 use tokio::sync::mpsc;
 
-use super::{BODY_MAX, Missed, events::Events};
+use super::{
+    BODY_MAX, Missed,
+    events::{Events, Mark},
+};
 use crate::upstream::{
     error::SendError,
     incoming::{self, Incoming, Reply},
@@ -51,8 +54,7 @@ pub(super) async fn take(
     in_session: bool,
 ) -> Result<Reply, Missed> {
     let (head, body) = response.into_parts();
-    let kind = head.headers.get(header::CONTENT_TYPE).and_then(|it| it.to_str().ok());
-    let kind = kind.unwrap_or_default().split(';').next().unwrap_or_default().trim();
+    let kind = kind_of(&head.headers);
     if head.status.is_redirection() {
         return Err(unknown(format!("it redirects ({}), which is not followed", head.status)));
     }
@@ -75,7 +77,7 @@ pub(super) async fn take(
         let error = refusal.error.ok_or_else(|| unknown(format!("it answered {}", head.status)))?;
         return Ok(Reply::Error(error));
     }
-    if kind.eq_ignore_ascii_case("text/event-stream") {
+    if is_stream(&head.headers) {
         return asked.among_events(body).await;
     }
     if !kind.eq_ignore_ascii_case("application/json") {
@@ -133,10 +135,12 @@ async fn whole(body: Body) -> Result<Bytes, Missed> {
 }
 
 impl Asked<'_> {
-    async fn among_events(self, mut body: Body) -> Result<Reply, Missed> {
+    pub(super) async fn among_events(self, mut body: Body) -> Result<Reply, Missed> {
         let mut events = Events::new(BODY_MAX);
         while let Some(frame) = body.frame().await {
-            let frame = frame.map_err(|error| unknown(format!("its answer broke off: {error}")))?;
+            let frame = frame.map_err(|error| {
+                broke(format!("its answer broke off: {error}"), events.mark().clone())
+            })?;
             let Ok(piece) = frame.into_data() else { continue };
             let ended = events
                 .feed(&piece)
@@ -147,7 +151,7 @@ impl Asked<'_> {
                 }
             }
         }
-        Err(unknown("its stream ended without an answer".to_owned()))
+        Err(broke("its stream ended without an answer".to_owned(), events.mark().clone()))
     }
 
     /// Reads one message; gives the answer if it is ours.
@@ -189,6 +193,20 @@ impl Asked<'_> {
             relay.told(self.id, (method, params)).await;
         }
     }
+}
+
+const fn broke(why: String, mark: Mark) -> Missed {
+    Missed::Broke { why, mark }
+}
+
+/// Says whether an answer comes as a stream of events.
+pub(super) fn is_stream(headers: &HeaderMap) -> bool {
+    kind_of(headers).eq_ignore_ascii_case("text/event-stream")
+}
+
+fn kind_of(headers: &HeaderMap) -> &str {
+    let kind = headers.get(header::CONTENT_TYPE).and_then(|it| it.to_str().ok());
+    kind.unwrap_or_default().split(';').next().unwrap_or_default().trim()
 }
 
 pub(super) const fn unknown(why: String) -> Missed {
