@@ -19,6 +19,8 @@ mod listen;
 mod more;
 mod named;
 mod opened;
+mod parked;
+mod parking;
 mod question;
 mod running;
 mod sessions;
@@ -44,7 +46,7 @@ pub(crate) use self::host::Hosts;
 pub(crate) use self::line::foreign;
 use self::{
     ask::Asked, crowd::Crowd, enter::Turned, hold::Holds, kept::Kept, opened::Opened,
-    running::Running, sessions::Sessions,
+    parking::Parking, running::Running, sessions::Sessions,
 };
 pub use self::{hold::HoldParts, line::line_router};
 use crate::{
@@ -87,6 +89,7 @@ pub struct Door {
     kept: Arc<Kept>,
     sessions: Sessions,
     opened: Opened,
+    parking: Arc<Parking>,
 }
 
 impl Door {
@@ -96,7 +99,7 @@ impl Door {
         let (hosts, holds) = (Hosts::new(hosts), Holds::new(holds));
         let (running, crowd, asks) = (Arc::default(), Crowd::default(), Arc::default());
         let (streams, kept) = (Places::new(STREAMS_OF_A_TASK, STREAMS), Arc::default());
-        let (sessions, opened) = (Sessions::default(), Opened::default());
+        let (sessions, opened, parking) = (Sessions::default(), Opened::default(), Arc::default());
         Self {
             lane,
             verifier,
@@ -110,6 +113,7 @@ impl Door {
             kept,
             sessions,
             opened,
+            parking,
         }
     }
 }

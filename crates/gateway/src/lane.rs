@@ -33,6 +33,7 @@ use crate::{
     classify,
     desk::{Slot, Writing},
     known,
+    listener::Allowed,
     meter::{self, Recording},
     places::Places,
     seam,
@@ -239,6 +240,7 @@ impl Lane {
         match made.outcome {
             Outcome::Forward(permit, _) => {
                 let judged = (call, &request.offered);
+                listener.is_sent_by(|| Allowed { decision: decision.clone(), approved });
                 let answered = self.forward(decision, permit, &slot, (judged, listener)).await;
                 self.follow(answered, approved, (caller, call), (slot, started)).await
             }

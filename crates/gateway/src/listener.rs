@@ -3,9 +3,12 @@
 //! Notes wait for a slow caller in a space of their own, which is bounded in bytes. When it is
 //! full, whoever can wait waits, and whoever serves others meanwhile drops the note.
 
-use std::{fmt, sync::Arc};
+use std::{
+    fmt,
+    sync::{Arc, OnceLock},
+};
 
-use bailiwick_model::TaskId;
+use bailiwick_model::{DecisionId, Digest, TaskId};
 use serde::Serialize;
 use serde_json::value::RawValue;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
@@ -35,6 +38,17 @@ pub struct Listener {
     /// Whose call it is, and what of its server's log is heard.
     of: Option<(TaskId, Logs)>,
     kept: Option<Arc<dyn Kept>>,
+    /// By what it was sent, for whoever asks.
+    sent: Option<Arc<OnceLock<Allowed>>>,
+}
+
+/// By what a call was let through.
+#[derive(Clone, Debug)]
+pub(crate) struct Allowed {
+    /// The decision.
+    pub(crate) decision: DecisionId,
+    /// What a person had to approve of it.
+    pub(crate) approved: Option<Digest>,
 }
 
 /// Where a call is under way, until it is over.
@@ -79,6 +93,7 @@ impl Listener {
             at: None,
             of: None,
             kept: None,
+            sent: None,
         };
         (listener, Notes { waiting, room })
     }
@@ -106,6 +121,22 @@ impl Listener {
     #[must_use]
     pub(crate) fn with_client(self, client: Client) -> Self {
         Self { client: Some(client), ..self }
+    }
+
+    /// Makes the listener of a call whose caller may go and come again: what it hears waits in a place
+    /// of its own, and what cuts it is its own. By what it was sent stands in `sent`.
+    pub(crate) fn apart(&self, client: Client, sent: &Arc<OnceLock<Allowed>>) -> (Self, Notes) {
+        let (own, notes) = Self::new();
+        let (of, kept) = (self.of.clone(), self.kept.clone());
+        let sent = Some(Arc::clone(sent));
+        (Self { client: Some(client), of, kept, sent, ..own }, notes)
+    }
+
+    /// Takes note of what let the call through.
+    pub(crate) fn is_sent_by(&self, allowed: impl FnOnce() -> Allowed) {
+        if let Some(sent) = &self.sent {
+            let _first = sent.get_or_init(allowed);
+        }
     }
 
     /// Says whose call it is, and which messages of servers' logs are heard during it.

@@ -4,6 +4,7 @@ mod asked;
 mod changes;
 mod first;
 mod meanwhile;
+mod midway;
 
 use std::{
     io::{BufRead as _, BufReader, Write as _},

@@ -85,6 +85,11 @@ impl Asked<'_> {
         })
     }
 
+    /// Gives how a server speaks, as far as that is known now.
+    pub(super) async fn era_of(&self, server: &ServerName) -> Era {
+        self.between(server).await.server
+    }
+
     async fn between(&self, server: &ServerName) -> Between {
         let catalog = self.door.lane.upstreams().catalog(server, Duration::ZERO).await.ok();
         let revision = catalog.as_ref().and_then(|it| Revision::from_date(&it.protocol));

@@ -98,29 +98,44 @@ impl Asked<'_> {
             None => None,
         };
         let answers = echoed.as_ref().and_then(|it| it.answers.as_deref());
+        if let Some(last) = &last
+            && let Some(at) = &last.parked
+        {
+            return self.comes_again(coming, (last, at), answers).await;
+        }
         let sent = Self::answering(call, last.as_mut(), answers)?;
         let ticket = last.as_ref().and_then(|it| it.ticket.clone());
         let held = match ticket {
             Some(ticket) => (ticket.hold, None),
-            None => match self.first(coming, &sent).await {
-                Held::Stays(hold, refusal)
-                    if let Some(named) = self.named(call, (&hold, &refusal)) =>
-                {
-                    return Ok(Came::Link(refusal, named));
+            None => {
+                let first = match self.first(coming, (&sent, last.as_ref())).await {
+                    Ok(answered) => self.held(answered),
+                    Err(came) => return Ok(came),
+                };
+                match first {
+                    Held::Stays(hold, refusal)
+                        if let Some(named) = self.named(call, (&hold, &refusal)) =>
+                    {
+                        return Ok(Came::Link(refusal, named));
+                    }
+                    // A person has the link at once, and whoever comes again waits.
+                    Held::Stays(hold, refusal)
+                        if coming.opens_links && self.links(&hold, &refusal) =>
+                    {
+                        return Ok(self.linked(call, (hold, refusal), last.as_ref()));
+                    }
+                    Held::Stays(hold, refusal) => (hold, Some(refusal)),
+                    Held::Not(answered) => {
+                        return Ok(self.further(coming, last.as_ref(), answered).await);
+                    }
                 }
-                // A person has the link at once, and whoever comes again waits.
-                Held::Stays(hold, refusal) if coming.opens_links && self.links(&hold, &refusal) => {
-                    return Ok(self.linked(call, (hold, refusal), last.as_ref()));
-                }
-                Held::Stays(hold, refusal) => (hold, Some(refusal)),
-                Held::Not(answered) => {
-                    return Ok(self.further(coming, last.as_ref(), answered).await);
-                }
-            },
+            }
         };
-        let patience = self.patience();
-        let asked = (self.caller, &sent, &coming.listener);
-        Ok(match self.door.lane.stay(asked, held, &patience).await {
+        let stayed = match self.longer(coming, (&sent, last.as_ref()), held).await {
+            Ok(stayed) => stayed,
+            Err(came) => return Ok(came),
+        };
+        Ok(match stayed {
             Stayed::Settled(answered) => self.further(coming, last.as_ref(), answered).await,
             Stayed::Held(refusal) if self.era == Era::Modern => {
                 self.again(call, refusal, (last.as_ref(), None))
@@ -132,7 +147,7 @@ impl Asked<'_> {
     }
 
     /// Goes on where the server of a call asks for something first, as this client can be asked.
-    async fn further(
+    pub(super) async fn further(
         &self,
         coming: &Coming<'_>,
         last: Option<&RequestState>,
@@ -146,15 +161,14 @@ impl Asked<'_> {
 
     /// Has a call decided, and keeps its caller while it is held.
     pub(super) async fn stays(&self, coming: &Coming<'_>, sent: &Call) -> Answered {
-        let held = match self.first(coming, sent).await {
+        let caller = Arc::clone(self.caller);
+        let answered = self.door.lane.call(caller, sent.clone(), coming.listener.clone()).await;
+        let held = match self.held(answered) {
             Held::Stays(hold, refusal) => (hold, Some(refusal)),
             Held::Not(answered) => return answered,
         };
         let asked = (self.caller, sent, &coming.listener);
-        match self.door.lane.stay(asked, held, &self.patience()).await {
-            Stayed::Settled(answered) => answered,
-            Stayed::Held(refusal) | Stayed::Full(refusal) => Answered::Refused(refusal),
-        }
+        self.door.lane.stay(asked, held, &self.patience()).await.answered()
     }
 
     /// Says whether a link is due. An older client comes again with nothing that says so, and is
@@ -183,10 +197,46 @@ impl Asked<'_> {
         }
     }
 
-    /// Has a call decided for the first time.
-    async fn first(&self, Coming { listener, .. }: &Coming<'_>, sent: &Call) -> Held {
-        let caller = Arc::clone(self.caller);
-        let answered = self.door.lane.call(caller, sent.clone(), listener.clone()).await;
+    /// Has a call decided for the first time; gives what its client is asked where its server asks in the
+    /// middle of it.
+    async fn first(
+        &self,
+        coming: &Coming<'_>,
+        (sent, last): (&Call, Option<&RequestState>),
+    ) -> Result<Answered, Came> {
+        let (lane, caller, call) = (&self.door.lane, Arc::clone(self.caller), sent.clone());
+        let begin = |listener| {
+            let lane = Arc::clone(lane);
+            async move { Stayed::Settled(lane.call(caller, call, listener).await) }
+        };
+        match self.apart(coming, begin).await {
+            Ok(parked) => self.attend(coming, (parked, last)).await.map(Stayed::answered),
+            Err(begin) => Ok(begin(coming.listener.clone()).await.answered()),
+        }
+    }
+
+    /// Keeps a held call's caller; gives what its client is asked where its server asks in the middle
+    /// of it.
+    async fn longer(
+        &self,
+        coming: &Coming<'_>,
+        (sent, last): (&Call, Option<&RequestState>),
+        held: (HoldId, Option<Refusal>),
+    ) -> Result<Stayed, Came> {
+        let (lane, caller, call) = (&self.door.lane, Arc::clone(self.caller), sent.clone());
+        let patience = self.patience();
+        let begin = |listener| {
+            let lane = Arc::clone(lane);
+            async move { lane.stay((&caller, &call, &listener), held, &patience).await }
+        };
+        match self.apart(coming, begin).await {
+            Ok(parked) => self.attend(coming, (parked, last)).await,
+            Err(begin) => Ok(begin(coming.listener.clone()).await),
+        }
+    }
+
+    /// Says whether a call is held and its caller stays.
+    fn held(&self, answered: Answered) -> Held {
         let stays = !self.span().is_zero();
         match answered {
             Answered::Refused(refusal) if stays => match refusal.hold.clone() {
@@ -256,6 +306,10 @@ impl Asked<'_> {
 
     pub(super) fn state_key(&self) -> &StateKey {
         &self.door.holds.parts.key
+    }
+
+    pub(super) fn stop(&self) -> &CancellationToken {
+        &self.door.holds.parts.stop
     }
 
     pub(super) fn asking<'s>(&'s self, call: &'s Call, policy: &'s str) -> Asking<'s> {

@@ -69,6 +69,16 @@ pub(crate) enum Stayed {
     Full(Refusal),
 }
 
+impl Stayed {
+    /// Gives the answer of whoever does not stay any longer.
+    pub(crate) fn answered(self) -> Answered {
+        match self {
+            Self::Settled(answered) => answered,
+            Self::Held(refusal) | Self::Full(refusal) => Answered::Refused(refusal),
+        }
+    }
+}
+
 impl Lane {
     /// Stays with a call that waits for `hold`, as `refused` says where it was just refused. Where
     /// nothing changes nothing is decided, so nothing is written either: one round more or less is

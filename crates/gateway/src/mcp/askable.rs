@@ -28,6 +28,16 @@ impl Askable {
         Self { elicitation: has("elicitation"), roots: has("roots"), sampling: has("sampling") }
     }
 
+    /// Takes over what a newer client declared.
+    pub(crate) fn of(declared: &ClientCapabilities) -> Self {
+        Self {
+            elicitation: declared.has(ClientCapability::ElicitationForm)
+                || declared.has(ClientCapability::ElicitationUrl),
+            roots: declared.has(ClientCapability::Roots),
+            sampling: declared.has(ClientCapability::Sampling),
+        }
+    }
+
     /// Says whether it can be asked this.
     pub(crate) fn covers(self, method: &str) -> bool {
         match method {

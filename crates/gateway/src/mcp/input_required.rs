@@ -1,6 +1,8 @@
 //! Calls that take several rounds (2026-07-28): what a client brings back, and what it is given to
 //! bring back.
 
+use std::collections::BTreeMap;
+
 use bailiwick_model::{DecisionId, HoldId};
 use serde::Serialize;
 use serde_json::value::RawValue;
@@ -139,6 +141,52 @@ impl ComeAgain<'_> {
             meta: Meta { decision: self.decision, hold },
         })
     }
+}
+
+/// A question that an older server asks in the middle of a call, as newer clients are asked.
+#[derive(Clone, Debug, Serialize)]
+pub(crate) struct Question<'a> {
+    pub(crate) method: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) params: Option<&'a RawValue>,
+}
+
+impl Question<'_> {
+    /// Writes it. Since 2026-07-28 a link is known by its question.
+    pub(crate) fn written(&self) -> Box<RawValue> {
+        let params = self.params.and_then(|it| RawObject::read(it.get()).ok());
+        let linked = params.filter(|_| self.method == "elicitation/create");
+        let linked = linked.and_then(|it| it.without("elicitationId").ok());
+        raw_of(&Question { method: self.method.clone(), params: linked.as_deref().or(self.params) })
+    }
+}
+
+/// Asks a client for what is `open`, by name.
+pub(crate) fn asks(
+    open: &BTreeMap<String, Box<RawValue>>,
+    state: &str,
+    decision: &DecisionId,
+) -> Box<RawValue> {
+    #[derive(Serialize)]
+    #[serde(rename_all = "camelCase")]
+    struct Asks<'a> {
+        result_type: &'static str,
+        input_requests: &'a BTreeMap<String, Box<RawValue>>,
+        request_state: &'a str,
+        #[serde(rename = "_meta")]
+        meta: By<'a>,
+    }
+    #[derive(Serialize)]
+    struct By<'a> {
+        #[serde(rename = "dev.bailiwick/decision")]
+        decision: &'a DecisionId,
+    }
+    raw_of(&Asks {
+        result_type: "input_required",
+        input_requests: open,
+        request_state: state,
+        meta: By { decision },
+    })
 }
 
 /// Says what a link is for, and nothing of what is asked: whoever sees it may be anybody.

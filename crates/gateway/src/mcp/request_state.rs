@@ -43,12 +43,25 @@ pub(crate) struct RequestState {
     /// What the server asked for, where it is the server that wants to know more.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub(crate) upstream: Option<AskedFor>,
+    /// Where the call is under way meanwhile, where its server asked in the middle of it.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub(crate) parked: Option<ParkedAt>,
     /// The policies under which it was made.
     policy: String,
     issued: Timestamp,
     expires: Timestamp,
     /// Which round this is: the first answer is 1.
     round: u8,
+}
+
+/// A call that waits in its middle for its client, at the one gateway that holds the way to its server.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct ParkedAt {
+    /// The gateway, as long as it runs.
+    pub(crate) gateway: String,
+    /// The call's place there.
+    pub(crate) place: String,
 }
 
 /// What a person is waited for.
@@ -127,6 +140,7 @@ impl RequestState {
             call: *call,
             ticket: None,
             upstream: last.and_then(|it| it.upstream.clone()),
+            parked: None,
             policy: policy.to_owned(),
             issued: now,
             expires: now.after(LIFE),
@@ -144,6 +158,12 @@ impl RequestState {
     #[must_use]
     pub(crate) fn asked_for(self, upstream: AskedFor) -> Self {
         Self { upstream: Some(upstream), ..self }
+    }
+
+    /// Says that the call waits for its client in its middle.
+    #[must_use]
+    pub(crate) fn parked(self, at: ParkedAt) -> Self {
+        Self { parked: Some(at), ..self }
     }
 
     /// Closes it for its way to the client and back.

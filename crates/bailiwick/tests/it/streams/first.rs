@@ -39,7 +39,7 @@ fn house(words: &str) -> (House, Vec<String>) {
 const LETS: &str = "methods = [\"elicitation/create\"]\n";
 
 impl House {
-    fn approve(&self, by: &[String]) {
+    pub(super) fn approve(&self, by: &[String]) {
         let mut held = Value::Null;
         until("a call is held", || {
             held = self.governor.json(&["hold", "list"])["holds"][0].clone();

@@ -27,10 +27,6 @@ const NEWER_SUITE_OVER_OLDER_SERVER: &[Missing] = &[
         ],
     ),
     (
-        "what such a server asks in the middle of a call is not turned into rounds for a newer client",
-        &["server-stateless: sep-2575-http-server-no-independent-requests-on-stream"],
-    ),
-    (
         "such a server is told once for all callers what can be asked for, and not of each request",
         &[
             "server-stateless: sep-2575-missing-capability-http-400",
