@@ -12,7 +12,7 @@ use bailiwick_model::{
     AccessRequest, ApprovedCall, Hold, HoldStatus, Judgement, Reason, ReasonCode, Spend, Step,
     Timestamp, Verdict, VerdictKind,
 };
-use bailiwick_policy::{Case, Question};
+use bailiwick_policy::{Briefs, Case, Question};
 
 use crate::{
     Decision, Effect, Judged, Names, Outcome, Permit, Snapshot, TaskState, decide::steps::Said,
@@ -52,7 +52,8 @@ pub(crate) fn decide_with(
     // A window that closed since the last tick closes here: the step then finds the task ended.
     let mut effects = life::tick(state, now);
     let policy = snapshot.policies.version().to_owned();
-    let case = case(snapshot, state, request, now);
+    let mut briefs = std::mem::take(&mut state.briefs);
+    let case = case(snapshot, (state, &mut briefs), request, now);
     let asked = Asked { snapshot, state, request, now, case: case.as_ref(), approval: None };
     let (mut judged, approved) = asked.weigh(findings, &policy);
     let verdict = combine(judged.iter().map(Said::enforced));
@@ -60,6 +61,7 @@ pub(crate) fn decide_with(
     let would = (would.kind() != verdict.kind()).then(|| would.kind());
     let (verdict, answered) = asked.settle(verdict, approved.as_ref(), &policy);
     judged.extend(answered);
+    state.briefs = briefs;
     let steps: Vec<Judgement> = judged.into_iter().map(Said::into_judgement).collect();
 
     let mut judged = Judged {
@@ -118,14 +120,15 @@ struct Asked<'a> {
 /// would be denied anyway.
 fn case<'a>(
     snapshot: &'a Snapshot,
-    state: &'a TaskState,
+    (state, briefs): (&'a TaskState, &mut Briefs),
     request: &'a AccessRequest,
     now: Timestamp,
 ) -> Option<Case<'a>> {
     let charter = snapshot.charters.get(&state.task.identity)?;
     let (task, facts) = (&state.task, &snapshot.facts);
     let (granted, approval) = (true, None);
-    Some(Case::of(Question { request, task, charter, facts, now, granted, approval }))
+    let question = Question { request, task, charter, facts, now, granted, approval };
+    Some(briefs.case(&snapshot.policies, question))
 }
 
 impl Asked<'_> {

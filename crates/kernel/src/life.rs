@@ -7,6 +7,9 @@ use bailiwick_model::{
 
 use crate::{Effect, TaskState, state::Waiting};
 
+/// After how long a pause a task no longer keeps what its calls share.
+const REST: std::time::Duration = std::time::Duration::from_secs(60);
+
 /// Ends `state` for `cause`. Ending is final: a task that has ended stays as it is.
 pub fn end(state: &mut TaskState, cause: EndCause, now: Timestamp) -> Vec<Effect> {
     if !state.task.is_open() {
@@ -18,6 +21,7 @@ pub fn end(state: &mut TaskState, cause: EndCause, now: Timestamp) -> Vec<Effect
     state.task.generation = state.task.generation.saturating_add(1);
     state.withdraw_permits();
     state.lines.clear();
+    state.briefs.forget();
     let mut effects = vec![Effect::TaskStatus(state.task.status)];
     effects.extend(expire(state, |_| true));
     effects
@@ -29,6 +33,9 @@ pub fn tick(state: &mut TaskState, now: Timestamp) -> Vec<Effect> {
     let now = state.see(now);
     if let Some(cause) = lapse(state, now) {
         return end(state, cause, now);
+    }
+    if state.active.after(REST) <= now {
+        state.briefs.forget();
     }
     state.lines.retain(|it| now < it.until);
     state.refusals.retain(|it| now < it.until);

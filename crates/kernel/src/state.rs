@@ -9,7 +9,7 @@ use bailiwick_model::{
     AccessRequest, Action, ApprovedCall, ApprovedLine, Budget, CallDigest, DayAccount, Hold,
     HoldId, IdentityId, PersonName, Reason, Spend, Task, TaskId, TemplateName, Timestamp,
 };
-use bailiwick_policy::GrantProgram;
+use bailiwick_policy::{Briefs, GrantProgram};
 
 /// One task and everything its decisions depend on. Sharded by task: no decision needs two.
 #[derive(Clone, Debug)]
@@ -27,6 +27,9 @@ pub struct TaskState {
     pub(crate) latest: Timestamp,
     pub(crate) authority: u64,
     pub(crate) days: BTreeMap<DayKey, DayAccount>,
+    /// What its calls share: made of the task and what decisions look at, and good for nothing
+    /// else, so that no answer depends on it.
+    pub(crate) briefs: Briefs,
 }
 
 /// Whose day it is: all tasks of one identity and template share one.
@@ -98,6 +101,7 @@ impl TaskState {
             latest: active,
             authority: 0,
             days: BTreeMap::new(),
+            briefs: Briefs::default(),
             task,
         };
         for hold in &memory.holds {

@@ -20,11 +20,19 @@ use crate::{
 #[derive(Debug)]
 pub(crate) struct Compiled {
     pub(crate) head: Head,
-    /// When it applies, its head included.
-    pub(crate) condition: Expr,
+    /// When it applies, once its head fits.
+    pub(crate) condition: Option<Expr>,
     pub(crate) summary: PolicySummary,
     /// The place of the whole of it.
     at: Range<usize>,
+}
+
+impl Compiled {
+    fn new(policy: &Policy, summary: PolicySummary, at: Range<usize>) -> Self {
+        let policy = policy.as_ref();
+        let condition = policy.non_scope_constraints().map(syntax::without_places);
+        Self { head: Head::of(policy), condition, summary, at }
+    }
 }
 
 /// Compiles every policy of every file, by id.
@@ -96,7 +104,7 @@ fn check(policy: &Policy, source: &PolicySource, found: &mut Vec<Found>) -> Opti
         ticket: annotations.ticket,
         control: annotations.control,
     };
-    Some(Compiled { head: Head::of(policy.as_ref()), condition, summary, at })
+    Some(Compiled::new(policy, summary, at))
 }
 
 /// Says where a policy and an approval do not go together.
@@ -150,6 +158,6 @@ fn builtin() -> Result<Compiled, Box<cedar_policy::ParseErrors>> {
         ticket: None,
         control: None,
     };
-    let (head, condition) = (Head::of(policy.as_ref()), policy.as_ref().condition());
-    Ok(Compiled { head, condition, summary, at: whole(&policy) })
+    let at = whole(&policy);
+    Ok(Compiled::new(&policy, summary, at))
 }

@@ -2,7 +2,7 @@
 
 mod line;
 
-use std::collections::BTreeSet;
+use std::{borrow::Cow, collections::BTreeSet};
 
 use bailiwick_model::{Action, Grant, Layer, Reason, ReasonCode};
 
@@ -25,7 +25,6 @@ pub struct GrantProgram {
 struct Compiled {
     layer: Layer,
     lines: Vec<Line>,
-    reads: Reads,
 }
 
 impl GrantProgram {
@@ -41,13 +40,12 @@ impl GrantProgram {
                     Err(found) => errors.extend(found),
                 }
             }
-            let reads = Reads::of(lines.iter().filter_map(Line::condition));
-            layers.push(Compiled { layer: layer.clone(), lines, reads });
+            layers.push(Compiled { layer: layer.clone(), lines });
         }
         if !errors.is_empty() {
             return Err(errors);
         }
-        let liked = layers.iter().flat_map(|it| &it.lines).flat_map(Line::liked).collect();
+        let liked = layers.iter().flat_map(|it| &it.lines).flat_map(Line::liked).cloned().collect();
         Ok(Self { layers, liked })
     }
 
@@ -125,7 +123,7 @@ impl Compiled {
     }
 
     /// Judges every resource by the lines that name the action; each needs one that covers it.
-    fn judge<'c>(&self, case: &'c Case<'_>, tally: &mut Tally) -> Result<(), &'c ViewError> {
+    fn judge(&self, case: &Case<'_>, tally: &mut Tally) -> Result<(), ViewError> {
         let action = &case.question.request.action;
         if let Some(miss) = self.out_of_reach(action) {
             tally.misses.insert(miss);
@@ -136,10 +134,11 @@ impl Compiled {
             tally.lines.insert(line.source().to_owned());
             return Ok(());
         }
-        // A condition that does not read the resource says the same of every one.
-        let many = lines.iter().any(|it| it.reads_resource());
-        let views = case.views(Origin::Layer(&self.layer), &self.reads)?;
-        for view in views.take(if many { usize::MAX } else { 1 }) {
+        let reads = match lines.as_slice() {
+            [line] => Cow::Borrowed(line.reads()),
+            many => Cow::Owned(Reads::all(many.iter().map(|it| it.reads()))),
+        };
+        for view in case.views(Origin::Layer(&self.layer), &reads)? {
             judge(action, &lines, &view, tally);
         }
         Ok(())

@@ -7,15 +7,17 @@
 use std::collections::HashMap;
 
 use cedar_policy_core::ast::{
-    ActionConstraint, EntityReference, EntityType, EntityUID, Policy,
+    ActionConstraint, Entity, EntityReference, EntityType, EntityUID, Expr, Policy,
     PrincipalOrResourceConstraint as Constraint,
 };
 
-use crate::view::View;
+use crate::{syntax, vocabulary::Types};
 
 /// What the head of a policy asks for.
 #[derive(Clone, Debug)]
 pub(crate) struct Head {
+    /// All of it, as Cedar asks.
+    pub(crate) condition: Expr,
     principal: Part,
     /// One of these; with none of them no request fits.
     actions: Vec<Part>,
@@ -42,10 +44,14 @@ impl Head {
                 uids.iter().map(|it| Part::Thing((**it).clone())).collect()
             }
         };
+        let principal = policy.principal_constraint();
+        let resource = policy.resource_constraint();
+        let who = Expr::and(principal.as_expr(), policy.action_constraint().as_expr());
         Self {
-            principal: Part::of(policy.principal_constraint().as_inner()),
+            condition: syntax::without_places(&Expr::and(who, resource.as_expr())),
+            principal: Part::of(principal.as_inner()),
             actions,
-            resource: Part::of(policy.resource_constraint().as_inner()),
+            resource: Part::of(resource.as_inner()),
         }
     }
 }
@@ -67,7 +73,7 @@ impl Part {
 
 /// A name that some head asks for, by its number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-struct Key(u32);
+pub(crate) struct Key(u32);
 
 impl Key {
     /// What heads ask for that name nothing.
@@ -87,6 +93,7 @@ struct Entry {
 #[derive(Debug, Default)]
 pub(crate) struct Index {
     things: HashMap<EntityUID, Key>,
+    names_resources: bool,
     types: HashMap<EntityType, Key>,
     /// Sorted: those that ask for the same lie together.
     entries: Vec<Entry>,
@@ -113,19 +120,48 @@ impl Index {
         let next = Key(u32::try_from(names).unwrap_or(u32::MAX).saturating_add(1));
         match part {
             Part::Anything => Key::ANYTHING,
-            Part::Thing(uid) => *self.things.entry(uid.clone()).or_insert(next),
+            Part::Thing(uid) => {
+                self.names_resources |= Types::get().is_none_or(|it| it.is_resource(uid));
+                *self.things.entry(uid.clone()).or_insert(next)
+            }
             Part::Type(name) => *self.types.entry(name.clone()).or_insert(next),
         }
     }
 
-    /// Gives the places of the policies that can apply to `view`, in order.
-    pub(crate) fn policies_for(&self, view: &View<'_>) -> Vec<usize> {
-        let [principals, actions] = [view.principal, view.action].map(|it| self.keys(it, view));
-        let resources = view.resource.map(|it| self.keys(it, view));
+    /// Gives what can be asked for so that `entity` fits, as far as any head does.
+    pub(crate) fn keys(&self, entity: &Entity) -> Vec<Key> {
+        let own = self.things.get(entity.uid()).copied();
+        self.keys_above(entity).into_iter().chain(own).collect()
+    }
+
+    /// Gives the same of whatever else belongs to what `entity` belongs to and is of its type.
+    pub(crate) fn keys_above(&self, entity: &Entity) -> Vec<Key> {
+        let above = entity.ancestors().filter_map(|it| self.things.get(it));
+        let types = self.types.get(entity.uid().entity_type());
+        std::iter::once(Key::ANYTHING).chain(above.chain(types).copied()).collect()
+    }
+
+    /// Gives the key of what some head names, where one does.
+    pub(crate) fn key_of(&self, uid: &EntityUID) -> Option<Key> {
+        self.things.get(uid).copied()
+    }
+
+    /// Says whether some head names a resource.
+    pub(crate) const fn names_resources(&self) -> bool {
+        self.names_resources
+    }
+
+    /// Gives the places of the policies that can apply, in order; of a resource that is not known,
+    /// whatever they ask for.
+    pub(crate) fn policies_for(
+        &self,
+        [principals, actions]: &[Vec<Key>; 2],
+        resources: Option<&[Key]>,
+    ) -> Vec<usize> {
         let mut found = Vec::new();
-        for entries in stretches(&self.entries, &principals, |it| it.principal) {
-            for entries in stretches(entries, &actions, |it| it.action) {
-                match &resources {
+        for entries in stretches(&self.entries, principals, |it| it.principal) {
+            for entries in stretches(entries, actions, |it| it.action) {
+                match resources {
                     Some(resources) => {
                         let fit = stretches(entries, resources, |it| it.resource).flatten();
                         found.extend(fit.map(|it| it.policy));
@@ -137,14 +173,6 @@ impl Index {
         found.sort_unstable();
         found.dedup();
         found
-    }
-
-    /// Gives what can be asked for so that `uid` fits, as far as any head does.
-    fn keys(&self, uid: &EntityUID, view: &View<'_>) -> Vec<Key> {
-        let own = std::iter::once(uid);
-        let things = own.chain(view.ancestors(uid)).filter_map(|it| self.things.get(it));
-        let types = self.types.get(uid.entity_type());
-        std::iter::once(Key::ANYTHING).chain(things.chain(types).copied()).collect()
     }
 }
 

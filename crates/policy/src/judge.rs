@@ -1,8 +1,9 @@
 //! Asks the policies that can apply to a request, and makes a verdict of what they say.
 //!
 //! Cedar's own authorizer asks every policy there is, and makes each one's condition anew to ask
-//! it. Here the conditions are made once and the index says whom to ask. Cedar evaluates them all
-//! the same, and law 9 holds the two to the same answers.
+//! it. Here the conditions are made once, the index says whom to ask, and what is the same for
+//! every call of a task is asked once. Cedar evaluates them all the same, and law 9 holds the two
+//! to the same answers.
 
 use std::collections::BTreeSet;
 
@@ -13,20 +14,26 @@ use crate::{
     PolicyEffect, PolicySummary,
     compile::Compiled,
     index::Index,
-    view::{Settled, View},
+    reads::Reads,
+    slice::Slice,
+    view::{Case, Origin, Settled, Unknown, View, ViewError},
 };
 
 /// The policies of a set, with the index of their heads.
 #[derive(Debug)]
 pub(crate) struct Bench {
     seats: Vec<Seat>,
-    index: Index,
+    pub(crate) index: Index,
 }
 
 /// One policy on the bench.
 #[derive(Debug)]
-struct Seat {
-    condition: Expr,
+pub(crate) struct Seat {
+    /// Whether its head fits, as a condition.
+    pub(crate) head: Expr,
+    condition: Option<Expr>,
+    /// What the condition reads.
+    pub(crate) reads: Reads,
     summary: PolicySummary,
 }
 
@@ -37,11 +44,31 @@ pub(crate) struct Findings<'a> {
     pub(crate) errors: Vec<(&'a PolicySummary, String)>,
 }
 
+impl Seat {
+    /// Asks the condition of a policy whose head fits.
+    pub(crate) fn asked(&self, view: &View<'_>) -> Result<bool, String> {
+        self.condition.as_ref().map_or(Ok(true), |it| view.ask(it))
+    }
+
+    /// Asks the head and the condition as far as the request is known.
+    fn settled(&self, view: &View<'_>) -> Settled {
+        match (view.settle(&self.head), &self.condition) {
+            (Settled::True, Some(condition)) => view.settle(condition),
+            (head, _) => head,
+        }
+    }
+}
+
 impl Bench {
     /// Seats the policies in the order in which they come.
     pub(crate) fn new(compiled: Vec<Compiled>) -> Self {
         let index = Index::new(compiled.iter().map(|it| &it.head));
-        let seat = |it: Compiled| Seat { condition: it.condition, summary: it.summary };
+        let seat = |it: Compiled| Seat {
+            head: it.head.condition,
+            reads: it.condition.as_ref().map(Reads::of).unwrap_or_default(),
+            condition: it.condition,
+            summary: it.summary,
+        };
         Self { seats: compiled.into_iter().map(seat).collect(), index }
     }
 
@@ -50,34 +77,51 @@ impl Bench {
         self.seats.iter().map(|it| &it.summary)
     }
 
-    fn seats_for(&self, view: &View<'_>) -> impl Iterator<Item = &Seat> {
-        self.index.policies_for(view).into_iter().filter_map(|it| self.seats.get(it))
+    pub(crate) fn seat(&self, place: usize) -> Option<&Seat> {
+        self.seats.get(place)
     }
 
-    /// Asks the policies about `view`.
-    pub(crate) fn ask(&self, view: &View<'_>) -> Findings<'_> {
-        let mut findings = Findings::default();
-        for Seat { condition, summary } in self.seats_for(view) {
-            match view.ask(condition) {
-                Ok(true) => findings.satisfied.push(summary),
-                Ok(false) => {}
-                Err(why) => findings.errors.push((summary, why)),
+    pub(crate) fn seats(&self, places: &[usize]) -> impl Iterator<Item = &Seat> {
+        places.iter().filter_map(|it| self.seat(*it))
+    }
+
+    /// Asks the policies about `case`, whose slice is `slice`: one answer for each resource, or one
+    /// that is the same for all of them.
+    pub(crate) fn ask(
+        &self,
+        case: &Case<'_>,
+        slice: &Slice,
+    ) -> Result<Vec<Findings<'_>>, ViewError> {
+        let naming = slice.naming(self, case)?;
+        let reads = naming.reads(self, &slice.reads);
+        let mut all = Vec::with_capacity(naming.len());
+        for (place, view) in case.views(Origin::Task, &reads)?.enumerate() {
+            let satisfied = self.seats(&slice.satisfied).map(|it| &it.summary).collect();
+            let mut findings = Findings { satisfied, errors: Vec::new() };
+            self.seats(&slice.open).for_each(|it| findings.add(it, it.asked(&view)));
+            for seat in self.seats(naming.of(place)) {
+                let fits = view.ask(&seat.head);
+                let said = fits.and_then(|fits| if fits { seat.asked(&view) } else { Ok(false) });
+                findings.add(seat, said);
             }
+            all.push(findings);
         }
-        findings
+        Ok(all)
     }
 
-    /// Says whether some call that `view` leaves open could be permitted and not forbidden. What
+    /// Says whether some call that `unknown` leaves open could be permitted and not forbidden. What
     /// Cedar cannot settle counts as possible.
-    pub(crate) fn could_allow(&self, view: &View<'_>) -> bool {
+    pub(crate) fn could_allow(&self, unknown: &Unknown) -> bool {
+        let (scene, view) = (unknown.scene(), unknown.view());
+        let keys = [&scene.principal, &scene.action].map(|it| self.index.keys(&it.entity));
         let mut permitted = false;
-        for Seat { condition, summary } in self.seats_for(view) {
-            if lasting(summary) && view.settle(condition) == Settled::True {
+        for seat in self.seats(&self.index.policies_for(&keys, None)) {
+            if lasting(&seat.summary) && seat.settled(&view) == Settled::True {
                 return false;
             }
-            permitted |= summary.effect == PolicyEffect::Permit
+            permitted |= seat.summary.effect == PolicyEffect::Permit
                 && !permitted
-                && view.settle(condition) != Settled::False;
+                && seat.settled(&view) != Settled::False;
         }
         permitted
     }
@@ -91,7 +135,20 @@ fn lasting(policy: &PolicySummary) -> bool {
         && policy.mode == bailiwick_model::Mode::Enforce
 }
 
-impl Findings<'_> {
+impl<'a> Findings<'a> {
+    fn add(&mut self, seat: &'a Seat, said: Result<bool, String>) {
+        match said {
+            Ok(true) => self.satisfied.push(&seat.summary),
+            Ok(false) => {}
+            Err(why) => self.errors.push((&seat.summary, why)),
+        }
+    }
+
+    /// Says whether one of these policies is `such`.
+    pub(crate) fn any(&self, such: impl Fn(&PolicySummary) -> bool) -> bool {
+        self.satisfied.iter().copied().chain(self.errors.iter().map(|(it, _)| *it)).any(such)
+    }
+
     /// Gives the permits that count.
     pub(crate) fn permits(&self, counts: impl Fn(&PolicySummary) -> bool) -> BTreeSet<Reason> {
         self.satisfied
@@ -124,7 +181,8 @@ impl Findings<'_> {
             let text = format!("forbidden by policy `{}`", it.id);
             Reason::new(ReasonCode::PolicyForbids, text, &it.id)
         }));
-        if denials.is_empty() && self.permits(&counts).is_empty() {
+        let permits = |it: &&PolicySummary| it.effect == PolicyEffect::Permit && counts(it);
+        if denials.is_empty() && !self.satisfied.iter().copied().any(|it| permits(&it)) {
             let text = "no policy permits it";
             denials.insert(Reason::new(ReasonCode::NoPermit, text, "policies"));
         }

@@ -6,6 +6,7 @@
 
 mod annotations;
 mod answer;
+mod brief;
 mod compile;
 mod error;
 #[cfg(any(test, fuzzing))]
@@ -17,12 +18,14 @@ mod judge;
 mod mistake;
 mod reads;
 mod set;
+mod slice;
 mod syntax;
 mod view;
 mod vocabulary;
 mod when;
 
 pub use answer::{Applying, Coverage, ListQuestion, PolicyAnswer, Question};
+pub use brief::Briefs;
 pub use error::PolicyError;
 pub use grant::GrantProgram;
 pub use set::{PolicyEffect, PolicyOptions, PolicySet, PolicySource, PolicySummary};

@@ -1,75 +1,165 @@
-//! What conditions read of the context: no more of a call is shown than some condition looks at.
+//! What conditions read: no more of a call is shown than some condition looks at.
 
 use std::collections::BTreeSet;
 
-use cedar_policy_core::ast::{Expr, ExprKind, Var};
+use cedar_policy_core::ast::{Expr, ExprKind, Literal, Var};
 
-/// The fields of the context that some conditions read, or ask for with `has`.
+use crate::vocabulary::Types;
+
+/// What some conditions read of a request, or ask for with `has`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Reads {
-    /// Some condition takes the context as a whole.
-    everything: bool,
+    pub(crate) context: Part,
+    pub(crate) task: Part,
+    pub(crate) input: Part,
+    pub(crate) resource: Looks,
+}
+
+/// What is read of one record.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Part {
+    /// It is taken as a whole.
+    whole: bool,
     fields: BTreeSet<String>,
-    /// Some condition reads when the task was opened.
-    opened: bool,
+}
+
+/// How conditions look at the resource.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Looks {
+    /// They do not.
+    #[default]
+    Away,
+    /// They read what it shares with whatever else the tool is used on.
+    Traits,
+    /// They look at which one it is.
+    Itself,
+}
+
+impl Part {
+    const NONE: Self = Self { whole: false, fields: BTreeSet::new() };
+
+    /// Says whether this field is read.
+    pub(crate) fn reads(&self, field: &str) -> bool {
+        self.whole || self.fields.contains(field)
+    }
+
+    /// Gives those of `known` that are read; what is not known is no field.
+    pub(crate) fn among<'n>(&self, known: &'n [&'n str]) -> impl Iterator<Item = &'n str> {
+        known.iter().copied().filter(|it| self.reads(it))
+    }
+
+    /// Says whether nothing else is read than `fields`.
+    pub(crate) fn within(&self, fields: &[&str]) -> bool {
+        !self.whole && self.fields.iter().all(|it| fields.contains(&it.as_str()))
+    }
+
+    /// Gives the names of what is read; none where all of it is.
+    pub(crate) const fn names(&self) -> Option<&BTreeSet<String>> {
+        if self.whole { None } else { Some(&self.fields) }
+    }
+
+    fn and(&mut self, other: &Self) {
+        self.whole |= other.whole;
+        self.fields.extend(other.fields.iter().cloned());
+    }
 }
 
 impl Reads {
-    /// Gives what any of `conditions` reads.
-    pub(crate) fn of<'e>(conditions: impl IntoIterator<Item = &'e Expr>) -> Self {
+    /// Gives what a condition reads.
+    pub(crate) fn of(condition: &Expr) -> Self {
         let mut reads = Self::default();
-        conditions.into_iter().for_each(|it| reads.add(it));
+        // What is not looked into is taken as a whole.
+        let [mut contexts, mut tasks, mut inputs, mut resources] = [const { Uses::new() }; 4];
+        for part in condition.subexpressions() {
+            contexts.seen(is_context(part));
+            tasks.seen(is_field("task", part));
+            inputs.seen(is_field("input", part));
+            resources.seen(is_resource(part));
+            // Whoever names a resource may look into it.
+            resources.itself |= names_a_resource(part);
+            let Some((base, names)) = looked_into(part) else { continue };
+            if is_context(base) {
+                contexts.looked();
+                reads.follow(&names);
+            } else if is_field("task", base) {
+                tasks.looked();
+                reads.task.fields.extend(names.first().map(|it| (*it).to_owned()));
+            } else if is_field("input", base) {
+                inputs.looked();
+                reads.input.fields.extend(names.first().map(|it| (*it).to_owned()));
+            } else if is_resource(base) {
+                resources.looked();
+            }
+        }
+        reads.context.whole = contexts.whole();
+        reads.task.whole = contexts.whole() || tasks.whole();
+        reads.input.whole = contexts.whole() || inputs.whole();
+        reads.resource = resources.looks();
         reads
     }
 
-    /// Says whether some condition reads this field of the context.
-    pub(crate) fn reads(&self, field: &str) -> bool {
-        self.everything || self.fields.contains(field)
+    /// Reads nothing.
+    pub(crate) const fn nothing() -> Self {
+        Self { context: Part::NONE, task: Part::NONE, input: Part::NONE, resource: Looks::Away }
     }
 
-    /// Says whether some condition reads when the task was opened.
-    pub(crate) const fn reads_opened(&self) -> bool {
-        self.everything || self.opened
-    }
-
-    fn add(&mut self, condition: &Expr) {
-        // What is not looked into is taken as a whole.
-        let (mut contexts, mut tasks) = (Uses::default(), Uses::default());
-        for part in condition.subexpressions() {
-            contexts.seen(is_context(part));
-            tasks.seen(is_task(part));
-            let Some((base, names)) = looked_into(part) else { continue };
-            let mut names = names.into_iter();
-            if is_context(base) {
-                contexts.into = contexts.into.saturating_add(1);
-                let field = names.next();
-                self.fields.extend(field.map(str::to_owned));
-                // Of `context has task.opened` both names stand at once.
-                self.opened |= field == Some("task") && names.next() == Some("opened");
-            } else if is_task(base) {
-                tasks.into = tasks.into.saturating_add(1);
-                self.opened |= names.next() == Some("opened");
-            }
+    /// Gives what any of these reads.
+    pub(crate) fn all<'r>(all: impl IntoIterator<Item = &'r Self>) -> Self {
+        let mut together = Self::default();
+        for reads in all {
+            together.context.and(&reads.context);
+            together.task.and(&reads.task);
+            together.input.and(&reads.input);
+            together.resource = together.resource.max(reads.resource);
         }
-        self.everything |= contexts.whole();
-        self.opened |= tasks.whole();
+        together
+    }
+
+    /// Takes note of a field of the context. Of `context has task.opened` both names stand at once.
+    fn follow(&mut self, names: &[&str]) {
+        let [field, more @ ..] = names else { return };
+        self.context.fields.insert((*field).to_owned());
+        let below = match *field {
+            "task" => &mut self.task,
+            "input" => &mut self.input,
+            _ => return,
+        };
+        below.fields.extend(more.first().map(|it| (*it).to_owned()));
     }
 }
 
 /// How often something stands in a condition, and how often it is looked into there.
-#[derive(Default)]
 struct Uses {
     all: usize,
     into: usize,
+    itself: bool,
 }
 
 impl Uses {
+    const fn new() -> Self {
+        Self { all: 0, into: 0, itself: false }
+    }
+
     fn seen(&mut self, is_one: bool) {
         self.all = self.all.saturating_add(usize::from(is_one));
     }
 
+    const fn looked(&mut self) {
+        self.into = self.into.saturating_add(1);
+    }
+
     const fn whole(&self) -> bool {
         self.into < self.all
+    }
+
+    const fn looks(&self) -> Looks {
+        if self.itself || self.whole() {
+            Looks::Itself
+        } else if self.all == 0 {
+            Looks::Away
+        } else {
+            Looks::Traits
+        }
     }
 }
 
@@ -77,8 +167,17 @@ fn is_context(expr: &Expr) -> bool {
     matches!(expr.expr_kind(), ExprKind::Var(Var::Context))
 }
 
-fn is_task(expr: &Expr) -> bool {
-    matches!(expr.expr_kind(), ExprKind::GetAttr { expr, attr } if attr == "task" && is_context(expr))
+fn is_resource(expr: &Expr) -> bool {
+    matches!(expr.expr_kind(), ExprKind::Var(Var::Resource))
+}
+
+fn is_field(name: &str, expr: &Expr) -> bool {
+    matches!(expr.expr_kind(), ExprKind::GetAttr { expr, attr } if attr == name && is_context(expr))
+}
+
+fn names_a_resource(expr: &Expr) -> bool {
+    let ExprKind::Lit(Literal::EntityUID(uid)) = expr.expr_kind() else { return false };
+    Types::get().is_none_or(|types| types.is_resource(uid))
 }
 
 /// Gives what an expression looks into, and the names that it follows there.
@@ -96,7 +195,7 @@ mod tests {
 
     fn reads(condition: &str) -> Reads {
         let expression: cedar_policy::Expression = condition.parse().unwrap();
-        Reads::of([expression.as_ref()])
+        Reads::of(expression.as_ref())
     }
 
     #[test]
@@ -107,10 +206,10 @@ mod tests {
         for (field, expected) in
             [("input", true), ("depth", true), ("task", true), ("now", false), ("path", false)]
         {
-            assert_eq!(read.reads(field), expected, "{field}");
+            assert_eq!(read.context.reads(field), expected, "{field}");
         }
-        assert!(!read.reads_opened());
-        assert_eq!(reads("principal == resource && true"), Reads::default());
+        assert!(read.input.within(&["path"]) && read.task.within(&["id"]));
+        assert_eq!(reads("principal == action && true"), Reads::default());
     }
 
     #[test]
@@ -118,11 +217,14 @@ mod tests {
         for whole in
             ["context == {}", "(if true then context else context).now == 1", "[context].isEmpty()"]
         {
-            assert!(reads(whole).reads("destinations"), "{whole}");
-            assert!(reads(whole).reads_opened(), "{whole}");
+            assert!(reads(whole).context.reads("destinations"), "{whole}");
+            assert!(reads(whole).task.reads("opened"), "{whole}");
+            assert!(reads(whole).input.reads("path"), "{whole}");
         }
         let part = reads("context.task == {} || context.depth < 1");
-        assert!(part.reads_opened() && !part.reads("now"));
+        assert!(part.task.reads("opened") && !part.context.reads("now"));
+        let part = reads("context.input == {} || context.input.path == 1");
+        assert!(part.input.names().is_none() && !part.task.reads("id"));
     }
 
     #[test]
@@ -133,9 +235,25 @@ mod tests {
             "context.task has opened",
             "context has task.opened",
         ] {
-            assert!(reads(asked).reads_opened(), "{asked}");
-            assert!(!reads(asked).reads("now"), "{asked}");
+            assert!(reads(asked).task.reads("opened"), "{asked}");
+            assert!(!reads(asked).context.reads("now"), "{asked}");
         }
-        assert!(!reads("context has task.id && context.task.params has opened").reads_opened());
+        let other = reads("context has task.id && context.task.params has opened");
+        assert!(!other.task.reads("opened"));
+    }
+
+    #[test]
+    fn which_resource_it_is_shows_only_where_it_is_not_looked_into() {
+        for (condition, expected) in [
+            ("context.input.path == \"/a\" && principal is Identity", Looks::Away),
+            ("Tool::\"a__b\" == Server::\"a\"", Looks::Away),
+            ("resource.sensitivity_rank > 1 && resource has owner", Looks::Traits),
+            ("resource == Tool::\"a__b\"", Looks::Itself),
+            ("resource in Server::\"a\" && resource.sensitivity == \"public\"", Looks::Itself),
+            ("[resource].contains(principal)", Looks::Itself),
+            ("Resource::\"a:/b\".sensitivity_rank > 1", Looks::Itself),
+        ] {
+            assert_eq!(reads(condition).resource, expected, "{condition}");
+        }
     }
 }

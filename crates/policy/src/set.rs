@@ -5,12 +5,12 @@ use std::collections::BTreeSet;
 use bailiwick_model::{Digest, Mode, Reason, ReasonCode, Timestamp, Verdict};
 
 use crate::{
-    Applying, ListQuestion, PolicyAnswer, PolicyError,
+    Applying, ListQuestion, PolicyAnswer, PolicyError, Question,
     compile::compile,
     judge::{Bench, Findings},
-    reads::Reads,
+    slice::Slice,
     syntax,
-    view::{Case, Origin, Unknown, ViewError},
+    view::{Case, Scene, Unknown, ViewError},
 };
 
 /// One file of policies.
@@ -72,7 +72,6 @@ pub struct PolicySummary {
 pub struct PolicySet {
     version: String,
     liked: BTreeSet<String>,
-    reads: Reads,
     bench: Bench,
 }
 
@@ -83,10 +82,10 @@ impl PolicySet {
         options: PolicyOptions,
     ) -> Result<Self, Vec<PolicyError>> {
         let compiled = compile(sources, options)?;
-        let liked = compiled.values().flat_map(|it| syntax::liked(&it.condition)).collect();
-        let reads = Reads::of(compiled.values().map(|it| &it.condition));
+        let liked = compiled.values().filter_map(|it| it.condition.as_ref());
+        let liked = liked.flat_map(syntax::liked).collect();
         let bench = Bench::new(compiled.into_values().collect());
-        Ok(Self { version: version(sources, options), liked, reads, bench })
+        Ok(Self { version: version(sources, options), liked, bench })
     }
 
     /// Names these policies: the digest of their files' names, texts and options.
@@ -108,16 +107,20 @@ impl PolicySet {
         })
     }
 
-    fn judge<'c>(&self, case: &'c Case<'_>) -> Result<PolicyAnswer, &'c ViewError> {
+    fn judge(&self, case: &Case<'_>) -> Result<PolicyAnswer, ViewError> {
         let now = case.question.now;
         let lives = |it: &PolicySummary| it.expires.is_none_or(|end| now < end);
         let enforced = |it: &PolicySummary| lives(it) && it.mode.enforces(now);
         let (mut verdict, mut would) = (Verdict::allow(), Verdict::allow());
         let (mut permits, mut errors) = (BTreeSet::new(), BTreeSet::new());
-        for view in case.views(Origin::Task, &self.reads)? {
-            let findings = self.bench.ask(&view);
-            verdict = verdict.and(findings.verdict(enforced));
-            would = would.and(findings.verdict(lives));
+        for findings in self.ask(case)? {
+            let said = findings.verdict(enforced);
+            would = would.and(if findings.any(|it| enforced(it) != lives(it)) {
+                findings.verdict(lives)
+            } else {
+                said.clone()
+            });
+            verdict = verdict.and(said);
             permits.extend(findings.permits(enforced));
             errors.extend(findings.errors(lives));
         }
@@ -135,22 +138,34 @@ impl PolicySet {
     /// Names the policies that apply to each resource of `case`, in order, whatever their mode and
     /// expiry: Cedar's own answer. Empty where the case cannot be put to policy.
     pub fn applying(&self, case: &Case<'_>) -> Vec<Applying> {
-        let views = case.views(Origin::Task, &self.reads).ok();
-        let ask = |view| {
-            let Findings { satisfied, errors } = self.bench.ask(&view);
-            Applying {
-                satisfied: satisfied.into_iter().map(|it| it.id.clone()).collect(),
-                errors: errors.into_iter().map(|(it, _)| it.id.clone()).collect(),
-            }
+        let said = |Findings { satisfied, errors }: Findings<'_>| Applying {
+            satisfied: satisfied.into_iter().map(|it| it.id.clone()).collect(),
+            errors: errors.into_iter().map(|(it, _)| it.id.clone()).collect(),
         };
-        views.into_iter().flatten().map(ask).collect()
+        let all: Vec<Applying> = self.ask(case).into_iter().flatten().map(said).collect();
+        // One answer may stand for all.
+        let resources = case.question.request.resources.len().max(1);
+        all.iter().cycle().take(resources).cloned().collect()
+    }
+
+    /// Asks the policies, with what is known of such cases where that is known.
+    fn ask(&self, case: &Case<'_>) -> Result<Vec<Findings<'_>>, ViewError> {
+        match case.slice().filter(|it| it.is_of(&self.version)) {
+            Some(slice) => self.bench.ask(case, slice),
+            None => self.bench.ask(case, &self.slice(case.scene()?, &case.question)?),
+        }
+    }
+
+    /// Says what is the same for all calls like `question`.
+    pub(crate) fn slice(&self, scene: &Scene, question: &Question<'_>) -> Result<Slice, ViewError> {
+        Slice::of(&self.bench, &self.version, scene, question)
     }
 
     /// Says whether any arguments, resource, destination, approval or moment could bring it
     /// through while these facts stand. Only where none can is it left out of a listing.
     pub fn could_ever_allow(&self, question: &ListQuestion<'_>) -> bool {
         // What cannot be settled is shown, and decided when it is called.
-        Unknown::of(question).map_or(true, |unknown| self.bench.could_allow(&unknown.view()))
+        Unknown::of(question).map_or(true, |unknown| self.bench.could_allow(&unknown))
     }
 
     /// Gives the arguments that policies compare as paths or addresses: they mean what they say

@@ -6,6 +6,7 @@ use std::{collections::BTreeSet, ops::Range};
 use cedar_policy_core::{
     ast::{BinaryOp, EntityType, EntityUID, Expr, ExprKind, Literal, Var},
     parser::Loc,
+    pst,
 };
 
 use crate::{
@@ -165,7 +166,9 @@ fn names_a_place(expr: &Expr) -> bool {
     })
 }
 
-/// Says whether `expr` reads `resource` at all.
-pub(crate) fn reads_resource(expr: &Expr) -> bool {
-    expr.subexpressions().any(|part| matches!(part.expr_kind(), ExprKind::Var(Var::Resource)))
+/// Gives the same expression without its places in a text, which every evaluation would carry
+/// along.
+pub(crate) fn without_places(expr: &Expr) -> Expr {
+    let bare = pst::Expr::try_from(expr.clone()).map(Expr::from).ok();
+    bare.filter(|it| it == expr).unwrap_or_else(|| expr.clone())
 }

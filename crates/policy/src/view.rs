@@ -12,20 +12,23 @@ use std::sync::{Arc, OnceLock};
 use bailiwick_model::{Action, ActionFacts, ApprovedCall, Charter, Task};
 use cedar_policy_core::{
     ast::{
-        Context, Entity, EntityUID, EntityUIDEntry, Expr, Literal, PartialValue, Request, SlotEnv,
-        Value, ValueKind,
+        Context, EntityUIDEntry, Expr, Literal, PartialValue, Request, SlotEnv, Value, ValueKind,
     },
-    entities::{Dereference, Entities},
+    entities::Entities,
     evaluator::{EvaluationError, Evaluator},
     extensions::Extensions,
 };
 
-use crate::{ListQuestion, Question, reads::Reads, vocabulary::Types};
-pub(crate) use context::Origin;
-use entities::Place;
+use crate::{
+    ListQuestion, Question,
+    reads::{Looks, Reads},
+    slice::Slice,
+};
+pub(crate) use context::{Origin, STANDING};
+pub(crate) use entities::{Part, Place, Scene};
 
 /// The request could not be put into Cedar's words.
-#[derive(Debug, thiserror::Error)]
+#[derive(Clone, Copy, Debug, thiserror::Error)]
 pub(crate) enum ViewError {
     #[error("the types of policies are not there")]
     Types,
@@ -33,6 +36,8 @@ pub(crate) enum ViewError {
     Entity,
     #[error("its context could not be built")]
     Context,
+    #[error("the head of a policy could not be evaluated")]
+    Head,
 }
 
 /// Who does what, apart from any one call.
@@ -48,119 +53,118 @@ pub(crate) struct Subject<'a> {
 #[derive(Clone, Debug)]
 pub struct Case<'a> {
     pub(crate) question: Question<'a>,
-    shown: Arc<Result<Shown, ViewError>>,
-}
-
-/// What is shown of one request, whoever looks.
-#[derive(Debug)]
-struct Shown {
-    principal: Arc<EntityUID>,
-    action: Arc<EntityUID>,
-    /// One for each resource, and one of the tool itself where the request names none.
-    places: Vec<Place>,
-    /// The arguments, once a condition reads them.
-    input: OnceLock<Value>,
+    scene: Result<Arc<Scene>, ViewError>,
+    /// What policies say of all such cases, where that is known.
+    slice: Option<Arc<Slice>>,
+    /// One for each resource, once a condition looks at them.
+    places: OnceLock<Result<Vec<Place>, ViewError>>,
 }
 
 /// An action of a listing, as conditions see it while its arguments, resource and moment are not
 /// known.
 #[derive(Debug)]
 pub(crate) struct Unknown {
-    principal: Arc<EntityUID>,
-    action: Arc<EntityUID>,
-    place: Place,
+    scene: Scene,
+    entities: Entities,
     context: Context,
 }
 
 impl<'a> Case<'a> {
     /// Makes `question` ready. What goes wrong here is said by whoever judges the case.
     pub fn of(question: Question<'a>) -> Self {
-        Self { question, shown: Arc::new(Shown::of(&question)) }
+        let scene = Scene::of(&Subject::of(&question)).map(Arc::new);
+        Self { question, scene, slice: None, places: OnceLock::new() }
+    }
+
+    /// Makes `question` ready by what is known of such questions.
+    pub(crate) fn briefed(question: Question<'a>, scene: &Arc<Scene>, slice: &Arc<Slice>) -> Self {
+        let (scene, slice) = (Ok(Arc::clone(scene)), Some(Arc::clone(slice)));
+        Self { question, scene, slice, places: OnceLock::new() }
+    }
+
+    pub(crate) fn scene(&self) -> Result<&Scene, ViewError> {
+        self.scene.as_deref().map_err(|it| *it)
+    }
+
+    pub(crate) fn slice(&self) -> Option<&Slice> {
+        self.slice.as_deref()
     }
 
     /// Gives the same case with a person's yes to exactly this call.
     #[must_use]
     pub fn approved_by(&self, approval: &'a ApprovedCall) -> Self {
         let question = Question { approval: Some(approval), ..self.question };
-        Self { question, shown: Arc::clone(&self.shown) }
+        Self { question, ..self.clone() }
     }
 
-    /// Gives one view a resource, with what `reads` says is looked at of the context that is shown
-    /// to `origin`.
+    /// Gives what conditions see that read no more than `reads` of what is shown to `origin`: one
+    /// view for each resource where they look at it, and else one that is the same for all.
     pub(crate) fn views(
         &self,
         origin: Origin<'_>,
         reads: &Reads,
-    ) -> Result<impl Iterator<Item = View<'_>>, &ViewError> {
-        let shown = self.shown.as_ref().as_ref()?;
-        let input = || {
-            let made = || value::of_arguments(&self.question.request.arguments);
-            shown.input.get_or_init(made).clone()
+    ) -> Result<impl Iterator<Item = View<'_>>, ViewError> {
+        let scene = self.scene()?;
+        let context = context::of(&self.question, (origin, reads)).ok_or(ViewError::Context)?;
+        let places = match reads.resource {
+            Looks::Away => &[],
+            Looks::Traits | Looks::Itself => self.places()?,
         };
-        let of = (&Subject::of(&self.question), &self.question);
-        let context = context::of(of, input, (origin, reads)).ok_or(&ViewError::Context)?;
-        Ok(shown
-            .places
-            .iter()
-            .map(move |place| View::new([&shown.principal, &shown.action], &context, place)))
+        // With no resource the tool itself is the resource.
+        let tool = places.is_empty().then_some((&scene.tool, &scene.entities));
+        let places = places.iter().map(|it| (&it.resource, &it.entities));
+        Ok(tool.into_iter().chain(places).map(move |(resource, entities)| {
+            View::new(scene, Some(resource), entities, context.clone())
+        }))
     }
-}
 
-impl Shown {
-    fn of(question: &Question<'_>) -> Result<Self, ViewError> {
-        let types = Types::get().ok_or(ViewError::Types)?;
-        let subject = Subject::of(question);
-        let [principal, action] = subject.names(types);
-        let places = entities::places(&subject, types, &question.request.resources)?;
-        Ok(Self { principal, action, places, input: OnceLock::new() })
+    /// Gives every resource among the entities that the request knows.
+    pub(crate) fn places(&self) -> Result<&[Place], ViewError> {
+        let made = || {
+            let (scene, subject) = (self.scene()?, Subject::of(&self.question));
+            let resources = self.question.request.resources.iter();
+            resources.map(|it| scene.place(&subject, it)).collect()
+        };
+        self.places.get_or_init(made).as_deref().map_err(|it| *it)
     }
 }
 
 impl Unknown {
     /// Looks at `question`.
     pub(crate) fn of(question: &ListQuestion<'_>) -> Result<Self, ViewError> {
-        let types = Types::get().ok_or(ViewError::Types)?;
         let subject = Subject {
             task: question.task,
             charter: question.charter,
             action: question.action,
             facts: question.facts_of_action,
         };
-        let [principal, action] = subject.names(types);
+        let scene = Scene::of(&subject)?;
         let context = context::unknown(&subject, question.facts).ok_or(ViewError::Context)?;
-        let place = entities::unknown_place(&subject, types)?;
-        Ok(Self { principal, action, place, context })
+        // What is not among these entities may be among those of a call.
+        let entities = scene.entities.clone().partial();
+        Ok(Self { scene, entities, context })
+    }
+
+    pub(crate) const fn scene(&self) -> &Scene {
+        &self.scene
     }
 
     /// Gives the one view of it.
     pub(crate) fn view(&self) -> View<'_> {
-        View::new([&self.principal, &self.action], &self.context, &self.place)
+        View::new(&self.scene, None, &self.entities, self.context.clone())
     }
 }
 
 impl<'a> Subject<'a> {
-    fn of(question: &Question<'a>) -> Self {
+    pub(crate) fn of(question: &Question<'a>) -> Self {
         let Question { task, charter, request, .. } = *question;
         Self { task, charter, action: &request.action, facts: &request.facts }
-    }
-
-    /// Gives who asks, and to do what.
-    fn names(&self, types: &Types) -> [Arc<EntityUID>; 2] {
-        let principal = types.identity(self.task.identity.as_str());
-        [principal, types.action(&self.action.policy_name())].map(Arc::new)
     }
 }
 
 /// One request with its entities, as conditions are asked about it.
 #[derive(Debug)]
-pub(crate) struct View<'s> {
-    pub(crate) principal: &'s EntityUID,
-    pub(crate) action: &'s EntityUID,
-    /// None of a listing, where it is not known.
-    pub(crate) resource: Option<&'s EntityUID>,
-    entities: &'s Entities,
-    evaluator: Evaluator<'s>,
-}
+pub(crate) struct View<'s>(Evaluator<'s>);
 
 /// What a condition says while part of the request is unknown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -174,35 +178,40 @@ pub(crate) enum Settled {
 }
 
 impl<'s> View<'s> {
-    fn new(known: [&'s Arc<EntityUID>; 2], context: &Context, place: &'s Place) -> Self {
-        let [principal, action] = known;
-        let entry = |euid: &Arc<_>| EntityUIDEntry::Known { euid: Arc::clone(euid), loc: None };
-        let (resource, entities) = (&place.resource, &place.entities);
-        let (by, does, context) = (entry(principal), entry(action), Some(context.clone()));
-        let request = Request::new_unchecked(by, does, resource.clone(), context);
-        let evaluator = Evaluator::new(request, entities, Extensions::all_available());
-        Self { principal, action, resource: resource.uid(), entities, evaluator }
+    /// Shows a request; its resource may be unknown.
+    pub(crate) fn new(
+        scene: &Scene,
+        resource: Option<&Part>,
+        entities: &'s Entities,
+        context: Context,
+    ) -> Self {
+        let known = |it: &Part| EntityUIDEntry::Known { euid: Arc::clone(&it.uid), loc: None };
+        let resource = resource.map_or_else(EntityUIDEntry::unknown, known);
+        let (by, does) = (known(&scene.principal), known(&scene.action));
+        let request = Request::new_unchecked(by, does, resource, Some(context));
+        Self(Evaluator::new(request, entities, Extensions::all_available()))
     }
 
-    /// Gives what `uid` belongs to, as conditions see it.
-    pub(crate) fn ancestors(&self, uid: &EntityUID) -> impl Iterator<Item = &'s EntityUID> {
-        let entity = match self.entities.entity(uid) {
-            Dereference::Data(entity) => Some(entity),
-            Dereference::NoSuchEntity | Dereference::Residual(_) => None,
-        };
-        entity.into_iter().flat_map(Entity::ancestors)
+    /// Shows what all calls like `question` share, as far as `reads` says that it is looked at.
+    pub(crate) fn standing(
+        (scene, resource, entities): (&Scene, &Part, &'s Entities),
+        question: &Question<'_>,
+        reads: &Reads,
+    ) -> Result<Self, ViewError> {
+        let context = context::of(question, (Origin::Task, reads)).ok_or(ViewError::Context)?;
+        Ok(Self::new(scene, Some(resource), entities, context))
     }
 
     /// Asks a condition; if it cannot be evaluated, says why.
     pub(crate) fn ask(&self, condition: &Expr) -> Result<bool, String> {
-        let said = self.evaluator.interpret(condition, &SlotEnv::new());
+        let said = self.0.interpret(condition, &SlotEnv::new());
         let said = said.map_err(|error| without_values(&error))?;
         truth(&said).ok_or_else(|| "it is neither true nor false".to_owned())
     }
 
     /// Asks a condition as far as the request is known.
     pub(crate) fn settle(&self, condition: &Expr) -> Settled {
-        match self.evaluator.partial_interpret(condition, &SlotEnv::new()) {
+        match self.0.partial_interpret(condition, &SlotEnv::new()) {
             Ok(PartialValue::Value(said)) => match truth(&said) {
                 Some(true) => Settled::True,
                 Some(false) => Settled::False,

@@ -157,6 +157,10 @@ impl Types {
     pub(crate) fn resource(&self, id: &str) -> EntityUID {
         uid(&self.resource, id)
     }
+
+    pub(crate) fn is_resource(&self, uid: &EntityUID) -> bool {
+        *uid.entity_type() == self.resource
+    }
 }
 
 /// Names one thing, whatever characters its id has: the id is never parsed.

@@ -49,8 +49,9 @@ pub fn still_stands(
     let now = state.see(now);
     // A window that closed since the last tick closes here: the step then finds the task ended.
     let _carried_out_by_the_next_tick = life::tick(&mut state, now);
+    let mut briefs = std::mem::take(&mut state.briefs);
     let state = &state;
-    let case = case(snapshot, state, request, now);
+    let case = case(snapshot, (state, &mut briefs), request, now);
     let asked = Asked { snapshot, state, request, now, case: case.as_ref(), approval: None };
     let mut said = asked.judge(&detect(DETECTORS, request));
     said.retain(|it| it.step != Step::Budget);

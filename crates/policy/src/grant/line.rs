@@ -3,10 +3,9 @@
 use std::collections::BTreeSet;
 
 use bailiwick_model::{Action, ActionKind, AllowLine, Reason, ReasonCode};
-use cedar_policy::Expression;
 use cedar_policy_core::ast::Expr;
 
-use crate::{WhenError, syntax, view::View, when::parse};
+use crate::{WhenError, reads::Reads, syntax, view::View, when::parse};
 
 /// A compiled line.
 #[derive(Debug)]
@@ -17,8 +16,9 @@ pub(super) struct Line {
 
 #[derive(Debug)]
 struct Condition {
-    expression: Expression,
-    reads_resource: bool,
+    expression: Expr,
+    reads: Reads,
+    liked: BTreeSet<String>,
 }
 
 /// What a line's condition says of a request.
@@ -33,8 +33,9 @@ impl Line {
     pub(super) fn compile(line: &AllowLine) -> Result<Self, Vec<WhenError>> {
         let compile = |text: &String| -> Result<Condition, Vec<WhenError>> {
             let expression = parse(text, &line.source)?;
-            let reads_resource = syntax::reads_resource(expression.as_ref());
-            Ok(Condition { expression, reads_resource })
+            let expression = syntax::without_places(expression.as_ref());
+            let (reads, liked) = (Reads::of(&expression), syntax::liked(&expression));
+            Ok(Condition { expression, reads, liked })
         };
         let condition = line.when.as_ref().map(compile).transpose()?;
         Ok(Self { line: line.clone(), condition })
@@ -61,23 +62,21 @@ impl Line {
         self.condition.is_none()
     }
 
-    /// Gives its condition.
-    pub(super) fn condition(&self) -> Option<&Expr> {
-        self.condition.as_ref().map(|it| it.expression.as_ref())
+    /// Gives what its condition reads; without one, nothing.
+    pub(super) fn reads(&self) -> &Reads {
+        static NOTHING: Reads = Reads::nothing();
+        self.condition.as_ref().map_or(&NOTHING, |it| &it.reads)
     }
 
-    pub(super) fn reads_resource(&self) -> bool {
-        self.condition.as_ref().is_some_and(|it| it.reads_resource)
-    }
-
-    pub(super) fn liked(&self) -> BTreeSet<String> {
-        self.condition.as_ref().map(|it| syntax::liked(it.expression.as_ref())).unwrap_or_default()
+    /// Gives the arguments that its condition compares as paths or addresses.
+    pub(super) fn liked(&self) -> impl Iterator<Item = &String> {
+        self.condition.iter().flat_map(|it| &it.liked)
     }
 
     /// Asks the condition.
     pub(super) fn judge(&self, view: &View<'_>) -> Outcome {
         let Some(condition) = &self.condition else { return Outcome::Covers };
-        match view.ask(condition.expression.as_ref()) {
+        match view.ask(&condition.expression) {
             Ok(true) => Outcome::Covers,
             Ok(false) => Outcome::Misses,
             Err(why) => Outcome::Breaks(why),

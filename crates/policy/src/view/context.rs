@@ -5,9 +5,12 @@ use cedar_policy_core::ast::{Context, Expr, Unknown, Value, ValueKind};
 
 use super::{
     Subject,
-    value::{datetime, record, text, texts},
+    value::{datetime, of_arguments, record, text, texts},
 };
-use crate::{Question, reads::Reads};
+use crate::{
+    Question,
+    reads::{Part, Reads},
+};
 
 /// Whose template and parameters `context.task` shows.
 #[derive(Clone, Copy, Debug)]
@@ -18,38 +21,35 @@ pub(crate) enum Origin<'a> {
     Layer(&'a Layer),
 }
 
-/// What does not change from call to call of one action.
-const SURROUNDINGS: [&str; 6] = ["server", "tool", "environment", "facts", "chain", "depth"];
+/// What a task that does one thing is shown whatever the call.
+pub(crate) const STANDING: [&str; 6] = ["server", "tool", "environment", "chain", "depth", "task"];
 /// What only a call has.
-const OF_A_CALL: [&str; 5] = ["input", "destinations", "granted", "approval", "now"];
+const OF_A_CALL: [&str; 6] = ["input", "destinations", "granted", "approval", "now", "facts"];
+/// What a task shows of itself.
+const OF_A_TASK: [&str; 6] = ["id", "template", "purpose", "params", "opened", "opened_by"];
 
 /// Makes the context that `origin` is shown of a call: what `reads` says that conditions look at.
 /// None would mean that Cedar does not take a moment that we write.
 pub(super) fn of(
-    (subject, question): (&Subject<'_>, &Question<'_>),
-    input: impl Fn() -> Value,
+    question: &Question<'_>,
     (origin, reads): (Origin<'_>, &Reads),
 ) -> Option<Context> {
-    let read = |it: &&&'static str| reads.reads(it);
-    let mut fields = Vec::new();
-    for &name in OF_A_CALL.iter().filter(read) {
+    let subject = Subject::of(question);
+    let called = reads.context.among(&OF_A_CALL).map(|name| {
         let value = match name {
-            "input" => input(),
+            "input" => of_arguments(&question.request.arguments, reads.input.names()),
             other => of_a_call(other, question, origin)?,
         };
-        fields.push((name, value));
-    }
-    for &name in SURROUNDINGS.iter().filter(read) {
-        let facts = question.facts.iter().filter(|it| question.now < it.until);
-        fields.push((name, surrounding(name, subject, facts)?));
-    }
-    if reads.reads("task") {
-        let mut shown = task(question.task, origin).to_vec();
-        if reads.reads_opened() {
-            shown.push(("opened", datetime(question.task.opened)?));
-        }
-        fields.push(("task", record(shown)));
-    }
+        Some((name, value))
+    });
+    let standing = reads.context.among(&STANDING).map(|name| {
+        let value = match name {
+            "task" => record(task(question.task, origin, &reads.task)?),
+            other => surrounding(other, &subject)?,
+        };
+        Some((name, value))
+    });
+    let fields = called.chain(standing).collect::<Option<Vec<_>>>()?;
     // A record is what `record` makes.
     let ValueKind::Record(fields) = record(fields).value else { return Some(Context::empty()) };
     Some(Context::Value(fields))
@@ -69,6 +69,7 @@ fn of_a_call(name: &str, question: &Question<'_>, origin: Origin<'_>) -> Option<
             record([given].into_iter().chain(by))
         }
         "now" => datetime(question.now)?,
+        "facts" => facts(question.facts.iter().filter(|it| question.now < it.until)),
         _ => return None,
     })
 }
@@ -78,15 +79,23 @@ pub(super) fn unknown(subject: &Subject<'_>, facts: &[Fact]) -> Option<Context> 
     let plain = |(name, value): (&'static str, Value)| (name, Expr::from(value));
     // Beside unknowns Cedar looks into a record only where everything in it is plain, and a
     // moment is not. What is unknown is settled by the call.
-    let of_task = task(subject.task, Origin::Task).into_iter().map(plain).chain([open("opened")]);
-    let of_task = Expr::record(of_task.map(|(name, value)| (name.into(), value))).ok()?;
-    let call = OF_A_CALL.map(open);
-    let around = SURROUNDINGS
-        .map(|name| surrounding(name, subject, facts.iter()).map(|value| plain((name, value))));
-    let all = around.into_iter().collect::<Option<Vec<_>>>()?.into_iter();
-    let all = all.chain(call).chain([("task", of_task)]);
+    let of_task = OF_A_TASK.map(|name| match name {
+        "opened" => Some(open(name)),
+        other => Some(plain((name, of_a_task(other, subject.task, Origin::Task)?))),
+    });
+    let of_task = of_task.into_iter().collect::<Option<Vec<_>>>()?;
+    let of_task = Expr::record(of_task.into_iter().map(|(name, it)| (name.into(), it))).ok()?;
+    let called = OF_A_CALL.map(|name| match name {
+        "facts" => plain((name, self::facts(facts.iter()))),
+        other => open(other),
+    });
+    let around = STANDING.map(|name| match name {
+        "task" => Some((name, of_task.clone())),
+        other => Some(plain((name, surrounding(other, subject)?))),
+    });
+    let around = around.into_iter().collect::<Option<Vec<_>>>()?;
     Some(Context::RestrictedResidual(std::sync::Arc::new(
-        all.map(|(name, value)| (name.into(), value)).collect(),
+        called.into_iter().chain(around).map(|(name, value)| (name.into(), value)).collect(),
     )))
 }
 
@@ -95,11 +104,7 @@ fn open(name: &'static str) -> (&'static str, Expr) {
 }
 
 /// Gives one of the surroundings.
-fn surrounding<'a>(
-    name: &str,
-    subject: &Subject<'_>,
-    facts: impl Iterator<Item = &'a Fact>,
-) -> Option<Value> {
+fn surrounding(name: &str, subject: &Subject<'_>) -> Option<Value> {
     let via = &subject.task.via;
     Some(match name {
         "server" => text(subject.action.server.as_str()),
@@ -108,23 +113,33 @@ fn surrounding<'a>(
             text(name.split_once("__").map_or(name.as_str(), |(_, tool)| tool))
         }
         "environment" => text(subject.facts.environment.as_str()),
-        "facts" => texts(facts.map(|it| it.name.as_str())),
         "chain" => texts(via.iter().map(IdentityId::as_str)),
         "depth" => Value::from(i64::try_from(via.len()).unwrap_or(i64::MAX)),
         _ => return None,
     })
 }
 
-fn task(task: &Task, origin: Origin<'_>) -> [(&'static str, Value); 5] {
+fn facts<'a>(facts: impl Iterator<Item = &'a Fact>) -> Value {
+    texts(facts.map(|it| it.name.as_str()))
+}
+
+/// Gives what is read of the task.
+fn task(task: &Task, origin: Origin<'_>, read: &Part) -> Option<Vec<(&'static str, Value)>> {
+    read.among(&OF_A_TASK).map(|name| Some((name, of_a_task(name, task, origin)?))).collect()
+}
+
+fn of_a_task(name: &str, task: &Task, origin: Origin<'_>) -> Option<Value> {
     let (template, params) = match origin {
         Origin::Task => (&task.template, &task.params),
         Origin::Layer(layer) => (&layer.template, &layer.params),
     };
-    [
-        ("id", text(task.id.as_str())),
-        ("template", text(template.as_str())),
-        ("purpose", text(&task.purpose)),
-        ("params", record(params.iter().map(|(name, param)| (name.as_str(), text(&param.value))))),
-        ("opened_by", text(task.opener.label())),
-    ]
+    Some(match name {
+        "id" => text(task.id.as_str()),
+        "template" => text(template.as_str()),
+        "purpose" => text(&task.purpose),
+        "params" => record(params.iter().map(|(name, param)| (name.as_str(), text(&param.value)))),
+        "opened" => datetime(task.opened)?,
+        "opened_by" => text(task.opener.label()),
+        _ => return None,
+    })
 }

@@ -1,9 +1,9 @@
-//! The entities of one request: who, what, on what, and the groups these belong to.
+//! The entities of requests: who, what, on what, and the groups these belong to.
 
-use std::collections::{BTreeSet, HashSet};
+use std::{collections::HashSet, sync::Arc};
 
 use cedar_policy_core::{
-    ast::{Entity, EntityUID, EntityUIDEntry, Value},
+    ast::{Entity, EntityUID, Value},
     entities::{Entities, NoEntitiesSchema, TCComputation},
     extensions::Extensions,
 };
@@ -13,63 +13,76 @@ use crate::vocabulary::Types;
 
 type Attributes<const N: usize> = [(&'static str, Value); N];
 
-/// A resource among the entities that its request knows.
+/// Who does what with which tool, whatever it is done to.
 #[derive(Debug)]
-pub(super) struct Place {
-    pub(super) resource: EntityUIDEntry,
-    pub(super) entities: Entities,
+pub(crate) struct Scene {
+    pub(crate) principal: Part,
+    pub(crate) action: Part,
+    pub(crate) tool: Part,
+    pub(crate) entities: Entities,
 }
 
-/// Gives a place for each resource, which is `server:value`; with none, the tool is the resource.
-pub(super) fn places(
-    subject: &Subject<'_>,
-    types: &Types,
-    resources: &BTreeSet<String>,
-) -> Result<Vec<Place>, ViewError> {
-    let common = common(subject, types);
-    let tool = types.tool(&subject.action.policy_name());
-    if resources.is_empty() {
-        return Ok(vec![Place { resource: tool.into(), entities: gather(common)? }]);
+/// One thing that a request names, with what is known of it.
+#[derive(Clone, Debug)]
+pub(crate) struct Part {
+    pub(crate) uid: Arc<EntityUID>,
+    pub(crate) entity: Arc<Entity>,
+}
+
+/// A resource among the entities that its request knows.
+#[derive(Clone, Debug)]
+pub(crate) struct Place {
+    pub(crate) resource: Part,
+    pub(crate) entities: Entities,
+}
+
+impl Scene {
+    pub(crate) fn of(subject: &Subject<'_>) -> Result<Self, ViewError> {
+        let types = Types::get().ok_or(ViewError::Types)?;
+        let name = subject.action.policy_name();
+        let server = subject.action.server.as_str();
+        let effects = subject.facts.effects.iter().map(|it| types.action(it.as_str()));
+        let groups = effects.chain([types.action(&format!("server:{server}"))]);
+        let charter = subject.charter;
+        let who = [
+            ("owner", text(&charter.owner)),
+            ("kind", text(charter.kind.as_str())),
+            ("class", text(charter.class.as_str())),
+        ];
+        let class = types.class(charter.class.as_str());
+        let identity = types.identity(subject.task.identity.as_str());
+        let principal = Part::new(identity, who, [class]);
+        let action = Part::new(types.action(&name), [], groups);
+        let tool = Part::new(types.tool(&name), traits(subject), [types.server(server)]);
+        let all = [&principal, &action, &tool].map(|it| Arc::clone(&it.entity));
+        let entities = gather(Entities::new(), all)?;
+        Ok(Self { principal, action, tool, entities })
     }
-    let server = subject.action.server.as_str();
-    let place = |value: &String| {
+
+    /// Adds what the tool is used on, which is `server:value`.
+    pub(crate) fn place(&self, subject: &Subject<'_>, value: &str) -> Result<Place, ViewError> {
+        let types = Types::get().ok_or(ViewError::Types)?;
+        let server = subject.action.server.as_str();
+        let parents = [(*self.tool.uid).clone(), types.server(server)];
         let uid = types.resource(&format!("{server}:{value}"));
-        let parents = [tool.clone(), types.server(server)];
-        let resource = entity(uid.clone(), traits(subject), parents);
-        let entities = gather(common.iter().cloned().chain([resource]))?;
-        Ok(Place { resource: uid.into(), entities })
-    };
-    resources.iter().map(place).collect()
+        let resource = Part::new(uid, traits(subject), parents);
+        let entities = gather(self.entities.clone(), [Arc::clone(&resource.entity)])?;
+        Ok(Place { resource, entities })
+    }
 }
 
-/// Gives the place of an action whose resource is not known: what is not among these entities may
-/// be among those of a call.
-pub(super) fn unknown_place(subject: &Subject<'_>, types: &Types) -> Result<Place, ViewError> {
-    let entities = gather(common(subject, types))?.partial();
-    Ok(Place { resource: EntityUIDEntry::unknown(), entities })
-}
-
-fn common(subject: &Subject<'_>, types: &Types) -> [Entity; 3] {
-    let name = subject.action.policy_name();
-    let server = subject.action.server.as_str();
-    let groups = subject
-        .facts
-        .effects
-        .iter()
-        .map(|it| types.action(it.as_str()))
-        .chain([types.action(&format!("server:{server}"))]);
-    let charter = subject.charter;
-    let who = [
-        ("owner", text(&charter.owner)),
-        ("kind", text(charter.kind.as_str())),
-        ("class", text(charter.class.as_str())),
-    ];
-    let class = types.class(charter.class.as_str());
-    [
-        entity(types.identity(subject.task.identity.as_str()), who, [class]),
-        entity(types.action(&name), [], groups),
-        entity(types.tool(&name), traits(subject), [types.server(server)]),
-    ]
+impl Part {
+    fn new<const N: usize>(
+        uid: EntityUID,
+        attributes: Attributes<N>,
+        parents: impl IntoIterator<Item = EntityUID>,
+    ) -> Self {
+        let attributes = attributes.map(|(name, value)| (name.into(), value.into()));
+        let parents: HashSet<EntityUID> = parents.into_iter().collect();
+        let (own, none) = (uid.clone(), HashSet::new());
+        let entity = Entity::new_with_attr_partial_value(own, attributes, none, parents, []);
+        Self { uid: Arc::new(uid), entity: Arc::new(entity) }
+    }
 }
 
 /// Gives what is known of the tool and of whatever it is used on. Nobody knows a resource's owner
@@ -83,21 +96,14 @@ fn traits(subject: &Subject<'_>) -> Attributes<3> {
     ]
 }
 
-fn entity<const N: usize>(
-    uid: EntityUID,
-    attributes: Attributes<N>,
-    parents: impl IntoIterator<Item = EntityUID>,
-) -> Entity {
-    let attributes = attributes.map(|(name, value)| (name.into(), value.into()));
-    let parents: HashSet<EntityUID> = parents.into_iter().collect();
-    Entity::new_with_attr_partial_value(uid, attributes, HashSet::new(), parents, [])
-}
-
-/// Puts the entities together. Their parents are all that is above them: of the four only the tool
-/// is somebody's parent, and what it belongs to is the resource's parent, too.
-fn gather(entities: impl IntoIterator<Item = Entity>) -> Result<Entities, ViewError> {
+/// Puts entities together. Their parents are all that is above them: of the four only the tool is
+/// somebody's parent, and what it belongs to is the resource's parent, too.
+fn gather(
+    entities: Entities,
+    more: impl IntoIterator<Item = Arc<Entity>>,
+) -> Result<Entities, ViewError> {
     let above = TCComputation::AssumeAlreadyComputed;
     let schema: Option<&NoEntitiesSchema> = None;
-    Entities::from_entities(entities, schema, above, Extensions::all_available())
-        .map_err(|_| ViewError::Entity)
+    let added = entities.add_entities(more, schema, above, Extensions::all_available());
+    added.map_err(|_| ViewError::Entity)
 }

@@ -5,7 +5,7 @@
 //! forbid denies. Left out, it would slip past a forbid that asks `has` first. Null is left out,
 //! as an argument that was not given.
 
-use std::sync::LazyLock;
+use std::{collections::BTreeSet, sync::LazyLock};
 
 use bailiwick_model::{Json, Timestamp};
 use cedar_policy_core::{
@@ -13,16 +13,23 @@ use cedar_policy_core::{
     extensions::Extensions,
 };
 
-/// Shows the arguments of a call as a record.
-pub(super) fn of_arguments(arguments: &Json) -> Value {
-    match arguments {
-        Json::Object(_) => of(arguments).unwrap_or_else(|| record([])),
-        Json::Null
-        | Json::Bool(_)
-        | Json::Int(_)
-        | Json::Float(_)
-        | Json::Text(_)
-        | Json::List(_) => record([]),
+/// Shows the arguments of a call as a record: those of these names, or all.
+pub(super) fn of_arguments<'a>(arguments: &'a Json, names: Option<&BTreeSet<String>>) -> Value {
+    let shown = |(name, value): (&'a String, &'a Json)| Some((name.as_str(), of(value)?));
+    match (arguments, names) {
+        (Json::Object(members), Some(names)) => {
+            record(names.iter().filter_map(|it| shown(members.get_key_value(it)?)))
+        }
+        (Json::Object(members), None) => record(members.iter().filter_map(shown)),
+        (
+            Json::Null
+            | Json::Bool(_)
+            | Json::Int(_)
+            | Json::Float(_)
+            | Json::Text(_)
+            | Json::List(_),
+            _,
+        ) => record([]),
     }
 }
 

@@ -30,16 +30,20 @@ pub(crate) struct Asked {
 }
 
 impl Asked {
-    pub(crate) fn case(&self) -> Case<'_> {
-        Case::of(Question {
+    pub(crate) const fn question(&self) -> Question<'_> {
+        Question {
             request: &self.request,
             task: &self.task,
             charter: &self.charter,
-            facts: &self.facts,
+            facts: self.facts.as_slice(),
             now: self.now,
             granted: self.granted,
             approval: self.approval.as_ref(),
-        })
+        }
+    }
+
+    pub(crate) fn case(&self) -> Case<'_> {
+        Case::of(self.question())
     }
 
     pub(crate) fn list_question(&self) -> ListQuestion<'_> {

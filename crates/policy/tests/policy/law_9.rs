@@ -75,7 +75,7 @@ fn policies() -> impl Strategy<Value = String> {
     )
 }
 
-fn sets() -> impl Strategy<Value = String> {
+pub(crate) fn sets() -> impl Strategy<Value = String> {
     proptest::collection::vec(policies(), 1..16).prop_map(|policies| {
         policies.iter().enumerate().fold(String::new(), |mut text, (place, policy)| {
             writeln!(text, "@id(\"p{place}\") {policy}").unwrap();
@@ -85,10 +85,10 @@ fn sets() -> impl Strategy<Value = String> {
 }
 
 /// The number that a request is made of, a byte for each of its parts.
-type Dice = u64;
+pub(crate) type Dice = u64;
 
 /// Makes a request: who, does what, to what, with what, when.
-fn request(dice: Dice) -> Asked {
+pub(crate) fn request(dice: Dice) -> Asked {
     let [action, effects, resources, amount, who, class, about, with] = dice.to_le_bytes();
     let pick = |words: &'static [&'static str], die: u8| {
         *words.iter().cycle().nth(usize::from(die)).unwrap()

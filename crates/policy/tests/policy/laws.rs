@@ -181,13 +181,20 @@ fn judge(policies: &[Known], builtin_permit: bool, call: &Call) -> Verdict {
 }
 
 /// What conditions are put together from: known before the call, known with it, and in error.
-const PIECES: [&str; 20] = [
+const PIECES: [&str; 27] = [
     "true",
     "context.environment == \"production\"",
     "context.server == \"files\"",
     "context.facts.isEmpty()",
     "context.depth == 0",
     "context.task.params has ticket",
+    "context.task.params.ticket == \"T-1\"",
+    "context.task.purpose like \"Triage*\"",
+    "context.chain.contains(\"one\")",
+    "principal.owner == \"team-support\"",
+    "resource.environment == \"production\"",
+    "resource has owner",
+    "resource.owner == \"team-support\"",
     "context.task.opened < context.now",
     "principal.kind == \"agent\"",
     "principal in Class::\"batch\"",

@@ -1,6 +1,8 @@
 //! What policies and grants say of requests: text in, text out.
 
 #[cfg(test)]
+mod briefs;
+#[cfg(test)]
 mod cases;
 #[cfg(test)]
 mod diagnostics;
