@@ -3,6 +3,8 @@
 //!
 //! The fuzzer finds what nobody thought of, and needs hours; this finds in seconds whether what it
 //! found once comes back. Both call the same functions: a crate's `foreign` module has the table.
+//!
+//! Beside it, [`recorder`] makes the disk under a program fail.
 #![expect(
     clippy::panic,
     clippy::missing_panics_doc,
@@ -10,6 +12,7 @@
 )]
 
 mod blow;
+mod disk;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -17,6 +20,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
+pub use disk::recorder;
 use proptest::test_runner::{Config, TestError, TestRunner};
 
 /// One parser: its name, which is that of its corpus, and what reads bytes with it. It panics where

@@ -2,12 +2,15 @@
 //! one can kill it, cut its power or break its disk.
 
 use std::{
+    collections::BTreeSet,
     io::Write,
+    ops::Range,
     path::{Path, PathBuf},
     process::{Command, Stdio},
     time::Duration,
 };
 
+use bailiwick_model::Record;
 use bailiwick_store::{
     Change, Ledger, LedgerHealth, LedgerOptions, Registry, RegistryHealth, SegmentSizes, verify,
 };
@@ -23,6 +26,8 @@ const ROLE: &str = "STORE_CHILD";
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Role {
     Ledger,
+    /// A ledger to which most is given without waiting for it.
+    Aside,
     Registry,
 }
 
@@ -51,11 +56,13 @@ pub(crate) fn command(load: Load, root: &Path) -> Command {
     command
 }
 
-/// One acknowledged write: its number, and the chain or the key that was acknowledged with it.
+/// One acknowledged write: its number, the chain or the key that was acknowledged with it, and what
+/// its writer had put aside before: the outcomes of these decisions.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Ack {
     pub(crate) number: u64,
     pub(crate) with: String,
+    pub(crate) behind: Range<u64>,
 }
 
 /// Reads the acknowledgements out of what a child said; a line that was cut is none.
@@ -63,7 +70,10 @@ pub(crate) fn acks(said: &str) -> Vec<Ack> {
     let (whole, _cut) = said.rsplit_once('\n').unwrap_or_default();
     let line = |line: &str| {
         let mut words = line.strip_prefix("ack ")?.split(' ');
-        Some(Ack { number: words.next()?.parse().ok()?, with: words.next()?.to_owned() })
+        let (number, with) = (words.next()?.parse().ok()?, words.next()?.to_owned());
+        let mut edge = || words.next().and_then(|it| it.parse().ok()).unwrap_or_default();
+        let behind = edge()..edge();
+        Some(Ack { number, with, behind })
     };
     whole.lines().filter_map(line).collect()
 }
@@ -79,17 +89,21 @@ fn what_a_child_acknowledges_is_there() {
     if let Ok(text) = std::env::var(ROLE) {
         let words: Vec<_> = text.splitn(5, ' ').collect();
         let number = |place: usize| words[place].parse().unwrap();
-        let role = if words[0] == "Ledger" { Role::Ledger } else { Role::Registry };
+        let role = match words[0] {
+            "Ledger" => Role::Ledger,
+            "Aside" => Role::Aside,
+            _ => Role::Registry,
+        };
         let load = Load { role, rounds: number(1), writers: number(2), writes: number(3) };
         say("");
         return run(load, &PathBuf::from(words[4]));
     }
-    for role in [Role::Ledger, Role::Registry] {
+    for (role, wanted) in [(Role::Ledger, 80), (Role::Aside, 20), (Role::Registry, 80)] {
         let dir = sample::quick_dir();
         let load = Load { role, rounds: 2, writers: 2, writes: 20 };
         let output = command(load, dir.path()).output().unwrap();
         let acks = acks(&String::from_utf8(output.stdout).unwrap());
-        assert_eq!(acks.len(), 80, "{role:?}");
+        assert_eq!(acks.len(), wanted, "{role:?}");
         check(role, dir.path(), &acks);
     }
 }
@@ -97,7 +111,7 @@ fn what_a_child_acknowledges_is_there() {
 fn run(load: Load, root: &Path) {
     for round in 0..load.rounds {
         let done = match load.role {
-            Role::Ledger => run_ledger(load, root, round),
+            Role::Ledger | Role::Aside => run_ledger(load, root, round),
             Role::Registry => run_registry(load, root, round),
         };
         if !done {
@@ -123,6 +137,9 @@ fn run_ledger(load: Load, root: &Path, round: u64) -> bool {
         for writer in 0..load.writers {
             let ledger = &ledger;
             scope.spawn(move || {
+                if load.role == Role::Aside {
+                    return write_aside(ledger, writer, load.writes);
+                }
                 for write in 0..load.writes {
                     let number = round * 1_000_000 + writer * 10_000 + write;
                     // Long enough to break across pages and to fill segment after segment.
@@ -143,6 +160,33 @@ fn run_ledger(load: Load, root: &Path, round: u64) -> bool {
     say(&format!("health {good}"));
     ledger.close();
     good
+}
+
+/// Gives most without waiting for it, as outcomes are. What is acknowledged tells what was given
+/// before it.
+fn write_aside(ledger: &Ledger, writer: u64, writes: u64) {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    // Each life of the child has numbers of its own.
+    let first = ledger.head().seq * 100_000 + writer * 10_000;
+    for write in 0..writes {
+        let number = first + write;
+        let detail = "x".repeat(usize::try_from(number * 1317 % 3000).unwrap());
+        if let Err(error) =
+            runtime.block_on(ledger.append_soon(vec![sample::outcome(number, &detail)]))
+        {
+            say(&format!("failed {error}"));
+            continue;
+        }
+        match write % 8 {
+            // Nothing comes for a while that would take it along.
+            0 => std::thread::sleep(Duration::from_millis(3)),
+            3 | 7 => match ledger.append_blocking(vec![sample::finding(number)]) {
+                Ok(at) => say(&format!("ack {} {} {first} {}", at.seq, at.chain, number + 1)),
+                Err(error) => say(&format!("failed {error}")),
+            },
+            _ => {}
+        }
+    }
 }
 
 fn run_registry(load: Load, root: &Path, round: u64) -> bool {
@@ -183,7 +227,7 @@ fn run_registry(load: Load, root: &Path, round: u64) -> bool {
 /// Opens what a child left in `root` and compares it with what was acknowledged.
 pub(crate) fn check(role: Role, root: &Path, acks: &[Ack]) {
     match role {
-        Role::Ledger => check_ledger(root, acks),
+        Role::Ledger | Role::Aside => check_ledger(root, acks),
         Role::Registry => check_registry(root, acks),
     }
 }
@@ -195,15 +239,35 @@ fn check_ledger(root: &Path, acks: &[Ack]) {
     assert_eq!(ledger.patrolled(), None);
     let chains = chains(&place);
     assert_eq!(recovered.last_seq, u64::try_from(chains.len()).unwrap());
-    for Ack { number, with } in acks {
+    for Ack { number, with, .. } in acks {
         let place = usize::try_from(*number).unwrap().checked_sub(1).unwrap();
         assert_eq!(chains.get(place), Some(with), "acknowledged record {number} is lost");
     }
+    check_behind(&ledger, acks);
     let key = place.key();
     ledger.close();
     let against = Some(place.copies()).filter(|it| it.is_dir() && !chains.is_empty());
     let report = verify(&place.dir(), against.as_deref(), key.public()).unwrap();
     assert!(report.ok, "{report:?}");
+}
+
+/// What was put aside before something was acknowledged is there as well, and once.
+fn check_behind(ledger: &Ledger, acks: &[Ack]) {
+    if acks.iter().all(|it| it.behind.is_empty()) {
+        return;
+    }
+    let mut there = BTreeSet::new();
+    for it in sample::all(ledger, 0) {
+        if let Record::Outcome(it) = it.record {
+            assert!(there.insert(it.decision.clone()), "{} is there twice", it.decision);
+        }
+    }
+    for Ack { number, behind, .. } in acks {
+        for given in behind.clone() {
+            let is_there = there.contains(&sample::decision_id(given));
+            assert!(is_there, "{given} was given before {number} was acknowledged, and is lost");
+        }
+    }
 }
 
 fn chains(place: &Place) -> Vec<String> {
@@ -216,7 +280,7 @@ fn check_registry(root: &Path, acks: &[Ack]) {
     assert_eq!(registry.verify_changes().unwrap(), None);
     assert_eq!(registry.verify_rows().unwrap(), []);
     let changes = registry.changes(bailiwick_store::Rev(0), usize::MAX).unwrap();
-    for Ack { number, with } in acks {
+    for Ack { number, with, .. } in acks {
         let place = usize::try_from(*number).unwrap().checked_sub(1).unwrap();
         let found = changes.get(place).map(|it| &it.key);
         assert_eq!(found, Some(with), "acknowledged change {number} is lost");

@@ -12,12 +12,12 @@ use crate::{
 /// Runs a child on a disk that fails as `how` says; gives what it acknowledged and whether it
 /// came to the failure.
 fn run_on(role: Role, root: &Path, how: (&str, usize)) -> (Vec<Ack>, bool) {
-    let file = if role == Role::Ledger { ".segment" } else { "registry.db" };
+    let file = if role == Role::Registry { "registry.db" } else { ".segment" };
     let load = Load { role, rounds: 1, writers: 4, writes: 60 };
     let log = quick_dir();
     let log = log.path().join("journal");
     let output = command(load, root)
-        .env("LD_PRELOAD", journal::library())
+        .env("LD_PRELOAD", bailiwick_hostile::recorder())
         .env("SHIM_DIR", root)
         .env("SHIM_LOG", &log)
         .env("SHIM_MATCH", file)
@@ -68,6 +68,19 @@ fn break_the_disk(role: Role, how: &str, amounts: &[usize]) {
 fn after_a_failed_fsync_the_ledger_acknowledges_nothing_and_loses_nothing() {
     let syncs: Vec<_> = (1..24).chain([30, 40, 55, 70]).collect();
     break_the_disk(Role::Ledger, "SHIM_FAIL_SYNC", &syncs);
+}
+
+#[test]
+fn after_a_failed_fsync_what_lay_aside_is_there_behind_whatever_is_acknowledged() {
+    let syncs: Vec<_> = (1..20).collect();
+    break_the_disk(Role::Aside, "SHIM_FAIL_SYNC", &syncs);
+}
+
+#[test]
+fn on_a_full_disk_what_lay_aside_is_there_behind_whatever_is_acknowledged() {
+    let mut dice = Dice::new(5);
+    let bytes: Vec<_> = (0..12).map(|_| dice.below(500_000)).collect();
+    break_the_disk(Role::Aside, "SHIM_FULL", &bytes);
 }
 
 #[test]

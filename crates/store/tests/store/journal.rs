@@ -1,30 +1,6 @@
-//! The recording layer: a preloaded library that writes down what a child does to the disk.
+//! What the recording layer wrote down of a child and its disk.
 
-use std::{
-    path::{Path, PathBuf},
-    process::Command,
-    sync::OnceLock,
-};
-
-use tempfile::TempDir;
-
-/// Builds the library once for all tests.
-pub(crate) fn library() -> &'static Path {
-    static BUILT: OnceLock<(TempDir, PathBuf)> = OnceLock::new();
-    let (_, path) = BUILT.get_or_init(|| {
-        let dir = tempfile::tempdir().unwrap();
-        let path = dir.path().join("record.so");
-        let source = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/shim/record.c");
-        let built = Command::new("cc")
-            .args(["-shared", "-fPIC", "-O1", "-o"])
-            .args([path.as_os_str(), source.as_ref()])
-            .output()
-            .unwrap();
-        assert!(built.status.success(), "{}", String::from_utf8_lossy(&built.stderr));
-        (dir, path)
-    });
-    path
-}
+use std::path::Path;
 
 /// One thing that the child did.
 #[derive(Debug)]

@@ -47,6 +47,11 @@ fn no_acknowledged_record_is_ever_lost_when_the_process_is_killed() {
 }
 
 #[test]
+fn what_lay_aside_is_there_behind_whatever_is_acknowledged_when_the_process_is_killed() {
+    kill_again_and_again(Role::Aside, 20);
+}
+
+#[test]
 fn no_acknowledged_change_is_ever_lost_when_the_process_is_killed() {
     kill_again_and_again(Role::Registry, 15);
 }

@@ -1,36 +1,12 @@
 //! A disk that fails in the middle of work: by a sync that fails, or full. Nothing is sent that is
 //! not on it, nothing that was answered is lost, and nothing more is taken until a restart.
 
-use std::{
-    collections::BTreeSet,
-    path::{Path, PathBuf},
-    process::Command,
-    sync::{Mutex, OnceLock},
-};
+use std::{collections::BTreeSet, sync::Mutex};
 
 use serde_json::{Value, json};
-use tempfile::TempDir;
 
 use super::{any_below, call, rounds};
 use crate::governor::{Governor, NOTES};
-
-/// The library that makes a disk fail, built once.
-fn library() -> &'static Path {
-    static BUILT: OnceLock<(TempDir, PathBuf)> = OnceLock::new();
-    let (_, path) = BUILT.get_or_init(|| {
-        let dir = tempfile::tempdir().unwrap();
-        let path = dir.path().join("record.so");
-        let source = concat!(env!("CARGO_MANIFEST_DIR"), "/../store/tests/shim/record.c");
-        let built = Command::new("cc")
-            .args(["-shared", "-fPIC", "-O1", "-o"])
-            .args([path.as_os_str(), source.as_ref()])
-            .output()
-            .unwrap();
-        assert!(built.status.success(), "{}", String::from_utf8_lossy(&built.stderr));
-        (dir, path)
-    });
-    path
-}
 
 /// What agents saw before the disk failed.
 #[derive(Default)]
@@ -63,7 +39,7 @@ fn run_on(how: &str, amount: usize) -> bool {
     let state = governor.path("state");
     let started = governor.try_serve_with(|command| {
         command
-            .env("LD_PRELOAD", library())
+            .env("LD_PRELOAD", bailiwick_hostile::recorder())
             .env("SHIM_DIR", &state)
             .env("SHIM_MATCH", ".segment")
             .env(how, amount.to_string())
