@@ -221,3 +221,27 @@ fn half_a_request_does_not_keep_a_governor() {
     governor.stop();
     assert!(asked.elapsed() < Duration::from_secs(10), "{:?}", asked.elapsed());
 }
+
+#[test]
+fn calls_that_a_kill_cut_off_have_an_outcome_after_the_next_start() {
+    let (liar, _never) = waiting();
+    let mut governor = liar.governed("", "");
+    let (_, token) = governor.open("agent", "working", &[]);
+    let (ended, other) = governor.open("agent", "working", &[]);
+    let begin = |token: &str| begin(&governor, token, "/mcp/liar", "", &call("work", &json!({})));
+    let _under_way = [begin(&token), begin(&other)];
+    until("the calls have arrived", || liar.calls() == 2);
+    // Of a task that is over there is no more to take up, and yet its call was under way.
+    governor.json(&["task", "end", &ended]);
+    assert!(governor.records().iter().all(|it| it["kind"] != "outcome"));
+    governor.kill();
+    for _ in 0..2 {
+        governor.serve();
+        let records = governor.records();
+        let ended: Vec<_> = records.iter().filter(|it| it["kind"] == "outcome").collect();
+        assert_eq!(ended.len(), 2, "{records:?}");
+        assert_ne!(ended[0]["decision"], ended[1]["decision"]);
+        assert!(ended.iter().all(|it| it["outcome"] == "none"), "{ended:?}");
+        governor.kill();
+    }
+}

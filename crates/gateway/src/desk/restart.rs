@@ -1,6 +1,7 @@
 //! Taking up where the process before left off: the ledger is the truth, the registry its index.
 
 mod agree;
+mod unfinished;
 mod whole;
 
 use std::{
@@ -19,6 +20,7 @@ use bailiwick_model::{
 };
 use bailiwick_store::{Ledger, Registry};
 
+use self::unfinished::Unfinished;
 use super::{Desk, DeskError};
 use crate::{Clock, Evidence};
 
@@ -58,6 +60,8 @@ struct Told {
     pins: BTreeMap<(ServerName, String), Pin>,
     /// Whether something is contained, since when, and why.
     contained: BTreeMap<Subject, (bool, Timestamp, String)>,
+    /// The calls that were under way at the end.
+    unfinished: Unfinished,
 }
 
 impl Desk {
@@ -66,6 +70,7 @@ impl Desk {
     pub async fn resume(parts: DeskParts) -> Result<Self, DeskError> {
         let DeskParts { mut snapshot, ledger, registry, evidence, clock } = parts;
         let mut told = Told::listen(&ledger, clock.now())?;
+        told.unfinished.close(&ledger, clock.now()).await?;
         let lost = told.made_whole((&ledger, &registry), &evidence, clock.now()).await?;
         let repairs = told.repairs(&registry, told.keeps_from(&ledger))?;
         if !repairs.is_empty() {
@@ -132,6 +137,9 @@ fn identity(subject: &Subject) -> Option<IdentityId> {
 /// How long after its end a task's calls may still count in a day that is not over anywhere.
 const DAY_OVER: Duration = Duration::from_secs(48 * 3600);
 
+/// How long after the end of its task a call may still be under way.
+const CALL_OVER: Duration = Duration::from_secs(600);
+
 impl Told {
     /// Hears what counts now. Commands and used approvals count for ever; calls only for tasks
     /// that are open, for those whose end gave something back to one, and for a day's budget. So
@@ -143,12 +151,16 @@ impl Told {
             ControlFlow::Break(())
         })?;
         ledger.landmarks(&mut |it| told.landmark(it.record))?;
-        let mut calls = Vec::new();
-        for task in told.counting(now) {
+        let (counting, mut calls) = (told.counting(now), Vec::new());
+        for task in told.ended_last().filter(|it| !counting.contains(it)) {
+            told.unfinished.hear(ledger.task_records(&task)?.iter().map(|it| &it.record));
+        }
+        for task in counting {
             calls.extend(ledger.task_records(&task)?);
         }
         // Days are counted in the order of the ledger.
         calls.sort_by_key(|it| it.seq);
+        told.unfinished.hear(calls.iter().map(|it| &it.record));
         for it in calls {
             told.call(it.record);
         }
@@ -171,6 +183,20 @@ impl Told {
             }
         }
         counting
+    }
+
+    /// Gives the tasks that ended so shortly before the last that is known that a call of theirs may
+    /// have been under way at the end.
+    fn ended_last(&self) -> impl Iterator<Item = TaskId> + use<> {
+        let at = |status: &TaskStatus| match status {
+            TaskStatus::Ended { at, .. } => Some(*at),
+            TaskStatus::Open => None,
+        };
+        let last = self.ended.values().filter_map(at).max().unwrap_or_default();
+        let shortly = |status: &TaskStatus| at(status).is_some_and(|it| last.since(it) < CALL_OVER);
+        let ended: Vec<_> =
+            self.ended.iter().filter(|(_, it)| shortly(it)).map(|(id, _)| id.clone()).collect();
+        ended.into_iter()
     }
 
     /// Says whether a task, or one that it descends from, is open.

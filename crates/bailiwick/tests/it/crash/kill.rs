@@ -137,6 +137,21 @@ fn everything_is_there(governor: &Governor, remembered: &Remembered) {
     let answered = remembered.decisions.lock().unwrap();
     let lost: Vec<_> = answered.difference(&recorded).collect();
     assert!(lost.is_empty(), "answered and lost: {lost:?}");
+    every_call_is_over(governor);
+}
+
+/// Nothing is under way right after a start: every call that was let through has its one outcome.
+fn every_call_is_over(governor: &Governor) {
+    let (mut let_through, mut over) = (BTreeSet::new(), BTreeSet::new());
+    for record in governor.records() {
+        let decision = record["decision"].to_string();
+        if record["kind"] == "decision" && record["verdict"] == "allow" {
+            let_through.insert(decision);
+        } else if record["kind"] == "outcome" {
+            assert!(over.insert(decision), "two outcomes of one call: {record}");
+        }
+    }
+    assert_eq!(let_through, over);
 }
 
 /// Gives the decisions on record: `id → (verdict, path)`.

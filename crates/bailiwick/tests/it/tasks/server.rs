@@ -177,3 +177,20 @@ fn another_gateway_opens_the_name() {
     let asked = house.get(&name);
     assert_eq!(asked["error"]["message"], "no such task", "{asked}");
 }
+
+#[test]
+fn a_call_that_is_followed_ends_on_record_though_its_gateway_is_killed() {
+    let free = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let mut house = House::at(&free.to_string(), "");
+    house.begin("work");
+    house.governor.kill();
+    house.governor.serve();
+    let why = "the gateway ended before this was on record: nobody knows what its server did";
+    for _ in 0..2 {
+        assert_eq!(house.outcomes("work"), [("none".to_owned(), why.to_owned())]);
+        let path = house.governor.json(&["path", &house.task]);
+        assert_eq!(path["steps"][0]["outcome"], "none", "{path}");
+        house.governor.stop();
+        house.governor.serve();
+    }
+}
