@@ -18,7 +18,7 @@ use std::{
 };
 
 use anyhow::Context;
-use bailiwick_gateway::{Desk, Lane, UpstreamEvent, Upstreams};
+use bailiwick_gateway::{Desk, Lane, Room, UpstreamEvent, Upstreams};
 use bailiwick_store::StateLock;
 use tokio::{
     net::{TcpListener, UnixListener},
@@ -126,7 +126,8 @@ impl Governor {
 
         let (stop, servers) = (CancellationToken::new(), CancellationToken::new());
         let (events, heard) = mpsc::channel(256);
-        let upstreams = Arc::new(Upstreams::start(parts::specs(&config)?, events, servers.clone()));
+        let (specs, room) = (parts::specs(&config)?, Room::new(config.listen.answers));
+        let upstreams = Arc::new(Upstreams::start(specs, events, servers.clone(), room));
         let lane = Arc::new(Lane::new(Arc::clone(&desk), Arc::clone(&upstreams)));
 
         let meter = Meter::start()?;

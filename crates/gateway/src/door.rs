@@ -9,6 +9,7 @@ mod call;
 mod challenge;
 mod crowd;
 mod enter;
+mod fitting;
 mod health;
 mod hold;
 mod host;
@@ -56,6 +57,7 @@ use crate::{
     limits::{MESSAGE as LIMITS, STREAMS, STREAMS_OF_A_TASK},
     mcp::headers,
     places::Places,
+    room::Room,
     seam,
 };
 
@@ -189,18 +191,23 @@ impl Door {
             Err(turned) => return turned.into_response(),
         };
         let (listener, notes) = Listener::new();
-        let streams = headers::prefers_stream(&entered.headers);
+        let (streams, share) = (headers::prefers_stream(&entered.headers), entered.share.clone());
         // Whoever hangs up leaves a call under way.
-        let listener = listener.keeping(seat);
+        let listener = listener.keeping(seat).sharing(share.clone());
         let answering = Box::pin(async move {
             seam::pass("door");
             match Asked::read(&self, audience, &entered, listener) {
-                Ok(asked) => asked.answer().await,
+                Ok(asked) => asked.fitting(asked.answer().await),
                 Err(refused) => refusal(&refused),
             }
         });
         let answered = stream::answered(notes, answering).await;
-        if streams { stream::alone(answered).await } else { answered }
+        share.until_gone(if streams { stream::alone(answered).await } else { answered })
+    }
+
+    /// Gives the room that all answers share.
+    fn room(&self) -> &Room {
+        self.lane.upstreams().room()
     }
 
     /// Lets a legacy client leave: what it said of its session is forgotten.

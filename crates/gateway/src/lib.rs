@@ -23,7 +23,9 @@ mod meter;
 mod mint;
 mod oauth;
 mod path;
+mod pieces;
 mod places;
+mod room;
 pub mod seam;
 mod trace;
 mod upstream;
@@ -35,10 +37,12 @@ pub use door::{Door, DoorParts, HoldParts, line_router, router};
 pub use evidence::{Evidence, Keep, looks_secret};
 pub use known::offer_of;
 pub use lane::{Answered, GoesOn, Lane, Refusal};
+pub use limits::ANSWER_BYTES;
 pub use listener::Listener;
 pub use meter::describe_metrics;
 pub use mint::{Minted, MintingError, mint_on_record};
 pub use oauth::{Oauth, OauthParts, oauth_router};
+pub use room::Room;
 pub use upstream::{
     Catalog, Confine, EventStream, Lines, Noted, Reply, SendError, ServerSpec, ServerStatus,
     TooLarge, ToolDefinition, ToolSpec, Transport, UpstreamError, UpstreamEvent, Upstreams,

@@ -17,6 +17,12 @@ pub(crate) const REQUESTS_UNDER_WAY: usize = 4096;
 pub(crate) const REQUEST_BYTES_OF_A_TASK: usize = 64 << 20;
 /// How many those of all tasks may.
 pub(crate) const REQUEST_BYTES: usize = 256 << 20;
+/// How many bytes the answers of all tasks may have that are under way.
+pub const ANSWER_BYTES: usize = 256 << 20;
+/// Which part of them those of one task may have.
+pub(crate) const SHARE_OF_A_TASK: usize = 4;
+/// How many bytes of an answer are not counted. There is one for each connection at most.
+pub(crate) const SMALL_ANSWER: usize = 16 << 10;
 /// How many streams of changes one task may have open.
 pub(crate) const STREAMS_OF_A_TASK: usize = 8;
 /// How many all tasks may.
@@ -55,6 +61,12 @@ mod tests {
                 "| their bytes | {} of one task, {} of all |",
                 mebibytes(REQUEST_BYTES_OF_A_TASK),
                 mebibytes(REQUEST_BYTES)
+            ),
+            format!(
+                "| bytes of answers under way; those of {} KiB at most are not counted | {} of one task, {} of all; `[listen] answers` |",
+                SMALL_ANSWER >> 10,
+                mebibytes(ANSWER_BYTES / SHARE_OF_A_TASK),
+                mebibytes(ANSWER_BYTES)
             ),
             format!(
                 "| streams of changes | {STREAMS_OF_A_TASK} of one task, {} of all |",

@@ -18,6 +18,7 @@ use crate::{
     asks::{Asking, Client},
     jsonrpc::raw_of,
     mcp::log_level::Logs,
+    room::Share,
     upstream::ServerSpec,
 };
 
@@ -40,6 +41,8 @@ pub struct Listener {
     kept: Option<Arc<dyn Kept>>,
     /// By what it was sent, for whoever asks.
     sent: Option<Arc<OnceLock<Allowed>>>,
+    /// What its answer takes of the room for answers.
+    share: Option<Share>,
 }
 
 /// By what a call was let through.
@@ -94,6 +97,7 @@ impl Listener {
             of: None,
             kept: None,
             sent: None,
+            share: None,
         };
         (listener, Notes { waiting, room })
     }
@@ -115,6 +119,17 @@ impl Listener {
     #[must_use]
     pub(crate) fn keeping(&self, thing: impl fmt::Debug + Send + Sync + 'static) -> Self {
         Self { kept: Some(Arc::new((self.kept.clone(), thing))), ..self.clone() }
+    }
+
+    /// Counts the answer as `share`.
+    #[must_use]
+    pub(crate) fn sharing(self, share: Share) -> Self {
+        Self { share: Some(share), ..self }
+    }
+
+    /// Gives what the answer takes of the room; none where it is not counted.
+    pub(crate) const fn share(&self) -> Option<&Share> {
+        self.share.as_ref()
     }
 
     /// Lets servers ask `client` what it declared.

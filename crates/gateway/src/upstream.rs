@@ -66,7 +66,10 @@ use subscribed::Subscribed;
 use supervise::{State, Supervisor, Up};
 use why::Why;
 
-use crate::{Call, Listener, known};
+use crate::{
+    Call, Listener, known,
+    room::{Room, Share},
+};
 
 /// Why a call does not go to a server that has changed since.
 const OTHER: &str = "its server offers something else than when it was judged";
@@ -81,6 +84,7 @@ pub struct Upstreams {
     stop: CancellationToken,
     supervisors: TaskTracker,
     news: Newsroom,
+    room: Room,
 }
 
 #[derive(Debug)]
@@ -113,11 +117,13 @@ pub enum ServerStatus {
 }
 
 impl Upstreams {
-    /// Starts to look after `specs`, until `stop`. Each server gets a task of its own.
+    /// Starts to look after `specs`, until `stop`. Each server gets a task of its own, and all of
+    /// their answers share `room`.
     pub fn start(
         specs: Vec<ServerSpec>,
         events: mpsc::Sender<UpstreamEvent>,
         stop: CancellationToken,
+        room: Room,
     ) -> Self {
         let stop = stop.child_token();
         let (supervisors, news) = (TaskTracker::new(), Newsroom::default());
@@ -140,7 +146,7 @@ impl Upstreams {
             })
             .collect();
         supervisors.close();
-        Self { servers, stop, supervisors, news }
+        Self { servers, stop, supervisors, news, room }
     }
 
     /// Gives the servers' names, in order.
@@ -244,15 +250,22 @@ impl Upstreams {
         self.servers.get(server).map(|it| listener.called_at(&it.spec))
     }
 
-    /// Sends a request that takes no decision. Methods that take one are refused here.
-    pub async fn plain(
+    /// Gives the room that answers share.
+    pub(crate) const fn room(&self) -> &Room {
+        &self.room
+    }
+
+    /// Sends a request that takes no decision, and counts its answer as `share`. Methods that take
+    /// one are refused here.
+    pub(crate) async fn plain(
         &self,
         server: &ServerName,
-        method: &str,
-        params: Option<&RawValue>,
+        (method, params): (&str, Option<&RawValue>),
+        share: Option<&Share>,
     ) -> Result<Reply, UpstreamError> {
         let request = Request::plain(method, params)
-            .ok_or_else(|| UpstreamError::NotPlain { method: method.to_owned() })?;
+            .ok_or_else(|| UpstreamError::NotPlain { method: method.to_owned() })?
+            .sharing(share);
         let within = self.server(server)?.spec.call_timeout;
         let up = self.up(server)?;
         up.link.ask(&request, within).await.map_err(|error| error.into_plain(server))

@@ -56,6 +56,15 @@ pub fn format_span(span: Duration) -> String {
     )
 }
 
+/// Writes a size in the largest unit of 1024 that keeps it whole.
+pub fn format_bytes(bytes: u64) -> String {
+    let units: [(u64, &str); 3] = [(1 << 30, "GiB"), (1 << 20, "MiB"), (1 << 10, "KiB")];
+    units.into_iter().find(|(size, _)| bytes != 0 && bytes.is_multiple_of(*size)).map_or_else(
+        || format!("{bytes} B"),
+        |(size, unit)| format!("{} {unit}", bytes.div_euclid(size)),
+    )
+}
+
 fn split(text: &str) -> Option<(u64, &str)> {
     let end = text.find(|it: char| !it.is_ascii_digit()).unwrap_or(text.len());
     let (number, unit) = text.split_at_checked(end)?;

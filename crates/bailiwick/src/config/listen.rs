@@ -5,7 +5,8 @@ mod tls;
 use std::{net::SocketAddr, path::Path, time::Duration};
 
 use bailiwick_connect::TlsFiles;
-use bailiwick_model::format_span;
+use bailiwick_gateway::ANSWER_BYTES;
+use bailiwick_model::{format_bytes, format_span};
 use http::Uri;
 use toml::Spanned;
 
@@ -30,6 +31,8 @@ pub(crate) struct Listen {
     pub(crate) tls: Option<TlsFiles>,
     /// How long calls that are under way may still take when the governor is asked to stop.
     pub(crate) drain: Duration,
+    /// How many bytes of answers may be under way together.
+    pub(crate) answers: usize,
 }
 
 impl Listen {
@@ -46,6 +49,11 @@ const DEFAULT: SocketAddr =
 const DRAIN: Duration = Duration::from_secs(20);
 /// Nobody waits longer for a service to stop.
 const DRAIN_MAX: Duration = Duration::from_secs(10 * 60);
+
+/// With less, ordinary answers find no room.
+const ANSWERS_MIN: u64 = 1 << 20;
+/// With more, it bounds nothing.
+const ANSWERS_MAX: u64 = 64 << 30;
 
 /// Reads `[listen]`.
 pub(super) fn read(
@@ -72,6 +80,12 @@ pub(super) fn read(
             settings.add("listen.drain", &format_span(drained), drain.at());
         }
 
+        let answers = listen.get("answers");
+        let answers_max = answers_of(&answers);
+        if let Some(bytes) = answers_max {
+            settings.add("listen.answers", &format_bytes(bytes), answers.at());
+        }
+
         let is_insecure = insecure.as_ref().is_some_and(|it| *it.get_ref());
         settings.add("listen.insecure", &is_insecure, insecure.as_ref().map(Spanned::span));
         let bound = match given {
@@ -90,7 +104,8 @@ pub(super) fn read(
             }
         }
         let (insecure, tls) = (is_insecure, tls.files);
-        Some(Listen { http: bound, public_url: public, insecure, tls, drain: drained? })
+        let (drain, answers) = (drained?, usize::try_from(answers_max?).ok()?);
+        Some(Listen { http: bound, public_url: public, insecure, tls, drain, answers })
     })
     .flatten()
 }
@@ -105,6 +120,19 @@ fn drain_of(field: &Field<'_>) -> Option<Duration> {
     }
     let max = format_span(DRAIN_MAX);
     field.wrong(format!("`{}` is at most {max}: whoever stops it waits so long", field.name()));
+    None
+}
+
+fn answers_of(field: &Field<'_>) -> Option<u64> {
+    if !field.is_given() {
+        return u64::try_from(ANSWER_BYTES).ok();
+    }
+    let bytes = field.size().map(Spanned::into_inner)?;
+    if (ANSWERS_MIN..=ANSWERS_MAX).contains(&bytes) {
+        return Some(bytes);
+    }
+    let (min, max) = (format_bytes(ANSWERS_MIN), format_bytes(ANSWERS_MAX));
+    field.wrong(format!("`{}` is {min} at least and {max} at most", field.name()));
     None
 }
 

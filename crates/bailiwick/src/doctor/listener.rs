@@ -39,8 +39,8 @@ mod tests {
 
     fn found(http: &str, public_url: Option<&str>) -> Option<&'static str> {
         let (http, public_url) = (http.parse().unwrap(), public_url.map(str::to_owned));
-        look(&Listen { http, public_url, insecure: true, tls: None, drain: Duration::ZERO })
-            .map(|it| it.code)
+        let (insecure, drain) = (true, Duration::ZERO);
+        look(&Listen { http, public_url, insecure, tls: None, drain, answers: 0 }).map(|it| it.code)
     }
 
     #[test]
@@ -53,6 +53,7 @@ mod tests {
             insecure: false,
             tls: Some(files),
             drain: Duration::ZERO,
+            answers: 0,
         };
         assert!(look(&listen).is_none());
     }

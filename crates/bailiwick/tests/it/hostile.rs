@@ -1,6 +1,7 @@
 //! An agent that shares the governor's account, and whoever else means harm: refused or detected.
 
 mod account;
+pub(crate) mod answers;
 mod approval;
 mod child;
 mod configuration;

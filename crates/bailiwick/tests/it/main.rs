@@ -25,6 +25,8 @@ mod oauth;
 #[cfg(test)]
 mod observed;
 #[cfg(test)]
+mod process;
+#[cfg(test)]
 mod real;
 #[cfg(test)]
 mod sessions;

@@ -210,7 +210,7 @@ impl<'a> Asked<'a> {
         }
         let params = params.map(|it| self.towards(server, it)).transpose()?;
         let asked = (method, params.as_deref());
-        match self.door.lane.plain(self.caller, server, asked).await {
+        match self.door.lane.plain(self.caller, server, asked, self.listener.share()).await {
             Ok(reply) => match self.back(server, method, reply).await {
                 Answer::Result(result) => Ok(result),
                 Answer::Error(error) => Err(passed_on(&error)),
@@ -219,6 +219,11 @@ impl<'a> Asked<'a> {
                 Err(Refused::new(StatusCode::OK, code::INTERNAL_ERROR, error.to_string()))
             }
         }
+    }
+
+    /// Gives the id that an answer must carry.
+    pub(super) const fn answer_id(&self) -> Option<&RawValue> {
+        self.message.answer_id()
     }
 
     /// Gives the message's own parameters.

@@ -9,7 +9,13 @@ use http::{HeaderMap, Request, StatusCode, header};
 use http_body_util::BodyExt as _;
 
 use super::{Door, LIMITS, challenge::turned_away, crowd::Seat};
-use crate::{jsonrpc::Refused, limits::BODY_WAIT, mcp::headers};
+use crate::{
+    jsonrpc::Refused,
+    limits::BODY_WAIT,
+    mcp::headers,
+    pieces::Pieces,
+    room::{Full, Share},
+};
 
 /// Who came in, with what.
 #[derive(Debug)]
@@ -20,6 +26,8 @@ pub(super) struct Entered {
     pub(super) headers: HeaderMap,
     /// The body.
     pub(super) body: Bytes,
+    /// What the answer takes of the room for answers.
+    pub(super) share: Share,
 }
 
 /// Somebody was turned away before anything was asked.
@@ -49,13 +57,14 @@ impl Door {
         self.check_server(audience)?;
         headers::check_post(&parts.headers)?;
         let mut seat = self.crowd.enter(&caller.task)?;
+        let share = self.room().begin(&caller).map_err(no_room)?;
         let late = || {
             let text = "the body did not arrive in time";
             Refused::new(StatusCode::REQUEST_TIMEOUT, INVALID_REQUEST, text)
         };
         let arriving = arrived(body, &parts.headers, &mut seat);
         let body = tokio::time::timeout(BODY_WAIT, arriving).await.map_err(|_| late())??;
-        Ok((Entered { caller, headers: parts.headers, body }, seat))
+        Ok((Entered { caller, headers: parts.headers, body, share }, seat))
     }
 
     /// Checks where the request was meant to go, and who sends it.
@@ -113,13 +122,12 @@ async fn arrived(mut body: Body, headers: &HeaderMap, seat: &mut Seat) -> Result
     if length.is_some_and(|it: u64| u64::try_from(LIMITS.bytes).is_ok_and(|max| max < it)) {
         return Err(too_large());
     }
-    let (mut whole, mut length) = (Pieces::None, 0_usize);
+    let mut whole = Pieces::None;
     while let Some(frame) = body.frame().await {
         let broke_off =
             |_| Refused::new(StatusCode::BAD_REQUEST, INVALID_REQUEST, "the body broke off");
         let Ok(piece) = frame.map_err(broke_off)?.into_data() else { continue };
-        length = length.saturating_add(piece.len());
-        if LIMITS.bytes < length {
+        if LIMITS.bytes < whole.size().saturating_add(piece.len()) {
             return Err(too_large());
         }
         seat.keep(piece.len())?;
@@ -128,32 +136,9 @@ async fn arrived(mut body: Body, headers: &HeaderMap, seat: &mut Seat) -> Result
     Ok(whole.into_bytes())
 }
 
-/// What has come of a body. Most come in one piece, which is kept as it is.
-enum Pieces {
-    None,
-    One(Bytes),
-    Many(Vec<u8>),
-}
-
-impl Pieces {
-    fn and(self, piece: Bytes) -> Self {
-        match self {
-            Self::None => Self::One(piece),
-            Self::One(first) => Self::Many([first, piece].concat()),
-            Self::Many(mut before) => {
-                before.extend_from_slice(&piece);
-                Self::Many(before)
-            }
-        }
-    }
-
-    fn into_bytes(self) -> Bytes {
-        match self {
-            Self::None => Bytes::new(),
-            Self::One(piece) => piece,
-            Self::Many(pieces) => pieces.into(),
-        }
-    }
+/// Refuses what cannot be answered for want of room: nothing is asked of anybody then.
+pub(super) fn no_room(full: Full) -> Refused {
+    Refused::new(full.status(), INVALID_REQUEST, full.to_string())
 }
 
 fn too_large() -> Refused {

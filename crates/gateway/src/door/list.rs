@@ -10,6 +10,7 @@ use serde_json::value::RawValue;
 use super::{
     ask::{Asked, LIST_TTL, START_WAIT},
     between::passed_on,
+    enter::no_room,
 };
 use crate::{
     classify,
@@ -113,11 +114,14 @@ impl Asked<'_> {
             Listed::Prompts => "prompts/list",
         };
         let (mut kept, mut cursor, mut seen) = (Vec::new(), None::<String>, BTreeSet::new());
+        let mut bytes = 0_usize;
         for _ in 0..PAGES_MAX {
             let params = cursor.as_ref().map(|it| {
                 crate::jsonrpc::raw_of(&std::collections::BTreeMap::from([("cursor", it)]))
             });
-            let reply = self.door.lane.upstreams().plain(server, method, params.as_deref()).await;
+            let asked = (method, params.as_deref());
+            let share = self.listener.share();
+            let reply = self.door.lane.upstreams().plain(server, asked, share).await;
             let reply = reply.map_err(|error| {
                 Refused::new(StatusCode::OK, code::INTERNAL_ERROR, error.to_string())
             })?;
@@ -127,6 +131,10 @@ impl Asked<'_> {
                 Answer::Error(error) if says_unknown(&error) => return Ok(kept),
                 Answer::Error(error) => return Err(passed_on(&error)),
             };
+            bytes = bytes.saturating_add(result.get().len());
+            if let Some(share) = self.listener.share() {
+                share.reach(bytes).map_err(no_room)?;
+            }
             let Ok(page) = RawObject::read(result.get()) else { break };
             let items = page.get(listed.member()).map_or("[]", RawValue::get);
             let items: Vec<Box<RawValue>> = serde_json::from_str(items).unwrap_or_default();

@@ -72,7 +72,8 @@ impl Door {
         if let Err(refused) = headers::check_get(&parts.headers) {
             return refusal(&refused);
         }
-        let entered = Entered { caller, headers: parts.headers, body: Bytes::new() };
+        let share = self.room().share(&caller);
+        let entered = Entered { caller, headers: parts.headers, body: Bytes::new(), share };
         let (listener, notes) = Listener::new();
         let answering = Box::pin(async move {
             let asked = match Asked::silent(&self, audience, &entered, listener) {

@@ -132,7 +132,12 @@ impl Asked<'_> {
         };
         let asked = tasks::asking(at.theirs, answers.as_deref(), &at.client);
         let (server, method) = (&at.handle.server, wish.method());
-        let reply = self.door.lane.upstreams().plain(server, method, Some(&asked)).await;
+        let reply = self
+            .door
+            .lane
+            .upstreams()
+            .plain(server, (method, Some(&asked)), self.listener.share())
+            .await;
         let reply = reply.map_err(|error| {
             Refused::new(StatusCode::OK, code::INTERNAL_ERROR, error.to_string())
         })?;

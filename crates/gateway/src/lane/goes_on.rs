@@ -85,7 +85,7 @@ impl Lane {
         let goes_on = GoesOn { approved, ..*goes_on };
         let server = &call.action().server;
         let Some(place) = self.going.take(&caller.task) else {
-            self.call_off(server, &goes_on.told.task_id).await;
+            self.call_off(caller, server, &goes_on.told.task_id).await;
             let why = format!("{EACH} calls of one task may go on at once, and this was one more");
             let sent = Sent { decision: &goes_on.decision, slot: &slot, server, started };
             self.came_to(sent, (OutcomeKind::None, why.clone(), 0)).await;
@@ -105,8 +105,8 @@ impl Lane {
     }
 
     /// Tells a server that nobody wants what it does for a call any more.
-    async fn call_off(&self, server: &ServerName, theirs: &str) {
-        let told = self.ask_of_task(server, "tasks/cancel", (theirs, None)).await;
+    async fn call_off(&self, caller: &Arc<Verified>, server: &ServerName, theirs: &str) {
+        let told = self.ask_of_task(caller, server, ("tasks/cancel", theirs)).await;
         if !matches!(told, Ok(Reply::Result(_))) {
             tracing::warn!(%server, "it did not take that a call of its is called off");
         }
@@ -115,14 +115,15 @@ impl Lane {
     /// Asks a server about one of its own tasks, as whoever looks after a call.
     async fn ask_of_task(
         &self,
+        caller: &Arc<Verified>,
         server: &ServerName,
-        method: &str,
-        (theirs, answers): (&str, Option<&RawValue>),
+        (method, theirs): (&str, &str),
     ) -> Result<Reply, crate::UpstreamError> {
         let capabilities = ClientCapabilities::default().with_tasks();
         let client = ClientFacts { capabilities, ..ClientFacts::default() };
-        let params = tasks::asking(theirs, answers, &client);
-        self.upstreams.plain(server, method, Some(&params)).await
+        let (params, share) =
+            (tasks::asking(theirs, None, &client), self.upstreams.room().share(caller));
+        self.upstreams.plain(server, (method, Some(&params)), Some(&share)).await
     }
 }
 
@@ -134,7 +135,7 @@ impl Follower {
             Err(BrokeOff) => {
                 tracing::error!(%decision, "following a call broke off");
                 // Nobody looks after it any more.
-                self.lane.call_off(server, &self.goes_on.told.task_id).await;
+                self.lane.call_off(&self.caller, server, &self.goes_on.told.task_id).await;
                 without("something of ours failed while it was followed")
             }
         };
@@ -157,7 +158,7 @@ impl Follower {
             }
             let approved = self.goes_on.approved.as_ref();
             if let Err(fell) = self.lane.stands(&self.caller, &self.call, approved).await {
-                self.lane.call_off(server, &told.task_id).await;
+                self.lane.call_off(&self.caller, server, &told.task_id).await;
                 return without(&format!("called off: {}", fell.why()));
             }
             match self.look().await {
@@ -192,7 +193,7 @@ impl Follower {
     /// Asks where the call stands; gives what it came to where it is over.
     async fn look(&self) -> Result<Option<Came>, String> {
         let (server, theirs) = (&self.call.action().server, &self.goes_on.told.task_id);
-        let reply = self.lane.ask_of_task(server, "tasks/get", (theirs, None)).await;
+        let reply = self.lane.ask_of_task(&self.caller, server, ("tasks/get", theirs)).await;
         match reply.map_err(|error| error.to_string())? {
             Reply::Result(result) => {
                 let told = Told::read(&result).ok_or("its words cannot be read")?;

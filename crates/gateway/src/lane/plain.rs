@@ -6,7 +6,10 @@ use bailiwick_store::LedgerError;
 use serde_json::value::RawValue;
 
 use super::Lane;
-use crate::upstream::{Reply, UpstreamError};
+use crate::{
+    room::Share,
+    upstream::{Reply, UpstreamError},
+};
 
 /// The method was not answered.
 #[derive(Debug, thiserror::Error)]
@@ -27,10 +30,11 @@ impl Lane {
         caller: &Verified,
         server: &ServerName,
         (method, params): (&str, Option<&RawValue>),
+        share: Option<&Share>,
     ) -> Result<Reply, PlainError> {
         let passed = Record::Finding(passed(caller, server, method, self.desk.now()));
         self.desk.ledger().append(vec![passed]).await?;
-        Ok(self.upstreams.plain(server, method, params).await?)
+        Ok(self.upstreams.plain(server, (method, params), share).await?)
     }
 }
 

@@ -30,7 +30,6 @@ use super::{
     incoming::Reply,
     news::Changes,
     over::Over,
-    relay::Relay,
     request::{self, CUT, Request, Still, WITHDRAWN},
 };
 use crate::mcp::{Era, headers::SESSION};
@@ -227,14 +226,14 @@ impl Link {
     async fn ask_at_once(&self, id: u64, request: &Request<'_>) -> Result<Reply, Missed> {
         let (body, headers) = (Bytes::from(request.line(id, Era::Modern)), request.mirrored());
         permitted(request)?;
-        self.post(id, body, &headers, request.relay()).await
+        self.post(id, body, &headers, Some(request)).await
     }
 
     async fn ask_in_session(&self, id: u64, request: &Request<'_>) -> Result<Reply, Missed> {
         let body = Bytes::from(request.line(id, Era::Legacy));
         let session = self.session();
         permitted(request)?;
-        match self.post(id, body.clone(), &session.headers, request.relay()).await {
+        match self.post(id, body.clone(), &session.headers, Some(request)).await {
             Err(Missed::Session) => {}
             answered => return answered,
         }
@@ -246,7 +245,7 @@ impl Link {
             return Err(not_sent(OTHER.to_owned()));
         }
         permitted(request)?;
-        self.post(id, body, &session.headers, request.relay()).await
+        self.post(id, body, &session.headers, Some(request)).await
     }
 
     /// Asks what tools there are now; where that is not known, nothing is sent.
@@ -264,7 +263,7 @@ impl Link {
 
     /// Says what is looked for in an answer to the question `id`.
     fn asked(&self, id: u64) -> Asked<'_> {
-        Asked { id, relay: None, changed: &self.changed, answers: &self.answers }
+        Asked { id, relay: None, share: None, changed: &self.changed, answers: &self.answers }
     }
 
     async fn post(
@@ -272,10 +271,11 @@ impl Link {
         id: u64,
         body: Bytes,
         headers: &HeaderMap,
-        relay: Option<&Relay>,
+        request: Option<&Request<'_>>,
     ) -> Result<Reply, Missed> {
         let response = self.send(Method::POST, body, headers).await?;
-        let asked = Asked { relay, ..self.asked(id) };
+        let (relay, share) = (request.and_then(Request::relay), request.and_then(Request::share));
+        let asked = Asked { relay, share, ..self.asked(id) };
         let taken = answer::take(response, asked, headers.contains_key(&SESSION)).await;
         match (taken, self.era()) {
             (Err(Missed::Broke { why, mark }), Era::Legacy) => {

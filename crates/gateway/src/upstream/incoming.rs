@@ -14,6 +14,15 @@ pub enum Reply {
     Error(Box<RawValue>),
 }
 
+impl Reply {
+    /// Says how many bytes it has.
+    pub(crate) fn size(&self) -> usize {
+        match self {
+            Self::Result(raw) | Self::Error(raw) => raw.get().len(),
+        }
+    }
+}
+
 /// One message from a server.
 #[derive(Debug)]
 pub(super) enum Incoming<'a> {

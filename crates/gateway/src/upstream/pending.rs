@@ -11,6 +11,7 @@ use std::{
 use tokio::sync::oneshot;
 
 use super::{error::SendError, incoming::Reply, relay::Relay};
+use crate::room::{Full, Share};
 
 /// The callers that wait, by the id of what they asked.
 #[derive(Debug, Default)]
@@ -30,6 +31,8 @@ struct Caller {
     answer: oneshot::Sender<Result<Reply, String>>,
     /// Where what the server says before its answer goes; none where nobody listens.
     relay: Option<Relay>,
+    /// What the answer takes of the room for answers.
+    share: Option<Share>,
 }
 
 /// One caller's place; leaving it gives the place up.
@@ -55,10 +58,14 @@ impl Turn {
 
 impl Pending {
     /// Takes a place for one question.
-    pub(super) fn place(self: &Arc<Self>, relay: Option<&Relay>) -> Result<Place, SendError> {
+    pub(super) fn place(
+        self: &Arc<Self>,
+        relay: Option<&Relay>,
+        share: Option<&Share>,
+    ) -> Result<Place, SendError> {
         let id = self.next.fetch_add(1, Ordering::Relaxed).wrapping_add(1);
         let (sender, answer) = oneshot::channel();
-        let caller = Caller { answer: sender, relay: relay.cloned() };
+        let caller = Caller { answer: sender, relay: relay.cloned(), share: share.cloned() };
         let mut waiting = self.lock();
         if let Some(why) = &waiting.closed {
             return Err(SendError::NotSent { why: why.clone() });
@@ -70,8 +77,14 @@ impl Pending {
 
     /// Hands the answer to whoever waits for `id`; says whether anyone did.
     pub(super) fn answer(&self, id: u64, reply: Result<Reply, &'static str>) -> bool {
-        let caller = self.lock().callers.remove(&id);
-        caller.is_some_and(|it| it.answer.send(reply.map_err(str::to_owned)).is_ok())
+        let Some(Caller { answer, share, .. }) = self.lock().callers.remove(&id) else {
+            return false;
+        };
+        let reply = reply.map_err(str::to_owned).and_then(|reply| {
+            share.map_or(Ok(()), |it| it.reach(reply.size())).map_err(Full::no_answer)?;
+            Ok(reply)
+        });
+        answer.send(reply).is_ok()
     }
 
     /// Gives the way to whoever listens while `id` is not answered.
@@ -148,7 +161,8 @@ mod tests {
     #[tokio::test]
     async fn each_answer_finds_its_caller() {
         let pending = Arc::new(Pending::default());
-        let (mut one, mut two) = (pending.place(None).unwrap(), pending.place(None).unwrap());
+        let (mut one, mut two) =
+            (pending.place(None, None).unwrap(), pending.place(None, None).unwrap());
         assert!(one.id() < two.id());
         assert!(pending.answer(two.id(), Ok(reply())));
         assert!(pending.answer(one.id(), Ok(reply())));
@@ -161,7 +175,8 @@ mod tests {
     #[tokio::test]
     async fn the_end_tells_apart_what_was_begun_and_what_was_not() {
         let pending = Arc::new(Pending::default());
-        let (mut begun, mut queued) = (pending.place(None).unwrap(), pending.place(None).unwrap());
+        let (mut begun, mut queued) =
+            (pending.place(None, None).unwrap(), pending.place(None, None).unwrap());
         assert!(begun.turn().take());
         pending.close("it crashed");
         assert!(
@@ -169,13 +184,13 @@ mod tests {
         );
         assert!(matches!(queued.answer().await, Err(SendError::NotSent { .. })));
         assert!(!queued.turn().take(), "the writer must not begin it afterwards");
-        assert!(matches!(pending.place(None), Err(SendError::NotSent { .. })));
+        assert!(matches!(pending.place(None, None), Err(SendError::NotSent { .. })));
     }
 
     #[tokio::test]
     async fn a_caller_that_leaves_gives_its_place_up() {
         let pending = Arc::new(Pending::default());
-        let id = pending.place(None).unwrap().id();
+        let id = pending.place(None, None).unwrap().id();
         assert!(!pending.answer(id, Ok(reply())));
         assert!(pending.lock().callers.is_empty());
     }

@@ -17,6 +17,7 @@ use super::{ToolDefinition, error::SendError, relay::Relay};
 use crate::{
     Call, Listener,
     mcp::{Era, meta, mirror, param_header::ParamHeader},
+    room::Share,
 };
 
 /// How long after its permit was spent a call may still be written.
@@ -117,6 +118,8 @@ pub(super) struct Request<'a> {
     repeated: Option<(&'a [ParamHeader], &'a Json)>,
     /// The one era in which it can be said, where there is only one.
     era: Option<Era>,
+    /// What its answer takes of the room for answers; what we ask for ourselves is not counted.
+    share: Option<Share>,
 }
 
 impl<'a> Request<'a> {
@@ -135,6 +138,7 @@ impl<'a> Request<'a> {
             tool: spent.tool,
             relay: Some(relay),
             repeated: Some((repeated, spent.call.arguments())),
+            share: listener.share().cloned(),
             ..Self::undecided(method, Some(params))
         })
     }
@@ -174,6 +178,16 @@ impl<'a> Request<'a> {
         (!kept && !bare.starts_with("notifications/")).then(|| Self::undecided(method, params))
     }
 
+    /// Counts the answer as `share`.
+    pub(super) fn sharing(self, share: Option<&Share>) -> Self {
+        Self { share: share.cloned(), ..self }
+    }
+
+    /// Gives what the answer takes of the room.
+    pub(super) const fn share(&self) -> Option<&Share> {
+        self.share.as_ref()
+    }
+
     /// Opens a session.
     pub(super) fn opening(params: &'a RawValue) -> Self {
         Self { era: Some(Era::Legacy), ..Self::undecided("initialize", Some(params)) }
@@ -195,7 +209,16 @@ impl<'a> Request<'a> {
     }
 
     const fn undecided(method: &'a str, params: Option<&'a RawValue>) -> Self {
-        Self { method, params, still: None, tool: None, relay: None, repeated: None, era: None }
+        Self {
+            method,
+            params,
+            still: None,
+            tool: None,
+            relay: None,
+            repeated: None,
+            era: None,
+            share: None,
+        }
     }
 
     /// Gives the message as a server of `era` takes it, on one line that ends.

@@ -208,7 +208,7 @@ impl Link {
         request: &Request<'_>,
         within: Duration,
     ) -> Result<Reply, SendError> {
-        let mut place = self.pending.place(request.relay())?;
+        let mut place = self.pending.place(request.relay(), request.share())?;
         let queued = Queued {
             bytes: request.line(place.id(), self.era()),
             turn: Some(Arc::clone(place.turn())),

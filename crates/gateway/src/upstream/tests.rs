@@ -25,7 +25,7 @@ use super::{
     Catalog, Confine, Reply, SendError, ServerSpec, Transport, UpstreamError, UpstreamEvent,
     Upstreams, request::Spent,
 };
-use crate::{Call, Listener, known};
+use crate::{ANSWER_BYTES, Call, Listener, Room, known};
 
 /// Nothing here takes this long unless it hangs.
 const DEADLINE: Duration = Duration::from_secs(60);
@@ -49,6 +49,10 @@ struct World {
 /// Waits for what must come.
 async fn soon<T>(coming: impl Future<Output = T>) -> T {
     tokio::time::timeout(DEADLINE, coming).await.expect("it took too long")
+}
+
+fn room() -> Room {
+    Room::new(ANSWER_BYTES)
 }
 
 fn spec(transport: Transport) -> ServerSpec {
@@ -86,7 +90,7 @@ impl World {
                 let _nobody_looks = tell.send(told);
             }
         });
-        let upstreams = Upstreams::start(vec![spec], sender, CancellationToken::new());
+        let upstreams = Upstreams::start(vec![spec], sender, CancellationToken::new(), room());
         Self { server, upstreams: Arc::new(upstreams), seen }
     }
 

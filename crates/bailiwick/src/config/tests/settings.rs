@@ -517,6 +517,7 @@ fn flags_win_over_the_file_and_each_setting_says_where_it_comes_from() {
     evidence.checkpoints = PLACE/home/../elsewhere (file, line 2)
     holds.poll = 25s (default)
     holds.stream = 50s (default)
+    listen.answers = 256 MiB (default)
     listen.drain = 20s (default)
     listen.http = 127.0.0.1:2 (--listen)
     listen.insecure = false (default)

@@ -12,11 +12,15 @@ use super::{
     BODY_MAX, Missed,
     events::{Events, Mark},
 };
-use crate::upstream::{
-    error::SendError,
-    incoming::{self, Incoming, Reply},
-    news::Changes,
-    relay::Relay,
+use crate::{
+    pieces::Pieces,
+    room::Share,
+    upstream::{
+        error::SendError,
+        incoming::{self, Incoming, Reply},
+        news::Changes,
+        relay::Relay,
+    },
 };
 
 /// How official SDKs' servers say, with another status than the specification's, that they know
@@ -41,6 +45,8 @@ struct Refusal {
 pub(super) struct Asked<'a> {
     pub(super) id: u64,
     pub(super) relay: Option<&'a Relay>,
+    /// What the answer takes of the room for answers.
+    pub(super) share: Option<&'a Share>,
     /// What hears of changes at the server.
     pub(super) changed: &'a Changes,
     /// What answers the server's own questions goes here.
@@ -64,7 +70,7 @@ pub(super) async fn take(
         )));
     }
     if !head.status.is_success() {
-        let refusal = Refusal::read(&whole(body).await?);
+        let refusal = Refusal::read(&asked.whole(body).await?);
         if in_session && refusal.forgot_session(head.status, asked.id) {
             return Err(Missed::Session);
         }
@@ -83,7 +89,7 @@ pub(super) async fn take(
     if !kind.eq_ignore_ascii_case("application/json") {
         return Err(unknown(format!("it answered with `{kind}`, which is not understood")));
     }
-    match asked.mine(&whole(body).await?).await {
+    match asked.mine(&asked.whole(body).await?).await {
         Some(reply) => reply,
         None => Err(unknown("it answered something that was not asked".to_owned())),
     }
@@ -127,14 +133,24 @@ impl Refusal {
     }
 }
 
-async fn whole(body: Body) -> Result<Bytes, Missed> {
-    match Limited::new(body, BODY_MAX).collect().await {
-        Ok(body) => Ok(body.to_bytes()),
-        Err(error) => Err(unknown(format!("its answer broke off: {error}"))),
-    }
-}
-
 impl Asked<'_> {
+    async fn whole(self, body: Body) -> Result<Bytes, Missed> {
+        let (mut body, mut whole) = (Limited::new(body, BODY_MAX), Pieces::None);
+        while let Some(frame) = body.frame().await {
+            let frame = frame.map_err(|error| unknown(format!("its answer broke off: {error}")))?;
+            let Ok(piece) = frame.into_data() else { continue };
+            self.takes(whole.size().saturating_add(piece.len()))?;
+            whole = whole.and(piece);
+        }
+        Ok(whole.into_bytes())
+    }
+
+    /// Takes room for so many bytes of an answer.
+    fn takes(self, bytes: usize) -> Result<(), Missed> {
+        let Some(share) = self.share else { return Ok(()) };
+        share.reach(bytes).map_err(|full| unknown(full.no_answer()))
+    }
+
     pub(super) async fn among_events(self, mut body: Body) -> Result<Reply, Missed> {
         let mut events = Events::new(BODY_MAX);
         while let Some(frame) = body.frame().await {
@@ -145,7 +161,9 @@ impl Asked<'_> {
             let ended = events
                 .feed(&piece)
                 .map_err(|_| unknown(format!("one event has more than {BODY_MAX} bytes")))?;
+            self.takes(events.size())?;
             for event in ended {
+                self.takes(event.len())?;
                 if let Some(reply) = self.mine(&event).await {
                     return reply;
                 }

@@ -64,11 +64,16 @@ impl Events {
             } else {
                 self.line.push(byte);
             }
-            if self.max < self.line.len().saturating_add(self.data.len()) {
+            if self.max < self.size() {
                 return Err(TooLarge);
             }
         }
         Ok(ended)
+    }
+
+    /// Says how many bytes are kept of the event that has not ended.
+    pub(super) const fn size(&self) -> usize {
+        self.line.len().saturating_add(self.data.len())
     }
 
     fn end_of_line(&mut self) -> Option<Vec<u8>> {

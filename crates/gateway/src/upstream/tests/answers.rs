@@ -154,11 +154,12 @@ async fn a_call_that_waits_in_the_queue_when_its_task_ends_never_reaches_the_ser
 async fn plain_requests_pass_and_decided_ones_do_not() {
     let world = World::up(script("echo.py")).await;
     let params = raw(r#"{"cursor":"x"}"#);
-    let reply = soon(world.upstreams.plain(&world.server, "resources/list", Some(&params))).await;
+    let reply =
+        soon(world.upstreams.plain(&world.server, ("resources/list", Some(&params)), None)).await;
     let Ok(Reply::Result(raw)) = reply else { panic!("{reply:?}") };
     assert_eq!(raw.get(), r#"{"method": "resources/list", "params": {"cursor": "x"}}"#);
     for method in ["tools/call", "resources/read", "prompts/get", "initialize"] {
-        let refused = world.upstreams.plain(&world.server, method, None).await.unwrap_err();
+        let refused = world.upstreams.plain(&world.server, (method, None), None).await.unwrap_err();
         assert_eq!(refused, UpstreamError::NotPlain { method: method.to_owned() });
     }
 }

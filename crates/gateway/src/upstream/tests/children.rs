@@ -118,7 +118,8 @@ async fn a_call_does_not_go_to_a_server_that_is_not_the_one_it_was_judged_for() 
 #[tokio::test]
 async fn callers_wait_until_a_first_catalog_was_taken_note_of() {
     let (sender, mut events) = mpsc::channel(8);
-    let upstreams = Upstreams::start(vec![script("echo.py")], sender, CancellationToken::new());
+    let stop = CancellationToken::new();
+    let upstreams = Upstreams::start(vec![script("echo.py")], sender, stop, room());
     let server: ServerName = "files".parse().unwrap();
     let event = soon(events.recv()).await.unwrap();
     let early = upstreams.catalog(&server, Duration::ZERO).await.unwrap_err();

@@ -2,10 +2,8 @@
 //! governor keeps stays bounded.
 
 use std::{
-    fs,
     io::{Read as _, Write as _},
     net::{Ipv4Addr, SocketAddr, TcpStream},
-    path::Path,
     process::Command,
     time::{Duration, Instant},
 };
@@ -17,7 +15,10 @@ use rustix::{
 use serde_json::json;
 
 use super::{House, INVALID_REQUEST, is_error, with_params};
-use crate::governor::{Governor, NOTES, PATIENCE, try_answer, until};
+use crate::{
+    governor::{Governor, NOTES, PATIENCE, try_answer, until},
+    process::{descriptors, memory},
+};
 
 /// Longer than anything that is bounded here.
 const LONG: Duration = Duration::from_secs(60);
@@ -38,22 +39,6 @@ fn is_closed(stream: &TcpStream) -> bool {
         Ok((_, read)) => read == 0,
         Err(error) => error != rustix::io::Errno::AGAIN,
     }
-}
-
-fn process(governor: &Governor) -> std::path::PathBuf {
-    Path::new("/proc").join(governor.pid().to_string())
-}
-
-/// Gives how much memory a governor has now, in KiB.
-fn memory(governor: &Governor) -> u64 {
-    let status = fs::read_to_string(process(governor).join("status")).unwrap();
-    let line = status.lines().find_map(|it| it.strip_prefix("VmRSS:")).unwrap();
-    line.trim().strip_suffix(" kB").unwrap().parse().unwrap()
-}
-
-/// Gives how many descriptors a governor has.
-fn descriptors(governor: &Governor) -> usize {
-    fs::read_dir(process(governor).join("fd")).unwrap().count()
 }
 
 /// Waits for what takes its time, and looks now and then.
