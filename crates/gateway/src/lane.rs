@@ -3,6 +3,7 @@
 mod goes_on;
 mod plain;
 mod record;
+mod recorded;
 mod stands;
 mod wait;
 mod watched;

@@ -6,13 +6,15 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
-use bailiwick_model::Timestamp;
+use bailiwick_model::{TaskId, Timestamp};
 use tokio_util::sync::CancellationToken;
 
-use crate::{lane::Answered, upstream::Reply};
+use crate::lane::Answered;
 
 /// How many of them are kept at once.
 const CALLS_MAX: usize = 4096;
+/// How many of one task.
+const EACH_MAX: usize = 256;
 /// How many bytes of results.
 const BYTES_MAX: usize = 64 << 20;
 
@@ -28,6 +30,7 @@ struct Memory {
 
 #[derive(Debug)]
 struct Entry {
+    task: TaskId,
     course: Course,
     bytes: usize,
     begun: Timestamp,
@@ -43,6 +46,9 @@ pub(super) enum Course {
     CalledOff,
     /// It is over.
     Over(Arc<Answered>),
+    /// It is over, and what came of it had to make room. That it was begun is not forgotten, or
+    /// somebody who looked before could begin it again.
+    Forgotten,
 }
 
 /// Whether a call may begin.
@@ -65,7 +71,7 @@ impl Kept {
     /// Begins the call `name`, which can be asked for until `until`, or has `course` begin it.
     pub(super) fn begin(
         &self,
-        name: &str,
+        (task, name): (&TaskId, &str),
         course: Course,
         (now, until): (Timestamp, Timestamp),
     ) -> Begun {
@@ -73,13 +79,15 @@ impl Kept {
         if let Some(entry) = memory.calls.get(name) {
             return Begun::Before(entry.course.clone());
         }
-        if CALLS_MAX <= memory.calls.len() {
-            memory.forget(|it| it.until <= now);
+        if memory.is_full(task) {
+            memory.calls.retain(|_, it| now < it.until);
+            memory.count_bytes();
         }
-        if CALLS_MAX <= memory.calls.len() {
+        if memory.is_full(task) {
             return Begun::Full;
         }
-        memory.calls.insert(name.into(), Entry { course, bytes: 0, begun: now, until });
+        let entry = Entry { task: task.clone(), course, bytes: 0, begun: now, until };
+        memory.calls.insert(name.into(), entry);
         Begun::Now
     }
 
@@ -97,9 +105,10 @@ impl Kept {
     pub(super) fn over(&self, name: &str, answered: Answered) {
         let (mut memory, bytes) = (self.lock(), size(&answered));
         while BYTES_MAX < memory.bytes.saturating_add(bytes) {
-            let filled = memory.calls.values().filter(|it| 0 < it.bytes);
-            let Some(oldest) = filled.map(|it| it.begun).min() else { break };
-            memory.forget(|it| 0 < it.bytes && it.begun <= oldest);
+            let filled = memory.calls.values_mut().filter(|it| 0 < it.bytes);
+            let Some(oldest) = filled.min_by_key(|it| it.begun) else { break };
+            (oldest.course, oldest.bytes) = (Course::Forgotten, 0);
+            memory.count_bytes();
         }
         let Some(entry) = memory.calls.get_mut(name) else { return };
         if let Course::UnderWay(_) = entry.course {
@@ -115,15 +124,19 @@ impl Kept {
 }
 
 impl Memory {
-    fn forget(&mut self, gone: impl Fn(&Entry) -> bool) {
-        self.calls.retain(|_, it| !gone(it));
+    fn is_full(&self, task: &TaskId) -> bool {
+        let of_task = || self.calls.values().filter(|it| it.task == *task).count();
+        CALLS_MAX <= self.calls.len() || EACH_MAX <= of_task()
+    }
+
+    fn count_bytes(&mut self) {
         self.bytes = self.calls.values().map(|it| it.bytes).fold(0, usize::saturating_add);
     }
 }
 
 fn size(answered: &Answered) -> usize {
     match answered {
-        Answered::Reply(_, Reply::Result(raw) | Reply::Error(raw)) => raw.get().len(),
+        Answered::Reply(_, reply) => reply.size(),
         Answered::GoesOn(_) | Answered::Refused(_) | Answered::Failed(..) => 0,
     }
 }
@@ -134,6 +147,11 @@ mod tests {
     use serde_json::value::RawValue;
 
     use super::*;
+    use crate::upstream::Reply;
+
+    fn task(number: usize) -> TaskId {
+        format!("task_01JD8X00000000000000{number:06}").parse().unwrap()
+    }
 
     fn at(seconds: i64) -> Timestamp {
         Timestamp::from_millis(seconds.saturating_mul(1000))
@@ -150,7 +168,11 @@ mod tests {
     }
 
     fn begin(kept: &Kept, name: &str, now: i64) -> Begun {
-        kept.begin(name, under_way(), (at(now), at(now.saturating_add(10))))
+        begin_of(kept, (0, name), now)
+    }
+
+    fn begin_of(kept: &Kept, (of, name): (usize, &str), now: i64) -> Begun {
+        kept.begin((&task(of), name), under_way(), (at(now), at(now.saturating_add(10))))
     }
 
     #[test]
@@ -169,25 +191,38 @@ mod tests {
     fn what_was_called_off_has_no_result() {
         let kept = Kept::default();
         let cut = CancellationToken::new();
-        kept.begin("a", Course::UnderWay(cut.clone()), (at(0), at(10)));
+        kept.begin((&task(0), "a"), Course::UnderWay(cut.clone()), (at(0), at(10)));
         kept.call_off("a");
         kept.over("a", result(10));
         assert!(cut.is_cancelled() && matches!(kept.course("a"), Some(Course::CalledOff)));
     }
 
     #[test]
-    fn results_need_a_bounded_room_and_so_do_calls() {
+    fn an_answer_makes_room_and_its_call_is_begun_no_second_time() {
         let kept = Kept::default();
         for name in 0..9 {
             begin(&kept, &name.to_string(), name);
             kept.over(&name.to_string(), result(8 << 20));
         }
-        assert!(kept.course("0").is_none() && kept.course("8").is_some());
         assert!(kept.lock().bytes <= BYTES_MAX);
-        for name in 0..CALLS_MAX {
-            begin(&kept, &format!("more {name}"), 0);
+        // Who looked whether it is on record before it was begun comes here only now.
+        assert!(matches!(begin(&kept, "0", 9), Begun::Before(Course::Forgotten)));
+        assert!(matches!(kept.course("1"), Some(Course::Over(_))), "no more than needed");
+        assert!(matches!(kept.course("8"), Some(Course::Over(_))));
+    }
+
+    #[test]
+    fn one_task_keeps_a_bounded_number_of_calls_and_so_do_all() {
+        let kept = Kept::default();
+        for name in 0..EACH_MAX {
+            assert!(matches!(begin(&kept, &name.to_string(), 0), Begun::Now));
         }
         assert!(matches!(begin(&kept, "one more", 9), Begun::Full));
+        for name in EACH_MAX..CALLS_MAX {
+            let of = name / EACH_MAX;
+            assert!(matches!(begin_of(&kept, (of, &name.to_string()), 0), Begun::Now), "{name}");
+        }
+        assert!(matches!(begin_of(&kept, (100, "one more"), 9), Begun::Full));
         assert!(matches!(begin(&kept, "one more", 10), Begun::Now), "the dead make room");
     }
 }

@@ -68,9 +68,12 @@ impl Asked<'_> {
             Wish::Update => Answer::Result(answers::empty(Era::Modern)),
             Wish::Cancel => {
                 let until = (self.door.lane.desk().now(), waiting.handle.expires());
-                if let Begun::Before(Course::UnderWay(_)) = kept.begin(id, Course::CalledOff, until)
-                {
-                    kept.call_off(id);
+                match kept.begin((&self.caller.task, id), Course::CalledOff, until) {
+                    Begun::Before(Course::UnderWay(_)) => kept.call_off(id),
+                    Begun::Now
+                    | Begun::Before(Course::CalledOff | Course::Over(_) | Course::Forgotten) => {}
+                    // It would be made at the next question.
+                    Begun::Full => return full(),
                 }
                 Answer::Result(answers::empty(Era::Modern))
             }
@@ -88,24 +91,18 @@ impl Asked<'_> {
         if lane.waits_still((self.caller, call), hold).await {
             return self.stands(waiting, (Status::Working, &waiting_for(hold)), None);
         }
-        match lane.was_decided(run).await {
-            Ok(false) => {}
-            Ok(true) => {
-                let text = format!("the call was made ({run}), and its result was not kept");
-                return self.failed(waiting, &text);
-            }
-            // Whether it was made is not known, so it is not made.
-            Err(error) => return self.failed(waiting, &error),
+        match lane.recorded(run).await.map(|it| it.said_of(run)) {
+            Ok(None) => {}
+            // Whether it was made is not known where that cannot be read, so it is not made.
+            Ok(Some(said)) | Err(said) => return self.failed(waiting, &said),
         }
         let cut = CancellationToken::new();
         let until = (lane.desk().now(), handle.expires());
-        match self.door.kept.begin(handle.id(), Course::UnderWay(cut.clone()), until) {
+        let name = (&self.caller.task, handle.id());
+        match self.door.kept.begin(name, Course::UnderWay(cut.clone()), until) {
             Begun::Now => self.begin(waiting, cut),
             Begun::Before(course) => return self.course(waiting, course).await,
-            Begun::Full => {
-                let text = "so many results are kept that one more cannot be: ask again later";
-                return Answer::error(code::INTERNAL_ERROR, text, None);
-            }
+            Begun::Full => return full(),
         }
         self.stands(waiting, (Status::Working, "under way"), None)
     }
@@ -116,7 +113,7 @@ impl Asked<'_> {
         let (lane, kept) = (Arc::clone(&self.door.lane), Arc::clone(&self.door.kept));
         let (caller, call) = (Arc::clone(self.caller), waiting.call.clone());
         let (run, id) = (waiting.run.clone(), waiting.handle.id().to_owned());
-        let listener = listener.cut_by(cut);
+        let listener = listener.cut_by(cut).sharing(lane.upstreams().room().share(&caller));
         tokio::spawn(async move {
             let answered = lane.call_as(run, caller, call, listener).await;
             kept.over(&id, answered);
@@ -128,7 +125,17 @@ impl Asked<'_> {
             Course::UnderWay(_) => self.stands(waiting, (Status::Working, "under way"), None),
             Course::CalledOff => self.stands(waiting, (Status::Cancelled, "called off"), None),
             Course::Over(answered) => self.over(waiting, &answered).await,
+            Course::Forgotten => self.forgotten(waiting).await,
         }
+    }
+
+    /// Says what is on record of a call that was over, and whose answer had to make room.
+    async fn forgotten(&self, waiting: &Waiting<'_>) -> Answer {
+        let said = match self.door.lane.recorded(waiting.run).await {
+            Ok(recorded) => recorded.said_of(waiting.run),
+            Err(error) => Some(error),
+        };
+        self.failed(waiting, said.as_deref().unwrap_or("its answer is not kept"))
     }
 
     async fn over(&self, waiting: &Waiting<'_>, answered: &Answered) -> Answer {
@@ -185,6 +192,11 @@ impl Asked<'_> {
                 Answer::Result,
             )
     }
+}
+
+fn full() -> Answer {
+    let text = "so many calls are kept that one more cannot be: ask again later";
+    Answer::error(code::INTERNAL_ERROR, text, None)
 }
 
 fn waiting_for(hold: &HoldId) -> String {

@@ -167,14 +167,6 @@ impl Lane {
         self.still_waits((caller, call), hold).await
     }
 
-    /// Says whether there is a decision of this id on record.
-    pub(crate) async fn was_decided(&self, decision: &DecisionId) -> Result<bool, String> {
-        let (desk, id) = (Arc::clone(&self.desk), decision.clone());
-        let read = tokio::task::spawn_blocking(move || desk.ledger().decision_records(&id)).await;
-        let found = read.map_err(|error| error.to_string())?;
-        found.map(|it| !it.is_empty()).map_err(|error| error.to_string())
-    }
-
     async fn still_waits(&self, (caller, call): (&Verified, &Call), hold: &HoldId) -> bool {
         let request = self.classify(caller, call).await;
         let Some(slot) = self.desk.slot(&caller.task) else { return false };

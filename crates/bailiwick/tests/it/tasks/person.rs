@@ -55,13 +55,36 @@ fn a_held_call_has_a_name_and_is_made_once_when_a_person_says_yes() {
     assert_eq!(house.verdicts(), ["hold", "allow"]);
     assert_eq!(house.outcomes(HELD), [("ok".to_owned(), String::new())]);
 
-    // Another gateway does not have the result, and does not make the call again.
+    // Another gateway does not have the answer, says so, and does not make the call again.
+    let path = house.governor.json(&["path", &house.task]);
+    let made_by = path["steps"][1]["decision"].as_str().unwrap();
+    for _ in 0..2 {
+        house.governor.stop();
+        house.governor.serve();
+        let lost = house.over(&name);
+        assert_eq!(lost["status"], "failed", "{lost}");
+        let said = format!("the call was made ({made_by}), and its answer is not kept");
+        assert_eq!(lost["error"]["message"], said);
+        assert_eq!(house.outcomes(HELD).len(), 1);
+    }
+}
+
+#[test]
+fn what_was_not_made_is_not_said_to_be_made_after_a_restart() {
+    let free = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let mut house = House::at(&free.to_string(), "");
+    let name = house.begin(HELD);
+    let held = house.governor.json(&["hold", "list"])["holds"][0]["id"].clone();
+    let mut no = vec!["hold", "deny", held.as_str().unwrap()];
+    no.extend(house.by.iter().map(String::as_str));
+    house.governor.json(&no);
+    assert_eq!(house.over(&name)["status"], "completed");
     house.governor.stop();
     house.governor.serve();
-    let lost = house.over(&name);
-    assert_eq!(lost["status"], "failed", "{lost}");
-    assert!(lost["error"]["message"].as_str().unwrap().contains("its result was not kept"));
-    assert_eq!(house.outcomes(HELD).len(), 1);
+    let lost = house.over(&name)["error"]["message"].clone();
+    let lost = lost.as_str().unwrap();
+    assert!(lost.starts_with("the call was not made: it was denied (dec_"), "{lost}");
+    assert_eq!(house.verdicts(), ["hold", "deny"]);
 }
 
 #[test]
