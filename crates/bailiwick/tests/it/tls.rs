@@ -1,5 +1,7 @@
 //! The listener by TLS, over real sockets, with certificates of the test's own making.
 
+mod crowd;
+
 use std::{
     fs,
     io::{Read as _, Write as _},
@@ -76,7 +78,10 @@ fn host(governor: &Governor) -> &str {
 
 /// Connects and shakes hands.
 fn connect(governor: &Governor, config: Arc<ClientConfig>) -> Result<Stream, std::io::Error> {
-    let mut socket = TcpStream::connect(host(governor))?;
+    shake(TcpStream::connect(host(governor))?, config)
+}
+
+fn shake(mut socket: TcpStream, config: Arc<ClientConfig>) -> Result<Stream, std::io::Error> {
     socket.set_read_timeout(Some(PATIENCE))?;
     let name = ServerName::from(IpAddr::V4(Ipv4Addr::LOCALHOST));
     let mut connection = ClientConnection::new(config, name).map_err(std::io::Error::other)?;
