@@ -18,6 +18,7 @@ mod layout;
 mod notary;
 mod patrol;
 mod pen;
+mod plain;
 mod queue;
 mod reader;
 mod records;

@@ -3,7 +3,7 @@
 use bailiwick_model::{DecisionId, Record, Timestamp};
 use serde::{Deserialize, de::IgnoredAny};
 
-use super::{LedgerError, index::key};
+use super::{LedgerError, index::key, plain};
 
 /// The format that is written. Older ones stay readable; a test holds a record of each.
 pub(super) const FORMAT: u8 = 1;
@@ -26,8 +26,7 @@ impl Encoded {
     /// which come by the thousand, that is a law of their format, and the tests look every time.
     pub(super) fn of(record: &Record) -> Result<Self, LedgerError> {
         let mut body = Vec::with_capacity(USUAL);
-        serde_json::to_writer(&mut body, record)
-            .map_err(|source| LedgerError::Encode { source })?;
+        plain::write(record, &mut body).map_err(|source| LedgerError::Encode { source })?;
         let outline = Outline::whole(record);
         let look = match outline.kind {
             Kind::Decision | Kind::Outcome => cfg!(debug_assertions),
