@@ -80,7 +80,7 @@ impl<'a> Message<'a> {
         if text.trim_start().starts_with('[') {
             return Err(invalid("an array of messages is not accepted: send one message a body"));
         }
-        if let Err(error) = Json::parse(bytes, limits) {
+        if let Err(error) = Json::check(bytes, limits) {
             return Err(unreadable(text, &error.to_string()));
         }
         let envelope =

@@ -4,6 +4,8 @@
 //! The gateway decides on one reading of a call and a server acts on another; where the two could
 //! differ the text is refused here instead (RFC 7493, I-JSON).
 
+mod check;
+
 use std::{collections::BTreeMap, fmt};
 
 use serde::de::{DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
@@ -79,6 +81,11 @@ impl Json {
             .map_err(unreadable)?;
         input.end().map_err(unreadable)?;
         Ok(value)
+    }
+
+    /// Says why [`Json::parse`] would not read `bytes`, keeping nothing of them.
+    pub fn check(bytes: &[u8], limits: JsonLimits) -> Result<(), JsonError> {
+        check::check(bytes, limits)
     }
 
     /// Gives the member `name` of an object.
@@ -168,6 +175,20 @@ fn write_text(text: &str, out: &mut String) {
     }
 }
 
+/// Refuses a number that readers round in ways of their own: beyond 2^53 a double no longer tells
+/// neighbours apart.
+fn certain<E: serde::de::Error>(value: f64) -> Result<f64, E> {
+    if value.abs() < 9_007_199_254_740_992.0 {
+        Ok(value)
+    } else {
+        Err(E::custom("a number too large to be read the same way everywhere"))
+    }
+}
+
+fn twice<E: serde::de::Error>(name: &str) -> E {
+    E::custom(format!("the name `{name}` occurs twice"))
+}
+
 /// Reads one value, counting down depth and values.
 struct Reader<'a> {
     depth: usize,
@@ -218,12 +239,7 @@ impl<'de> Visitor<'de> for Reader<'_> {
     }
 
     fn visit_f64<E: serde::de::Error>(self, value: f64) -> Result<Json, E> {
-        // Beyond 2^53 a double no longer tells neighbours apart, so readers disagree.
-        if value.abs() < 9_007_199_254_740_992.0 {
-            Ok(Json::Float(value))
-        } else {
-            Err(E::custom("a number too large to be read the same way everywhere"))
-        }
+        certain(value).map(Json::Float)
     }
 
     fn visit_str<E>(self, value: &str) -> Result<Json, E> {
@@ -250,7 +266,7 @@ impl<'de> Visitor<'de> for Reader<'_> {
             self.take()?;
             let value = members.next_value_seed(Reader { depth, left: &mut *self.left })?;
             if object.contains_key(&name) {
-                return Err(serde::de::Error::custom(format!("the name `{name}` occurs twice")));
+                return Err(twice(&name));
             }
             object.insert(name, value);
         }

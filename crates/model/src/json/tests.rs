@@ -176,6 +176,26 @@ proptest! {
     }
 
     #[test]
+    fn what_is_checked_is_what_is_read(
+        one in value(),
+        text in r#"[\[\]{}:,"\\u0-9a-fE.+\- \n]{0,40}"#,
+        place in any::<prop::sample::Index>(),
+        (depth, values) in (0_usize..6, 0_usize..40),
+    ) {
+        let limits = JsonLimits { bytes: 200, depth, values };
+        let written = one.canonical();
+        let spoiled: String = {
+            let at = place.index(written.len());
+            written.chars().enumerate().filter(|(it, _)| *it != at).map(|(_, it)| it).collect()
+        };
+        let doubled = format!("{{\"a\":{written},\"a\":{written}}}");
+        for text in [text, written, spoiled, doubled] {
+            let read = Json::parse(text.as_bytes(), limits).map(drop);
+            prop_assert_eq!(Json::check(text.as_bytes(), limits), read);
+        }
+    }
+
+    #[test]
     fn no_text_of_json_letters_makes_the_reader_panic(text in r#"[\[\]{}:,"\\u0-9a-fE.+\- \n]{0,80}"#) {
         if let Ok(value) = parse(&text) {
             let again = parse(&value.canonical()).unwrap();
