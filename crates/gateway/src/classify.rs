@@ -6,7 +6,7 @@ mod mapping;
 mod places;
 mod words;
 
-use std::collections::BTreeSet;
+use std::{borrow::Cow, collections::BTreeSet};
 
 use bailiwick_model::{
     AccessRequest, Action, ActionFacts, ActionKind, Caller, Effect, Environment, Json, Offered,
@@ -49,7 +49,7 @@ pub(crate) struct Classified {
 pub(crate) fn classify(call: &Call, known: &Known<'_>) -> Classified {
     let mut resources = BTreeSet::new();
     let mut destinations = BTreeSet::new();
-    let mut checked = known.liked.clone();
+    let mut checked = Cow::Borrowed(known.liked);
     let mut unmapped = None;
     match call.action().kind {
         ActionKind::Resource => {
@@ -65,8 +65,10 @@ pub(crate) fn classify(call: &Call, known: &Known<'_>) -> Classified {
                 None => {}
             }
             destinations = mapping::destinations(receivers, call.arguments());
-            checked.extend(template.into_iter().flat_map(mapping::arguments_of));
-            checked.extend(receivers.iter().cloned());
+            if template.is_some() || !receivers.is_empty() {
+                let named = template.into_iter().flat_map(mapping::arguments_of);
+                checked.to_mut().extend(named.chain(receivers.iter().cloned()));
+            }
         }
     }
     let mut faults = places::faults(call.arguments(), known.input_schema, &checked);

@@ -112,7 +112,8 @@ impl Walk<'_> {
             self.check(name);
         }
         let inner = below(schemas, |schema| schema.get("properties")?.get(name));
-        let inherits = (checked || names_a_place(name)) && !names_content(name);
+        let words = words(name);
+        let inherits = (checked || names_a_place(&words)) && !names_content(&words);
         let checked = inherits || self.is_named(name);
         self.visit(value, &inner, checked);
         self.names.pop();
@@ -156,8 +157,7 @@ fn wants_uri(schema: &Json) -> bool {
     matches!(format, Some("uri" | "uri-reference" | "iri" | "iri-reference"))
 }
 
-fn names_a_place(name: &str) -> bool {
-    let words = words(name);
+fn names_a_place(words: &[String]) -> bool {
     let Some(last) = words.last().map(String::as_str) else { return false };
     let before = words.len().checked_sub(2).and_then(|it| words.get(it)).map(String::as_str);
     let query =
@@ -165,8 +165,8 @@ fn names_a_place(name: &str) -> bool {
     !query && (PLACES.contains(&last) || ENDINGS.iter().any(|it| last.ends_with(it)))
 }
 
-fn names_content(name: &str) -> bool {
-    words(name).last().is_some_and(|last| CONTENT.contains(&last.as_str()))
+fn names_content(words: &[String]) -> bool {
+    words.last().is_some_and(|last| CONTENT.contains(&last.as_str()))
 }
 
 #[cfg(test)]
