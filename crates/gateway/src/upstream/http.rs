@@ -16,7 +16,7 @@ use std::{
 };
 
 use bytes::Bytes;
-use http::{HeaderMap, HeaderValue, Method, Response, Uri, header};
+use http::{HeaderMap, HeaderValue, Method, Response, Uri, header, uri::Scheme};
 use http_body_util::Full;
 use hyper::body::Incoming as Body;
 use hyper_util::{client::legacy::Client, rt::TokioExecutor};
@@ -52,6 +52,8 @@ pub(super) struct Link {
     spec: Arc<ServerSpec>,
     client: Client<Connector, Full<Bytes>>,
     url: Uri,
+    /// The server's name, as each request says it.
+    host: Option<HeaderValue>,
     /// How the server speaks: found out once for each connection.
     era: OnceLock<Era>,
     session: Mutex<Arc<Session>>,
@@ -111,7 +113,8 @@ impl Link {
         let (answers, questions) = mpsc::channel(ANSWERS);
         let link = Arc::new(Self {
             spec,
-            client: Client::builder(TokioExecutor::new()).build(connector),
+            client: Client::builder(TokioExecutor::new()).set_host(false).build(connector),
+            host: host_of(&url),
             url,
             era: OnceLock::new(),
             session: Mutex::default(),
@@ -349,10 +352,10 @@ impl Link {
         *request.method_mut() = method;
         *request.uri_mut() = self.url.clone();
         let all = request.headers_mut();
-        // With the host, which the client adds.
         all.reserve(headers.len().saturating_add(3));
         all.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
         all.insert(header::ACCEPT, HeaderValue::from_static("application/json, text/event-stream"));
+        all.extend(self.host.clone().map(|it| (header::HOST, it)));
         all.extend(headers.clone());
         self.client.request(request).await.map_err(|error| {
             let cause = error.source().map(|it| format!(": {it}")).unwrap_or_default();
@@ -369,6 +372,17 @@ impl Link {
     }
 }
 
+/// Gives the host of `url` with its port, where that is not the usual one.
+fn host_of(url: &Uri) -> Option<HeaderValue> {
+    let (host, port) = (url.host()?, url.port_u16());
+    let usual = if url.scheme() == Some(&Scheme::HTTPS) { 443 } else { 80 };
+    let host = match port.filter(|it| *it != usual) {
+        Some(port) => format!("{host}:{port}"),
+        None => host.to_owned(),
+    };
+    HeaderValue::from_str(&host).ok()
+}
+
 /// Says whether the request may still be written.
 fn permitted(request: &Request<'_>) -> Result<(), Missed> {
     let permitted = request.still().is_none_or(Still::permitted);
@@ -377,4 +391,23 @@ fn permitted(request: &Request<'_>) -> Result<(), Missed> {
 
 const fn not_sent(why: String) -> Missed {
     Missed::Other(SendError::NotSent { why })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_host_is_said_with_its_port_where_that_is_not_the_usual_one() {
+        for (url, host) in [
+            ("http://127.0.0.1:9000/mcp", "127.0.0.1:9000"),
+            ("http://name@notes.example:80/mcp", "notes.example"),
+            ("https://notes.example/mcp", "notes.example"),
+            ("https://notes.example:443/mcp", "notes.example"),
+            ("https://notes.example:80/mcp", "notes.example:80"),
+            ("http://[::1]:9000/mcp", "[::1]:9000"),
+        ] {
+            assert_eq!(host_of(&url.parse().unwrap()).unwrap(), host, "{url}");
+        }
+    }
 }
