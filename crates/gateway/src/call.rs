@@ -1,5 +1,7 @@
 //! One call, read once: what is decided is read from the very bytes that are sent.
 
+use std::{borrow::Cow, sync::Arc};
+
 use bailiwick_model::{Action, ActionKind, CallDigest, Json, JsonError, JsonLimits, ServerName};
 use serde_json::value::RawValue;
 
@@ -16,8 +18,8 @@ const STATE: &str = "requestState";
 #[derive(Clone, Debug)]
 pub struct Call {
     action: Action,
-    params: Box<RawValue>,
-    arguments: Json,
+    params: Arc<RawValue>,
+    arguments: Arc<Json>,
     digest: CallDigest,
     trace: Option<Box<str>>,
 }
@@ -94,7 +96,7 @@ impl Call {
             return Err(CallError::WrongMember { member: ".arguments", wanted: "an object" });
         }
         let digest = CallDigest::of(&action, &Json::Object(members));
-        Ok(Self { action, params, arguments, digest, trace })
+        Ok(Self { action, params: params.into(), arguments: arguments.into(), digest, trace })
     }
 
     /// Takes the trace that a header names, where the message itself names none.
@@ -120,14 +122,13 @@ impl Call {
         limits: JsonLimits,
     ) -> Result<Self, CallError> {
         let unreadable = |error: RawError| CallError::Rewritten(error.to_string());
-        let mut params = self.params.clone();
+        let mut params = Cow::Borrowed(&*self.params);
         for (name, value) in
             [(ANSWERS, answers.map(ToOwned::to_owned)), (STATE, state.map(|it| raw_of(&it)))]
         {
             if let Some(value) = value {
-                params = RawObject::read(params.get())
-                    .and_then(|it| it.with(name, &value))
-                    .map_err(unreadable)?;
+                let with = RawObject::read(params.get()).and_then(|it| it.with(name, &value));
+                params = Cow::Owned(with.map_err(unreadable)?);
             }
         }
         let Json::Object(mut members) = Json::parse(params.get().as_bytes(), limits)? else {
@@ -135,7 +136,7 @@ impl Call {
         };
         members.remove("_meta");
         let digest = CallDigest::of(&self.action, &Json::Object(members));
-        Ok(Self { params, digest, ..self.clone() })
+        Ok(Self { params: params.into_owned().into(), digest, ..self.clone() })
     }
 
     /// Gives what is asked of whom.
@@ -144,7 +145,7 @@ impl Call {
     }
 
     /// Gives the arguments that policies read.
-    pub const fn arguments(&self) -> &Json {
+    pub fn arguments(&self) -> &Json {
         &self.arguments
     }
 
@@ -154,7 +155,7 @@ impl Call {
     }
 
     /// Gives the parameters as they are sent.
-    pub const fn params(&self) -> &RawValue {
+    pub fn params(&self) -> &RawValue {
         &self.params
     }
 

@@ -212,13 +212,13 @@ impl Lane {
         let approved = stands::approved(&made.judged);
         let (mut writing, mut over) = (Writing::default(), Writing::default());
         let record = self.decision_record(&decision, &request, Some(template), made.judged);
-        let shown = record.arguments.text().to_owned();
+        let shown = record.arguments.text();
+        let effects = made.effects.into_iter().map(|it| with_arguments(it, shown)).collect();
         writing.records.push(Record::Decision(Box::new(record)));
-        let effects = made.effects.into_iter().map(|it| with_arguments(it, &shown)).collect();
-        let by = format!("identity:{}", caller.identity);
         // A window that closed is noticed here before the clock's next round.
         for (task, effects) in self.desk.spread(&caller.task, effects) {
             let (ends, own): (Vec<_>, Vec<_>) = effects.into_iter().partition(is_an_end);
+            let by = format!("identity:{}", caller.identity);
             self.desk.write_up(&mut over, &task, ends, ("clock", None));
             self.desk.write_up(&mut writing, &task, own, (&by, Some(&decision)));
         }
