@@ -40,7 +40,7 @@ use axum::{
     routing::{get, post},
 };
 use bailiwick_connect::{Audience, SealKey, TokenVerifier};
-use http::{Request, StatusCode, header};
+use http::{HeaderValue, Request, StatusCode, header};
 
 pub(crate) use self::host::Hosts;
 #[cfg(any(test, fuzzing))]
@@ -242,8 +242,13 @@ fn answered(answer: &Answer, id: &serde_json::value::RawValue) -> Response {
 }
 
 fn json(status: StatusCode, body: Vec<u8>) -> Response {
-    let head = [(header::CONTENT_TYPE, "application/json"), (header::CACHE_CONTROL, "no-store")];
-    (status, head, Body::from(body)).into_response()
+    let mut response = Response::new(Body::from(body));
+    *response.status_mut() = status;
+    let head = response.headers_mut();
+    head.reserve(4);
+    head.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    head.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    response
 }
 
 impl IntoResponse for Turned {

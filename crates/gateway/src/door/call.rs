@@ -43,7 +43,7 @@ impl Asked<'_> {
         };
         let mut response = json(status_of(self.era, &answer), answer.body(Some(id)));
         if let Ok(value) = HeaderValue::from_str(decision.as_str()) {
-            response.headers_mut().insert(DECISION, value);
+            response.headers_mut().insert(&DECISION, value);
         }
         response
     }

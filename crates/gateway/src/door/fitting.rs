@@ -21,7 +21,7 @@ impl Asked<'_> {
     }
 
     fn no_room(&self, full: Full, response: &Response) -> Response {
-        let decision = response.headers().get(DECISION);
+        let decision = response.headers().get(&DECISION);
         let refused = match decision.and_then(|it| it.to_str().ok()) {
             // It is on record, and to ask again is to call again.
             Some(decision) => {
@@ -33,7 +33,7 @@ impl Asked<'_> {
         };
         let mut told = refusal(&refused.with_id(self.answer_id()));
         if let Some(decision) = decision {
-            told.headers_mut().insert(DECISION, decision.clone());
+            told.headers_mut().insert(&DECISION, decision.clone());
         }
         told
     }

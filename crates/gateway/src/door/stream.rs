@@ -17,7 +17,10 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use bytes::Bytes;
-use http::{StatusCode, header, header::HeaderValue};
+use http::{
+    StatusCode, header,
+    header::{HeaderName, HeaderValue},
+};
 use hyper::body::Frame;
 use tokio_util::task::AbortOnDropHandle;
 
@@ -35,7 +38,7 @@ struct Pace {
 const PACE: Pace = Pace { patience: Duration::from_secs(3), keep_alive: Duration::from_secs(15) };
 
 /// By which decision a call was answered: a header, and a comment where the answer is streamed.
-pub(super) const DECISION: &str = "bailiwick-decision";
+pub(super) static DECISION: HeaderName = HeaderName::from_static("bailiwick-decision");
 
 /// What will be the answer.
 pub(super) type Answering = Pin<Box<dyn Future<Output = Response> + Send>>;
@@ -122,11 +125,13 @@ async fn last(response: Response) -> Option<Bytes> {
     let (head, body) = response.into_parts();
     let body = to_bytes(body, usize::MAX).await.ok()?;
     let answer = event(&Note::new(&String::from_utf8_lossy(&body)));
-    let Some(decision) = head.headers.get(DECISION).and_then(|it| it.to_str().ok()) else {
+    let Some(decision) = head.headers.get(&DECISION).and_then(|it| it.to_str().ok()) else {
         return Some(answer);
     };
     // The stream's own head was sent before anything was decided. Clients skip comments.
-    Some(Bytes::from([format!(": {DECISION} {decision}\n").as_bytes(), &answer].concat()))
+    Some(Bytes::from(
+        [format!(": {} {decision}\n", DECISION.as_str()).as_bytes(), &answer].concat(),
+    ))
 }
 
 fn event(note: &Note) -> Bytes {
@@ -150,7 +155,7 @@ impl Pieces {
         let head = [
             (header::CONTENT_TYPE, "text/event-stream"),
             (header::CACHE_CONTROL, "no-store"),
-            (header::HeaderName::from_static("x-accel-buffering"), "no"),
+            (HeaderName::from_static("x-accel-buffering"), "no"),
         ];
         let pieces = Self { first: Some(first), next: Some(Box::pin(open.next())) };
         (StatusCode::OK, head, Body::new(pieces)).into_response()
@@ -261,7 +266,7 @@ mod tests {
         let answering = Box::pin(async {
             let decision = HeaderValue::from_static("dec_1");
             let mut response = json(StatusCode::OK, b"{}".to_vec());
-            response.headers_mut().insert(DECISION, decision);
+            response.headers_mut().insert(&DECISION, decision);
             response
         });
         let mut response = answered(notes, answering).await;
