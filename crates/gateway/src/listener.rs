@@ -228,6 +228,13 @@ impl Notes {
     }
 }
 
+impl Notes {
+    /// Gives the next note where one waits.
+    pub(crate) fn waiting(&mut self) -> Option<Note> {
+        self.waiting.try_recv().ok().map(|it| it.note)
+    }
+}
+
 impl Drop for Notes {
     fn drop(&mut self) {
         // Whoever waits for room waits for nobody.

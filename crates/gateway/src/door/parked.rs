@@ -94,7 +94,12 @@ impl Asked<'_> {
                 biased;
                 note = parked.notes.next() => Some(note),
                 () = std::future::ready(()), if !parked.open.is_empty() => None,
-                stayed = over(&mut parked.running) => return Ok(stayed),
+                stayed = over(&mut parked.running) => {
+                    while let Some(note) = parked.notes.waiting() {
+                        self.hear(coming, &mut parked, note).await;
+                    }
+                    return Ok(stayed);
+                }
             };
             match note {
                 Some(note) => self.hear(coming, &mut parked, note).await,

@@ -72,7 +72,13 @@ async fn at_pace(pace: Pace, mut notes: Notes, mut answering: Answering) -> Resp
         // What was said before the answer is heard before it.
         biased;
         note = notes.next() => event(&note),
-        response = &mut answering => return response,
+        response = &mut answering => match notes.waiting() {
+            None => return response,
+            Some(note) => {
+                answering = Box::pin(std::future::ready(response));
+                event(&note)
+            }
+        },
         () = tokio::time::sleep(pace.patience) => alive(),
     };
     Pieces::response(first, Open { pace, notes, answering: Some(by_itself(answering)) })
@@ -107,10 +113,16 @@ impl Open {
         let piece = tokio::select! {
             biased;
             note = self.notes.next() => event(&note),
-            response = answering => {
-                self.answering = None;
-                last(response).await?
-            }
+            response = answering => match self.notes.waiting() {
+                Some(note) => {
+                    self.answering = Some(Box::pin(std::future::ready(response)));
+                    event(&note)
+                }
+                None => {
+                    self.answering = None;
+                    last(response).await?
+                }
+            },
             () = tokio::time::sleep(self.pace.keep_alive) => alive(),
         };
         Some((piece, self))
@@ -257,6 +269,31 @@ mod tests {
             assert_eq!(piece(&mut response).await.unwrap(), wanted);
         }
         assert_eq!(piece(&mut response).await, None);
+    }
+
+    #[tokio::test]
+    async fn what_is_said_in_the_same_moment_as_the_answer_is_heard_before_it_as_well() {
+        let (listener, notes) = Listener::new();
+        let answering = Box::pin(async move {
+            listener.pass(Note::new("1")).await;
+            tokio::task::yield_now().await;
+            listener.pass(Note::new("2")).await;
+            json(StatusCode::OK, b"{}".to_vec())
+        });
+        let mut response = answered(notes, answering).await;
+        for wanted in ["data: 1\n\n", "data: 2\n\n", "data: {}\n\n"] {
+            assert_eq!(piece(&mut response).await.unwrap(), wanted);
+        }
+        assert_eq!(piece(&mut response).await, None);
+
+        let (listener, notes) = Listener::new();
+        let answering = Box::pin(async move {
+            listener.pass(Note::new("1")).await;
+            json(StatusCode::OK, b"{}".to_vec())
+        });
+        let mut response = answered(notes, answering).await;
+        assert_eq!(piece(&mut response).await.unwrap(), "data: 1\n\n");
+        assert_eq!(piece(&mut response).await.unwrap(), "data: {}\n\n");
     }
 
     #[tokio::test]
