@@ -1,5 +1,6 @@
 //! The servers behind the gateway: started, followed, and asked only for what was permitted.
 
+mod as_task;
 mod backoff;
 mod catalog;
 mod confine;
@@ -33,7 +34,7 @@ mod why;
 use std::{
     collections::BTreeMap,
     sync::{Arc, atomic::AtomicU64},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use bailiwick_kernel::Permit;
@@ -68,6 +69,7 @@ use why::Why;
 
 use crate::{
     Call, Listener, known,
+    mcp::Era,
     room::{Room, Share},
 };
 
@@ -225,10 +227,32 @@ impl Upstreams {
             listener.called_at(&self.server(server).map_err(not_sent)?.spec);
         let _here = up.link.changed().under_way.enter(&listener);
         let request = Request::decided(spent, repeated, &listener)?;
+        if tool.is_some_and(|it| it.runs_as_task) && up.link.era() == Era::Legacy {
+            return Box::pin(self.send_as_task(&up.link, request.as_task(within), within)).await;
+        }
         tokio::select! {
             biased;
             answered = up.link.ask(&request, within) => answered,
             () = self.cut_off(&up.link) => Err(SendError::Unknown { why: STOPPING.to_owned() }),
+        }
+    }
+
+    /// Has a call run as a task of its server's, and waits for its result.
+    async fn send_as_task(
+        &self,
+        link: &Link,
+        request: Request<'_>,
+        within: Duration,
+    ) -> Result<Reply, SendError> {
+        let began = Instant::now();
+        let answered = async {
+            let reply = link.ask(&request, within).await?;
+            as_task::result(link, (&request, reply), within.saturating_sub(began.elapsed())).await
+        };
+        tokio::select! {
+            biased;
+            answered = answered => answered,
+            () = self.cut_off(link) => Err(SendError::Unknown { why: STOPPING.to_owned() }),
         }
     }
 
@@ -284,11 +308,9 @@ impl Upstreams {
         self.servers.get(server)?.subscribed.follow(uri)
     }
 
-    /// Says whether a server tells of single resources, and can be asked to.
+    /// Says whether a server tells of single resources.
     pub(crate) fn tells_of_resources(&self, server: &ServerName) -> bool {
-        self.up(server).is_ok_and(|it| {
-            it.link.can_be_asked_to_tell() && news::is_subscribed(&it.catalog.capabilities)
-        })
+        self.up(server).is_ok_and(|it| news::is_subscribed(&it.catalog.capabilities))
     }
 
     /// Waits until the servers are told to stop.

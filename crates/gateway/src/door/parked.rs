@@ -64,7 +64,10 @@ impl Asked<'_> {
             askable: Askable::of(&declared),
         };
         let (listener, notes) = coming.listener.apart(client, &sent);
-        let kept = (listener.cut_on_drop(), place);
+        // Its answer may have to wait longer than this request.
+        let share = self.door.lane.upstreams().room().share(self.caller);
+        let listener = listener.sharing(share.clone());
+        let kept = (listener.cut_on_drop(), place, share);
         let (running, open) = (tokio::spawn(begin(listener)), BTreeMap::new());
         Ok(Parked { name, running, notes, sent, open, _kept: kept })
     }

@@ -23,6 +23,7 @@ use crate::{
     lane::Stayed,
     listener::{Allowed, Notes},
     places::{Place, Places},
+    room::Share,
 };
 
 /// How many calls of one task can be asked something in their middle at once, and how many of all. Any
@@ -43,8 +44,8 @@ pub(super) struct Parked {
     pub(super) sent: Arc<OnceLock<Allowed>>,
     /// What was asked and not answered, by the names that answers come under.
     pub(super) open: BTreeMap<String, Box<RawValue>>,
-    /// What cuts it where nobody comes for it, and its place.
-    pub(super) _kept: (DropGuard, Place),
+    /// What cuts it where nobody comes for it, its place, and what its answer takes of the room.
+    pub(super) _kept: (DropGuard, Place, Share),
 }
 
 /// The calls that wait for their clients.
@@ -114,21 +115,39 @@ impl fmt::Debug for Parking {
 
 #[cfg(test)]
 mod tests {
-    use crate::Listener;
+    use bailiwick_connect::{Audience, Verified};
+    use bailiwick_model::Timestamp;
 
     use super::*;
+    use crate::{Listener, room::Room};
 
     const TASK: &str = "task_01JD8X0000000000000000000A";
 
+    fn caller() -> Arc<Verified> {
+        Arc::new(Verified {
+            task: TASK.parse().unwrap(),
+            identity: "ann".parse().unwrap(),
+            via: Vec::new(),
+            generation: 1,
+            policy: "p1".to_owned(),
+            audience: Audience::All,
+            issued: Timestamp::from_millis(0),
+            expires: Timestamp::from_millis(1),
+            credentials: Default::default(),
+        })
+    }
+
     fn parked(parking: &Parking, name: &str) -> (Parked, CancellationToken) {
         let cut = CancellationToken::new();
+        let place = parking.place(&TASK.parse().unwrap()).unwrap();
+        let share = Room::new(1 << 20).share(&caller());
         let parked = Parked {
             name: name.into(),
             running: tokio::spawn(std::future::pending()),
             notes: Listener::new().1,
             sent: Arc::default(),
             open: BTreeMap::new(),
-            _kept: (cut.clone().drop_guard(), parking.place(&TASK.parse().unwrap()).unwrap()),
+            _kept: (cut.clone().drop_guard(), place, share),
         };
         (parked, cut)
     }

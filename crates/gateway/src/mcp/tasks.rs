@@ -4,7 +4,7 @@
 //! Such a task is a server's own, and no task of ours. What a server says of it is written anew, as
 //! its name is not for clients: it would be a key to whatever the server did for anybody.
 
-use std::time::Duration;
+use std::{collections::BTreeMap, time::Duration};
 
 use bailiwick_model::Timestamp;
 use http::StatusCode;
@@ -17,6 +17,8 @@ use crate::jsonrpc::{RawError, RawObject, Refused, raw_of};
 /// What clients and servers declare that know such tasks.
 pub(crate) const EXTENSION: &str = "io.modelcontextprotocol/tasks";
 
+/// Where servers up to 2025-11-25 say to which task of theirs something belongs.
+const RELATED: &str = "io.modelcontextprotocol/related-task";
 /// How long a server's name of one may be.
 const NAME_MAX: usize = 256;
 /// How long what it says of where it stands may be.
@@ -224,6 +226,23 @@ pub(crate) fn not_declared() -> Refused {
     Refused::new(StatusCode::BAD_REQUEST, MISSING_CAPABILITY, text).with_data(&data)
 }
 
+/// Writes the parameters of a call that is to run as a task of a server up to 2025-11-25.
+pub(crate) fn asked(params: &RawValue, kept: Duration) -> Option<Box<RawValue>> {
+    let ttl = u64::try_from(kept.as_millis()).unwrap_or(u64::MAX);
+    RawObject::read(params.get()).ok()?.with("task", &raw_of(&BTreeMap::from([("ttl", ttl)]))).ok()
+}
+
+/// Takes a server's own name of a task out of what it says; none where it is not in there.
+pub(crate) fn unnamed(said: &RawValue) -> Option<Box<RawValue>> {
+    if !said.get().contains(RELATED) {
+        return None;
+    }
+    let object = RawObject::read(said.get()).ok()?;
+    let meta = RawObject::read(object.get("_meta")?.get()).ok()?;
+    let meta = meta.get(RELATED).and_then(|_| meta.without(RELATED).ok())?;
+    object.with("_meta", &meta).ok()
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -291,5 +310,17 @@ mod tests {
                 let _ = are_declared(&value);
             }
         }
+    }
+
+    #[test]
+    fn an_older_servers_name_of_a_task_goes_no_further() {
+        let raw = |text: &str| RawValue::from_string(text.to_owned()).unwrap();
+        let said = format!(r#"{{"content":[], "_meta":{{"a":1,"{RELATED}":{{"taskId":"t"}}}}}}"#);
+        assert_eq!(unnamed(&raw(&said)).unwrap().get(), r#"{"content":[], "_meta":{"a":1}}"#);
+        for none in [r#"{"_meta":{"a":1}}"#.to_owned(), format!(r#"{{"text":"{RELATED}"}}"#)] {
+            assert!(unnamed(&raw(&none)).is_none(), "{none}");
+        }
+        let params = asked(&raw(r#"{"name":"a"}"#), Duration::from_secs(60)).unwrap();
+        assert_eq!(params.get(), r#"{"name":"a","task":{"ttl":60000}}"#);
     }
 }

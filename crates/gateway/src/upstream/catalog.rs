@@ -43,6 +43,8 @@ pub struct ToolDefinition {
     pub open_world_hint: Option<bool>,
     /// Does it promise results of a certain shape?
     pub has_output_schema: bool,
+    /// Does it run as a task of the protocol and not otherwise (2025-11-25)?
+    pub(crate) runs_as_task: bool,
     /// What of its arguments it wants repeated in headers.
     pub(crate) repeated: Vec<ParamHeader>,
 }
@@ -92,6 +94,11 @@ impl ToolDefinition {
                 .get("inputSchema")
                 .and_then(|it| param_headers(it).ok())
                 .unwrap_or_default(),
+            runs_as_task: members
+                .get("execution")
+                .and_then(|it| it.get("taskSupport"))
+                .and_then(Json::as_text)
+                .is_some_and(|it| it == "required"),
             read_only_hint: hint("readOnlyHint"),
             destructive_hint: hint("destructiveHint"),
             open_world_hint: hint("openWorldHint"),

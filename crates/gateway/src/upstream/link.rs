@@ -39,18 +39,8 @@ impl Link {
     /// Hears what the server says by itself, for as long as it is polled.
     pub(super) async fn hear(&self, subscribed: &Subscribed) -> Infallible {
         match self {
-            // A child has one way to say anything.
-            Self::Stdio(_) => std::future::pending().await,
+            Self::Stdio(link) => link.hear(subscribed).await,
             Self::Http(link) => link.hear(subscribed).await,
-        }
-    }
-
-    /// Says whether the server, if it tells of single resources, can be asked to.
-    pub(super) fn can_be_asked_to_tell(&self) -> bool {
-        match self {
-            // Since 2026-07-28 it is asked with a stream, and a child has none yet.
-            Self::Stdio(link) => link.era() == Era::Legacy,
-            Self::Http(_) => true,
         }
     }
 

@@ -87,6 +87,14 @@ impl Pending {
         answer.send(reply).is_ok()
     }
 
+    /// Ends the question `id` of nobody in particular: its server answers it no more.
+    pub(super) fn take_back(&self, id: u64) {
+        let nobodys = self.lock().callers.get(&id).is_some_and(|it| it.relay.is_none());
+        if nobodys {
+            self.answer(id, Err("it was taken back"));
+        }
+    }
+
     /// Gives the way to whoever listens while `id` is not answered.
     pub(super) fn relay(&self, id: u64) -> Option<Relay> {
         self.lock().callers.get(&id)?.relay.clone()

@@ -14,6 +14,7 @@ use crate::{
     asks::Asking,
     jsonrpc::{Answer, RawError, RawObject, code},
     listener::Note,
+    mcp::tasks,
 };
 
 /// How a server says that it waits for an answer no more.
@@ -68,6 +69,11 @@ impl Relay {
         Self { listener, marked: None, asked: Arc::default() }
     }
 
+    /// Gives the way to the same caller for another question about its call.
+    pub(super) fn unmarked(&self) -> Self {
+        Self { marked: None, ..self.clone() }
+    }
+
     /// Asks the caller what the server asks; none where it cannot be asked that, or does not read.
     pub(super) fn asked(
         &self,
@@ -76,6 +82,8 @@ impl Relay {
     ) -> Option<Asked> {
         let (asking, over) = self.listener.ask(method)?;
         let (dropped, name) = (over.child_token(), asking.name().to_owned());
+        let unnamed = params.and_then(tasks::unnamed);
+        let params = unnamed.as_deref().or(params);
         // At once, so that it is asked before it can be taken back.
         if !self.listener.try_pass(Note::question(&name, method, params)) {
             return None;
@@ -189,6 +197,11 @@ pub(super) fn of_progress(method: &str, params: Option<&RawValue>) -> Option<u64
     params.filter(|_| method == PROGRESS).and_then(question)
 }
 
+/// Says which of our questions a server takes back.
+pub(super) fn of_cancelled(params: Option<&RawValue>) -> Option<u64> {
+    RawObject::read(params?.get()).ok()?.get("requestId")?.get().parse().ok()
+}
+
 fn question(params: &RawValue) -> Option<u64> {
     RawObject::read(params.get()).ok()?.get(TOKEN)?.get().parse().ok()
 }
@@ -198,6 +211,8 @@ fn is_for_all(method: &str) -> bool {
     let name = method.strip_prefix("notifications/").unwrap_or(method);
     name.ends_with("list_changed")
         || name.starts_with("subscriptions/")
+        // Whoever waits for a task asks for it, under a name of ours.
+        || name.starts_with("tasks")
         || matches!(name, "resources/updated" | "initialized")
 }
 

@@ -1,6 +1,7 @@
 //! The only two kinds of request that can be written: decided ones, with proof, and plain ones.
 
 use std::{
+    borrow::Cow,
     sync::{
         Arc,
         atomic::{AtomicU64, Ordering},
@@ -16,7 +17,7 @@ use serde_json::value::RawValue;
 use super::{ToolDefinition, error::SendError, relay::Relay};
 use crate::{
     Call, Listener,
-    mcp::{Era, meta, mirror, param_header::ParamHeader},
+    mcp::{Era, meta, mirror, param_header::ParamHeader, tasks},
     room::Share,
 };
 
@@ -116,6 +117,8 @@ pub(super) struct Request<'a> {
     relay: Option<Relay>,
     /// What of its arguments a server of 2026-07-28 wants repeated in headers.
     repeated: Option<(&'a [ParamHeader], &'a Json)>,
+    /// How long its result is to be kept, where it runs as a task of its server's.
+    kept: Option<Duration>,
     /// The one era in which it can be said, where there is only one.
     era: Option<Era>,
     /// What its answer takes of the room for answers; what we ask for ourselves is not counted.
@@ -141,6 +144,18 @@ impl<'a> Request<'a> {
             share: listener.share().cloned(),
             ..Self::undecided(method, Some(params))
         })
+    }
+
+    /// Has it run as a task of an older server's, whose result is kept for `kept`.
+    pub(super) fn as_task(self, kept: Duration) -> Self {
+        Self { kept: Some(kept), ..self }
+    }
+
+    /// Asks for the result of the task that this began, for the same caller.
+    pub(super) fn result<'b>(&self, named: &'b RawValue) -> Request<'b> {
+        let relay = self.relay.as_ref().map(Relay::unmarked);
+        let share = self.share.clone();
+        Request { relay, share, ..Request::undecided("tasks/result", Some(named)) }
     }
 
     /// Gives what hands the server's words to the caller; none where nobody listens.
@@ -216,6 +231,7 @@ impl<'a> Request<'a> {
             tool: None,
             relay: None,
             repeated: None,
+            kept: None,
             era: None,
             share: None,
         }
@@ -229,6 +245,9 @@ impl<'a> Request<'a> {
         match self.era.unwrap_or(era) {
             Era::Legacy => {
                 let params = params.map(meta::for_legacy);
+                let kept = self.kept.zip(params.as_deref());
+                let as_task = kept.and_then(|(kept, params)| tasks::asked(params, kept));
+                let params = as_task.map(Cow::Owned).or(params);
                 message(Some(id), self.method, params.as_deref().map(RawValue::get))
             }
             Era::Modern => {

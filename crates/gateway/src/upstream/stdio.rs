@@ -1,5 +1,7 @@
 //! A child that speaks JSON-RPC, one message a line, on its standard input and output.
 
+mod hearing;
+
 use std::{
     collections::BTreeMap,
     path::PathBuf,
@@ -286,6 +288,11 @@ impl Link {
             && let Some(relay) = self.pending.relay(id)
         {
             relay.progressed(id, params);
+        } else if method == relay::CANCELLED && self.era() == Era::Modern {
+            // It asks nothing that it could take back: it ends what it was asked to tell.
+            if let Some(id) = relay::of_cancelled(params) {
+                self.pending.take_back(id);
+            }
         } else if method == relay::CANCELLED
             && let Some(relay) = self.pending.only()
         {
