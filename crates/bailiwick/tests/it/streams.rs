@@ -1,8 +1,10 @@
 //! Answers that begin before they are known: progress, cancellation, and streams of changes.
 
+mod as_tasks;
 mod asked;
 mod changes;
 mod first;
+mod follows;
 mod meanwhile;
 mod midway;
 
@@ -29,8 +31,14 @@ impl House {
 
     /// Adds words of the operator to the server's entry.
     fn with(words: &str) -> Self {
+        Self::at("tells.py", words)
+    }
+
+    /// Has another server in its place.
+    fn at(script: &str, words: &str) -> Self {
         let mut governor = Governor::prepare(&[]);
-        let script = concat!(env!("CARGO_MANIFEST_DIR"), "/../gateway/tests/servers/tells.py");
+        let servers = concat!(env!("CARGO_MANIFEST_DIR"), "/../gateway/tests/servers");
+        let script = format!("{servers}/{script}");
         let path = std::env::var("PATH").unwrap();
         governor.write(
             "bailiwick.toml",
@@ -50,7 +58,8 @@ impl House {
             "templates/working.toml",
             "name = \"working\"\nowner = \"team-test\"\npurpose = \"Work a little\"\n\
              on_widen = \"deny\"\n[window]\nmax = \"1h\"\n[[allow]]\nserver = \"tells\"\n\
-             tools = [\"work\", \"hang\", \"release\", \"notes\", \"ask\", \"ask-in-vain\", \"touch\"]\n\
+             tools = [\"work\", \"hang\", \"release\", \"notes\", \"ask\", \"ask-in-vain\", \"touch\", \
+             \"end\", \"tear\", \"slow\", \"stuck\"]\n\
              [[allow]]\nserver = \"tells\"\nresources = [\"note:*\"]\n",
         );
         governor.serve();

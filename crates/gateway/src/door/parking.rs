@@ -133,7 +133,7 @@ mod tests {
             audience: Audience::All,
             issued: Timestamp::from_millis(0),
             expires: Timestamp::from_millis(1),
-            credentials: Default::default(),
+            credentials: std::collections::BTreeSet::new(),
         })
     }
 
