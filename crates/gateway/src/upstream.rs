@@ -228,7 +228,8 @@ impl Upstreams {
         let _here = up.link.changed().under_way.enter(&listener);
         let request = Request::decided(spent, repeated, &listener)?;
         if tool.is_some_and(|it| it.runs_as_task) && up.link.era() == Era::Legacy {
-            return Box::pin(self.send_as_task(&up.link, request.as_task(within), within)).await;
+            return Box::pin(self.send_as_task(&up.link, request.run_as_task(within), within))
+                .await;
         }
         tokio::select! {
             biased;

@@ -147,7 +147,7 @@ impl<'a> Request<'a> {
     }
 
     /// Has it run as a task of an older server's, whose result is kept for `kept`.
-    pub(super) fn as_task(self, kept: Duration) -> Self {
+    pub(super) fn run_as_task(self, kept: Duration) -> Self {
         Self { kept: Some(kept), ..self }
     }
 
