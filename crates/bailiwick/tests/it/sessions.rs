@@ -4,7 +4,10 @@ use std::{net::TcpListener, process::Command};
 
 use serde_json::{Value, json};
 
-use crate::governor::{Governor, NOTES};
+use crate::{
+    governor::{Governor, NOTES},
+    liar::files,
+};
 
 const SESSIONS: usize = 1000;
 const MCP: &str = "/mcp/notes";
@@ -79,4 +82,19 @@ fn a_thousand_sessions_over_three_gateways_in_turn_lose_none() {
         let asked = message(1, "tools/list", json!({}));
         assert_eq!(gateway.post(MCP, &token, &in_session, &asked).status, 404);
     }
+}
+
+#[test]
+fn a_server_that_is_not_there_yet_is_not_said_to_offer_nothing() {
+    // It never is, so that nothing here depends on how long it takes.
+    let governor = Governor::start(&files("command = [\"/bin/false\"]", "", "[\"work\"]"));
+    let (_, token) = governor.open("agent", "working", &[]);
+    let hello = json!({ "protocolVersion": "2025-11-25", "capabilities": {}, "clientInfo": { "name": "a", "version": "1" } });
+    let opened = governor.ask("/mcp/liar", &token, "initialize", &hello);
+    for kind in ["tools", "resources", "prompts"] {
+        let said = &opened["result"]["capabilities"][kind];
+        assert_eq!(said["listChanged"], true, "{kind}: {opened}");
+    }
+    let listed = governor.ask("/mcp/liar", &token, "tools/list", &json!({}));
+    assert!(listed["error"]["message"].is_string(), "{listed}");
 }

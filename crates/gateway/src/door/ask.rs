@@ -181,7 +181,7 @@ impl<'a> Asked<'a> {
                     subscribe: upstreams.tells_of_resources(server),
                     ..answers::Capabilities::read(&it.capabilities)
                 };
-                catalog.as_deref().map(read).unwrap_or_default()
+                catalog.as_deref().map_or(answers::Capabilities::UNKNOWN, read)
             }
             // Resources are named by their servers alone, so they are read at their servers.
             Audience::All if upstreams.names().any(|it| self.reaches(it)) => {

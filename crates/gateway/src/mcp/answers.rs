@@ -30,6 +30,12 @@ pub(crate) struct Capabilities {
 }
 
 impl Capabilities {
+    /// What is promised for a server that is not there yet. Clients ask for nothing that was not
+    /// promised at the beginning, for as long as their sessions last; a list of what there turns out to
+    /// be none of is empty.
+    pub(crate) const UNKNOWN: Self =
+        Self { tools: true, resources: true, subscribe: false, prompts: true, tasks: true };
+
     /// Reads what a server declared.
     pub(crate) fn read(declared: &RawValue) -> Self {
         RawObject::read(declared.get()).map_or_else(

@@ -26,6 +26,7 @@ fn every_client(case: &Case) {
     let Some(parts) = Parts::find() else { return };
     let mut world = World::with(&parts, case, TIMES);
     let person = world.governor.person("ada");
+    world.is_up();
     let mut all = Kind::ALL.map(|kind| {
         let (task, token) = world.open("working");
         Pairing { client: world.client(kind, &token), task }

@@ -6,6 +6,7 @@ use std::{
     os::unix::process::CommandExt as _,
     path::Path,
     process::{Child, Command, Stdio},
+    time::{Duration, Instant},
 };
 
 use rustix::process::Pid;
@@ -22,6 +23,9 @@ use crate::governor::{Governor, until};
 
 /// How long a call may take before the gateway gives it up.
 pub(super) const TIMEOUT: &str = "4s";
+
+/// How long a server of others may take to start.
+const START: Duration = Duration::from_secs(90);
 
 /// How long things may take.
 #[derive(Clone, Copy, Debug)]
@@ -76,6 +80,16 @@ impl<'a> World<'a> {
         write(&governor, case, &reached, times);
         governor.serve();
         Self { parts, case, governor, served }
+    }
+
+    /// Waits until the server is there. On a busy machine that takes longer than clients wait for it,
+    /// and what they are told meanwhile they take for an answer.
+    pub(super) fn is_up(&self) {
+        let began = Instant::now();
+        while self.governor.json(&["server", "list"])["servers"][0]["status"] != "up" {
+            assert!(began.elapsed() < START, "the server does not start");
+            std::thread::yield_now();
+        }
     }
 
     /// Gives a text of the table with the folder and the mark in their places.
