@@ -1,6 +1,7 @@
 //! Taking up where the process before left off: the ledger is the truth, the registry its index.
 
 mod agree;
+mod approved;
 mod unfinished;
 mod whole;
 
@@ -14,13 +15,16 @@ use std::{
 use arc_swap::ArcSwap;
 use bailiwick_kernel::{DayKey, Memory, Snapshot, TaskState};
 use bailiwick_model::{
-    ApprovedCall, ApprovedLine, Budget, Charter, CommandRecord, DayAccount, DecisionId, EndCause,
-    Hold, HoldId, HoldStatus, IdentityId, Person, PersonName, Pin, Record, ServerName, Spend,
-    Subject, Task, TaskId, TaskStatus, Timestamp, VerdictKind,
+    ApprovedLine, Budget, Charter, CommandRecord, DayAccount, DecisionId, EndCause, Hold, HoldId,
+    HoldStatus, IdentityId, Person, PersonName, Pin, Record, ServerName, Spend, Subject, Task,
+    TaskId, TaskStatus, Timestamp, VerdictKind,
 };
 use bailiwick_store::{Ledger, Registry};
 
-use self::unfinished::Unfinished;
+use self::{
+    approved::{approval, line, says_line},
+    unfinished::Unfinished,
+};
 use super::{Desk, DeskError};
 use crate::{Clock, Evidence};
 
@@ -137,9 +141,6 @@ fn identity(subject: &Subject) -> Option<IdentityId> {
 /// How long after its end a task's calls may still count in a day that is not over anywhere.
 const DAY_OVER: Duration = Duration::from_secs(48 * 3600);
 
-/// How long after the end of its task a call may still be under way.
-const CALL_OVER: Duration = Duration::from_secs(600);
-
 impl Told {
     /// Hears what counts now. Commands and used approvals count for ever; calls only for tasks
     /// that are open, for those whose end gave something back to one, and for a day's budget. So
@@ -152,7 +153,8 @@ impl Told {
         })?;
         ledger.landmarks(&mut |it| told.landmark(it.record))?;
         let (counting, mut calls) = (told.counting(now), Vec::new());
-        for task in told.ended_last().filter(|it| !counting.contains(it)) {
+        for task in unfinished::lately(&told.ended).into_iter().filter(|it| !counting.contains(it))
+        {
             told.unfinished.hear(ledger.task_records(&task)?.iter().map(|it| &it.record));
         }
         for task in counting {
@@ -183,20 +185,6 @@ impl Told {
             }
         }
         counting
-    }
-
-    /// Gives the tasks that ended so shortly before the last that is known that a call of theirs may
-    /// have been under way at the end.
-    fn ended_last(&self) -> impl Iterator<Item = TaskId> + use<> {
-        let at = |status: &TaskStatus| match status {
-            TaskStatus::Ended { at, .. } => Some(*at),
-            TaskStatus::Open => None,
-        };
-        let last = self.ended.values().filter_map(at).max().unwrap_or_default();
-        let shortly = |status: &TaskStatus| at(status).is_some_and(|it| last.since(it) < CALL_OVER);
-        let ended: Vec<_> =
-            self.ended.iter().filter(|(_, it)| shortly(it)).map(|(id, _)| id.clone()).collect();
-        ended.into_iter()
     }
 
     /// Says whether a task, or one that it descends from, is open.
@@ -386,41 +374,4 @@ fn counted(share: Budget, spent: Spend) -> Spend {
         calls: share.calls.map_or(0, |_| spent.calls),
         bytes_out: share.bytes_out.map_or(0, |_| spent.bytes_out),
     }
-}
-
-/// Says whether a signed answer asks for a line instead of a single call.
-fn says_line(statement: &str) -> bool {
-    bailiwick_connect::Statement::recorded(statement).is_ok_and(|it| it.details.contains_key("for"))
-}
-
-fn approval(hold: &Hold) -> Option<ApprovedCall> {
-    let HoldStatus::Approved { by, expires, .. } = &hold.status else { return None };
-    Some(ApprovedCall {
-        hold: hold.id.clone(),
-        call: hold.call,
-        caller: hold.caller.clone(),
-        via: hold.via.clone(),
-        reasons: hold.reasons.clone(),
-        policy: hold.policy.clone(),
-        by: by.clone(),
-        expires: *expires,
-    })
-}
-
-fn line(hold: &Hold) -> Option<ApprovedLine> {
-    let by_until = match &hold.status {
-        HoldStatus::Approved { by, expires, .. } => Some((by.clone(), *expires)),
-        HoldStatus::Waiting
-        | HoldStatus::Refused { .. }
-        | HoldStatus::Used { .. }
-        | HoldStatus::Expired => None,
-    };
-    by_until.map(|(by, until)| ApprovedLine {
-        hold: hold.id.clone(),
-        action: hold.action.clone(),
-        resources: hold.resources.clone(),
-        destinations: hold.destinations.clone(),
-        by,
-        until,
-    })
 }
