@@ -27,4 +27,6 @@ mod sample;
 #[cfg(test)]
 mod segment;
 #[cfg(test)]
+mod start;
+#[cfg(test)]
 mod tamper;
