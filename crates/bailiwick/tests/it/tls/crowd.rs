@@ -263,10 +263,13 @@ fn a_full_house_makes_room_by_tls_and_closes_on_whoever_finds_none() {
         busy.push(stream);
         false
     });
-    assert!((50..=60).contains(&busy.len()), "{}", busy.len());
-    let mut first = busy.swap_remove(0);
-    first.write_all(last.as_bytes()).unwrap();
-    assert_eq!(try_answer(first).unwrap().status, 200, "who is in is served");
+    // Whoever had come in and not asked yet may have made room for the next.
+    for stream in &mut busy {
+        let _left = stream.write_all(last.as_bytes());
+    }
+    let answers = busy.into_iter().filter_map(try_answer);
+    let served = answers.filter(|it| it.status == 200).count();
+    assert!((50..=60).contains(&served), "{served} are served");
     until("there is a place again", || come().is_ok_and(|mut it| is_alive(&governor, &mut it)));
 }
 
