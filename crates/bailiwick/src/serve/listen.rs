@@ -1,6 +1,7 @@
 //! Answering HTTP: bounded in connections, in how long a request's head may take, and in how long
 //! an answer waits for its reader.
 
+mod at_once;
 mod faults;
 mod front;
 mod patient;
@@ -23,6 +24,7 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 pub(super) use self::faults::Faults;
 pub(crate) use self::faults::panics_say_where;
 use self::{
+    at_once::at_once,
     front::Front,
     patient::Patient,
     places::{Guest, Place, Places},
@@ -78,7 +80,9 @@ pub(super) async fn serve(
             continue;
         };
         let (served, handshakes) = (served.clone(), handshakes.clone());
-        connections.spawn(async move { take(stream, handshakes.as_deref(), place, served).await });
+        connections.spawn(at_once(async move {
+            take(stream, handshakes.as_deref(), place, served).await;
+        }));
     }
     drop(listener);
     connections.close();
@@ -104,7 +108,7 @@ pub(super) async fn serve_socket(listener: UnixListener, served: Served) -> anyh
         };
         let Some(place) = places.enter(None) else { continue };
         let (peer, served) = (Peer::of(&stream), served.clone());
-        connections.spawn(async move { answer(stream, place, Some(peer), served).await });
+        connections.spawn(at_once(answer(stream, place, Some(peer), served)));
     }
     drop(listener);
     connections.close();
