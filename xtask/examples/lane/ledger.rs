@@ -3,6 +3,7 @@
 use std::{
     ops::ControlFlow,
     path::Path,
+    slice,
     sync::atomic::{AtomicU64, Ordering},
     thread,
     time::{Duration, Instant},
@@ -73,29 +74,28 @@ fn produce(
 ) -> anyhow::Result<u32> {
     let began = Instant::now();
     let mut count = 0_u32;
-    for sample in samples.iter().cycle() {
-        if window < began.elapsed() {
-            break;
+    // What a record is made of is no matter of the ledger's: each is made once.
+    let mut records = samples.to_vec();
+    while began.elapsed() <= window {
+        for record in &mut records {
+            rename(record, next.fetch_add(1, Ordering::Relaxed));
+            ledger.append_blocking(slice::from_ref(record))?;
+            count = count.saturating_add(1);
         }
-        let record = renamed(sample, next.fetch_add(1, Ordering::Relaxed));
-        ledger.append_blocking(vec![record])?;
-        count = count.saturating_add(1);
     }
     Ok(count)
 }
 
-/// Gives the record as one of another decision.
-fn renamed(sample: &Record, number: u64) -> Record {
+/// Makes the record one of another decision.
+fn rename(record: &mut Record, number: u64) {
     let mut tail = [0; 10];
     tail.iter_mut().zip(number.to_be_bytes()).for_each(|(to, from)| *to = from);
     let id = DecisionId::new(Ulid::new(Timestamp::default(), tail));
-    let mut record = sample.clone();
-    match &mut record {
+    match record {
         Record::Decision(it) => it.decision = id,
         Record::Outcome(it) => it.decision = id,
         Record::Command { .. } | Record::Finding(_) => {}
     }
-    record
 }
 
 #[cfg(test)]
@@ -116,7 +116,9 @@ mod tests {
             bytes_in: 7,
             millis: 1,
         });
-        let (one, two) = (renamed(&sample, 1), renamed(&sample, 2));
+        let (mut one, mut two) = (sample.clone(), sample.clone());
+        rename(&mut one, 1);
+        rename(&mut two, 2);
         assert!(one != two && one != sample);
         assert_eq!(one.task(), sample.task());
         let all = bodies(&[sample, one, two]).unwrap();
