@@ -90,7 +90,10 @@ fn look(terminal: bool) -> Look {
 }
 
 fn on_runtime(work: impl Future<Output = Outcome>) -> Outcome {
+    // One of them may be waiting for the disk.
+    let threads = std::thread::available_parallelism().map_or(2, |it| it.get().max(2));
     let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(threads)
         .enable_all()
         .build()
         .context("the runtime does not start")?;

@@ -1,11 +1,10 @@
 //! The ledger: hash-chained, append-only, on the disk before anything is acknowledged.
 //!
 //! The records lie in segments, files of our own that are full of zeros before they are used. One
-//! OS thread writes: whatever is queued becomes one write and one wait for the disk, and then
-//! everyone who waits is answered. Others prepare the next segment and put full ones away, sign
+//! writes at a time, an OS thread or a caller that comes alone: whatever waits becomes one write and
+//! one wait for the disk, and then everyone who waits is answered. Other threads prepare the next segment and put full ones away, sign
 //! the head every few seconds and drop what retention lets go.
 
-mod aside;
 mod base;
 mod chores;
 mod encode;
@@ -13,13 +12,14 @@ mod error;
 mod folder;
 #[cfg(any(test, fuzzing))]
 pub(crate) mod foreign;
+mod inbox;
 mod index;
+mod job;
 mod layout;
 mod notary;
 mod patrol;
 mod pen;
 mod plain;
-mod queue;
 mod reader;
 mod records;
 mod recover;
@@ -28,6 +28,7 @@ mod sealed;
 mod sidecar;
 mod survey;
 mod tail;
+mod turn;
 mod walk;
 mod window;
 mod writer;
@@ -45,10 +46,11 @@ use bailiwick_model::{DecisionId, Digest, Record, TaskId, Timestamp};
 use self::{
     chores::Chore,
     encode::Encoded,
+    job::{Answer, Append, Job},
     notary::Notary,
     pen::Pen,
-    queue::{Answer, Append, Job, Queue},
     records::Records,
+    turn::Turn,
     writer::Writer,
 };
 pub(crate) use self::{
@@ -179,7 +181,7 @@ impl Shared {
 struct Inner {
     shared: Arc<Shared>,
     notary: Arc<Notary>,
-    queue: Queue,
+    turn: Arc<Turn>,
     running: Mutex<Option<Running>>,
 }
 
@@ -220,15 +222,17 @@ impl Ledger {
             trouble: Mutex::default(),
         });
         let notary = Arc::new(Notary::new(&options, found.checkpoint));
-        let (queue, inbox) = Queue::new();
         let (to_do, chores) = std::sync::mpsc::channel();
         for sealed in unlaid {
             drop(to_do.send(Chore::LayDown(sealed)));
         }
         let pen =
             Pen::new(found.open, Arc::clone(&shared.failed), dir.clone(), sizes, to_do.clone());
-        let writer = Writer::new(pen, to_do, Arc::clone(&shared), inbox);
-        let writer = spawn("ledger-writer", move || writer.run())?;
+        let turn = Arc::new(Turn::new(Writer::new(pen, to_do, Arc::clone(&shared))));
+        let writer = {
+            let turn = Arc::clone(&turn);
+            spawn("ledger-writer", move || turn.run())?
+        };
         let chores = {
             let (dir, shared) = (dir.clone(), Arc::clone(&shared));
             spawn("ledger-chores", move || chores::run(&dir, &shared, &chores))?
@@ -238,7 +242,7 @@ impl Ledger {
         let rounds = notary::Rounds {
             shared: Arc::clone(&shared),
             notary: Arc::clone(&notary),
-            queue: queue.downgrade(),
+            turn: Arc::clone(&turn),
             every: options.checkpoint_every,
             retain: options.retain,
         };
@@ -246,22 +250,27 @@ impl Ledger {
         let rounds = spawn("ledger-checkpoint", move || rounds.run(&stopped))?;
         let running = Running { writer, chores, patrol, stop_rounds, rounds, lock };
         let running = Mutex::new(Some(running));
-        Ok((Self { inner: Arc::new(Inner { shared, notary, queue, running }) }, recovered))
+        Ok((Self { inner: Arc::new(Inner { shared, notary, turn, running }) }, recovered))
     }
 
     /// Appends `records` in order, all or none, and returns once they are on the disk. Waits at
     /// most 250 ms for a place in the queue. If the answer is an error, the records may be kept
     /// or not; nothing may be done on the strength of them.
-    pub async fn append(&self, records: Vec<Record>) -> Result<DurableAt, LedgerError> {
-        let (answer, answered) = tokio::sync::oneshot::channel();
-        let Some(append) = self.encoded(&records, Answer::Async(answer))? else {
+    pub async fn append(&self, records: impl AsRef<[Record]>) -> Result<DurableAt, LedgerError> {
+        let Some(append) = self.encoded(records.as_ref())? else {
             return Ok(self.inner.shared.head());
         };
-        self.inner.queue.put(Job::Append(append)).await.map_err(|error| self.plainer(error))?;
-        match tokio::time::timeout(queue::ANSWER_WAIT, answered).await {
+        let append = match self.inner.turn.here(append) {
+            Ok(answered) => return answered,
+            Err(append) => append,
+        };
+        let (answer, answered) = tokio::sync::oneshot::channel();
+        let job = Job::Append(Append { answer: Answer::Async(answer), ..append });
+        self.inner.turn.inbox.put(job).await.map_err(|error| self.plainer(error))?;
+        match tokio::time::timeout(job::ANSWER_WAIT, answered).await {
             Ok(Ok(answer)) => answer,
             Ok(Err(_)) => Err(self.plainer(LedgerError::Closed)),
-            Err(_) => Err(LedgerError::Late { waited: queue::ANSWER_WAIT }),
+            Err(_) => Err(LedgerError::Late { waited: job::ANSWER_WAIT }),
         }
     }
 
@@ -269,32 +278,37 @@ impl Ledger {
     /// and returns once they have a place. They go to the disk along with what is appended next, at
     /// the latest after some milliseconds. Readers of this ledger wait for that; a crash before it
     /// loses them.
-    pub async fn append_soon(&self, records: Vec<Record>) -> Result<(), LedgerError> {
-        let Some(append) = self.encoded(&records, Answer::Nobody)? else { return Ok(()) };
-        self.inner.queue.put_aside(append).await.map_err(|error| self.plainer(error))
+    pub async fn append_soon(&self, records: impl AsRef<[Record]>) -> Result<(), LedgerError> {
+        let Some(append) = self.encoded(records.as_ref())? else { return Ok(()) };
+        self.inner.turn.inbox.put_aside(append).await.map_err(|error| self.plainer(error))
     }
 
     /// Waits until what was queued before is written, or cannot be.
     fn reach(&self) {
         let (answer, answered) = std::sync::mpsc::sync_channel(1);
         // Where the writer is gone or has failed, what there is to read is there already.
-        if self.inner.queue.put_blocking(Job::Reach(Answer::Blocking(answer))).is_ok() {
-            drop(queue::wait(&answered));
+        if self.inner.turn.inbox.put_blocking(Job::Reach(Answer::Blocking(answer))).is_ok() {
+            drop(job::wait(&answered));
         }
     }
 
     /// Does the same as [`Ledger::append`] where blocking is allowed.
-    pub fn append_blocking(&self, records: Vec<Record>) -> Result<DurableAt, LedgerError> {
-        let (answer, answered) = std::sync::mpsc::sync_channel(1);
-        let Some(append) = self.encoded(&records, Answer::Blocking(answer))? else {
+    pub fn append_blocking(&self, records: impl AsRef<[Record]>) -> Result<DurableAt, LedgerError> {
+        let Some(append) = self.encoded(records.as_ref())? else {
             return Ok(self.inner.shared.head());
         };
-        self.inner.queue.put_blocking(Job::Append(append)).map_err(|error| self.plainer(error))?;
-        queue::wait(&answered).map_err(|error| self.plainer(error))?
+        let append = match self.inner.turn.here(append) {
+            Ok(answered) => return answered,
+            Err(append) => append,
+        };
+        let (answer, answered) = std::sync::mpsc::sync_channel(1);
+        let job = Job::Append(Append { answer: Answer::Blocking(answer), ..append });
+        self.inner.turn.inbox.put_blocking(job).map_err(|error| self.plainer(error))?;
+        job::wait(&answered).map_err(|error| self.plainer(error))?
     }
 
-    /// Encodes here, on the caller's side, so that the writer only hashes and writes.
-    fn encoded(&self, records: &[Record], answer: Answer) -> Result<Option<Append>, LedgerError> {
+    /// Encodes here, on the caller's side, so that whoever writes only hashes and writes.
+    fn encoded(&self, records: &[Record]) -> Result<Option<Append>, LedgerError> {
         if let LedgerHealth::Failed { why } = self.health() {
             return Err(LedgerError::Failed { why });
         }
@@ -304,6 +318,7 @@ impl Ledger {
         if ROOM_MAX < room || survey::JOINED_MAX < records.len() {
             return Err(LedgerError::TooMuch { records: records.len(), bytes: room });
         }
+        let answer = Answer::Nobody;
         Ok((!records.is_empty()).then_some(Append { records, room, answer }))
     }
 
@@ -388,8 +403,8 @@ impl Ledger {
     /// Drops the oldest segments, those whose records are all from before `cutoff`. Blocks on the
     /// disk.
     pub fn retain_now(&self, cutoff: Timestamp) -> Result<Retained, LedgerError> {
-        let Inner { shared, notary, queue, .. } = &*self.inner;
-        retain::drop_before(cutoff, shared, notary, &queue.downgrade())
+        let Inner { shared, notary, turn, .. } = &*self.inner;
+        retain::drop_before(cutoff, shared, notary, &turn.inbox)
     }
 
     /// Writes what is queued, signs a last head and lets the directory go. Later appends are
@@ -405,7 +420,7 @@ impl Inner {
         let Some(Running { writer, chores, patrol, stop_rounds, rounds, lock }) = running else {
             return;
         };
-        self.queue.close();
+        self.turn.inbox.close();
         // A thread that panicked has nothing more to write, and its panic was printed.
         drop(writer.join());
         drop(chores.join());

@@ -12,8 +12,8 @@ use std::{
 use bailiwick_model::Timestamp;
 
 use super::{
-    DurableAt, LedgerError, LedgerOptions, Retained, Shared, base::Base, head_path, now,
-    queue::WeakQueue, retain,
+    DurableAt, LedgerError, LedgerOptions, Retained, Shared, base::Base, head_path, now, retain,
+    turn::Turn,
 };
 use crate::{
     Checkpoint, CheckpointError, CheckpointKey,
@@ -101,7 +101,7 @@ impl Notary {
 pub(super) struct Rounds {
     pub(super) shared: Arc<Shared>,
     pub(super) notary: Arc<Notary>,
-    pub(super) queue: WeakQueue,
+    pub(super) turn: Arc<Turn>,
     pub(super) every: Duration,
     pub(super) retain: Option<Duration>,
 }
@@ -148,6 +148,6 @@ impl Rounds {
         };
         let keep = i64::try_from(keep.as_millis()).unwrap_or(i64::MAX);
         let cutoff = Timestamp::from_millis(now().millis().saturating_sub(keep));
-        retain::drop_before(cutoff, &self.shared, &self.notary, &self.queue)
+        retain::drop_before(cutoff, &self.shared, &self.notary, &self.turn.inbox)
     }
 }

@@ -7,9 +7,10 @@ use bailiwick_model::Timestamp;
 use super::{
     LedgerError, Shared, chores,
     folder::{self, Folder},
+    inbox::Inbox,
+    job::{Answer, Job, wait},
     notary::Notary,
     now,
-    queue::{Answer, Job, WeakQueue, wait},
 };
 use crate::{FileError, file};
 
@@ -29,7 +30,7 @@ pub(super) fn drop_before(
     cutoff: Timestamp,
     shared: &Shared,
     notary: &Notary,
-    queue: &WeakQueue,
+    inbox: &Inbox,
 ) -> Result<Retained, LedgerError> {
     if let Some(why) = shared.failed.get() {
         return Err(LedgerError::Failed { why: why.clone() });
@@ -37,7 +38,7 @@ pub(super) fn drop_before(
     let times = shared.records.live_times();
     if times.is_some_and(|(first, last)| last < cutoff || first < long_before(now())) {
         let (answer, answered) = std::sync::mpsc::sync_channel(1);
-        queue.put_blocking(Job::Roll(Answer::Blocking(answer)))?;
+        inbox.put_blocking(Job::Roll(Answer::Blocking(answer)))?;
         wait(&answered)??;
     }
     let old = shared.records.oldest_before(cutoff);

@@ -1,31 +1,44 @@
-//! The one thread that writes: what is queued becomes one write and one wait for the disk, then
-//! everyone is answered.
+//! Writing: what waits becomes one write and one wait for the disk, then everyone is answered.
 
-use std::{iter::Peekable, sync::Arc, vec::IntoIter};
+use std::{
+    iter::Peekable,
+    sync::Arc,
+    time::{Duration, Instant},
+    vec::IntoIter,
+};
 
 use bailiwick_model::Digest;
 
 use super::{
     DurableAt, LedgerError, Shared,
-    aside::Inbox,
     chores::{Chore, Chores},
     encode::{Encoded, FORMAT, Outline},
+    inbox::Inbox,
+    job::{Answer, Answered, Append, Job},
     layout::{Head, room},
     pen::Pen,
-    queue::{Answer, Append, Job},
 };
 
 /// The most records of one write.
 const BATCH_MAX: usize = 2048;
+/// How long a write may have taken for the next caller to wait for its own where it is: about as
+/// long as waking two threads.
+const QUICK: Duration = Duration::from_micros(400);
+/// How many writes in a row nobody else may have waited for, for a caller to write by itself: where
+/// many come, one write for all of them costs less than many that are quick.
+const ALONE: u32 = 16;
 
-/// The writing end of the queue.
+/// The one end that writes.
 #[derive(Debug)]
 pub(super) struct Writer {
     pen: Pen,
     chores: Chores,
     shared: Arc<Shared>,
-    inbox: Inbox,
     head: DurableAt,
+    /// How long the last write took.
+    took: Duration,
+    /// How many writes in a row only one caller waited for, at most.
+    alone: u32,
     /// What is written at once, as bytes and as what readers find it by.
     bytes: Vec<u8>,
     written: Vec<(DurableAt, (u64, u64), Outline)>,
@@ -42,57 +55,55 @@ enum Then {
 type Batch = Peekable<IntoIter<Append>>;
 
 impl Writer {
-    pub(super) fn new(pen: Pen, chores: Chores, shared: Arc<Shared>, inbox: Inbox) -> Self {
-        let head = shared.head();
-        Self { pen, chores, shared, inbox, head, bytes: Vec::new(), written: Vec::new() }
+    pub(super) fn new(pen: Pen, chores: Chores, shared: Arc<Shared>) -> Self {
+        let (head, took) = (shared.head(), Duration::MAX);
+        let (bytes, written) = (Vec::new(), Vec::new());
+        Self { pen, chores, shared, head, took, alone: 0, bytes, written }
     }
 
-    /// Writes until nobody can send any more.
-    pub(super) fn run(mut self) {
-        while let Some((aside, job)) = self.inbox.next() {
-            let (batch, then) = self.gather(aside, job);
-            self.append(batch.into_iter().peekable());
-            match then {
-                Then::Roll(answer) => {
-                    let rolled = self.roll(0).map(|()| self.head);
-                    answer.send(rolled.map_err(|why| LedgerError::Failed { why }));
-                }
-                Then::Tell(answer) => answer.send(Ok(self.head)),
-                Then::GoOn => {}
+    /// Writes what waits, up to the bound, for everyone who waits for it.
+    pub(super) fn write_for_all(&mut self, inbox: &Inbox) {
+        let (batch, then) = gather(inbox);
+        self.append(batch);
+        match then {
+            Then::Roll(answer) => {
+                let rolled = self.roll(0).map(|()| self.head);
+                answer.send(rolled.map_err(|why| LedgerError::Failed { why }));
             }
+            Then::Tell(answer) => answer.send(Ok(self.head)),
+            Then::GoOn => {}
         }
     }
 
-    /// Takes what is queued behind `batch` and `next`, up to the bound.
-    fn gather(&mut self, mut batch: Vec<Append>, mut next: Option<Job>) -> (Vec<Append>, Then) {
-        let mut records = batch.iter().map(|it| it.records.len()).sum::<usize>();
-        while let Some(job) = next {
-            match job {
-                Job::Append(append) => {
-                    records = records.saturating_add(append.records.len());
-                    batch.push(append);
-                }
-                Job::Roll(answer) => return (batch, Then::Roll(answer)),
-                Job::Reach(answer) => {
-                    // What came while this batch was gathered counts as before.
-                    batch.extend(self.inbox.take_aside());
-                    return (batch, Then::Tell(answer));
-                }
-            }
-            next = if records < BATCH_MAX { self.inbox.try_next() } else { None };
+    /// Writes records for who brings them, with what lies aside; gives them back where others
+    /// wait, where that is not likely to be quick, or where there is no room without a new segment.
+    pub(super) fn write_here(&mut self, append: Append, inbox: &Inbox) -> Result<Answered, Append> {
+        let room = self.pen.room().checked_sub(append.room);
+        let room = room.filter(|_| self.took < QUICK && ALONE <= self.alone);
+        let Some(mut batch) = room.and_then(|it| inbox.take_alone(it)) else { return Err(append) };
+        batch.push(append);
+        self.append(batch);
+        if inbox.has_jobs() {
+            self.alone = 0;
         }
-        (batch, Then::GoOn)
+        let failed = self.shared.failed.get();
+        Ok(failed.map_or(Ok(self.head), |why| Err(LedgerError::Failed { why: why.clone() })))
     }
 
-    fn append(&mut self, mut batch: Batch) {
+    fn append(&mut self, batch: Vec<Append>) {
+        let waited = batch.iter().filter(|it| it.answer.is_waited_for()).count();
+        self.alone = if waited <= 1 { self.alone.saturating_add(1) } else { 0 };
+        let mut batch: Batch = batch.into_iter().peekable();
         let refuse = |answer: Answer, why: &str| {
             answer.send(Err(LedgerError::Failed { why: why.to_owned() }));
         };
         while let Some(next) = batch.peek().map(|it| it.room) {
             let rolled = if self.pen.room() < next { self.roll(next) } else { Ok(()) };
             let (answers, end) = self.chain(&mut batch);
+            let began = Instant::now();
             match rolled.and_then(|()| self.pen.write(&self.bytes)) {
                 Ok(()) => {
+                    self.took = began.elapsed();
                     self.publish(end);
                     for (answer, at) in answers {
                         answer.send(Ok(at));
@@ -162,4 +173,27 @@ impl Writer {
         drop(self.chores.send(Chore::LayDown(sealed)));
         Ok(())
     }
+}
+
+/// Takes what waits, up to the bound.
+fn gather(inbox: &Inbox) -> (Vec<Append>, Then) {
+    let mut batch = inbox.take_aside();
+    let mut records = batch.iter().map(|it| it.records.len()).sum::<usize>();
+    while records < BATCH_MAX
+        && let Some(job) = inbox.next()
+    {
+        match job {
+            Job::Append(append) => {
+                records = records.saturating_add(append.records.len());
+                batch.push(append);
+            }
+            Job::Roll(answer) => return (batch, Then::Roll(answer)),
+            Job::Reach(answer) => {
+                // What came while this batch was gathered counts as before.
+                batch.extend(inbox.take_aside());
+                return (batch, Then::Tell(answer));
+            }
+        }
+    }
+    (batch, Then::GoOn)
 }

@@ -1,11 +1,11 @@
 //! What a ledger does on a good day, and on a few bad ones.
 
-use std::{fs, time::Duration};
+use std::{fs, ops::ControlFlow, time::Duration};
 
 use bailiwick_model::{Digest, Finding, Record, Timestamp};
 use bailiwick_store::{
     DurableAt, Ledger, LedgerError, LedgerHealth, LedgerOptions, LedgerReader, LockError, Retained,
-    SegmentSizes, verify,
+    SegmentSizes, StoredRecord, verify,
 };
 use tokio::task::JoinSet;
 
@@ -14,7 +14,7 @@ use crate::{
     segment::{self, Row, Segment},
 };
 
-fn seqs(records: &[bailiwick_store::StoredRecord]) -> Vec<u64> {
+fn seqs(records: &[StoredRecord]) -> Vec<u64> {
     records.iter().map(|it| it.seq).collect()
 }
 
@@ -75,6 +75,26 @@ async fn many_writers_get_each_their_own_place() {
     }
     taken.sort_unstable();
     assert_eq!(taken, (1..=200).map(|it| it * 2).collect::<Vec<_>>());
+}
+
+#[tokio::test]
+async fn one_who_comes_alone_finds_everything_in_its_order() {
+    let dir = sample::quick_dir();
+    let place = Place::new(dir.path());
+    let (ledger, _) = place.open();
+    for number in 0..400 {
+        let at = ledger.append([sample::decision(number)]).await.unwrap();
+        assert_eq!(at.seq, 2 * number + 1);
+        ledger.append_soon([sample::outcome(number, "")]).await.unwrap();
+    }
+    ledger.close();
+    let mut expected = (0..400).flat_map(|it| [sample::decision(it), sample::outcome(it, "")]);
+    let mut each = |it: StoredRecord| {
+        assert_eq!(Some(it.record), expected.next());
+        ControlFlow::Continue(())
+    };
+    place.open().0.scan(1, &mut each).unwrap();
+    assert_eq!(expected.next(), None);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -301,7 +321,7 @@ fn an_append_that_is_longer_than_a_segment_gets_a_longer_one() {
     let place = Place::new(dir.path());
     let (ledger, _) = place.open_short();
     for number in 0..4 {
-        let batch = (number * 30..number * 30 + 30).map(sample::decision).collect();
+        let batch: Vec<_> = (number * 30..number * 30 + 30).map(sample::decision).collect();
         assert_eq!(ledger.append_blocking(batch).unwrap().seq, number * 30 + 30);
     }
     ledger.close();
@@ -362,10 +382,10 @@ fn the_ledger_is_read_while_it_is_written() {
             let known = ledger.head().seq;
             let reader = LedgerReader::open(&place.dir()).unwrap();
             let mut next = 1;
-            let each = &mut |it: bailiwick_store::StoredRecord| {
+            let each = &mut |it: StoredRecord| {
                 assert_eq!((it.seq, it.record), (next, sample::decision(next)));
                 next += 1;
-                std::ops::ControlFlow::Continue(())
+                ControlFlow::Continue(())
             };
             reader.scan(1, each).unwrap();
             assert!(known < next, "{known} were acknowledged, {next} come next");

@@ -1,0 +1,364 @@
+//! What waits to be written: jobs, which come at once, and what nobody waits for, which lies aside
+//! for milliseconds until something that somebody waits for takes it along into one write.
+
+use std::{
+    collections::VecDeque,
+    mem,
+    sync::{Mutex, MutexGuard, PoisonError},
+    thread::{self, Thread},
+    time::{Duration, Instant},
+};
+
+use tokio::sync::{Semaphore, TryAcquireError};
+
+use super::{
+    LedgerError,
+    job::{Append, Job},
+};
+
+/// How long one waits for a place.
+pub(super) const PLACE_WAIT: Duration = Duration::from_millis(250);
+/// How many jobs have a place, and how many appends that nobody waits for.
+const PLACES: usize = 2048;
+const PLACES_ASIDE: usize = 1024;
+/// How long records stay aside for company. An agent that calls again at once then costs the disk
+/// one write a call, and its next decision waits for no write but its own.
+const LINGER: Duration = Duration::from_millis(2);
+
+/// What waits to be written: bounded, with a bounded wait for a place.
+#[derive(Debug)]
+pub(super) struct Inbox {
+    pile: Mutex<Pile>,
+    places: Semaphore,
+}
+
+#[derive(Debug, Default)]
+struct Pile {
+    jobs: VecDeque<Job>,
+    aside: Vec<Append>,
+    /// How many bytes of a segment lie aside.
+    room: u64,
+    /// When the first of what lies aside came.
+    since: Option<Instant>,
+    sleeper: Option<Sleeper>,
+    /// Whether nothing more is let in.
+    closed: bool,
+}
+
+/// Whoever waits for something to write.
+#[derive(Debug)]
+struct Sleeper {
+    thread: Thread,
+    /// Whether it looks again by itself, before what comes aside now is to be written.
+    dozes: bool,
+}
+
+impl Default for Inbox {
+    fn default() -> Self {
+        Self { pile: Mutex::default(), places: Semaphore::new(PLACES) }
+    }
+}
+
+impl Inbox {
+    /// Puts a job behind the others, once there is a place.
+    pub(super) async fn put(&self, job: Job) -> Result<(), LedgerError> {
+        let place = match self.places.try_acquire() {
+            Ok(place) => place,
+            Err(TryAcquireError::Closed) => return Err(LedgerError::Closed),
+            Err(TryAcquireError::NoPermits) => {
+                let place = tokio::time::timeout(PLACE_WAIT, self.places.acquire()).await;
+                let place = place.map_err(|_| LedgerError::Busy { waited: PLACE_WAIT })?;
+                place.map_err(|_| LedgerError::Closed)?
+            }
+        };
+        place.forget();
+        self.push(job)
+    }
+
+    /// Does the same where blocking is allowed.
+    pub(super) fn put_blocking(&self, job: Job) -> Result<(), LedgerError> {
+        let since = Instant::now();
+        loop {
+            match self.places.try_acquire() {
+                Ok(place) => place.forget(),
+                Err(TryAcquireError::Closed) => return Err(LedgerError::Closed),
+                Err(TryAcquireError::NoPermits) if PLACE_WAIT < since.elapsed() => {
+                    return Err(LedgerError::Busy { waited: PLACE_WAIT });
+                }
+                Err(TryAcquireError::NoPermits) => {
+                    thread::sleep(Duration::from_millis(1));
+                    continue;
+                }
+            }
+            return self.push(job);
+        }
+    }
+
+    fn push(&self, job: Job) -> Result<(), LedgerError> {
+        let mut pile = self.pile();
+        if pile.closed {
+            return Err(LedgerError::Closed);
+        }
+        pile.jobs.push_back(job);
+        let sleeper = pile.sleeper.take();
+        drop(pile);
+        if let Some(sleeper) = sleeper {
+            sleeper.thread.unpark();
+        }
+        Ok(())
+    }
+
+    /// Puts what nobody waits for where the next job takes it along. Only where too much lies there
+    /// already it waits for a place.
+    pub(super) async fn put_aside(&self, append: Append) -> Result<(), LedgerError> {
+        match self.lay_aside(append)? {
+            None => Ok(()),
+            Some(append) => self.put(Job::Append(append)).await,
+        }
+    }
+
+    /// Gives the append back where there is no room for it. Who writes is woken only where it does
+    /// not look by itself.
+    fn lay_aside(&self, append: Append) -> Result<Option<Append>, LedgerError> {
+        let mut pile = self.pile();
+        if pile.closed {
+            return Err(LedgerError::Closed);
+        }
+        if PLACES_ASIDE <= pile.aside.len() {
+            return Ok(Some(append));
+        }
+        pile.since.get_or_insert_with(Instant::now);
+        pile.room = pile.room.saturating_add(append.room);
+        pile.aside.push(append);
+        let sleeper = pile.sleeper.take_if(|it| !it.dozes);
+        drop(pile);
+        if let Some(sleeper) = sleeper {
+            sleeper.thread.unpark();
+        }
+        Ok(None)
+    }
+
+    /// Waits until there is something to write. Says no once there is nothing and nothing more
+    /// comes.
+    pub(super) fn wait(&self) -> bool {
+        // Right after a write there is likely to be more: it is looked for again by itself first.
+        let awake = Instant::now();
+        loop {
+            let mut pile = self.pile();
+            if !pile.jobs.is_empty() {
+                return true;
+            }
+            if pile.closed {
+                return !pile.aside.is_empty();
+            }
+            let left = match pile.since {
+                Some(since) => LINGER.saturating_sub(since.elapsed()),
+                None => LINGER.saturating_sub(awake.elapsed()),
+            };
+            if left.is_zero() && pile.since.is_some() {
+                return true;
+            }
+            let dozes = !left.is_zero();
+            pile.sleeper = Some(Sleeper { thread: thread::current(), dozes });
+            drop(pile);
+            if dozes { thread::park_timeout(left) } else { thread::park() }
+        }
+    }
+
+    /// Takes what lies aside.
+    pub(super) fn take_aside(&self) -> Vec<Append> {
+        self.pile().take_aside()
+    }
+
+    /// Takes what lies aside, where no job waits and all of it has `room`.
+    pub(super) fn take_alone(&self, room: u64) -> Option<Vec<Append>> {
+        let mut pile = self.pile();
+        let alone = pile.jobs.is_empty() && pile.room <= room && !pile.closed;
+        alone.then(|| pile.take_aside())
+    }
+
+    /// Says whether a job waits.
+    pub(super) fn has_jobs(&self) -> bool {
+        !self.pile().jobs.is_empty()
+    }
+
+    /// Gives the next job, if there is one.
+    pub(super) fn next(&self) -> Option<Job> {
+        let job = self.pile().jobs.pop_front()?;
+        self.places.add_permits(1);
+        Some(job)
+    }
+
+    /// Lets nothing more in; what is in is still to be written.
+    pub(super) fn close(&self) {
+        self.places.close();
+        let mut pile = self.pile();
+        pile.closed = true;
+        let sleeper = pile.sleeper.take();
+        drop(pile);
+        if let Some(sleeper) = sleeper {
+            sleeper.thread.unpark();
+        }
+    }
+
+    /// Lets nothing more in, and tells whoever waits that nobody writes any more.
+    pub(super) fn end(&self) {
+        self.close();
+        let mut pile = self.pile();
+        let left = (mem::take(&mut pile.jobs), pile.take_aside());
+        drop(pile);
+        // Whoever waits for an answer hears that it will not come.
+        drop(left);
+    }
+
+    fn pile(&self) -> MutexGuard<'_, Pile> {
+        self.pile.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Pile {
+    fn take_aside(&mut self) -> Vec<Append> {
+        (self.since, self.room) = (None, 0);
+        mem::take(&mut self.aside)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{super::job::Answer, *};
+
+    fn append(room: u64) -> Append {
+        Append { records: Vec::new(), room, answer: Answer::Nobody }
+    }
+
+    fn rooms(appends: &[Append]) -> Vec<u64> {
+        appends.iter().map(|it| it.room).collect()
+    }
+
+    fn put(inbox: &Inbox, room: u64) {
+        inbox.put_blocking(Job::Append(append(room))).unwrap();
+    }
+
+    fn next(inbox: &Inbox) -> Option<u64> {
+        match inbox.next()? {
+            Job::Append(append) => Some(append.room),
+            Job::Roll(_) | Job::Reach(_) => None,
+        }
+    }
+
+    fn lay_aside(inbox: &Inbox, room: u64) {
+        assert!(inbox.lay_aside(append(room)).unwrap().is_none());
+    }
+
+    #[test]
+    fn jobs_come_at_once_and_in_order() {
+        let inbox = Inbox::default();
+        put(&inbox, 1);
+        put(&inbox, 2);
+        assert!(inbox.wait());
+        assert_eq!((next(&inbox), next(&inbox), next(&inbox)), (Some(1), Some(2), None));
+    }
+
+    #[test]
+    fn what_lies_aside_is_waited_for_alone_where_no_job_comes() {
+        let inbox = Inbox::default();
+        thread::scope(|scope| {
+            // Whether the writer looks already, or sleeps already, or neither.
+            let waits = scope.spawn(|| inbox.wait());
+            lay_aside(&inbox, 1);
+            assert!(waits.join().unwrap());
+        });
+        assert_eq!(rooms(&inbox.take_aside()), [1]);
+    }
+
+    #[test]
+    fn a_writer_that_sleeps_is_woken() {
+        for aside in [true, false] {
+            let inbox = Inbox::default();
+            thread::scope(|scope| {
+                let waits = scope.spawn(|| inbox.wait());
+                while inbox.pile().sleeper.as_ref().is_none_or(|it| it.dozes) {
+                    thread::yield_now();
+                }
+                if aside {
+                    lay_aside(&inbox, 1);
+                } else {
+                    put(&inbox, 1);
+                }
+                assert!(waits.join().unwrap());
+            });
+        }
+    }
+
+    #[test]
+    fn what_lies_aside_is_given_to_a_writer_that_is_alone_and_has_room_for_it() {
+        let inbox = Inbox::default();
+        assert!(inbox.take_alone(0).unwrap().is_empty());
+        lay_aside(&inbox, 3);
+        lay_aside(&inbox, 4);
+        assert!(inbox.take_alone(6).is_none());
+        assert_eq!(rooms(&inbox.take_alone(7).unwrap()), [3, 4]);
+        lay_aside(&inbox, 5);
+        put(&inbox, 1);
+        assert!(inbox.take_alone(7).is_none());
+        assert_eq!(rooms(&inbox.take_aside()), [5]);
+    }
+
+    #[test]
+    fn after_a_close_what_is_there_is_still_to_be_written_and_nothing_more_comes() {
+        let inbox = Inbox::default();
+        lay_aside(&inbox, 1);
+        put(&inbox, 2);
+        inbox.close();
+        assert!(inbox.wait());
+        assert_eq!(next(&inbox), Some(2));
+        assert!(inbox.wait());
+        assert!(inbox.take_alone(9).is_none());
+        assert_eq!(rooms(&inbox.take_aside()), [1]);
+        assert!(!inbox.wait());
+        assert!(matches!(inbox.lay_aside(append(3)), Err(LedgerError::Closed)));
+        let refused = inbox.put_blocking(Job::Append(append(3)));
+        assert!(matches!(refused, Err(LedgerError::Closed)), "{refused:?}");
+    }
+
+    #[test]
+    fn at_the_end_nobody_waits_in_vain() {
+        let inbox = Inbox::default();
+        let (answer, answered) = std::sync::mpsc::sync_channel(1);
+        inbox.put_blocking(Job::Reach(Answer::Blocking(answer))).unwrap();
+        inbox.end();
+        assert!(answered.recv().is_err());
+        assert!(!inbox.wait());
+    }
+
+    #[test]
+    fn there_is_room_aside_for_so_much_and_no_more() {
+        let inbox = Inbox::default();
+        for room in 0..u64::try_from(PLACES_ASIDE).unwrap() {
+            lay_aside(&inbox, room);
+        }
+        let refused = inbox.lay_aside(append(9999)).unwrap();
+        assert!(matches!(refused, Some(Append { room: 9999, .. })), "{refused:?}");
+        assert_eq!(inbox.take_aside().len(), PLACES_ASIDE);
+        lay_aside(&inbox, 1);
+    }
+
+    #[tokio::test]
+    async fn a_full_inbox_is_told_in_time() {
+        // Nobody takes anything out.
+        let inbox = Inbox::default();
+        for _ in 0..PLACES {
+            inbox.put(Job::Append(append(1))).await.unwrap();
+        }
+        let refused = inbox.put(Job::Append(append(1))).await;
+        assert!(matches!(refused, Err(LedgerError::Busy { waited: PLACE_WAIT })), "{refused:?}");
+        let refused = inbox.put_blocking(Job::Append(append(1)));
+        assert!(matches!(refused, Err(LedgerError::Busy { waited: PLACE_WAIT })), "{refused:?}");
+        // A place that becomes free is taken.
+        inbox.next().unwrap();
+        inbox.put(Job::Append(append(1))).await.unwrap();
+        inbox.close();
+        let refused = inbox.put(Job::Append(append(1))).await;
+        assert!(matches!(refused, Err(LedgerError::Closed)), "{refused:?}");
+    }
+}
