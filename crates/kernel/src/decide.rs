@@ -57,8 +57,8 @@ pub(crate) fn decide_with(
     let asked = Asked { snapshot, state, request, now, case: case.as_ref(), approval: None };
     let (mut judged, approved) = asked.weigh(findings, &policy);
     let verdict = combine(judged.iter().map(Said::enforced));
-    let would = combine(judged.iter().map(|it| it.verdict.clone()));
-    let would = (would.kind() != verdict.kind()).then(|| would.kind());
+    let would = judged.iter().map(|it| it.verdict.kind()).max();
+    let would = would.filter(|it| *it != verdict.kind());
     let (verdict, answered) = asked.settle(verdict, approved.as_ref(), &policy);
     judged.extend(answered);
     state.briefs = briefs;

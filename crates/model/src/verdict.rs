@@ -181,21 +181,21 @@ impl Verdict {
     #[must_use]
     pub fn and(self, other: Self) -> Self {
         match (self, other) {
-            (Self::Deny(mut one), Self::Deny(other)) => {
-                one.extend(other);
+            (Self::Deny(mut one), Self::Deny(mut other)) => {
+                one.append(&mut other);
                 Self::Deny(one)
             }
             (Self::Deny(why), Self::Hold(_) | Self::Allow(_))
             | (Self::Hold(_) | Self::Allow(_), Self::Deny(why)) => Self::Deny(why),
-            (Self::Hold(mut one), Self::Hold(other)) => {
-                one.extend(other);
+            (Self::Hold(mut one), Self::Hold(mut other)) => {
+                one.append(&mut other);
                 Self::Hold(one)
             }
             (Self::Hold(why), Self::Allow(_)) | (Self::Allow(_), Self::Hold(why)) => {
                 Self::Hold(why)
             }
-            (Self::Allow(mut one), Self::Allow(other)) => {
-                one.extend(other);
+            (Self::Allow(mut one), Self::Allow(mut other)) => {
+                one.append(&mut other);
                 Self::Allow(one)
             }
         }

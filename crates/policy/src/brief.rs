@@ -92,6 +92,7 @@ struct About {
     environment: Environment,
     /// Whether it is done to resources, or to the tool itself.
     to_resources: bool,
+    granted: bool,
     owner: String,
     kind: IdentityKind,
     class: Class,
@@ -107,13 +108,14 @@ struct About {
 
 impl About {
     fn of(question: &Question<'_>) -> Self {
-        let Question { request, task, charter, .. } = *question;
+        let Question { request, task, charter, granted, .. } = *question;
         Self {
             action: request.action.clone(),
             effects: request.facts.effects.clone(),
             sensitivity: request.facts.sensitivity,
             environment: request.facts.environment,
             to_resources: !request.resources.is_empty(),
+            granted,
             owner: charter.owner.clone(),
             kind: charter.kind,
             class: charter.class.clone(),
@@ -133,6 +135,7 @@ impl About {
         let Question { request, task, charter, .. } = *question;
         self.action == request.action
             && self.to_resources != request.resources.is_empty()
+            && self.granted == question.granted
             && self.effects == request.facts.effects
             && self.sensitivity == request.facts.sensitivity
             && self.environment == request.facts.environment

@@ -38,14 +38,11 @@ pub(crate) enum Looks {
 impl Part {
     const NONE: Self = Self { whole: false, fields: BTreeSet::new() };
 
-    /// Says whether this field is read.
-    pub(crate) fn reads(&self, field: &str) -> bool {
-        self.whole || self.fields.contains(field)
-    }
-
     /// Gives those of `known` that are read; what is not known is no field.
-    pub(crate) fn among<'n>(&self, known: &'n [&'n str]) -> impl Iterator<Item = &'n str> {
-        known.iter().copied().filter(|it| self.reads(it))
+    pub(crate) fn among(&self, known: &[&'static str]) -> impl Iterator<Item = &'static str> {
+        let named = self.fields.iter().filter_map(|it| known.iter().find(|known| it == *known));
+        let (all, named) = if self.whole { (known, None) } else { (&[][..], Some(named)) };
+        all.iter().chain(named.into_iter().flatten()).copied()
     }
 
     /// Says whether nothing else is read than `fields`.
@@ -196,6 +193,12 @@ mod tests {
     fn reads(condition: &str) -> Reads {
         let expression: cedar_policy::Expression = condition.parse().unwrap();
         Reads::of(expression.as_ref())
+    }
+
+    impl Part {
+        fn reads(&self, field: &str) -> bool {
+            self.whole || self.fields.contains(field)
+        }
     }
 
     #[test]

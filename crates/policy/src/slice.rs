@@ -100,9 +100,9 @@ fn stands(seat: &Seat, to_resources: bool) -> bool {
 pub(crate) struct Naming(Vec<Vec<usize>>);
 
 impl Naming {
-    /// Says for how many resources there are policies.
-    pub(crate) const fn len(&self) -> usize {
-        self.0.len()
+    /// Says whether there are none.
+    pub(crate) const fn is_empty(&self) -> bool {
+        self.0.is_empty()
     }
 
     /// Gives the policies that name the resource at `place`.
@@ -112,7 +112,7 @@ impl Naming {
 
     /// Adds what these policies read. Their heads look at which resource it is.
     pub(crate) fn reads<'r>(&self, bench: &Bench, others: &'r Reads) -> Cow<'r, Reads> {
-        if self.0.is_empty() {
+        if self.is_empty() {
             return Cow::Borrowed(others);
         }
         let own = self.0.iter().flat_map(|it| bench.seats(it)).map(|it| &it.reads);

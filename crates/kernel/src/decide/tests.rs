@@ -321,3 +321,27 @@ proptest! {
         prop_assert_eq!(read(one), read(other));
     }
 }
+
+#[test]
+fn what_a_tasks_calls_share_is_kept_only_while_it_works() {
+    let task = task(CALM);
+    let request = request(&task, CALM);
+    let program = Arc::new(GrantProgram::compile(&task.grant).unwrap());
+    let mut state = TaskState::resume(task, program, Memory::default());
+    let snapshot = snapshot(CALM, Vec::new());
+    let decided = |state: &mut TaskState| {
+        let names = Names { decision: DecisionId::new(ulid()), hold: HoldId::new(ulid()) };
+        let made = decide(&snapshot, state, &request, names, at(0));
+        assert!(matches!(made.outcome, Outcome::Forward(..)));
+        state.briefs.len()
+    };
+    assert_eq!(decided(&mut state), 1);
+    assert_eq!(decided(&mut state), 1, "the same serves again");
+    let _nothing_ends = life::tick(&mut state, at(59));
+    assert_eq!(state.briefs.len(), 1);
+    let _nothing_ends = life::tick(&mut state, at(60));
+    assert!(state.task.is_open() && state.briefs.is_empty(), "it rests");
+    assert_eq!(decided(&mut state), 1);
+    let _ended = life::end(&mut state, bailiwick_model::EndCause::Asked, at(61));
+    assert!(state.briefs.is_empty());
+}

@@ -1,7 +1,9 @@
 //! What a condition reads as `context`.
 
+use std::{collections::BTreeMap, sync::Arc};
+
 use bailiwick_model::{Fact, IdentityId, Layer, Task};
-use cedar_policy_core::ast::{Context, Expr, Unknown, Value, ValueKind};
+use cedar_policy_core::ast::{Context, Expr, Unknown, Value};
 
 use super::{
     Subject,
@@ -22,9 +24,10 @@ pub(crate) enum Origin<'a> {
 }
 
 /// What a task that does one thing is shown whatever the call.
-pub(crate) const STANDING: [&str; 6] = ["server", "tool", "environment", "chain", "depth", "task"];
+pub(crate) const STANDING: [&str; 7] =
+    ["server", "tool", "environment", "chain", "depth", "task", "granted"];
 /// What only a call has.
-const OF_A_CALL: [&str; 6] = ["input", "destinations", "granted", "approval", "now", "facts"];
+const OF_A_CALL: [&str; 5] = ["input", "destinations", "approval", "now", "facts"];
 /// What a task shows of itself.
 const OF_A_TASK: [&str; 6] = ["id", "template", "purpose", "params", "opened", "opened_by"];
 
@@ -34,36 +37,29 @@ pub(super) fn of(
     question: &Question<'_>,
     (origin, reads): (Origin<'_>, &Reads),
 ) -> Option<Context> {
-    let subject = Subject::of(question);
-    let called = reads.context.among(&OF_A_CALL).map(|name| {
-        let value = match name {
-            "input" => of_arguments(&question.request.arguments, reads.input.names()),
-            other => of_a_call(other, question, origin)?,
-        };
-        Some((name, value))
-    });
-    let standing = reads.context.among(&STANDING).map(|name| {
-        let value = match name {
-            "task" => record(task(question.task, origin, &reads.task)?),
-            other => surrounding(other, &subject)?,
-        };
-        Some((name, value))
-    });
-    let fields = called.chain(standing).collect::<Option<Vec<_>>>()?;
-    // A record is what `record` makes.
-    let ValueKind::Record(fields) = record(fields).value else { return Some(Context::empty()) };
-    Some(Context::Value(fields))
+    let mut fields = BTreeMap::new();
+    for name in reads.context.among(&OF_A_CALL) {
+        fields.insert(name.into(), of_a_call(name, question, (origin, reads))?);
+    }
+    for name in reads.context.among(&STANDING) {
+        fields.insert(name.into(), standing(name, question, (origin, reads))?);
+    }
+    Some(Context::Value(Arc::new(fields)))
 }
 
-fn of_a_call(name: &str, question: &Question<'_>, origin: Origin<'_>) -> Option<Value> {
-    let (granted, approval) = match origin {
-        Origin::Task => (question.granted, question.approval),
-        Origin::Layer(_) => (false, None),
-    };
+fn of_a_call(
+    name: &str,
+    question: &Question<'_>,
+    (origin, reads): (Origin<'_>, &Reads),
+) -> Option<Value> {
     Some(match name {
+        "input" => of_arguments(&question.request.arguments, reads.input.names()),
         "destinations" => texts(question.request.destinations.iter().map(String::as_str)),
-        "granted" => Value::from(granted),
         "approval" => {
+            let approval = match origin {
+                Origin::Task => question.approval,
+                Origin::Layer(_) => None,
+            };
             let given = ("granted", Value::from(approval.is_some()));
             let by = approval.map(|it| ("by", text(it.by.as_str())));
             record([given].into_iter().chain(by))
@@ -72,6 +68,21 @@ fn of_a_call(name: &str, question: &Question<'_>, origin: Origin<'_>) -> Option<
         "facts" => facts(question.facts.iter().filter(|it| question.now < it.until)),
         _ => return None,
     })
+}
+
+fn standing(
+    name: &str,
+    question: &Question<'_>,
+    (origin, reads): (Origin<'_>, &Reads),
+) -> Option<Value> {
+    match name {
+        "task" => task(question.task, origin, &reads.task),
+        "granted" => Some(Value::from(match origin {
+            Origin::Task => question.granted,
+            Origin::Layer(_) => false,
+        })),
+        other => surrounding(other, &Subject::of(question)),
+    }
 }
 
 /// Makes the context of any call there may be.
@@ -91,10 +102,11 @@ pub(super) fn unknown(subject: &Subject<'_>, facts: &[Fact]) -> Option<Context> 
     });
     let around = STANDING.map(|name| match name {
         "task" => Some((name, of_task.clone())),
+        "granted" => Some(open(name)),
         other => Some(plain((name, surrounding(other, subject)?))),
     });
     let around = around.into_iter().collect::<Option<Vec<_>>>()?;
-    Some(Context::RestrictedResidual(std::sync::Arc::new(
+    Some(Context::RestrictedResidual(Arc::new(
         called.into_iter().chain(around).map(|(name, value)| (name.into(), value)).collect(),
     )))
 }
@@ -124,8 +136,9 @@ fn facts<'a>(facts: impl Iterator<Item = &'a Fact>) -> Value {
 }
 
 /// Gives what is read of the task.
-fn task(task: &Task, origin: Origin<'_>, read: &Part) -> Option<Vec<(&'static str, Value)>> {
-    read.among(&OF_A_TASK).map(|name| Some((name, of_a_task(name, task, origin)?))).collect()
+fn task(task: &Task, origin: Origin<'_>, read: &Part) -> Option<Value> {
+    let field = |name| Some((name, of_a_task(name, task, origin)?));
+    Some(record(read.among(&OF_A_TASK).map(field).collect::<Option<Vec<_>>>()?))
 }
 
 fn of_a_task(name: &str, task: &Task, origin: Origin<'_>) -> Option<Value> {
