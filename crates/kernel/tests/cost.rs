@@ -25,9 +25,10 @@ call s1 a
 /// Policies about everybody: they can never be passed over.
 const COMMON: usize = 5;
 const TURNS: usize = 8;
-const DECISIONS: u64 = 200;
+/// So many take many times as long as the steps in which processor time is told.
+const DECISIONS: u64 = 5000;
 /// Far above what an unoptimised build needs today, far below what asking every policy would.
-const CEILING_NANOS: u64 = 5_000_000;
+const CEILING_NANOS: u64 = 500_000;
 
 /// Writes `count` policies, all but a few each about a caller of its own.
 fn policies(count: usize) -> Arc<PolicySet> {
