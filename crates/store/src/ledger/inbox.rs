@@ -165,11 +165,6 @@ impl Inbox {
         }
     }
 
-    /// Takes what lies aside.
-    pub(super) fn take_aside(&self) -> Vec<Append> {
-        self.pile().take_aside()
-    }
-
     /// Takes what lies aside, where no job waits and all of it has `room`.
     pub(super) fn take_alone(&self, room: u64) -> Option<Vec<Append>> {
         let mut pile = self.pile();
@@ -182,11 +177,17 @@ impl Inbox {
         !self.pile().jobs.is_empty()
     }
 
-    /// Gives the next job, if there is one.
-    pub(super) fn next(&self) -> Option<Job> {
-        let job = self.pile().jobs.pop_front()?;
-        self.places.add_permits(1);
-        Some(job)
+    /// Gives the next job, if there is one, and adds what lies aside to `batch`: that came before
+    /// the job, or along with it.
+    pub(super) fn next(&self, batch: &mut Vec<Append>) -> Option<Job> {
+        let mut pile = self.pile();
+        let job = pile.jobs.pop_front();
+        batch.append(&mut pile.take_aside());
+        drop(pile);
+        if job.is_some() {
+            self.places.add_permits(1);
+        }
+        job
     }
 
     /// Lets nothing more in; what is in is still to be written.
@@ -239,11 +240,14 @@ mod tests {
         inbox.put_blocking(Job::Append(append(room))).unwrap();
     }
 
-    fn next(inbox: &Inbox) -> Option<u64> {
-        match inbox.next()? {
-            Job::Append(append) => Some(append.room),
-            Job::Roll(_) | Job::Reach(_) => None,
+    /// Takes the next job, with what lies aside before it.
+    fn next(inbox: &Inbox) -> Vec<u64> {
+        let mut batch = Vec::new();
+        match inbox.next(&mut batch) {
+            Some(Job::Append(append)) => batch.push(append),
+            Some(Job::Roll(_) | Job::Reach(_)) | None => {}
         }
+        rooms(&batch)
     }
 
     fn lay_aside(inbox: &Inbox, room: u64) {
@@ -256,7 +260,7 @@ mod tests {
         put(&inbox, 1);
         put(&inbox, 2);
         assert!(inbox.wait());
-        assert_eq!((next(&inbox), next(&inbox), next(&inbox)), (Some(1), Some(2), None));
+        assert_eq!((next(&inbox), next(&inbox), next(&inbox)), (vec![1], vec![2], vec![]));
     }
 
     #[test]
@@ -268,7 +272,18 @@ mod tests {
             lay_aside(&inbox, 1);
             assert!(waits.join().unwrap());
         });
-        assert_eq!(rooms(&inbox.take_aside()), [1]);
+        assert_eq!(next(&inbox), [1]);
+    }
+
+    #[test]
+    fn what_lies_aside_comes_before_the_job_that_came_after_it() {
+        let inbox = Inbox::default();
+        put(&inbox, 1);
+        lay_aside(&inbox, 2);
+        assert_eq!(next(&inbox), [2, 1]);
+        lay_aside(&inbox, 3);
+        put(&inbox, 4);
+        assert_eq!((next(&inbox), next(&inbox)), (vec![3, 4], vec![]));
     }
 
     #[test]
@@ -301,7 +316,7 @@ mod tests {
         lay_aside(&inbox, 5);
         put(&inbox, 1);
         assert!(inbox.take_alone(7).is_none());
-        assert_eq!(rooms(&inbox.take_aside()), [5]);
+        assert_eq!(next(&inbox), [5, 1]);
     }
 
     #[test]
@@ -311,10 +326,8 @@ mod tests {
         put(&inbox, 2);
         inbox.close();
         assert!(inbox.wait());
-        assert_eq!(next(&inbox), Some(2));
-        assert!(inbox.wait());
         assert!(inbox.take_alone(9).is_none());
-        assert_eq!(rooms(&inbox.take_aside()), [1]);
+        assert_eq!(next(&inbox), [1, 2]);
         assert!(!inbox.wait());
         assert!(matches!(inbox.lay_aside(append(3)), Err(LedgerError::Closed)));
         let refused = inbox.put_blocking(Job::Append(append(3)));
@@ -339,7 +352,7 @@ mod tests {
         }
         let refused = inbox.lay_aside(append(9999)).unwrap();
         assert!(matches!(refused, Some(Append { room: 9999, .. })), "{refused:?}");
-        assert_eq!(inbox.take_aside().len(), PLACES_ASIDE);
+        assert_eq!(next(&inbox).len(), PLACES_ASIDE);
         lay_aside(&inbox, 1);
     }
 
@@ -355,7 +368,7 @@ mod tests {
         let refused = inbox.put_blocking(Job::Append(append(1)));
         assert!(matches!(refused, Err(LedgerError::Busy { waited: PLACE_WAIT })), "{refused:?}");
         // A place that becomes free is taken.
-        inbox.next().unwrap();
+        assert_eq!(next(&inbox), [1]);
         inbox.put(Job::Append(append(1))).await.unwrap();
         inbox.close();
         let refused = inbox.put(Job::Append(append(1))).await;

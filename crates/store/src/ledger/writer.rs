@@ -177,23 +177,17 @@ impl Writer {
 
 /// Takes what waits, up to the bound.
 fn gather(inbox: &Inbox) -> (Vec<Append>, Then) {
-    let mut batch = inbox.take_aside();
-    let mut records = batch.iter().map(|it| it.records.len()).sum::<usize>();
-    while records < BATCH_MAX
-        && let Some(job) = inbox.next()
-    {
-        match job {
-            Job::Append(append) => {
-                records = records.saturating_add(append.records.len());
-                batch.push(append);
-            }
-            Job::Roll(answer) => return (batch, Then::Roll(answer)),
-            Job::Reach(answer) => {
-                // What came while this batch was gathered counts as before.
-                batch.extend(inbox.take_aside());
-                return (batch, Then::Tell(answer));
-            }
+    let (mut batch, mut records) = (Vec::new(), 0_usize);
+    while records < BATCH_MAX {
+        let known = batch.len();
+        match inbox.next(&mut batch) {
+            Some(Job::Append(append)) => batch.push(append),
+            Some(Job::Roll(answer)) => return (batch, Then::Roll(answer)),
+            Some(Job::Reach(answer)) => return (batch, Then::Tell(answer)),
+            None => break,
         }
+        let more = batch.iter().skip(known).map(|it| it.records.len()).sum();
+        records = records.saturating_add(more);
     }
     (batch, Then::GoOn)
 }

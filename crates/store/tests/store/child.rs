@@ -163,12 +163,11 @@ fn run_ledger(load: Load, root: &Path, round: u64) -> bool {
 }
 
 /// Gives most without waiting for it, as outcomes are. What is acknowledged tells what must be there by
-/// now: all that was given before the last acknowledgement. What came since may have missed the write.
+/// now: all that was given before it.
 fn write_aside(ledger: &Ledger, writer: u64, writes: u64) {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     // Each life of the child has numbers of its own.
     let first = ledger.head().seq * 100_000 + writer * 10_000;
-    let mut settled = first;
     for write in 0..writes {
         let number = first + write;
         let detail = "x".repeat(usize::try_from(number * 1317 % 3000).unwrap());
@@ -182,10 +181,7 @@ fn write_aside(ledger: &Ledger, writer: u64, writes: u64) {
             // Nothing comes for a while that would take it along.
             0 => std::thread::sleep(Duration::from_millis(3)),
             3 | 7 => match ledger.append_blocking(vec![sample::finding(number)]) {
-                Ok(at) => {
-                    say(&format!("ack {} {} {first} {settled}", at.seq, at.chain));
-                    settled = number + 1;
-                }
+                Ok(at) => say(&format!("ack {} {} {first} {}", at.seq, at.chain, number + 1)),
                 Err(error) => say(&format!("failed {error}")),
             },
             _ => {}
@@ -255,7 +251,7 @@ fn check_ledger(root: &Path, acks: &[Ack]) {
     assert!(report.ok, "{report:?}");
 }
 
-/// What was put aside is there one acknowledgement later, and once.
+/// What was put aside is there with the next acknowledgement, and once.
 fn check_behind(ledger: &Ledger, acks: &[Ack]) {
     if acks.iter().all(|it| it.behind.is_empty()) {
         return;
@@ -269,7 +265,7 @@ fn check_behind(ledger: &Ledger, acks: &[Ack]) {
     for Ack { number, behind, .. } in acks {
         for given in behind.clone() {
             let is_there = there.contains(&sample::decision_id(given));
-            assert!(is_there, "{given} was given long before {number}, and is lost");
+            assert!(is_there, "{given} was given before {number}, and is lost");
         }
     }
 }

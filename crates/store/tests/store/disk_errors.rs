@@ -71,13 +71,13 @@ fn after_a_failed_fsync_the_ledger_acknowledges_nothing_and_loses_nothing() {
 }
 
 #[test]
-fn after_a_failed_fsync_what_lay_aside_comes_one_acknowledgement_later_at_most() {
+fn after_a_failed_fsync_what_lay_aside_comes_with_the_next_acknowledgement() {
     let syncs: Vec<_> = (1..20).collect();
     break_the_disk(Role::Aside, "SHIM_FAIL_SYNC", &syncs);
 }
 
 #[test]
-fn on_a_full_disk_what_lay_aside_comes_one_acknowledgement_later_at_most() {
+fn on_a_full_disk_what_lay_aside_comes_with_the_next_acknowledgement() {
     let mut dice = Dice::new(5);
     let bytes: Vec<_> = (0..12).map(|_| dice.below(500_000)).collect();
     break_the_disk(Role::Aside, "SHIM_FULL", &bytes);

@@ -47,7 +47,7 @@ fn no_acknowledged_record_is_ever_lost_when_the_process_is_killed() {
 }
 
 #[test]
-fn what_lay_aside_comes_one_acknowledgement_later_at_most_though_the_process_is_killed() {
+fn what_lay_aside_comes_with_the_next_acknowledgement_though_the_process_is_killed() {
     kill_again_and_again(Role::Aside, 20);
 }
 

@@ -143,7 +143,7 @@ fn no_acknowledged_record_is_ever_lost_when_the_power_goes() {
 }
 
 #[test]
-fn what_lay_aside_comes_one_acknowledgement_later_at_most_though_the_power_goes() {
+fn what_lay_aside_comes_with_the_next_acknowledgement_though_the_power_goes() {
     cut_the_power(Load { role: Role::Aside, rounds: 2, writers: 2, writes: 160 }, 24);
 }
 
