@@ -1,9 +1,12 @@
 //! The words of the command line.
 
+mod policy;
+
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
+pub(crate) use self::policy::{PolicyCommand, ReportFormat, TestPolicies};
 use crate::output::Output;
 
 /// Keeps AI agents, and every other non-human identity, inside the authority they were given.
@@ -53,6 +56,9 @@ pub(crate) enum Command {
         #[arg(long, value_name = "ADDRESS")]
         listen: Option<std::net::SocketAddr>,
     },
+    /// Policies as code: test them, and write them in one form.
+    #[command(subcommand)]
+    Policy(PolicyCommand),
     /// Show the settings as they come out, and where each comes from.
     #[command(subcommand)]
     Config(ConfigCommand),

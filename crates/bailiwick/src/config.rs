@@ -34,23 +34,22 @@ use std::{
 use bailiwick_model::{Fact, ServerName};
 use toml::Spanned;
 
+use self::origin::Settings;
 pub(crate) use self::{
     code::Code,
     error::{ConfigError, Warning},
     evidence::{ArgumentsKept, Evidence},
+    file::Source,
     holds::Holds,
     house::{Found, Group, House},
     listen::{Listen, is_loopback},
     log::{Log, LogFormat},
+    nearest::{nearest, suggestion},
     origin::{Given, GivenServer, Overrides, Setting},
     place::place,
+    read::{Field, Reader, Table, filled, plain},
     server::{Pinning, Server, ToolWord, Transport},
     telemetry::Telemetry,
-};
-use self::{
-    file::Source,
-    origin::Settings,
-    read::{Reader, Table, plain},
 };
 
 /// What `bailiwick.toml` says, with what flags and environment put in its place.

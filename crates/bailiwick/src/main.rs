@@ -15,6 +15,7 @@ mod output;
 mod outward;
 mod page;
 mod place;
+mod policy;
 mod run;
 mod serve;
 mod telemetry;

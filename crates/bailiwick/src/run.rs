@@ -8,7 +8,7 @@ use crate::{
     check::{Checked, Look},
     cli::{
         Ask, ByPerson, Cli, Command, Common, ConfigCommand, HoldCommand, IdentityCommand,
-        LedgerCommand, PersonCommand, ServerCommand, TaskCommand, TemplateCommand,
+        LedgerCommand, PersonCommand, PolicyCommand, ServerCommand, TaskCommand, TemplateCommand,
     },
     command::{
         configuration, contain, hold, identity, ledger, person, reference, server, show, task,
@@ -20,6 +20,7 @@ use crate::{
     init, log,
     output::{Output, remark, say},
     place::Place,
+    policy,
     serve::{Asked, Front, Governor, panics_say_where},
     telemetry, wrap,
 };
@@ -42,6 +43,12 @@ pub(crate) fn run(cli: Cli) -> Outcome {
         }
         Command::Config(ConfigCommand::Show { origin }) => {
             configuration::show(&common, &overrides(None)?, origin)
+        }
+        Command::Policy(PolicyCommand::Test(words)) => {
+            policy::test(&common, &overrides(None)?, &words)
+        }
+        Command::Policy(PolicyCommand::Fmt { paths, check }) => {
+            policy::form(&common, &paths, check)
         }
         Command::Completions { shell } => Ok(reference::completions(shell)),
         Command::Man { dir } => reference::man(dir.as_deref(), common.output),
@@ -115,10 +122,19 @@ fn place(common: &Common) -> Result<Place, CommandError> {
 
 /// Shows every mistake of a configuration, and says how many there are.
 pub(crate) fn wrong(found: &Found) -> CommandError {
+    wrong_in("the configuration", found)
+}
+
+/// Shows every mistake in some files, and says how many there are.
+pub(crate) fn wrong_in(files: &str, found: &Found) -> CommandError {
     for error in &found.errors {
         remark(&look(std::io::stderr().is_terminal()).draw(error.as_ref()));
     }
-    CommandError::Words(format!("the configuration has {} mistakes", found.errors.len()))
+    let mistakes = match found.errors.len() {
+        1 => "1 mistake".to_owned(),
+        several => format!("{several} mistakes"),
+    };
+    CommandError::Words(format!("{mistakes} in {files}"))
 }
 
 async fn serve(common: Common, listen: Option<std::net::SocketAddr>) -> Outcome {

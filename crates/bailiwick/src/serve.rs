@@ -34,6 +34,7 @@ use self::{
 pub(crate) use self::{
     listen::panics_say_where,
     meter::{Meter, spans_lost},
+    parts::{snapshot, tool},
     reload::Reload,
     stop::{Asked, Signal},
 };

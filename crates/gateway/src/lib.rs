@@ -25,6 +25,7 @@ mod oauth;
 mod path;
 mod pieces;
 mod places;
+mod rehearse;
 mod room;
 pub mod seam;
 mod trace;
@@ -42,6 +43,7 @@ pub use listener::Listener;
 pub use meter::describe_metrics;
 pub use mint::{Minted, MintingError, mint_on_record};
 pub use oauth::{Oauth, OauthParts, oauth_router};
+pub use rehearse::rehearsed;
 pub use room::Room;
 pub use upstream::{
     Catalog, Confine, EventStream, Lines, Noted, Reply, SendError, ServerSpec, ServerStatus,

@@ -96,6 +96,7 @@ fn check(policy: &Policy, source: &PolicySource, found: &mut Vec<Found>) -> Opti
     let summary = PolicySummary {
         id,
         source: Some(source.name.clone()),
+        line: Some(line(&source.text, at.start)),
         effect: effect(policy),
         hold: annotations.hold,
         mode: annotations.mode,
@@ -132,6 +133,12 @@ fn approval_mistakes(policy: &Policy, condition: &Expr, annotations: &Annotation
     }
 }
 
+/// Gives the line, counted from one, that begins before `offset`.
+fn line(text: &str, offset: usize) -> usize {
+    let before = text.bytes().take(offset);
+    before.filter(|it| *it == b'\n').count().saturating_add(1)
+}
+
 fn effect(policy: &Policy) -> PolicyEffect {
     match policy.effect() {
         Effect::Permit => PolicyEffect::Permit,
@@ -150,6 +157,7 @@ fn builtin() -> Result<Compiled, Box<cedar_policy::ParseErrors>> {
     let summary = PolicySummary {
         id: BUILTIN_PERMIT.to_owned(),
         source: None,
+        line: None,
         effect: PolicyEffect::Permit,
         hold: None,
         mode: bailiwick_model::Mode::Enforce,

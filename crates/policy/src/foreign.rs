@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::{PolicyOptions, PolicySet, PolicySource, check_when};
+use crate::{PolicyOptions, PolicySet, PolicySource, check_when, format};
 
 /// Reads bytes, and panics where something is wrong with how they are read.
 pub type Read = fn(&[u8]);
@@ -23,8 +23,13 @@ fn condition(bytes: &[u8]) {
 fn file(bytes: &[u8]) {
     let Ok(text) = std::str::from_utf8(bytes) else { return };
     let source = PolicySource { name: "any.cedar".to_owned(), text: text.to_owned() };
-    for error in PolicySet::compile(&[source], PolicyOptions::default()).err().into_iter().flatten()
-    {
+    let formed = format(&source);
+    if let Ok(text) = &formed {
+        let again = PolicySource { name: source.name.clone(), text: text.clone() };
+        assert_eq!(format(&again).ok().as_ref(), Some(text), "the common form has another form");
+    }
+    let compiled = PolicySet::compile(&[source], PolicyOptions::default());
+    for error in formed.err().into_iter().chain(compiled.err()).flatten() {
         assert!(text.get(error.span()).is_some(), "{error} at {:?}", error.span());
     }
 }

@@ -11,6 +11,7 @@ mod compile;
 mod error;
 #[cfg(any(test, fuzzing))]
 pub mod foreign;
+mod format;
 mod grant;
 mod hold;
 mod index;
@@ -27,6 +28,7 @@ mod when;
 pub use answer::{Applying, Coverage, ListQuestion, PolicyAnswer, Question};
 pub use brief::Briefs;
 pub use error::PolicyError;
+pub use format::format;
 pub use grant::GrantProgram;
 pub use set::{PolicyEffect, PolicyOptions, PolicySet, PolicySource, PolicySummary};
 pub use view::Case;

@@ -42,6 +42,8 @@ pub(crate) enum Mistake {
     UnknownParam { name: String, known: Vec<String> },
     #[error("a line's condition cannot read `context.{field}`")]
     NotInLine { field: &'static str },
+    #[error("these policies cannot be written in the common form")]
+    Formless { why: &'static str },
 }
 
 impl Mistake {
@@ -63,6 +65,7 @@ impl Mistake {
             Self::Reserved { .. } => "POL-013",
             Self::UnknownParam { .. } => "POL-014",
             Self::NotInLine { .. } => "POL-015",
+            Self::Formless { .. } => "POL-016",
         }
     }
 
@@ -86,6 +89,7 @@ impl Mistake {
             Self::Reserved { .. } => "choose another name".to_owned(),
             Self::UnknownParam { .. } => "never there".to_owned(),
             Self::NotInLine { .. } => "not known yet".to_owned(),
+            Self::Formless { .. } => "left as it is".to_owned(),
         }
     }
 
@@ -133,6 +137,7 @@ impl Mistake {
                 "it is the outcome of the lines themselves".to_owned()
             }
             Self::NotInLine { .. } => "ask for an approval in a policy, with `@hold`".to_owned(),
+            Self::Formless { why } => (*why).to_owned(),
         };
         Some(text)
     }

@@ -51,6 +51,8 @@ pub struct PolicySummary {
     pub id: String,
     /// The file it is written in; none for the built-in permit.
     pub source: Option<String>,
+    /// The line on which it begins there, counted from one.
+    pub line: Option<usize>,
     /// Whether it permits or forbids.
     pub effect: PolicyEffect,
     /// What a person is asked, where it only forbids without approval.

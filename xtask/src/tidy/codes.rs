@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::tree::{Fault, Tree};
 
-const FAMILIES: &[&str] = &["POL", "CFG", "TPL", "CHR", "ENV"];
+const FAMILIES: &[&str] = &["POL", "CFG", "TPL", "CHR", "TST", "ENV"];
 const PAGES: &str = "docs/errors/";
 
 /// Finds codes without a page and pages without a code.

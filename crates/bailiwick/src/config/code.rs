@@ -114,6 +114,22 @@ codes! {
     UnknownDelegate = "CHR-103",
     /// A template whose servers the charter does not reach.
     OutOfReach = "CHR-104",
+    /// A case with a template that does not exist.
+    CaseTemplate = "TST-001",
+    /// A case with an identity that has no charter.
+    CaseIdentity = "TST-002",
+    /// A case that calls a server that is not configured.
+    CaseServer = "TST-003",
+    /// A case that calls a tool whose name looks like a slip.
+    CaseTool = "TST-004",
+    /// A case with a parameter that its template does not have.
+    CaseParam = "TST-005",
+    /// A case that expects a reason that nothing ever gives.
+    CaseReason = "TST-006",
+    /// A case whose call is no call.
+    CaseCall = "TST-007",
+    /// A case with a fact that looks like a slip.
+    CaseFact = "TST-008",
 }
 
 impl From<Code> for &'static str {
@@ -134,7 +150,7 @@ mod tests {
             .unwrap()
             .map(|entry| entry.unwrap().file_name().into_string().unwrap())
             .filter_map(|name| name.strip_suffix(".md").map(str::to_owned))
-            .filter(|name| ["CFG-", "TPL-", "CHR-"].iter().any(|it| name.starts_with(it)))
+            .filter(|name| ["CFG-", "TPL-", "CHR-", "TST-"].iter().any(|it| name.starts_with(it)))
             .collect()
     }
 

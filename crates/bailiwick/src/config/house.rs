@@ -193,7 +193,7 @@ impl Group {
 
 impl Found {
     /// Says whether nothing stands against using what was read.
-    pub(super) fn is_good(&self) -> bool {
+    pub(crate) fn is_good(&self) -> bool {
         self.errors.is_empty()
     }
 
@@ -207,14 +207,14 @@ impl Found {
     }
 
     /// Adds several.
-    pub(super) fn extend(&mut self, errors: Vec<ConfigError>) {
+    pub(crate) fn extend(&mut self, errors: Vec<ConfigError>) {
         for error in errors {
             self.push(error);
         }
     }
 
     /// Puts all in the order of files and places.
-    pub(super) fn sorted(mut self) -> Self {
+    pub(crate) fn sorted(mut self) -> Self {
         let order = |it: &dyn Diagnostic| (place(it), it.to_string());
         self.errors.sort_by_cached_key(|it| order(it.as_ref()));
         self.warnings.sort_by_cached_key(|it| order(it));

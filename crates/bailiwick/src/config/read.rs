@@ -4,6 +4,7 @@
 //! the end is what nobody knows. Ask for every key before giving up on any.
 
 mod field;
+mod json;
 
 use std::{cell::RefCell, collections::BTreeSet, ops::Range, sync::Arc};
 

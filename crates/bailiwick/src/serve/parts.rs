@@ -109,7 +109,7 @@ fn last_time(ledger: &Ledger, last: u64) -> anyhow::Result<Timestamp> {
 }
 
 /// Gives what the files say; what people decided comes from the registry.
-pub(super) fn snapshot(house: &House) -> Snapshot {
+pub(crate) fn snapshot(house: &House) -> Snapshot {
     Snapshot {
         policies: Arc::clone(&house.policies),
         charters: house.charters.clone(),
@@ -166,7 +166,8 @@ fn trust(transport: &config::Transport) -> anyhow::Result<Option<ServerTrust>> {
     }
 }
 
-fn tool(word: &config::ToolWord) -> ToolSpec {
+/// Turns the operator's word on one tool into what calls are read by.
+pub(crate) fn tool(word: &config::ToolWord) -> ToolSpec {
     ToolSpec {
         effects: word.effects.clone(),
         resource: word.resource.clone(),

@@ -5,6 +5,7 @@ mod day;
 mod hidden;
 mod page;
 mod person;
+mod policy;
 mod reference;
 mod task;
 

@@ -10,7 +10,7 @@ fn every_shell_gets_completions_that_know_the_commands() {
     for shell in ["bash", "zsh", "fish", "elvish", "powershell"] {
         let script = governor.run(&["completions", shell]);
         assert_eq!(script.code, 0, "{}", script.stderr);
-        for word in ["wrap", "doctor", "passphrase-file"] {
+        for word in ["wrap", "doctor", "passphrase-file", "policy"] {
             assert!(script.stdout.contains(word), "{shell} does not know `{word}`");
         }
         let here = env!("CARGO_MANIFEST_DIR");
@@ -23,7 +23,7 @@ fn every_command_has_a_page_of_the_manual() {
     let governor = Governor::prepare(&[]);
     let written = governor.json(&["man", "--dir", "man"]);
     let pages = written["written"].as_array().unwrap();
-    for page in ["bailiwick", "bailiwick-task-open", "bailiwick-wrap", "bailiwick-hold-approve"] {
+    for page in ["bailiwick", "bailiwick-task-open", "bailiwick-wrap", "bailiwick-policy-test"] {
         let file = governor.path(&format!("man/{page}.1"));
         let text = fs::read_to_string(&file).unwrap_or_else(|_| panic!("no page `{page}`"));
         assert!(text.contains(".TH") && text.contains(&page.replace('-', "\\-")), "{text}");

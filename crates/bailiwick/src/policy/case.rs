@@ -1,0 +1,298 @@
+//! Case files: one call each, with what holds in the world and what is expected of it.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt::Display,
+    str::FromStr,
+};
+
+use bailiwick_gateway::Call;
+use bailiwick_model::{
+    IdentityId, JsonLimits, PersonName, ReasonCode, ServerName, Template, TemplateName, Timestamp,
+    ToolName, VerdictKind,
+};
+use serde_json::{Value, json, value::RawValue};
+
+use crate::config::{
+    Code, ConfigError, Field, House, Reader, Source, Table, filled, nearest, plain, suggestion,
+};
+
+/// One call and what is expected of it.
+#[derive(Clone, Debug)]
+pub(super) struct Case {
+    /// What it shows, in its author's words.
+    pub(super) name: String,
+    /// The file it is written in.
+    pub(super) file: String,
+    /// The line on which it begins there.
+    pub(super) line: usize,
+    /// When it happens.
+    pub(super) at: Timestamp,
+    /// What holds in the world then.
+    pub(super) facts: BTreeSet<String>,
+    /// Who does the work.
+    pub(super) identity: IdentityId,
+    /// In a task of which template.
+    pub(super) template: TemplateName,
+    /// With which parameters.
+    pub(super) params: BTreeMap<String, String>,
+    /// The person who opens the task, where that is not the identity itself.
+    pub(super) opened_by: Option<PersonName>,
+    /// The call, as a client would send it.
+    pub(super) call: Call,
+    /// The person who says yes, once the call is held.
+    pub(super) approved_by: Option<PersonName>,
+    /// What is expected.
+    pub(super) expected: Expected,
+}
+
+/// What is expected of a call.
+#[derive(Clone, Debug, serde::Serialize)]
+pub(super) struct Expected {
+    /// The verdict.
+    pub(super) verdict: VerdictKind,
+    /// Policies and codes of reasons, each of which must have decided.
+    #[serde(skip_serializing_if = "BTreeSet::is_empty")]
+    pub(super) because: BTreeSet<String>,
+    /// What enforcing the observing policies, too, would say.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) would: Option<VerdictKind>,
+}
+
+/// Reads the cases of one file, or everything that is wrong with them.
+pub(super) fn read(source: &Source, house: &House) -> Result<Vec<Case>, Vec<ConfigError>> {
+    let reader = Reader::new(source);
+    let cases = reader.read(|root| {
+        let known = Known { house, source, at: moment(&root.get("at")) };
+        let mut names = BTreeSet::new();
+        let mut cases = Vec::new();
+        for field in root.get("case").items() {
+            cases.extend(field.table(|table| known.case(table, &mut names)).flatten());
+        }
+        cases
+    });
+    let found = reader.found();
+    if found.is_empty() { Ok(cases.unwrap_or_default()) } else { Err(found) }
+}
+
+fn moment(field: &Field<'_>) -> Option<Timestamp> {
+    field.moment().map(toml::Spanned::into_inner)
+}
+
+/// What the words of a case are held against.
+struct Known<'a> {
+    house: &'a House,
+    source: &'a Source,
+    /// When cases happen that do not say when.
+    at: Option<Timestamp>,
+}
+
+impl Known<'_> {
+    /// Reads one case. Every key is asked for before any is missed.
+    fn case(&self, table: &Table<'_>, names: &mut BTreeSet<String>) -> Option<Case> {
+        let name = table.get("name").required().made(filled);
+        let at = table.get("at");
+        let at = if self.at.is_some() { moment(&at).or(self.at) } else { moment(&at.required()) };
+        let identity = self.identity(&table.get("as").required());
+        let template = self.template(&table.get("template").required());
+        let params = params(&table.get("params"), template);
+        let opened_by = table.get("opened_by").parsed();
+        let facts = self.facts(&table.get("facts"));
+        let call = table.get("call").required();
+        let call = call.table(|it| self.call(it, &call)).flatten();
+        let approved_by = table.get("approved_by").parsed();
+        let expected = self.expected(table);
+
+        let name = name?;
+        if !names.insert(name.get_ref().clone()) {
+            let message = format!("two cases are called `{}`", name.get_ref());
+            let error = table.reader().error(Code::Twice, name.span(), message);
+            table.reader().push(error.label("once more here"));
+        }
+        Some(Case {
+            line: self.source.line(name.span().start),
+            name: name.into_inner(),
+            file: self.source.name.clone(),
+            at: at?,
+            facts: facts?,
+            identity: identity?,
+            template: template?.name.clone(),
+            params: params?,
+            opened_by: opened_by.map(toml::Spanned::into_inner),
+            call: call?,
+            approved_by: approved_by.map(toml::Spanned::into_inner),
+            expected: expected?,
+        })
+    }
+
+    fn identity(&self, field: &Field<'_>) -> Option<IdentityId> {
+        let all = self.house.charters.keys();
+        one_of(field, Code::CaseIdentity, "there is no charter of", all)
+    }
+
+    fn template(&self, field: &Field<'_>) -> Option<&Template> {
+        let all = self.house.templates.keys();
+        let name: TemplateName = one_of(field, Code::CaseTemplate, "there is no template", all)?;
+        self.house.templates.get(&name).map(AsRef::as_ref)
+    }
+
+    /// Reads what holds in the world. A fact is any name; one that looks like a slip of a known
+    /// one is not taken for another.
+    fn facts(&self, field: &Field<'_>) -> Option<BTreeSet<String>> {
+        let known: BTreeSet<&str> =
+            self.house.config.facts.iter().map(|it| it.name.as_str()).collect();
+        let mut facts = BTreeSet::new();
+        for item in field.items() {
+            let fact = item.made(plain)?.into_inner();
+            let meant = nearest(&fact, known.iter().copied());
+            if let Some(meant) = meant.filter(|_| !known.contains(fact.as_str())) {
+                let message = format!("no `[[fact]]` is called `{fact}`");
+                let help = format!("did you mean `{meant}`?");
+                item.fault(Code::CaseFact, message, "nothing asks for this", Some(&help));
+            }
+            facts.insert(fact);
+        }
+        Some(facts)
+    }
+
+    /// Reads the call, and makes it as a client would send it.
+    fn call(&self, table: &Table<'_>, whole: &Field<'_>) -> Option<Call> {
+        let servers = || self.house.config.servers.iter();
+        let server = table.get("server").required();
+        let server: Option<ServerName> =
+            one_of(&server, Code::CaseServer, "there is no server", servers().map(|it| &it.name));
+        let (tool, resource, prompt) =
+            (table.get("tool"), table.get("resource"), table.get("prompt"));
+        let arguments = table.get("arguments");
+        let (text, arguments_given) = (arguments.json(), arguments.is_given());
+        if arguments_given && !text.as_ref()?.is_object() {
+            arguments.table(|_| ())?;
+        }
+        let arguments = text.unwrap_or_else(|| json!({}));
+        let server = server?;
+        let given: Vec<_> =
+            [&tool, &resource, &prompt].into_iter().filter(|it| it.is_given()).collect();
+        let [_] = given.as_slice() else {
+            let message = "a call names one tool, or one resource, or one prompt";
+            whole.fault(Code::CaseCall, message, "this call", None);
+            return None;
+        };
+        let (method, params) = if tool.is_given() {
+            let name = self.tool(&tool, &server)?;
+            ("tools/call", json!({ "name": name, "arguments": arguments }))
+        } else if prompt.is_given() {
+            let name = prompt.made(filled)?.into_inner();
+            ("prompts/get", json!({ "name": name, "arguments": arguments }))
+        } else {
+            if arguments_given {
+                let message = "a resource is read without arguments";
+                whole.fault(Code::CaseCall, message, "this call", None);
+            }
+            ("resources/read", json!({ "uri": resource.made(filled)?.into_inner() }))
+        };
+        match sent(server, method, &params) {
+            Ok(call) => Some(call),
+            Err(why) => {
+                let message = format!("no client could send this call: {why}");
+                whole.fault(Code::CaseCall, message, "this call", None);
+                None
+            }
+        }
+    }
+
+    /// Reads the name of a tool. A server may offer any; a name that looks like a slip of one
+    /// that the configuration knows would make a case that shows nothing.
+    fn tool(&self, field: &Field<'_>, server: &ServerName) -> Option<ToolName> {
+        let tool: ToolName = field.parsed()?.into_inner();
+        let declared = self.house.config.servers.iter().filter(|it| it.name == *server);
+        let declared = declared.flat_map(|it| it.tools.keys());
+        let lines = self.house.templates.values().flat_map(|it| &it.allow);
+        let granted = lines.filter(|it| it.server == *server).flat_map(|it| &it.tools);
+        let known: BTreeSet<&str> = declared.chain(granted).map(ToolName::as_str).collect();
+        let meant = nearest(tool.as_str(), known.iter().copied());
+        if let Some(meant) = meant.filter(|_| !known.contains(tool.as_str())) {
+            let message = format!("nothing names a tool `{tool}` of `{server}`");
+            let help = format!(
+                "did you mean `{meant}`? A tool that is truly called so is declared as \
+                 `[server.tool.{tool}]`"
+            );
+            field.fault(Code::CaseTool, message, "looks like a slip", Some(&help));
+            return None;
+        }
+        Some(tool)
+    }
+
+    fn expected(&self, table: &Table<'_>) -> Option<Expected> {
+        let verdict = table.get("expect").required().word(VerdictKind::ALL, VerdictKind::as_str);
+        let would = table.get("would").word(VerdictKind::ALL, VerdictKind::as_str);
+        let because = self.because(&table.get("because"));
+        Some(Expected { verdict: verdict?, because: because?, would })
+    }
+
+    /// Reads one reason or a list of them: policies and codes.
+    fn because(&self, field: &Field<'_>) -> Option<BTreeSet<String>> {
+        let policies = self.house.policies.list();
+        let codes = ReasonCode::ALL.iter().map(|it| it.as_str());
+        let known: BTreeSet<&str> = policies.iter().map(|it| it.id.as_str()).chain(codes).collect();
+        let mut because = BTreeSet::new();
+        let items = if field.is_text() { vec![field.clone()] } else { field.items() };
+        for item in items {
+            let word = item.text()?.into_inner();
+            if !known.contains(word.as_str()) {
+                let message = format!("`{word}` is neither a policy nor the code of a reason");
+                let near = nearest(&word, known.iter().copied());
+                let help = near.map_or_else(
+                    || "write a policy's `@id`, or a code that `bailiwick why` shows".to_owned(),
+                    |it| format!("did you mean `{it}`?"),
+                );
+                item.fault(Code::CaseReason, message, "nothing decides by this", Some(&help));
+            }
+            because.insert(word);
+        }
+        Some(because)
+    }
+}
+
+/// Reads a name that must be one of those that are there.
+fn one_of<'a, T>(
+    field: &Field<'_>,
+    code: Code,
+    missing: &str,
+    all: impl Iterator<Item = &'a T>,
+) -> Option<T>
+where
+    T: FromStr<Err: Display> + Display + Ord + 'a,
+{
+    let name: T = field.parsed()?.into_inner();
+    let all: Vec<&T> = all.collect();
+    if all.contains(&&name) {
+        return Some(name);
+    }
+    let all: Vec<String> = all.into_iter().map(ToString::to_string).collect();
+    let help = suggestion(&name.to_string(), all.iter().map(String::as_str));
+    field.fault(code, format!("{missing} `{name}`"), "not in this configuration", help.as_deref());
+    None
+}
+
+/// Reads the parameters of a task. What they may hold, the opening of the task says.
+fn params(field: &Field<'_>, template: Option<&Template>) -> Option<BTreeMap<String, String>> {
+    let mut params = BTreeMap::new();
+    for (name, value) in field.named() {
+        let text = value.text()?.into_inner();
+        let declared = || template.iter().flat_map(|it| it.params.keys()).map(String::as_str);
+        if template.is_some() && !declared().any(|it| it == name.get_ref()) {
+            let message = format!("the template has no parameter `{}`", name.get_ref());
+            let known: Vec<&str> = declared().collect();
+            let help = suggestion(name.get_ref(), known.iter().copied());
+            value.fault(Code::CaseParam, message, "never asked for", help.as_deref());
+        }
+        params.insert(name.into_inner(), text);
+    }
+    Some(params)
+}
+
+/// Makes the call from the parameters that a client would send.
+fn sent(server: ServerName, method: &str, params: &Value) -> Result<Call, String> {
+    let raw = RawValue::from_string(params.to_string()).map_err(|error| error.to_string())?;
+    Call::read(server, method, raw, JsonLimits::default()).map_err(|error| error.to_string())
+}

@@ -1,0 +1,187 @@
+//! Judges the call of a case, by the code that judges every call.
+
+use std::collections::BTreeMap;
+
+use bailiwick_kernel::{Answer, Decision, Effect, Names, Opening, Outcome, Snapshot, TaskState};
+use bailiwick_model::{
+    AccessRequest, Action, ActionKind, Caller, DayAccount, DecisionId, Digest, Environment, Fact,
+    HoldId, Judgement, Offered, OpenRequest, Opener, Pin, PinStatus, Reason, ReasonCode, Step,
+    TaskId, Timestamp, Ulid, VerdictKind,
+};
+
+use super::case::Case;
+use crate::{
+    config::House,
+    serve::{snapshot, tool},
+};
+
+/// How long what a case needs goes on: its facts, and a person's yes.
+const LONG_ENOUGH: std::time::Duration = std::time::Duration::from_secs(3600);
+
+/// What a rehearsal came to.
+#[derive(Clone, Debug)]
+pub(super) struct Came {
+    /// The verdict that is carried out.
+    pub(super) verdict: VerdictKind,
+    /// What enforcing everything would have said, where that differs.
+    pub(super) would: Option<VerdictKind>,
+    /// Every step.
+    pub(super) steps: Vec<Judgement>,
+    /// Whether a person was asked, where the case has one.
+    pub(super) asked: bool,
+    /// What the call does, as it was read; nothing where its task did not open.
+    pub(super) effects: Vec<&'static str>,
+    /// What it does that to.
+    pub(super) resources: Vec<String>,
+}
+
+/// A house in which calls are judged, and none is sent.
+#[derive(Debug)]
+pub(super) struct Rehearsal<'a> {
+    house: &'a House,
+    files: Snapshot,
+}
+
+impl<'a> Rehearsal<'a> {
+    /// Takes what the files say. Nothing that people decided counts here.
+    pub(super) fn of(house: &'a House) -> Self {
+        Self { house, files: snapshot(house) }
+    }
+
+    /// Opens the task of `case` and judges its call.
+    pub(super) fn judge(&self, case: &Case) -> Came {
+        let snapshot = self.snapshot(case);
+        let Opening { steps, outcome } = open(&snapshot, case);
+        let Ok(mut state) = outcome else { return Came::unopened(steps) };
+        let request = self.request(&snapshot, &state, case);
+        let decide = |state: &mut TaskState, round: u8| {
+            let decision = DecisionId::new(ulid(case.at, round));
+            let names = Names { hold: HoldId::of(&decision), decision };
+            bailiwick_kernel::decide(&snapshot, state, &request, names, case.at)
+        };
+        let first = decide(&mut state, 0);
+        let Some((by, hold)) = case.approved_by.as_ref().zip(held(&first)) else {
+            return Came::of(first, &request, false);
+        };
+        let yes = Answer::Once(case.at.after(LONG_ENOUGH));
+        if bailiwick_kernel::answer(&mut state, hold, by, &yes, case.at).is_none() {
+            return Came::of(first, &request, true);
+        }
+        Came::of(decide(&mut state, 1), &request, true)
+    }
+
+    /// Gives what the files say, with the case's facts, and its tool offered and accepted.
+    fn snapshot(&self, case: &Case) -> Snapshot {
+        let until = case.at.after(LONG_ENOUGH);
+        let fact = |name: &String| Fact { name: name.clone(), until };
+        let action = case.call.action();
+        let pin = Pin {
+            digest: definition(action),
+            executable: None,
+            status: PinStatus::Accepted,
+            at: case.at,
+            by: "rehearsal".to_owned(),
+        };
+        let pins = BTreeMap::from([(action.name.clone(), pin)]);
+        Snapshot {
+            facts: case.facts.iter().map(fact).collect(),
+            pins: BTreeMap::from([(action.server.clone(), pins)]),
+            ..self.files.clone()
+        }
+    }
+
+    /// Reads the call as the lane does.
+    fn request(&self, snapshot: &Snapshot, state: &TaskState, case: &Case) -> AccessRequest {
+        let action = case.call.action();
+        let task = state.task();
+        let caller = Caller {
+            identity: task.identity.clone(),
+            via: task.via.clone(),
+            task: task.id.clone(),
+            generation: task.generation,
+            credentials: std::collections::BTreeSet::new(),
+        };
+        let server = self.house.config.servers.iter().find(|it| it.name == action.server);
+        let words = server.into_iter().flat_map(|it| &it.tools);
+        let word = words.filter(|_| action.kind == ActionKind::Tool);
+        let word = word.filter(|(name, _)| name.as_str() == action.name).map(|(_, it)| tool(it));
+        let word = word.last();
+        // Of what is not configured the worst is assumed.
+        let environment = server.map_or(Environment::Production, |it| it.environment);
+        let offered = match action.kind {
+            ActionKind::Tool => Offered::Tool { definition: definition(action), executable: None },
+            ActionKind::Resource | ActionKind::Prompt => Offered::NotPinned,
+        };
+        let liked = bailiwick_kernel::liked_inputs(snapshot, state);
+        let known = (word.as_ref(), environment);
+        bailiwick_gateway::rehearsed(&case.call, caller, known, &liked, offered)
+    }
+}
+
+impl Came {
+    fn of(decision: Decision, request: &AccessRequest, asked: bool) -> Self {
+        let judged = decision.judged;
+        Self {
+            verdict: judged.verdict,
+            would: judged.would,
+            steps: judged.steps,
+            asked,
+            effects: request.facts.effects.iter().map(|it| it.as_str()).collect(),
+            resources: request.resources.iter().cloned().collect(),
+        }
+    }
+
+    /// Where no task opens, nothing may be called.
+    fn unopened(steps: Vec<Judgement>) -> Self {
+        let (verdict, would, asked) = (VerdictKind::Deny, None, false);
+        Self { verdict, would, steps, asked, effects: Vec::new(), resources: Vec::new() }
+    }
+
+    /// Gives the reasons that decided: those of the steps that were as strict as the verdict, or
+    /// stricter where a person's yes lifted them.
+    pub(super) fn deciding(&self) -> impl Iterator<Item = (Step, &Reason)> {
+        let counts = |it: &&Judgement| !it.observed && self.verdict <= it.verdict;
+        let steps = self.steps.iter().filter(counts);
+        let reasons = steps.flat_map(|it| it.reasons.iter().map(|reason| (it.step, reason)));
+        // What is held was permitted, too, and that is not why it is held.
+        let allowed = self.verdict == VerdictKind::Allow;
+        reasons.filter(move |(_, it)| allowed || it.code != ReasonCode::PolicyPermits)
+    }
+}
+
+fn open(snapshot: &Snapshot, case: &Case) -> Opening {
+    let request = OpenRequest {
+        identity: case.identity.clone(),
+        template: case.template.clone(),
+        opener: case.opened_by.clone().map_or(Opener::Itself, Opener::Person),
+        params: case.params.clone(),
+        purpose: None,
+        parent: None,
+        credential: None,
+    };
+    let task = TaskId::new(ulid(case.at, 0));
+    let first_of_its_day = (task, 0, DayAccount::default());
+    bailiwick_kernel::open(snapshot, None, &request, first_of_its_day, case.at)
+}
+
+/// Finds the hold that the decision opened.
+fn held(decision: &Decision) -> Option<&bailiwick_model::Hold> {
+    let Outcome::Hold(..) = decision.outcome else { return None };
+    decision.effects.iter().find_map(|it| match it {
+        Effect::HoldOpened(hold) => Some(hold.as_ref()),
+        Effect::TaskStatus(_)
+        | Effect::HoldUsed(_)
+        | Effect::HoldsExpired(_)
+        | Effect::Noticed(_) => None,
+    })
+}
+
+/// Stands for the definition that was accepted and is offered.
+fn definition(action: &Action) -> Digest {
+    Digest::of(action.policy_name().as_bytes())
+}
+
+/// A rehearsal draws nothing by chance: the same case has the same ids.
+fn ulid(at: Timestamp, round: u8) -> Ulid {
+    Ulid::new(at, [round; 10])
+}
