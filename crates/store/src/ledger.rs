@@ -17,6 +17,7 @@ mod index;
 mod job;
 mod layout;
 mod notary;
+mod pace;
 mod patrol;
 mod pen;
 mod plain;

@@ -24,6 +24,8 @@ const PLACES_ASIDE: usize = 1024;
 /// How long records stay aside for company. An agent that calls again at once then costs the disk
 /// one write a call, and its next decision waits for no write but its own.
 const LINGER: Duration = Duration::from_millis(2);
+/// How many jobs are company enough for each other.
+const ENOUGH: usize = 16;
 
 /// What waits to be written: bounded, with a bounded wait for a place.
 #[derive(Debug)]
@@ -49,6 +51,8 @@ struct Pile {
 #[derive(Debug)]
 struct Sleeper {
     thread: Thread,
+    /// How many jobs it waits for.
+    jobs: usize,
     /// Whether it looks again by itself, before what comes aside now is to be written.
     dozes: bool,
 }
@@ -100,7 +104,8 @@ impl Inbox {
             return Err(LedgerError::Closed);
         }
         pile.jobs.push_back(job);
-        let sleeper = pile.sleeper.take();
+        let jobs = pile.jobs.len();
+        let sleeper = pile.sleeper.take_if(|it| it.jobs <= jobs);
         drop(pile);
         if let Some(sleeper) = sleeper {
             sleeper.thread.unpark();
@@ -138,28 +143,28 @@ impl Inbox {
         Ok(None)
     }
 
-    /// Waits until there is something to write. Says no once there is nothing and nothing more
-    /// comes.
-    pub(super) fn wait(&self) -> bool {
+    /// Waits until there is something to write, and where that is a job, up to `pause` longer for
+    /// company. Says no once there is nothing and nothing more comes.
+    pub(super) fn wait(&self, pause: Duration) -> bool {
         // Right after a write there is likely to be more: it is looked for again by itself first.
         let awake = Instant::now();
+        let mut came = None;
         loop {
             let mut pile = self.pile();
-            if !pile.jobs.is_empty() {
-                return true;
-            }
             if pile.closed {
-                return !pile.aside.is_empty();
+                return !(pile.jobs.is_empty() && pile.aside.is_empty());
             }
-            let left = match pile.since {
-                Some(since) => LINGER.saturating_sub(since.elapsed()),
-                None => LINGER.saturating_sub(awake.elapsed()),
+            let (jobs, left) = if pile.jobs.is_empty() {
+                match pile.since {
+                    Some(since) => (1, left(LINGER, since)),
+                    None => (1, Some(LINGER.saturating_sub(awake.elapsed()))),
+                }
+            } else {
+                (ENOUGH, left(pause, *came.get_or_insert_with(Instant::now)))
             };
-            if left.is_zero() && pile.since.is_some() {
-                return true;
-            }
+            let Some(left) = left.filter(|_| pile.jobs.len() < ENOUGH) else { return true };
             let dozes = !left.is_zero();
-            pile.sleeper = Some(Sleeper { thread: thread::current(), dozes });
+            pile.sleeper = Some(Sleeper { thread: thread::current(), jobs, dozes });
             drop(pile);
             if dozes { thread::park_timeout(left) } else { thread::park() }
         }
@@ -217,6 +222,11 @@ impl Inbox {
     }
 }
 
+/// Gives what is left of a time, where something is.
+fn left(of: Duration, since: Instant) -> Option<Duration> {
+    of.checked_sub(since.elapsed()).filter(|it| !it.is_zero())
+}
+
 impl Pile {
     fn take_aside(&mut self) -> Vec<Append> {
         (self.since, self.room) = (None, 0);
@@ -259,7 +269,7 @@ mod tests {
         let inbox = Inbox::default();
         put(&inbox, 1);
         put(&inbox, 2);
-        assert!(inbox.wait());
+        assert!(inbox.wait(Duration::ZERO));
         assert_eq!((next(&inbox), next(&inbox), next(&inbox)), (vec![1], vec![2], vec![]));
     }
 
@@ -268,7 +278,7 @@ mod tests {
         let inbox = Inbox::default();
         thread::scope(|scope| {
             // Whether the writer looks already, or sleeps already, or neither.
-            let waits = scope.spawn(|| inbox.wait());
+            let waits = scope.spawn(|| inbox.wait(Duration::ZERO));
             lay_aside(&inbox, 1);
             assert!(waits.join().unwrap());
         });
@@ -291,7 +301,7 @@ mod tests {
         for aside in [true, false] {
             let inbox = Inbox::default();
             thread::scope(|scope| {
-                let waits = scope.spawn(|| inbox.wait());
+                let waits = scope.spawn(|| inbox.wait(Duration::ZERO));
                 while inbox.pile().sleeper.as_ref().is_none_or(|it| it.dozes) {
                     thread::yield_now();
                 }
@@ -303,6 +313,33 @@ mod tests {
                 assert!(waits.join().unwrap());
             });
         }
+    }
+
+    #[test]
+    fn a_job_waits_for_company_until_there_is_enough_of_it() {
+        let inbox = Inbox::default();
+        put(&inbox, 1);
+        thread::scope(|scope| {
+            let waits = scope.spawn(|| inbox.wait(Duration::MAX));
+            while inbox.pile().sleeper.as_ref().is_none_or(|it| it.jobs == 1) {
+                thread::yield_now();
+            }
+            for more in 2..=u64::try_from(ENOUGH).unwrap() {
+                assert!(inbox.pile().sleeper.is_some());
+                put(&inbox, more);
+            }
+            assert!(waits.join().unwrap());
+        });
+        // What comes alone does not wait for ever.
+        let inbox = Inbox::default();
+        put(&inbox, 1);
+        assert!(inbox.wait(Duration::from_micros(500)));
+        // Nor does a close.
+        thread::scope(|scope| {
+            let waits = scope.spawn(|| inbox.wait(Duration::MAX));
+            inbox.close();
+            assert!(waits.join().unwrap());
+        });
     }
 
     #[test]
@@ -325,10 +362,10 @@ mod tests {
         lay_aside(&inbox, 1);
         put(&inbox, 2);
         inbox.close();
-        assert!(inbox.wait());
+        assert!(inbox.wait(Duration::ZERO));
         assert!(inbox.take_alone(9).is_none());
         assert_eq!(next(&inbox), [1, 2]);
-        assert!(!inbox.wait());
+        assert!(!inbox.wait(Duration::ZERO));
         assert!(matches!(inbox.lay_aside(append(3)), Err(LedgerError::Closed)));
         let refused = inbox.put_blocking(Job::Append(append(3)));
         assert!(matches!(refused, Err(LedgerError::Closed)), "{refused:?}");
@@ -341,7 +378,7 @@ mod tests {
         inbox.put_blocking(Job::Reach(Answer::Blocking(answer))).unwrap();
         inbox.end();
         assert!(answered.recv().is_err());
-        assert!(!inbox.wait());
+        assert!(!inbox.wait(Duration::ZERO));
     }
 
     #[test]

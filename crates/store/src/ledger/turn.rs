@@ -5,11 +5,15 @@
 //! that is quick; whoever comes meanwhile waits for the thread, which writes for all of them at
 //! once. What is written, and in which order, is the same either way.
 
-use std::sync::{Mutex, PoisonError, TryLockError};
+use std::{
+    sync::{Mutex, PoisonError, TryLockError},
+    time::Instant,
+};
 
 use super::{
     inbox::Inbox,
     job::{Answered, Append},
+    pace::Pace,
     writer::Writer,
 };
 
@@ -39,17 +43,20 @@ impl Turn {
     /// The thread: writes until nothing more comes.
     pub(super) fn run(&self) {
         let _end = End(&self.inbox);
-        while self.inbox.wait() && self.write_for_all() {}
+        let (mut pace, mut before) = (Pace::default(), Instant::now());
+        while self.inbox.wait(pace.pause()) {
+            let Some(waited) = self.write_for_all() else { break };
+            pace.wrote(waited, before.elapsed());
+            before = Instant::now();
+        }
         self.writer.lock().unwrap_or_else(PoisonError::into_inner).take();
     }
 
-    /// Says no where nobody can write any more.
-    fn write_for_all(&self) -> bool {
+    /// Gives how many waited for the write; none where nobody can write any more.
+    fn write_for_all(&self) -> Option<usize> {
         // A writer that panicked left things half done.
-        let Ok(mut writer) = self.writer.lock() else { return false };
-        let Some(writer) = &mut *writer else { return false };
-        writer.write_for_all(&self.inbox);
-        true
+        let mut writer = self.writer.lock().ok()?;
+        writer.as_mut().map(|it| it.write_for_all(&self.inbox))
     }
 
     /// Writes records here and now; gives them back where they have to wait for the thread. The
@@ -148,7 +155,7 @@ mod tests {
             turn.inbox.put_blocking(Job::Append(append)).unwrap();
             answers.push(answered);
         }
-        assert!(turn.write_for_all());
+        assert!(turn.write_for_all().is_some());
         assert!(answers.iter().all(|it| it.recv().unwrap().is_ok()));
     }
 
@@ -183,7 +190,7 @@ mod tests {
         assert!(alone(&turn) < TRIES);
         turn.inbox.put_blocking(Job::Reach(Answer::Nobody)).unwrap();
         assert!(turn.here(append(1)).is_err());
-        assert!(turn.write_for_all());
+        assert!(turn.write_for_all().is_some());
         let held = turn.writer.lock().unwrap();
         assert!(turn.here(append(1)).is_err());
         drop(held);

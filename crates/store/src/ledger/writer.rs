@@ -61,10 +61,10 @@ impl Writer {
         Self { pen, chores, shared, head, took, alone: 0, bytes, written }
     }
 
-    /// Writes what waits, up to the bound, for everyone who waits for it.
-    pub(super) fn write_for_all(&mut self, inbox: &Inbox) {
+    /// Writes what waits, up to the bound, for everyone who waits for it; gives how many that were.
+    pub(super) fn write_for_all(&mut self, inbox: &Inbox) -> usize {
         let (batch, then) = gather(inbox);
-        self.append(batch);
+        let waited = self.append(batch);
         match then {
             Then::Roll(answer) => {
                 let rolled = self.roll(0).map(|()| self.head);
@@ -73,6 +73,7 @@ impl Writer {
             Then::Tell(answer) => answer.send(Ok(self.head)),
             Then::GoOn => {}
         }
+        waited
     }
 
     /// Writes records for who brings them, with what lies aside; gives them back where others
@@ -90,7 +91,8 @@ impl Writer {
         Ok(failed.map_or(Ok(self.head), |why| Err(LedgerError::Failed { why: why.clone() })))
     }
 
-    fn append(&mut self, batch: Vec<Append>) {
+    /// Gives how many waited for it.
+    fn append(&mut self, batch: Vec<Append>) -> usize {
         let waited = batch.iter().filter(|it| it.answer.is_waited_for()).count();
         self.alone = if waited <= 1 { self.alone.saturating_add(1) } else { 0 };
         let mut batch: Batch = batch.into_iter().peekable();
@@ -118,6 +120,7 @@ impl Writer {
                 }
             }
         }
+        waited
     }
 
     /// Chains as many records of the batch as the segment has room for. Gives who waits for
