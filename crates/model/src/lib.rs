@@ -9,6 +9,7 @@ mod calendar;
 mod charter;
 mod containment;
 mod digest;
+mod evaluation;
 mod evidence;
 mod exception;
 mod finding;
@@ -33,6 +34,7 @@ pub use calendar::{Calendar, CalendarError};
 pub use charter::{Charter, IdentityKind, Proof};
 pub use containment::{Containment, Subject, SubjectError};
 pub use digest::{CallDigest, Digest, DigestError};
+pub use evaluation::{Deed, Entity, EntityName, Evaluation, EvaluationRecord};
 pub use evidence::{
     Activation, ArgumentsRecord, CommandRecord, DecisionRecord, OutcomeKind, OutcomeRecord, Record,
     Surface,

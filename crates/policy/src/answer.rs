@@ -3,9 +3,11 @@
 use std::collections::BTreeSet;
 
 use bailiwick_model::{
-    AccessRequest, Action, ActionFacts, ApprovedCall, Charter, Fact, Reason, Task, Timestamp,
-    Verdict,
+    AccessRequest, Action, ActionFacts, ApprovedCall, Charter, Fact, Reason, ReasonCode, Task,
+    Timestamp, Verdict,
 };
+
+use crate::{PolicySummary, judge::Findings, view::ViewError};
 
 /// One request put to policy, with all that policy may look at.
 #[derive(Clone, Copy, Debug)]
@@ -37,6 +39,48 @@ pub struct PolicyAnswer {
     pub allowed_by: Vec<Reason>,
     /// Policies that could not be evaluated. One that forbids has already made the verdict deny.
     pub errors: Vec<Reason>,
+}
+
+impl PolicyAnswer {
+    /// Makes one answer of what policies say of each of several resources: the strictest wins.
+    pub(crate) fn of(all: Vec<Findings<'_>>, now: Timestamp) -> Self {
+        let lives = |it: &PolicySummary| it.expires.is_none_or(|end| now < end);
+        let enforced = |it: &PolicySummary| lives(it) && it.mode.enforces(now);
+        let (mut verdict, mut would) = (Verdict::allow(), Verdict::allow());
+        let (mut permits, mut errors) = (BTreeSet::new(), BTreeSet::new());
+        for findings in all {
+            let said = findings.verdict(enforced);
+            would = would.and(if findings.any(|it| enforced(it) != lives(it)) {
+                findings.verdict(lives)
+            } else {
+                said.clone()
+            });
+            verdict = verdict.and(said);
+            permits.extend(findings.permits(enforced));
+            errors.extend(findings.errors(lives));
+        }
+        if matches!(verdict, Verdict::Deny(_)) {
+            permits.clear();
+        }
+        Self {
+            would: (would != verdict).then_some(would),
+            verdict,
+            allowed_by: permits.into_iter().collect(),
+            errors: errors.into_iter().collect(),
+        }
+    }
+
+    /// Denies what cannot be shown to policies.
+    pub(crate) fn cannot_be_asked(error: ViewError) -> Self {
+        let text = format!("the request cannot be put to policy: {error}");
+        let reason = Reason::new(ReasonCode::Fault, text, "policies");
+        Self {
+            verdict: Verdict::deny(reason.clone()),
+            would: None,
+            allowed_by: Vec::new(),
+            errors: vec![reason],
+        }
+    }
 }
 
 /// Which policies apply to one resource of a case, before anything is made of it.

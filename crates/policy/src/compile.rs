@@ -35,10 +35,32 @@ impl Compiled {
     }
 }
 
-/// Compiles every policy of every file, by id.
+/// Which names policies may use.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Naming {
+    /// Ours: whatever else is named is a slip.
+    Ours,
+    /// Any: whoever asks names things as it likes.
+    Any,
+}
+
+/// Compiles every policy of every file, by id, with the built-in permit where it is wanted.
 pub(crate) fn compile(
     sources: &[PolicySource],
     options: PolicyOptions,
+) -> Result<BTreeMap<String, Compiled>, Vec<PolicyError>> {
+    let mut compiled = compile_alone(sources, Naming::Ours)?;
+    if options.builtin_permit {
+        let one = builtin().map_err(|error| vec![PolicyError::ours(error.to_string())])?;
+        compiled.insert(one.summary.id.clone(), one);
+    }
+    Ok(compiled)
+}
+
+/// Compiles every policy of every file, by id, and adds nothing.
+pub(crate) fn compile_alone(
+    sources: &[PolicySource],
+    naming: Naming,
 ) -> Result<BTreeMap<String, Compiled>, Vec<PolicyError>> {
     let mut compiled: BTreeMap<String, Compiled> = BTreeMap::new();
     let mut errors = Vec::new();
@@ -46,7 +68,7 @@ pub(crate) fn compile(
         let named = NamedSource::new(&source.name, source.text.clone()).with_language("cedar");
         let file = Arc::new(named);
         let mut found = Vec::new();
-        for one in read(source, &mut found) {
+        for one in read(source, naming, &mut found) {
             if let Some(first) = compiled.get(&one.summary.id) {
                 let id = one.summary.id.clone();
                 let first = first.summary.source.clone().unwrap_or_default();
@@ -58,17 +80,11 @@ pub(crate) fn compile(
         found.sort_by_key(|it| (it.at.start, it.at.end));
         errors.extend(found.into_iter().map(|it| PolicyError::new(it, &file)));
     }
-    if options.builtin_permit {
-        match builtin() {
-            Ok(one) => drop(compiled.insert(one.summary.id.clone(), one)),
-            Err(error) => errors.push(PolicyError::ours(error.to_string())),
-        }
-    }
     if errors.is_empty() { Ok(compiled) } else { Err(errors) }
 }
 
 /// Reads the policies of one file in the order they are written.
-fn read(source: &PolicySource, found: &mut Vec<Found>) -> Vec<Compiled> {
+fn read(source: &PolicySource, naming: Naming, found: &mut Vec<Found>) -> Vec<Compiled> {
     let set: cedar_policy::PolicySet = match source.text.parse() {
         Ok(set) => set,
         Err(errors) => {
@@ -82,15 +98,21 @@ fn read(source: &PolicySource, found: &mut Vec<Found>) -> Vec<Compiled> {
     }
     let mut policies: Vec<&Policy> = set.policies().collect();
     policies.sort_by_key(|it| whole(it).start);
-    policies.into_iter().filter_map(|it| check(it, source, found)).collect()
+    policies.into_iter().filter_map(|it| check(it, (source, naming), found)).collect()
 }
 
 /// Gives a policy its id, or says everything that is wrong with it.
-fn check(policy: &Policy, source: &PolicySource, found: &mut Vec<Found>) -> Option<Compiled> {
+fn check(
+    policy: &Policy,
+    (source, naming): (&PolicySource, Naming),
+    found: &mut Vec<Found>,
+) -> Option<Compiled> {
     let at = whole(policy);
     let annotations = Annotations::read(policy, at.clone(), found);
     let condition = policy.as_ref().condition();
-    found.extend(syntax::unknown_names(&condition, &at));
+    if naming == Naming::Ours {
+        found.extend(syntax::unknown_names(&condition, &at));
+    }
     found.extend(approval_mistakes(policy, &condition, &annotations));
     let id = annotations.id?;
     let summary = PolicySummary {

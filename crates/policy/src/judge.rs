@@ -16,7 +16,7 @@ use crate::{
     index::Index,
     reads::Reads,
     slice::Slice,
-    view::{Case, Origin, Settled, Unknown, View, ViewError},
+    view::{Case, Origin, Settled, Stranger, Unknown, View, ViewError},
 };
 
 /// The policies of a set, with the index of their heads.
@@ -109,6 +109,20 @@ impl Bench {
             findings
         };
         Ok(case.views(Origin::Task, &reads)?.enumerate().map(ask).collect())
+    }
+
+    /// Asks the policies about something that nothing was known of before.
+    pub(crate) fn ask_apart(&self, stranger: &Stranger) -> Findings<'_> {
+        let (scene, view) = (stranger.scene(), stranger.view());
+        let keys = [&scene.principal, &scene.action].map(|it| self.index.keys(&it.entity));
+        let resource = self.index.keys(&scene.tool.entity);
+        let mut findings = Findings::default();
+        for seat in self.seats(&self.index.policies_for(&keys, Some(&resource))) {
+            let fits = view.ask(&seat.head);
+            let said = fits.and_then(|fits| if fits { seat.asked(&view) } else { Ok(false) });
+            findings.add(seat, said);
+        }
+        findings
     }
 
     /// Says whether some call that `unknown` leaves open could be permitted and not forbidden. What

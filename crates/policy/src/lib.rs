@@ -4,6 +4,7 @@
 //! The only crate that names Cedar. It is pure: a question goes in with its moment, an answer
 //! comes out, and a compiled set never changes.
 
+mod access;
 mod annotations;
 mod answer;
 mod brief;
@@ -25,6 +26,7 @@ mod view;
 mod vocabulary;
 mod when;
 
+pub use access::AccessPolicies;
 pub use answer::{Applying, Coverage, ListQuestion, PolicyAnswer, Question};
 pub use brief::Briefs;
 pub use error::PolicyError;

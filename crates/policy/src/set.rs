@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use bailiwick_model::{Digest, Mode, Reason, ReasonCode, Timestamp, Verdict};
+use bailiwick_model::{Digest, Mode, Timestamp};
 
 use crate::{
     Applying, ListQuestion, PolicyAnswer, PolicyError, Question,
@@ -97,43 +97,9 @@ impl PolicySet {
 
     /// Says what the policies say of `case`: of each of its resources, the strictest wins.
     pub fn evaluate(&self, case: &Case<'_>) -> PolicyAnswer {
-        self.judge(case).unwrap_or_else(|error| {
-            let text = format!("the request cannot be put to policy: {error}");
-            let reason = Reason::new(ReasonCode::Fault, text, "policies");
-            PolicyAnswer {
-                verdict: Verdict::deny(reason.clone()),
-                would: None,
-                allowed_by: Vec::new(),
-                errors: vec![reason],
-            }
-        })
-    }
-
-    fn judge(&self, case: &Case<'_>) -> Result<PolicyAnswer, ViewError> {
-        let now = case.question.now;
-        let lives = |it: &PolicySummary| it.expires.is_none_or(|end| now < end);
-        let enforced = |it: &PolicySummary| lives(it) && it.mode.enforces(now);
-        let (mut verdict, mut would) = (Verdict::allow(), Verdict::allow());
-        let (mut permits, mut errors) = (BTreeSet::new(), BTreeSet::new());
-        for findings in self.ask(case)? {
-            let said = findings.verdict(enforced);
-            would = would.and(if findings.any(|it| enforced(it) != lives(it)) {
-                findings.verdict(lives)
-            } else {
-                said.clone()
-            });
-            verdict = verdict.and(said);
-            permits.extend(findings.permits(enforced));
-            errors.extend(findings.errors(lives));
-        }
-        if matches!(verdict, Verdict::Deny(_)) {
-            permits.clear();
-        }
-        Ok(PolicyAnswer {
-            would: (would != verdict).then_some(would),
-            verdict,
-            allowed_by: permits.into_iter().collect(),
-            errors: errors.into_iter().collect(),
+        let all = self.ask(case);
+        all.map_or_else(PolicyAnswer::cannot_be_asked, |all| {
+            PolicyAnswer::of(all, case.question.now)
         })
     }
 
@@ -182,13 +148,17 @@ impl PolicySet {
     }
 }
 
-/// Digests what was compiled. The order in which files were found does not matter.
 fn version(sources: &[PolicySource], options: PolicyOptions) -> String {
-    let mut sorted: Vec<&PolicySource> = sources.iter().collect();
-    sorted.sort_by(|one, other| (&one.name, &one.text).cmp(&(&other.name, &other.text)));
     let permit: &[u8] =
         if options.builtin_permit { b"builtin permit" } else { b"no builtin permit" };
-    let mut parts: Vec<&[u8]> = vec![b"bailiwick policies v1", permit];
+    digest(sources, [b"bailiwick policies v1", permit])
+}
+
+/// Digests what was compiled. The order in which files were found does not matter.
+pub(crate) fn digest(sources: &[PolicySource], what: [&[u8]; 2]) -> String {
+    let mut sorted: Vec<&PolicySource> = sources.iter().collect();
+    sorted.sort_by(|one, other| (&one.name, &one.text).cmp(&(&other.name, &other.text)));
+    let mut parts: Vec<&[u8]> = what.to_vec();
     for source in sorted {
         parts.extend([source.name.as_bytes(), source.text.as_bytes()]);
     }

@@ -5,6 +5,7 @@
 
 mod context;
 mod entities;
+mod stranger;
 mod value;
 
 use std::sync::{Arc, OnceLock};
@@ -26,6 +27,7 @@ use crate::{
 };
 pub(crate) use context::{Origin, STANDING};
 pub(crate) use entities::{Part, Place, Scene};
+pub(crate) use stranger::Stranger;
 
 /// The request could not be put into Cedar's words.
 #[derive(Clone, Copy, Debug, thiserror::Error)]
@@ -34,6 +36,10 @@ pub(crate) enum ViewError {
     Types,
     #[error("its attributes could not be built")]
     Entity,
+    #[error("the {0} has a type that policies cannot name")]
+    Kind(&'static str),
+    #[error("subject and resource are one and the same, and their properties differ")]
+    Torn,
     #[error("its context could not be built")]
     Context,
     #[error("the head of a policy could not be evaluated")]

@@ -163,8 +163,18 @@ impl Types {
     }
 }
 
+/// Reads the type of something that others name. Actions are no things.
+pub(crate) fn type_of_others(name: &str) -> Option<EntityType> {
+    const LEN_MAX: usize = 128;
+    if LEN_MAX < name.len() || name.rsplit("::").next() == Some("Action") {
+        return None;
+    }
+    // The parser looks past blanks and remarks; two names for one type are none.
+    EntityType::from_str(name).ok().filter(|it| it.to_string() == name)
+}
+
 /// Names one thing, whatever characters its id has: the id is never parsed.
-fn uid(of: &EntityType, id: &str) -> EntityUID {
+pub(crate) fn uid(of: &EntityType, id: &str) -> EntityUID {
     EntityUID::from_components(of.clone(), Eid::new(id), None)
 }
 

@@ -72,12 +72,12 @@ impl Scene {
 }
 
 impl Part {
-    fn new<const N: usize>(
+    pub(super) fn new<'a>(
         uid: EntityUID,
-        attributes: Attributes<N>,
+        attributes: impl IntoIterator<Item = (&'a str, Value)>,
         parents: impl IntoIterator<Item = EntityUID>,
     ) -> Self {
-        let attributes = attributes.map(|(name, value)| (name.into(), value.into()));
+        let attributes = attributes.into_iter().map(|(name, value)| (name.into(), value.into()));
         let parents: HashSet<EntityUID> = parents.into_iter().collect();
         let (own, none) = (uid.clone(), HashSet::new());
         let entity = Entity::new_with_attr_partial_value(own, attributes, none, parents, []);
@@ -94,6 +94,10 @@ fn traits(subject: &Subject<'_>) -> Attributes<3> {
         ("sensitivity_rank", Value::from(i64::from(sensitivity.rank()))),
         ("environment", text(subject.facts.environment.as_str())),
     ]
+}
+
+pub(super) fn together(parts: &[&Part]) -> Result<Entities, ViewError> {
+    gather(Entities::new(), parts.iter().map(|it| Arc::clone(&it.entity)))
 }
 
 /// Puts entities together. Their parents are all that is above them: of the four only the tool is

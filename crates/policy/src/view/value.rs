@@ -33,7 +33,7 @@ pub(super) fn of_arguments<'a>(arguments: &'a Json, names: Option<&BTreeSet<Stri
     }
 }
 
-fn of(value: &Json) -> Option<Value> {
+pub(super) fn of(value: &Json) -> Option<Value> {
     Some(match value {
         Json::Null => return None,
         Json::Bool(value) => Value::from(*value),

@@ -1,0 +1,59 @@
+//! The policies for what enforcement points elsewhere ask: over their names, not over our tasks.
+
+use bailiwick_model::{Evaluation, Fact, Timestamp};
+
+use crate::{
+    PolicyAnswer, PolicyError, PolicySource, PolicySummary,
+    compile::{Naming, compile_alone},
+    judge::Bench,
+    set::digest,
+    view::Stranger,
+};
+
+/// A compiled, immutable set of policies for evaluations. They are asked as those of calls are: by
+/// the same index, to the same verdicts. Nothing is permitted without a policy that says so.
+#[derive(Debug)]
+pub struct AccessPolicies {
+    version: String,
+    bench: Bench,
+}
+
+impl Default for AccessPolicies {
+    /// Makes the set that permits nothing.
+    fn default() -> Self {
+        Self { version: version(&[]), bench: Bench::new(Vec::new()) }
+    }
+}
+
+impl AccessPolicies {
+    /// Compiles `sources`, or says everything that is wrong with them at once.
+    pub fn compile(sources: &[PolicySource]) -> Result<Self, Vec<PolicyError>> {
+        let compiled = compile_alone(sources, Naming::Any)?;
+        Ok(Self { version: version(sources), bench: Bench::new(compiled.into_values().collect()) })
+    }
+
+    /// Names these policies: the digest of their files' names and texts.
+    pub fn version(&self) -> &str {
+        &self.version
+    }
+
+    /// Says what the policies say of `evaluation`.
+    pub fn judge(&self, evaluation: &Evaluation, facts: &[Fact], now: Timestamp) -> PolicyAnswer {
+        match Stranger::of(evaluation, facts, now) {
+            Ok(stranger) => PolicyAnswer::of(vec![self.bench.ask_apart(&stranger)], now),
+            Err(error) => PolicyAnswer::cannot_be_asked(error),
+        }
+    }
+
+    /// Lists the policies by id.
+    pub fn list(&self) -> Vec<PolicySummary> {
+        self.bench.summaries().cloned().collect()
+    }
+}
+
+fn version(sources: &[PolicySource]) -> String {
+    digest(sources, [b"bailiwick policies v1", b"access"])
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,95 @@
+//! What Cedar is shown of an evaluation, whose asker names things as it likes.
+//!
+//! An entity is its type and its id; what is said of it are its attributes, along with `id`, so
+//! that a policy can compare it. What the context says of us is ours to say.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use bailiwick_model::{Entity, Evaluation, Fact, Json, Timestamp};
+use cedar_policy_core::ast::{Context, Value};
+
+use super::{
+    Part, Scene, View, ViewError,
+    entities::together,
+    value::{datetime, of, record, text, texts},
+};
+use crate::vocabulary::{Types, type_of_others, uid};
+
+/// An evaluation made ready for conditions.
+#[derive(Debug)]
+pub(crate) struct Stranger {
+    scene: Scene,
+    context: Context,
+}
+
+impl Stranger {
+    /// Looks at `evaluation`.
+    pub(crate) fn of(
+        evaluation: &Evaluation,
+        facts: &[Fact],
+        now: Timestamp,
+    ) -> Result<Self, ViewError> {
+        Ok(Self { scene: scene(evaluation)?, context: context(evaluation, facts, now)? })
+    }
+
+    pub(crate) const fn scene(&self) -> &Scene {
+        &self.scene
+    }
+
+    pub(crate) fn view(&self) -> View<'_> {
+        let scene = &self.scene;
+        View::new(scene, Some(&scene.tool), &scene.entities, self.context.clone())
+    }
+}
+
+/// Shows who does what to what. What it is done to stands where a call has its tool.
+fn scene(evaluation: &Evaluation) -> Result<Scene, ViewError> {
+    let Evaluation { subject, action, resource, .. } = evaluation;
+    let types = Types::get().ok_or(ViewError::Types)?;
+    let named = attributes(&action.properties);
+    let action = Part::new(types.action(&action.name), named, []);
+    if (&subject.kind, &subject.id) == (&resource.kind, &resource.id) {
+        let both = part("subject", &one_of(subject, resource)?)?;
+        let entities = together(&[&both, &action])?;
+        return Ok(Scene { principal: both.clone(), action, tool: both, entities });
+    }
+    let (principal, tool) = (part("subject", subject)?, part("resource", resource)?);
+    let entities = together(&[&principal, &action, &tool])?;
+    Ok(Scene { principal, action, tool, entities })
+}
+
+/// Makes one of what is named twice. There is one answer to what it is, or none.
+fn one_of(subject: &Entity, resource: &Entity) -> Result<Entity, ViewError> {
+    let mut one = subject.clone();
+    for (name, value) in &resource.properties {
+        let before = one.properties.insert(name.clone(), value.clone());
+        if before.is_some_and(|it| it != *value) {
+            return Err(ViewError::Torn);
+        }
+    }
+    Ok(one)
+}
+
+fn part(what: &'static str, entity: &Entity) -> Result<Part, ViewError> {
+    let kind = type_of_others(&entity.kind).ok_or(ViewError::Kind(what))?;
+    // Of two attributes of one name the later counts: an id is what the asker names it by.
+    let id = ("id", text(&entity.id));
+    let said = attributes(&entity.properties).chain([id]);
+    Ok(Part::new(uid(&kind, &entity.id), said, []))
+}
+
+fn attributes(properties: &BTreeMap<String, Json>) -> impl Iterator<Item = (&str, Value)> {
+    properties.iter().filter_map(|(name, value)| Some((name.as_str(), of(value)?)))
+}
+
+/// Shows what the asker says, and over it what only we can say: an approval is never the asker's.
+fn context(evaluation: &Evaluation, facts: &[Fact], now: Timestamp) -> Result<Context, ViewError> {
+    let holding = facts.iter().filter(|it| now < it.until).map(|it| it.name.as_str());
+    let ours = [
+        ("approval", record([("granted", Value::from(false))])),
+        ("facts", texts(holding)),
+        ("now", datetime(now).ok_or(ViewError::Context)?),
+    ];
+    let all = attributes(&evaluation.context).chain(ours);
+    Ok(Context::Value(Arc::new(all.map(|(name, value)| (name.into(), value)).collect())))
+}
