@@ -4,6 +4,7 @@
 //! with its place; a file with one mistake is not used at all.
 
 mod across;
+mod authzen;
 mod charter;
 mod code;
 mod error;
@@ -67,6 +68,8 @@ pub(crate) struct Config {
     pub(crate) evidence: Evidence,
     /// How held calls keep their callers.
     pub(crate) holds: Holds,
+    /// The enforcement points elsewhere that may ask.
+    pub(crate) peps: BTreeSet<String>,
     /// How it tells what it does.
     pub(crate) log: Log,
     /// Where traces go.
@@ -100,7 +103,8 @@ impl Config {
     /// Gives the files and folders that no child process may touch: whoever writes the
     /// configuration says what is allowed.
     pub(crate) fn private(&self) -> Vec<PathBuf> {
-        let own = ["keys", "charters", "templates", "policies"].map(|it| self.home.join(it));
+        let own =
+            ["keys", "charters", "templates", "policies", "authzen"].map(|it| self.home.join(it));
         let checkpoints = self.evidence.checkpoints.clone();
         // A key may be reached by a link, and is private wherever it lies.
         let key = self.listen.tls.iter().map(|it| it.key.clone());
@@ -173,6 +177,7 @@ impl Places<'_> {
         let state = state::read(root, &self.home, self.overrides.state.as_ref(), &mut settings);
         let evidence = evidence::read(root, &self.home, &mut settings);
         let holds = holds::read(root, &mut settings);
+        let peps = authzen::read(root, &mut settings);
         let log = log::read(root, self.overrides.log.as_ref(), &mut settings);
         let telemetry = telemetry::read(root, &mut settings);
         let builtin_permit = policy(root, &mut settings);
@@ -195,6 +200,7 @@ impl Places<'_> {
                 state: state?.path,
                 evidence: evidence?.evidence,
                 holds: holds?,
+                peps: peps?,
                 log: log?,
                 telemetry: telemetry?,
                 builtin_permit,

@@ -7,6 +7,7 @@ use http::{HeaderMap, HeaderName, HeaderValue};
 use serde_json::value::RawValue;
 
 use crate::{
+    authzen,
     call::Call,
     classify::{Hints, Known, classify},
     door::{self, Hosts},
@@ -31,6 +32,7 @@ pub type Read = fn(&[u8]);
 /// Every parser, by the name of its corpus.
 pub const PARSERS: &[(&str, Read)] = &[
     ("gateway-answer", upstream::foreign::answer),
+    ("gateway-authzen", authzen::foreign),
     ("gateway-call", call),
     ("gateway-events", upstream::foreign::events),
     ("gateway-form", oauth::foreign),

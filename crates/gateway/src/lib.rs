@@ -4,6 +4,7 @@
 //! gives tokens, and `upstream` holds the only way out.
 
 mod asks;
+mod authzen;
 mod call;
 pub mod caught;
 mod classify;
@@ -31,6 +32,7 @@ pub mod seam;
 mod trace;
 mod upstream;
 
+pub use authzen::{Authzen, AuthzenParts, authzen_router};
 pub use call::{Call, CallError};
 pub use clock::{Clock, Hand};
 pub use desk::{Active, AnswerError, Desk, DeskError, DeskParts, Offer, OpenError, PinError};

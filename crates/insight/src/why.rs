@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 
 use bailiwick_model::{
-    DecisionId, DecisionRecord, Judgement, OutcomeKind, OutcomeRecord, Reason, Step, VerdictKind,
+    DecisionId, DecisionRecord, EvaluationRecord, Judgement, OutcomeKind, OutcomeRecord, Reason,
+    Step, VerdictKind,
 };
 use serde::{Deserialize, Serialize};
 
@@ -57,6 +58,33 @@ pub fn why(record: &DecisionRecord, outcome: Option<&OutcomeRecord>) -> Why {
         would_allow: advice.would_allow,
         how_to_ask: advice.how_to_ask,
         outcome: outcome.filter(|it| it.decision == record.decision).map(|it| it.outcome),
+    }
+}
+
+/// Explains an answer to an enforcement point elsewhere by its record: policy is all that was asked.
+pub fn why_answered(record: &EvaluationRecord) -> Why {
+    let EvaluationRecord { subject, resource, .. } = record;
+    let asked = [
+        ("asked by", record.pep.clone()),
+        ("subject", format!("{}::{}", subject.kind, subject.id)),
+        ("action", record.action.clone()),
+        ("resource", format!("{}::{}", resource.kind, resource.id)),
+    ];
+    let step = WhyStep {
+        step: Step::Policy,
+        verdict: record.verdict,
+        reasons: record.reasons.clone(),
+        attributes: asked.into_iter().map(|(name, it)| (name.to_owned(), it)).collect(),
+        observed: false,
+    };
+    Why {
+        decision: record.decision.clone(),
+        verdict: record.verdict,
+        would: record.would,
+        steps: vec![step],
+        would_allow: Vec::new(),
+        how_to_ask: String::new(),
+        outcome: None,
     }
 }
 

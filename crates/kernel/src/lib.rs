@@ -5,6 +5,7 @@
 
 mod decide;
 mod decision;
+mod evaluate;
 mod life;
 mod open;
 mod permit;
@@ -15,6 +16,7 @@ mod visible;
 pub use bailiwick_insight::{Advice, advise};
 pub use decide::{Lapsed, decide, still_stands, still_waits};
 pub use decision::{Decision, Effect, Judged, Names, Outcome};
+pub use evaluate::{Evaluated, evaluate};
 pub use life::{Answer, answer, end, forget, observe, stay, tick};
 pub use open::{DEPTH_MAX, Opening, open};
 pub use permit::{Permit, PermitError};

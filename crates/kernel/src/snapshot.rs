@@ -6,13 +6,15 @@ use bailiwick_model::{
     Charter, Containment, Exception, Fact, IdentityId, Pin, ServerName, Template, TemplateName,
     Timestamp,
 };
-use bailiwick_policy::PolicySet;
+use bailiwick_policy::{AccessPolicies, PolicySet};
 
 /// Everything a decision looks at besides its task. Immutable; a change makes a new one.
 #[derive(Clone, Debug)]
 pub struct Snapshot {
     /// The organisation's policies.
     pub policies: Arc<PolicySet>,
+    /// The policies for what enforcement points elsewhere ask.
+    pub access: Arc<AccessPolicies>,
     /// Every registered identity's charter.
     pub charters: BTreeMap<IdentityId, Arc<Charter>>,
     /// Every template that tasks can be opened from.

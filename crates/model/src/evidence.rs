@@ -5,8 +5,9 @@ use std::{collections::BTreeSet, fmt};
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Action, ActionFacts, CallDigest, CredentialId, DecisionId, Digest, Finding, HoldId, IdentityId,
-    Judgement, Spend, Subject, Task, TaskId, TemplateName, Timestamp, VerdictKind, action::words,
+    Action, ActionFacts, CallDigest, CredentialId, DecisionId, Digest, EvaluationRecord, Finding,
+    HoldId, IdentityId, Judgement, Spend, Subject, Task, TaskId, TemplateName, Timestamp,
+    VerdictKind, action::words,
 };
 
 words! {
@@ -240,6 +241,8 @@ pub enum CommandRecord {
 pub enum Record {
     /// A judgement.
     Decision(Box<DecisionRecord>),
+    /// An answer to an enforcement point elsewhere.
+    Evaluation(Box<EvaluationRecord>),
     /// What became of an allowed call.
     Outcome(OutcomeRecord),
     /// A change of state.
@@ -263,6 +266,8 @@ impl Record {
             Self::Outcome(it) => Some(&it.task),
             Self::Finding(it) => it.task.as_ref(),
             Self::Command { command, .. } => command.task(),
+            // Whoever asks from elsewhere works under no task of ours.
+            Self::Evaluation(_) => None,
         }
     }
 
@@ -273,6 +278,7 @@ impl Record {
             Self::Outcome(it) => it.time,
             Self::Finding(it) => it.at,
             Self::Command { time, .. } => *time,
+            Self::Evaluation(it) => it.time,
         }
     }
 }

@@ -70,6 +70,7 @@ impl World {
         }
         Snapshot {
             policies: self.compile(|_| true),
+            access: Arc::default(),
             charters: self
                 .charters
                 .iter()

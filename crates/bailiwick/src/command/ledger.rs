@@ -44,7 +44,10 @@ pub(crate) fn export(place: &Place, privileged: bool, task: Option<&str>) -> Out
     let wanted = |it: &StoredRecord| {
         let chosen = match &it.record {
             Record::Decision(it) => !privileged || it.privileged,
-            Record::Outcome(_) | Record::Command { .. } | Record::Finding(_) => !privileged,
+            Record::Outcome(_)
+            | Record::Evaluation(_)
+            | Record::Command { .. }
+            | Record::Finding(_) => !privileged,
         };
         chosen && task.as_ref().is_none_or(|task| it.record.task() == Some(task))
     };

@@ -76,13 +76,21 @@ pub(crate) fn page(place: &Place, task: &str) -> Outcome {
 
 /// Explains a decision from its records; none where there is no such decision.
 pub(crate) fn explain(records: &[StoredRecord]) -> Option<Why> {
-    let decision = records.iter().find_map(|it| match &it.record {
-        Record::Decision(it) => Some(it),
+    let found = records.iter().find_map(|it| match &it.record {
+        Record::Decision(it) => Some(Ok(it)),
+        Record::Evaluation(it) => Some(Err(bailiwick_insight::why_answered(it))),
         Record::Outcome(_) | Record::Command { .. } | Record::Finding(_) => None,
     })?;
+    let decision = match found {
+        Ok(decision) => decision,
+        Err(answered) => return Some(answered),
+    };
     let outcome = records.iter().find_map(|it| match &it.record {
         Record::Outcome(it) => Some(it),
-        Record::Decision(_) | Record::Command { .. } | Record::Finding(_) => None,
+        Record::Decision(_)
+        | Record::Evaluation(_)
+        | Record::Command { .. }
+        | Record::Finding(_) => None,
     });
     Some(bailiwick_insight::why(decision, outcome))
 }

@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, path::Path, sync::Arc};
 
 use bailiwick_model::{Charter, Digest, IdentityId, Proof, Template, TemplateName};
-use bailiwick_policy::{PolicyOptions, PolicySet};
+use bailiwick_policy::{AccessPolicies, PolicyOptions, PolicySet};
 use miette::{Diagnostic, Report};
 
 use super::{
@@ -26,6 +26,8 @@ pub(crate) struct House {
     pub(crate) templates: BTreeMap<TemplateName, Arc<Template>>,
     /// The policies, compiled.
     pub(crate) policies: Arc<PolicySet>,
+    /// The policies for enforcement points elsewhere, compiled.
+    pub(crate) access: Arc<AccessPolicies>,
     /// What was read, by group, for the record of its activation.
     pub(crate) groups: BTreeMap<&'static str, Group>,
 }
@@ -75,6 +77,7 @@ impl House {
         let builtin_permit = draft.config.as_ref().is_none_or(|it| it.builtin_permit);
         let options = PolicyOptions { builtin_permit };
         let policies = policies::compile(&folders.policies, options, found);
+        let access = policies::compile_access(&folders.authzen, found);
         let mut groups = folders.groups(draft.source.as_ref(), &charters);
         let servers = draft.config.iter().flat_map(|it| &it.servers);
         for given in servers.filter(|it| it.is_given()) {
@@ -89,6 +92,7 @@ impl House {
             charters: charters.into_iter().map(by_identity).collect(),
             templates: templates.into_iter().map(by_name).collect(),
             policies: policies?,
+            access: access?,
             groups,
         })
     }
@@ -126,12 +130,13 @@ fn not_yet(home: &Path, found: &mut Found) {
     }
 }
 
-/// The three folders beside `bailiwick.toml`.
+/// The folders beside `bailiwick.toml`.
 #[derive(Debug)]
 pub(super) struct Folders {
     pub(super) charters: Folder,
     pub(super) templates: Folder,
     policies: Folder,
+    authzen: Folder,
 }
 
 impl Folders {
@@ -140,11 +145,13 @@ impl Folders {
             charters: Folder::read(home, "charters", "toml"),
             templates: Folder::read(home, "templates", "toml"),
             policies: Folder::read(home, "policies", "cedar"),
+            authzen: Folder::read(home, "authzen", "cedar"),
         }
     }
 
     fn take_found(&mut self, found: &mut Found) {
-        for folder in [&mut self.charters, &mut self.templates, &mut self.policies] {
+        let (one, two) = (&mut self.charters, &mut self.templates);
+        for folder in [one, two, &mut self.policies, &mut self.authzen] {
             found.extend(std::mem::take(&mut folder.found));
         }
     }
@@ -166,11 +173,14 @@ impl Folders {
         let config = config.into_iter().map(|it| (it.name.clone(), it.digest())).collect();
         let mut with_keys = files(&self.charters);
         with_keys.extend(keys);
+        // All policies are put in force together, whoever they are for.
+        let mut policies = files(&self.policies);
+        policies.extend(files(&self.authzen));
         BTreeMap::from([
             ("configuration", Group::new(config)),
             ("charters", Group::new(with_keys)),
             ("templates", Group::new(files(&self.templates))),
-            ("policies", Group::new(files(&self.policies))),
+            ("policies", Group::new(policies)),
         ])
     }
 }

@@ -1,8 +1,9 @@
-//! `policies/*.cedar`: the organisation's own policies over every task.
+//! `policies/*.cedar`: the organisation's own policies over every task; `authzen/*.cedar`: those over
+//! what enforcement points elsewhere ask.
 
 use std::sync::Arc;
 
-use bailiwick_policy::{PolicyOptions, PolicySet, PolicySource};
+use bailiwick_policy::{AccessPolicies, PolicyError, PolicyOptions, PolicySet, PolicySource};
 
 use super::{file::Folder, house::Found};
 
@@ -12,12 +13,22 @@ pub(super) fn compile(
     options: PolicyOptions,
     found: &mut Found,
 ) -> Option<Arc<PolicySet>> {
-    let sources: Vec<PolicySource> = folder
-        .sources
-        .iter()
-        .map(|it| PolicySource { name: it.name.clone(), text: it.text().to_owned() })
-        .collect();
-    match PolicySet::compile(&sources, options) {
+    good(PolicySet::compile(&sources(folder), options), found)
+}
+
+/// Compiles all policies for enforcement points elsewhere, or reports every mistake in them.
+pub(super) fn compile_access(folder: &Folder, found: &mut Found) -> Option<Arc<AccessPolicies>> {
+    good(AccessPolicies::compile(&sources(folder)), found)
+}
+
+fn sources(folder: &Folder) -> Vec<PolicySource> {
+    let source =
+        |name: &str, text: &str| PolicySource { name: name.to_owned(), text: text.to_owned() };
+    folder.sources.iter().map(|it| source(&it.name, it.text())).collect()
+}
+
+fn good<T>(compiled: Result<T, Vec<PolicyError>>, found: &mut Found) -> Option<Arc<T>> {
+    match compiled {
         Ok(set) => Some(Arc::new(set)),
         Err(errors) => {
             found.errors.extend(errors.into_iter().map(miette::Report::new));

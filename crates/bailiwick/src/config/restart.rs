@@ -11,6 +11,7 @@ impl Config {
             ("[state]", self.state == new.state),
             ("[evidence]", self.evidence == new.evidence),
             ("[holds]", self.holds == new.holds),
+            ("[authzen]", self.peps == new.peps),
             ("[log]", self.log == new.log),
             ("[telemetry]", self.telemetry == new.telemetry),
             (

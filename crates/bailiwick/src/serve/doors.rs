@@ -1,13 +1,16 @@
 //! The ways in: calls, tokens and the admin API, which share their keys and proofs.
 
-use std::{net::SocketAddr, path::Path, sync::Arc};
+use std::{collections::BTreeMap, net::SocketAddr, path::Path, sync::Arc};
 
 use axum::Router;
 use bailiwick_connect::{
     AssertionVerifier, Issuer, SealKey, Secret, StateKey, StatementVerifier, TokenKeys, TokenMint,
-    TokenVerifier, create_private, random_text,
+    TokenVerifier, create_dir_private, create_private, random_text,
 };
-use bailiwick_gateway::{Door, DoorParts, HoldParts, Lane, Oauth, OauthParts, oauth_router};
+use bailiwick_gateway::{
+    Authzen, AuthzenParts, Door, DoorParts, HoldParts, Lane, Oauth, OauthParts, authzen_router,
+    oauth_router,
+};
 use tokio_util::sync::CancellationToken;
 
 use super::{Meter, Reload};
@@ -71,10 +74,17 @@ pub(super) fn open(
         meter,
         people: tokio::sync::Mutex::default(),
     });
+    let authzen = Authzen::new(AuthzenParts {
+        desk: Arc::clone(lane.desk()),
+        peps: peps(config)?,
+        hosts: hosts(called),
+        public_url: called.public_url.to_owned(),
+    });
     let token = own_token(&config.state.join("admin.token"))?;
     let watchers = own_token(&config.state.join("metrics.token"))?;
     let routes = bailiwick_gateway::router(Arc::clone(&door))
         .merge(oauth_router(Arc::new(oauth)))
+        .merge(authzen_router(Arc::new(authzen)))
         .merge(admin::on_listener(&admin, token))
         .merge(admin::metrics::on_listener(&admin, watchers));
     Ok(Doors { routes, door, admin })
@@ -111,6 +121,17 @@ fn hosts(called: &Called<'_>) -> Vec<String> {
     });
     hosts.push(public);
     hosts
+}
+
+/// Reads the tokens of the enforcement points that may ask, or makes them.
+fn peps(config: &Config) -> anyhow::Result<BTreeMap<String, Secret>> {
+    let folder = config.state.join("authzen");
+    if !config.peps.is_empty() {
+        create_dir_private(&folder)?;
+    }
+    let token =
+        |name: &String| Ok((name.clone(), own_token(&folder.join(format!("{name}.token")))?));
+    config.peps.iter().map(token).collect()
 }
 
 /// Reads a token that something on the listener wants, or makes one.

@@ -112,6 +112,7 @@ fn last_time(ledger: &Ledger, last: u64) -> anyhow::Result<Timestamp> {
 pub(crate) fn snapshot(house: &House) -> Snapshot {
     Snapshot {
         policies: Arc::clone(&house.policies),
+        access: Arc::clone(&house.access),
         charters: house.charters.clone(),
         templates: house.templates.clone(),
         contained: Containment::default(),

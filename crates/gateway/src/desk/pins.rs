@@ -133,6 +133,7 @@ impl Writing {
             }
             Record::Command { .. }
             | Record::Decision(_)
+            | Record::Evaluation(_)
             | Record::Outcome(_)
             | Record::Finding(_) => None,
         };

@@ -135,6 +135,7 @@ impl Desk {
             old.charters.keys().filter(|it| !new.charters.contains_key(*it)).cloned().collect();
         self.swap(|snapshot| {
             snapshot.policies = Arc::clone(&new.policies);
+            snapshot.access = Arc::clone(&new.access);
             snapshot.charters.clone_from(&new.charters);
             snapshot.templates.clone_from(&new.templates);
             snapshot.facts.clone_from(&new.facts);

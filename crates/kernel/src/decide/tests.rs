@@ -181,6 +181,7 @@ fn snapshot(trouble: Trouble, exceptions: Vec<Exception>) -> Snapshot {
     let ann: bailiwick_model::IdentityId = "ann".parse().unwrap();
     Snapshot {
         policies: Arc::new(policies),
+        access: Arc::default(),
         charters: BTreeMap::from([(ann.clone(), Arc::new(charter()))]),
         templates: BTreeMap::new(),
         contained: trouble

@@ -6,9 +6,9 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::{
-    ActionKind, AllowLine, Budget, EndCause, Environment, Grant, Hold, HoldStatus, Json, Layer,
-    Mode, OnWiden, Opener, Param, Pin, PinStatus, Reach, Reason, ReasonCode, Sensitivity, Step,
-    TaskStatus,
+    ActionKind, AllowLine, Budget, EndCause, EntityName, Environment, Grant, Hold, HoldStatus,
+    Json, Layer, Mode, OnWiden, Opener, Param, Pin, PinStatus, Reach, Reason, ReasonCode,
+    Sensitivity, Step, TaskStatus,
 };
 
 fn at(text: &str) -> Timestamp {
@@ -188,6 +188,24 @@ fn commands() -> Vec<CommandRecord> {
     ]
 }
 
+fn evaluation() -> EvaluationRecord {
+    let named = |kind: &str, id: &str| EntityName { kind: kind.to_owned(), id: id.to_owned() };
+    EvaluationRecord {
+        decision: decision().decision,
+        time: Timestamp::default(),
+        pep: "shop".to_owned(),
+        request_id: Some("r-1".to_owned()),
+        subject: named("user", "alice"),
+        action: "read".to_owned(),
+        resource: named("record", "1"),
+        said: ArgumentsRecord::Redacted("{}".to_owned()),
+        verdict: VerdictKind::Deny,
+        would: None,
+        reasons: vec![Reason::new(ReasonCode::NoPermit, "no policy permits it", "policies")],
+        policy: "sha256:00".to_owned(),
+    }
+}
+
 #[track_caller]
 fn reads_back(record: &Record) {
     let text = serde_json::to_string(record).unwrap();
@@ -197,6 +215,7 @@ fn reads_back(record: &Record) {
 #[test]
 fn every_kind_of_record_reads_back_as_it_was_written() {
     reads_back(&Record::Decision(Box::new(decision())));
+    reads_back(&Record::Evaluation(Box::new(evaluation())));
     for command in commands() {
         let (time, by) = (Timestamp::default(), "person:pat".to_owned());
         reads_back(&Record::Command { time, by, command });

@@ -29,7 +29,7 @@ impl Encoded {
         plain::write(record, &mut body).map_err(|source| LedgerError::Encode { source })?;
         let outline = Outline::whole(record);
         let look = match outline.kind {
-            Kind::Decision | Kind::Outcome => cfg!(debug_assertions),
+            Kind::Decision | Kind::Outcome | Kind::Evaluation => cfg!(debug_assertions),
             Kind::Command | Kind::Finding => true,
         };
         if look && Outline::of(0, FORMAT, &body) != Some(outline) {
@@ -47,6 +47,7 @@ pub(crate) enum Kind {
     Outcome,
     Command,
     Finding,
+    Evaluation,
 }
 
 impl Kind {
@@ -56,6 +57,7 @@ impl Kind {
             Record::Outcome(_) => Self::Outcome,
             Record::Command { .. } => Self::Command,
             Record::Finding(_) => Self::Finding,
+            Record::Evaluation(_) => Self::Evaluation,
         }
     }
 
@@ -66,6 +68,7 @@ impl Kind {
             Self::Outcome => "outcome",
             Self::Command => "command",
             Self::Finding => "finding",
+            Self::Evaluation => "evaluation",
         }
     }
 
@@ -76,6 +79,7 @@ impl Kind {
             Self::Outcome => 2,
             Self::Command => 3,
             Self::Finding => 4,
+            Self::Evaluation => 5,
         }
     }
 }
@@ -85,6 +89,7 @@ pub(super) const fn decision(record: &Record) -> Option<&DecisionId> {
     match record {
         Record::Decision(it) => Some(&it.decision),
         Record::Outcome(it) => Some(&it.decision),
+        Record::Evaluation(it) => Some(&it.decision),
         Record::Command { .. } | Record::Finding(_) => None,
     }
 }
@@ -112,7 +117,7 @@ pub(crate) struct Outline {
     pub(crate) landmark: bool,
 }
 
-/// The fields of decisions, outcomes and findings that matter here. Ids and kinds hold nothing
+/// The fields of decisions, evaluations, outcomes and findings that matter here. Ids and kinds hold nothing
 /// that JSON writes otherwise, so that none of them is copied.
 #[derive(Deserialize)]
 struct Fields<'a> {
@@ -135,6 +140,7 @@ impl Outline {
             "decision" => Kind::Decision,
             "outcome" => Kind::Outcome,
             "finding" => Kind::Finding,
+            "evaluation" => Kind::Evaluation,
             // A command's task lies deeper, and commands are few.
             _ => return Some(Self::whole(&decode(seq, format, body).ok()?)),
         };
@@ -148,7 +154,7 @@ impl Outline {
         let landmark = match record {
             Record::Decision(it) => it.approval.is_some(),
             Record::Command { .. } => true,
-            Record::Outcome(_) | Record::Finding(_) => false,
+            Record::Outcome(_) | Record::Finding(_) | Record::Evaluation(_) => false,
         };
         Self {
             kind: Kind::of(record),

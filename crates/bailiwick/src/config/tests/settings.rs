@@ -469,8 +469,16 @@ fn paths_start_at_the_folder_of_the_file() {
     assert_eq!(config.file, files.path("bailiwick.toml"));
     assert_eq!(config.state, files.path("state"));
     assert_eq!(config.evidence.checkpoints, Some(files.path("../elsewhere")));
-    let private =
-        ["bailiwick.toml", "state", "keys", "charters", "templates", "policies", "../elsewhere"];
+    let private = [
+        "bailiwick.toml",
+        "state",
+        "keys",
+        "charters",
+        "templates",
+        "policies",
+        "authzen",
+        "../elsewhere",
+    ];
     assert_eq!(config.private(), private.map(|it| files.path(it)));
 }
 

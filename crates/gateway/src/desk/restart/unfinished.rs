@@ -28,7 +28,10 @@ impl Unfinished {
                     self.0.insert(it.decision.clone(), it.task.clone());
                 }
                 Record::Outcome(it) => drop(self.0.remove(&it.decision)),
-                Record::Decision(_) | Record::Command { .. } | Record::Finding(_) => {}
+                Record::Decision(_)
+                | Record::Evaluation(_)
+                | Record::Command { .. }
+                | Record::Finding(_) => {}
             }
         }
     }

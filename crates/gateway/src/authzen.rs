@@ -1,0 +1,156 @@
+//! The AuthZEN Authorization API 1.0: enforcement points elsewhere ask, and policy answers.
+//!
+//! Who may ask is known by name; what it asks is judged by the code that judges calls, and on
+//! record before it is answered. A no is an answer: HTTP errors are about the question alone.
+
+mod answer;
+mod ask;
+mod limits;
+mod metadata;
+mod read;
+mod refusal;
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use axum::{
+    Router,
+    body::Body,
+    extract::State,
+    response::{IntoResponse, Response},
+    routing::{get, post},
+};
+use bailiwick_connect::Secret;
+use http::{HeaderMap, Request, header};
+use tokio::sync::Semaphore;
+
+use self::{
+    ask::Asker,
+    limits::UNDER_WAY,
+    read::Asked,
+    refusal::{Code, Refusal},
+};
+use crate::{Desk, door::Hosts, seam};
+
+/// What an AuthZEN endpoint is made of.
+#[derive(Debug)]
+pub struct AuthzenParts {
+    /// What is judged by, and where it is written down.
+    pub desk: Arc<Desk>,
+    /// The enforcement points that may ask, each with its token.
+    pub peps: BTreeMap<String, Secret>,
+    /// The values of `Host` that are answered.
+    pub hosts: Vec<String>,
+    /// What this governor is called outside.
+    pub public_url: String,
+}
+
+/// An AuthZEN endpoint.
+#[derive(Debug)]
+pub struct Authzen {
+    desk: Arc<Desk>,
+    peps: Vec<Pep>,
+    hosts: Hosts,
+    public_url: String,
+}
+
+/// An enforcement point that may ask.
+#[derive(Debug)]
+struct Pep {
+    name: String,
+    token: Secret,
+    /// How many more questions it may have under way.
+    places: Semaphore,
+}
+
+impl Authzen {
+    /// Makes the endpoint.
+    pub fn new(parts: AuthzenParts) -> Self {
+        let AuthzenParts { desk, peps, hosts, public_url } = parts;
+        let pep = |(name, token)| Pep { name, token, places: Semaphore::new(UNDER_WAY) };
+        let peps = peps.into_iter().map(pep).collect();
+        Self { desk, peps, hosts: Hosts::new(hosts), public_url }
+    }
+}
+
+/// The routes of the endpoint and of its metadata.
+pub fn authzen_router(authzen: Arc<Authzen>) -> Router {
+    Router::new()
+        .route("/access/v1/evaluation", post(evaluation))
+        .route("/access/v1/evaluations", post(evaluations))
+        .route("/.well-known/authzen-configuration", get(metadata::show))
+        .with_state(authzen)
+}
+
+/// `POST /access/v1/evaluation`
+async fn evaluation(State(authzen): State<Arc<Authzen>>, request: Request<Body>) -> Response {
+    authzen.answer(request, Asked::one).await
+}
+
+/// `POST /access/v1/evaluations`
+async fn evaluations(State(authzen): State<Arc<Authzen>>, request: Request<Body>) -> Response {
+    authzen.answer(request, Asked::several).await
+}
+
+/// How a body is read.
+type Read = fn(&[u8]) -> Result<Asked, Refusal>;
+
+impl Authzen {
+    /// Answers, and names the request as whoever asked does.
+    async fn answer(&self, request: Request<Body>, read: Read) -> Response {
+        let (parts, body) = request.into_parts();
+        let answered = self.take(&parts.headers, body, read).await;
+        let mut response = answered.map_or_else(IntoResponse::into_response, answer::given);
+        if let Some(id) = parts.headers.get(limits::REQUEST_ID).filter(|it| fits(it)) {
+            response.headers_mut().insert(limits::REQUEST_ID, id.clone());
+        }
+        response
+    }
+
+    /// Finds out who asks before anything is read, and answers what it asks.
+    async fn take(
+        &self,
+        headers: &HeaderMap,
+        body: Body,
+        read: Read,
+    ) -> Result<serde_json::Value, Refusal> {
+        if let Some(what) = self.hosts.foreign(headers) {
+            return Err(Code::Forbidden.says(format!("this {what} is not answered here")));
+        }
+        let pep = self.asking(headers)?;
+        let full = |_| Code::TooMany.says(format!("`{}` has {UNDER_WAY} under way", pep.name));
+        let _place = pep.places.try_acquire().map_err(full)?;
+        seam::pass("authzen");
+        let asked = read(&ask::body(headers, body).await?)?;
+        let request_id = headers.get(limits::REQUEST_ID).filter(|it| fits(it));
+        let request_id = request_id.and_then(|it| it.to_str().ok());
+        Asker { desk: &self.desk, pep: &pep.name, request_id }.ask(asked).await
+    }
+
+    /// Gives the enforcement point whose token is shown.
+    fn asking(&self, headers: &HeaderMap) -> Result<&Pep, Refusal> {
+        let shown = headers.get(header::AUTHORIZATION).and_then(|it| it.to_str().ok());
+        let shown = shown.and_then(|it| it.strip_prefix("Bearer "));
+        let known = shown.and_then(|it| self.peps.iter().find(|pep| pep.token.matches(it)));
+        known.ok_or_else(|| {
+            let text = "this wants the token of an enforcement point that `[authzen] peps` names";
+            Code::Unauthorized.says(text)
+        })
+    }
+}
+
+/// Says whether a name of a request is short enough to be carried.
+fn fits(id: &http::HeaderValue) -> bool {
+    id.len() <= limits::REQUEST_ID_MAX
+}
+
+/// One evaluation, and several.
+#[cfg(any(test, fuzzing))]
+pub(crate) fn foreign(bytes: &[u8]) {
+    let _one = Asked::one(bytes);
+    let Ok(Asked::Several(batch)) = Asked::several(bytes) else { return };
+    let read = batch.evaluations().count();
+    assert!((1..=limits::EVALUATIONS).contains(&read), "{read} evaluations");
+}
+
+#[cfg(test)]
+mod tests;

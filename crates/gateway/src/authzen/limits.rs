@@ -1,0 +1,22 @@
+//! How much of an enforcement point is taken at once. `docs/reference/limits.md` has these numbers,
+//! too.
+
+use std::time::Duration;
+
+use bailiwick_model::JsonLimits;
+
+/// How large one question may be, and how intricate.
+pub(super) const QUESTION: JsonLimits = JsonLimits { bytes: 256 << 10, depth: 32, values: 20_000 };
+/// How long its body may take to arrive.
+pub(super) const WAIT: Duration = Duration::from_secs(15);
+/// How many evaluations one question may hold.
+pub(super) const EVALUATIONS: usize = 256;
+/// How many questions one enforcement point may have under way.
+pub(super) const UNDER_WAY: usize = 128;
+
+/// How a request is named by whoever makes it.
+pub(super) const REQUEST_ID: &str = "x-request-id";
+/// How long such a name may be.
+pub(super) const REQUEST_ID_MAX: usize = 256;
+/// How long a type, an id or a name may be.
+pub(super) const NAME_MAX: usize = 4 << 10;

@@ -1,0 +1,41 @@
+//! What an enforcement point elsewhere is answered: policy alone, as no task of ours stands behind
+//! the question.
+
+use std::collections::BTreeSet;
+
+use bailiwick_model::{Evaluation, Reason, Timestamp, Verdict, VerdictKind};
+
+use crate::Snapshot;
+
+/// One evaluation, judged.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Evaluated {
+    /// The verdict. To whoever asks, a hold is a no.
+    pub verdict: VerdictKind,
+    /// What enforcing everything would have said, where that differs.
+    pub would: Option<VerdictKind>,
+    /// Why: what permitted, or what stood in the way.
+    pub reasons: BTreeSet<Reason>,
+    /// Policies beside these that could not be evaluated: permits that said nothing.
+    pub errors: Vec<Reason>,
+    /// The policies it was made under.
+    pub policy: String,
+}
+
+/// Judges `evaluation`. Pure: all it knows is in its arguments.
+pub fn evaluate(snapshot: &Snapshot, evaluation: &Evaluation, now: Timestamp) -> Evaluated {
+    let answer = snapshot.access.judge(evaluation, &snapshot.facts, now);
+    let verdict = answer.verdict.kind();
+    let reasons: BTreeSet<Reason> = match answer.verdict {
+        Verdict::Allow(_) => answer.allowed_by.into_iter().collect(),
+        Verdict::Hold(why) | Verdict::Deny(why) => why,
+    };
+    let errors = answer.errors.into_iter().filter(|it| !reasons.contains(it)).collect();
+    Evaluated {
+        verdict,
+        would: answer.would.map(|it| it.kind()).filter(|it| *it != verdict),
+        reasons,
+        errors,
+        policy: snapshot.access.version().to_owned(),
+    }
+}
