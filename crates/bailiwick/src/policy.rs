@@ -3,8 +3,11 @@
 mod case;
 mod coverage;
 mod files;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod foreign;
 mod form;
 mod junit;
+mod names;
 mod rehearsal;
 mod report;
 mod sarif;

@@ -11,6 +11,7 @@ pub(crate) type Read = fn(&[u8]);
 
 /// Every parser, by the name of its corpus.
 pub(crate) const PARSERS: &[(&str, Read)] = &[
+    ("bailiwick-cases", cases),
     ("bailiwick-charter", charter),
     ("bailiwick-configuration", configuration),
     ("bailiwick-template", template),
@@ -38,6 +39,14 @@ fn template(bytes: &[u8]) {
     one(source("templates/any.toml", bytes), |source, reader| {
         template::read(source, reader).is_some()
     });
+}
+
+/// A file of cases.
+fn cases(bytes: &[u8]) {
+    let Some(source) = source("tests/any.toml", bytes) else { return };
+    let mut found = Found::default();
+    found.extend(crate::policy::foreign::cases(&source));
+    draw(found);
 }
 
 fn one(source: Option<Source>, read: impl Fn(&Source, &Reader) -> bool) {

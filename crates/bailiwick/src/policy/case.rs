@@ -1,20 +1,16 @@
 //! Case files: one call each, with what holds in the world and what is expected of it.
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    fmt::Display,
-    str::FromStr,
-};
+use std::collections::{BTreeMap, BTreeSet};
 
 use bailiwick_gateway::Call;
 use bailiwick_model::{
-    IdentityId, JsonLimits, PersonName, ReasonCode, ServerName, Template, TemplateName, Timestamp,
-    ToolName, VerdictKind,
+    IdentityId, JsonLimits, PersonName, ServerName, TemplateName, Timestamp, ToolName, VerdictKind,
 };
 use serde_json::{Value, json, value::RawValue};
 
+use super::names::{Names, one_of};
 use crate::config::{
-    Code, ConfigError, Field, House, Reader, Source, Table, filled, nearest, plain, suggestion,
+    Code, ConfigError, Field, Reader, Source, Table, filled, nearest, plain, suggestion,
 };
 
 /// One call and what is expected of it.
@@ -30,13 +26,11 @@ pub(super) struct Case {
     pub(super) at: Timestamp,
     /// What holds in the world then.
     pub(super) facts: BTreeSet<String>,
-    /// Who does the work.
-    pub(super) identity: IdentityId,
-    /// In a task of which template.
-    pub(super) template: TemplateName,
-    /// With which parameters.
-    pub(super) params: BTreeMap<String, String>,
-    /// The person who opens the task, where that is not the identity itself.
+    /// The tasks that handed the authority on, the first giver first.
+    pub(super) under: Vec<Opened>,
+    /// The task that calls.
+    pub(super) task: Opened,
+    /// The person who opens the task, where that is neither the identity nor its giver.
     pub(super) opened_by: Option<PersonName>,
     /// The call, as a client would send it.
     pub(super) call: Call,
@@ -44,6 +38,17 @@ pub(super) struct Case {
     pub(super) approved_by: Option<PersonName>,
     /// What is expected.
     pub(super) expected: Expected,
+}
+
+/// One task, as it is opened.
+#[derive(Clone, Debug)]
+pub(super) struct Opened {
+    /// Who does the work.
+    pub(super) identity: IdentityId,
+    /// In a task of which template.
+    pub(super) template: TemplateName,
+    /// With which parameters.
+    pub(super) params: BTreeMap<String, String>,
 }
 
 /// What is expected of a call.
@@ -60,14 +65,14 @@ pub(super) struct Expected {
 }
 
 /// Reads the cases of one file, or everything that is wrong with them.
-pub(super) fn read(source: &Source, house: &House) -> Result<Vec<Case>, Vec<ConfigError>> {
+pub(super) fn read(source: &Source, names: &Names) -> Result<Vec<Case>, Vec<ConfigError>> {
     let reader = Reader::new(source);
     let cases = reader.read(|root| {
-        let known = Known { house, source, at: moment(&root.get("at")) };
-        let mut names = BTreeSet::new();
+        let known = Known { names, source, at: moment(&root.get("at")) };
+        let mut seen = BTreeSet::new();
         let mut cases = Vec::new();
         for field in root.get("case").items() {
-            cases.extend(field.table(|table| known.case(table, &mut names)).flatten());
+            cases.extend(field.table(|table| known.case(table, &mut seen)).flatten());
         }
         cases
     });
@@ -81,7 +86,7 @@ fn moment(field: &Field<'_>) -> Option<Timestamp> {
 
 /// What the words of a case are held against.
 struct Known<'a> {
-    house: &'a House,
+    names: &'a Names,
     source: &'a Source,
     /// When cases happen that do not say when.
     at: Option<Timestamp>,
@@ -89,13 +94,15 @@ struct Known<'a> {
 
 impl Known<'_> {
     /// Reads one case. Every key is asked for before any is missed.
-    fn case(&self, table: &Table<'_>, names: &mut BTreeSet<String>) -> Option<Case> {
+    fn case(&self, table: &Table<'_>, seen: &mut BTreeSet<String>) -> Option<Case> {
         let name = table.get("name").required().made(filled);
         let at = table.get("at");
         let at = if self.at.is_some() { moment(&at).or(self.at) } else { moment(&at.required()) };
-        let identity = self.identity(&table.get("as").required());
-        let template = self.template(&table.get("template").required());
-        let params = params(&table.get("params"), template);
+        let task = self.opened(table);
+        let under = table.get("under");
+        let givers = under.items();
+        let under: Option<Vec<Opened>> =
+            givers.iter().map(|it| it.table(|it| self.opened(it)).flatten()).collect();
         let opened_by = table.get("opened_by").parsed();
         let facts = self.facts(&table.get("facts"));
         let call = table.get("call").required();
@@ -104,7 +111,7 @@ impl Known<'_> {
         let expected = self.expected(table);
 
         let name = name?;
-        if !names.insert(name.get_ref().clone()) {
+        if !seen.insert(name.get_ref().clone()) {
             let message = format!("two cases are called `{}`", name.get_ref());
             let error = table.reader().error(Code::Twice, name.span(), message);
             table.reader().push(error.label("once more here"));
@@ -115,9 +122,8 @@ impl Known<'_> {
             file: self.source.name.clone(),
             at: at?,
             facts: facts?,
-            identity: identity?,
-            template: template?.name.clone(),
-            params: params?,
+            under: under?,
+            task: task?,
             opened_by: opened_by.map(toml::Spanned::into_inner),
             call: call?,
             approved_by: approved_by.map(toml::Spanned::into_inner),
@@ -125,27 +131,28 @@ impl Known<'_> {
         })
     }
 
-    fn identity(&self, field: &Field<'_>) -> Option<IdentityId> {
-        let all = self.house.charters.keys();
-        one_of(field, Code::CaseIdentity, "there is no charter of", all)
-    }
-
-    fn template(&self, field: &Field<'_>) -> Option<&Template> {
-        let all = self.house.templates.keys();
-        let name: TemplateName = one_of(field, Code::CaseTemplate, "there is no template", all)?;
-        self.house.templates.get(&name).map(AsRef::as_ref)
+    /// Reads who opens a task, of what, and with what.
+    fn opened(&self, table: &Table<'_>) -> Option<Opened> {
+        let (identity, template) = (table.get("as").required(), table.get("template").required());
+        let params = table.get("params");
+        let all = self.names.identities.iter();
+        let identity = one_of(&identity, Code::CaseIdentity, "there is no charter of", all);
+        let all = self.names.templates.keys();
+        let template = one_of(&template, Code::CaseTemplate, "there is no template", all);
+        let declared = template.as_ref().and_then(|it| self.names.templates.get(it));
+        let params = params_of(&params, declared);
+        Some(Opened { identity: identity?, template: template?, params: params? })
     }
 
     /// Reads what holds in the world. A fact is any name; one that looks like a slip of a known
     /// one is not taken for another.
     fn facts(&self, field: &Field<'_>) -> Option<BTreeSet<String>> {
-        let known: BTreeSet<&str> =
-            self.house.config.facts.iter().map(|it| it.name.as_str()).collect();
+        let known = &self.names.facts;
         let mut facts = BTreeSet::new();
         for item in field.items() {
             let fact = item.made(plain)?.into_inner();
-            let meant = nearest(&fact, known.iter().copied());
-            if let Some(meant) = meant.filter(|_| !known.contains(fact.as_str())) {
+            let meant = nearest(&fact, known.iter().map(String::as_str));
+            if let Some(meant) = meant.filter(|_| !known.contains(&fact)) {
                 let message = format!("no `[[fact]]` is called `{fact}`");
                 let help = format!("did you mean `{meant}`?");
                 item.fault(Code::CaseFact, message, "nothing asks for this", Some(&help));
@@ -157,10 +164,10 @@ impl Known<'_> {
 
     /// Reads the call, and makes it as a client would send it.
     fn call(&self, table: &Table<'_>, whole: &Field<'_>) -> Option<Call> {
-        let servers = || self.house.config.servers.iter();
         let server = table.get("server").required();
+        let all = self.names.servers.keys();
         let server: Option<ServerName> =
-            one_of(&server, Code::CaseServer, "there is no server", servers().map(|it| &it.name));
+            one_of(&server, Code::CaseServer, "there is no server", all);
         let (tool, resource, prompt) =
             (table.get("tool"), table.get("resource"), table.get("prompt"));
         let arguments = table.get("arguments");
@@ -204,12 +211,8 @@ impl Known<'_> {
     /// that the configuration knows would make a case that shows nothing.
     fn tool(&self, field: &Field<'_>, server: &ServerName) -> Option<ToolName> {
         let tool: ToolName = field.parsed()?.into_inner();
-        let declared = self.house.config.servers.iter().filter(|it| it.name == *server);
-        let declared = declared.flat_map(|it| it.tools.keys());
-        let lines = self.house.templates.values().flat_map(|it| &it.allow);
-        let granted = lines.filter(|it| it.server == *server).flat_map(|it| &it.tools);
-        let known: BTreeSet<&str> = declared.chain(granted).map(ToolName::as_str).collect();
-        let meant = nearest(tool.as_str(), known.iter().copied());
+        let known = self.names.servers.get(server)?;
+        let meant = nearest(tool.as_str(), known.iter().map(String::as_str));
         if let Some(meant) = meant.filter(|_| !known.contains(tool.as_str())) {
             let message = format!("nothing names a tool `{tool}` of `{server}`");
             let help = format!(
@@ -231,16 +234,14 @@ impl Known<'_> {
 
     /// Reads one reason or a list of them: policies and codes.
     fn because(&self, field: &Field<'_>) -> Option<BTreeSet<String>> {
-        let policies = self.house.policies.list();
-        let codes = ReasonCode::ALL.iter().map(|it| it.as_str());
-        let known: BTreeSet<&str> = policies.iter().map(|it| it.id.as_str()).chain(codes).collect();
+        let known = &self.names.reasons;
         let mut because = BTreeSet::new();
         let items = if field.is_text() { vec![field.clone()] } else { field.items() };
         for item in items {
             let word = item.text()?.into_inner();
-            if !known.contains(word.as_str()) {
+            if !known.contains(&word) {
                 let message = format!("`{word}` is neither a policy nor the code of a reason");
-                let near = nearest(&word, known.iter().copied());
+                let near = nearest(&word, known.iter().map(String::as_str));
                 let help = near.map_or_else(
                     || "write a policy's `@id`, or a code that `bailiwick why` shows".to_owned(),
                     |it| format!("did you mean `{it}`?"),
@@ -253,37 +254,17 @@ impl Known<'_> {
     }
 }
 
-/// Reads a name that must be one of those that are there.
-fn one_of<'a, T>(
-    field: &Field<'_>,
-    code: Code,
-    missing: &str,
-    all: impl Iterator<Item = &'a T>,
-) -> Option<T>
-where
-    T: FromStr<Err: Display> + Display + Ord + 'a,
-{
-    let name: T = field.parsed()?.into_inner();
-    let all: Vec<&T> = all.collect();
-    if all.contains(&&name) {
-        return Some(name);
-    }
-    let all: Vec<String> = all.into_iter().map(ToString::to_string).collect();
-    let help = suggestion(&name.to_string(), all.iter().map(String::as_str));
-    field.fault(code, format!("{missing} `{name}`"), "not in this configuration", help.as_deref());
-    None
-}
-
 /// Reads the parameters of a task. What they may hold, the opening of the task says.
-fn params(field: &Field<'_>, template: Option<&Template>) -> Option<BTreeMap<String, String>> {
+fn params_of(
+    field: &Field<'_>,
+    declared: Option<&BTreeSet<String>>,
+) -> Option<BTreeMap<String, String>> {
     let mut params = BTreeMap::new();
     for (name, value) in field.named() {
         let text = value.text()?.into_inner();
-        let declared = || template.iter().flat_map(|it| it.params.keys()).map(String::as_str);
-        if template.is_some() && !declared().any(|it| it == name.get_ref()) {
+        if let Some(declared) = declared.filter(|it| !it.contains(name.get_ref())) {
             let message = format!("the template has no parameter `{}`", name.get_ref());
-            let known: Vec<&str> = declared().collect();
-            let help = suggestion(name.get_ref(), known.iter().copied());
+            let help = suggestion(name.get_ref(), declared.iter().map(String::as_str));
             value.fault(Code::CaseParam, message, "never asked for", help.as_deref());
         }
         params.insert(name.into_inner(), text);

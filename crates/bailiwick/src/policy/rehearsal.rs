@@ -5,11 +5,11 @@ use std::collections::BTreeMap;
 use bailiwick_kernel::{Answer, Decision, Effect, Names, Opening, Outcome, Snapshot, TaskState};
 use bailiwick_model::{
     AccessRequest, Action, ActionKind, Caller, DayAccount, DecisionId, Digest, Environment, Fact,
-    HoldId, Judgement, Offered, OpenRequest, Opener, Pin, PinStatus, Reason, ReasonCode, Step,
-    TaskId, Timestamp, Ulid, VerdictKind,
+    HoldId, Judgement, Offered, OpenRequest, Opener, PersonName, Pin, PinStatus, Reason,
+    ReasonCode, Step, TaskId, Timestamp, Ulid, VerdictKind,
 };
 
-use super::case::Case;
+use super::case::{Case, Opened};
 use crate::{
     config::House,
     serve::{snapshot, tool},
@@ -149,19 +149,44 @@ impl Came {
     }
 }
 
+/// Opens the tasks that a case is under, each by the one before it, and then its own.
 fn open(snapshot: &Snapshot, case: &Case) -> Opening {
+    let mut above: Option<TaskState> = None;
+    for (round, opened) in (0_u8..).zip(&case.under) {
+        let opening = one(snapshot, (above.as_mut(), round), opened, None, case.at);
+        match opening.outcome {
+            Ok(state) => above = Some(*state),
+            Err(_) => return opening,
+        }
+    }
+    let person = case.opened_by.as_ref();
+    one(snapshot, (above.as_mut(), u8::MAX), &case.task, person, case.at)
+}
+
+fn one(
+    snapshot: &Snapshot,
+    (above, round): (Option<&mut TaskState>, u8),
+    opened: &Opened,
+    person: Option<&PersonName>,
+    at: Timestamp,
+) -> Opening {
+    let giver = above.as_ref().map(|it| it.task());
+    let opener = match (person, giver) {
+        (Some(person), _) => Opener::Person(person.clone()),
+        (None, Some(giver)) => Opener::Orchestrator(giver.identity.clone()),
+        (None, None) => Opener::Itself,
+    };
     let request = OpenRequest {
-        identity: case.identity.clone(),
-        template: case.template.clone(),
-        opener: case.opened_by.clone().map_or(Opener::Itself, Opener::Person),
-        params: case.params.clone(),
+        identity: opened.identity.clone(),
+        template: opened.template.clone(),
+        opener,
+        params: opened.params.clone(),
         purpose: None,
-        parent: None,
+        parent: giver.map(|it| it.id.clone()),
         credential: None,
     };
-    let task = TaskId::new(ulid(case.at, 0));
-    let first_of_its_day = (task, 0, DayAccount::default());
-    bailiwick_kernel::open(snapshot, None, &request, first_of_its_day, case.at)
+    let first_of_its_day = (TaskId::new(ulid(at, round)), 0, DayAccount::default());
+    bailiwick_kernel::open(snapshot, above, &request, first_of_its_day, at)
 }
 
 /// Finds the hold that the decision opened.

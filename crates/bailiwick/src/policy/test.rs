@@ -5,6 +5,7 @@ use anyhow::Context as _;
 use super::{
     case::{self, Case},
     files, junit,
+    names::Names,
     rehearsal::Rehearsal,
     report::TestReport,
     sarif,
@@ -24,7 +25,7 @@ pub(crate) fn test(common: &Common, overrides: &Overrides, words: &TestPolicies)
     let usual = [home.join("tests")];
     let paths = if words.paths.is_empty() { &usual } else { words.paths.as_slice() };
     let files = files::read(paths, &home, "toml").map_err(|found| wrong_in("the cases", &found))?;
-    let cases = cases(&files, &house).map_err(|found| wrong_in("the cases", &found))?;
+    let cases = cases(&files, &Names::of(&house)).map_err(|found| wrong_in("the cases", &found))?;
     if cases.is_empty() {
         let places: Vec<_> = paths.iter().map(|it| format!("`{}`", it.display())).collect();
         let places = places.join(", ");
@@ -41,11 +42,11 @@ pub(crate) fn test(common: &Common, overrides: &Overrides, words: &TestPolicies)
     Ok(if report.ok { Exit::Done } else { Exit::No })
 }
 
-fn cases(files: &[files::Read], house: &House) -> Result<Vec<Case>, Found> {
+fn cases(files: &[files::Read], names: &Names) -> Result<Vec<Case>, Found> {
     let mut found = Found::default();
     let mut cases = Vec::new();
     for file in files {
-        match case::read(&file.source, house) {
+        match case::read(&file.source, names) {
             Ok(read) => cases.extend(read),
             Err(errors) => found.extend(errors),
         }

@@ -55,3 +55,34 @@ fn whole(number: &DeInteger<'_>) -> Result<Value, String> {
         .or_else(|_| u64::from_str_radix(digits, number.radix()).map(Value::from))
         .map_err(|_| number.to_string())
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use crate::config::{Reader, Source};
+
+    /// Reads `v` of a file, and counts what is wrong with it.
+    fn read(text: &str) -> (Option<serde_json::Value>, usize) {
+        let reader = Reader::new(&Source::new("any.toml", text));
+        let value = reader.read(|root| root.get("v").json());
+        (value.flatten(), reader.found().len())
+    }
+
+    #[test]
+    fn every_value_of_toml_is_one_of_json() {
+        let text = "v = { a = [1, -2, +3, 0x10, 18446744073709551615], b = 1.5, c = true, \
+                    d = 2026-11-26, e = { f = \"g\" } }";
+        let wanted = json!({
+            "a": [1, -2, 3, 16, u64::MAX], "b": 1.5, "c": true, "d": "2026-11-26", "e": {"f": "g"},
+        });
+        assert_eq!(read(text), (Some(wanted), 0));
+    }
+
+    #[test]
+    fn what_json_cannot_say_is_refused() {
+        for text in ["v = nan", "v = [-inf]", "v = 99999999999999999999"] {
+            assert_eq!(read(text), (None, 1), "{text}");
+        }
+    }
+}

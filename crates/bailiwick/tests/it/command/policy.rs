@@ -177,6 +177,37 @@ fn a_persons_yes_is_asked_for_and_counts_once_it_was() {
 }
 
 #[test]
+fn a_case_may_lie_under_other_tasks() {
+    let call = WRITE.replace("write_note", "read_note");
+    let case = |name: &str, under: &str, who: &str, expected: &str| {
+        format!(
+            "[[case]]\nname = \"{name}\"\nunder = [{under}]\nas = \"{who}\"\n\
+             template = \"asking\"\n{call}{expected}\n"
+        )
+    };
+    let given = |who: &str| format!("{{ as = \"{who}\", template = \"asking\" }}");
+    let cases = [
+        case("by itself", "", "helper", "expect = \"allow\""),
+        case("under one", &given("reader"), "helper", "expect = \"deny\"\nbecause = \"deep\""),
+        case(
+            "under one who may not hand on",
+            &given("helper"),
+            "reader",
+            "expect = \"deny\"\nbecause = \"may_not_delegate\"",
+        ),
+    ];
+    let governor = prepare(&format!("at = 2026-11-26T10:00:00Z\n{}", cases.concat()));
+    let reader = NOTES[1].1.replace("kind", "delegates_to = [\"helper\"]\nkind");
+    governor.write("charters/reader.toml", &reader);
+    let helper = NOTES[1].1.replace("\"reader\"", "\"helper\"").replace("{ uid = UID }", "");
+    governor.write("charters/helper.toml", &helper);
+    let deep = "@id(\"deep\")\nforbid (principal, action, resource) when { context.depth > 0 };";
+    governor.write("policies/deep.cedar", deep);
+    let ran = governor.run(&["policy", "test"]);
+    assert_eq!((ran.code, ran.stderr.as_str()), (0, ""), "{}", ran.stdout);
+}
+
+#[test]
 fn a_policy_that_no_case_has_seen_fails_where_that_is_asked_for() {
     let governor = prepare(&case(&format!("{WRITE}facts = [\"freeze\"]\nexpect = \"hold\"")));
     let ran = governor.run(&["policy", "test"]);
