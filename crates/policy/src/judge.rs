@@ -31,7 +31,7 @@ pub(crate) struct Bench {
 pub(crate) struct Seat {
     /// Whether its head fits, as a condition.
     pub(crate) head: Expr,
-    condition: Option<Expr>,
+    pub(crate) condition: Option<Expr>,
     /// What the condition reads.
     pub(crate) reads: Reads,
     summary: PolicySummary,
@@ -75,6 +75,11 @@ impl Bench {
     /// Gives the policies in their order.
     pub(crate) fn summaries(&self) -> impl Iterator<Item = &PolicySummary> {
         self.seats.iter().map(|it| &it.summary)
+    }
+
+    /// Finds the policy of this id.
+    pub(crate) fn called(&self, id: &str) -> Option<&Seat> {
+        self.seats.iter().find(|it| it.summary.id == id)
     }
 
     pub(crate) fn seat(&self, place: usize) -> Option<&Seat> {

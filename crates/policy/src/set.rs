@@ -74,7 +74,7 @@ pub struct PolicySummary {
 pub struct PolicySet {
     version: String,
     liked: BTreeSet<String>,
-    bench: Bench,
+    pub(crate) bench: Bench,
 }
 
 impl PolicySet {

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use bailiwick_model::{Step, VerdictKind};
+use bailiwick_model::{Reason, ReasonCode, Step, VerdictKind};
 use bailiwick_policy::PolicySummary;
 use serde::Serialize;
 
@@ -65,5 +65,10 @@ impl Coverage {
 /// Gives the sources of what the step of policy said, each once.
 fn spoke(came: &Came) -> BTreeSet<&str> {
     let steps = came.steps.iter().filter(|it| it.step == Step::Policy);
-    steps.flat_map(|it| &it.reasons).map(|it| it.source.as_str()).collect()
+    let said = steps.flat_map(|step| step.reasons.iter().map(|it| (step.verdict, it)));
+    // A permit that cannot be evaluated says nothing.
+    let counts = |(verdict, it): &(VerdictKind, &Reason)| {
+        it.code != ReasonCode::PolicyError || *verdict == VerdictKind::Deny
+    };
+    said.filter(counts).map(|(_, it)| it.source.as_str()).collect()
 }

@@ -1,6 +1,6 @@
 //! Judges the call of a case, by the code that judges every call.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use bailiwick_kernel::{Answer, Decision, Effect, Names, Opening, Outcome, Snapshot, TaskState};
 use bailiwick_model::{
@@ -8,6 +8,7 @@ use bailiwick_model::{
     HoldId, Judgement, Offered, OpenRequest, Opener, PersonName, Pin, PinStatus, Reason,
     ReasonCode, Step, TaskId, Timestamp, Ulid, VerdictKind,
 };
+use bailiwick_policy::{Missed, Question};
 
 use super::case::{Case, Opened};
 use crate::{
@@ -33,6 +34,8 @@ pub(super) struct Came {
     pub(super) effects: Vec<&'static str>,
     /// What it does that to.
     pub(super) resources: Vec<String>,
+    /// Of the policies that the case expects: what of them does not hold.
+    pub(super) missed: BTreeMap<String, BTreeSet<Missed>>,
 }
 
 /// A house in which calls are judged, and none is sent.
@@ -59,15 +62,16 @@ impl<'a> Rehearsal<'a> {
             let names = Names { hold: HoldId::of(&decision), decision };
             bailiwick_kernel::decide(&snapshot, state, &request, names, case.at)
         };
+        let missed = missed(&snapshot, &state, &request, case);
         let first = decide(&mut state, 0);
         let Some((by, hold)) = case.approved_by.as_ref().zip(held(&first)) else {
-            return Came::of(first, &request, false);
+            return Came::of(first, (&request, missed), false);
         };
         let yes = Answer::Once(case.at.after(LONG_ENOUGH));
         if bailiwick_kernel::answer(&mut state, hold, by, &yes, case.at).is_none() {
-            return Came::of(first, &request, true);
+            return Came::of(first, (&request, missed), true);
         }
-        Came::of(decide(&mut state, 1), &request, true)
+        Came::of(decide(&mut state, 1), (&request, missed), true)
     }
 
     /// Gives what the files say, with the case's facts, and its tool offered and accepted.
@@ -99,7 +103,7 @@ impl<'a> Rehearsal<'a> {
             via: task.via.clone(),
             task: task.id.clone(),
             generation: task.generation,
-            credentials: std::collections::BTreeSet::new(),
+            credentials: BTreeSet::new(),
         };
         let server = self.house.config.servers.iter().find(|it| it.name == action.server);
         let words = server.into_iter().flat_map(|it| &it.tools);
@@ -119,7 +123,11 @@ impl<'a> Rehearsal<'a> {
 }
 
 impl Came {
-    fn of(decision: Decision, request: &AccessRequest, asked: bool) -> Self {
+    fn of(
+        decision: Decision,
+        (request, missed): (&AccessRequest, BTreeMap<String, BTreeSet<Missed>>),
+        asked: bool,
+    ) -> Self {
         let judged = decision.judged;
         Self {
             verdict: judged.verdict,
@@ -128,13 +136,24 @@ impl Came {
             asked,
             effects: request.facts.effects.iter().map(|it| it.as_str()).collect(),
             resources: request.resources.iter().cloned().collect(),
+            missed,
         }
+    }
+
+    /// Says whether a reason is one for the verdict. What is held was permitted, too, and that is
+    /// not why it is held; what could not be evaluated counts where it denies.
+    fn decides(&self, reason: &Reason) -> bool {
+        let denied = self.verdict == VerdictKind::Deny;
+        let broken = [ReasonCode::PolicyError, ReasonCode::GrantError].contains(&reason.code);
+        let permits = reason.code == ReasonCode::PolicyPermits;
+        (denied || !broken) && (self.verdict == VerdictKind::Allow || !permits)
     }
 
     /// Where no task opens, nothing may be called.
     fn unopened(steps: Vec<Judgement>) -> Self {
         let (verdict, would, asked) = (VerdictKind::Deny, None, false);
-        Self { verdict, would, steps, asked, effects: Vec::new(), resources: Vec::new() }
+        let (effects, resources, missed) = (Vec::new(), Vec::new(), BTreeMap::new());
+        Self { verdict, would, steps, asked, effects, resources, missed }
     }
 
     /// Gives the reasons that decided: those of the steps that were as strict as the verdict, or
@@ -143,10 +162,24 @@ impl Came {
         let counts = |it: &&Judgement| !it.observed && self.verdict <= it.verdict;
         let steps = self.steps.iter().filter(counts);
         let reasons = steps.flat_map(|it| it.reasons.iter().map(|reason| (it.step, reason)));
-        // What is held was permitted, too, and that is not why it is held.
-        let allowed = self.verdict == VerdictKind::Allow;
-        reasons.filter(move |(_, it)| allowed || it.code != ReasonCode::PolicyPermits)
+        reasons.filter(|(_, it)| self.decides(it))
     }
+}
+
+/// Says what keeps the policies that a case expects from applying to its call.
+fn missed(
+    snapshot: &Snapshot,
+    state: &TaskState,
+    request: &AccessRequest,
+    case: &Case,
+) -> BTreeMap<String, BTreeSet<Missed>> {
+    let task = state.task();
+    let Some(charter) = snapshot.charters.get(&task.identity) else { return BTreeMap::new() };
+    let (facts, now, granted, approval) = (&snapshot.facts, case.at, true, None);
+    let question = Question { request, task, charter, facts, now, granted, approval };
+    let asked = bailiwick_policy::Case::of(question);
+    let missed = |id: &String| (id.clone(), snapshot.policies.missed(id, &asked));
+    case.expected.because.iter().map(missed).filter(|(_, it)| !it.is_empty()).collect()
 }
 
 /// Opens the tasks that a case is under, each by the one before it, and then its own.

@@ -200,7 +200,14 @@ fn differs(case: &Case, came: &Came, decided: &[Decided]) -> Vec<String> {
         differs.push(format!("expected {}, and it is {}", expected.verdict, came.verdict));
     }
     let missed = expected.because.iter().filter(|word| !decided.iter().any(|it| it.is(word)));
-    differs.extend(missed.map(|it| format!("expected because of `{it}`, which decided nothing")));
+    for word in missed {
+        differs.push(format!("expected because of `{word}`, which decided nothing"));
+        let parts = came.missed.get(word).into_iter().flatten();
+        differs.extend(parts.map(|it| match &it.error {
+            Some(error) => format!("`{word}` cannot be evaluated at `{}`: {error}", it.part),
+            None => format!("`{word}` wants that `{}`", it.part),
+        }));
+    }
     if let Some(would) = expected.would.filter(|it| Some(*it) != came.would) {
         let said = came.would.map_or("nothing else".to_owned(), |it| it.to_string());
         differs.push(format!("expected that it would be {would}, and it would be {said}"));

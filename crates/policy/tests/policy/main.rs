@@ -18,3 +18,5 @@ mod law_9;
 mod laws;
 #[cfg(test)]
 mod listing;
+#[cfg(test)]
+mod missed;

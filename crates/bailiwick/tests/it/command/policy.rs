@@ -112,11 +112,12 @@ fn a_case_that_comes_out_otherwise_says_what_decided_and_where() {
     let governor = prepare(&case(&format!("{WRITE}{facts}")));
     let ran = governor.run(&["policy", "test"]);
     assert_eq!((ran.code, ran.stderr.as_str()), (1, ""));
-    insta::assert_snapshot!(ran.stdout, @r"
+    insta::assert_snapshot!(ran.stdout, @r#"
     tests/cases.toml
       FAIL  one (tests/cases.toml:2)
             expected allow, and it is hold
             expected because of `unseen`, which decided nothing
+            `unseen` wants that `action in [Action::"money"]`
             decided by grant: `write_note` of `notes` is in no line of template `asking` [outside_grant, asking]
             decided by policy: a change during the freeze [approval_needed, frozen, policies/freeze.cedar:3]
             read as write on `/notes/a`
@@ -124,7 +125,7 @@ fn a_case_that_comes_out_otherwise_says_what_decided_and_where() {
     1 of 1 case not as expected (0 allow, 1 hold, 0 deny)
     1 of 2 policies decided a case
       never decided: `unseen` (policies/freeze.cedar:9)
-    ");
+    "#);
 
     let report: Value =
         serde_json::from_str(&governor.run(&["policy", "test", "-o", "json"]).stdout).unwrap();
@@ -174,6 +175,36 @@ fn a_persons_yes_is_asked_for_and_counts_once_it_was() {
     let ran = governor.run(&["policy", "test"]);
     assert_eq!(ran.code, 1, "{}", ran.stdout);
     assert!(ran.stdout.contains("expected that `ada` is asked, and nobody is"), "{}", ran.stdout);
+}
+
+#[test]
+fn a_policy_that_was_expected_says_what_it_wants() {
+    let policies = [
+        ("two", "when { context.environment == \"production\" && context.depth > 3 }"),
+        ("guarded", "when { context.input has amount && context.input.amount > 5 }"),
+        ("broken", "when { context.input.amount > 5 }"),
+        ("lifted", "unless { context.tool == \"read_note\" || context.depth == 7 }"),
+        ("other", "when { resource == Resource::\"notes:/notes/b\" }"),
+    ];
+    let ids: Vec<_> = policies.iter().map(|(id, _)| *id).collect();
+    let call = WRITE.replace("write_note", "read_note");
+    let because = format!("{call}expect = \"allow\"\nbecause = {ids:?}\n");
+    let governor = prepare(&case(&because));
+    let text = policies.map(|(id, when)| {
+        format!("@id(\"{id}\")\npermit (principal, action, resource)\n{when};\n")
+    });
+    governor.write("policies/wanted.cedar", &text.concat());
+    let ran = governor.run(&["policy", "test"]);
+    assert_eq!((ran.code, ran.stderr.as_str()), (1, ""));
+    let wants: Vec<&str> =
+        ran.stdout.lines().map(str::trim).filter(|it| it.starts_with('`')).collect();
+    insta::assert_snapshot!(wants.join("\n"), @r#"
+    `broken` cannot be evaluated at `context.input.amount > 5`: record does not have the attribute `amount`
+    `guarded` wants that `context.input has amount`
+    `lifted` wants that `!((context.tool == "read_note") || (context.depth == 7))`
+    `other` wants that `resource == Resource::"notes:/notes/b"`
+    `two` wants that `context.depth > 3`
+    "#);
 }
 
 #[test]
