@@ -33,15 +33,17 @@ const CONFIG: &str = include_str!("init/bailiwick.toml");
 const CHARTER: &str = include_str!("init/note-keeper.toml");
 const TEMPLATE: &str = include_str!("init/keep-notes.toml");
 const GUARDRAILS: &str = include_str!("init/guardrails.cedar");
+const CASES: &str = include_str!("init/cases.toml");
 const IGNORE: &str = include_str!("init/ignore");
 
 /// The files, and what stands in them.
-fn files(uid: u32) -> [(&'static str, String); 5] {
+fn files(uid: u32) -> [(&'static str, String); 6] {
     [
         ("bailiwick.toml", CONFIG.to_owned()),
         ("charters/note-keeper.toml", CHARTER.replace("{uid}", &uid.to_string())),
         ("templates/keep-notes.toml", TEMPLATE.to_owned()),
         ("policies/guardrails.cedar", GUARDRAILS.to_owned()),
+        ("tests/notes.toml", CASES.to_owned()),
         (".gitignore", IGNORE.to_owned()),
     ]
 }
@@ -55,7 +57,7 @@ pub(crate) fn init(folder: &Path) -> Result<Vec<PathBuf>, InitError> {
     if !exist.is_empty() {
         return Err(InitError::Exists(exist));
     }
-    for name in ["charters", "templates", "policies"] {
+    for name in ["charters", "templates", "policies", "tests"] {
         let path = folder.join(name);
         fs::create_dir_all(&path).map_err(|why| InitError::Write { path, why })?;
     }
@@ -87,6 +89,7 @@ pub(crate) fn next_steps(folder: &Path) -> String {
         "\
 Next:
 {go}  bailiwick check                  # every mistake at once; good now
+  bailiwick policy test            # calls, and how they must be judged
   bailiwick serve                  # in one terminal
   bailiwick person add YOUR-NAME   # in another, before the first task: who may say yes
                                    # to held calls

@@ -172,7 +172,7 @@ fn check_names_every_mistake_at_once() {
 fn what_init_writes_is_good_and_governs() {
     let mut governor = Governor::prepare(&[]);
     let written = governor.json(&["init", "."]);
-    assert_eq!(written["written"].as_array().unwrap().len(), 5);
+    assert_eq!(written["written"].as_array().unwrap().len(), 6);
     let checked = governor.json(&["check"]);
     assert_eq!(checked["ok"], true, "{checked}");
     let remarks: Vec<_> =

@@ -79,7 +79,8 @@ fn the_cases_of_the_guide_hold() {
     let block = |from: &str| guide.split(from).nth(1).unwrap().split("```").next().unwrap();
     let governor = Governor::prepare(&[]);
     governor.json(&["init", "."]);
-    governor.write("tests/notes.toml", block("```toml\n"));
+    let written = fs::read_to_string(governor.path("tests/notes.toml")).unwrap();
+    assert_eq!(written, block("```toml\n"));
     let ran = governor.run(&["policy", "test"]);
     assert_eq!(ran.stdout, block("```console\n$ bailiwick policy test\n"));
     assert_eq!((ran.code, ran.stderr.as_str()), (0, ""));
