@@ -68,7 +68,7 @@ pub(super) struct Expected {
 pub(super) fn read(source: &Source, names: &Names) -> Result<Vec<Case>, Vec<ConfigError>> {
     let reader = Reader::new(source);
     let cases = reader.read(|root| {
-        let known = Known { names, source, at: moment(&root.get("at")) };
+        let known = Known { names, source, lines: ends(source), at: moment(&root.get("at")) };
         let mut seen = BTreeSet::new();
         let mut cases = Vec::new();
         for field in root.get("case").items() {
@@ -80,6 +80,11 @@ pub(super) fn read(source: &Source, names: &Names) -> Result<Vec<Case>, Vec<Conf
     if found.is_empty() { Ok(cases.unwrap_or_default()) } else { Err(found) }
 }
 
+/// Finds where lines end, once for all cases: a file may hold very many.
+fn ends(source: &Source) -> Vec<usize> {
+    source.text().match_indices('\n').map(|(at, _)| at).collect()
+}
+
 fn moment(field: &Field<'_>) -> Option<Timestamp> {
     field.moment().map(toml::Spanned::into_inner)
 }
@@ -88,6 +93,8 @@ fn moment(field: &Field<'_>) -> Option<Timestamp> {
 struct Known<'a> {
     names: &'a Names,
     source: &'a Source,
+    /// Where the lines of the file end.
+    lines: Vec<usize>,
     /// When cases happen that do not say when.
     at: Option<Timestamp>,
 }
@@ -117,7 +124,7 @@ impl Known<'_> {
             table.reader().push(error.label("once more here"));
         }
         Some(Case {
-            line: self.source.line(name.span().start),
+            line: self.line(name.span().start),
             name: name.into_inner(),
             file: self.source.name.clone(),
             at: at?,
@@ -129,6 +136,11 @@ impl Known<'_> {
             approved_by: approved_by.map(toml::Spanned::into_inner),
             expected: expected?,
         })
+    }
+
+    /// Gives the line, counted from one, that `offset` lies on.
+    fn line(&self, offset: usize) -> usize {
+        self.lines.partition_point(|it| *it < offset).saturating_add(1)
     }
 
     /// Reads who opens a task, of what, and with what.
