@@ -1,7 +1,7 @@
 //! What the gateway counts and times. Every name stands here.
 //!
-//! Labels have few values: the servers of the configuration, verdicts, outcomes. Nothing that an
-//! agent writes becomes a label.
+//! Labels have few values: the servers and enforcement points of the configuration, verdicts,
+//! outcomes. Nothing that an agent writes becomes a label.
 
 use std::{
     collections::BTreeMap,
@@ -17,6 +17,7 @@ use metrics::{
 };
 
 const CALLS: &str = "bailiwick_calls_total";
+const EVALUATIONS: &str = "bailiwick_evaluations_total";
 const OUTCOMES: &str = "bailiwick_outcomes_total";
 const UNRECORDED: &str = "bailiwick_calls_unrecorded_total";
 const TURNED_AWAY: &str = "bailiwick_callers_refused_total";
@@ -56,6 +57,10 @@ impl<T: Clone> Of<T> {
 /// Says what each name means, to whoever reads the metrics.
 pub fn describe_metrics() {
     describe_counter!(CALLS, "Calls that were decided, by server and verdict.");
+    describe_counter!(
+        EVALUATIONS,
+        "Evaluations for enforcement points elsewhere, by who asked and verdict."
+    );
     describe_counter!(OUTCOMES, "Calls that were sent, by server and what became of them.");
     describe_counter!(
         UNRECORDED,
@@ -74,6 +79,11 @@ pub(crate) fn decided(server: &ServerName, verdict: VerdictKind, took: Duration)
     let count = |server| counter!(CALLS, "server" => server, "verdict" => verdict);
     DECIDED.get(server, verdict, count).increment(1);
     DECIDING.record(took);
+}
+
+/// Counts an evaluation that is answered.
+pub(crate) fn evaluated(pep: &str, verdict: VerdictKind) {
+    counter!(EVALUATIONS, "pep" => pep.to_owned(), "verdict" => verdict.as_str()).increment(1);
 }
 
 /// A decision that waits to be on disk, as long as this lives.

@@ -1,5 +1,6 @@
 //! Enforcement points elsewhere ask by the AuthZEN Authorization API 1.0, over real sockets.
 
+mod kept;
 mod vectors;
 
 use serde_json::{Value, json};

@@ -15,7 +15,7 @@ use super::{
     read::{Asked, Batch},
     refusal::{Code, Refusal},
 };
-use crate::{Desk, evidence::MANY};
+use crate::{Desk, evidence::MANY, meter};
 
 /// Takes the body of a question.
 pub(super) async fn body(headers: &HeaderMap, body: Body) -> Result<Bytes, Refusal> {
@@ -56,11 +56,16 @@ impl Asker<'_> {
             }
             Asked::Several(batch) => self.several(&snapshot, &batch).await,
         };
-        if let Err(error) = self.desk.ledger().append(records).await {
+        if let Err(error) = self.desk.ledger().append(&records).await {
             tracing::error!(%error, pep = self.pep, "an evaluation could not be written down");
             return Err(
                 Code::NoEvidence.says("the evidence cannot be written, so nothing is answered")
             );
+        }
+        for record in &records {
+            if let Record::Evaluation(it) = record {
+                meter::evaluated(self.pep, it.verdict);
+            }
         }
         Ok(answer)
     }

@@ -93,8 +93,8 @@ impl Service<Request<Incoming>> for Front {
 
 /// Names a way in as records may: what callers write into paths is theirs.
 fn surface(path: &str) -> &'static str {
-    const SURFACES: [&str; 7] =
-        ["/mcp", "/lines", "/oauth2", "/api/v1", "/approve", "/metrics", "/.well-known"];
+    const SURFACES: [&str; 8] =
+        ["/mcp", "/lines", "/oauth2", "/access", "/api/v1", "/approve", "/metrics", "/.well-known"];
     let begins =
         |it: &&&str| path.strip_prefix(**it).is_some_and(|it| it.is_empty() || it.starts_with('/'));
     SURFACES.iter().find(begins).copied().unwrap_or("/")
