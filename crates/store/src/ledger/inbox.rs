@@ -195,6 +195,10 @@ impl Inbox {
         job
     }
 
+    pub(super) fn is_closed(&self) -> bool {
+        self.pile().closed
+    }
+
     /// Lets nothing more in; what is in is still to be written.
     pub(super) fn close(&self) {
         self.places.close();

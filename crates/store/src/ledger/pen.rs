@@ -140,7 +140,8 @@ impl Pen {
         self.spare = Some(answer);
     }
 
-    fn fail(&self, why: String) -> String {
+    /// Writes nothing any more, and says why.
+    pub(super) fn fail(&self, why: String) -> String {
         tracing::error!(why, "nothing is written any more until a restart");
         // Another thread may have been first.
         drop(self.failed.set(why.clone()));

@@ -49,7 +49,10 @@ impl Turn {
             pace.wrote(waited, before.elapsed());
             before = Instant::now();
         }
-        self.writer.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let writer = self.writer.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(writer) = writer.filter(|_| !self.inbox.is_closed()) {
+            writer.broke_off();
+        }
     }
 
     /// Gives how many waited for the write; none where nobody can write any more.
@@ -100,6 +103,10 @@ mod tests {
 
     /// A turn without a thread.
     fn turn(dir: &Path) -> Turn {
+        shared(dir).0
+    }
+
+    fn shared(dir: &Path) -> (Turn, Arc<Shared>) {
         let options = LedgerOptions {
             dir: dir.join("ledger"),
             key: CheckpointKey::load_or_create(&dir.join("key")).unwrap(),
@@ -127,7 +134,7 @@ mod tests {
             SegmentSizes::default(),
             chores.clone(),
         );
-        Turn::new(Writer::new(pen, chores, shared))
+        (Turn::new(Writer::new(pen, chores, Arc::clone(&shared))), shared)
     }
 
     fn append(number: u64) -> Append {
@@ -218,7 +225,7 @@ mod tests {
     #[test]
     fn a_writer_that_panicked_writes_no_more_and_nobody_waits_in_vain() {
         let dir = tempfile::tempdir().unwrap();
-        let turn = turn(dir.path());
+        let (turn, shared) = shared(dir.path());
         std::thread::scope(|scope| {
             let broke = scope.spawn(|| {
                 let _held = turn.writer.lock().unwrap();
@@ -232,6 +239,7 @@ mod tests {
         turn.inbox.put_blocking(Job::Append(waiting)).unwrap();
         turn.run();
         assert!(answered.recv().is_err());
+        assert!(shared.failed.get().is_some(), "and everybody is told why");
         assert!(turn.inbox.put_blocking(Job::Append(append(3))).is_err());
     }
 }

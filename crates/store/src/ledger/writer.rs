@@ -91,6 +91,11 @@ impl Writer {
         Ok(failed.map_or(Ok(self.head), |why| Err(LedgerError::Failed { why: why.clone() })))
     }
 
+    /// Says that whoever wrote broke off, so that nothing is written any more.
+    pub(super) fn broke_off(self) {
+        self.pen.fail("whoever wrote to it broke off".to_owned());
+    }
+
     /// Gives how many waited for it.
     fn append(&mut self, batch: Vec<Append>) -> usize {
         let waited = batch.iter().filter(|it| it.answer.is_waited_for()).count();
