@@ -107,9 +107,7 @@ impl Inbox {
         let jobs = pile.jobs.len();
         let sleeper = pile.sleeper.take_if(|it| it.jobs <= jobs);
         drop(pile);
-        if let Some(sleeper) = sleeper {
-            sleeper.thread.unpark();
-        }
+        wake(sleeper);
         Ok(())
     }
 
@@ -137,9 +135,7 @@ impl Inbox {
         pile.aside.push(append);
         let sleeper = pile.sleeper.take_if(|it| !it.dozes);
         drop(pile);
-        if let Some(sleeper) = sleeper {
-            sleeper.thread.unpark();
-        }
+        wake(sleeper);
         Ok(None)
     }
 
@@ -195,6 +191,7 @@ impl Inbox {
         job
     }
 
+    /// Says whether nothing more is let in.
     pub(super) fn is_closed(&self) -> bool {
         self.pile().closed
     }
@@ -206,9 +203,7 @@ impl Inbox {
         pile.closed = true;
         let sleeper = pile.sleeper.take();
         drop(pile);
-        if let Some(sleeper) = sleeper {
-            sleeper.thread.unpark();
-        }
+        wake(sleeper);
     }
 
     /// Lets nothing more in, and tells whoever waits that nobody writes any more.
@@ -223,6 +218,12 @@ impl Inbox {
 
     fn pile(&self) -> MutexGuard<'_, Pile> {
         self.pile.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn wake(sleeper: Option<Sleeper>) {
+    if let Some(sleeper) = sleeper {
+        sleeper.thread.unpark();
     }
 }
 
