@@ -23,6 +23,8 @@ mod power;
 #[cfg(test)]
 mod registry;
 #[cfg(test)]
+mod retention;
+#[cfg(test)]
 mod sample;
 #[cfg(test)]
 mod segment;
