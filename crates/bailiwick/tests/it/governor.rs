@@ -148,6 +148,16 @@ impl Governor {
         fs::write(path, text.replace("UID", &uid)).unwrap();
     }
 
+    /// Writes the charter of `agent`, who may work at one server.
+    pub(crate) fn charter(&self, server: &str) {
+        let text = format!(
+            "identity = \"agent\"\nkind = \"agent\"\nclass = \"interactive-agent\"\n\
+             owner = \"team-test\"\npurpose = \"Work\"\nproof = [{{ uid = UID }}]\n\
+             templates = [\"working\"]\nservers = [{server:?}]\n"
+        );
+        self.write("charters/agent.toml", &text);
+    }
+
     /// Starts the governor, and waits until it says where it governs.
     pub(crate) fn serve(&mut self) {
         self.serve_with(|_| {});

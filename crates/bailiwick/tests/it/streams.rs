@@ -48,12 +48,7 @@ impl House {
                  command = [\"python3\", \"-B\", {script:?}]\nenv = {{ PATH = {path:?} }}\n{words}"
             ),
         );
-        governor.write(
-            "charters/agent.toml",
-            "identity = \"agent\"\nkind = \"agent\"\nclass = \"interactive-agent\"\n\
-             owner = \"team-test\"\npurpose = \"Work\"\nproof = [{ uid = UID }]\n\
-             templates = [\"working\"]\nservers = [\"tells\"]\n",
-        );
+        governor.charter("tells");
         governor.write(
             "templates/working.toml",
             "name = \"working\"\nowner = \"team-test\"\npurpose = \"Work a little\"\n\
@@ -80,6 +75,16 @@ impl House {
         );
         socket.write_all(format!("{head}{body}").as_bytes()).unwrap();
         Stream { lines: BufReader::new(socket) }
+    }
+
+    /// Opens a stream of what is told by itself in the modern way.
+    fn listen(&self, wanted: &Value) -> Stream {
+        let params = json!({"notifications": wanted, "_meta": modern_meta()});
+        let body = json!({
+            "jsonrpc": "2.0", "id": "s1", "method": "subscriptions/listen", "params": params,
+        });
+        let headers = format!("{MODERN}Mcp-Method: subscriptions/listen\r\n");
+        self.begin("POST /mcp/tells", &headers, &body.to_string())
     }
 
     /// Begins a call in the legacy way.

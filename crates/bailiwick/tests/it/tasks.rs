@@ -35,12 +35,7 @@ impl House {
                  command = [\"python3\", \"-B\", {script:?}]\nenv = {{ PATH = {path:?} }}\n{words}"
             ),
         );
-        governor.write(
-            "charters/agent.toml",
-            "identity = \"agent\"\nkind = \"agent\"\nclass = \"interactive-agent\"\n\
-             owner = \"team-test\"\npurpose = \"Work\"\nproof = [{ uid = UID }]\n\
-             templates = [\"working\"]\nservers = [\"long\"]\n",
-        );
+        governor.charter("long");
         governor.write(
             "templates/working.toml",
             "name = \"working\"\nowner = \"team-test\"\npurpose = \"Work a while\"\n\

@@ -2,17 +2,8 @@
 
 use serde_json::{Value, json};
 
-use super::{House, MODERN, Stream, modern_meta};
+use super::{House, MODERN, Stream};
 use crate::governor::until;
-
-/// Opens a stream of changes in the modern way.
-fn listen(house: &House, wanted: &Value) -> Stream {
-    let params = json!({"notifications": wanted, "_meta": modern_meta()});
-    let body =
-        json!({"jsonrpc": "2.0", "id": "s1", "method": "subscriptions/listen", "params": params});
-    let headers = format!("{MODERN}Mcp-Method: subscriptions/listen\r\n");
-    house.begin("POST /mcp/tells", &headers, &body.to_string())
-}
 
 /// Forbids a tool to everyone, or changes nothing that anyone sees.
 fn forbid(house: &House, tool: &str) {
@@ -28,9 +19,9 @@ fn forbid(house: &House, tool: &str) {
 #[test]
 fn a_changed_policy_is_told_to_those_who_see_another_list_than_before() {
     let house = House::new();
-    let mut modern = listen(&house, &json!({"toolsListChanged": true, "unknown": true}));
+    let mut modern = house.listen(&json!({"toolsListChanged": true, "unknown": true}));
     let mut legacy = house.begin("GET /mcp/tells", "", "");
-    let mut deaf = listen(&house, &json!({"promptsListChanged": false}));
+    let mut deaf = house.listen(&json!({"promptsListChanged": false}));
     let subscription = json!({"io.modelcontextprotocol/subscriptionId": "s1"});
     assert_eq!(
         modern.next().unwrap()["params"],
@@ -76,7 +67,7 @@ fn a_task_has_a_bounded_number_of_streams() {
 #[test]
 fn stopping_ends_the_streams_in_good_order() {
     let mut house = House::new();
-    let mut modern = listen(&house, &json!({"toolsListChanged": true}));
+    let mut modern = house.listen(&json!({"toolsListChanged": true}));
     modern.next().unwrap();
     house.governor.stop();
     assert_eq!(modern.next().unwrap()["result"]["resultType"], "complete");
@@ -87,7 +78,7 @@ fn a_resource_is_followed_where_the_task_may_read_it_and_as_long_as_somebody_lis
     let house = House::new();
     let followed = || house.notes()["followed"].clone();
     let mut stream =
-        listen(&house, &json!({"resourceSubscriptions": ["note:a", "note:x", "secret:c"]}));
+        house.listen(&json!({"resourceSubscriptions": ["note:a", "note:x", "secret:c"]}));
     let granted = stream.next().unwrap()["params"]["notifications"].clone();
     assert_eq!(granted, json!({"resourceSubscriptions": ["note:a", "note:x"]}));
     let subscribed = json!([["resources/subscribe", "note:a"], ["resources/subscribe", "note:x"]]);

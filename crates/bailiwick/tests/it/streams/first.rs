@@ -19,12 +19,7 @@ fn house(words: &str) -> (House, Vec<String>) {
              env = {{ PATH = {path:?} }}\n{words}"
         ),
     );
-    governor.write(
-        "charters/agent.toml",
-        "identity = \"agent\"\nkind = \"agent\"\nclass = \"interactive-agent\"\n\
-         owner = \"team-test\"\npurpose = \"Work\"\nproof = [{ uid = UID }]\n\
-         templates = [\"working\"]\nservers = [\"tells\"]\n",
-    );
+    governor.charter("tells");
     governor.write(
         "templates/working.toml",
         "name = \"working\"\nowner = \"team-test\"\npurpose = \"Work\"\non_widen = \"hold\"\n\

@@ -2,16 +2,8 @@
 
 use serde_json::{Value, json};
 
-use super::{House, MODERN, Stream, modern_meta};
+use super::{House, Stream};
 use crate::governor::until;
-
-fn listen(house: &House, wanted: &Value) -> Stream {
-    let params = json!({"notifications": wanted, "_meta": modern_meta()});
-    let body =
-        json!({"jsonrpc": "2.0", "id": "s1", "method": "subscriptions/listen", "params": params});
-    let headers = format!("{MODERN}Mcp-Method: subscriptions/listen\r\n");
-    house.begin("POST /mcp/tells", &headers, &body.to_string())
-}
 
 /// Waits until the child is asked for these resources, and for no others.
 fn until_asked(house: &House, uris: &Value) {
@@ -38,7 +30,7 @@ fn updated(stream: &mut Stream) -> String {
 fn clients_of_both_eras_follow_single_resources_of_a_child_of_2026_07_28() {
     let house = House::at("follows.py", "");
     until_asked(&house, &json!([]));
-    let mut modern = listen(&house, &json!({"resourceSubscriptions": ["note:a", "secret:c"]}));
+    let mut modern = house.listen(&json!({"resourceSubscriptions": ["note:a", "secret:c"]}));
     let granted = modern.next().unwrap()["params"]["notifications"].clone();
     assert_eq!(granted, json!({"resourceSubscriptions": ["note:a"]}));
     until_asked(&house, &json!(["note:a"]));
@@ -66,7 +58,7 @@ fn clients_of_both_eras_follow_single_resources_of_a_child_of_2026_07_28() {
 #[test]
 fn a_stream_that_its_child_ends_is_asked_for_again() {
     let house = House::at("follows.py", "");
-    let mut stream = listen(&house, &json!({"resourceSubscriptions": ["note:a"]}));
+    let mut stream = house.listen(&json!({"resourceSubscriptions": ["note:a"]}));
     stream.next().unwrap();
     for ending in ["end", "tear"] {
         until_asked(&house, &json!(["note:a"]));

@@ -46,12 +46,7 @@ impl Place {
                  name = \"tells\"\nurl = {url:?}\n{words}"
             ),
         );
-        governor.write(
-            "charters/agent.toml",
-            "identity = \"agent\"\nkind = \"agent\"\nclass = \"interactive-agent\"\n\
-             owner = \"team-test\"\npurpose = \"Work\"\nproof = [{ uid = UID }]\n\
-             templates = [\"working\"]\nservers = [\"tells\"]\n",
-        );
+        governor.charter("tells");
         governor.write(
             "templates/working.toml",
             "name = \"working\"\nowner = \"team-test\"\npurpose = \"Work\"\non_widen = \"hold\"\n\
