@@ -120,7 +120,9 @@ impl Share {
 
     /// Keeps the share until the last byte of `response` is gone.
     pub(crate) fn until_gone(&self, response: Response) -> Response {
-        if self.0.bytes.load(Ordering::Acquire) == 0 {
+        // Of a stream nobody knows yet how much it becomes.
+        let whole = response.body().size_hint().exact().is_some();
+        if whole && self.0.bytes.load(Ordering::Acquire) == 0 {
             return response;
         }
         let (head, body) = response.into_parts();
@@ -294,6 +296,21 @@ mod tests {
         drop(bytes);
         assert!(!is_empty(&room), "and a part of them is all of them");
         drop(rest);
+        assert!(is_empty(&room));
+    }
+
+    #[tokio::test]
+    async fn a_stream_that_began_before_its_answer_came_has_its_share_to_the_end() {
+        let room = Room::new(16 * MIB);
+        let share = room.begin(&caller(1)).unwrap();
+        // Nobody knows how long what is mapped will be.
+        let stream = http_body_util::Full::new(Bytes::from(vec![b'x'; MIB])).map_frame(|it| it);
+        assert_eq!(stream.size_hint().exact(), None);
+        let response = share.until_gone(Body::new(stream).into_response());
+        share.reach(MIB).unwrap();
+        drop(share);
+        assert!(!is_empty(&room), "nobody has read it");
+        drop(response.into_body().collect().await.unwrap());
         assert!(is_empty(&room));
     }
 
