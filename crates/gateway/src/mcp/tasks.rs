@@ -234,9 +234,6 @@ pub(crate) fn asked(params: &RawValue, kept: Duration) -> Option<Box<RawValue>> 
 
 /// Takes a server's own name of a task out of what it says; none where it is not in there.
 pub(crate) fn unnamed(said: &RawValue) -> Option<Box<RawValue>> {
-    if !said.get().contains(RELATED) {
-        return None;
-    }
     let object = RawObject::read(said.get()).ok()?;
     let meta = RawObject::read(object.get("_meta")?.get()).ok()?;
     let meta = meta.get(RELATED).and_then(|_| meta.without(RELATED).ok())?;
@@ -261,6 +258,14 @@ mod tests {
         let told = Told::read(&raw(WORKING)).unwrap();
         insta::assert_snapshot!(told.created(SHOWN).get(), @r#"{"resultType":"task","taskId":"ours","status":"working","createdAt":"2026-11-25T10:00:00Z","lastUpdatedAt":"2026-11-25T10:00:01Z","ttlMs":60000,"pollIntervalMs":1000}"#);
         assert!(!told.detailed(SHOWN, &raw(WORKING)).unwrap().get().contains("soon"));
+    }
+
+    #[test]
+    fn a_servers_name_is_taken_out_however_it_is_spelled() {
+        let said = r#"{"level":"info","_meta":{"io.modelcontextprotocol\/related-task":{"taskId":"theirs"},"x":1}}"#;
+        let unnamed = unnamed(&raw(said)).unwrap();
+        assert!(!unnamed.get().contains("theirs"), "{unnamed}");
+        assert!(unnamed.get().contains(r#""x":1"#), "{unnamed}");
     }
 
     #[test]

@@ -133,7 +133,10 @@ impl Relay {
             }
             other if is_for_all(other) => None,
             LOGGED if !self.listener.hears_log(params) => None,
-            other => Some(note(other, params)),
+            other => {
+                let unnamed = params.and_then(tasks::unnamed);
+                Some(note(other, unnamed.as_deref().or(params)))
+            }
         };
         if let Some(note) = note {
             self.listener.pass(note).await;
@@ -152,7 +155,9 @@ impl Relay {
     fn progress(&self, id: u64, params: Option<&RawValue>) -> Option<Note> {
         let marked = self.marked.as_ref()?;
         let params = params.filter(|it| question(it) == Some(id))?;
-        let params = RawObject::read(params.get()).ok()?.with(TOKEN, &marked.token).ok()?;
+        let unnamed = tasks::unnamed(params);
+        let params = RawObject::read(unnamed.as_deref().unwrap_or(params).get()).ok()?;
+        let params = params.with(TOKEN, &marked.token).ok()?;
         Some(note(PROGRESS, Some(&params)))
     }
 }

@@ -3,6 +3,7 @@
 use std::{collections::BTreeSet, convert::Infallible, time::Duration};
 
 use serde_json::{json, value::RawValue};
+use tokio::time::Instant;
 
 use super::{Link, Queued};
 use crate::{
@@ -30,7 +31,12 @@ impl Link {
         }
         let mut pause = PAUSE_FIRST;
         loop {
-            match self.hear_once(subscribed).await {
+            let began = Instant::now();
+            let ended = self.hear_once(subscribed).await;
+            if PAUSE_LAST <= began.elapsed() {
+                pause = PAUSE_FIRST;
+            }
+            match ended {
                 Ok(Reply::Result(_)) => pause = PAUSE_FIRST,
                 Ok(Reply::Error(error)) if is_unknown(&error) => std::future::pending().await,
                 Ok(Reply::Error(_)) | Err(_) => pause = pause.saturating_mul(2).min(PAUSE_LAST),
