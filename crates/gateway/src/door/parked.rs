@@ -7,6 +7,7 @@ use std::{
     sync::{Arc, OnceLock},
 };
 
+use bailiwick_model::DecisionId;
 use http::StatusCode;
 use serde_json::value::RawValue;
 use tokio::task::JoinHandle;
@@ -162,7 +163,8 @@ impl Asked<'_> {
     ) -> Option<Came> {
         let decision = parked.sent.get()?.decision.clone();
         let gateway = self.door.parking.gateway()?.to_owned();
-        let at = ParkedAt { gateway, place: parked.name.to_string() };
+        let place = parked.name.to_string();
+        let at = ParkedAt { gateway, decision: decision.clone(), place };
         let policy = self.policy();
         let next = RequestState::next(self.asking(coming.call, &policy), last)?;
         let state = next.parked(at).close(self.state_key())?;
@@ -199,14 +201,14 @@ impl Asked<'_> {
         answers: Option<&RawValue>,
     ) -> Result<Came, Refused> {
         if self.door.parking.gateway() != Some(&at.gateway) {
-            return Err(bad(
-                "this call is under way at another gateway, or was at this one before it was started \
-                 again: nothing was done, so ask there, or make the call again without its `requestState`",
-            ));
+            let why = "this call waits for its answers at another gateway, or waited at this one \
+                       before it was started again";
+            return Err(self.lost(&at.decision, why).await);
         }
-        let parked = self.door.parking.take(&at.place).ok_or_else(|| {
-            bad("this call waited for its answers as long as it may, and was cancelled: make it again")
-        })?;
+        let Some(parked) = self.door.parking.take(&at.place) else {
+            let why = "this call waited for its answers as long as it may";
+            return Err(self.lost(&at.decision, why).await);
+        };
         let approved = parked.sent.get().and_then(|it| it.approved);
         let hears = self.door.lane.may_hear(self.caller, coming.call, approved.as_ref()).await;
         if let Err(refusal) = hears {
@@ -217,6 +219,16 @@ impl Asked<'_> {
             Ok(stayed) => self.further(coming, Some(last), stayed.answered()).await,
             Err(came) => came,
         })
+    }
+
+    /// Says why a call that was sent cannot go on, and what is on record of it: whoever makes it again
+    /// must know that its server may have done it.
+    async fn lost(&self, decision: &DecisionId, why: &str) -> Refused {
+        let recorded = self.door.lane.recorded(decision).await;
+        let said = recorded.ok().and_then(|it| it.said_of(decision)).unwrap_or_else(|| {
+            format!("the call was sent ({decision}), and what came of it is not known here")
+        });
+        bad(format!("{why}: {said}"))
     }
 
     /// Brings a server what its client answers, as far as it asked. Nothing decides what that says, so

@@ -60,6 +60,8 @@ pub(crate) struct RequestState {
 pub(crate) struct ParkedAt {
     /// The gateway, as long as it runs.
     pub(crate) gateway: String,
+    /// By which decision it was sent.
+    pub(crate) decision: DecisionId,
     /// The call's place there.
     pub(crate) place: String,
 }

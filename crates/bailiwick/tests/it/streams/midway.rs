@@ -270,6 +270,7 @@ fn another_gateway_says_that_it_cannot_go_on_with_the_call() {
     let told = place.round("once", &answers(&asked));
     let text = told["error"]["message"].as_str().unwrap_or_else(|| panic!("{told}"));
     assert!(text.contains("at another gateway"), "{text}");
+    assert!(text.contains("nobody knows what its server did"), "{text}");
     assert_eq!(place.steps(), [allowed("none")], "whoever stops cuts what waits");
     assert_eq!(place.seen(), (1, 1));
 }
