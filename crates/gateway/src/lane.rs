@@ -42,6 +42,7 @@ use crate::{
 };
 
 pub use goes_on::GoesOn;
+pub(crate) use recorded::Recorded;
 pub(crate) use stands::digest as digest_of;
 pub(crate) use wait::{Patience, Stayed};
 

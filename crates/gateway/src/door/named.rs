@@ -18,7 +18,7 @@ use super::{
 use crate::{
     Call, Listener,
     jsonrpc::{Answer, code, raw_of},
-    lane::{Answered, Refusal, digest_of},
+    lane::{Answered, Recorded, Refusal, digest_of},
     mcp::{
         Era, answers,
         task_handle::{TaskHandle, Waits},
@@ -68,7 +68,8 @@ impl Asked<'_> {
             Wish::Update => Answer::Result(answers::empty(Era::Modern)),
             Wish::Cancel => {
                 let until = (self.door.lane.desk().now(), waiting.handle.expires());
-                match kept.begin((&self.caller.task, id), Course::CalledOff, until) {
+                let course = self.called_off(waiting).await;
+                match kept.begin((&self.caller.task, id), course, until) {
                     Begun::Before(Course::UnderWay(_)) => kept.call_off(id),
                     Begun::Now
                     | Begun::Before(Course::CalledOff | Course::Over(_) | Course::Forgotten) => {}
@@ -81,6 +82,15 @@ impl Asked<'_> {
                 Some(course) => self.course(waiting, course).await,
                 None => self.not_begun(waiting).await,
             },
+        }
+    }
+
+    /// Gives the course of a call that was not begun here, and is called off: what was made before this
+    /// gateway was started is not called off any more.
+    async fn called_off(&self, waiting: &Waiting<'_>) -> Course {
+        match self.door.lane.recorded(waiting.run).await {
+            Ok(Recorded::Nothing) => Course::CalledOff,
+            Ok(_) | Err(_) => Course::Forgotten,
         }
     }
 

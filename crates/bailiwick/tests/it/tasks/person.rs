@@ -67,6 +67,11 @@ fn a_held_call_has_a_name_and_is_made_once_when_a_person_says_yes() {
         assert_eq!(lost["error"]["message"], said);
         assert_eq!(house.outcomes(HELD).len(), 1);
     }
+    // Nor does one say that it was called off.
+    house.governor.stop();
+    house.governor.serve();
+    house.of_task("tasks/cancel", &name, &json!({}));
+    assert_eq!(house.get(&name)["result"]["status"], "failed");
 }
 
 #[test]
