@@ -226,9 +226,7 @@ impl Notes {
             None => std::future::pending().await,
         }
     }
-}
 
-impl Notes {
     /// Gives the next note where one waits.
     pub(crate) fn waiting(&mut self) -> Option<Note> {
         self.waiting.try_recv().ok().map(|it| it.note)
