@@ -1,5 +1,6 @@
 //! Calls that were under way when the gateway ended without a word: killed, or by a power cut. Nobody
-//! will hear what came of them, so each gets the outcome that says so, and none stays open for ever.
+//! will hear what came of them, so each gets the outcome that says so. It is looked for with the tasks that
+//! are open, and with those that ended shortly before.
 
 use std::{cmp::Reverse, collections::BTreeMap, time::Duration};
 
