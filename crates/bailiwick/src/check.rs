@@ -153,7 +153,8 @@ impl Checked {
 
 /// Counts the policies that stand in files: the built-in permit is nobody's work.
 fn written(house: &House) -> usize {
-    house.policies.list().iter().filter(|it| it.source.is_some()).count()
+    let all = house.policies.list().into_iter().chain(house.access.list());
+    all.filter(|it| it.source.is_some()).count()
 }
 
 fn counted(count: usize, one: &str, several: &str) -> String {

@@ -18,9 +18,13 @@ pub(super) fn look(house: &House, account: u32) -> Vec<Finding> {
     let policies = policies.iter().filter_map(|it| {
         observed(&it.mode, now, format!("policy {}", it.id), "calls that it would stop")
     });
+    let access = house.access.list();
+    let access = access.iter().filter_map(|it| {
+        observed(&it.mode, now, format!("policy {}", it.id), "evaluations that it would stop")
+    });
     let accounts = house.charters.values().filter_map(|it| shared(it, account));
     let passed = house.config.servers.iter().filter_map(passed);
-    templates.chain(policies).chain(accounts).chain(passed).collect()
+    templates.chain(policies).chain(access).chain(accounts).chain(passed).collect()
 }
 
 fn observed(mode: &Mode, now: Timestamp, subject: String, what: &str) -> Option<Finding> {

@@ -50,7 +50,8 @@ fn is_public(path: &Path) -> bool {
 
 /// Gives the files that say what is allowed.
 fn said(config: &Config) -> Vec<PathBuf> {
-    let folders = ["charters", "templates", "policies"].map(|it| files(&config.home.join(it)));
+    let folders =
+        ["charters", "templates", "policies", "authzen"].map(|it| files(&config.home.join(it)));
     let mut said: Vec<_> = folders.into_iter().flatten().collect();
     said.push(config.file.clone());
     said

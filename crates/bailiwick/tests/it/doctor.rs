@@ -126,9 +126,13 @@ fn keys_that_others_may_read_are_open_and_keys_that_lie_here_are_weak() {
 
 #[test]
 fn a_configuration_that_others_may_change_is_open() {
-    let governor = healthy();
-    set(governor.folder(), 0o755);
-    set(&governor.path("charters/reader.toml"), 0o666);
-    let open = codes(&governor, "open");
-    assert_eq!(open, BTreeSet::from(["changeable-configuration".to_owned()]));
+    for file in ["charters/reader.toml", "authzen/shop.cedar"] {
+        let governor = healthy();
+        governor
+            .write("authzen/shop.cedar", "@id(\"shop\")\npermit (principal, action, resource);\n");
+        set(governor.folder(), 0o755);
+        set(&governor.path(file), 0o666);
+        let open = codes(&governor, "open");
+        assert_eq!(open, BTreeSet::from(["changeable-configuration".to_owned()]), "{file}");
+    }
 }
