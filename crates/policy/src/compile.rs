@@ -98,13 +98,14 @@ fn read(source: &PolicySource, naming: Naming, found: &mut Vec<Found>) -> Vec<Co
     }
     let mut policies: Vec<&Policy> = set.policies().collect();
     policies.sort_by_key(|it| whole(it).start);
-    policies.into_iter().filter_map(|it| check(it, (source, naming), found)).collect()
+    let ends = source.text.match_indices('\n').map(|(at, _)| at).collect::<Vec<_>>();
+    policies.into_iter().filter_map(|it| check(it, (source, &ends, naming), found)).collect()
 }
 
-/// Gives a policy its id, or says everything that is wrong with it.
+/// Gives a policy its id, and the line it begins on among those that end at `ends`, or says everything that is wrong with it.
 fn check(
     policy: &Policy,
-    (source, naming): (&PolicySource, Naming),
+    (source, ends, naming): (&PolicySource, &[usize], Naming),
     found: &mut Vec<Found>,
 ) -> Option<Compiled> {
     let at = whole(policy);
@@ -118,7 +119,7 @@ fn check(
     let summary = PolicySummary {
         id,
         source: Some(source.name.clone()),
-        line: Some(line(&source.text, at.start)),
+        line: Some(ends.partition_point(|it| *it < at.start).saturating_add(1)),
         effect: effect(policy),
         hold: annotations.hold,
         mode: annotations.mode,
@@ -153,12 +154,6 @@ fn approval_mistakes(policy: &Policy, condition: &Expr, annotations: &Annotation
             reads.map(|it| Found { mistake, at: it.at }).into_iter().collect()
         }
     }
-}
-
-/// Gives the line, counted from one, that begins before `offset`.
-fn line(text: &str, offset: usize) -> usize {
-    let before = text.bytes().take(offset);
-    before.filter(|it| *it == b'\n').count().saturating_add(1)
 }
 
 fn effect(policy: &Policy) -> PolicyEffect {

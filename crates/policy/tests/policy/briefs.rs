@@ -1,5 +1,6 @@
 //! Briefs: what is known of a task's calls shortens the work and never changes an answer.
 
+use bailiwick_model::IdentityKind;
 use bailiwick_policy::{Briefs, Case, PolicySet};
 use proptest::prelude::*;
 
@@ -23,6 +24,7 @@ struct Step {
 enum Twist {
     Nothing,
     Owner,
+    Kind,
     Params,
     Purpose,
     Opened,
@@ -33,6 +35,7 @@ impl Twist {
         match self {
             Self::Nothing => {}
             Self::Owner => "team-other".clone_into(&mut asked.charter.owner),
+            Self::Kind => asked.charter.kind = IdentityKind::Service,
             Self::Params => asked.task.params.clear(),
             Self::Purpose => "Something else".clone_into(&mut asked.task.purpose),
             Self::Opened => asked.task.opened = "2026-11-09T00:00:00Z".parse().unwrap(),
@@ -44,6 +47,7 @@ fn steps() -> impl Strategy<Value = Step> {
     let twist = prop_oneof![
         6 => Just(Twist::Nothing),
         1 => Just(Twist::Owner),
+        1 => Just(Twist::Kind),
         1 => Just(Twist::Params),
         1 => Just(Twist::Purpose),
         1 => Just(Twist::Opened),
