@@ -4,7 +4,11 @@ use super::report::{CaseReport, TestReport, counted};
 
 /// Writes one suite for each file.
 pub(super) fn write(report: &TestReport) -> String {
-    let (all, failed) = (report.cases.len(), report.failed());
+    let (mut all, mut failed) = (report.cases.len(), report.failed());
+    if report.cover {
+        all = all.saturating_add(report.coverage.policies.len());
+        failed = failed.saturating_add(report.coverage.never().count());
+    }
     let suites: String =
         report.cases.chunk_by(|one, other| one.file == other.file).map(suite).collect();
     let covered = if report.cover { coverage(report) } else { String::new() };

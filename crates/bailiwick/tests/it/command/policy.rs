@@ -248,6 +248,8 @@ fn a_policy_that_no_case_has_seen_fails_where_that_is_asked_for() {
     assert_eq!(governor.run(&["policy", "test", "--cover"]).code, 1);
     let junit = governor.run(&["policy", "test", "--cover", "--format", "junit"]).stdout;
     assert!(junit.contains("<failure message=\"decides no case\"/>"), "{junit}");
+    let root = junit.lines().find(|it| it.starts_with("<testsuites")).unwrap();
+    assert!(root.ends_with("failures=\"1\">"), "the root counts it: {root}");
 }
 
 #[test]
