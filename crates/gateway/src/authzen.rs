@@ -20,7 +20,7 @@ use axum::{
     routing::{get, post},
 };
 use bailiwick_connect::Secret;
-use http::{HeaderMap, Request, header};
+use http::{HeaderMap, Request};
 use tokio::sync::Semaphore;
 
 use self::{
@@ -29,7 +29,11 @@ use self::{
     read::Asked,
     refusal::{Code, Refusal},
 };
-use crate::{Desk, door::Hosts, seam};
+use crate::{
+    Desk,
+    door::{Hosts, bearer},
+    seam,
+};
 
 /// What an AuthZEN endpoint is made of.
 #[derive(Debug)]
@@ -128,9 +132,8 @@ impl Authzen {
 
     /// Gives the enforcement point whose token is shown.
     fn asking(&self, headers: &HeaderMap) -> Result<&Pep, Refusal> {
-        let shown = headers.get(header::AUTHORIZATION).and_then(|it| it.to_str().ok());
-        let shown = shown.and_then(|it| it.strip_prefix("Bearer "));
-        let known = shown.and_then(|it| self.peps.iter().find(|pep| pep.token.matches(it)));
+        let known =
+            bearer(headers).and_then(|it| self.peps.iter().find(|pep| pep.token.matches(it)));
         known.ok_or_else(|| {
             let text = "this wants the token of an enforcement point that `[authzen] peps` names";
             Code::Unauthorized.says(text)

@@ -42,13 +42,13 @@ use axum::{
 use bailiwick_connect::{Audience, SealKey, TokenVerifier};
 use http::{HeaderValue, Request, StatusCode, header};
 
-pub(crate) use self::host::Hosts;
 #[cfg(any(test, fuzzing))]
 pub(crate) use self::line::foreign;
 use self::{
     ask::Asked, crowd::Crowd, enter::Turned, hold::Holds, kept::Kept, opened::Opened,
     parking::Parking, running::Running, sessions::Sessions,
 };
+pub(crate) use self::{enter::bearer, host::Hosts};
 pub use self::{hold::HoldParts, line::line_router};
 use crate::{
     Lane, Listener,

@@ -64,6 +64,7 @@ pub fn why(record: &DecisionRecord, outcome: Option<&OutcomeRecord>) -> Why {
 /// Explains an answer to an enforcement point elsewhere by its record: policy is all that was asked.
 pub fn why_answered(record: &EvaluationRecord) -> Why {
     let EvaluationRecord { subject, resource, .. } = record;
+    let count = record.reasons_in_all.map(|it| ("reasons in all", it.to_string()));
     let asked = [
         ("asked by", record.pep.clone()),
         ("subject", format!("{}::{}", subject.kind, subject.id)),
@@ -74,7 +75,11 @@ pub fn why_answered(record: &EvaluationRecord) -> Why {
         step: Step::Policy,
         verdict: record.verdict,
         reasons: record.reasons.clone(),
-        attributes: asked.into_iter().map(|(name, it)| (name.to_owned(), it)).collect(),
+        attributes: asked
+            .into_iter()
+            .chain(count)
+            .map(|(name, it)| (name.to_owned(), it))
+            .collect(),
         observed: false,
     };
     Why {

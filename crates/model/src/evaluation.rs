@@ -91,6 +91,9 @@ pub struct EvaluationRecord {
     pub would: Option<VerdictKind>,
     /// Why: the policies that decided, and those that could not be evaluated.
     pub reasons: Vec<Reason>,
+    /// How many reasons there were, where there were too many to be kept.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reasons_in_all: Option<usize>,
     /// The policies it was made under.
     pub policy: String,
 }

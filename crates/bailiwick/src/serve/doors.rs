@@ -134,13 +134,39 @@ fn peps(config: &Config) -> anyhow::Result<BTreeMap<String, Secret>> {
     config.peps.iter().map(token).collect()
 }
 
+/// How long a token is at least: whoever writes one by hand must not write one that is guessed.
+const TOKEN_MIN: usize = 20;
+
 /// Reads a token that something on the listener wants, or makes one.
 fn own_token(path: &Path) -> anyhow::Result<Secret> {
     if path.exists() {
         bailiwick_connect::check_private(path)?;
-        return Ok(Secret::new(std::fs::read_to_string(path)?.trim()));
+        let token = std::fs::read_to_string(path)?;
+        if token.trim().len() < TOKEN_MIN {
+            anyhow::bail!(
+                "`{}` holds no token of {TOKEN_MIN} letters: delete it, and one is made",
+                path.display()
+            );
+        }
+        return Ok(Secret::new(token.trim()));
     }
     let token = Secret::new(format!("{}{}", random_text()?, random_text()?));
     create_private(path, token.expose().as_bytes())?;
     Ok(token)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_token_is_made_once_and_one_that_was_emptied_opens_nothing() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("shop.token");
+        let made = own_token(&path).unwrap();
+        assert!(own_token(&path).unwrap().matches(made.expose()));
+        std::fs::write(&path, "\n").unwrap();
+        let refused = own_token(&path).unwrap_err().to_string();
+        assert!(refused.contains("holds no token"), "{refused}");
+    }
 }

@@ -3,7 +3,7 @@
 use axum::body::{Body, Bytes};
 use bailiwick_kernel::{Evaluated, Snapshot, evaluate};
 use bailiwick_model::{
-    DecisionId, EntityName, Evaluation, EvaluationRecord, Reason, Record, Sensitivity,
+    DecisionId, EntityName, Evaluation, EvaluationRecord, Reason, Record, Sensitivity, Timestamp,
 };
 use http::{HeaderMap, header};
 use http_body_util::{BodyExt as _, LengthLimitError, Limited};
@@ -93,22 +93,29 @@ impl Asker<'_> {
     }
 
     fn judge(&self, snapshot: &Snapshot, evaluation: &Evaluation) -> (Value, Record) {
-        let evaluated = evaluate(snapshot, evaluation, self.desk.now());
+        let now = self.desk.now();
+        let evaluated = evaluate(snapshot, evaluation, now);
         let decision = DecisionId::new(self.desk.ulid());
         let answer = answer::of(&decision, &evaluated);
-        (answer, self.record(decision, evaluation, evaluated))
+        (answer, self.record((decision, now), evaluation, evaluated))
     }
 
     /// Makes the record; nothing secret-shaped passes into it.
-    fn record(&self, decision: DecisionId, asked: &Evaluation, evaluated: Evaluated) -> Record {
+    fn record(
+        &self,
+        (decision, time): (DecisionId, Timestamp),
+        asked: &Evaluation,
+        evaluated: Evaluated,
+    ) -> Record {
         let evidence = self.desk.evidence();
         let named =
             |kind: &str, id: &str| EntityName { kind: evidence.text(kind), id: evidence.text(id) };
         let shown = |it: Reason| Reason { text: evidence.phrase(&it.text), ..it };
+        let count = evaluated.reasons.len().saturating_add(evaluated.errors.len());
         let reasons = evaluated.reasons.into_iter().chain(evaluated.errors);
         Record::Evaluation(Box::new(EvaluationRecord {
             decision,
-            time: self.desk.now(),
+            time,
             pep: self.pep.to_owned(),
             request_id: self.request_id.map(|it| evidence.text(it)),
             subject: named(&asked.subject.kind, &asked.subject.id),
@@ -118,6 +125,7 @@ impl Asker<'_> {
             verdict: evaluated.verdict,
             would: evaluated.would,
             reasons: reasons.take(MANY).map(shown).collect(),
+            reasons_in_all: (MANY < count).then_some(count),
             policy: evaluated.policy,
         }))
     }

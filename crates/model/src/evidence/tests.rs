@@ -202,6 +202,7 @@ fn evaluation() -> EvaluationRecord {
         verdict: VerdictKind::Deny,
         would: None,
         reasons: vec![Reason::new(ReasonCode::NoPermit, "no policy permits it", "policies")],
+        reasons_in_all: None,
         policy: "sha256:00".to_owned(),
     }
 }
