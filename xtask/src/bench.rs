@@ -1,6 +1,8 @@
 //! Measures the product in groups and prints one JSON object.
 
+mod judgement;
 mod lane;
+mod program;
 
 use std::path::Path;
 
@@ -17,7 +19,10 @@ struct Group {
 }
 
 /// Every group there is; a new one is a file under `bench/` and a line here.
-const GROUPS: &[Group] = &[Group { name: "lane", measure: lane::measure }];
+const GROUPS: &[Group] = &[
+    Group { name: "lane", measure: lane::measure },
+    Group { name: "judgement", measure: judgement::measure },
+];
 
 /// Whether programs of others are installed and measured beside ours.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

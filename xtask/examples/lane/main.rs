@@ -6,15 +6,19 @@
 
 mod agent;
 mod disk;
+#[path = "../shared/figures.rs"]
 mod figures;
 mod governor;
 mod ledger;
+#[path = "../shared/machine.rs"]
 mod machine;
 mod measured;
 mod peers;
+#[path = "../shared/processes.rs"]
 mod processes;
 mod rounds;
 mod tool_server;
+#[path = "../shared/wire.rs"]
 mod wire;
 
 use std::{ffi::OsString, fs, io::Write as _, path::Path, process::ExitCode};
