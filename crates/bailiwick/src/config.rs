@@ -42,7 +42,7 @@ pub(crate) use self::{
     evidence::{ArgumentsKept, Evidence},
     file::Source,
     holds::Holds,
-    house::{Found, Group, House},
+    house::{Before, Found, Group, House},
     listen::{Listen, is_loopback},
     log::{Log, LogFormat},
     nearest::{nearest, suggestion},

@@ -3,11 +3,8 @@
 use bailiwick_model::{Evaluation, Fact, Timestamp};
 
 use crate::{
-    PolicyAnswer, PolicyError, PolicySource, PolicySummary,
-    compile::{Naming, compile_alone},
-    judge::Bench,
-    set::digest,
-    view::Stranger,
+    PolicyAnswer, PolicyError, PolicySource, PolicySummary, compile::Naming, judge::Bench,
+    load::load, set::digest, view::Stranger,
 };
 
 /// A compiled, immutable set of policies for evaluations. They are asked as those of calls are: by
@@ -21,15 +18,24 @@ pub struct AccessPolicies {
 impl Default for AccessPolicies {
     /// Makes the set that permits nothing.
     fn default() -> Self {
-        Self { version: version(&[]), bench: Bench::new(Vec::new()) }
+        Self { version: version(&[]), bench: Bench::default() }
     }
 }
 
 impl AccessPolicies {
     /// Compiles `sources`, or says everything that is wrong with them at once.
     pub fn compile(sources: &[PolicySource]) -> Result<Self, Vec<PolicyError>> {
-        let compiled = compile_alone(sources, Naming::Any)?;
-        Ok(Self { version: version(sources), bench: Bench::new(compiled.into_values().collect()) })
+        Self::compile_after(None, sources)
+    }
+
+    /// Compiles `sources` like [`Self::compile`], faster where most of them stand in `before`, too.
+    pub fn compile_after(
+        before: Option<&Self>,
+        sources: &[PolicySource],
+    ) -> Result<Self, Vec<PolicyError>> {
+        let none = Bench::default();
+        let seats = load(sources, Naming::Any, before.map_or(&none, |it| &it.bench))?;
+        Ok(Self { version: version(sources), bench: Bench::new(seats) })
     }
 
     /// Names these policies: the digest of their files' names and texts.

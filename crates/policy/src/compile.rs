@@ -1,38 +1,26 @@
-//! Turns files of policies into one checked list, or into everything that is wrong with them.
+//! Turns a text into checked policies, or into everything that is wrong with it.
 
-use std::{collections::BTreeMap, ops::Range, sync::Arc};
+use std::ops::Range;
 
 use cedar_policy::{Effect, Policy};
 use cedar_policy_core::ast::Expr;
-use miette::NamedSource;
 
 use crate::{
-    PolicyEffect, PolicyError, PolicyOptions, PolicySource, PolicySummary,
+    PolicyEffect, PolicySummary,
     annotations::Annotations,
     hold::falls_away,
-    index::Head,
     mistake::{self, Found, Mistake},
+    seat::Seat,
     syntax,
     vocabulary::{BUILTIN_PERMIT, BUILTIN_PERMIT_TEXT},
 };
 
-/// One policy, ready to be judged by.
+/// One policy of a text.
 #[derive(Debug)]
 pub(crate) struct Compiled {
-    pub(crate) head: Head,
-    /// When it applies, once its head fits.
-    pub(crate) condition: Option<Expr>,
-    pub(crate) summary: PolicySummary,
+    pub(crate) seat: Seat,
     /// The place of the whole of it.
-    at: Range<usize>,
-}
-
-impl Compiled {
-    fn new(policy: &Policy, summary: PolicySummary, at: Range<usize>) -> Self {
-        let policy = policy.as_ref();
-        let condition = policy.non_scope_constraints().map(syntax::without_places);
-        Self { head: Head::of(policy), condition, summary, at }
-    }
+    pub(crate) at: Range<usize>,
 }
 
 /// Which names policies may use.
@@ -44,70 +32,27 @@ pub(crate) enum Naming {
     Any,
 }
 
-/// Compiles every policy of every file, by id, with the built-in permit where it is wanted.
-pub(crate) fn compile(
-    sources: &[PolicySource],
-    options: PolicyOptions,
-) -> Result<BTreeMap<String, Compiled>, Vec<PolicyError>> {
-    let mut compiled = compile_alone(sources, Naming::Ours)?;
-    if options.builtin_permit {
-        let one = builtin().map_err(|error| vec![PolicyError::ours(error.to_string())])?;
-        compiled.insert(one.summary.id.clone(), one);
-    }
-    Ok(compiled)
-}
-
-/// Compiles every policy of every file, by id, and adds nothing.
-pub(crate) fn compile_alone(
-    sources: &[PolicySource],
-    naming: Naming,
-) -> Result<BTreeMap<String, Compiled>, Vec<PolicyError>> {
-    let mut compiled: BTreeMap<String, Compiled> = BTreeMap::new();
-    let mut errors = Vec::new();
-    for source in sources {
-        let named = NamedSource::new(&source.name, source.text.clone()).with_language("cedar");
-        let file = Arc::new(named);
-        let mut found = Vec::new();
-        for one in read(source, naming, &mut found) {
-            if let Some(first) = compiled.get(&one.summary.id) {
-                let id = one.summary.id.clone();
-                let first = first.summary.source.clone().unwrap_or_default();
-                found.push(Found { mistake: Mistake::SameId { id, first }, at: one.at });
-            } else {
-                compiled.insert(one.summary.id.clone(), one);
-            }
-        }
-        found.sort_by_key(|it| (it.at.start, it.at.end));
-        errors.extend(found.into_iter().map(|it| PolicyError::new(it, &file)));
-    }
-    if errors.is_empty() { Ok(compiled) } else { Err(errors) }
-}
-
-/// Reads the policies of one file in the order they are written.
-fn read(source: &PolicySource, naming: Naming, found: &mut Vec<Found>) -> Vec<Compiled> {
-    let set: cedar_policy::PolicySet = match source.text.parse() {
+/// Reads the policies of a text in the order they are written, and finds what is wrong with them.
+/// In which file they stand, and on which line, they do not know.
+pub(crate) fn read(text: &str, naming: Naming, found: &mut Vec<Found>) -> Vec<Compiled> {
+    let set: cedar_policy::PolicySet = match text.parse() {
         Ok(set) => set,
         Err(errors) => {
-            found.extend(mistake::of_parser(&errors, source.text.len()));
+            found.extend(mistake::of_parser(&errors, text.len()));
             return Vec::new();
         }
     };
     for template in set.templates() {
-        let at = syntax::range(template.as_ref().loc(), &(0..source.text.len()));
+        let at = syntax::range(template.as_ref().loc(), &(0..text.len()));
         found.push(Found { mistake: Mistake::Slot, at });
     }
     let mut policies: Vec<&Policy> = set.policies().collect();
     policies.sort_by_key(|it| whole(it).start);
-    let ends = source.text.match_indices('\n').map(|(at, _)| at).collect::<Vec<_>>();
-    policies.into_iter().filter_map(|it| check(it, (source, &ends, naming), found)).collect()
+    policies.into_iter().filter_map(|it| check(it, naming, found)).collect()
 }
 
-/// Gives a policy its id, and the line it begins on among those that end at `ends`, or says everything that is wrong with it.
-fn check(
-    policy: &Policy,
-    (source, ends, naming): (&PolicySource, &[usize], Naming),
-    found: &mut Vec<Found>,
-) -> Option<Compiled> {
+/// Gives a policy its id, or says everything that is wrong with it.
+fn check(policy: &Policy, naming: Naming, found: &mut Vec<Found>) -> Option<Compiled> {
     let at = whole(policy);
     let annotations = Annotations::read(policy, at.clone(), found);
     let condition = policy.as_ref().condition();
@@ -118,8 +63,8 @@ fn check(
     let id = annotations.id?;
     let summary = PolicySummary {
         id,
-        source: Some(source.name.clone()),
-        line: Some(ends.partition_point(|it| *it < at.start).saturating_add(1)),
+        source: None,
+        line: None,
         effect: effect(policy),
         hold: annotations.hold,
         mode: annotations.mode,
@@ -128,7 +73,7 @@ fn check(
         ticket: annotations.ticket,
         control: annotations.control,
     };
-    Some(Compiled::new(policy, summary, at))
+    Some(Compiled { seat: Seat::new(policy, summary), at })
 }
 
 /// Says where a policy and an approval do not go together.
@@ -169,7 +114,7 @@ pub(crate) fn whole(policy: &Policy) -> Range<usize> {
 }
 
 /// Gives the permit for what the grant covers.
-fn builtin() -> Result<Compiled, Box<cedar_policy::ParseErrors>> {
+pub(crate) fn builtin() -> Result<Seat, Box<cedar_policy::ParseErrors>> {
     let policy = Policy::parse(None, BUILTIN_PERMIT_TEXT)?;
     let summary = PolicySummary {
         id: BUILTIN_PERMIT.to_owned(),
@@ -183,6 +128,5 @@ fn builtin() -> Result<Compiled, Box<cedar_policy::ParseErrors>> {
         ticket: None,
         control: None,
     };
-    let at = whole(&policy);
-    Ok(Compiled::new(&policy, summary, at))
+    Ok(Seat::new(&policy, summary))
 }

@@ -13,11 +13,17 @@ use cedar_policy_core::ast::{
 
 use crate::{syntax, vocabulary::Types};
 
-/// What the head of a policy asks for.
-#[derive(Clone, Debug)]
+/// The head of a policy.
+#[derive(Debug)]
 pub(crate) struct Head {
-    /// All of it, as Cedar asks.
+    /// All that it asks for, as Cedar asks.
     pub(crate) condition: Expr,
+    pub(crate) names: Names,
+}
+
+/// What the head of a policy names.
+#[derive(Clone, Debug)]
+pub(crate) struct Names {
     principal: Part,
     /// One of these; with none of them no request fits.
     actions: Vec<Part>,
@@ -47,12 +53,10 @@ impl Head {
         let principal = policy.principal_constraint();
         let resource = policy.resource_constraint();
         let who = Expr::and(principal.as_expr(), policy.action_constraint().as_expr());
-        Self {
-            condition: syntax::without_places(&Expr::and(who, resource.as_expr())),
-            principal: Part::of(principal.as_inner()),
-            actions,
-            resource: Part::of(resource.as_inner()),
-        }
+        let condition = syntax::without_places(&Expr::and(who, resource.as_expr()));
+        let (principal, resource) = (principal.as_inner(), resource.as_inner());
+        let names = Names { principal: Part::of(principal), actions, resource: Part::of(resource) };
+        Self { condition, names }
     }
 }
 
@@ -101,7 +105,7 @@ pub(crate) struct Index {
 
 impl Index {
     /// Files heads under what they ask for; each is known by its place.
-    pub(crate) fn new<'a>(heads: impl IntoIterator<Item = &'a Head>) -> Self {
+    pub(crate) fn new<'a>(heads: impl IntoIterator<Item = &'a Names>) -> Self {
         let mut index = Self::default();
         for (policy, head) in heads.into_iter().enumerate() {
             let (principal, resource) = (index.key(&head.principal), index.key(&head.resource));

@@ -5,36 +5,23 @@
 //! every call of a task is asked once. Cedar evaluates them all the same, and law 9 holds the two
 //! to the same answers.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, sync::Arc};
 
 use bailiwick_model::{Reason, ReasonCode, Verdict};
-use cedar_policy_core::ast::Expr;
 
 use crate::{
     PolicyEffect, PolicySummary,
-    compile::Compiled,
     index::Index,
-    reads::Reads,
+    seat::Seat,
     slice::Slice,
     view::{Case, Origin, Settled, Stranger, Unknown, View, ViewError},
 };
 
 /// The policies of a set, with the index of their heads.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct Bench {
-    seats: Vec<Seat>,
+    seats: Vec<Arc<Seat>>,
     pub(crate) index: Index,
-}
-
-/// One policy on the bench.
-#[derive(Debug)]
-pub(crate) struct Seat {
-    /// Whether its head fits, as a condition.
-    pub(crate) head: Expr,
-    pub(crate) condition: Option<Expr>,
-    /// What the condition reads.
-    pub(crate) reads: Reads,
-    summary: PolicySummary,
 }
 
 /// Which policies one request satisfies, and which could not be evaluated.
@@ -61,29 +48,28 @@ impl Seat {
 
 impl Bench {
     /// Seats the policies in the order in which they come.
-    pub(crate) fn new(compiled: Vec<Compiled>) -> Self {
-        let index = Index::new(compiled.iter().map(|it| &it.head));
-        let seat = |it: Compiled| Seat {
-            head: it.head.condition,
-            reads: it.condition.as_ref().map(Reads::of).unwrap_or_default(),
-            condition: it.condition,
-            summary: it.summary,
-        };
-        Self { seats: compiled.into_iter().map(seat).collect(), index }
+    pub(crate) fn new(seats: Vec<Arc<Seat>>) -> Self {
+        Self { index: Index::new(seats.iter().map(|it| &it.names)), seats }
     }
 
     /// Gives the policies in their order.
+    pub(crate) fn all(&self) -> impl Iterator<Item = &Arc<Seat>> {
+        self.seats.iter()
+    }
+
+    /// Tells of the policies in their order.
     pub(crate) fn summaries(&self) -> impl Iterator<Item = &PolicySummary> {
         self.seats.iter().map(|it| &it.summary)
     }
 
     /// Finds the policy of this id.
     pub(crate) fn called(&self, id: &str) -> Option<&Seat> {
-        self.seats.iter().find(|it| it.summary.id == id)
+        let place = self.seats.binary_search_by(|it| it.summary.id.as_str().cmp(id)).ok()?;
+        self.seat(place)
     }
 
     pub(crate) fn seat(&self, place: usize) -> Option<&Seat> {
-        self.seats.get(place)
+        self.seats.get(place).map(Arc::as_ref)
     }
 
     pub(crate) fn seats(&self, places: &[usize]) -> impl Iterator<Item = &Seat> {

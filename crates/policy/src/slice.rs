@@ -5,8 +5,9 @@ use std::borrow::Cow;
 use crate::{
     Case, Question,
     index::Key,
-    judge::{Bench, Seat},
+    judge::Bench,
     reads::{Looks, Reads},
+    seat::Seat,
     view::{Place, STANDING, Scene, Subject, View, ViewError},
 };
 

@@ -11,14 +11,19 @@ use super::{file::Folder, house::Found};
 pub(super) fn compile(
     folder: &Folder,
     options: PolicyOptions,
+    before: Option<&PolicySet>,
     found: &mut Found,
 ) -> Option<Arc<PolicySet>> {
-    good(PolicySet::compile(&sources(folder), options), found)
+    good(PolicySet::compile_after(before, &sources(folder), options), found)
 }
 
 /// Compiles all policies for enforcement points elsewhere, or reports every mistake in them.
-pub(super) fn compile_access(folder: &Folder, found: &mut Found) -> Option<Arc<AccessPolicies>> {
-    good(AccessPolicies::compile(&sources(folder)), found)
+pub(super) fn compile_access(
+    folder: &Folder,
+    before: Option<&AccessPolicies>,
+    found: &mut Found,
+) -> Option<Arc<AccessPolicies>> {
+    good(AccessPolicies::compile_after(before, &sources(folder)), found)
 }
 
 fn sources(folder: &Folder) -> Vec<PolicySource> {

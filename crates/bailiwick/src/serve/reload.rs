@@ -6,7 +6,7 @@ use bailiwick_connect::ListenerTls;
 use bailiwick_gateway::{Active, Desk};
 use bailiwick_model::{Activation, Digest};
 
-use crate::config::{Config, Group, House, Overrides};
+use crate::config::{Before, Config, Group, House, Overrides};
 
 /// Reads the configuration again and puts it in force, whole or not at all.
 #[derive(Debug)]
@@ -54,7 +54,8 @@ impl Reload {
     /// Reads everything again; a mistake anywhere leaves everything as it is. Gives what changed.
     pub(crate) async fn run(&self, desk: &Desk, by: &str) -> anyhow::Result<Vec<String>> {
         let mut before = self.active.lock().await;
-        let (house, warnings) = House::load(&self.file, &self.overrides).map_err(|found| {
+        let loaded = House::load_after(&in_force(desk), &self.file, &self.overrides);
+        let (house, warnings) = loaded.map_err(|found| {
             let texts: Vec<_> = found.errors.iter().map(ToString::to_string).collect();
             anyhow::anyhow!(
                 "nothing was changed: {}; `bailiwick check` shows where",
@@ -96,6 +97,12 @@ impl Reload {
         }
         Ok(other)
     }
+}
+
+fn in_force(desk: &Desk) -> Before {
+    let snapshot = desk.snapshot();
+    let (policies, access) = (Arc::clone(&snapshot.policies), Arc::clone(&snapshot.access));
+    Before { policies: Some(policies), access: Some(access) }
 }
 
 fn active(house: &House, activations: Vec<Activation>) -> Active {

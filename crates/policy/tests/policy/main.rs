@@ -20,3 +20,4 @@ mod laws;
 mod listing;
 #[cfg(test)]
 mod missed;
+mod reload;

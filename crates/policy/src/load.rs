@@ -1,0 +1,157 @@
+//! From files to policies: each is compiled by itself, by as many hands as there are, and what says
+//! the same as before is not compiled again.
+
+use std::{collections::HashMap, ops::Range, sync::Arc};
+
+use bailiwick_model::Digest;
+use miette::NamedSource;
+
+use crate::{
+    PolicyError, PolicySource,
+    compile::{Naming, read},
+    hands,
+    judge::Bench,
+    mistake::{Found, Mistake},
+    pieces::{Piece, pieces},
+    seat::Seat,
+};
+
+/// A piece of one of the files, and what it is known by.
+struct Part<'t> {
+    source: usize,
+    piece: Piece<'t>,
+    digest: Digest,
+}
+
+/// A policy at its place in one of the files.
+struct Placed {
+    source: usize,
+    at: Range<usize>,
+    seat: Arc<Seat>,
+}
+
+/// What is wrong in the files, each with the number of its file.
+type Faults = Vec<(usize, Found)>;
+
+/// What a piece came to.
+enum Read {
+    Policy(Arc<Seat>),
+    /// Blanks and remarks.
+    Nothing,
+    /// Something is wrong with it. What, and where, the whole file tells.
+    Wrong,
+}
+
+/// Compiles every policy of every file, by id, or says everything that is wrong with them. What
+/// is on the bench of `before` is taken from there.
+pub(crate) fn load(
+    sources: &[PolicySource],
+    naming: Naming,
+    before: &Bench,
+) -> Result<Vec<Arc<Seat>>, Vec<PolicyError>> {
+    let (mut placed, mut faults) = placed(sources, naming, before);
+    // Files come one after the other: the first of two policies of one id is the one that has it.
+    placed.sort_by(|one, other| one.seat.summary.id.cmp(&other.seat.summary.id));
+    for same in placed.chunk_by(|one, other| one.seat.summary.id == other.seat.summary.id) {
+        let Some((first, more)) = same.split_first() else { continue };
+        let first = &first.seat.summary;
+        for it in more {
+            let first_in = first.source.clone().unwrap_or_default();
+            let mistake = Mistake::SameId { id: first.id.clone(), first: first_in };
+            faults.push((it.source, Found { mistake, at: it.at.clone() }));
+        }
+    }
+    if faults.is_empty() {
+        return Ok(placed.into_iter().map(|it| it.seat).collect());
+    }
+    faults.sort_by_key(|(source, it)| (*source, it.at.start, it.at.end));
+    Err(told(sources, faults))
+}
+
+/// Finds every policy, and what is wrong.
+fn placed(sources: &[PolicySource], naming: Naming, before: &Bench) -> (Vec<Placed>, Faults) {
+    let known: HashMap<Digest, &Arc<Seat>> =
+        before.all().filter_map(|it| Some((it.digest()?, it))).collect();
+    let parts: Vec<Part<'_>> = sources.iter().enumerate().flat_map(parts).collect();
+    let new: Vec<&Part<'_>> = parts.iter().filter(|it| !known.contains_key(&it.digest)).collect();
+    let mut made = hands::each(&new, |it| compiled(it, naming)).into_iter();
+    let (mut all, mut faults) = (Vec::with_capacity(parts.len()), Vec::new());
+    for of_file in parts.chunk_by(|one, other| one.source == other.source) {
+        let Some(number) = of_file.first().map(|it| it.source) else { continue };
+        let Some(source) = sources.get(number) else { continue };
+        let (whole, mut wrong) = (all.len(), false);
+        for Part { piece, digest, .. } in of_file {
+            let seat = match known.get(digest) {
+                Some(seat) => Some(*seat).cloned(),
+                None => match made.next() {
+                    Some(Read::Policy(seat)) => Some(seat),
+                    Some(Read::Nothing) => None,
+                    Some(Read::Wrong) | None => {
+                        wrong = true;
+                        None
+                    }
+                },
+            };
+            all.extend(seat.map(|seat| Placed {
+                source: number,
+                at: seat.at(piece),
+                seat: seat.placed(&source.name, piece),
+            }));
+        }
+        if wrong {
+            all.truncate(whole);
+            all.extend(wholly((number, source), naming, &mut faults));
+        }
+    }
+    (all, faults)
+}
+
+fn parts((source, file): (usize, &PolicySource)) -> impl Iterator<Item = Part<'_>> {
+    let part = move |piece: Piece<'_>| Digest::of(piece.text.as_bytes());
+    let pieces = pieces(&file.text).into_iter().filter(|it| !it.text.trim().is_empty());
+    pieces.map(move |piece| Part { source, digest: part(piece), piece })
+}
+
+/// Compiles one piece.
+fn compiled(part: &Part<'_>, naming: Naming) -> Read {
+    let mut found = Vec::new();
+    let mut made = read(part.piece.text, naming, &mut found).into_iter();
+    match (made.next(), made.next()) {
+        _ if !found.is_empty() => Read::Wrong,
+        (None, None) => Read::Nothing,
+        (Some(one), None) => {
+            Read::Policy(Arc::new(one.seat.of_piece(&part.piece, part.digest, one.at)))
+        }
+        (_, Some(_)) => Read::Wrong,
+    }
+}
+
+/// Reads a file as a whole, for what is wrong with it at its places.
+fn wholly(
+    (number, source): (usize, &PolicySource),
+    naming: Naming,
+    faults: &mut Faults,
+) -> Vec<Placed> {
+    let mut found = Vec::new();
+    let made = read(&source.text, naming, &mut found);
+    faults.extend(found.into_iter().map(|it| (number, it)));
+    let placed = made.into_iter().map(|mut it| {
+        it.seat.summary.source = Some(source.name.clone());
+        Placed { source: number, at: it.at, seat: Arc::new(it.seat) }
+    });
+    placed.collect()
+}
+
+/// Puts mistakes in words, each with its file.
+fn told(sources: &[PolicySource], faults: Faults) -> Vec<PolicyError> {
+    let mut errors = Vec::new();
+    for same in faults.chunk_by(|(one, _), (other, _)| one == other) {
+        let Some(source) = same.first().and_then(|(number, _)| sources.get(*number)) else {
+            continue;
+        };
+        let named = NamedSource::new(&source.name, source.text.clone()).with_language("cedar");
+        let file = Arc::new(named);
+        errors.extend(same.iter().map(|(_, it)| PolicyError::new(it.clone(), &file)));
+    }
+    errors
+}
