@@ -86,6 +86,15 @@ pub(crate) fn peer(
     python::install(&places, name, &format!("{name}.txt"), pythons)
 }
 
+/// Installs Cerbos under `target/peers`, and returns its program.
+pub(crate) fn cerbos(root: &Path) -> anyhow::Result<PathBuf> {
+    let places = Places { locks: root.join("xtask/peers"), home: root.join("target/peers") };
+    std::fs::create_dir_all(&places.home)?;
+    let installer = node::any(&Places::under(root))?;
+    let packages = node::packages(&places, &installer, "cerbos")?;
+    Ok(packages.join("node_modules/@cerbos/cerbos-linux-x64/cerbos-linux-x64"))
+}
+
 /// Installs all parts and prints where they are.
 pub(crate) fn run(root: &Path) -> anyhow::Result<()> {
     let parts = install(root)?;

@@ -144,10 +144,9 @@ impl Governor<'_> {
 
     /// Asks the governor to stop, and waits until it has.
     pub(crate) fn stop(mut self) -> anyhow::Result<()> {
-        let pid = self.child.id().to_string();
-        let asked = Command::new("kill").args(["-TERM", &pid]).status()?;
+        processes::terminate(self.child.id())?;
         let ended = self.child.wait()?;
-        if !asked.success() || !ended.success() {
+        if !ended.success() {
             bail!("the governor did not stop well: {ended}");
         }
         Ok(())

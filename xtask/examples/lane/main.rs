@@ -4,7 +4,9 @@
 //! Prints the metrics as one JSON object, and on standard error how far the runs lay apart. Peers
 //! are measured in turns with what they are compared with, so that both see the same machine.
 
+#[path = "../shared/agent.rs"]
 mod agent;
+mod calls;
 mod disk;
 #[path = "../shared/figures.rs"]
 mod figures;
@@ -17,6 +19,7 @@ mod peers;
 #[path = "../shared/processes.rs"]
 mod processes;
 mod rounds;
+#[path = "../shared/tool_server.rs"]
 mod tool_server;
 #[path = "../shared/wire.rs"]
 mod wire;

@@ -199,7 +199,7 @@ mod tests {
         let wanted = NAMES.map(|it| Wanted::parse(OsStr::new(&format!("{it}=/nowhere"))));
         let wanted: Vec<Wanted> = wanted.into_iter().collect::<anyhow::Result<_>>().unwrap();
         let mut measured = Measured::default();
-        let server = crate::tool_server::start().unwrap();
+        let server = crate::tool_server::start(0).unwrap();
         let mut peers = Peers::start(&wanted, &folder, server, &mut measured);
         peers.round(server, &mut measured);
         peers.finish(&mut measured);

@@ -5,7 +5,8 @@ use std::{fs, net::SocketAddr, path::Path, thread, time::Duration};
 use anyhow::Context as _;
 
 use crate::{
-    agent::{Agent, Target, together},
+    agent::{Agent, Target},
+    calls::together,
     disk::RawFile,
     figures::{micros, per_second, percentile},
     governor::{Governor, House},
@@ -34,7 +35,7 @@ const REST: Duration = Duration::from_secs(1);
 /// Measures everything, in rounds.
 pub(crate) fn run(program: &Path, folder: &Path, wanted: &[Wanted]) -> anyhow::Result<Measured> {
     tell(&format!("    {}; load {}", machine::described(folder), machine::load()));
-    let server = crate::tool_server::start()?;
+    let server = crate::tool_server::start(0)?;
     let mut measured = Measured::default();
     let bytes = u32::try_from(fs::metadata(program)?.len())?;
     measured.add("binary_mib", f64::from(bytes) / f64::from(1 << 20));

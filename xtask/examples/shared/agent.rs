@@ -1,11 +1,6 @@
 //! An agent: one connection that stays open, one tool called again and again.
 
-use std::{
-    net::{SocketAddr, TcpStream},
-    sync::Barrier,
-    thread,
-    time::{Duration, Instant},
-};
+use std::net::{SocketAddr, TcpStream};
 
 use anyhow::{Context as _, bail};
 
@@ -35,11 +30,6 @@ impl Target {
     pub(crate) fn reading(address: SocketAddr, path: &str, token: Option<String>) -> Self {
         Self { address, path: path.to_owned(), token, asked: READ }
     }
-
-    /// The tool server itself.
-    pub(crate) fn direct(address: SocketAddr) -> Self {
-        Self::reading(address, "/mcp", None)
-    }
 }
 
 /// An agent with an open connection.
@@ -49,13 +39,6 @@ pub(crate) struct Agent {
     head: String,
     asked: &'static str,
     calls: u32,
-}
-
-/// How many calls came back, in which time.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Throughput {
-    pub(crate) calls: u32,
-    pub(crate) took: Duration,
 }
 
 impl Agent {
@@ -97,17 +80,6 @@ impl Agent {
         Ok(())
     }
 
-    /// Calls `count` times, one call after the other, and gives how long each took.
-    pub(crate) fn measure(&mut self, count: usize) -> anyhow::Result<Vec<Duration>> {
-        let mut took = Vec::with_capacity(count);
-        for _ in 0..count {
-            let began = Instant::now();
-            self.call()?;
-            took.push(began.elapsed());
-        }
-        Ok(took)
-    }
-
     /// Sends one message, and gives the answer; one that is no success is an error.
     pub(crate) fn ask(&mut self, body: &str) -> anyhow::Result<Message> {
         let (head, len) = (&self.head, body.len());
@@ -123,39 +95,4 @@ impl Agent {
 
 fn request(id: u32, method: &str, params: &str) -> String {
     format!(r#"{{"jsonrpc":"2.0","id":{id},"method":"{method}","params":{params}}}"#)
-}
-
-/// Lets all agents call at once, each as often as it can, until `window` is over.
-pub(crate) fn together(agents: &mut [Agent], window: Duration) -> anyhow::Result<Throughput> {
-    let start = Barrier::new(agents.len().saturating_add(1));
-    thread::scope(|scope| {
-        let running: Vec<_> = agents
-            .iter_mut()
-            .map(|agent| {
-                let start = &start;
-                scope.spawn(move || {
-                    start.wait();
-                    call_for(agent, window)
-                })
-            })
-            .collect();
-        start.wait();
-        let began = Instant::now();
-        let mut calls = 0_u32;
-        for agent in running {
-            let made = agent.join().map_err(|_| anyhow::anyhow!("an agent broke off"))??;
-            calls = calls.saturating_add(made);
-        }
-        Ok(Throughput { calls, took: began.elapsed() })
-    })
-}
-
-fn call_for(agent: &mut Agent, window: Duration) -> anyhow::Result<u32> {
-    let began = Instant::now();
-    let mut calls = 0_u32;
-    while began.elapsed() < window {
-        agent.call()?;
-        calls = calls.saturating_add(1);
-    }
-    Ok(calls)
 }

@@ -1,6 +1,6 @@
 //! What a process takes, together with the processes that it started and those that they did.
 
-use std::{fs, time::Duration};
+use std::{fs, process::Command, time::Duration};
 
 use anyhow::Context as _;
 
@@ -29,6 +29,12 @@ pub(crate) fn rss_mib(root: u32) -> anyhow::Result<f64> {
     });
     let size: f64 = sizes.sum();
     (0.0 < size).then_some(size).context("the process has no size")
+}
+
+/// Asks a process to end.
+pub(crate) fn terminate(process: u32) -> anyhow::Result<()> {
+    let asked = Command::new("kill").args(["-TERM", &process.to_string()]).status()?;
+    asked.success().then_some(()).context("a process could not be asked to end")
 }
 
 /// Looks at every process there is; one that ends meanwhile is left out.

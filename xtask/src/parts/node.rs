@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use super::{Places, python};
+use super::{PYTHONS, Places, python};
 use crate::run;
 
 /// The oldest Node.js that the tests run on.
@@ -28,6 +28,17 @@ pub(super) fn runtime(places: &Places, environment: &Path) -> anyhow::Result<Run
     let node = wheel.join("bin/node");
     let npm = wheel.join("lib/node_modules/npm/bin/npm-cli.js");
     Ok(Runtime { npm: vec![node.clone(), npm], node })
+}
+
+/// Finds the machine's package installer, whatever its version, or installs one beside the real
+/// parts.
+pub(super) fn any(places: &Places) -> anyhow::Result<Runtime> {
+    if run::answers("npm", &["--version"]) {
+        return Ok(Runtime { node: "node".into(), npm: vec!["npm".into()] });
+    }
+    std::fs::create_dir_all(&places.home)?;
+    let modern = python::install(places, "python-modern", "python/modern.txt", &PYTHONS)?;
+    runtime(places, &modern)
 }
 
 /// Installs exactly what the lock of a part names, and returns the folder with `node_modules`.

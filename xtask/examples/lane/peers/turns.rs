@@ -11,7 +11,8 @@ use anyhow::{Context as _, bail};
 
 use super::{Kind, Place, process::Process};
 use crate::{
-    agent::{Agent, Target, Throughput},
+    agent::{Agent, Target},
+    calls::Throughput,
     figures::{micros, per_second, percentile},
     measured::{Measured, of_peer},
     tell,
