@@ -59,11 +59,31 @@ fn destinations(table: &Table<'_>) -> Option<Vec<String>> {
     field.is_given().then_some(names)
 }
 
-/// Takes one argument's name in braces.
+/// Takes a text with at least one argument's name in braces: `{path}`, `{owner}/{repo}`.
 fn argument(text: &str) -> Result<String, String> {
-    let inside = text.strip_prefix('{').and_then(|it| it.strip_suffix('}'));
-    match inside {
-        Some(name) if !name.trim().is_empty() && !name.contains(['{', '}']) => Ok(text.to_owned()),
-        Some(_) | None => Err(format!("`{text}` names no argument: write it like `{{path}}`")),
+    let wrong = || format!("`{text}` names no argument: write it like `{{path}}`");
+    let mut rest = text;
+    while let Some((plain, after)) = rest.split_once('{') {
+        let (name, later) = after.split_once('}').ok_or_else(wrong)?;
+        if plain.contains('}') || name.contains('{') || name.trim().is_empty() {
+            return Err(wrong());
+        }
+        rest = later;
+    }
+    if rest.len() == text.len() || rest.contains('}') { Err(wrong()) } else { Ok(text.to_owned()) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn resources_are_named_by_one_argument_or_more() {
+        for text in ["{path}", "{owner}/{repo}", "table:{t}", "{a}{b}c"] {
+            assert_eq!(argument(text).as_deref(), Ok(text));
+        }
+        for text in ["", "path", "{}", "{ }", "{a", "a}", "{a}}", "{{a}}", "{a}{", "}{a}"] {
+            assert!(argument(text).is_err(), "{text}");
+        }
     }
 }
