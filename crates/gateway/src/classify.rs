@@ -9,11 +9,11 @@ mod words;
 use std::{borrow::Cow, collections::BTreeSet};
 
 use bailiwick_model::{
-    AccessRequest, Action, ActionFacts, ActionKind, Caller, Effect, Environment, Json, Offered,
-    Reach, Sensitivity,
+    AccessRequest, Action, ActionFacts, ActionKind, Caller, Effect, Environment, IdentityId, Json,
+    Offered, Reach, Sensitivity,
 };
 
-use crate::{call::Call, upstream::ToolSpec};
+use crate::{call::Call, coaz::Mapping, upstream::ToolSpec};
 
 pub(crate) use effects::{Hints, suggest_effects};
 
@@ -28,6 +28,8 @@ pub(crate) struct Known<'a> {
     pub(crate) input_schema: Option<&'a Json>,
     /// Where the server runs.
     pub(crate) environment: Environment,
+    /// The server's word on what its calls are done to, where it can be read.
+    pub(crate) mapping: Option<&'a Result<Mapping, String>>,
     /// Arguments that some condition compares with `like`.
     pub(crate) liked: &'a BTreeSet<String>,
 }
@@ -45,8 +47,8 @@ pub(crate) struct Classified {
     pub(crate) faults: Vec<String>,
 }
 
-/// Classifies one call.
-pub(crate) fn classify(call: &Call, known: &Known<'_>) -> Classified {
+/// Classifies one call of `caller`.
+pub(crate) fn classify(call: &Call, known: &Known<'_>, caller: &IdentityId) -> Classified {
     let mut resources = BTreeSet::new();
     let mut destinations = BTreeSet::new();
     let mut checked = Cow::Borrowed(known.liked);
@@ -57,23 +59,63 @@ pub(crate) fn classify(call: &Call, known: &Known<'_>) -> Classified {
         }
         ActionKind::Prompt => {}
         ActionKind::Tool => {
-            let template = known.spec.and_then(|spec| spec.resource.as_deref());
-            let receivers = known.spec.map_or(&[][..], |spec| &spec.destinations);
-            match template.map(|template| mapping::resources(template, call.arguments())) {
+            let names = Names::of(known);
+            match names.resources(call, caller) {
                 Some(Ok(named)) => resources = named,
                 Some(Err(fault)) => unmapped = Some(fault),
                 None => {}
             }
+            let receivers = known.spec.map_or(&[][..], |spec| &spec.destinations);
             destinations = mapping::destinations(receivers, call.arguments());
-            if template.is_some() || !receivers.is_empty() {
-                let named = template.into_iter().flat_map(mapping::arguments_of);
-                checked.to_mut().extend(named.chain(receivers.iter().cloned()));
+            let named = names.arguments();
+            if !named.is_empty() || !receivers.is_empty() {
+                checked.to_mut().extend(named.into_iter().chain(receivers.iter().cloned()));
             }
         }
     }
     let mut faults = places::faults(call.arguments(), known.input_schema, &checked);
     faults.extend(unmapped);
     Classified { facts: action_facts(call.action(), known), resources, destinations, faults }
+}
+
+/// How arguments name resources: the operator's word, else the server's, else not at all.
+enum Names<'a> {
+    Operator(&'a str),
+    Server(&'a Result<Mapping, String>),
+    Nobody,
+}
+
+impl<'a> Names<'a> {
+    fn of(known: &Known<'a>) -> Self {
+        match (known.spec.and_then(|spec| spec.resource.as_deref()), known.mapping) {
+            (Some(template), _) => Self::Operator(template),
+            (None, Some(mapping)) => Self::Server(mapping),
+            (None, None) => Self::Nobody,
+        }
+    }
+
+    fn resources(
+        &self,
+        call: &Call,
+        caller: &IdentityId,
+    ) -> Option<Result<BTreeSet<String>, String>> {
+        let called = (call.action().name.as_str(), call.arguments());
+        match self {
+            Self::Operator(template) => Some(mapping::resources(template, called.1)),
+            Self::Server(Ok(mapping)) => Some(mapping.resources(called, caller.as_str())),
+            Self::Server(Err(why)) => Some(Err(format!("the tool's {why}"))),
+            Self::Nobody => None,
+        }
+    }
+
+    /// Gives the arguments that name them.
+    fn arguments(&self) -> Vec<String> {
+        match self {
+            Self::Operator(template) => mapping::arguments_of(template),
+            Self::Server(Ok(mapping)) => mapping.arguments().map(str::to_owned).collect(),
+            Self::Server(Err(_)) | Self::Nobody => Vec::new(),
+        }
+    }
 }
 
 impl Classified {

@@ -10,6 +10,7 @@ use crate::{
     authzen,
     call::Call,
     classify::{Hints, Known, classify},
+    coaz,
     door::{self, Hosts},
     jsonrpc::{Message, RawObject},
     mcp::{
@@ -34,6 +35,7 @@ pub const PARSERS: &[(&str, Read)] = &[
     ("gateway-answer", upstream::foreign::answer),
     ("gateway-authzen", authzen::foreign),
     ("gateway-call", call),
+    ("gateway-coaz", coaz::foreign),
     ("gateway-events", upstream::foreign::events),
     ("gateway-form", oauth::foreign),
     ("gateway-headers", headers),
@@ -158,6 +160,7 @@ fn call(bytes: &[u8]) {
         ..upstream::ToolSpec::default()
     };
     let schema = Json::parse(schema, LIMITS).ok();
+    let Ok(caller) = "caller".parse() else { return };
     let liked = BTreeSet::from(["name".to_owned()]);
     for spec in [None, Some(&spec)] {
         let classified = classify(
@@ -166,9 +169,11 @@ fn call(bytes: &[u8]) {
                 spec,
                 hints: Hints::default(),
                 input_schema: schema.as_ref(),
+                mapping: None,
                 environment: Environment::Production,
                 liked: &liked,
             },
+            &caller,
         );
         let _what = classified.destinations.len().saturating_add(classified.faults.len());
     }

@@ -26,6 +26,7 @@ pub(crate) fn known<'a>(
             open_world: it.open_world_hint,
         }),
         input_schema: tool.and_then(|it| it.schema.as_ref()),
+        mapping: tool.and_then(|it| it.mapping.as_deref()),
         // Of what is not configured the worst is assumed.
         environment: spec.map_or(Environment::Production, |it| it.environment),
         liked,

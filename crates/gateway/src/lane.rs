@@ -280,7 +280,11 @@ impl Lane {
         let spec = self.upstreams.spec(&action.server);
         let known = known::known(action, spec, catalog.as_deref(), &liked);
         let offered = known::offered(action, catalog.as_deref());
-        classify::classify(call, &known).into_request(call, caller_of(caller), offered)
+        classify::classify(call, &known, &caller.identity).into_request(
+            call,
+            caller_of(caller),
+            offered,
+        )
     }
 
     /// Sends a call that was allowed, and records what became of it.
@@ -371,8 +375,11 @@ impl Lane {
         let liked = BTreeSet::new();
         let known = known::known(call.action(), None, None, &liked);
         let offered = known::offered(call.action(), None);
-        let request =
-            classify::classify(call, &known).into_request(call, caller_of(caller), offered);
+        let request = classify::classify(call, &known, &caller.identity).into_request(
+            call,
+            caller_of(caller),
+            offered,
+        );
         let reason = Reason::new(ReasonCode::Fault, text, "gateway");
         self.refuse_unjudged(decision, &request, reason, progress).await
     }

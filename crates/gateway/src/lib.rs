@@ -9,6 +9,7 @@ mod call;
 pub mod caught;
 mod classify;
 mod clock;
+mod coaz;
 mod desk;
 mod door;
 mod evidence;

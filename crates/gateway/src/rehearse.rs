@@ -19,6 +19,6 @@ pub fn rehearsed(
     offered: Offered,
 ) -> AccessRequest {
     let (spec, hints, input_schema) = (tool, Hints::default(), None);
-    let known = Known { spec, hints, input_schema, environment, liked };
-    classify(call, &known).into_request(call, caller, offered)
+    let known = Known { spec, hints, input_schema, environment, mapping: None, liked };
+    classify(call, &known, &caller.identity).into_request(call, caller, offered)
 }

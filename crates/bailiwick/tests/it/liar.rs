@@ -44,12 +44,22 @@ impl Liar {
         tools: &[&str],
         reply: impl Fn(&Asked, &mut TcpStream) + Send + Sync + 'static,
     ) -> Self {
+        let plain = json!({"type": "object"});
+        let tools: Vec<_> = tools.iter().map(|it| (*it, plain.clone())).collect();
+        Self::offering(&tools, reply)
+    }
+
+    /// The same, with tools that take what is said beside them.
+    pub(crate) fn offering(
+        tools: &[(&str, Value)],
+        reply: impl Fn(&Asked, &mut TcpStream) + Send + Sync + 'static,
+    ) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
         let calls = Arc::new(AtomicUsize::new(0));
-        let names = format!("{tools:?}");
+        let names = format!("{:?}", tools.iter().map(|(name, _)| *name).collect::<Vec<_>>());
         let tools: Vec<_> =
-            tools.iter().map(|it| json!({"name": it, "inputSchema": {"type": "object"}})).collect();
+            tools.iter().map(|(name, takes)| json!({"name": name, "inputSchema": takes})).collect();
         let (reply, counted) = (Arc::new(reply), Arc::clone(&calls));
         std::thread::spawn(move || {
             for stream in listener.incoming().map_while(Result::ok) {

@@ -23,6 +23,8 @@ mod hostile;
 #[cfg(test)]
 mod liar;
 #[cfg(test)]
+mod mapped;
+#[cfg(test)]
 mod oauth;
 #[cfg(test)]
 mod observed;

@@ -6,6 +6,10 @@ use serde_json::value::RawValue;
 
 use super::*;
 
+fn classify(call: &Call, known: &Known<'_>) -> Classified {
+    super::classify(call, known, &"triage-agent".parse().unwrap())
+}
+
 fn call(method: &str, params: &str) -> Call {
     let params = RawValue::from_string(params.to_owned()).unwrap();
     Call::read("files".parse().unwrap(), method, params, JsonLimits::default()).unwrap()
@@ -16,6 +20,7 @@ fn known<'a>(spec: Option<&'a ToolSpec>, liked: &'a BTreeSet<String>) -> Known<'
         spec,
         hints: Hints::default(),
         input_schema: None,
+        mapping: None,
         environment: Environment::Production,
         liked,
     }
@@ -91,6 +96,27 @@ fn reading_a_resource_names_it_and_getting_a_prompt_names_nothing() {
     let found = classify(&call("prompts/get", params), &known(None, &none));
     assert_eq!(found.resources, none);
     assert_eq!(found.faults.len(), 1);
+}
+
+#[test]
+fn a_tools_own_word_on_its_resources_counts_where_the_operator_says_nothing() {
+    let schema = r#"{"x-authzen-mapping":{"evaluation":{"resource":{"type":"note","id":"$params.arguments.at"}}}}"#;
+    let schema = Json::parse(schema.as_bytes(), JsonLimits::default()).unwrap();
+    let mapping = Mapping::of(&schema).unwrap();
+    let none = BTreeSet::new();
+    let call =
+        |at: &str| call("tools/call", &format!(r#"{{"name":"t","arguments":{{"at":{at:?}}}}}"#));
+    let mapped = Known { mapping: Some(&mapping), ..known(None, &none) };
+    let found = classify(&call("/srv/a"), &mapped);
+    assert_eq!((found.resources, found.faults.len()), (texts(["note//srv/a"]), 0));
+    let found = classify(&call("/srv/../a"), &mapped);
+    assert_eq!(found.faults.len(), 1, "what names a resource is written in one way");
+    let spec = ToolSpec { resource: Some("{at}".to_owned()), ..ToolSpec::default() };
+    let found = classify(&call("/srv/a"), &Known { spec: Some(&spec), ..mapped });
+    assert_eq!(found.resources, texts(["/srv/a"]));
+    let broken = Err("`x-authzen-mapping`: must be an object".to_owned());
+    let found = classify(&call("/srv/a"), &Known { mapping: Some(&broken), ..known(None, &none) });
+    insta::assert_snapshot!(found.faults.join("\n"), @"the tool's `x-authzen-mapping`: must be an object");
 }
 
 #[test]

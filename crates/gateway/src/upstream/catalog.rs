@@ -1,11 +1,14 @@
 //! What a server offers: its tools, each with the digest that pins name.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc};
 
 use bailiwick_model::{Digest, Json, JsonLimits, ServerName, ToolName};
 use serde_json::value::RawValue;
 
-use crate::mcp::param_header::{ParamHeader, param_headers};
+use crate::{
+    coaz::Mapping,
+    mcp::param_header::{ParamHeader, param_headers},
+};
 
 /// What one server offers at one moment.
 #[derive(Clone, Debug)]
@@ -35,6 +38,8 @@ pub struct ToolDefinition {
     pub digest: Digest,
     /// What it takes.
     pub schema: Option<Json>,
+    /// What it says its calls are done to.
+    pub(crate) mapping: Option<Arc<Result<Mapping, String>>>,
     /// Does it say that it only reads?
     pub read_only_hint: Option<bool>,
     /// Does it say that it destroys?
@@ -89,6 +94,7 @@ impl ToolDefinition {
         Ok(Self {
             name: name.as_str().to_owned(),
             schema: members.get("inputSchema").cloned(),
+            mapping: members.get("inputSchema").and_then(Mapping::of).map(Arc::new),
             // A schema that asks wrongly asks for nothing: such a tool is not listed to clients.
             repeated: members
                 .get("inputSchema")
