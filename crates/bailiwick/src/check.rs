@@ -24,6 +24,7 @@ struct Contents {
     charters: usize,
     templates: usize,
     policies: usize,
+    constraints: usize,
 }
 
 /// What checking came to, for programs.
@@ -92,6 +93,7 @@ impl Checked {
                     charters: house.charters.len(),
                     templates: house.templates.len(),
                     policies: written(&house),
+                    constraints: house.constraints.len(),
                 });
                 Self { errors: Vec::new(), warnings, contents }
             }
@@ -140,11 +142,16 @@ impl Checked {
         };
         match &self.contents {
             Some(it) => format!(
-                "good: {}, {}, {}, {}{remarks}\n",
+                "good: {}, {}, {}, {}{}{remarks}\n",
                 counted(it.servers, "server", "servers"),
                 counted(it.charters, "charter", "charters"),
                 counted(it.templates, "template", "templates"),
                 counted(it.policies, "policy", "policies"),
+                // Most houses have none, and need not hear of it.
+                match it.constraints {
+                    0 => String::new(),
+                    several => format!(", {}", counted(several, "constraint", "constraints")),
+                },
             ),
             None => format!("{}{remarks}\n", counted(self.errors.len(), "mistake", "mistakes")),
         }

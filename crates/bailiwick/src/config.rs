@@ -7,6 +7,7 @@ mod across;
 mod authzen;
 mod charter;
 mod code;
+mod constraint;
 mod error;
 mod evidence;
 mod file;
@@ -103,8 +104,8 @@ impl Config {
     /// Gives the files and folders that no child process may touch: whoever writes the
     /// configuration says what is allowed.
     pub(crate) fn private(&self) -> Vec<PathBuf> {
-        let own =
-            ["keys", "charters", "templates", "policies", "authzen"].map(|it| self.home.join(it));
+        let own = ["keys", "charters", "templates", "policies", "authzen", "constraints"]
+            .map(|it| self.home.join(it));
         let checkpoints = self.evidence.checkpoints.clone();
         // A key may be reached by a link, and is private wherever it lies.
         let key = self.listen.tls.iter().map(|it| it.key.clone());

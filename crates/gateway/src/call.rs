@@ -2,7 +2,9 @@
 
 use std::{borrow::Cow, sync::Arc};
 
-use bailiwick_model::{Action, ActionKind, CallDigest, Json, JsonError, JsonLimits, ServerName};
+use bailiwick_model::{
+    Action, ActionKind, Arguments, CallDigest, Change, Json, JsonError, JsonLimits, ServerName,
+};
 use serde_json::value::RawValue;
 
 use crate::{
@@ -139,6 +141,32 @@ impl Call {
         Ok(Self { params: params.into_owned().into(), digest, ..self.clone() })
     }
 
+    /// Gives the same call with its arguments as `limits` want them, and every other byte as it came;
+    /// none where it is so already.
+    pub(crate) fn limited(
+        &self,
+        limits: &Arguments,
+        bounds: JsonLimits,
+    ) -> Result<Option<Self>, String> {
+        let changes = limits.changes(&self.arguments)?;
+        if changes.is_empty() {
+            return Ok(None);
+        }
+        if self.action.kind == ActionKind::Resource {
+            return Err("a resource has no arguments that could be sent otherwise".to_owned());
+        }
+        let params = changed(&self.params, &changes).map_err(|error| error.to_string())?;
+        let parsed = Json::parse(params.get().as_bytes(), bounds);
+        let Json::Object(mut members) = parsed.map_err(|error| error.to_string())? else {
+            return Err("its parameters are no object".to_owned());
+        };
+        members.remove("_meta");
+        let arguments = members.get("arguments").cloned().unwrap_or_else(empty);
+        let digest = CallDigest::of(&self.action, &Json::Object(members));
+        let (params, arguments) = (params.into(), arguments.into());
+        Ok(Some(Self { params, arguments, digest, ..self.clone() }))
+    }
+
     /// Gives what is asked of whom.
     pub const fn action(&self) -> &Action {
         &self.action
@@ -165,6 +193,37 @@ impl Call {
             ActionKind::Tool => "tools/call",
             ActionKind::Resource => "resources/read",
             ActionKind::Prompt => "prompts/get",
+        }
+    }
+}
+
+/// Puts arguments into parameters.
+fn changed(params: &RawValue, changes: &[Change]) -> Result<Box<RawValue>, RawError> {
+    const ARGUMENTS: &str = "arguments";
+    let object = RawObject::read(params.get())?;
+    let mut arguments = object.get(ARGUMENTS).map_or_else(no_members, ToOwned::to_owned);
+    for Change { path, value } in changes {
+        let names: Vec<&str> = path.names().collect();
+        let unreadable = |it: serde_json::Error| RawError::NotAnObject { reason: it.to_string() };
+        let value = RawValue::from_string(value.clone()).map_err(unreadable)?;
+        arguments = put(&arguments, &names, &value)?;
+    }
+    object.with(ARGUMENTS, &arguments)
+}
+
+fn no_members() -> Box<RawValue> {
+    raw_of(&serde_json::json!({}))
+}
+
+/// Puts a value where `names` lead, through objects that may not be there yet.
+fn put(object: &RawValue, names: &[&str], value: &RawValue) -> Result<Box<RawValue>, RawError> {
+    let object = RawObject::read(object.get())?;
+    match names {
+        [] => Ok(value.to_owned()),
+        [name] => object.with(name, value),
+        [name, rest @ ..] => {
+            let below = object.get(name).map_or_else(no_members, ToOwned::to_owned);
+            object.with(name, &put(&below, rest, value)?)
         }
     }
 }
@@ -244,6 +303,36 @@ mod tests {
         assert_eq!(more.arguments(), call.arguments());
         let none = call.answering(None, None, limits).unwrap();
         assert_eq!((none.digest(), none.params().get()), (call.digest(), call.params().get()));
+    }
+
+    #[test]
+    fn a_limited_call_keeps_every_other_byte_and_has_the_digest_of_what_is_sent() {
+        let read = |params: &str| {
+            let raw = RawValue::from_string(params.to_owned()).unwrap();
+            Call::read("files".parse().unwrap(), "tools/call", raw, JsonLimits::default()).unwrap()
+        };
+        let limit = |path: &str, max| {
+            let limit = bailiwick_model::ArgumentLimit { max: Some(max), ..<_>::default() };
+            (path.parse().unwrap(), limit)
+        };
+        let limits = Arguments::of([limit("limit", 100), limit("page.size", 10)]);
+        let call = read(
+            r#"{ "name":"rows","arguments":{ "q":"a\u0062", "li\u006dit" : 5e2 , "z":[ 1.50 ]},"_meta":{"progressToken":7}}"#,
+        );
+        let sent = call.limited(&limits, JsonLimits::default()).unwrap().unwrap();
+        assert_eq!(
+            sent.params().get(),
+            r#"{ "name":"rows","arguments":{ "q":"a\u0062", "li\u006dit" : 100 , "z":[ 1.50 ],"page":{"size":10}},"_meta":{"progressToken":7}}"#
+        );
+        let again = read(sent.params().get());
+        assert_eq!((sent.digest(), sent.arguments()), (again.digest(), again.arguments()));
+        assert_ne!(sent.digest(), call.digest());
+        assert!(sent.limited(&limits, JsonLimits::default()).unwrap().is_none());
+        let bare = read(r#"{"name":"rows"}"#).limited(&limits, JsonLimits::default());
+        let wanted = r#"{"name":"rows","arguments":{"limit":100,"page":{"size":10}}}"#;
+        assert_eq!(bare.unwrap().unwrap().params().get(), wanted);
+        let odd = read(r#"{"name":"rows","arguments":{"limit":1,"page":7}}"#);
+        assert!(odd.limited(&limits, JsonLimits::default()).is_err());
     }
 
     #[test]

@@ -1,9 +1,11 @@
 //! The lane of one call, in one direction: classify, decide, record, send, record.
 
+mod around;
 mod goes_on;
 mod plain;
 mod record;
 mod recorded;
+mod sent;
 mod stands;
 mod wait;
 mod watched;
@@ -19,10 +21,10 @@ use std::{
 };
 
 use bailiwick_connect::Verified;
-use bailiwick_kernel::{Advice, Effect, Names, Outcome, Permit, advise};
+use bailiwick_kernel::{Advice, Effect, Names, Outcome, Permit, Rewritable as _, advise};
 use bailiwick_model::{
-    AccessRequest, Caller, DecisionId, HoldId, Offered, OutcomeKind, OutcomeRecord, Reason,
-    ReasonCode, Record, ServerName, VerdictKind,
+    AccessRequest, Caller, DecisionId, HoldId, OutcomeKind, OutcomeRecord, Reason, ReasonCode,
+    Record, ServerName, VerdictKind,
 };
 use bailiwick_store::LedgerError;
 use tokio_util::task::TaskTracker;
@@ -31,15 +33,16 @@ use tracing::Instrument as _;
 use crate::{
     Call, Desk, Listener,
     caught::{self, BrokeOff},
-    classify,
     desk::{Slot, Writing},
-    known,
     listener::Allowed,
     meter::{self, Recording},
     places::Places,
     seam,
     upstream::{Reply, SendError, Upstreams},
 };
+
+use around::Around;
+use sent::AsSent;
 
 pub use goes_on::GoesOn;
 pub(crate) use recorded::Recorded;
@@ -187,11 +190,12 @@ impl Lane {
     ) -> Answered {
         seam::pass("lane");
         let started = Instant::now();
-        let request = self.classify(caller, call).await;
+        let around = self.around(caller, call).await;
+        let reading = around.reading(caller, call);
         let Some(slot) = self.desk.slot(&caller.task) else {
             let text = format!("there is no open task `{}`", caller.task);
             let reason = Reason::new(ReasonCode::NoSuchTask, text, caller.task.as_str());
-            return self.refuse_unjudged(decision, &request, reason, progress).await;
+            return self.refuse_unjudged(decision, reading.request(), reason, progress).await;
         };
 
         let names = Names { decision: decision.clone(), hold: HoldId::of(&decision) };
@@ -201,18 +205,20 @@ impl Lane {
             // Taken under the lock: whoever contains something swaps the snapshot first, and then
             // makes what was decided by the old one worthless.
             let snapshot = self.desk.snapshot();
-            let made = bailiwick_kernel::decide(&snapshot, state, &request, names, now);
+            let made = bailiwick_kernel::decide(&snapshot, state, &reading, names, now);
             (made, state.task().template.clone())
         });
         drop(deciding);
+        // It was judged as it will be sent.
+        let request = made.sent.as_deref().unwrap_or_else(|| reading.request());
         meter::decided(&request.action.server, made.judged.verdict, started.elapsed());
-        self.tell_decided(&request, made.judged.verdict);
+        self.tell_decided(request, made.judged.verdict);
 
         progress.sent.store(matches!(made.outcome, Outcome::Forward(..)), Ordering::Release);
 
         let approved = stands::approved(&made.judged);
         let (mut writing, mut over) = (Writing::default(), Writing::default());
-        let record = self.decision_record(&decision, &request, Some(template), made.judged);
+        let record = self.decision_record(&decision, request, Some(template), made.judged);
         let shown = record.arguments.text();
         let effects = made.effects.into_iter().map(|it| with_arguments(it, shown)).collect();
         writing.records.push(Record::Decision(Box::new(record)));
@@ -240,11 +246,11 @@ impl Lane {
         }
 
         match made.outcome {
-            Outcome::Forward(permit, _) => {
-                let judged = (call, &request.offered);
+            Outcome::Forward(permit, asks) => {
+                let sent = AsSent::of(call, &request.offered, &asks);
                 listener.is_sent_by(|| Allowed { decision: decision.clone(), approved });
-                let answered = self.forward(decision, permit, &slot, (judged, listener)).await;
-                self.follow(answered, approved, (caller, call), (slot, started)).await
+                let answered = self.forward(decision, permit, &slot, (&sent, listener)).await;
+                self.follow(answered, approved, (caller, &sent.call), (slot, started)).await
             }
             Outcome::Hold(hold, reasons) => {
                 let (task, caller) = (&caller.task, &caller.identity);
@@ -270,41 +276,27 @@ impl Lane {
         recorded.map(drop).inspect_err(|_| meter::unrecorded())
     }
 
-    /// Reads what the call does, and to what.
-    async fn classify(&self, caller: &Verified, call: &Call) -> AccessRequest {
-        let action = call.action();
-        let catalog = self.upstreams.catalog(&action.server, START_WAIT).await.ok();
-        let liked = self.desk.slot(&caller.task).map_or_else(BTreeSet::new, |slot| {
-            bailiwick_kernel::liked_inputs(&self.desk.snapshot(), &slot.lock())
-        });
-        let spec = self.upstreams.spec(&action.server);
-        let known = known::known(action, spec, catalog.as_deref(), &liked);
-        let offered = known::offered(action, catalog.as_deref());
-        classify::classify(call, &known, &caller.identity).into_request(
-            call,
-            caller_of(caller),
-            offered,
-        )
-    }
-
     /// Sends a call that was allowed, and records what became of it.
     async fn forward(
         &self,
         decision: DecisionId,
         permit: Permit,
         slot: &Slot,
-        (judged, listener): ((&Call, &Offered), &Listener),
+        (call, listener): (&AsSent<'_>, &Listener),
     ) -> Answered {
         let started = Instant::now();
         let now = self.desk.now();
-        let server = judged.0.action().server.clone();
-        let sending = self.upstreams.send(permit, slot.authority(), judged, (listener, now));
+        let server = call.call.action().server.clone();
+        let (judged, listener) = ((&*call.call, call.offered), call.heard_by(listener));
+        let sending = self.upstreams.send(permit, slot.authority(), judged, (&listener, now));
         let sent = sending.instrument(tracing::debug_span!("send", %server)).await;
         seam::pass("sent");
-        if let Some(told) = goes_on::told(judged.0, &sent) {
+        if let Some(told) = goes_on::told(&call.call, &sent) {
+            let told = if call.asks.look_inside() { told.wordless() } else { told };
             return Answered::GoesOn(Box::new(GoesOn { decision, told, approved: None }));
         }
-        let came = outcome_of(&sent);
+        let mut came = outcome_of(&sent);
+        let sent = sent.map(|reply| call.obliged(&decision, reply, &mut came.1));
         let detail = came.1.clone();
         self.came_to(Sent { decision: &decision, slot, server: &server, started }, came).await;
         match sent {
@@ -372,16 +364,10 @@ impl Lane {
             }
             return Answered::Failed(decision, text.to_owned());
         }
-        let liked = BTreeSet::new();
-        let known = known::known(call.action(), None, None, &liked);
-        let offered = known::offered(call.action(), None);
-        let request = classify::classify(call, &known, &caller.identity).into_request(
-            call,
-            caller_of(caller),
-            offered,
-        );
+        let around = Around::nothing();
+        let reading = around.reading(caller, call);
         let reason = Reason::new(ReasonCode::Fault, text, "gateway");
-        self.refuse_unjudged(decision, &request, reason, progress).await
+        self.refuse_unjudged(decision, reading.request(), reason, progress).await
     }
 
     /// Refuses a call that could not be put to the kernel, and records that.

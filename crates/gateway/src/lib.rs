@@ -24,9 +24,11 @@ mod mcp;
 mod meter;
 mod mint;
 mod oauth;
+mod obliged;
 mod path;
 mod pieces;
 mod places;
+mod reading;
 mod rehearse;
 mod room;
 pub mod seam;
@@ -46,7 +48,7 @@ pub use listener::Listener;
 pub use meter::describe_metrics;
 pub use mint::{Minted, MintingError, mint_on_record};
 pub use oauth::{Oauth, OauthParts, oauth_router};
-pub use rehearse::rehearsed;
+pub use rehearse::{Rehearsed, rehearsed};
 pub use room::Room;
 pub use upstream::{
     Catalog, Confine, EventStream, Lines, Noted, Reply, SendError, ServerSpec, ServerStatus,

@@ -147,6 +147,15 @@ impl Listener {
         (Self { client: Some(client), of, kept, sent, ..own }, notes)
     }
 
+    /// Makes one that hears nothing and cannot be asked anything, and is cut with this one: of what a
+    /// server says beside its answer nothing may go on. It is of no task, so that what the server says
+    /// to nobody in particular now, or a little later, is not taken for another call's either.
+    pub(crate) fn deaf(&self) -> Self {
+        let (deaf, _nobody_listens) = Self::new();
+        let Self { cut, kept, sent, share, .. } = self.clone();
+        Self { cut, kept, sent, share, ..deaf }
+    }
+
     /// Takes note of what let the call through.
     pub(crate) fn is_sent_by(&self, allowed: impl FnOnce() -> Allowed) {
         if let Some(sent) = &self.sent {

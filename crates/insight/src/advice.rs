@@ -79,6 +79,7 @@ fn would_allow(reason: &Reason) -> Option<String> {
         ReasonCode::OverBudget => {
             "the same call in a new task, with a budget of its own".to_owned()
         }
+        ReasonCode::CannotComply => format!("a call that can be made as it must be: {text}"),
         ReasonCode::Drift => "a call like those before it".to_owned(),
         ReasonCode::NotNormal => {
             "the same call with every path and address in normal form".to_owned()
@@ -132,6 +133,9 @@ fn ask_about(reason: &Reason) -> String {
         ReasonCode::NotAccepted | ReasonCode::Changed => {
             format!("ask a person to accept the tool: `bailiwick server accept {}`", tool(source))
         }
+        ReasonCode::CannotComply => {
+            format!("ask the owner of constraint `{source}` whether it can be met otherwise")
+        }
         ReasonCode::Drift => "ask the identity's owner to look at what it is doing".to_owned(),
         ReasonCode::NotNormal => {
             "make the call again with its paths and addresses in normal form".to_owned()
@@ -179,7 +183,10 @@ const fn hardness(code: ReasonCode) -> u8 {
         | ReasonCode::Changed
         | ReasonCode::Drift
         | ReasonCode::Refused => 3,
-        ReasonCode::OutsideGrant | ReasonCode::GrantError | ReasonCode::UnknownMethod => 4,
+        ReasonCode::OutsideGrant
+        | ReasonCode::GrantError
+        | ReasonCode::CannotComply
+        | ReasonCode::UnknownMethod => 4,
         ReasonCode::OutsideCharter | ReasonCode::MayNotDelegate | ReasonCode::NoPermit => 5,
         ReasonCode::PolicyForbids | ReasonCode::PolicyError => 6,
         ReasonCode::NotRegistered | ReasonCode::NoEvidence | ReasonCode::Fault => 7,

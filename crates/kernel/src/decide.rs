@@ -1,6 +1,7 @@
 //! One access request, judged.
 
 mod again;
+mod sent;
 mod steps;
 #[cfg(test)]
 mod tests;
@@ -15,11 +16,17 @@ use bailiwick_model::{
 use bailiwick_policy::{Briefs, Case, Question};
 
 use crate::{
-    Decision, Effect, Judged, Names, Outcome, Permit, Snapshot, TaskState, decide::steps::Said,
-    life, state::Waiting,
+    Decision, Effect, Judged, Names, Outcome, Permit, Snapshot, TaskState,
+    decide::{
+        sent::{AsSent, as_sent},
+        steps::Said,
+    },
+    life,
+    state::Waiting,
 };
 
 pub use again::{Lapsed, still_stands, still_waits};
+pub use sent::Rewritable;
 
 /// How long after its decision a call may still be sent.
 const PERMIT_LIFE: std::time::Duration = std::time::Duration::from_secs(10);
@@ -28,24 +35,27 @@ const WAITING_MAX: usize = 64;
 /// How long a hold waits for its answer.
 const HOLD_LIFE: std::time::Duration = std::time::Duration::from_secs(24 * 3600);
 
-/// Decides `request`. Pure: all it knows is in its arguments.
+/// Says what detectors find in a request.
+type Detect<'d> = &'d dyn Fn(&AccessRequest) -> Vec<DriftFinding>;
+
+/// Decides `call`, as it will be sent. Pure: all it knows is in its arguments.
 pub fn decide(
     snapshot: &Snapshot,
     state: &mut TaskState,
-    request: &AccessRequest,
+    call: &impl Rewritable,
     names: Names,
     now: Timestamp,
 ) -> Decision {
-    let findings = detect(DETECTORS, request);
-    decide_with(snapshot, state, request, (names, &findings), now)
+    let find = |request: &AccessRequest| detect(DETECTORS, request);
+    decide_with(snapshot, state, call, (names, &find), now)
 }
 
-/// Decides `request`, where the detectors found `findings`.
+/// Decides `call`, of which detectors find what `find` says.
 pub(crate) fn decide_with(
     snapshot: &Snapshot,
     state: &mut TaskState,
-    request: &AccessRequest,
-    (names, findings): (Names, &[DriftFinding]),
+    call: &impl Rewritable,
+    (names, find): (Names, Detect<'_>),
     now: Timestamp,
 ) -> Decision {
     let now = state.see(now);
@@ -53,9 +63,11 @@ pub(crate) fn decide_with(
     let mut effects = life::tick(state, now);
     let policy = snapshot.policies.version().to_owned();
     let mut briefs = std::mem::take(&mut state.briefs);
-    let case = case(snapshot, (state, &mut briefs), request, now);
-    let asked = Asked { snapshot, state, request, now, case: case.as_ref(), approval: None };
-    let (mut judged, approved) = asked.weigh(findings, &policy);
+    let weigh = |asked: &Asked<'_>| asked.weigh(&find(asked.request), &policy);
+    let weighed = as_sent((snapshot, &*state, &mut briefs), call, now, weigh);
+    let AsSent { request: sent, said: mut judged, with: approved, obligations } = weighed;
+    let request = sent.as_ref().unwrap_or_else(|| call.request());
+    let asked = Asked { snapshot, state, request, now, case: None, approval: None };
     let verdict = combine(judged.iter().map(Said::enforced));
     let would = judged.iter().map(|it| it.verdict.kind()).max();
     let would = would.filter(|it| *it != verdict.kind());
@@ -74,7 +86,7 @@ pub(crate) fn decide_with(
         policy,
     };
     let outcome = match verdict {
-        Verdict::Allow(obligations) => {
+        Verdict::Allow(_) => {
             judged.spend = cost(request);
             judged.approval = approved.as_ref().map(|it| it.hold.clone());
             effects.extend(take(state, judged.spend, approved.as_ref(), now));
@@ -91,7 +103,7 @@ pub(crate) fn decide_with(
         Verdict::Deny(why) => Outcome::Refuse(why),
     };
     let advice = advice(&outcome);
-    Decision { outcome, judged, advice, effects }
+    Decision { outcome, sent: sent.map(Box::new), judged, advice, effects }
 }
 
 /// Tells whoever was not let through what to do about it.

@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 
 use bailiwick_model::{
-    DecisionId, Finding, Hold, HoldId, Judgement, Obligation, Reason, Spend, TaskStatus,
-    VerdictKind,
+    AccessRequest, DecisionId, Finding, Hold, HoldId, Judgement, Obligations, Reason, Spend,
+    TaskStatus, VerdictKind,
 };
 
 use bailiwick_insight::Advice;
@@ -26,6 +26,8 @@ pub struct Names {
 pub struct Decision {
     /// What may happen.
     pub outcome: Outcome,
+    /// The call as it was judged and will be sent, where that is not as it came.
+    pub sent: Option<Box<AccessRequest>>,
     /// Why: for the record.
     pub judged: Judged,
     /// What would have been allowed, and how to ask for it.
@@ -38,7 +40,7 @@ pub struct Decision {
 #[derive(Debug)]
 pub enum Outcome {
     /// It may be sent, once, with this permit, once the obligations are met.
-    Forward(Permit, BTreeSet<Obligation>),
+    Forward(Permit, Obligations),
     /// It waits for a person.
     Hold(HoldId, BTreeSet<Reason>),
     /// It may not be sent.

@@ -3,7 +3,10 @@
 
 use std::collections::BTreeSet;
 
-use bailiwick_model::{Evaluation, Reason, Timestamp, Verdict, VerdictKind};
+use bailiwick_model::{
+    Evaluation, Obligations, Reason, ReasonCode, Timestamp, Verdict, VerdictKind,
+};
+use bailiwick_policy::PolicyAnswer;
 
 use crate::Snapshot;
 
@@ -16,6 +19,8 @@ pub struct Evaluated {
     pub would: Option<VerdictKind>,
     /// Why: what permitted, or what stood in the way.
     pub reasons: BTreeSet<Reason>,
+    /// What must happen along with it, where it is allowed.
+    pub obligations: Obligations,
     /// Policies beside these that could not be evaluated: permits that said nothing.
     pub errors: Vec<Reason>,
     /// The policies it was made under.
@@ -25,7 +30,22 @@ pub struct Evaluated {
 /// Judges `evaluation`. Pure: all it knows is in its arguments.
 pub fn evaluate(snapshot: &Snapshot, evaluation: &Evaluation, now: Timestamp) -> Evaluated {
     let answer = snapshot.access.judge(evaluation, &snapshot.facts, now);
+    // Nobody is told of obligations yet, and so nobody meets them.
+    let asks = match &answer.verdict {
+        Verdict::Allow(asks) => asks.unmet(&[]),
+        Verdict::Hold(_) | Verdict::Deny(_) => Vec::new(),
+    };
+    let beyond = asks.into_iter();
+    let source = answer.obligations.from.iter().cloned().collect::<Vec<_>>().join(", ");
+    let beyond = beyond.map(|it| Reason::new(ReasonCode::CannotComply, it, source.clone()));
+    let beyond: BTreeSet<Reason> = beyond.collect();
+    let met = if beyond.is_empty() { Verdict::allow() } else { Verdict::Deny(beyond) };
+    let answer = PolicyAnswer { verdict: answer.verdict.and(met), ..answer };
     let verdict = answer.verdict.kind();
+    let obligations = match &answer.verdict {
+        Verdict::Allow(asks) => asks.clone(),
+        Verdict::Hold(_) | Verdict::Deny(_) => Obligations::NONE,
+    };
     let reasons: BTreeSet<Reason> = match answer.verdict {
         Verdict::Allow(_) => answer.allowed_by.into_iter().collect(),
         Verdict::Hold(why) | Verdict::Deny(why) => why,
@@ -35,6 +55,7 @@ pub fn evaluate(snapshot: &Snapshot, evaluation: &Evaluation, now: Timestamp) ->
         verdict,
         would: answer.would.map(|it| it.kind()).filter(|it| *it != verdict),
         reasons,
+        obligations,
         errors,
         policy: snapshot.access.version().to_owned(),
     }

@@ -14,7 +14,7 @@ mod state;
 mod visible;
 
 pub use bailiwick_insight::{Advice, advise};
-pub use decide::{Lapsed, decide, still_stands, still_waits};
+pub use decide::{Lapsed, Rewritable, decide, still_stands, still_waits};
 pub use decision::{Decision, Effect, Judged, Names, Outcome};
 pub use evaluate::{Evaluated, evaluate};
 pub use life::{Answer, answer, end, forget, observe, stay, tick};

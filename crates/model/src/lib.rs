@@ -19,6 +19,7 @@ mod grant;
 mod hold;
 mod id;
 mod json;
+mod obligation;
 mod person;
 mod pin;
 mod request;
@@ -48,6 +49,10 @@ pub use id::{
     ServerName, TaskId, TemplateName, ToolName, Ulid,
 };
 pub use json::{Json, JsonError, JsonLimits};
+pub use obligation::{
+    ArgumentLimit, ArgumentPath, Arguments, Change, Constraint, Constraints, CredentialScope,
+    FieldPath, Most, Obligation, ObligationKind, Obligations, PathError, Redact, Shaped, Unshaped,
+};
 pub use person::Person;
 pub use pin::{Offered, Pin, PinStatus};
 pub use request::{AccessRequest, Caller, OpenRequest};
@@ -55,4 +60,4 @@ pub use span::{SpanError, format_bytes, format_span, parse_bytes, parse_span};
 pub use task::{EndCause, Opener, Param, Task, TaskStatus};
 pub use template::{AllowLine, Mode, OnWiden, ParamShape, Template, Window};
 pub use time::{TimeError, Timestamp};
-pub use verdict::{Judgement, Obligation, Reason, ReasonCode, Step, Verdict, VerdictKind};
+pub use verdict::{Judgement, Reason, ReasonCode, Step, Verdict, VerdictKind};

@@ -7,7 +7,7 @@ use std::{
 
 use serde::{Deserialize, Serialize};
 
-use crate::action::words;
+use crate::{Obligations, action::words};
 
 words! {
     /// The steps of a judgement, in the order they are explained. The order never changes a
@@ -33,6 +33,8 @@ words! {
         Drift = "drift",
         /// Is there budget for it?
         Budget = "budget",
+        /// Can what must happen along with it be done?
+        Obligation = "obligation",
         /// What has a person answered to it?
         Answer = "answer",
     }
@@ -83,6 +85,8 @@ words! {
         Changed = "changed",
         /// There is not enough budget left.
         OverBudget = "over_budget",
+        /// What must happen along with it cannot be done.
+        CannotComply = "cannot_comply",
         /// Behaviour left its baseline.
         Drift = "drift",
         /// A path or URL that is not in its normal form.
@@ -130,19 +134,11 @@ impl fmt::Display for Reason {
     }
 }
 
-/// What must be done along with an allowed call.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Obligation {
-    /// Tell this person or channel that it happened.
-    Notify(String),
-}
-
 /// What may happen to a call.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Verdict {
     /// It may go out once these obligations are met; with none, as it is.
-    Allow(BTreeSet<Obligation>),
+    Allow(Obligations),
     /// A person must answer first, for each of these reasons.
     Hold(BTreeSet<Reason>),
     /// It must not go out, for each of these reasons.
@@ -164,7 +160,7 @@ words! {
 impl Verdict {
     /// Allows without any obligation: the verdict that changes nothing when combined.
     pub const fn allow() -> Self {
-        Self::Allow(BTreeSet::new())
+        Self::Allow(Obligations::NONE)
     }
 
     /// Holds for one reason.
@@ -194,10 +190,7 @@ impl Verdict {
             (Self::Hold(why), Self::Allow(_)) | (Self::Allow(_), Self::Hold(why)) => {
                 Self::Hold(why)
             }
-            (Self::Allow(mut one), Self::Allow(mut other)) => {
-                one.append(&mut other);
-                Self::Allow(one)
-            }
+            (Self::Allow(one), Self::Allow(other)) => Self::Allow(one.and(other)),
         }
     }
 
@@ -241,6 +234,7 @@ mod tests {
     use proptest::{collection, prelude::*};
 
     use super::*;
+    use crate::Most;
 
     fn verdict() -> impl Strategy<Value = Verdict> {
         let reason = || {
@@ -248,9 +242,8 @@ mod tests {
                 Reason::new(ReasonCode::ALL[code], text.to_string(), "somewhere")
             })
         };
-        let obligation = (0_u8..4).prop_map(|it| Obligation::Notify(it.to_string()));
         prop_oneof![
-            collection::btree_set(obligation, 0..3).prop_map(Verdict::Allow),
+            crate::obligation::tests::obligations().prop_map(Verdict::Allow),
             collection::btree_set(reason(), 1..3).prop_map(Verdict::Hold),
             collection::btree_set(reason(), 1..3).prop_map(Verdict::Deny),
         ]
@@ -286,9 +279,10 @@ mod tests {
 
     #[test]
     fn obligations_of_allowing_verdicts_add_up() {
-        let notify = |whom: &str| Verdict::Allow([Obligation::Notify(whom.to_owned())].into());
-        let Verdict::Allow(both) = notify("a").and(notify("b")) else { panic!("not allowed") };
-        assert_eq!(both.len(), 2);
+        let rows = |most| Verdict::Allow(Obligations { rows: Most::of(most), ..Obligations::NONE });
+        let bytes = Verdict::Allow(Obligations { bytes: Most::of(9), ..Obligations::NONE });
+        let Verdict::Allow(both) = rows(5).and(bytes).and(rows(7)) else { panic!("not allowed") };
+        assert_eq!((both.rows, both.bytes), (Most::of(5), Most::of(9)));
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! The policies for what enforcement points elsewhere ask: over their names, not over our tasks.
 
-use bailiwick_model::{Evaluation, Fact, Timestamp};
+use bailiwick_model::{Constraints, Evaluation, Fact, Timestamp};
 
 use crate::{
     PolicyAnswer, PolicyError, PolicySource, PolicySummary, compile::Naming, judge::Bench,
@@ -12,18 +12,21 @@ use crate::{
 #[derive(Debug)]
 pub struct AccessPolicies {
     version: String,
+    constraints: Constraints,
     bench: Bench,
 }
 
 impl Default for AccessPolicies {
     /// Makes the set that permits nothing.
     fn default() -> Self {
-        Self { version: version(&[]), bench: Bench::default() }
+        let constraints = Constraints::new();
+        Self { version: version(&[], &constraints), constraints, bench: Bench::default() }
     }
 }
 
 impl AccessPolicies {
-    /// Compiles `sources`, or says everything that is wrong with them at once.
+    /// Compiles `sources`, or says everything that is wrong with them at once. They know no
+    /// constraints.
     pub fn compile(sources: &[PolicySource]) -> Result<Self, Vec<PolicyError>> {
         Self::compile_after(None, sources)
     }
@@ -33,9 +36,22 @@ impl AccessPolicies {
         before: Option<&Self>,
         sources: &[PolicySource],
     ) -> Result<Self, Vec<PolicyError>> {
+        Self::compile_with(&Constraints::new(), before, sources)
+    }
+
+    /// Compiles `sources`, whose permits may ask for what `constraints` say, faster where most of them
+    /// stand in `before`, too, and could ask for the same.
+    pub fn compile_with(
+        constraints: &Constraints,
+        before: Option<&Self>,
+        sources: &[PolicySource],
+    ) -> Result<Self, Vec<PolicyError>> {
         let none = Bench::default();
-        let seats = load(sources, Naming::Any, before.map_or(&none, |it| &it.bench))?;
-        Ok(Self { version: version(sources), bench: Bench::new(seats) })
+        let before = before.filter(|it| it.constraints == *constraints);
+        let names = (Naming::Any, constraints);
+        let seats = load(sources, names, before.map_or(&none, |it| &it.bench))?;
+        let version = version(sources, constraints);
+        Ok(Self { version, constraints: constraints.clone(), bench: Bench::new(seats) })
     }
 
     /// Names these policies: the digest of their files' names and texts.
@@ -57,8 +73,8 @@ impl AccessPolicies {
     }
 }
 
-fn version(sources: &[PolicySource]) -> String {
-    digest(sources, [b"bailiwick policies v1", b"access"])
+fn version(sources: &[PolicySource], constraints: &Constraints) -> String {
+    digest(sources, constraints, [b"bailiwick policies v1", b"access"])
 }
 
 #[cfg(test)]

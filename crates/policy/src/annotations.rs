@@ -19,6 +19,8 @@ pub(crate) struct Annotations {
     pub(crate) ticket: Option<String>,
     pub(crate) control: Option<String>,
     pub(crate) hold: Option<String>,
+    /// The names of its constraints, and where they stand.
+    pub(crate) constrain: Option<(String, Range<usize>)>,
     pub(crate) expires: Option<Timestamp>,
     pub(crate) mode: Mode,
 }
@@ -52,9 +54,13 @@ impl Annotations {
             ticket: pick("ticket"),
             control: pick("control"),
             hold: pick("hold"),
+            constrain: None,
             expires: None,
             mode: Mode::Enforce,
         };
+        let constrain = pick("constrain");
+        let place = notes.iter().find(|it| it.name == "constrain").map(|it| it.at.clone());
+        read.constrain = constrain.zip(place);
         if !notes.iter().any(|it| it.name == "id") {
             found.push(Found { mistake: Mistake::NoId, at: whole });
         }
@@ -69,8 +75,6 @@ fn misnamed(note: &Note) -> Option<Found> {
     let name = note.name.clone();
     let mistake = if !ANNOTATIONS.contains(&name.as_str()) {
         Mistake::UnknownAnnotation { name }
-    } else if name == "constrain" {
-        Mistake::NotEnforced { name }
     } else if name == "id" && note.value.starts_with(RESERVED) {
         Mistake::Reserved { id: note.value.clone() }
     } else {

@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 
 use bailiwick_model::{
-    AccessRequest, Action, ActionFacts, ApprovedCall, Charter, Fact, Reason, ReasonCode, Task,
-    Timestamp, Verdict,
+    AccessRequest, Action, ActionFacts, ApprovedCall, Charter, Fact, Obligations, Reason,
+    ReasonCode, Task, Timestamp, Verdict,
 };
 
 use crate::{PolicySummary, judge::Findings, view::ViewError};
@@ -35,6 +35,8 @@ pub struct PolicyAnswer {
     pub verdict: Verdict,
     /// What they would say if the observing policies were enforced, too, where that differs.
     pub would: Option<Verdict>,
+    /// What the permits ask for that hold for it, whatever the verdict: it may yet be approved.
+    pub obligations: Obligations,
     /// The permits that allowed it, where it is allowed or held.
     pub allowed_by: Vec<Reason>,
     /// Policies that could not be evaluated. One that forbids has already made the verdict deny.
@@ -48,6 +50,7 @@ impl PolicyAnswer {
         let enforced = |it: &PolicySummary| lives(it) && it.mode.enforces(now);
         let (mut verdict, mut would) = (Verdict::allow(), Verdict::allow());
         let (mut permits, mut errors) = (BTreeSet::new(), BTreeSet::new());
+        let mut obligations = Obligations::NONE;
         for findings in all {
             let said = findings.verdict(enforced);
             would = would.and(if findings.any(|it| enforced(it) != lives(it)) {
@@ -56,15 +59,22 @@ impl PolicyAnswer {
                 said.clone()
             });
             verdict = verdict.and(said);
+            obligations = obligations.and(findings.obligations(enforced));
             permits.extend(findings.permits(enforced));
             errors.extend(findings.errors(lives));
         }
-        if matches!(verdict, Verdict::Deny(_)) {
-            permits.clear();
+        match &mut verdict {
+            Verdict::Allow(asked) => asked.clone_from(&obligations),
+            Verdict::Hold(_) => {}
+            Verdict::Deny(_) => permits.clear(),
+        }
+        if let Verdict::Allow(asked) = &mut would {
+            asked.clone_from(&obligations);
         }
         Self {
             would: (would != verdict).then_some(would),
             verdict,
+            obligations,
             allowed_by: permits.into_iter().collect(),
             errors: errors.into_iter().collect(),
         }
@@ -77,6 +87,7 @@ impl PolicyAnswer {
         Self {
             verdict: Verdict::deny(reason.clone()),
             would: None,
+            obligations: Obligations::NONE,
             allowed_by: Vec::new(),
             errors: vec![reason],
         }

@@ -1,7 +1,8 @@
 //! Turns a text into checked policies, or into everything that is wrong with it.
 
-use std::ops::Range;
+use std::{ops::Range, sync::Arc};
 
+use bailiwick_model::{Constraints, Obligations};
 use cedar_policy::{Effect, Policy};
 use cedar_policy_core::ast::Expr;
 
@@ -32,9 +33,12 @@ pub(crate) enum Naming {
     Any,
 }
 
+/// Which names they may use, and what they may ask for.
+pub(crate) type Names<'c> = (Naming, &'c Constraints);
+
 /// Reads the policies of a text in the order they are written, and finds what is wrong with them.
 /// In which file they stand, and on which line, they do not know.
-pub(crate) fn read(text: &str, naming: Naming, found: &mut Vec<Found>) -> Vec<Compiled> {
+pub(crate) fn read(text: &str, names: Names<'_>, found: &mut Vec<Found>) -> Vec<Compiled> {
     let set: cedar_policy::PolicySet = match text.parse() {
         Ok(set) => set,
         Err(errors) => {
@@ -48,11 +52,15 @@ pub(crate) fn read(text: &str, naming: Naming, found: &mut Vec<Found>) -> Vec<Co
     }
     let mut policies: Vec<&Policy> = set.policies().collect();
     policies.sort_by_key(|it| whole(it).start);
-    policies.into_iter().filter_map(|it| check(it, naming, found)).collect()
+    policies.into_iter().filter_map(|it| check(it, names, found)).collect()
 }
 
 /// Gives a policy its id, or says everything that is wrong with it.
-fn check(policy: &Policy, naming: Naming, found: &mut Vec<Found>) -> Option<Compiled> {
+fn check(
+    policy: &Policy,
+    (naming, constraints): Names<'_>,
+    found: &mut Vec<Found>,
+) -> Option<Compiled> {
     let at = whole(policy);
     let annotations = Annotations::read(policy, at.clone(), found);
     let condition = policy.as_ref().condition();
@@ -60,6 +68,7 @@ fn check(policy: &Policy, naming: Naming, found: &mut Vec<Found>) -> Option<Comp
         found.extend(syntax::unknown_names(&condition, &at));
     }
     found.extend(approval_mistakes(policy, &condition, &annotations));
+    let obligations = obligations(policy, &annotations, constraints, found);
     let id = annotations.id?;
     let summary = PolicySummary {
         id,
@@ -67,6 +76,7 @@ fn check(policy: &Policy, naming: Naming, found: &mut Vec<Found>) -> Option<Comp
         line: None,
         effect: effect(policy),
         hold: annotations.hold,
+        obligations,
         mode: annotations.mode,
         expires: annotations.expires,
         owner: annotations.owner,
@@ -74,6 +84,36 @@ fn check(policy: &Policy, naming: Naming, found: &mut Vec<Found>) -> Option<Comp
         control: annotations.control,
     };
     Some(Compiled { seat: Seat::new(policy, summary), at })
+}
+
+/// Gives what a permit asks for, all of its constraints together.
+fn obligations(
+    policy: &Policy,
+    annotations: &Annotations,
+    constraints: &Constraints,
+    found: &mut Vec<Found>,
+) -> Arc<Obligations> {
+    let Some((names, at)) = &annotations.constrain else { return Arc::default() };
+    let mut wrong = |mistake| found.push(Found { mistake, at: at.clone() });
+    if effect(policy) == PolicyEffect::Forbid {
+        wrong(Mistake::ConstrainOnForbid);
+        return Arc::default();
+    }
+    let mut all = Obligations::NONE;
+    for name in names.split(',').map(str::trim) {
+        match constraints.get(name) {
+            Some(constraint) => all = all.and(constraint.obligations.clone()),
+            None => {
+                let known = constraints.keys().cloned().collect();
+                wrong(Mistake::UnknownConstraint { name: name.to_owned(), known });
+            }
+        }
+    }
+    if let Some(why) = all.contradictions().into_iter().next() {
+        let id = annotations.id.clone().unwrap_or_else(|| "it".to_owned());
+        wrong(Mistake::TornConstraints { id, why });
+    }
+    Arc::new(all)
 }
 
 /// Says where a policy and an approval do not go together.
@@ -122,6 +162,7 @@ pub(crate) fn builtin() -> Result<Seat, Box<cedar_policy::ParseErrors>> {
         line: None,
         effect: PolicyEffect::Permit,
         hold: None,
+        obligations: Arc::default(),
         mode: bailiwick_model::Mode::Enforce,
         expires: None,
         owner: None,

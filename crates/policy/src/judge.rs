@@ -7,7 +7,7 @@
 
 use std::{collections::BTreeSet, sync::Arc};
 
-use bailiwick_model::{Reason, ReasonCode, Verdict};
+use bailiwick_model::{Obligations, Reason, ReasonCode, Verdict};
 
 use crate::{
     PolicyEffect, PolicySummary,
@@ -166,6 +166,13 @@ impl<'a> Findings<'a> {
                 Reason::new(ReasonCode::PolicyPermits, text, &it.id)
             })
             .collect()
+    }
+
+    /// Gives what the permits that count ask for, all of them together: the most restrictive.
+    pub(crate) fn obligations(&self, counts: impl Fn(&PolicySummary) -> bool) -> Obligations {
+        let permits = self.satisfied.iter().filter(|it| !it.obligations.is_nothing());
+        let counted = permits.filter(|it| it.effect == PolicyEffect::Permit && counts(it));
+        counted.fold(Obligations::NONE, |all, it| all.and((*it.obligations).clone()))
     }
 
     /// Gives the errors of policies that count.

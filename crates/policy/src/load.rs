@@ -8,7 +8,7 @@ use miette::NamedSource;
 
 use crate::{
     PolicyError, PolicySource,
-    compile::{Naming, read},
+    compile::{Names, read},
     hands,
     judge::Bench,
     mistake::{Found, Mistake},
@@ -46,10 +46,10 @@ enum Read {
 /// is on the bench of `before` is taken from there.
 pub(crate) fn load(
     sources: &[PolicySource],
-    naming: Naming,
+    names: Names<'_>,
     before: &Bench,
 ) -> Result<Vec<Arc<Seat>>, Vec<PolicyError>> {
-    let (mut placed, mut faults) = placed(sources, naming, before);
+    let (mut placed, mut faults) = placed(sources, names, before);
     // Files come one after the other: the first of two policies of one id is the one that has it.
     placed.sort_by(|one, other| one.seat.summary.id.cmp(&other.seat.summary.id));
     for same in placed.chunk_by(|one, other| one.seat.summary.id == other.seat.summary.id) {
@@ -69,12 +69,12 @@ pub(crate) fn load(
 }
 
 /// Finds every policy, and what is wrong.
-fn placed(sources: &[PolicySource], naming: Naming, before: &Bench) -> (Vec<Placed>, Faults) {
+fn placed(sources: &[PolicySource], names: Names<'_>, before: &Bench) -> (Vec<Placed>, Faults) {
     let known: HashMap<Digest, &Arc<Seat>> =
         before.all().filter_map(|it| Some((it.digest()?, it))).collect();
     let parts: Vec<Part<'_>> = sources.iter().enumerate().flat_map(parts).collect();
     let new: Vec<&Part<'_>> = parts.iter().filter(|it| !known.contains_key(&it.digest)).collect();
-    let mut made = hands::each(&new, |it| compiled(it, naming)).into_iter();
+    let mut made = hands::each(&new, |it| compiled(it, names)).into_iter();
     let (mut all, mut faults) = (Vec::with_capacity(parts.len()), Vec::new());
     for of_file in parts.chunk_by(|one, other| one.source == other.source) {
         let Some(number) = of_file.first().map(|it| it.source) else { continue };
@@ -100,7 +100,7 @@ fn placed(sources: &[PolicySource], naming: Naming, before: &Bench) -> (Vec<Plac
         }
         if wrong {
             all.truncate(whole);
-            all.extend(wholly((number, source), naming, &mut faults));
+            all.extend(wholly((number, source), names, &mut faults));
         }
     }
     (all, faults)
@@ -113,9 +113,9 @@ fn parts((source, file): (usize, &PolicySource)) -> impl Iterator<Item = Part<'_
 }
 
 /// Compiles one piece.
-fn compiled(part: &Part<'_>, naming: Naming) -> Read {
+fn compiled(part: &Part<'_>, names: Names<'_>) -> Read {
     let mut found = Vec::new();
-    let mut made = read(part.piece.text, naming, &mut found).into_iter();
+    let mut made = read(part.piece.text, names, &mut found).into_iter();
     match (made.next(), made.next()) {
         _ if !found.is_empty() => Read::Wrong,
         (None, None) => Read::Nothing,
@@ -129,11 +129,11 @@ fn compiled(part: &Part<'_>, naming: Naming) -> Read {
 /// Reads a file as a whole, for what is wrong with it at its places.
 fn wholly(
     (number, source): (usize, &PolicySource),
-    naming: Naming,
+    names: Names<'_>,
     faults: &mut Faults,
 ) -> Vec<Placed> {
     let mut found = Vec::new();
-    let made = read(&source.text, naming, &mut found);
+    let made = read(&source.text, names, &mut found);
     faults.extend(found.into_iter().map(|it| (number, it)));
     let placed = made.into_iter().map(|mut it| {
         it.seat.summary.source = Some(source.name.clone());

@@ -16,8 +16,12 @@ pub(crate) enum Mistake {
     SameId { id: String, first: String },
     #[error("unknown annotation `@{name}`")]
     UnknownAnnotation { name: String },
-    #[error("`@{name}` is not enforced yet")]
-    NotEnforced { name: String },
+    #[error("there is no constraint `{name}`")]
+    UnknownConstraint { name: String, known: Vec<String> },
+    #[error("the constraints of `{id}` contradict each other: {why}")]
+    TornConstraints { id: String, why: String },
+    #[error("`@constrain` on a forbid")]
+    ConstrainOnForbid,
     #[error("`@{name}` says {found}")]
     BadAnnotation { name: &'static str, found: String, help: &'static str },
     #[error("`@mode(\"observe\")` without `@{missing}`")]
@@ -54,7 +58,9 @@ impl Mistake {
             Self::NoId => "POL-002",
             Self::SameId { .. } => "POL-003",
             Self::UnknownAnnotation { .. } => "POL-004",
-            Self::NotEnforced { .. } => "POL-005",
+            Self::UnknownConstraint { .. }
+            | Self::TornConstraints { .. }
+            | Self::ConstrainOnForbid => "POL-005",
             Self::BadAnnotation { .. } | Self::OpenEnded { .. } => "POL-006",
             Self::HoldOnPermit | Self::HoldsForEver { .. } => "POL-007",
             Self::ApprovalRead { .. } => "POL-008",
@@ -76,7 +82,9 @@ impl Mistake {
             Self::NoId => "this one".to_owned(),
             Self::SameId { .. } => "the second".to_owned(),
             Self::UnknownAnnotation { .. } => "nothing would happen with it".to_owned(),
-            Self::NotEnforced { .. } => "would be read and forgotten".to_owned(),
+            Self::UnknownConstraint { .. } => "asks for nothing that is written down".to_owned(),
+            Self::TornConstraints { .. } => "no call could meet them all".to_owned(),
+            Self::ConstrainOnForbid => "a forbid lets nothing through".to_owned(),
             Self::BadAnnotation { .. } => "cannot be used".to_owned(),
             Self::OpenEnded { .. } => "observes without an owner or an end".to_owned(),
             Self::HoldOnPermit => "a permit cannot hold".to_owned(),
@@ -102,7 +110,18 @@ impl Mistake {
             Self::UnknownAnnotation { name } => {
                 choices(name, ANNOTATIONS, "annotations are", |it| format!("@{it}"))
             }
-            Self::NotEnforced { name } => format!("leave `@{name}` out until it is"),
+            Self::UnknownConstraint { name, known } if known.is_empty() => {
+                format!("write `constraints/{name}.toml`")
+            }
+            Self::UnknownConstraint { name, known } => {
+                let known: Vec<&str> = known.iter().map(String::as_str).collect();
+                choices(name, &known, "constraints are", str::to_owned)
+            }
+            Self::TornConstraints { .. } => "leave one of them out".to_owned(),
+            Self::ConstrainOnForbid => {
+                "put it on the permit, or write `unless { context.pep.supports.contains(\"redact\") }`"
+                    .to_owned()
+            }
             Self::BadAnnotation { help, .. } => (*help).to_owned(),
             Self::OpenEnded { missing: "owner" } => {
                 "say who answers for it: `@owner(\"team\")`".to_owned()

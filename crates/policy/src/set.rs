@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeSet, sync::Arc};
 
-use bailiwick_model::{Digest, Mode, Timestamp};
+use bailiwick_model::{Constraints, Digest, Mode, Obligations, Timestamp};
 
 use crate::{
     Applying, ListQuestion, PolicyAnswer, PolicyError, Question,
@@ -57,6 +57,8 @@ pub struct PolicySummary {
     pub effect: PolicyEffect,
     /// What a person is asked, where it only forbids without approval.
     pub hold: Option<String>,
+    /// What must happen along with a call that it permits.
+    pub obligations: Arc<Obligations>,
     /// Whether it is enforced or only observed.
     pub mode: Mode,
     /// From when on it no longer counts.
@@ -73,12 +75,14 @@ pub struct PolicySummary {
 #[derive(Debug)]
 pub struct PolicySet {
     version: String,
+    constraints: Constraints,
     liked: BTreeSet<String>,
     pub(crate) bench: Bench,
 }
 
 impl PolicySet {
-    /// Compiles `sources`, or says everything that is wrong with them at once.
+    /// Compiles `sources`, or says everything that is wrong with them at once. They know no
+    /// constraints.
     pub fn compile(
         sources: &[PolicySource],
         options: PolicyOptions,
@@ -92,8 +96,21 @@ impl PolicySet {
         sources: &[PolicySource],
         options: PolicyOptions,
     ) -> Result<Self, Vec<PolicyError>> {
+        Self::compile_with(&Constraints::new(), before, sources, options)
+    }
+
+    /// Compiles `sources`, whose permits may ask for what `constraints` say, faster where most of them
+    /// stand in `before`, too, and could ask for the same.
+    pub fn compile_with(
+        constraints: &Constraints,
+        before: Option<&Self>,
+        sources: &[PolicySource],
+        options: PolicyOptions,
+    ) -> Result<Self, Vec<PolicyError>> {
         let none = Bench::default();
-        let mut seats = load(sources, Naming::Ours, before.map_or(&none, |it| &it.bench))?;
+        let before = before.filter(|it| it.constraints == *constraints);
+        let names = (Naming::Ours, constraints);
+        let mut seats = load(sources, names, before.map_or(&none, |it| &it.bench))?;
         if options.builtin_permit {
             let one = builtin().map_err(|error| vec![PolicyError::ours(error.to_string())])?;
             let place = seats.partition_point(|it| it.summary.id < one.summary.id);
@@ -101,10 +118,12 @@ impl PolicySet {
         }
         let liked = seats.iter().flat_map(|it| &it.liked).cloned().collect();
         let bench = Bench::new(seats);
-        Ok(Self { version: version(sources, options), liked, bench })
+        let version = version(sources, options, constraints);
+        Ok(Self { version, constraints: constraints.clone(), liked, bench })
     }
 
-    /// Names these policies: the digest of their files' names, texts and options.
+    /// Names these policies: the digest of their files' names, texts and options, and of what their
+    /// constraints ask for.
     pub fn version(&self) -> &str {
         &self.version
     }
@@ -162,19 +181,28 @@ impl PolicySet {
     }
 }
 
-fn version(sources: &[PolicySource], options: PolicyOptions) -> String {
+fn version(sources: &[PolicySource], options: PolicyOptions, constraints: &Constraints) -> String {
     let permit: &[u8] =
         if options.builtin_permit { b"builtin permit" } else { b"no builtin permit" };
-    digest(sources, [b"bailiwick policies v1", permit])
+    digest(sources, constraints, [b"bailiwick policies v1", permit])
 }
 
 /// Digests what was compiled. The order in which files were found does not matter.
-pub(crate) fn digest(sources: &[PolicySource], what: [&[u8]; 2]) -> String {
+pub(crate) fn digest(
+    sources: &[PolicySource],
+    constraints: &Constraints,
+    what: [&[u8]; 2],
+) -> String {
     let mut sorted: Vec<&PolicySource> = sources.iter().collect();
     sorted.sort_by(|one, other| (&one.name, &one.text).cmp(&(&other.name, &other.text)));
     let mut parts: Vec<&[u8]> = what.to_vec();
     for source in sorted {
         parts.extend([source.name.as_bytes(), source.text.as_bytes()]);
+    }
+    let constraints: Vec<String> = constraints.values().map(|it| format!("{it:?}")).collect();
+    if !constraints.is_empty() {
+        parts.push(b"constraints");
+        parts.extend(constraints.iter().map(String::as_bytes));
     }
     Digest::of_parts(&parts).to_string()
 }

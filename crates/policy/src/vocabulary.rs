@@ -35,9 +35,11 @@ const CONTEXT: &[&str] = &[
     "facts",
     "server",
     "tool",
+    "pep",
 ];
 const TASK: &[&str] = &["id", "template", "purpose", "params", "opened", "opened_by"];
 const APPROVAL: &[&str] = &["granted", "by"];
+const PEP: &[&str] = &["supports"];
 const IDENTITY: &[&str] = &["owner", "kind", "class"];
 const RESOURCE: &[&str] = &["sensitivity", "sensitivity_rank", "owner", "environment"];
 
@@ -47,6 +49,7 @@ pub(crate) fn fields_of(path: &str) -> Option<&'static [&'static str]> {
         "context" => Some(CONTEXT),
         "context.task" => Some(TASK),
         "context.approval" => Some(APPROVAL),
+        "context.pep" => Some(PEP),
         "principal" => Some(IDENTITY),
         "resource" => Some(RESOURCE),
         "action" => Some(&[]),

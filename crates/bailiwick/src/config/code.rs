@@ -52,6 +52,8 @@ codes! {
     Certificate = "CFG-014",
     /// A key of the listener that others may read.
     OpenKey = "CFG-015",
+    /// A constraint that asks for nothing.
+    EmptyConstraint = "CFG-016",
     /// Checkpoints lie on the same disk as the state.
     SameDisk = "CFG-101",
     /// Evidence is kept for a very short time.
@@ -68,6 +70,12 @@ codes! {
     CertificateEnds = "CFG-107",
     /// A certificate for another name.
     CertificateName = "CFG-108",
+    /// A constraint in a file of another name.
+    ConstraintFile = "CFG-109",
+    /// A constraint that no permit asks for.
+    UnusedConstraint = "CFG-110",
+    /// A constraint that no gateway can meet yet.
+    UnmetConstraint = "CFG-111",
     /// A parameter's pattern is no regular expression.
     Pattern = "TPL-001",
     /// A line that allows nothing.

@@ -2,13 +2,14 @@
 
 use std::{collections::BTreeMap, path::Path, sync::Arc};
 
-use bailiwick_model::{Charter, Digest, IdentityId, Proof, Template, TemplateName};
+use bailiwick_model::{Charter, Constraints, Digest, IdentityId, Proof, Template, TemplateName};
 use bailiwick_policy::{AccessPolicies, PolicyOptions, PolicySet};
 use miette::{Diagnostic, Report};
 
 use super::{
     Code, Config, ConfigError, Draft, Overrides, Warning, across,
     charter::{self, CharterFile},
+    constraint,
     file::{Folder, Source},
     place, policies,
     read::Reader,
@@ -24,6 +25,8 @@ pub(crate) struct House {
     pub(crate) charters: BTreeMap<IdentityId, Arc<Charter>>,
     /// The templates.
     pub(crate) templates: BTreeMap<TemplateName, Arc<Template>>,
+    /// What permits may ask for, by name.
+    pub(crate) constraints: Constraints,
     /// The policies, compiled.
     pub(crate) policies: Arc<PolicySet>,
     /// The policies for enforcement points elsewhere, compiled.
@@ -92,10 +95,19 @@ impl House {
         across::check(&draft, &folders, &charters, &templates, found);
         let builtin_permit = draft.config.as_ref().is_none_or(|it| it.builtin_permit);
         let options = PolicyOptions { builtin_permit };
-        let policies = before.policies.as_deref();
-        let policies = policies::compile(&folders.policies, options, policies, found);
-        let access = before.access.as_deref();
-        let access = policies::compile_access(&folders.authzen, access, found);
+        let limits = read_all(&folders.constraints, found, constraint::read);
+        let constraints = constraint::by_name(&limits, found);
+        // What cannot be read is no constraint that policies do not know.
+        if limits.len() != folders.constraints.sources.len() {
+            return None;
+        }
+        let after = (&constraints, before.policies.as_deref());
+        let policies = policies::compile(&folders.policies, options, after, found);
+        let after = (&constraints, before.access.as_deref());
+        let access = policies::compile_access(&folders.authzen, after, found);
+        if let (Some(policies), Some(access)) = (&policies, &access) {
+            constraint::unused(&limits, (policies, access), found);
+        }
         let mut groups = folders.groups(draft.source.as_ref(), &charters);
         let servers = draft.config.iter().flat_map(|it| &it.servers);
         for given in servers.filter(|it| it.is_given()) {
@@ -109,6 +121,7 @@ impl House {
             config: draft.config?,
             charters: charters.into_iter().map(by_identity).collect(),
             templates: templates.into_iter().map(by_name).collect(),
+            constraints,
             policies: policies?,
             access: access?,
             groups,
@@ -155,6 +168,7 @@ pub(super) struct Folders {
     pub(super) templates: Folder,
     policies: Folder,
     authzen: Folder,
+    constraints: Folder,
 }
 
 impl Folders {
@@ -164,12 +178,14 @@ impl Folders {
             templates: Folder::read(home, "templates", "toml"),
             policies: Folder::read(home, "policies", "cedar"),
             authzen: Folder::read(home, "authzen", "cedar"),
+            constraints: Folder::read(home, "constraints", "toml"),
         }
     }
 
     fn take_found(&mut self, found: &mut Found) {
         let (one, two) = (&mut self.charters, &mut self.templates);
-        for folder in [one, two, &mut self.policies, &mut self.authzen] {
+        let more = [&mut self.policies, &mut self.authzen, &mut self.constraints];
+        for folder in [one, two].into_iter().chain(more) {
             found.extend(std::mem::take(&mut folder.found));
         }
     }
@@ -191,9 +207,10 @@ impl Folders {
         let config = config.into_iter().map(|it| (it.name.clone(), it.digest())).collect();
         let mut with_keys = files(&self.charters);
         with_keys.extend(keys);
-        // All policies are put in force together, whoever they are for.
+        // All policies are put in force together, whoever they are for, with what they ask for.
         let mut policies = files(&self.policies);
         policies.extend(files(&self.authzen));
+        policies.extend(files(&self.constraints));
         BTreeMap::from([
             ("configuration", Group::new(config)),
             ("charters", Group::new(with_keys)),

@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 
+use bailiwick_model::Constraints;
 use bailiwick_policy::{AccessPolicies, PolicyError, PolicyOptions, PolicySet, PolicySource};
 
 use super::{file::Folder, house::Found};
@@ -11,19 +12,19 @@ use super::{file::Folder, house::Found};
 pub(super) fn compile(
     folder: &Folder,
     options: PolicyOptions,
-    before: Option<&PolicySet>,
+    (constraints, before): (&Constraints, Option<&PolicySet>),
     found: &mut Found,
 ) -> Option<Arc<PolicySet>> {
-    good(PolicySet::compile_after(before, &sources(folder), options), found)
+    good(PolicySet::compile_with(constraints, before, &sources(folder), options), found)
 }
 
 /// Compiles all policies for enforcement points elsewhere, or reports every mistake in them.
 pub(super) fn compile_access(
     folder: &Folder,
-    before: Option<&AccessPolicies>,
+    (constraints, before): (&Constraints, Option<&AccessPolicies>),
     found: &mut Found,
 ) -> Option<Arc<AccessPolicies>> {
-    good(AccessPolicies::compile_after(before, &sources(folder)), found)
+    good(AccessPolicies::compile_with(constraints, before, &sources(folder)), found)
 }
 
 fn sources(folder: &Folder) -> Vec<PolicySource> {

@@ -2,7 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use bailiwick_kernel::{Answer, Decision, Effect, Names, Opening, Outcome, Snapshot, TaskState};
+use bailiwick_gateway::{Rehearsed, ToolSpec};
+use bailiwick_kernel::{
+    Answer, Decision, Effect, Names, Opening, Outcome, Rewritable as _, Snapshot, TaskState,
+};
 use bailiwick_model::{
     AccessRequest, Action, ActionKind, Caller, DayAccount, DecisionId, Digest, Environment, Fact,
     HoldId, Judgement, Offered, OpenRequest, Opener, PersonName, Pin, PinStatus, Reason,
@@ -56,22 +59,24 @@ impl<'a> Rehearsal<'a> {
         let snapshot = self.snapshot(case);
         let Opening { steps, outcome } = open(&snapshot, case);
         let Ok(mut state) = outcome else { return Came::unopened(steps) };
-        let request = self.request(&snapshot, &state, case);
+        let (tool, liked) = (self.tool(case), bailiwick_kernel::liked_inputs(&snapshot, &state));
+        let call = self.call(&state, case, (tool.as_ref(), &liked));
+        let request = call.request();
         let decide = |state: &mut TaskState, round: u8| {
             let decision = DecisionId::new(ulid(case.at, round));
             let names = Names { hold: HoldId::of(&decision), decision };
-            bailiwick_kernel::decide(&snapshot, state, &request, names, case.at)
+            bailiwick_kernel::decide(&snapshot, state, &call, names, case.at)
         };
-        let missed = missed(&snapshot, &state, &request, case);
+        let missed = missed(&snapshot, &state, request, case);
         let first = decide(&mut state, 0);
         let Some((by, hold)) = case.approved_by.as_ref().zip(held(&first)) else {
-            return Came::of(first, (&request, missed), false);
+            return Came::of(first, (request, missed), false);
         };
         let yes = Answer::Once(case.at.after(LONG_ENOUGH));
         if bailiwick_kernel::answer(&mut state, hold, by, &yes, case.at).is_none() {
-            return Came::of(first, (&request, missed), true);
+            return Came::of(first, (request, missed), true);
         }
-        Came::of(decide(&mut state, 1), (&request, missed), true)
+        Came::of(decide(&mut state, 1), (request, missed), true)
     }
 
     /// Gives what the files say, with the case's facts, and its tool offered and accepted.
@@ -94,8 +99,23 @@ impl<'a> Rehearsal<'a> {
         }
     }
 
+    /// Gives the operator's word on the tool that is called.
+    fn tool(&self, case: &Case) -> Option<ToolSpec> {
+        let action = case.call.action();
+        let server = self.house.config.servers.iter().find(|it| it.name == action.server);
+        let words = server.into_iter().flat_map(|it| &it.tools);
+        let word = words.filter(|_| action.kind == ActionKind::Tool);
+        let word = word.filter(|(name, _)| name.as_str() == action.name).map(|(_, it)| tool(it));
+        word.last()
+    }
+
     /// Reads the call as the lane does.
-    fn request(&self, snapshot: &Snapshot, state: &TaskState, case: &Case) -> AccessRequest {
+    fn call<'l>(
+        &self,
+        state: &TaskState,
+        case: &'l Case,
+        (word, liked): (Option<&'l ToolSpec>, &'l BTreeSet<String>),
+    ) -> Rehearsed<'l> {
         let action = case.call.action();
         let task = state.task();
         let caller = Caller {
@@ -106,19 +126,13 @@ impl<'a> Rehearsal<'a> {
             credentials: BTreeSet::new(),
         };
         let server = self.house.config.servers.iter().find(|it| it.name == action.server);
-        let words = server.into_iter().flat_map(|it| &it.tools);
-        let word = words.filter(|_| action.kind == ActionKind::Tool);
-        let word = word.filter(|(name, _)| name.as_str() == action.name).map(|(_, it)| tool(it));
-        let word = word.last();
         // Of what is not configured the worst is assumed.
         let environment = server.map_or(Environment::Production, |it| it.environment);
         let offered = match action.kind {
             ActionKind::Tool => Offered::Tool { definition: definition(action), executable: None },
             ActionKind::Resource | ActionKind::Prompt => Offered::NotPinned,
         };
-        let liked = bailiwick_kernel::liked_inputs(snapshot, state);
-        let known = (word.as_ref(), environment);
-        bailiwick_gateway::rehearsed(&case.call, caller, known, &liked, offered)
+        bailiwick_gateway::rehearsed(&case.call, caller, (word, environment), liked, offered)
     }
 }
 

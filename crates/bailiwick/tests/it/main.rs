@@ -27,6 +27,8 @@ mod mapped;
 #[cfg(test)]
 mod oauth;
 #[cfg(test)]
+mod obligations;
+#[cfg(test)]
 mod observed;
 #[cfg(test)]
 mod process;

@@ -2,6 +2,7 @@
 //! ask for them under a name of ours, and are told what they may hear still.
 
 use axum::response::Response;
+use bailiwick_model::Obligations;
 use http::StatusCode;
 use serde_json::value::RawValue;
 
@@ -24,6 +25,7 @@ use crate::{
         task_handle::{TaskHandle, Waits},
         tasks::{self, Shown, Status, Told},
     },
+    obliged::About,
     upstream::Reply,
 };
 
@@ -123,9 +125,10 @@ impl Asked<'_> {
         params: &RawValue,
         at: &At<'_>,
     ) -> Result<Answer, Refused> {
-        if let Some(refused) = self.may_not_hear(wish, (at.handle, at.call)).await {
-            return Ok(refused);
-        }
+        let asks = match self.hears(wish, (at.handle, at.call)).await {
+            Ok(asks) => asks,
+            Err(refused) => return Ok(refused),
+        };
         let answers = match wish {
             Wish::Update => Some(self.answers(params, at).await?),
             Wish::Get | Wish::Cancel => None,
@@ -143,7 +146,8 @@ impl Asked<'_> {
         })?;
         let result = match (reply, wish) {
             (Reply::Error(error), _) => {
-                return Ok(self.back(server, method, Reply::Error(error)).await);
+                let error = about(at, &asks).obliged(Reply::Error(error));
+                return Ok(self.back(server, method, error).await);
             }
             (Reply::Result(_), Wish::Update | Wish::Cancel) => {
                 return Ok(Answer::Result(answers::empty(Era::Modern)));
@@ -151,10 +155,10 @@ impl Asked<'_> {
             (Reply::Result(result), Wish::Get) => result,
         };
         // Its task may have ended while the server was asked.
-        match self.may_not_hear(wish, (at.handle, at.call)).await {
-            Some(refused) => Ok(refused),
-            None => Ok(self.where_it_stands(at, &result)),
-        }
+        Ok(match self.hears(wish, (at.handle, at.call)).await {
+            Ok(asks) => self.where_it_stands(at, &result, &asks),
+            Err(refused) => refused,
+        })
     }
 
     /// Refuses to tell what the call would not be let through for now.
@@ -163,17 +167,36 @@ impl Asked<'_> {
         wish: Wish,
         (handle, call): (&TaskHandle, &Call),
     ) -> Option<Answer> {
-        let refusal = self.door.lane.may_hear(self.caller, call, handle.approved()).await.err()?;
-        Some(self.refused(refusal, wish.method(), call).await)
+        self.hears(wish, (handle, call)).await.err()
+    }
+
+    /// Gives under which obligations it is told what became of a call, or refuses to tell it.
+    async fn hears(
+        &self,
+        wish: Wish,
+        (handle, call): (&TaskHandle, &Call),
+    ) -> Result<Obligations, Answer> {
+        match self.door.lane.may_hear(self.caller, call, handle.approved()).await {
+            Ok(asks) => Ok(asks),
+            Err(refusal) => Err(self.refused(refusal, wish.method(), call).await),
+        }
     }
 
     /// Writes where a call stands, under the name that its client knows.
-    fn where_it_stands(&self, at: &At<'_>, result: &RawValue) -> Answer {
+    fn where_it_stands(&self, at: &At<'_>, result: &RawValue, asks: &Obligations) -> Answer {
         let fault = |why: &str| {
             let text = format!("the server does not say where the call stands: {why}");
             Answer::error(code::INTERNAL_ERROR, &text, None)
         };
-        let Some(told) = Told::read(result) else { return fault("its words cannot be read") };
+        let Some(mut told) = Told::read(result) else { return fault("its words cannot be read") };
+        let obliged = match obliged(at, (&told, result), asks) {
+            Ok(obliged) => obliged,
+            Err(why) => return fault(why),
+        };
+        let result = obliged.as_deref().unwrap_or(result);
+        if asks.look_inside() {
+            told = told.wordless();
+        }
         if told.status == Status::InputRequired {
             let asked = RawObject::read(result.get()).ok();
             let asked = asked.map(|it| AskedFor::read(&it, &at.client.capabilities));
@@ -206,6 +229,36 @@ impl Asked<'_> {
             }
         }
     }
+}
+
+const fn about<'a>(at: &'a At<'_>, asks: &'a Obligations) -> About<'a> {
+    About { decision: &at.handle.decision, method: "tools/call", asks, changes: &[] }
+}
+
+/// Does to what a server says of a call that is over what its obligations want: nothing where they
+/// want nothing of it.
+fn obliged(
+    at: &At<'_>,
+    (told, said): (&Told, &RawValue),
+    asks: &Obligations,
+) -> Result<Option<Box<RawValue>>, &'static str> {
+    const UNREADABLE: &str = "its words cannot be read";
+    if !asks.touch_results() {
+        return Ok(None);
+    }
+    let object = RawObject::read(said.get()).map_err(|_| UNREADABLE)?;
+    let (name, wrap): (_, fn(Box<RawValue>) -> Reply) = match told.status {
+        Status::Completed => ("result", Reply::Result),
+        Status::Failed => ("error", Reply::Error),
+        Status::InputRequired if asks.look_inside() => {
+            return Err("it asks for something in words that are withheld");
+        }
+        Status::InputRequired | Status::Working | Status::Cancelled => return Ok(None),
+    };
+    let Some(came) = object.get(name) else { return Ok(None) };
+    let (Reply::Result(shown) | Reply::Error(shown)) =
+        about(at, asks).obliged(wrap(came.to_owned()));
+    object.with(name, &shown).map(Some).map_err(|_| UNREADABLE)
 }
 
 /// Reads the call that a name stands for. It is judged again before anything is told of it.

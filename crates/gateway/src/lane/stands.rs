@@ -3,9 +3,10 @@
 use std::collections::BTreeSet;
 
 use bailiwick_connect::Verified;
-use bailiwick_kernel::{Judged, Lapsed, advise};
+use bailiwick_kernel::{Judged, Lapsed, Rewritable as _, advise};
 use bailiwick_model::{
-    AccessRequest, DecisionId, Digest, Reason, ReasonCode, Record, Step, TemplateName, VerdictKind,
+    AccessRequest, DecisionId, Digest, Obligations, Reason, ReasonCode, Record, Step, TemplateName,
+    VerdictKind,
 };
 
 use super::{Lane, Refusal, record, unrecorded};
@@ -28,14 +29,17 @@ impl Fell {
 }
 
 impl Lane {
-    /// Judges again a call that was let through. `approved` is what a person had to approve then.
+    /// Judges again a call that was let through, and gives what must happen along with it now.
+    /// `approved` is what a person had to approve then.
     pub(super) async fn stands(
         &self,
         caller: &Verified,
         call: &Call,
         approved: Option<&Digest>,
-    ) -> Result<(), Box<Fell>> {
-        let request = self.classify(caller, call).await;
+    ) -> Result<Obligations, Box<Fell>> {
+        let around = self.around(caller, call).await;
+        let reading = around.reading(caller, call);
+        let request = reading.request().clone();
         let Some(slot) = self.desk.slot(&caller.task) else {
             let text = format!("there is no open task `{}`", caller.task);
             let reason = Reason::new(ReasonCode::NoSuchTask, text, caller.task.as_str());
@@ -47,22 +51,25 @@ impl Lane {
         let same = |why: &BTreeSet<Reason>| approved == Some(&digest(why));
         let (judged, template) = slot.decide(|state| {
             let snapshot = self.desk.snapshot();
-            let judged = bailiwick_kernel::still_stands(&snapshot, state, &request, same, now);
+            let judged = bailiwick_kernel::still_stands(&snapshot, state, &reading, same, now);
             (judged, state.task().template.clone())
         });
         judged
             .map_err(|lapsed| Box::new(Fell { request, template: Some(template), lapsed: *lapsed }))
     }
 
-    /// Asks whether `caller` may hear what became of a call that was let through. A yes is no news; a
-    /// no is a decision, and on record before it is told.
+    /// Asks whether `caller` may hear what became of a call that was let through, and under which
+    /// obligations. A yes is no news; a no is a decision, and on record before it is told.
     pub(crate) async fn may_hear(
         &self,
         caller: &Verified,
         call: &Call,
         approved: Option<&Digest>,
-    ) -> Result<(), Refusal> {
-        let Err(fell) = self.stands(caller, call, approved).await else { return Ok(()) };
+    ) -> Result<Obligations, Refusal> {
+        let fell = match self.stands(caller, call, approved).await {
+            Ok(obligations) => return Ok(obligations),
+            Err(fell) => fell,
+        };
         let Fell { request, template, lapsed } = *fell;
         let decision = DecisionId::new(self.desk.ulid());
         let record = self.decision_record(&decision, &request, template, lapsed.judged);

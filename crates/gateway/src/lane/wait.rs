@@ -168,14 +168,15 @@ impl Lane {
     }
 
     async fn still_waits(&self, (caller, call): (&Verified, &Call), hold: &HoldId) -> bool {
-        let request = self.classify(caller, call).await;
+        let around = self.around(caller, call).await;
+        let reading = around.reading(caller, call);
         let Some(slot) = self.desk.slot(&caller.task) else { return false };
         let decision = DecisionId::new(self.desk.ulid());
         let names = Names { hold: HoldId::of(&decision), decision };
         let now = self.desk.now();
         slot.decide(|state| {
             let snapshot = self.desk.snapshot();
-            bailiwick_kernel::still_waits(&snapshot, state, &request, (hold, names), now)
+            bailiwick_kernel::still_waits(&snapshot, state, &reading, (hold, names), now)
         })
     }
 

@@ -12,6 +12,8 @@ pub(crate) mod code {
     pub(crate) const DENIED: i64 = 4030;
     /// Held for a person.
     pub(crate) const HELD: i64 = 4031;
+    /// It was made, and what came back is withheld.
+    pub(crate) const WITHHELD: i64 = 4032;
     /// The evidence could not be written.
     pub(crate) const NO_EVIDENCE: i64 = 5030;
 }

@@ -138,6 +138,11 @@ impl Told {
         self.ttl_ms.map(Duration::from_millis)
     }
 
+    /// Leaves out what its server says of it in words of its own.
+    pub(crate) fn wordless(self) -> Self {
+        Self { status_message: None, ..self }
+    }
+
     /// Tells a client that its call goes on.
     pub(crate) fn created(&self, shown: Shown<'_>) -> Box<RawValue> {
         raw_of(&self.written("task", shown))

@@ -4,23 +4,27 @@ use std::collections::BTreeSet;
 
 use bailiwick_insight::{DETECTORS, detect};
 use bailiwick_model::{
-    AccessRequest, HoldId, Judgement, Reason, ReasonCode, Spend, Step, Timestamp, Verdict,
+    HoldId, Judgement, Obligations, Reason, ReasonCode, Spend, Step, Timestamp, Verdict,
     VerdictKind,
 };
 
-use super::{Asked, case, combine, decide, steps::Said};
+use super::{
+    Asked, Rewritable, combine, decide,
+    sent::{AsSent, as_sent},
+    steps::Said,
+};
 use crate::{Judged, Names, Outcome, Snapshot, TaskState, life};
 
-/// Says whether `request` would wait for the ticket `hold` and for nothing else. The question is
+/// Says whether `call` would wait for the ticket `hold` and for nothing else. The question is
 /// put to a copy, so nothing happens: a caller that keeps waiting leaves no second record.
 pub fn still_waits(
     snapshot: &Snapshot,
     state: &TaskState,
-    request: &AccessRequest,
+    call: &impl Rewritable,
     (hold, names): (&HoldId, Names),
     now: Timestamp,
 ) -> bool {
-    match decide(snapshot, &mut state.clone(), request, names, now).outcome {
+    match decide(snapshot, &mut state.clone(), call, names, now).outcome {
         Outcome::Hold(ticket, _) => ticket == *hold,
         Outcome::Forward(..) | Outcome::Refuse(_) => false,
     }
@@ -35,30 +39,31 @@ pub struct Lapsed {
     pub reasons: BTreeSet<Reason>,
 }
 
-/// Says whether a call that was let through, and goes on since, would be let through still. It was
-/// paid for then, so its budget is not asked again, and what a person approved then is `approved`
-/// still: a new reason is not. The question is put to a copy, so nothing happens.
+/// Says whether a call that was let through, and goes on since, would be let through still, and what
+/// must happen along with it now. It was paid for then, so its budget is not asked again, and what a
+/// person approved then is `approved` still: a new reason is not. The question is put to a copy, so
+/// nothing happens.
 pub fn still_stands(
     snapshot: &Snapshot,
     state: &TaskState,
-    request: &AccessRequest,
+    call: &impl Rewritable,
     approved: impl FnOnce(&BTreeSet<Reason>) -> bool,
     now: Timestamp,
-) -> Result<(), Box<Lapsed>> {
+) -> Result<Obligations, Box<Lapsed>> {
     let mut state = state.clone();
     let now = state.see(now);
     // A window that closed since the last tick closes here: the step then finds the task ended.
     let _carried_out_by_the_next_tick = life::tick(&mut state, now);
     let mut briefs = std::mem::take(&mut state.briefs);
     let state = &state;
-    let case = case(snapshot, (state, &mut briefs), request, now);
-    let asked = Asked { snapshot, state, request, now, case: case.as_ref(), approval: None };
-    let mut said = asked.judge(&detect(DETECTORS, request));
+    let judge = |asked: &Asked<'_>| (asked.judge(&detect(DETECTORS, asked.request)), ());
+    let AsSent { mut said, obligations, .. } =
+        as_sent((snapshot, state, &mut briefs), call, now, judge);
     said.retain(|it| it.step != Step::Budget);
     let verdict = combine(said.iter().map(Said::enforced));
     let reasons = match verdict {
-        Verdict::Allow(_) => return Ok(()),
-        Verdict::Hold(why) if approved(&why) => return Ok(()),
+        Verdict::Allow(_) => return Ok(obligations),
+        Verdict::Hold(why) if approved(&why) => return Ok(obligations),
         Verdict::Hold(why) => {
             let text = "nobody said yes to this when the call was let through";
             let reason = Reason::new(ReasonCode::ApprovalNeeded, text, "approval");

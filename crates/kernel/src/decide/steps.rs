@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 
 use bailiwick_insight::DriftFinding;
 use bailiwick_model::{
-    ActionKind, ApprovedLine, Budget, CredentialId, DayBudget, Judgement, Layer, Offered, OnWiden,
-    PinStatus, Reason, ReasonCode, Spend, Step, TaskStatus, Verdict,
+    ActionKind, ApprovedLine, Budget, CredentialId, DayBudget, Judgement, Layer, Obligations,
+    Offered, OnWiden, PinStatus, Reason, ReasonCode, Spend, Step, TaskStatus, Verdict,
 };
 use bailiwick_policy::{Case, Coverage};
 
@@ -22,11 +22,20 @@ pub(super) struct Said {
     allowed_by: Vec<Reason>,
     attributes: BTreeMap<String, String>,
     observed: bool,
+    /// What must happen along with the call, whatever the verdict: it may yet be approved.
+    pub(super) obligations: Obligations,
 }
 
 impl Said {
     pub(super) const fn new(step: Step, verdict: Verdict) -> Self {
-        Self { step, verdict, allowed_by: Vec::new(), attributes: BTreeMap::new(), observed: false }
+        Self {
+            step,
+            verdict,
+            allowed_by: Vec::new(),
+            attributes: BTreeMap::new(),
+            observed: false,
+            obligations: Obligations::NONE,
+        }
     }
 
     fn deny(
@@ -44,7 +53,7 @@ impl Said {
         self
     }
 
-    fn with(mut self, name: &str, value: impl Into<String>) -> Self {
+    pub(super) fn with(mut self, name: &str, value: impl Into<String>) -> Self {
         self.attributes.insert(name.to_owned(), value.into());
         self
     }
@@ -230,6 +239,7 @@ impl Asked<'_> {
             answer.verdict = answer.verdict.and(held);
         }
         let mut judged = Said::new(Step::Policy, answer.verdict);
+        judged.obligations = answer.obligations;
         judged.allowed_by = answer.allowed_by;
         judged.allowed_by.extend(answer.errors);
         let observed = answer.would.map(|would| {

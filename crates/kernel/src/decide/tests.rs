@@ -1,6 +1,8 @@
 //! Laws about what detectors find, which no scenario can bring about yet: there are no detectors.
 #![expect(clippy::arithmetic_side_effects, reason = "the numbers of a test are small")]
 
+mod obligations;
+
 use std::{collections::BTreeMap, sync::Arc};
 
 use bailiwick_model::{
@@ -203,7 +205,7 @@ fn judge(trouble: Trouble, found: &[DriftFinding], exceptions: Vec<Exception>) -
     let mut state = TaskState::resume(task, program, Memory::default());
     let names = Names { decision: DecisionId::new(ulid()), hold: HoldId::new(ulid()) };
     let snapshot = snapshot(trouble, exceptions);
-    let made = decide_with(&snapshot, &mut state, &request, (names, found), at(0));
+    let made = decide_with(&snapshot, &mut state, &request, (names, &|_| found.to_vec()), at(0));
     match made.outcome {
         Outcome::Forward(..) => Verdict::allow(),
         Outcome::Hold(_, why) => Verdict::Hold(why),

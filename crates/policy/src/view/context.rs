@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use bailiwick_model::{Fact, IdentityId, Layer, Task};
+use bailiwick_model::{Fact, IdentityId, Layer, ObligationKind, Task};
 use cedar_policy_core::ast::{Context, Expr, Unknown, Value};
 
 use super::{
@@ -24,8 +24,8 @@ pub(crate) enum Origin<'a> {
 }
 
 /// What a task that does one thing is shown whatever the call.
-pub(crate) const STANDING: [&str; 7] =
-    ["server", "tool", "environment", "chain", "depth", "task", "granted"];
+pub(crate) const STANDING: [&str; 8] =
+    ["server", "tool", "environment", "chain", "depth", "task", "granted", "pep"];
 /// What only a call has.
 const OF_A_CALL: [&str; 5] = ["input", "destinations", "approval", "now", "facts"];
 /// What a task shows of itself.
@@ -127,8 +127,14 @@ fn surrounding(name: &str, subject: &Subject<'_>) -> Option<Value> {
         "environment" => text(subject.facts.environment.as_str()),
         "chain" => texts(via.iter().map(IdentityId::as_str)),
         "depth" => Value::from(i64::try_from(via.len()).unwrap_or(i64::MAX)),
+        "pep" => pep(ObligationKind::MET_HERE.iter().map(|it| it.as_str())),
         _ => return None,
     })
+}
+
+/// Shows whoever carries a decision out: what it can meet.
+pub(super) fn pep<'a>(supports: impl Iterator<Item = &'a str>) -> Value {
+    record([("supports", texts(supports))])
 }
 
 fn facts<'a>(facts: impl Iterator<Item = &'a Fact>) -> Value {

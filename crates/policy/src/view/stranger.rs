@@ -10,6 +10,7 @@ use cedar_policy_core::ast::{Context, Value};
 
 use super::{
     Part, Scene, View, ViewError,
+    context::pep,
     entities::together,
     value::{datetime, of, record, text, texts},
 };
@@ -85,7 +86,13 @@ fn attributes(properties: &BTreeMap<String, Json>) -> impl Iterator<Item = (&str
 /// Shows what the asker says, and over it what only we can say: an approval is never the asker's.
 fn context(evaluation: &Evaluation, facts: &[Fact], now: Timestamp) -> Result<Context, ViewError> {
     let holding = facts.iter().filter(|it| now < it.until).map(|it| it.name.as_str());
+    // Only the asker knows what it can do: what it does not say, it cannot.
+    let supports = match evaluation.context.get("supported_obligations") {
+        Some(Json::List(items)) => items.iter().filter_map(Json::as_text).collect(),
+        Some(_) | None => Vec::new(),
+    };
     let ours = [
+        ("pep", pep(supports.into_iter())),
         ("approval", record([("granted", Value::from(false))])),
         ("facts", texts(holding)),
         ("now", datetime(now).ok_or(ViewError::Context)?),

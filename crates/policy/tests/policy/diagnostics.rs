@@ -97,26 +97,6 @@ fn an_unknown_annotation() {
 }
 
 #[test]
-fn a_constraint_that_is_not_enforced_yet() {
-    assert_snapshot!(
-        shown("@id(\"a\") @constrain(\"rows-100\")\npermit (principal, action, resource);"),
-        @r#"
-    POL-005
-
-      x `@constrain` is not enforced yet
-       ,-[guardrails.cedar:1:10]
-     1 | @id("a") @constrain("rows-100")
-       :          ^^^^^^^^^^^|^^^^^^^^^^
-       :                     `-- would be read and forgotten
-     2 | permit (principal, action, resource);
-       `----
-      help: leave `@constrain` out until it is
-            see docs/errors/POL-005.md
-    "#
-    );
-}
-
-#[test]
 fn a_mode_without_owner_and_end() {
     assert_snapshot!(
         shown("@id(\"a\") @mode(\"observe\")\nforbid (principal, action, resource);"),

@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
-use bailiwick_model::{Json, Param, Timestamp};
+use bailiwick_model::{Json, ObligationKind, Param, Timestamp};
 use bailiwick_policy::Applying;
 use cedar_policy::{
     AuthorizationError, Authorizer, Context, Decision, Effect, Entities, Entity, EntityId,
@@ -179,12 +179,14 @@ fn context(asked: &Asked, listing: bool) -> Context {
     let given = ("granted".to_owned(), Value::new_bool(approval.is_some()));
     let by = approval.as_ref().map(|it| ("by".to_owned(), text(it.by.as_str())));
     let facts = asked.facts.iter().filter(|it| listing || asked.now < it.until);
+    let supports = ObligationKind::MET_HERE.iter().map(|it| text(it.as_str()));
     let fixed = [
         ("server", text(request.action.server.as_str())),
         ("tool", text(name(asked).split_once("__").unwrap().1)),
         ("environment", text(request.facts.environment.as_str())),
         ("facts", Value::new_set(facts.map(|it| text(&it.name)))),
         ("chain", Value::new_set(task.via.iter().map(|it| text(it.as_str())))),
+        ("pep", record([("supports".to_owned(), Value::new_set(supports))])),
         ("depth", Value::new_long(i64::try_from(task.via.len()).unwrap())),
         (
             "task",

@@ -5,6 +5,8 @@ mod briefs;
 #[cfg(test)]
 mod cases;
 #[cfg(test)]
+mod constraints;
+#[cfg(test)]
 mod diagnostics;
 #[cfg(test)]
 mod fixture;

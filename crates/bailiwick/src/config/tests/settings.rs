@@ -477,6 +477,7 @@ fn paths_start_at_the_folder_of_the_file() {
         "templates",
         "policies",
         "authzen",
+        "constraints",
         "../elsewhere",
     ];
     assert_eq!(config.private(), private.map(|it| files.path(it)));

@@ -1,0 +1,191 @@
+//! `constraints/*.toml`: what must happen along with calls, under names that policies ask for by
+//! `@constrain("name")`.
+
+use std::{collections::BTreeSet, ops::Range, sync::Arc};
+
+use bailiwick_model::{
+    ArgumentLimit, ArgumentPath, Arguments, Constraint, Constraints, CredentialScope, FieldPath,
+    Json, JsonLimits, Most, Obligations, Redact,
+};
+use bailiwick_policy::{AccessPolicies, PolicySet};
+use serde_json::Value;
+use toml::Spanned;
+
+use super::{
+    Code, ConfigError,
+    file::Source,
+    house::Found,
+    read::{Field, Reader, Table, filled, plain},
+};
+
+/// A constraint as it was read.
+#[derive(Debug)]
+pub(super) struct ConstraintFile {
+    /// The constraint.
+    pub(super) constraint: Arc<Constraint>,
+    /// Where its name stands.
+    name: Range<usize>,
+    /// The file.
+    source: Source,
+}
+
+/// Reads one constraint.
+pub(super) fn read(source: &Source, reader: &Reader) -> Option<ConstraintFile> {
+    let (constraint, name) = reader.read(read_root).flatten()?;
+    if constraint.name != source.stem() {
+        let message = format!("constraint `{}` stands in `{}`", constraint.name, source.name);
+        let warning = reader.warning(Code::ConstraintFile, name.clone(), message);
+        let help = format!("call the file `{}.toml`, so that people find it", constraint.name);
+        reader.push(warning.help(help));
+    }
+    if constraint.obligations.kinds().is_empty() {
+        let message = format!("constraint `{}` asks for nothing", constraint.name);
+        let error = reader.error(Code::EmptyConstraint, name.clone(), message);
+        let help = "add `redact`, `rows`, `bytes`, `credential` or `[arguments.NAME]`";
+        reader.push(error.label("nothing would happen").help(help));
+    }
+    for why in constraint.obligations.contradictions() {
+        let error = reader.error(Code::WrongValue, name.clone(), why);
+        reader.push(error.label("no call could meet this"));
+    }
+    Some(ConstraintFile { constraint: Arc::new(constraint), name, source: source.clone() })
+}
+
+fn read_root(root: &Table<'_>) -> Option<(Constraint, Range<usize>)> {
+    let name = root.get("name").required().made(plain);
+    let version = root.get("version").required();
+    let number = version.whole().map(Spanned::into_inner);
+    if number == Some(0) {
+        version.wrong("versions are counted from 1");
+    }
+    let owner = root.get("owner").required().made(filled);
+    let asks = Obligations {
+        from: BTreeSet::new(),
+        arguments: arguments(&root.get("arguments")),
+        redact: redact(&root.get("redact")),
+        rows: most(root.get("rows").whole()),
+        bytes: most(root.get("bytes").size()),
+        credential: credential(&root.get("credential")),
+    };
+    root.not_yet(
+        "rate",
+        "is not enforced yet: `[budget]` and `[budget.day]` of a template count calls",
+    );
+    let name = name?;
+    let at = name.span();
+    Some((Constraint::new(name.into_inner(), number?, owner?.into_inner(), asks), at))
+}
+
+fn most(limit: Option<Spanned<u64>>) -> Most {
+    limit.map_or(Most::NONE, |it| Most::of(it.into_inner()))
+}
+
+fn credential(field: &Field<'_>) -> CredentialScope {
+    let word = field.word(&[CredentialScope::ReadOnly], CredentialScope::as_str);
+    if word.is_some() {
+        let message = "no gateway brokers credentials yet: every call under this is denied";
+        field.warn(Code::UnmetConstraint, message, "leave it out until leases are there");
+    }
+    word.unwrap_or_default()
+}
+
+fn redact(field: &Field<'_>) -> Redact {
+    if field.is_empty_list() {
+        field.wrong("an empty list hides nothing");
+    }
+    let fields = field.items();
+    Redact::of(fields.iter().filter_map(|it| Some(it.parsed::<FieldPath>()?.into_inner())))
+}
+
+/// Reads `[arguments.NAME]`, whose name may be a path: `[arguments."filter.limit"]`.
+fn arguments(field: &Field<'_>) -> Arguments {
+    let mut limits = Vec::new();
+    for (name, field) in field.named() {
+        let limit = field.table(limit);
+        match name.get_ref().parse::<ArgumentPath>() {
+            Ok(path) => limits.extend(limit.map(|it| (path, it))),
+            Err(why) => field.wrong(format!("`{}`: {why}", name.get_ref().escape_debug())),
+        }
+    }
+    Arguments::of(limits)
+}
+
+fn limit(table: &Table<'_>) -> ArgumentLimit {
+    let (fix, few) = (table.get("fix"), table.get("one_of"));
+    let (min, max) = (number(&table.get("min")), number(&table.get("max")));
+    let fixed = fix.json().and_then(|it| canonical(&fix, &it));
+    let listed = few.items();
+    if few.is_empty_list() {
+        few.wrong("an empty list leaves nothing that it may be");
+    }
+    let listed: BTreeSet<String> =
+        listed.iter().filter_map(|it| canonical(it, &it.json()?)).collect();
+    if fix.is_given() && (few.is_given() || min.is_some() || max.is_some()) {
+        fix.wrong("what is `fix`ed has no other limit");
+    }
+    let limited = fix.is_given() || few.is_given() || min.is_some() || max.is_some();
+    if !limited {
+        let message = "this limits nothing";
+        let error = table.reader().error(Code::EmptyConstraint, table.at(), message);
+        let help = "give it `fix`, `one_of`, `min` or `max`";
+        table.reader().push(error.label("nothing in it").help(help));
+    }
+    let few = few.is_given().then_some(listed);
+    ArgumentLimit { min, max, one_of: fixed.map(|it| [it].into()).or(few) }
+}
+
+/// Writes a value as the call has it that may be sent.
+fn canonical(field: &Field<'_>, value: &Value) -> Option<String> {
+    match Json::parse(value.to_string().as_bytes(), JsonLimits::default()) {
+        Ok(value) => Some(value.canonical()),
+        Err(why) => {
+            field.wrong(format!("`{}` cannot be sent: {why}", field.name()));
+            None
+        }
+    }
+}
+
+/// Reads a whole number, which may be below nought.
+fn number(field: &Field<'_>) -> Option<i64> {
+    let value = field.json()?;
+    let number = value.as_i64();
+    if number.is_none() {
+        let message = format!("`{}` should be a whole number", field.name());
+        field.fault(Code::WrongType, message, "this is none that fits", None);
+    }
+    number
+}
+
+/// Gives them by name, and reports two that have the same.
+pub(super) fn by_name(files: &[ConstraintFile], found: &mut Found) -> Constraints {
+    let mut all = Constraints::new();
+    for file in files {
+        let name = file.constraint.name.clone();
+        if all.insert(name.clone(), Arc::clone(&file.constraint)).is_some() {
+            let message = format!("constraint `{name}` is written twice");
+            let error = ConfigError::new(Code::Twice, message);
+            found.push(error.at(&file.source.file, file.name.clone()).label("once more here"));
+        }
+    }
+    all
+}
+
+/// Remarks on constraints that no permit asks for.
+pub(super) fn unused(
+    files: &[ConstraintFile],
+    (policies, access): (&PolicySet, &AccessPolicies),
+    found: &mut Found,
+) {
+    let all = policies.list().into_iter().chain(access.list());
+    let asked: BTreeSet<String> = all.flat_map(|it| it.obligations.from.clone()).collect();
+    for file in files {
+        let Constraint { name, obligations, .. } = &*file.constraint;
+        if obligations.from.is_subset(&asked) {
+            continue;
+        }
+        let message = format!("no permit asks for constraint `{name}`");
+        let warning = ConfigError::warning(Code::UnusedConstraint, message);
+        let help = format!("put `@constrain(\"{name}\")` before a permit");
+        found.push(warning.at(&file.source.file, file.name.clone()).help(help));
+    }
+}

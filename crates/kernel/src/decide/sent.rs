@@ -1,0 +1,133 @@
+//! A call as it will be sent: with its arguments as its obligations want them.
+//!
+//! A call is judged as it will be sent. Where what permits it wants its arguments otherwise, it is
+//! written anew and judged again, until nothing more is asked for; what was asked for on the way
+//! stays asked for.
+
+use bailiwick_model::{
+    AccessRequest, Arguments, Change, ObligationKind, Obligations, Reason, ReasonCode, Step,
+    Timestamp, Verdict,
+};
+use bailiwick_policy::Briefs;
+
+use super::{Asked, case, steps::Said};
+use crate::{Snapshot, TaskState};
+
+/// How often a call is written anew: obligations that call each other forth without end meet none.
+const ROUNDS_MAX: usize = 4;
+
+/// A call that is put to the kernel, by whoever can write it anew.
+pub trait Rewritable {
+    /// Gives it as it came.
+    fn request(&self) -> &AccessRequest;
+
+    /// Gives it with its arguments as `limits` want them and everything else as it came, read as it
+    /// was read before.
+    fn rewritten(&self, limits: &Arguments) -> Result<AccessRequest, String>;
+}
+
+/// What is only read can be sent as it came, or not at all.
+impl Rewritable for AccessRequest {
+    fn request(&self) -> &AccessRequest {
+        self
+    }
+
+    fn rewritten(&self, _: &Arguments) -> Result<AccessRequest, String> {
+        Err("it cannot be written anew here".to_owned())
+    }
+}
+
+/// A call as it will be sent, judged.
+pub(super) struct AsSent<T> {
+    /// The call; none where it is sent as it came.
+    pub(super) request: Option<AccessRequest>,
+    pub(super) said: Vec<Said>,
+    /// What the judgement brought along.
+    pub(super) with: T,
+    /// What must happen along with it.
+    pub(super) obligations: Obligations,
+}
+
+/// Has `judge` judge `call` as it will be sent.
+pub(super) fn as_sent<T>(
+    (snapshot, state, briefs): (&Snapshot, &TaskState, &mut Briefs),
+    call: &impl Rewritable,
+    now: Timestamp,
+    judge: impl Fn(&Asked<'_>) -> (Vec<Said>, T),
+) -> AsSent<T> {
+    let (mut asks, mut made, mut sent) = (Obligations::NONE, Vec::new(), None);
+    let mut rounds = 0_usize;
+    loop {
+        let request = sent.as_ref().unwrap_or_else(|| call.request());
+        let case = case(snapshot, (state, &mut *briefs), request, now);
+        let asked = Asked { snapshot, state, request, now, case: case.as_ref(), approval: None };
+        let (mut said, with) = judge(&asked);
+        asks = said.iter().fold(asks, |all, it| all.and(it.obligations.clone()));
+        rounds = rounds.saturating_add(1);
+        match next(call, &asks, (&made, rounds)) {
+            Ok(None) => {
+                said.extend(met(&asks, &made));
+                return AsSent { request: sent, said, with, obligations: asks };
+            }
+            Ok(Some((changes, rewritten))) => {
+                drop(case);
+                (made, sent) = (changes, Some(rewritten));
+            }
+            Err(why) => {
+                said.push(unmet(&asks, why));
+                return AsSent { request: sent, said, with, obligations: asks };
+            }
+        }
+    }
+}
+
+/// Gives the call as `asks` want it, where that is not how it was just judged; or says why it cannot
+/// be made.
+fn next(
+    call: &impl Rewritable,
+    asks: &Obligations,
+    (made, rounds): (&[Change], usize),
+) -> Result<Option<(Vec<Change>, AccessRequest)>, Vec<String>> {
+    if asks.is_nothing() {
+        return Ok(None);
+    }
+    let impossible = asks.unmet(ObligationKind::MET_HERE);
+    if !impossible.is_empty() {
+        return Err(impossible);
+    }
+    let changes = asks.arguments.changes(&call.request().arguments).map_err(|why| vec![why])?;
+    if changes == made {
+        return Ok(None);
+    }
+    if ROUNDS_MAX <= rounds {
+        return Err(vec!["what it asks for calls forth more without end".to_owned()]);
+    }
+    let rewritten = call.rewritten(&asks.arguments).map_err(|why| vec![why])?;
+    Ok(Some((changes, rewritten)))
+}
+
+/// Says what must happen along with the call; nothing where nothing must.
+fn met(asks: &Obligations, made: &[Change]) -> Option<Said> {
+    let mut said = (!asks.is_nothing()).then(|| about(asks, Verdict::allow()))?;
+    if !made.is_empty() {
+        let changed: Vec<_> = made.iter().map(|it| it.path.to_string()).collect();
+        said = said.with("changed", changed.join(", "));
+    }
+    Some(said)
+}
+
+/// Denies what cannot be made as it must be: an obligation is a condition, not a wish.
+fn unmet(asks: &Obligations, why: Vec<String>) -> Said {
+    let source = sources(asks);
+    let reason = |text| Reason::new(ReasonCode::CannotComply, text, source.clone());
+    about(asks, Verdict::Deny(why.into_iter().map(reason).collect()))
+}
+
+fn about(asks: &Obligations, verdict: Verdict) -> Said {
+    let said = Said::new(Step::Obligation, verdict).with("constraints", sources(asks));
+    asks.texts().into_iter().fold(said, |said, (kind, text)| said.with(kind.as_str(), text))
+}
+
+fn sources(asks: &Obligations) -> String {
+    asks.from.iter().cloned().collect::<Vec<_>>().join(", ")
+}
