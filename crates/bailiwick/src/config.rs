@@ -8,6 +8,7 @@ mod authzen;
 mod charter;
 mod code;
 mod constraint;
+mod entities;
 mod error;
 mod evidence;
 mod file;

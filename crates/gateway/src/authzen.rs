@@ -9,6 +9,7 @@ mod limits;
 mod metadata;
 mod read;
 mod refusal;
+mod search;
 
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -19,7 +20,8 @@ use axum::{
     response::{IntoResponse, Response},
     routing::{get, post},
 };
-use bailiwick_connect::Secret;
+use bailiwick_connect::{Secret, StateKey};
+use bailiwick_model::Sought;
 use http::{HeaderMap, Request};
 use tokio::sync::Semaphore;
 
@@ -46,6 +48,8 @@ pub struct AuthzenParts {
     pub hosts: Vec<String>,
     /// What this governor is called outside.
     pub public_url: String,
+    /// What closes the tokens of pages.
+    pub pages: StateKey,
 }
 
 /// An AuthZEN endpoint.
@@ -55,6 +59,7 @@ pub struct Authzen {
     peps: Vec<Pep>,
     hosts: Hosts,
     public_url: String,
+    pages: StateKey,
 }
 
 /// An enforcement point that may ask.
@@ -69,10 +74,10 @@ struct Pep {
 impl Authzen {
     /// Makes the endpoint.
     pub fn new(parts: AuthzenParts) -> Self {
-        let AuthzenParts { desk, peps, hosts, public_url } = parts;
+        let AuthzenParts { desk, peps, hosts, public_url, pages } = parts;
         let pep = |(name, token)| Pep { name, token, places: Semaphore::new(UNDER_WAY) };
         let peps = peps.into_iter().map(pep).collect();
-        Self { desk, peps, hosts: Hosts::new(hosts), public_url }
+        Self { desk, peps, hosts: Hosts::new(hosts), public_url, pages }
     }
 }
 
@@ -81,28 +86,54 @@ pub fn authzen_router(authzen: Arc<Authzen>) -> Router {
     Router::new()
         .route("/access/v1/evaluation", post(evaluation))
         .route("/access/v1/evaluations", post(evaluations))
+        .route("/access/v1/search/subject", post(subjects))
+        .route("/access/v1/search/resource", post(resources))
+        .route("/access/v1/search/action", post(actions))
         .route("/.well-known/authzen-configuration", get(metadata::show))
         .with_state(authzen)
 }
 
 /// `POST /access/v1/evaluation`
 async fn evaluation(State(authzen): State<Arc<Authzen>>, request: Request<Body>) -> Response {
-    authzen.answer(request, Asked::one).await
+    authzen.answer(request, Asks::One).await
 }
 
 /// `POST /access/v1/evaluations`
 async fn evaluations(State(authzen): State<Arc<Authzen>>, request: Request<Body>) -> Response {
-    authzen.answer(request, Asked::several).await
+    authzen.answer(request, Asks::Several).await
 }
 
-/// How a body is read.
-type Read = fn(&[u8]) -> Result<Asked, Refusal>;
+/// `POST /access/v1/search/subject`
+async fn subjects(State(authzen): State<Arc<Authzen>>, request: Request<Body>) -> Response {
+    authzen.answer(request, Asks::Search(Sought::Subject)).await
+}
+
+/// `POST /access/v1/search/resource`
+async fn resources(State(authzen): State<Arc<Authzen>>, request: Request<Body>) -> Response {
+    authzen.answer(request, Asks::Search(Sought::Resource)).await
+}
+
+/// `POST /access/v1/search/action`
+async fn actions(State(authzen): State<Arc<Authzen>>, request: Request<Body>) -> Response {
+    authzen.answer(request, Asks::Search(Sought::Action)).await
+}
+
+/// What is asked for, by where it is asked.
+#[derive(Clone, Copy, Debug)]
+enum Asks {
+    /// One evaluation.
+    One,
+    /// Several.
+    Several,
+    /// Whatever is known that would be a yes.
+    Search(Sought),
+}
 
 impl Authzen {
     /// Answers, and names the request as whoever asked does.
-    async fn answer(&self, request: Request<Body>, read: Read) -> Response {
+    async fn answer(&self, request: Request<Body>, asks: Asks) -> Response {
         let (parts, body) = request.into_parts();
-        let answered = self.take(&parts.headers, body, read).await;
+        let answered = self.take(&parts.headers, body, asks).await;
         let mut response = answered.map_or_else(IntoResponse::into_response, answer::given);
         if let Some(id) = parts.headers.get(limits::REQUEST_ID).filter(|it| fits(it)) {
             response.headers_mut().insert(limits::REQUEST_ID, id.clone());
@@ -111,12 +142,7 @@ impl Authzen {
     }
 
     /// Finds out who asks before anything is read, and answers what it asks.
-    async fn take(
-        &self,
-        headers: &HeaderMap,
-        body: Body,
-        read: Read,
-    ) -> Result<serde_json::Value, Refusal> {
+    async fn take(&self, headers: &HeaderMap, body: Body, asks: Asks) -> Result<String, Refusal> {
         if let Some(what) = self.hosts.foreign(headers) {
             return Err(Code::Forbidden.says(format!("this {what} is not answered here")));
         }
@@ -124,10 +150,19 @@ impl Authzen {
         let full = |_| Code::TooMany.says(format!("`{}` has {UNDER_WAY} under way", pep.name));
         let _place = pep.places.try_acquire().map_err(full)?;
         seam::pass("authzen");
-        let asked = read(&ask::body(headers, body).await?)?;
+        let body = ask::body(headers, body).await?;
         let request_id = headers.get(limits::REQUEST_ID).filter(|it| fits(it));
         let request_id = request_id.and_then(|it| it.to_str().ok());
-        Asker { desk: &self.desk, pep: &pep.name, request_id }.ask(asked).await
+        let asker = Asker { desk: &self.desk, pep: &pep.name, request_id };
+        match asks {
+            Asks::One => asker.ask(Asked::one(&body)?).await.map(|it| it.to_string()),
+            Asks::Several => asker.ask(Asked::several(&body)?).await.map(|it| it.to_string()),
+            Asks::Search(sought) => {
+                let answer = self.search(&asker, sought, &body).await?;
+                serde_json::to_string(&answer)
+                    .map_err(|_| Code::Broken.says("the answer cannot be written"))
+            }
+        }
     }
 
     /// Gives the enforcement point whose token is shown.
@@ -146,9 +181,10 @@ fn fits(id: &http::HeaderValue) -> bool {
     id.len() <= limits::REQUEST_ID_MAX
 }
 
-/// One evaluation, and several.
+/// One evaluation, several, and a search.
 #[cfg(any(test, fuzzing))]
 pub(crate) fn foreign(bytes: &[u8]) {
+    search::foreign(bytes);
     let _one = Asked::one(bytes);
     let Ok(Asked::Several(batch)) = Asked::several(bytes) else { return };
     let read = batch.evaluations().count();

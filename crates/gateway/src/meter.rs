@@ -10,7 +10,7 @@ use std::{
 };
 
 use bailiwick_connect::TokenError;
-use bailiwick_model::{OutcomeKind, ServerName, VerdictKind};
+use bailiwick_model::{OutcomeKind, ServerName, Sought, VerdictKind};
 use metrics::{
     Counter, Gauge, Histogram, counter, describe_counter, describe_gauge, describe_histogram,
     gauge, histogram,
@@ -18,6 +18,7 @@ use metrics::{
 
 const CALLS: &str = "bailiwick_calls_total";
 const EVALUATIONS: &str = "bailiwick_evaluations_total";
+const SEARCHES: &str = "bailiwick_searches_total";
 const OUTCOMES: &str = "bailiwick_outcomes_total";
 const UNRECORDED: &str = "bailiwick_calls_unrecorded_total";
 const TURNED_AWAY: &str = "bailiwick_callers_refused_total";
@@ -61,6 +62,10 @@ pub fn describe_metrics() {
         EVALUATIONS,
         "Evaluations for enforcement points elsewhere, by who asked and verdict."
     );
+    describe_counter!(
+        SEARCHES,
+        "Pages of searches for enforcement points elsewhere, by who asked and what for."
+    );
     describe_counter!(OUTCOMES, "Calls that were sent, by server and what became of them.");
     describe_counter!(
         UNRECORDED,
@@ -84,6 +89,11 @@ pub(crate) fn decided(server: &ServerName, verdict: VerdictKind, took: Duration)
 /// Counts an evaluation that is answered.
 pub(crate) fn evaluated(pep: &str, verdict: VerdictKind) {
     counter!(EVALUATIONS, "pep" => pep.to_owned(), "verdict" => verdict.as_str()).increment(1);
+}
+
+/// Counts a page of a search that is answered.
+pub(crate) fn searched(pep: &str, sought: Sought) {
+    counter!(SEARCHES, "pep" => pep.to_owned(), "sought" => sought.as_str()).increment(1);
 }
 
 /// A decision that waits to be on disk, as long as this lives.

@@ -12,4 +12,4 @@ pub use advice::{Advice, advise};
 pub use detector::{DETECTORS, Detector, DriftFinding, detect};
 pub use path::{AccessPath, PathStep, access_path};
 pub use timeline::{Moment, Timeline, Told, What, timeline};
-pub use why::{Why, WhyStep, why, why_answered};
+pub use why::{Why, WhyStep, why, why_answered, why_found};

@@ -75,7 +75,10 @@ pub fn access_path(task: &Task, records: &[(u64, Record)]) -> AccessPath {
             Record::Outcome(it) => {
                 outcomes.entry(it.decision.clone()).or_insert(it.outcome);
             }
-            Record::Command { .. } | Record::Finding(_) | Record::Evaluation(_) => {}
+            Record::Command { .. }
+            | Record::Finding(_)
+            | Record::Evaluation(_)
+            | Record::Search(_) => {}
         }
     }
     for step in &mut steps {

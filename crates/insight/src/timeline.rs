@@ -116,8 +116,8 @@ fn what(
             let outcome = outcomes.get(&it.decision).copied();
             Some(What::Call(Box::new(told(seq, it, outcome))))
         }
-        // An outcome stands with its call, and an evaluation is of no task.
-        Record::Outcome(_) | Record::Evaluation(_) => None,
+        // An outcome stands with its call; evaluations and searches are of no task.
+        Record::Outcome(_) | Record::Evaluation(_) | Record::Search(_) => None,
         Record::Finding(it) => Some(What::Noticed(Box::new(it.clone()))),
         Record::Command { by, command, .. } => commanded(by.clone(), command),
     }

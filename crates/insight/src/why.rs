@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use bailiwick_model::{
-    DecisionId, DecisionRecord, EvaluationRecord, Judgement, OutcomeKind, OutcomeRecord, Reason,
-    Step, VerdictKind,
+    DecisionId, DecisionRecord, EntityName, EvaluationRecord, Judgement, OutcomeKind,
+    OutcomeRecord, Reason, SearchRecord, Step, VerdictKind,
 };
 use serde::{Deserialize, Serialize};
 
@@ -63,13 +63,12 @@ pub fn why(record: &DecisionRecord, outcome: Option<&OutcomeRecord>) -> Why {
 
 /// Explains an answer to an enforcement point elsewhere by its record: policy is all that was asked.
 pub fn why_answered(record: &EvaluationRecord) -> Why {
-    let EvaluationRecord { subject, resource, .. } = record;
     let count = record.reasons_in_all.map(|it| ("reasons in all", it.to_string()));
     let asked = [
         ("asked by", record.pep.clone()),
-        ("subject", format!("{}::{}", subject.kind, subject.id)),
+        ("subject", named(&record.subject)),
         ("action", record.action.clone()),
-        ("resource", format!("{}::{}", resource.kind, resource.id)),
+        ("resource", named(&record.resource)),
     ];
     let step = WhyStep {
         step: Step::Policy,
@@ -91,6 +90,44 @@ pub fn why_answered(record: &EvaluationRecord) -> Why {
         how_to_ask: String::new(),
         outcome: None,
     }
+}
+
+/// Tells of a page of a search by its record: what was looked for, and how much of it was found.
+pub fn why_found(record: &SearchRecord) -> Why {
+    let some = if record.found == 0 { VerdictKind::Deny } else { VerdictKind::Allow };
+    let kind = record.kind.iter().map(|it| format!(" of type {it}"));
+    let sought = kind.fold(record.sought.as_str().to_owned(), |sought, kind| sought + &kind);
+    let attributes = [
+        ("asked by", Some(record.pep.clone())),
+        ("looked for", Some(sought)),
+        ("subject", record.subject.as_ref().map(named)),
+        ("action", record.action.clone()),
+        ("resource", record.resource.as_ref().map(named)),
+        ("found", Some(record.found.to_string())),
+        ("looked at", Some(record.looked_at.to_string())),
+        ("could not be evaluated", Some(record.unclear.to_string()).filter(|it| it != "0")),
+    ];
+    let attributes = attributes.into_iter().filter_map(|(name, it)| Some((name.to_owned(), it?)));
+    let step = WhyStep {
+        step: Step::Policy,
+        verdict: some,
+        reasons: Vec::new(),
+        attributes: attributes.collect(),
+        observed: false,
+    };
+    Why {
+        decision: record.decision.clone(),
+        verdict: some,
+        would: None,
+        steps: vec![step],
+        would_allow: Vec::new(),
+        how_to_ask: String::new(),
+        outcome: None,
+    }
+}
+
+fn named(it: &EntityName) -> String {
+    format!("{}::{}", it.kind, it.id)
 }
 
 fn shown(judgement: &Judgement) -> WhyStep {

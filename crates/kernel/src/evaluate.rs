@@ -4,11 +4,11 @@
 use std::collections::BTreeSet;
 
 use bailiwick_model::{
-    Evaluation, Obligations, Reason, ReasonCode, Timestamp, Verdict, VerdictKind,
+    Evaluation, IdentityId, Obligations, Reason, ReasonCode, Timestamp, Verdict, VerdictKind,
 };
-use bailiwick_policy::PolicyAnswer;
+use bailiwick_policy::{IDENTITY, PolicyAnswer};
 
-use crate::Snapshot;
+use crate::{Snapshot, open::contained_reason};
 
 /// One evaluation, judged.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -27,9 +27,19 @@ pub struct Evaluated {
     pub policy: String,
 }
 
+impl Evaluated {
+    /// Says whether some policy could not be evaluated.
+    pub fn is_unclear(&self) -> bool {
+        let broken = [ReasonCode::PolicyError, ReasonCode::Fault];
+        self.reasons.iter().chain(&self.errors).any(|it| broken.contains(&it.code))
+    }
+}
+
 /// Judges `evaluation`. Pure: all it knows is in its arguments.
 pub fn evaluate(snapshot: &Snapshot, evaluation: &Evaluation, now: Timestamp) -> Evaluated {
     let answer = snapshot.access.judge(evaluation, &snapshot.facts, now);
+    let contained = contained(snapshot, evaluation);
+    let would = answer.would.clone().filter(|_| contained.is_empty());
     // Nobody is told of obligations yet, and so nobody meets them.
     let asks = match &answer.verdict {
         Verdict::Allow(asks) => asks.unmet(&[]),
@@ -40,7 +50,8 @@ pub fn evaluate(snapshot: &Snapshot, evaluation: &Evaluation, now: Timestamp) ->
     let beyond = beyond.map(|it| Reason::new(ReasonCode::CannotComply, it, source.clone()));
     let beyond: BTreeSet<Reason> = beyond.collect();
     let met = if beyond.is_empty() { Verdict::allow() } else { Verdict::Deny(beyond) };
-    let answer = PolicyAnswer { verdict: answer.verdict.and(met), ..answer };
+    let stopped = if contained.is_empty() { met } else { Verdict::Deny(contained) };
+    let answer = PolicyAnswer { verdict: answer.verdict.and(stopped), ..answer };
     let verdict = answer.verdict.kind();
     let obligations = match &answer.verdict {
         Verdict::Allow(asks) => asks.clone(),
@@ -53,10 +64,18 @@ pub fn evaluate(snapshot: &Snapshot, evaluation: &Evaluation, now: Timestamp) ->
     let errors = answer.errors.into_iter().filter(|it| !reasons.contains(it)).collect();
     Evaluated {
         verdict,
-        would: answer.would.map(|it| it.kind()).filter(|it| *it != verdict),
+        would: would.map(|it| it.kind()).filter(|it| *it != verdict),
         reasons,
         obligations,
         errors,
         policy: snapshot.access.version().to_owned(),
     }
+}
+
+/// Says why one of our own identities may do nothing, whoever asks: its authority is withdrawn.
+fn contained(snapshot: &Snapshot, evaluation: &Evaluation) -> BTreeSet<Reason> {
+    let subject = &evaluation.subject;
+    let ours = (subject.kind == IDENTITY).then(|| subject.id.parse::<IdentityId>().ok()).flatten();
+    let found = ours.map(|it| snapshot.contained.of_credentials(&it, &BTreeSet::new()));
+    found.iter().flatten().map(contained_reason).collect()
 }

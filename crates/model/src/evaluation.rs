@@ -97,3 +97,75 @@ pub struct EvaluationRecord {
     /// The policies it was made under.
     pub policy: String,
 }
+
+/// What a search leaves open, to be found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Sought {
+    /// Who may do this to that.
+    Subject,
+    /// What somebody may do this to.
+    Resource,
+    /// What somebody may do to that.
+    Action,
+}
+
+impl Sought {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::Subject, Self::Resource, Self::Action];
+
+    /// Gives the word for it, as questions and records write it.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Subject => "subject",
+            Self::Resource => "resource",
+            Self::Action => "action",
+        }
+    }
+}
+
+/// One page of a search that was answered.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SearchRecord {
+    /// Its id, which the answer names.
+    pub decision: DecisionId,
+    /// When.
+    pub time: Timestamp,
+    /// The enforcement point that asked.
+    pub pep: String,
+    /// What it called its request (`X-Request-ID`).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub request_id: Option<String>,
+    /// What was looked for.
+    pub sought: Sought,
+    /// Of which type, where it is no action.
+    #[serde(default, rename = "type", skip_serializing_if = "Option::is_none")]
+    pub kind: Option<String>,
+    /// Who would do it, where that was said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub subject: Option<EntityName>,
+    /// What, where that was said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub action: Option<String>,
+    /// To what, where that was said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub resource: Option<EntityName>,
+    /// What the asker said beside names.
+    pub said: ArgumentsRecord,
+    /// How many were found on this page.
+    pub found: usize,
+    /// How many were evaluated for it.
+    pub looked_at: usize,
+    /// How many of these are a no as a policy could not be evaluated.
+    #[serde(default, skip_serializing_if = "is_none_of_them")]
+    pub unclear: usize,
+    /// Whether there may be more on a next page.
+    pub more: bool,
+    /// The policies it was made under.
+    pub policy: String,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands in a reference")]
+const fn is_none_of_them(count: &usize) -> bool {
+    *count == 0
+}

@@ -6,8 +6,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     Action, ActionFacts, CallDigest, CredentialId, DecisionId, Digest, EvaluationRecord, Finding,
-    HoldId, IdentityId, Judgement, Spend, Subject, Task, TaskId, TemplateName, Timestamp,
-    VerdictKind, action::words,
+    HoldId, IdentityId, Judgement, SearchRecord, Spend, Subject, Task, TaskId, TemplateName,
+    Timestamp, VerdictKind, action::words,
 };
 
 words! {
@@ -243,6 +243,8 @@ pub enum Record {
     Decision(Box<DecisionRecord>),
     /// An answer to an enforcement point elsewhere.
     Evaluation(Box<EvaluationRecord>),
+    /// A page of a search, answered to an enforcement point elsewhere.
+    Search(Box<SearchRecord>),
     /// What became of an allowed call.
     Outcome(OutcomeRecord),
     /// A change of state.
@@ -267,7 +269,7 @@ impl Record {
             Self::Finding(it) => it.task.as_ref(),
             Self::Command { command, .. } => command.task(),
             // Whoever asks from elsewhere works under no task of ours.
-            Self::Evaluation(_) => None,
+            Self::Evaluation(_) | Self::Search(_) => None,
         }
     }
 
@@ -279,6 +281,7 @@ impl Record {
             Self::Finding(it) => it.at,
             Self::Command { time, .. } => *time,
             Self::Evaluation(it) => it.time,
+            Self::Search(it) => it.time,
         }
     }
 }

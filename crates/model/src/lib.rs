@@ -35,7 +35,9 @@ pub use calendar::{Calendar, CalendarError};
 pub use charter::{Charter, IdentityKind, Proof};
 pub use containment::{Containment, Subject, SubjectError};
 pub use digest::{CallDigest, Digest, DigestError};
-pub use evaluation::{Deed, Entity, EntityName, Evaluation, EvaluationRecord};
+pub use evaluation::{
+    Deed, Entity, EntityName, Evaluation, EvaluationRecord, SearchRecord, Sought,
+};
 pub use evidence::{
     Activation, ArgumentsRecord, CommandRecord, DecisionRecord, OutcomeKind, OutcomeRecord, Record,
     Surface,

@@ -1,11 +1,16 @@
 //! The policies for what enforcement points elsewhere ask: over their names, not over our tasks.
 
-use bailiwick_model::{Constraints, Evaluation, Fact, Timestamp};
+mod search;
+
+use std::sync::OnceLock;
+
+use bailiwick_model::{Constraints, Digest, Evaluation, Fact, Timestamp};
 
 use crate::{
-    PolicyAnswer, PolicyError, PolicySource, PolicySummary, compile::Naming, judge::Bench,
-    load::load, set::digest, view::Stranger,
+    PolicyAnswer, PolicyError, PolicySource, PolicySummary, compile::Naming, inventory::Inventory,
+    judge::Bench, load::load, set::digest, view::Stranger,
 };
+use search::{Members, Named};
 
 /// A compiled, immutable set of policies for evaluations. They are asked as those of calls are: by
 /// the same index, to the same verdicts. Nothing is permitted without a policy that says so.
@@ -14,13 +19,24 @@ pub struct AccessPolicies {
     version: String,
     constraints: Constraints,
     bench: Bench,
+    inventory: Inventory,
+    /// Made when somebody searches first.
+    named: OnceLock<Named>,
+    members: OnceLock<Members>,
 }
 
 impl Default for AccessPolicies {
     /// Makes the set that permits nothing.
     fn default() -> Self {
         let constraints = Constraints::new();
-        Self { version: version(&[], &constraints), constraints, bench: Bench::default() }
+        Self {
+            version: version(&[], &constraints),
+            constraints,
+            bench: Bench::default(),
+            inventory: Inventory::default(),
+            named: OnceLock::new(),
+            members: OnceLock::new(),
+        }
     }
 }
 
@@ -51,17 +67,28 @@ impl AccessPolicies {
         let names = (Naming::Any, constraints);
         let seats = load(sources, names, before.map_or(&none, |it| &it.bench))?;
         let version = version(sources, constraints);
-        Ok(Self { version, constraints: constraints.clone(), bench: Bench::new(seats) })
+        let (constraints, bench) = (constraints.clone(), Bench::new(seats));
+        Ok(Self { version, constraints, bench, ..Self::default() })
     }
 
-    /// Names these policies: the digest of their files' names and texts.
+    /// Takes in what is known of the people and things that are asked about.
+    #[must_use]
+    pub fn knowing(self, inventory: Inventory) -> Self {
+        if inventory.all().is_empty() {
+            return self;
+        }
+        let parts = [self.version.as_bytes(), inventory.version().as_bytes()];
+        Self { version: Digest::of_parts(&parts).to_string(), inventory, ..self }
+    }
+
+    /// Names these policies: the digest of their files' names and texts, and of what is known.
     pub fn version(&self) -> &str {
         &self.version
     }
 
     /// Says what the policies say of `evaluation`.
     pub fn judge(&self, evaluation: &Evaluation, facts: &[Fact], now: Timestamp) -> PolicyAnswer {
-        match Stranger::of(evaluation, facts, now) {
+        match Stranger::of(evaluation, &self.inventory, (facts, now)) {
             Ok(stranger) => PolicyAnswer::of(vec![self.bench.ask_apart(&stranger)], now),
             Err(error) => PolicyAnswer::cannot_be_asked(error),
         }

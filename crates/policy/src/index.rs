@@ -4,7 +4,7 @@
 //! not looked at: it neither holds nor errs. A policy that is passed over here would therefore have
 //! said nothing. What is not passed over is asked in full, head and all.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 use cedar_policy_core::ast::{
     ActionConstraint, Entity, EntityReference, EntityType, EntityUID, Expr, Policy,
@@ -76,7 +76,7 @@ impl Part {
 }
 
 /// A name that some head asks for, by its number.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct Key(u32);
 
 impl Key {
@@ -177,6 +177,44 @@ impl Index {
         found.sort_unstable();
         found.dedup();
         found
+    }
+}
+
+/// Who, what and to what: what each can be asked for by, or nothing where it is open.
+pub(crate) type Open<'k> = [Option<&'k [Key]>; 3];
+
+impl Index {
+    /// Gives what heads ask for in the place that is open, of those policies whose head fits the
+    /// rest and that count.
+    pub(crate) fn asked_for(&self, known: &Open<'_>, counts: impl Fn(usize) -> bool) -> Wanted {
+        let parts = |it: &Entry| [it.principal, it.action, it.resource].into_iter().zip(known);
+        let fits =
+            |it: &&Entry| parts(it).all(|(key, keys)| keys.is_none_or(|it| it.contains(&key)));
+        let open = |it: &Entry| parts(it).find(|(_, keys)| keys.is_none()).map(|(key, _)| key);
+        let fitting = self.entries.iter().filter(fits).filter(|it| counts(it.policy));
+        Wanted(fitting.filter_map(open).collect())
+    }
+
+    /// Gives the key of a type that some head asks for.
+    fn key_of_type(&self, name: &EntityType) -> Option<Key> {
+        self.types.get(name).copied()
+    }
+}
+
+/// What some heads ask for in one place.
+#[derive(Debug)]
+pub(crate) struct Wanted(BTreeSet<Key>);
+
+impl Wanted {
+    /// Says whether one of these heads takes everything of a type.
+    pub(crate) fn takes_all(&self, index: &Index, of: &EntityType) -> bool {
+        let named = index.key_of_type(of);
+        self.0.contains(&Key::ANYTHING) || named.is_some_and(|it| self.0.contains(&it))
+    }
+
+    /// Gives what they ask for.
+    pub(crate) fn keys(&self) -> impl Iterator<Item = Key> {
+        self.0.iter().copied()
     }
 }
 

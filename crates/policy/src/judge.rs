@@ -37,6 +37,11 @@ impl Seat {
         self.condition.as_ref().map_or(Ok(true), |it| view.ask(it))
     }
 
+    /// Says whether it permits or forbids.
+    pub(crate) const fn effect(&self) -> PolicyEffect {
+        self.summary.effect
+    }
+
     /// Asks the head and the condition as far as the request is known.
     fn settled(&self, view: &View<'_>) -> Settled {
         match (view.settle(&self.head), &self.condition) {

@@ -5,6 +5,7 @@
 
 mod context;
 mod entities;
+mod known;
 mod stranger;
 mod value;
 
@@ -27,7 +28,8 @@ use crate::{
 };
 pub(crate) use context::{Origin, STANDING};
 pub(crate) use entities::{Part, Place, Scene};
-pub(crate) use stranger::Stranger;
+pub(crate) use known::Known;
+pub(crate) use stranger::{Stranger, shown};
 
 /// The request could not be put into Cedar's words.
 #[derive(Clone, Copy, Debug, thiserror::Error)]

@@ -25,7 +25,10 @@ pub(crate) fn samples(dir: &Path) -> anyhow::Result<Vec<Record>> {
         match &it.record {
             Record::Decision(_) => decision = Some(it.record),
             Record::Outcome(_) => outcome = Some(it.record),
-            Record::Command { .. } | Record::Finding(_) | Record::Evaluation(_) => {}
+            Record::Command { .. }
+            | Record::Finding(_)
+            | Record::Evaluation(_)
+            | Record::Search(_) => {}
         }
         ControlFlow::Continue(())
     })?;
@@ -95,6 +98,7 @@ fn rename(record: &mut Record, number: u64) {
         Record::Decision(it) => it.decision = id,
         Record::Outcome(it) => it.decision = id,
         Record::Evaluation(it) => it.decision = id,
+        Record::Search(it) => it.decision = id,
         Record::Command { .. } | Record::Finding(_) => {}
     }
 }

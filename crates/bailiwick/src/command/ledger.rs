@@ -46,6 +46,7 @@ pub(crate) fn export(place: &Place, privileged: bool, task: Option<&str>) -> Out
             Record::Decision(it) => !privileged || it.privileged,
             Record::Outcome(_)
             | Record::Evaluation(_)
+            | Record::Search(_)
             | Record::Command { .. }
             | Record::Finding(_) => !privileged,
         };

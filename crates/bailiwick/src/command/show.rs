@@ -79,6 +79,7 @@ pub(crate) fn explain(records: &[StoredRecord]) -> Option<Why> {
     let found = records.iter().find_map(|it| match &it.record {
         Record::Decision(it) => Some(Ok(it)),
         Record::Evaluation(it) => Some(Err(bailiwick_insight::why_answered(it))),
+        Record::Search(it) => Some(Err(bailiwick_insight::why_found(it))),
         Record::Outcome(_) | Record::Command { .. } | Record::Finding(_) => None,
     })?;
     let decision = match found {
@@ -89,6 +90,7 @@ pub(crate) fn explain(records: &[StoredRecord]) -> Option<Why> {
         Record::Outcome(it) => Some(it),
         Record::Decision(_)
         | Record::Evaluation(_)
+        | Record::Search(_)
         | Record::Command { .. }
         | Record::Finding(_) => None,
     });

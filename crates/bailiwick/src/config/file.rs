@@ -109,11 +109,12 @@ pub(crate) struct Folder {
 }
 
 impl Folder {
-    /// Reads all `*.ending` files of the folder `name` below `home`; no folder is an empty one.
-    pub(crate) fn read(home: &Path, name: &str, ending: &str) -> Self {
+    /// Reads all files of the folder `name` below `home` that end in one of `endings`; no folder is
+    /// an empty one.
+    pub(crate) fn read(home: &Path, name: &str, endings: &[&str]) -> Self {
         let mut folder = Self::default();
         match entries(&home.join(name)) {
-            Ok(paths) => paths.iter().for_each(|path| folder.take(home, name, ending, path)),
+            Ok(paths) => paths.iter().for_each(|path| folder.take(home, name, endings, path)),
             Err(error) if error.kind() == io::ErrorKind::NotFound => {}
             Err(error) => {
                 let why = format!("folder `{name}` cannot be read: {}", words(&error));
@@ -123,18 +124,33 @@ impl Folder {
         folder
     }
 
-    fn take(&mut self, home: &Path, name: &str, ending: &str, path: &Path) {
+    /// Makes one of a file that was read elsewhere.
+    #[cfg(any(test, fuzzing))]
+    pub(crate) fn of(source: Source) -> Self {
+        Self { sources: vec![source], found: Vec::new() }
+    }
+
+    /// Gives the files with one ending.
+    pub(crate) fn ending(&self, ending: &str) -> impl Iterator<Item = &Source> {
+        let has =
+            move |it: &&Source| it.base().rsplit_once('.').is_some_and(|(_, it)| it == ending);
+        self.sources.iter().filter(has)
+    }
+
+    fn take(&mut self, home: &Path, name: &str, endings: &[&str], path: &Path) {
         let base = path.file_name().map(|it| it.to_string_lossy()).unwrap_or_default();
         let full = format!("{name}/{base}");
         let has = |wanted: &str| path.extension().is_some_and(|it| it == wanted);
         if base.starts_with('.') || has("md") {
             return;
         }
-        if !has(ending) {
+        if !endings.iter().any(|it| has(it)) {
             let remark = format!("`{full}` is not read");
+            let read: Vec<_> = endings.iter().map(|it| format!("`.{it}`")).collect();
+            let read = read.join(" or ");
             self.found.push(
                 ConfigError::warning(Code::StrayFile, remark)
-                    .help(format!("only files that end in `.{ending}` are read from `{name}/`")),
+                    .help(format!("only files that end in {read} are read from `{name}/`")),
             );
             return;
         }

@@ -4,7 +4,12 @@ use std::path::{Path, PathBuf};
 
 use miette::{GraphicalReportHandler, GraphicalTheme};
 
-use super::{Draft, Found, Overrides, charter, file::Source, read::Reader, template};
+use super::{
+    Draft, Found, Overrides, charter, entities,
+    file::{Folder, Source},
+    read::Reader,
+    template,
+};
 
 /// Reads bytes, and panics where something is wrong with how they are read.
 pub(crate) type Read = fn(&[u8]);
@@ -14,6 +19,7 @@ pub(crate) const PARSERS: &[(&str, Read)] = &[
     ("bailiwick-cases", cases),
     ("bailiwick-charter", charter),
     ("bailiwick-configuration", configuration),
+    ("bailiwick-entities", entities),
     ("bailiwick-template", template),
 ];
 
@@ -32,6 +38,15 @@ fn charter(bytes: &[u8]) {
     one(source("charters/any.toml", bytes), |source, reader| {
         charter::read(source, &home(), reader).is_some()
     });
+}
+
+/// Entities that are declared.
+fn entities(bytes: &[u8]) {
+    let Some(source) = source("authzen/any.toml", bytes) else { return };
+    let mut found = Found::default();
+    let inventory = entities::read(&Folder::of(source), &[], &mut found);
+    assert!(inventory.is_some() || !found.is_good(), "nothing was read, and nothing is wrong");
+    draw(found);
 }
 
 /// A template.

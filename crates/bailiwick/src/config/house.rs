@@ -9,7 +9,7 @@ use miette::{Diagnostic, Report};
 use super::{
     Code, Config, ConfigError, Draft, Overrides, Warning, across,
     charter::{self, CharterFile},
-    constraint,
+    constraint, entities,
     file::{Folder, Source},
     place, policies,
     read::Reader,
@@ -103,8 +103,9 @@ impl House {
         }
         let after = (&constraints, before.policies.as_deref());
         let policies = policies::compile(&folders.policies, options, after, found);
+        let inventory = entities::read(&folders.authzen, &charters, found);
         let after = (&constraints, before.access.as_deref());
-        let access = policies::compile_access(&folders.authzen, after, found);
+        let access = policies::compile_access(&folders.authzen, inventory, after, found);
         if let (Some(policies), Some(access)) = (&policies, &access) {
             constraint::unused(&limits, (policies, access), found);
         }
@@ -174,11 +175,11 @@ pub(super) struct Folders {
 impl Folders {
     fn read(home: &Path) -> Self {
         Self {
-            charters: Folder::read(home, "charters", "toml"),
-            templates: Folder::read(home, "templates", "toml"),
-            policies: Folder::read(home, "policies", "cedar"),
-            authzen: Folder::read(home, "authzen", "cedar"),
-            constraints: Folder::read(home, "constraints", "toml"),
+            charters: Folder::read(home, "charters", &["toml"]),
+            templates: Folder::read(home, "templates", &["toml"]),
+            policies: Folder::read(home, "policies", &["cedar"]),
+            authzen: Folder::read(home, "authzen", &["cedar", "toml"]),
+            constraints: Folder::read(home, "constraints", &["toml"]),
         }
     }
 

@@ -4,7 +4,9 @@
 use std::sync::Arc;
 
 use bailiwick_model::Constraints;
-use bailiwick_policy::{AccessPolicies, PolicyError, PolicyOptions, PolicySet, PolicySource};
+use bailiwick_policy::{
+    AccessPolicies, Inventory, PolicyError, PolicyOptions, PolicySet, PolicySource,
+};
 
 use super::{file::Folder, house::Found};
 
@@ -21,16 +23,18 @@ pub(super) fn compile(
 /// Compiles all policies for enforcement points elsewhere, or reports every mistake in them.
 pub(super) fn compile_access(
     folder: &Folder,
+    inventory: Option<Inventory>,
     (constraints, before): (&Constraints, Option<&AccessPolicies>),
     found: &mut Found,
 ) -> Option<Arc<AccessPolicies>> {
-    good(AccessPolicies::compile_with(constraints, before, &sources(folder)), found)
+    let compiled = AccessPolicies::compile_with(constraints, before, &sources(folder));
+    good(compiled.map(|it| it.knowing(inventory.unwrap_or_default())), found)
 }
 
 fn sources(folder: &Folder) -> Vec<PolicySource> {
     let source =
         |name: &str, text: &str| PolicySource { name: name.to_owned(), text: text.to_owned() };
-    folder.sources.iter().map(|it| source(&it.name, it.text())).collect()
+    folder.ending("cedar").map(|it| source(&it.name, it.text())).collect()
 }
 
 fn good<T>(compiled: Result<T, Vec<PolicyError>>, found: &mut Found) -> Option<Arc<T>> {

@@ -4,6 +4,7 @@ mod across;
 mod charter;
 mod day;
 mod design;
+mod entities;
 mod laws;
 mod restart;
 mod server;

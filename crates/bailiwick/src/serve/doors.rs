@@ -79,6 +79,7 @@ pub(super) fn open(
         peps: peps(config)?,
         hosts: hosts(called),
         public_url: called.public_url.to_owned(),
+        pages: StateKey::load_or_create(&config.state.join("keys").join("pages.key"))?,
     });
     let token = own_token(&config.state.join("admin.token"))?;
     let watchers = own_token(&config.state.join("metrics.token"))?;

@@ -1,6 +1,7 @@
 //! Enforcement points elsewhere ask by the AuthZEN Authorization API 1.0, over real sockets.
 
 mod kept;
+mod search;
 mod vectors;
 
 use serde_json::{Value, json};
@@ -46,8 +47,16 @@ pub(crate) struct Pdp {
 
 impl Pdp {
     pub(crate) fn new(policies: &str) -> Self {
-        let governor =
-            Governor::start(&[("bailiwick.toml", HOUSE), ("authzen/records.cedar", policies)]);
+        Self::knowing(policies, "")
+    }
+
+    /// Starts one that knows some people and things.
+    pub(crate) fn knowing(policies: &str, entities: &str) -> Self {
+        let governor = Governor::start(&[
+            ("bailiwick.toml", HOUSE),
+            ("authzen/records.cedar", policies),
+            ("authzen/entities.toml", entities),
+        ]);
         let token = std::fs::read_to_string(governor.path("state/authzen/shop.token")).unwrap();
         Self { governor, token }
     }
@@ -221,7 +230,8 @@ fn whoever_may_not_ask_learns_nothing_and_what_cannot_be_read_is_an_error() {
         ("evaluation", "{}", 400),
         ("evaluations", "{}", 400),
         ("evaluations", r#"{"evaluations": 1}"#, 400),
-        ("search/subject", "{}", 404),
+        ("search/subject", "{}", 400),
+        ("search/nothing", "{}", 404),
     ] {
         assert_eq!(pdp.post(path, &[], body).status, status, "{path} {body}");
     }
@@ -253,6 +263,9 @@ fn what_is_there_is_discovered_where_anybody_may_ask() {
             "policy_decision_point": url,
             "access_evaluation_endpoint": format!("{url}/access/v1/evaluation"),
             "access_evaluations_endpoint": format!("{url}/access/v1/evaluations"),
+            "search_subject_endpoint": format!("{url}/access/v1/search/subject"),
+            "search_resource_endpoint": format!("{url}/access/v1/search/resource"),
+            "search_action_endpoint": format!("{url}/access/v1/search/action"),
         })
     );
     let closed = HOUSE.replace("peps = [\"shop\", \"desk\"]", "");

@@ -56,18 +56,22 @@ impl Asker<'_> {
             }
             Asked::Several(batch) => self.several(&snapshot, &batch).await,
         };
-        if let Err(error) = self.desk.ledger().append(&records).await {
-            tracing::error!(%error, pep = self.pep, "an evaluation could not be written down");
-            return Err(
-                Code::NoEvidence.says("the evidence cannot be written, so nothing is answered")
-            );
-        }
+        self.keep(&records).await?;
         for record in &records {
             if let Record::Evaluation(it) = record {
                 meter::evaluated(self.pep, it.verdict);
             }
         }
         Ok(answer)
+    }
+
+    /// Writes down what is about to be answered; what cannot be written is not answered.
+    pub(super) async fn keep(&self, records: &[Record]) -> Result<(), Refusal> {
+        self.desk.ledger().append(records).await.map_err(|error| {
+            tracing::error!(%error, pep = self.pep, "an evaluation could not be written down");
+            Code::NoEvidence.says("the evidence cannot be written, so nothing is answered")
+        })?;
+        Ok(())
     }
 
     async fn several(&self, snapshot: &Snapshot, batch: &Batch) -> (Value, Vec<Record>) {

@@ -14,6 +14,15 @@ pub(super) const EVALUATIONS: usize = 256;
 /// How many questions one enforcement point may have under way.
 pub(super) const UNDER_WAY: usize = 128;
 
+/// How many one page of a search may hold, and holds where nothing is said.
+pub(super) const PAGE: usize = 1000;
+/// How many are evaluated for one page.
+pub(super) const LOOKS: usize = 4096;
+/// How long one page is worked on.
+pub(super) const WORK: Duration = Duration::from_millis(250);
+/// How long a token that names a page may be.
+pub(super) const TOKEN_MAX: usize = 8 << 10;
+
 /// How a request is named by whoever makes it.
 pub(super) const REQUEST_ID: &str = "x-request-id";
 /// How long such a name may be.

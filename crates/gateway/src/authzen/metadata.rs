@@ -25,6 +25,9 @@ pub(super) async fn show(State(authzen): State<Arc<Authzen>>, headers: HeaderMap
         "policy_decision_point": url,
         "access_evaluation_endpoint": format!("{url}/access/v1/evaluation"),
         "access_evaluations_endpoint": format!("{url}/access/v1/evaluations"),
+        "search_subject_endpoint": format!("{url}/access/v1/search/subject"),
+        "search_resource_endpoint": format!("{url}/access/v1/search/resource"),
+        "search_action_endpoint": format!("{url}/access/v1/search/action"),
     });
     let head = [(header::CONTENT_TYPE, "application/json"), (header::CACHE_CONTROL, "max-age=60")];
     (head, document.to_string()).into_response()

@@ -12,7 +12,7 @@ use super::{
     refusal::{Code, Refusal},
 };
 
-type Members = BTreeMap<String, Json>;
+pub(super) type Members = BTreeMap<String, Json>;
 
 /// A question.
 #[derive(Clone, Debug, PartialEq)]
@@ -99,7 +99,7 @@ impl Batch {
     }
 }
 
-fn object(bytes: &[u8]) -> Result<Members, Refusal> {
+pub(super) fn object(bytes: &[u8]) -> Result<Members, Refusal> {
     match Json::parse(bytes, QUESTION) {
         Ok(Json::Object(members)) => Ok(members),
         Ok(other) => Err(bad(format!("the body is {}, not an object", kind(&other)))),
@@ -112,7 +112,7 @@ fn members(value: Json) -> Option<Members> {
     if let Json::Object(members) = value { Some(members) } else { None }
 }
 
-fn bad(text: String) -> Refusal {
+pub(super) fn bad(text: String) -> Refusal {
     Code::BadRequest.says(text)
 }
 
@@ -132,25 +132,36 @@ fn semantic(options: Option<&Json>) -> Result<Semantic, String> {
 /// Makes an evaluation of what is said of it, each key whole, and else of what all share.
 fn evaluation(own: &Members, shared: &Members) -> Result<Evaluation, String> {
     let given = |key: &str| own.get(key).or_else(|| shared.get(key));
-    let needed = |key: &'static str| match given(key) {
-        Some(Json::Object(members)) => Ok((key, members)),
-        Some(other) => Err(format!("`{key}` is {}, not an object", kind(other))),
-        None => Err(format!("`{key}` is missing")),
-    };
-    let context = match given("context") {
-        None => Members::new(),
-        Some(Json::Object(members)) => members.clone(),
-        Some(other) => return Err(format!("`context` is {}, not an object", kind(other))),
-    };
+    let needed = |key| needed(key, given(key));
     Ok(Evaluation {
         subject: entity(needed("subject")?)?,
         action: deed(needed("action")?)?,
         resource: entity(needed("resource")?)?,
-        context,
+        context: context(given("context"))?,
     })
 }
 
-fn entity((key, members): (&str, &Members)) -> Result<Entity, String> {
+/// Takes a part of a question that must be there.
+pub(super) fn needed<'a>(
+    key: &'static str,
+    given: Option<&'a Json>,
+) -> Result<(&'static str, &'a Members), String> {
+    match given {
+        Some(Json::Object(members)) => Ok((key, members)),
+        Some(other) => Err(format!("`{key}` is {}, not an object", kind(other))),
+        None => Err(format!("`{key}` is missing")),
+    }
+}
+
+pub(super) fn context(given: Option<&Json>) -> Result<Members, String> {
+    match given {
+        None => Ok(Members::new()),
+        Some(Json::Object(members)) => Ok(members.clone()),
+        Some(other) => Err(format!("`context` is {}, not an object", kind(other))),
+    }
+}
+
+pub(super) fn entity((key, members): (&str, &Members)) -> Result<Entity, String> {
     Ok(Entity {
         kind: name(key, members, "type")?,
         id: name(key, members, "id")?,
@@ -158,11 +169,11 @@ fn entity((key, members): (&str, &Members)) -> Result<Entity, String> {
     })
 }
 
-fn deed((key, members): (&str, &Members)) -> Result<Deed, String> {
+pub(super) fn deed((key, members): (&str, &Members)) -> Result<Deed, String> {
     Ok(Deed { name: name(key, members, "name")?, properties: properties(key, members)? })
 }
 
-fn name(key: &str, members: &Members, part: &str) -> Result<String, String> {
+pub(super) fn name(key: &str, members: &Members, part: &str) -> Result<String, String> {
     match members.get(part) {
         Some(Json::Text(text)) if text.len() <= NAME_MAX => Ok(text.clone()),
         Some(Json::Text(_)) => Err(format!("`{key}.{part}` has more than {NAME_MAX} bytes")),
@@ -171,7 +182,7 @@ fn name(key: &str, members: &Members, part: &str) -> Result<String, String> {
     }
 }
 
-fn properties(key: &str, members: &Members) -> Result<Members, String> {
+pub(super) fn properties(key: &str, members: &Members) -> Result<Members, String> {
     match members.get("properties") {
         None => Ok(Members::new()),
         Some(Json::Object(members)) => Ok(members.clone()),
@@ -180,7 +191,7 @@ fn properties(key: &str, members: &Members) -> Result<Members, String> {
 }
 
 /// Says what a value is, and not what it holds.
-const fn kind(value: &Json) -> &'static str {
+pub(super) const fn kind(value: &Json) -> &'static str {
     match value {
         Json::Null => "null",
         Json::Bool(_) => "true or false",

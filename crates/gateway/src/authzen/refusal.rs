@@ -18,6 +18,8 @@ pub(super) enum Code {
     TooMany,
     /// It cannot be written down now.
     NoEvidence,
+    /// Something of ours is broken.
+    Broken,
 }
 
 /// Why a question is not answered.
@@ -35,7 +37,7 @@ impl Code {
             Self::Forbidden => StatusCode::FORBIDDEN,
             Self::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             Self::TooMany => StatusCode::TOO_MANY_REQUESTS,
-            Self::NoEvidence => StatusCode::INTERNAL_SERVER_ERROR,
+            Self::NoEvidence | Self::Broken => StatusCode::INTERNAL_SERVER_ERROR,
         }
     }
 
@@ -55,7 +57,11 @@ impl IntoResponse for Refusal {
         let more = match self.code {
             Code::Unauthorized => Some((header::WWW_AUTHENTICATE, "Bearer realm=\"authzen\"")),
             Code::TooMany => Some((header::RETRY_AFTER, "1")),
-            Code::BadRequest | Code::Forbidden | Code::TooLarge | Code::NoEvidence => None,
+            Code::BadRequest
+            | Code::Forbidden
+            | Code::TooLarge
+            | Code::NoEvidence
+            | Code::Broken => None,
         };
         if let Some((name, value)) = more {
             response.headers_mut().insert(name, HeaderValue::from_static(value));

@@ -6,6 +6,9 @@ use serde_json::{Value, json};
 use super::*;
 use crate::authzen::read::Semantic;
 
+/// How a body is read.
+type Read = fn(&[u8]) -> Result<Asked, Refusal>;
+
 fn one(body: &Value) -> Result<Asked, Refusal> {
     Asked::one(body.to_string().as_bytes())
 }

@@ -134,6 +134,7 @@ impl Writing {
             Record::Command { .. }
             | Record::Decision(_)
             | Record::Evaluation(_)
+            | Record::Search(_)
             | Record::Outcome(_)
             | Record::Finding(_) => None,
         };

@@ -209,7 +209,8 @@ impl Told {
                 self.used.extend(it.approval.map(|hold| (hold, it.decision)));
             }
             Record::Command { command, time, .. } => self.command(command, time),
-            Record::Outcome(_) | Record::Finding(_) | Record::Evaluation(_) => {}
+            Record::Outcome(_) | Record::Finding(_) | Record::Evaluation(_) | Record::Search(_) => {
+            }
         }
     }
 
@@ -228,7 +229,10 @@ impl Told {
             }
             Record::Outcome(it) => self.was_active(it.task, it.time),
             // Heard already.
-            Record::Command { .. } | Record::Finding(_) | Record::Evaluation(_) => {}
+            Record::Command { .. }
+            | Record::Finding(_)
+            | Record::Evaluation(_)
+            | Record::Search(_) => {}
         }
     }
 

@@ -36,7 +36,10 @@ impl Recorded {
             Record::Decision(it) if it.verdict == VerdictKind::Allow => Self::LetThrough,
             Record::Decision(it) => Self::Stopped(it.verdict),
             Record::Outcome(it) => Self::CameTo(it.outcome),
-            Record::Command { .. } | Record::Finding(_) | Record::Evaluation(_) => known,
+            Record::Command { .. }
+            | Record::Finding(_)
+            | Record::Evaluation(_)
+            | Record::Search(_) => known,
         };
         records.iter().fold(Self::Nothing, each)
     }

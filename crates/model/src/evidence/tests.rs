@@ -8,7 +8,7 @@ use super::*;
 use crate::{
     ActionKind, AllowLine, Budget, EndCause, EntityName, Environment, Grant, Hold, HoldStatus,
     Json, Layer, Mode, OnWiden, Opener, Param, Pin, PinStatus, Reach, Reason, ReasonCode,
-    Sensitivity, Step, TaskStatus,
+    Sensitivity, Sought, Step, TaskStatus,
 };
 
 fn at(text: &str) -> Timestamp {
@@ -207,6 +207,28 @@ fn evaluation() -> EvaluationRecord {
     }
 }
 
+fn search() -> SearchRecord {
+    let EvaluationRecord { decision, time, pep, request_id, subject, action, said, .. } =
+        evaluation();
+    SearchRecord {
+        decision,
+        time,
+        pep,
+        request_id,
+        sought: Sought::Resource,
+        kind: Some("record".to_owned()),
+        subject: Some(subject),
+        action: Some(action),
+        resource: None,
+        said,
+        found: 2,
+        looked_at: 7,
+        unclear: 1,
+        more: true,
+        policy: "sha256:00".to_owned(),
+    }
+}
+
 #[track_caller]
 fn reads_back(record: &Record) {
     let text = serde_json::to_string(record).unwrap();
@@ -217,6 +239,8 @@ fn reads_back(record: &Record) {
 fn every_kind_of_record_reads_back_as_it_was_written() {
     reads_back(&Record::Decision(Box::new(decision())));
     reads_back(&Record::Evaluation(Box::new(evaluation())));
+    reads_back(&Record::Search(Box::new(search())));
+    reads_back(&Record::Search(Box::new(SearchRecord { unclear: 0, more: false, ..search() })));
     for command in commands() {
         let (time, by) = (Timestamp::default(), "person:pat".to_owned());
         reads_back(&Record::Command { time, by, command });

@@ -72,7 +72,7 @@ impl Scene {
 }
 
 impl Part {
-    pub(super) fn new<'a>(
+    pub(crate) fn new<'a>(
         uid: EntityUID,
         attributes: impl IntoIterator<Item = (&'a str, Value)>,
         parents: impl IntoIterator<Item = EntityUID>,

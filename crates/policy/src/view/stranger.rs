@@ -14,7 +14,10 @@ use super::{
     entities::together,
     value::{datetime, of, record, text, texts},
 };
-use crate::vocabulary::{Types, type_of_others, uid};
+use crate::{
+    inventory::Inventory,
+    vocabulary::{Types, type_of_others, uid},
+};
 
 /// An evaluation made ready for conditions.
 #[derive(Debug)]
@@ -24,13 +27,14 @@ pub(crate) struct Stranger {
 }
 
 impl Stranger {
-    /// Looks at `evaluation`.
+    /// Looks at `evaluation`, where `inventory` is known beside what it says.
     pub(crate) fn of(
         evaluation: &Evaluation,
-        facts: &[Fact],
-        now: Timestamp,
+        inventory: &Inventory,
+        (facts, now): (&[Fact], Timestamp),
     ) -> Result<Self, ViewError> {
-        Ok(Self { scene: scene(evaluation)?, context: context(evaluation, facts, now)? })
+        let scene = scene(evaluation, inventory)?;
+        Ok(Self { scene, context: context(evaluation, facts, now)? })
     }
 
     pub(crate) const fn scene(&self) -> &Scene {
@@ -44,17 +48,18 @@ impl Stranger {
 }
 
 /// Shows who does what to what. What it is done to stands where a call has its tool.
-fn scene(evaluation: &Evaluation) -> Result<Scene, ViewError> {
+fn scene(evaluation: &Evaluation, inventory: &Inventory) -> Result<Scene, ViewError> {
     let Evaluation { subject, action, resource, .. } = evaluation;
     let types = Types::get().ok_or(ViewError::Types)?;
     let named = attributes(&action.properties);
     let action = Part::new(types.action(&action.name), named, []);
     if (&subject.kind, &subject.id) == (&resource.kind, &resource.id) {
-        let both = part("subject", &one_of(subject, resource)?)?;
+        let both = shown("subject", &one_of(subject, resource)?, inventory)?;
         let entities = together(&[&both, &action])?;
         return Ok(Scene { principal: both.clone(), action, tool: both, entities });
     }
-    let (principal, tool) = (part("subject", subject)?, part("resource", resource)?);
+    let principal = shown("subject", subject, inventory)?;
+    let tool = shown("resource", resource, inventory)?;
     let entities = together(&[&principal, &action, &tool])?;
     Ok(Scene { principal, action, tool, entities })
 }
@@ -71,15 +76,26 @@ fn one_of(subject: &Entity, resource: &Entity) -> Result<Entity, ViewError> {
     Ok(one)
 }
 
-fn part(what: &'static str, entity: &Entity) -> Result<Part, ViewError> {
+/// Shows what stands as `what`: what is known of it, and what the asker says of it.
+pub(crate) fn shown(
+    what: &'static str,
+    entity: &Entity,
+    inventory: &Inventory,
+) -> Result<Part, ViewError> {
     let kind = type_of_others(&entity.kind).ok_or(ViewError::Kind(what))?;
+    let uid = uid(&kind, &entity.id);
+    if let Some(known) = inventory.get(&uid) {
+        return Ok(known.with(entity));
+    }
     // Of two attributes of one name the later counts: an id is what the asker names it by.
     let id = ("id", text(&entity.id));
     let said = attributes(&entity.properties).chain([id]);
-    Ok(Part::new(uid(&kind, &entity.id), said, []))
+    Ok(Part::new(uid, said, []))
 }
 
-fn attributes(properties: &BTreeMap<String, Json>) -> impl Iterator<Item = (&str, Value)> {
+pub(super) fn attributes(
+    properties: &BTreeMap<String, Json>,
+) -> impl Iterator<Item = (&str, Value)> {
     properties.iter().filter_map(|(name, value)| Some((name.as_str(), of(value)?)))
 }
 

@@ -29,7 +29,9 @@ impl Encoded {
         plain::write(record, &mut body).map_err(|source| LedgerError::Encode { source })?;
         let outline = Outline::whole(record);
         let look = match outline.kind {
-            Kind::Decision | Kind::Outcome | Kind::Evaluation => cfg!(debug_assertions),
+            Kind::Decision | Kind::Outcome | Kind::Evaluation | Kind::Search => {
+                cfg!(debug_assertions)
+            }
             Kind::Command | Kind::Finding => true,
         };
         if look && Outline::of(0, FORMAT, &body) != Some(outline) {
@@ -48,6 +50,7 @@ pub(crate) enum Kind {
     Command,
     Finding,
     Evaluation,
+    Search,
 }
 
 impl Kind {
@@ -58,6 +61,7 @@ impl Kind {
             Record::Command { .. } => Self::Command,
             Record::Finding(_) => Self::Finding,
             Record::Evaluation(_) => Self::Evaluation,
+            Record::Search(_) => Self::Search,
         }
     }
 
@@ -69,6 +73,7 @@ impl Kind {
             Self::Command => "command",
             Self::Finding => "finding",
             Self::Evaluation => "evaluation",
+            Self::Search => "search",
         }
     }
 
@@ -80,6 +85,7 @@ impl Kind {
             Self::Command => 3,
             Self::Finding => 4,
             Self::Evaluation => 5,
+            Self::Search => 6,
         }
     }
 }
@@ -90,6 +96,7 @@ pub(super) const fn decision(record: &Record) -> Option<&DecisionId> {
         Record::Decision(it) => Some(&it.decision),
         Record::Outcome(it) => Some(&it.decision),
         Record::Evaluation(it) => Some(&it.decision),
+        Record::Search(it) => Some(&it.decision),
         Record::Command { .. } | Record::Finding(_) => None,
     }
 }
@@ -117,7 +124,7 @@ pub(crate) struct Outline {
     pub(crate) landmark: bool,
 }
 
-/// The fields of decisions, evaluations, outcomes and findings that matter here. Ids and kinds hold nothing
+/// The fields of decisions, evaluations, searches, outcomes and findings that matter here. Ids and kinds hold nothing
 /// that JSON writes otherwise, so that none of them is copied.
 #[derive(Deserialize)]
 struct Fields<'a> {
@@ -141,6 +148,7 @@ impl Outline {
             "outcome" => Kind::Outcome,
             "finding" => Kind::Finding,
             "evaluation" => Kind::Evaluation,
+            "search" => Kind::Search,
             // A command's task lies deeper, and commands are few.
             _ => return Some(Self::whole(&decode(seq, format, body).ok()?)),
         };
@@ -154,7 +162,9 @@ impl Outline {
         let landmark = match record {
             Record::Decision(it) => it.approval.is_some(),
             Record::Command { .. } => true,
-            Record::Outcome(_) | Record::Finding(_) | Record::Evaluation(_) => false,
+            Record::Outcome(_) | Record::Finding(_) | Record::Evaluation(_) | Record::Search(_) => {
+                false
+            }
         };
         Self {
             kind: Kind::of(record),

@@ -43,6 +43,7 @@ impl Row {
             Record::Command { .. } => (3, true),
             Record::Finding(_) => (4, false),
             Record::Evaluation(_) => (5, false),
+            Record::Search(_) => (6, false),
         };
         Self {
             seq: 0,

@@ -87,6 +87,89 @@ fn the_vectors_about_todos_are_decided_as_expected() {
     }
 }
 
+/// The people of the vectors about searches: name, role, department.
+const STAFF: [(&str, &str, &str); 6] = [
+    ("alice", "manager", "Sales"),
+    ("bob", "employee", "Legal"),
+    ("carol", "contractor", "Legal"),
+    ("dan", "manager", "Finance"),
+    ("erin", "employee", "Finance"),
+    ("felix", "contractor", "Accounting"),
+];
+
+/// The departments of records 101 to 120; their owners take turns in the order above.
+const DEPARTMENTS: [&str; 20] = [
+    "Legal",
+    "Legal",
+    "Legal",
+    "Accounting",
+    "Legal",
+    "Accounting",
+    "Sales",
+    "Legal",
+    "Accounting",
+    "Sales",
+    "Accounting",
+    "Legal",
+    "Sales",
+    "Accounting",
+    "Finance",
+    "Legal",
+    "Legal",
+    "Accounting",
+    "Legal",
+    "Accounting",
+];
+
+const RECORDS: &str = r#"
+@id("own") permit (principal is user, action in [Action::"view", Action::"edit", Action::"delete"], resource is record)
+when { resource.owner == principal.id };
+@id("department") permit (principal is user, action == Action::"view", resource is record)
+when { resource.department == principal.department };
+@id("managers-view") permit (principal is user, action == Action::"view", resource is record)
+when { principal.role == "manager" };
+@id("managers-edit") permit (principal is user, action == Action::"edit", resource is record)
+when { principal.role == "manager" && resource.department == principal.department };
+"#;
+
+fn staff_and_records() -> String {
+    let mut text = String::new();
+    for (id, role, department) in STAFF {
+        text.push_str(&format!(
+            "[[entity]]\ntype = \"user\"\nid = \"{id}\"\nproperties = {{ role = \"{role}\", department = \"{department}\" }}\n"
+        ));
+    }
+    let owners = STAFF.iter().map(|(owner, ..)| owner).cycle();
+    for ((id, department), owner) in (101..).zip(DEPARTMENTS).zip(owners) {
+        text.push_str(&format!(
+            "[[entity]]\ntype = \"record\"\nid = \"{id}\"\nproperties = {{ owner = \"{owner}\", department = \"{department}\" }}\n"
+        ));
+    }
+    text
+}
+
+#[test]
+fn the_vectors_about_searches_find_what_is_expected() {
+    for (name, key, sought, expected) in [
+        ("search/action-results.json", "evaluation", "action", 120),
+        ("search/resource-results.json", "evaluation", "resource", 18),
+        ("search/subject-results.json", "evaluation", "subject", 60),
+        ("idp/results.json", "search", "resource", 6),
+    ] {
+        let Some(vectors) = vectors(name) else { return };
+        let pdp = Pdp::knowing(RECORDS, &staff_and_records());
+        let all = vectors[key].as_array().unwrap();
+        assert_eq!(all.len(), expected, "{name}");
+        let set = |it: &Value| -> BTreeSet<String> {
+            it["results"].as_array().unwrap().iter().map(Value::to_string).collect()
+        };
+        for vector in all {
+            let answer = pdp.ask(&format!("search/{sought}"), &vector["request"]);
+            assert_eq!(set(&answer), set(&vector["expected"]), "{vector}");
+        }
+    }
+}
+
 #[test]
 fn the_vectors_about_gateways_are_decided_as_expected() {
     let Some(vectors) = vectors("api-gateways/decisions.json") else { return };

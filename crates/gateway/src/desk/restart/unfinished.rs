@@ -31,6 +31,7 @@ impl Unfinished {
                 Record::Outcome(it) => drop(self.0.remove(&it.decision)),
                 Record::Decision(_)
                 | Record::Evaluation(_)
+                | Record::Search(_)
                 | Record::Command { .. }
                 | Record::Finding(_) => {}
             }
