@@ -167,6 +167,20 @@ impl Call {
         Ok(Some(Self { params, arguments, digest, ..self.clone() }))
     }
 
+    /// Gives the same call with other arguments, to be judged and never sent; none where it cannot
+    /// have any.
+    pub fn asking(&self, arguments: &Json) -> Option<Self> {
+        let raw = RawValue::from_string(arguments.canonical()).ok()?;
+        let params = match self.action.kind {
+            ActionKind::Tool | ActionKind::Prompt => {
+                RawObject::read(self.params.get()).ok()?.with("arguments", &raw).ok()?
+            }
+            ActionKind::Resource => return None,
+        };
+        let server = self.action.server.clone();
+        Self::read(server, self.method(), params, JsonLimits::default()).ok()
+    }
+
     /// Gives what is asked of whom.
     pub const fn action(&self) -> &Action {
         &self.action

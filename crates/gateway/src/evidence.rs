@@ -1,6 +1,7 @@
 //! What of a call the ledger keeps, and people are shown.
 
 mod brief;
+mod explained;
 mod secret;
 mod whole;
 

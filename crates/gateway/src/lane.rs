@@ -1,6 +1,7 @@
 //! The lane of one call, in one direction: classify, decide, record, send, record.
 
 mod around;
+mod explained;
 mod goes_on;
 mod plain;
 mod record;
@@ -23,8 +24,8 @@ use std::{
 use bailiwick_connect::Verified;
 use bailiwick_kernel::{Advice, Effect, Names, Outcome, Permit, Rewritable as _, advise};
 use bailiwick_model::{
-    AccessRequest, Caller, DecisionId, HoldId, OutcomeKind, OutcomeRecord, Reason, ReasonCode,
-    Record, ServerName, VerdictKind,
+    AccessRequest, Caller, DecisionId, DecisionRecord, Explanation, HoldId, OutcomeKind,
+    OutcomeRecord, Reason, ReasonCode, Record, ServerName, VerdictKind,
 };
 use bailiwick_store::LedgerError;
 use tokio_util::task::TaskTracker;
@@ -44,6 +45,8 @@ use crate::{
 use around::Around;
 use sent::AsSent;
 
+use explained::Stood;
+pub(crate) use explained::shortened;
 pub use goes_on::GoesOn;
 pub(crate) use recorded::Recorded;
 pub(crate) use stands::digest as digest_of;
@@ -91,6 +94,8 @@ pub struct Refusal {
     pub reasons: BTreeSet<Reason>,
     /// What would have been allowed, and how to ask for it.
     pub advice: Advice,
+    /// Why, part by part, as the caller may see it.
+    pub explained: Option<Box<Explanation>>,
 }
 
 /// A call that was sent.
@@ -201,12 +206,13 @@ impl Lane {
         let names = Names { decision: decision.clone(), hold: HoldId::of(&decision) };
         let now = self.desk.now();
         let deciding = tracing::debug_span!("decide").entered();
-        let (made, template) = slot.decide(|state| {
+        let (made, template, stood) = slot.decide(|state| {
             // Taken under the lock: whoever contains something swaps the snapshot first, and then
             // makes what was decided by the old one worthless.
             let snapshot = self.desk.snapshot();
-            let made = bailiwick_kernel::decide(&snapshot, state, &reading, names, now);
-            (made, state.task().template.clone())
+            let made = bailiwick_kernel::decide(&snapshot, state, &reading, names.clone(), now);
+            let stood = Stood::of(&made, &snapshot, state);
+            (made, state.task().template.clone(), stood)
         });
         drop(deciding);
         // It was judged as it will be sent.
@@ -218,7 +224,10 @@ impl Lane {
 
         let approved = stands::approved(&made.judged);
         let (mut writing, mut over) = (Writing::default(), Writing::default());
+        let asked = (caller, call, request);
+        let explained = self.explained(asked, &around, (&made, &names), (stood, now));
         let record = self.decision_record(&decision, request, Some(template), made.judged);
+        let record = DecisionRecord { explained: explained.clone(), ..record };
         let shown = record.arguments.text();
         let effects = made.effects.into_iter().map(|it| with_arguments(it, shown)).collect();
         writing.records.push(Record::Decision(Box::new(record)));
@@ -252,17 +261,12 @@ impl Lane {
                 let answered = self.forward(decision, permit, &slot, (&sent, listener)).await;
                 self.follow(answered, approved, (caller, &sent.call), (slot, started)).await
             }
-            Outcome::Hold(hold, reasons) => {
-                let (task, caller) = (&caller.task, &caller.identity);
-                let action = self.desk.evidence().action(call.action());
-                tracing::info!(%decision, %hold, %task, %caller, %action, "a call waits for a person");
-                let verdict = VerdictKind::Hold;
-                let (hold, advice) = (Some(hold), made.advice);
-                Answered::Refused(Refusal { decision, verdict, hold, reasons, advice })
+            Outcome::Hold(hold, why) => {
+                self.tell_held((&decision, &hold), caller, call);
+                explained::refused(decision, (VerdictKind::Hold, Some(hold), why), explained)
             }
-            Outcome::Refuse(reasons) => {
-                let (verdict, advice) = (VerdictKind::Deny, made.advice);
-                Answered::Refused(Refusal { decision, verdict, hold: None, reasons, advice })
+            Outcome::Refuse(why) => {
+                explained::refused(decision, (VerdictKind::Deny, None, why), explained)
             }
         }
     }
@@ -408,7 +412,7 @@ fn unrecorded(decision: DecisionId, error: &str) -> Refusal {
 fn denied(decision: DecisionId, reason: Reason) -> Refusal {
     let (verdict, reasons) = (VerdictKind::Deny, BTreeSet::from([reason]));
     let advice = advise(verdict, &reasons, None);
-    Refusal { decision, verdict, hold: None, reasons, advice }
+    Refusal { decision, verdict, hold: None, reasons, advice, explained: None }
 }
 
 fn caller_of(verified: &Verified) -> Caller {

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use bailiwick_model::{HoldId, Reason, ReasonCode, VerdictKind};
+use bailiwick_model::{HoldId, JudgedChange, Reason, ReasonCode, VerdictKind};
 use serde::Serialize;
 
 /// What someone whose call did not go out can do about it.
@@ -31,6 +31,26 @@ pub fn advise<'a>(
         would_allow: would_allow.into_iter().collect(),
         how_to_ask: how_to_ask(verdict, &reasons, hold),
     }
+}
+
+/// Gives advice where changed questions were judged: what these came to is said before, and in
+/// place of, what can only be said in words.
+pub fn advise_judged<'a>(
+    verdict: VerdictKind,
+    reasons: impl IntoIterator<Item = &'a Reason>,
+    hold: Option<&HoldId>,
+    judged: &[JudgedChange],
+) -> Advice {
+    let reasons: Vec<&Reason> = reasons.into_iter().collect();
+    let advice = advise(verdict, reasons.iter().copied(), hold);
+    if judged.is_empty() {
+        return advice;
+    }
+    // A line says in its own words what it covers.
+    let lines = reasons.iter().filter(|it| it.code == ReasonCode::OutsideGrant);
+    let words: BTreeSet<String> = lines.filter_map(|it| would_allow(it)).collect();
+    let judged = judged.iter().map(ToString::to_string);
+    Advice { would_allow: judged.chain(words).collect(), ..advice }
 }
 
 fn how_to_ask(verdict: VerdictKind, reasons: &[&Reason], hold: Option<&HoldId>) -> String {

@@ -78,6 +78,7 @@ fn decision(id: &str, tool: &str, verdict: VerdictKind, steps: Vec<Judgement>) -
         approval: None,
         hold: None,
         policy: "sha256:00".to_owned(),
+        explained: None,
     }
 }
 

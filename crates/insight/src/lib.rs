@@ -8,7 +8,7 @@ mod path;
 mod timeline;
 mod why;
 
-pub use advice::{Advice, advise};
+pub use advice::{Advice, advise, advise_judged};
 pub use detector::{DETECTORS, Detector, DriftFinding, detect};
 pub use path::{AccessPath, PathStep, access_path};
 pub use timeline::{Moment, Timeline, Told, What, timeline};

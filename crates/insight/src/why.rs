@@ -1,14 +1,14 @@
 //! The whole judgement of one call, for whoever asks why.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use bailiwick_model::{
-    DecisionId, DecisionRecord, EntityName, EvaluationRecord, Judgement, OutcomeKind,
-    OutcomeRecord, Reason, SearchRecord, Step, VerdictKind,
+    Asked, DecisionId, DecisionRecord, EntityName, EvaluationRecord, JudgedChange, Judgement,
+    OutcomeKind, OutcomeRecord, Reason, SearchRecord, Step, VerdictKind,
 };
 use serde::{Deserialize, Serialize};
 
-use crate::{advice::advise, path::reasons};
+use crate::{advice::advise_judged, path::reasons};
 
 /// Why a call was allowed, held or denied.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -20,9 +20,21 @@ pub struct Why {
     /// What enforcing everything would have said, where that differs.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub would: Option<VerdictKind>,
+    /// The reasons that decided, by where they come from: policies by their ids.
+    #[serde(default)]
+    pub decided_by: Vec<String>,
     /// Every step.
     pub steps: Vec<WhyStep>,
-    /// What would have been allowed, as far as it is known.
+    /// The policies and lines that had a say, part by part, where it was not let through.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub asked: Vec<Asked>,
+    /// How many more there were.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub more: usize,
+    /// Changed questions, and what was judged of them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub judged: Vec<JudgedChange>,
+    /// What would have been allowed, as far as it is known: what was judged says so.
     pub would_allow: Vec<String>,
     /// How to ask for it, in one sentence.
     pub how_to_ask: String,
@@ -47,10 +59,27 @@ pub struct WhyStep {
     pub observed: bool,
 }
 
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands a reference")]
+const fn is_zero(count: &usize) -> bool {
+    *count == 0
+}
+
 /// Explains a decision by its record, and by its outcome's where there is one.
 pub fn why(record: &DecisionRecord, outcome: Option<&OutcomeRecord>) -> Why {
-    let advice = advise(record.verdict, &reasons(record), record.hold.as_ref());
+    let explained = record.explained.as_deref().cloned().unwrap_or_default();
+    let (told, hold) = (reasons(record), record.hold.as_ref());
+    let advice = advise_judged(record.verdict, &told, hold, &explained.judged);
+    let decided_by = record
+        .steps
+        .iter()
+        .filter(|it| !it.observed && it.verdict == record.verdict)
+        .flat_map(|it| it.reasons.iter().map(|it| it.source.clone()))
+        .collect::<BTreeSet<_>>();
     Why {
+        decided_by: decided_by.into_iter().collect(),
+        asked: explained.asked,
+        more: explained.more,
+        judged: explained.judged,
         decision: record.decision.clone(),
         verdict: record.verdict,
         would: record.would,
@@ -85,7 +114,11 @@ pub fn why_answered(record: &EvaluationRecord) -> Why {
         decision: record.decision.clone(),
         verdict: record.verdict,
         would: record.would,
+        decided_by: record.reasons.iter().map(|it| it.source.clone()).collect(),
         steps: vec![step],
+        asked: Vec::new(),
+        more: 0,
+        judged: Vec::new(),
         would_allow: Vec::new(),
         how_to_ask: String::new(),
         outcome: None,
@@ -119,7 +152,11 @@ pub fn why_found(record: &SearchRecord) -> Why {
         decision: record.decision.clone(),
         verdict: some,
         would: None,
+        decided_by: Vec::new(),
         steps: vec![step],
+        asked: Vec::new(),
+        more: 0,
+        judged: Vec::new(),
         would_allow: Vec::new(),
         how_to_ask: String::new(),
         outcome: None,
@@ -152,6 +189,9 @@ mod tests {
         {
           "decision": "dec_01JD8X00000000000000000002",
           "verdict": "deny",
+          "decided_by": [
+            "ticket-triage"
+          ],
           "steps": [
             {
               "step": "window",

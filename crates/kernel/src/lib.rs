@@ -6,6 +6,7 @@
 mod decide;
 mod decision;
 mod evaluate;
+mod explain;
 mod life;
 mod open;
 mod permit;
@@ -14,10 +15,11 @@ mod snapshot;
 mod state;
 mod visible;
 
-pub use bailiwick_insight::{Advice, advise};
+pub use bailiwick_insight::{Advice, advise, advise_judged};
 pub use decide::{Lapsed, Rewritable, decide, still_stands, still_waits};
 pub use decision::{Decision, Effect, Judged, Names, Outcome};
 pub use evaluate::{Evaluated, evaluate};
+pub use explain::{Stopped, explain, is_stopped};
 pub use life::{Answer, answer, end, forget, observe, stay, tick};
 pub use open::{DEPTH_MAX, Opening, open};
 pub use permit::{Permit, PermitError};

@@ -5,9 +5,9 @@ use std::{collections::BTreeSet, fmt};
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Action, ActionFacts, CallDigest, CredentialId, DecisionId, Digest, EvaluationRecord, Finding,
-    HoldId, IdentityId, Judgement, SearchRecord, Spend, Subject, Task, TaskId, TemplateName,
-    Timestamp, VerdictKind, action::words,
+    Action, ActionFacts, CallDigest, CredentialId, DecisionId, Digest, EvaluationRecord,
+    Explanation, Finding, HoldId, IdentityId, Judgement, SearchRecord, Spend, Subject, Task,
+    TaskId, TemplateName, Timestamp, VerdictKind, action::words,
 };
 
 words! {
@@ -99,6 +99,9 @@ pub struct DecisionRecord {
     pub hold: Option<HoldId>,
     /// The policies it was made under.
     pub policy: String,
+    /// Why it was not let through, part by part.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub explained: Option<Box<Explanation>>,
 }
 
 /// What became of a call that was allowed.

@@ -12,6 +12,7 @@ mod digest;
 mod evaluation;
 mod evidence;
 mod exception;
+mod explanation;
 mod finding;
 #[cfg(any(test, fuzzing))]
 pub mod foreign;
@@ -43,6 +44,9 @@ pub use evidence::{
     Surface,
 };
 pub use exception::Exception;
+pub use explanation::{
+    Asked, AskedKind, AskedPart, Explanation, JudgedChange, Otherwise, PartSaid, Saw,
+};
 pub use finding::Finding;
 pub use grant::{ApprovedLine, Grant, Layer};
 pub use hold::{ApprovedCall, Hold, HoldStatus};

@@ -1,5 +1,6 @@
 //! The authority lines of a grant, compiled.
 
+mod explain;
 mod line;
 
 use std::{borrow::Cow, collections::BTreeSet};

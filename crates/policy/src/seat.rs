@@ -1,6 +1,10 @@
 //! One policy, ready to be asked.
 
-use std::{collections::BTreeSet, ops::Range, sync::Arc};
+use std::{
+    collections::BTreeSet,
+    ops::Range,
+    sync::{Arc, OnceLock},
+};
 
 use bailiwick_model::Digest;
 use cedar_policy::Policy;
@@ -9,6 +13,7 @@ use cedar_policy_core::ast::Expr;
 use crate::{
     PolicySummary,
     index::{Head, Names},
+    parts::{self, Part},
     pieces::{Piece, lines},
     reads::Reads,
     syntax,
@@ -29,12 +34,18 @@ pub(crate) struct Seat {
     pub(crate) liked: BTreeSet<String>,
     pub(crate) summary: PolicySummary,
     written: Option<Written>,
+    /// Where it begins in its file, in bytes.
+    start: usize,
+    /// The parts of its condition, once somebody asks for them.
+    parts: OnceLock<Vec<Part>>,
 }
 
 /// The piece of a file that a policy was compiled from.
 #[derive(Clone, Debug)]
 struct Written {
     digest: Digest,
+    /// What it says.
+    text: Arc<str>,
     /// The place of the policy in the piece.
     at: Range<usize>,
     /// How many lines end before it there.
@@ -55,13 +66,16 @@ impl Seat {
             condition,
             summary,
             written: None,
+            start: 0,
+            parts: OnceLock::new(),
         }
     }
 
     /// Notes what it was compiled from, at which place there.
     pub(crate) fn of_piece(self, piece: &Piece<'_>, digest: Digest, at: Range<usize>) -> Self {
         let before = piece.text.get(..at.start).unwrap_or_default();
-        Self { written: Some(Written { digest, lines: lines(before), at }), ..self }
+        let text = piece.text.get(at.clone()).unwrap_or_default().into();
+        Self { written: Some(Written { digest, text, lines: lines(before), at }), ..self }
     }
 
     /// Names what it was compiled from: whatever says the same is the same policy.
@@ -79,11 +93,27 @@ impl Seat {
     pub(crate) fn placed(self: &Arc<Self>, source: &str, piece: &Piece<'_>) -> Arc<Self> {
         let before = self.written.as_ref().map_or(0, |it| it.lines);
         let line = Some(piece.line.saturating_add(before));
-        if self.summary.line == line && self.summary.source.as_deref() == Some(source) {
+        let start = self.at(piece).start;
+        let same = self.summary.line == line && self.start == start;
+        if same && self.summary.source.as_deref() == Some(source) {
             return Arc::clone(self);
         }
-        let mut moved = Self::clone(self);
+        let mut moved = Self { start, ..Self::clone(self) };
         (moved.summary.source, moved.summary.line) = (Some(source.to_owned()), line);
         Arc::new(moved)
+    }
+
+    /// Gives the parts of its condition. It is read once more for their places, since these would
+    /// slow every evaluation down.
+    pub(crate) fn parts(&self) -> &[Part] {
+        let text = self.written.as_ref().map(|it| &*it.text);
+        self.parts.get_or_init(|| parts::of_policy(self.condition.as_ref(), text))
+    }
+
+    /// Gives the line of a place in its text, and the place in its file.
+    pub(crate) fn placed_at(&self, (from, to): (usize, usize)) -> Option<(usize, (usize, usize))> {
+        let text = &*self.written.as_ref()?.text;
+        let line = self.summary.line?.saturating_add(lines(text.get(..from)?));
+        Some((line, (self.start.saturating_add(from), self.start.saturating_add(to))))
     }
 }

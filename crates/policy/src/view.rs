@@ -11,7 +11,7 @@ mod value;
 
 use std::sync::{Arc, OnceLock};
 
-use bailiwick_model::{Action, ActionFacts, ApprovedCall, Charter, Task};
+use bailiwick_model::{Action, ActionFacts, ApprovedCall, Charter, Json, Task};
 use cedar_policy_core::{
     ast::{
         Context, EntityUIDEntry, Expr, Literal, PartialValue, Request, SlotEnv, Value, ValueKind,
@@ -215,6 +215,11 @@ impl<'s> View<'s> {
         let said = self.0.interpret(condition, &SlotEnv::new());
         let said = said.map_err(|error| without_values(&error))?;
         truth(&said).ok_or_else(|| "it is neither true nor false".to_owned())
+    }
+
+    /// Gives a value as the request has it; none where there is none.
+    pub(crate) fn look(&self, at: &Expr) -> Option<Json> {
+        value::shown(&self.0.interpret(at, &SlotEnv::new()).ok()?)
     }
 
     /// Asks a condition as far as the request is known.

@@ -2,7 +2,7 @@
 
 use anyhow::Context;
 use bailiwick_insight::{AccessPath, Why};
-use bailiwick_model::{DecisionId, Record, Task, TaskId};
+use bailiwick_model::{Asked, DecisionId, Record, Task, TaskId};
 use bailiwick_store::StoredRecord;
 
 use crate::{
@@ -25,27 +25,64 @@ pub(crate) async fn why(place: &Place, output: Output, decision: &str) -> Outcom
                 .ok_or_else(|| CommandError::No(format!("there is no decision `{decision}`")))?
         }
     };
-    output.show(&why, |it| {
-        let mut text = format!("decision  {}\nverdict   {}\n", it.decision, it.verdict);
-        for step in &it.steps {
-            let marker = if step.observed { " (observed)" } else { "" };
-            text.push_str(&format!("{:<12}{}{marker}\n", step.step.as_str(), step.verdict));
-            for reason in &step.reasons {
-                text.push_str(&format!("            {} [{}]\n", reason.text, reason.source));
-            }
-            for (name, value) in &step.attributes {
-                text.push_str(&format!("            {name} = {value}\n"));
-            }
-        }
-        for would in &it.would_allow {
-            text.push_str(&format!("would allow {would}\n"));
-        }
-        if !it.how_to_ask.is_empty() {
-            text.push_str(&format!("to ask      {}\n", it.how_to_ask));
-        }
-        text
-    })?;
+    output.show(&why, explained)?;
     Ok(Exit::Done)
+}
+
+/// Writes an explanation for people.
+fn explained(why: &Why) -> String {
+    let mut text = format!("decision  {}\nverdict   {}\n", why.decision, why.verdict);
+    for step in &why.steps {
+        let marker = if step.observed { " (observed)" } else { "" };
+        text.push_str(&format!("{:<12}{}{marker}\n", step.step.as_str(), step.verdict));
+        for reason in &step.reasons {
+            text.push_str(&format!("            {} [{}]\n", reason.text, reason.source));
+        }
+        for (name, value) in &step.attributes {
+            text.push_str(&format!("            {name} = {value}\n"));
+        }
+    }
+    for asked in &why.asked {
+        text.push_str(&part_by_part(asked));
+    }
+    if why.more != 0 {
+        text.push_str(&format!("and {} more policies whose head fits\n", why.more));
+    }
+    for would in &why.would_allow {
+        text.push_str(&format!("would allow {would}\n"));
+    }
+    if !why.how_to_ask.is_empty() {
+        text.push_str(&format!("to ask      {}\n", why.how_to_ask));
+    }
+    text
+}
+
+/// Writes what one policy or line asked, a line for each part and for each value that it saw.
+fn part_by_part(asked: &Asked) -> String {
+    let place = match (&asked.file, asked.line) {
+        (Some(file), Some(line)) => format!(" ({file}:{line})"),
+        (None, _) | (_, None) => String::new(),
+    };
+    let said = match asked.applies {
+        Some(true) => "applies",
+        Some(false) => "does not apply",
+        None => "cannot be evaluated",
+    };
+    let observed = if asked.observed { ", and only observes" } else { "" };
+    let of = asked.resource.as_ref().map(|it| format!(" to `{it}`")).unwrap_or_default();
+    let mut text =
+        format!("{:<12}`{}`{place} {said}{of}{observed}\n", asked.kind.as_str(), asked.by);
+    for part in &asked.parts {
+        let unless = if part.unless { "unless " } else { "" };
+        text.push_str(&format!("  {:<10}{unless}{}\n", part.said.as_str(), part.text));
+        if let Some(error) = &part.error {
+            text.push_str(&format!("            {error}\n"));
+        }
+        for saw in &part.saw {
+            text.push_str(&format!("            {saw}\n"));
+        }
+    }
+    text
 }
 
 /// `path`

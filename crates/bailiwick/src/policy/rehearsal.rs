@@ -7,11 +7,11 @@ use bailiwick_kernel::{
     Answer, Decision, Effect, Names, Opening, Outcome, Rewritable as _, Snapshot, TaskState,
 };
 use bailiwick_model::{
-    AccessRequest, Action, ActionKind, Caller, DayAccount, DecisionId, Digest, Environment, Fact,
-    HoldId, Judgement, Offered, OpenRequest, Opener, PersonName, Pin, PinStatus, Reason,
-    ReasonCode, Step, TaskId, Timestamp, Ulid, VerdictKind,
+    AccessRequest, Action, ActionKind, Asked, AskedPart, Caller, DayAccount, DecisionId, Digest,
+    Environment, Fact, HoldId, Judgement, Offered, OpenRequest, Opener, PartSaid, PersonName, Pin,
+    PinStatus, Reason, ReasonCode, Step, TaskId, Timestamp, Ulid, VerdictKind,
 };
-use bailiwick_policy::{Missed, Question};
+use bailiwick_policy::Question;
 
 use super::case::{Case, Opened};
 use crate::{
@@ -38,7 +38,7 @@ pub(super) struct Came {
     /// What it does that to.
     pub(super) resources: Vec<String>,
     /// Of the policies that the case expects: what of them does not hold.
-    pub(super) missed: BTreeMap<String, BTreeSet<Missed>>,
+    pub(super) missed: BTreeMap<String, Vec<AskedPart>>,
 }
 
 /// A house in which calls are judged, and none is sent.
@@ -139,7 +139,7 @@ impl<'a> Rehearsal<'a> {
 impl Came {
     fn of(
         decision: Decision,
-        (request, missed): (&AccessRequest, BTreeMap<String, BTreeSet<Missed>>),
+        (request, missed): (&AccessRequest, BTreeMap<String, Vec<AskedPart>>),
         asked: bool,
     ) -> Self {
         let judged = decision.judged;
@@ -186,14 +186,29 @@ fn missed(
     state: &TaskState,
     request: &AccessRequest,
     case: &Case,
-) -> BTreeMap<String, BTreeSet<Missed>> {
+) -> BTreeMap<String, Vec<AskedPart>> {
     let task = state.task();
     let Some(charter) = snapshot.charters.get(&task.identity) else { return BTreeMap::new() };
     let (facts, now, granted, approval) = (&snapshot.facts, case.at, true, None);
     let question = Question { request, task, charter, facts, now, granted, approval };
     let asked = bailiwick_policy::Case::of(question);
-    let missed = |id: &String| (id.clone(), snapshot.policies.missed(id, &asked));
+    let missed = |id: &String| (id.clone(), missing(snapshot.policies.explain_one(id, &asked)));
     case.expected.because.iter().map(missed).filter(|(_, it)| !it.is_empty()).collect()
+}
+
+/// Gives the parts that do not hold, each once; none where the policy applies to some resource.
+fn missing(asked: Vec<Asked>) -> Vec<AskedPart> {
+    if asked.iter().any(|it| it.applies == Some(true)) {
+        return Vec::new();
+    }
+    let mut missing: Vec<AskedPart> = Vec::new();
+    for part in asked.into_iter().flat_map(|it| it.parts) {
+        let fails = matches!(part.said, PartSaid::Fails | PartSaid::Breaks);
+        if fails && missing.iter().all(|it| it.text != part.text || it.unless != part.unless) {
+            missing.push(part);
+        }
+    }
+    missing
 }
 
 /// Opens the tasks that a case is under, each by the one before it, and then its own.

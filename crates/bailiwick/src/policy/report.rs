@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use bailiwick_model::{Step, VerdictKind};
+use bailiwick_model::{AskedPart, Step, VerdictKind};
 use bailiwick_policy::PolicySummary;
 use serde::Serialize;
 
@@ -203,10 +203,7 @@ fn differs(case: &Case, came: &Came, decided: &[Decided]) -> Vec<String> {
     for word in missed {
         differs.push(format!("expected because of `{word}`, which decided nothing"));
         let parts = came.missed.get(word).into_iter().flatten();
-        differs.extend(parts.map(|it| match &it.error {
-            Some(error) => format!("`{word}` cannot be evaluated at `{}`: {error}", it.part),
-            None => format!("`{word}` wants that `{}`", it.part),
-        }));
+        differs.extend(parts.map(|it| wants(word, it)));
     }
     if let Some(would) = expected.would.filter(|it| Some(*it) != came.would) {
         let said = came.would.map_or("nothing else".to_owned(), |it| it.to_string());
@@ -216,6 +213,17 @@ fn differs(case: &Case, came: &Came, decided: &[Decided]) -> Vec<String> {
         differs.push(format!("expected that `{by}` is asked, and nobody is"));
     }
     differs
+}
+
+/// Says which part of a policy does not hold, and what it saw.
+fn wants(policy: &str, part: &AskedPart) -> String {
+    let text = if part.unless { format!("unless {}", part.text) } else { part.text.clone() };
+    if let Some(error) = &part.error {
+        return format!("`{policy}` cannot be evaluated at `{text}`: {error}");
+    }
+    let saw: Vec<String> = part.saw.iter().map(ToString::to_string).collect();
+    let saw = if saw.is_empty() { String::new() } else { format!(", and {}", saw.join(", ")) };
+    format!("`{policy}` wants that `{text}`{saw}")
 }
 
 pub(super) fn counted(count: usize, one: &str, several: &str) -> String {

@@ -45,4 +45,6 @@ mod tasks;
 #[cfg(test)]
 mod tls;
 #[cfg(test)]
+mod why;
+#[cfg(test)]
 mod wrap;

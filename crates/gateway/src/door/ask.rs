@@ -16,7 +16,7 @@ use super::{Door, LIMITS, answered, between::passed_on, enter::Entered, refusal}
 use crate::{
     Call, CallError, Listener,
     jsonrpc::{Answer, Message, RawObject, Refused, code},
-    lane::Refusal,
+    lane::{Refusal, shortened},
     mcp::{
         Era, Spoken, answers,
         askable::Askable,
@@ -305,6 +305,7 @@ impl<'a> Asked<'a> {
             reasons: refusal.reasons.iter().map(shown).collect(),
             would_allow: refusal.advice.would_allow,
             how_to_ask: refusal.advice.how_to_ask,
+            asked: refusal.explained.map_or_else(Vec::new, |it| shortened(it.asked)),
             purpose: purpose.unwrap_or_else(|| "a task that is no longer known".to_owned()),
             task: self.caller.task.clone(),
         };

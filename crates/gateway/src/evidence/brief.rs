@@ -28,6 +28,12 @@ pub(super) fn text(key: &EvidenceKey, whole: String) -> String {
     format!("{kept}… (of {} bytes, {digest})", whole.len())
 }
 
+/// Keeps the beginning of what is shown, with the digest of all that it stands for.
+pub(super) fn cut(key: &EvidenceKey, shown: &str, whole: &str) -> String {
+    let (kept, digest) = (beginning(shown, TEXT_KEPT), key.digest(whole));
+    format!("{kept}… (of {} bytes, {digest})", whole.len())
+}
+
 /// Keeps arguments as they are shown, or their beginning with the digest of what was sent.
 pub(super) fn arguments(key: &EvidenceKey, shown: String, sent: &Json) -> String {
     if shown.len() <= ARGUMENTS_MAX {

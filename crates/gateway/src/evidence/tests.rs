@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 
 use bailiwick_model::{
-    Action, ActionKind, CallDigest, Digest, HoldStatus, JsonLimits, Timestamp, Ulid,
+    Action, ActionKind, Asked, AskedKind, AskedPart, CallDigest, Digest, Explanation, HoldStatus,
+    JsonLimits, JudgedChange, Otherwise, PartSaid, Saw, Timestamp, Ulid, VerdictKind,
 };
 
 use super::*;
@@ -171,5 +172,87 @@ proptest::proptest! {
         let text = words.concat();
         let shown = evidence.text(&text);
         proptest::prop_assert!(shown == text || 2048 < text.len() && shown.len() < 400);
+    }
+}
+
+/// Makes an explanation in which a part saw these values.
+fn told(values: [(&str, &str); 5]) -> Explanation {
+    Explanation {
+        asked: vec![Asked {
+            by: "p".to_owned(),
+            kind: AskedKind::Forbid,
+            file: None,
+            line: None,
+            resource: Some("/srv/x".to_owned()),
+            applies: Some(true),
+            observed: false,
+            parts: vec![AskedPart {
+                text: "context.input.password == \"written in the policy\"".to_owned(),
+                unless: false,
+                line: None,
+                span: None,
+                said: PartSaid::Fails,
+                error: None,
+                saw: values
+                    .map(|(name, value)| Saw {
+                        name: name.to_owned(),
+                        value: Some(value.to_owned()),
+                        hidden: false,
+                    })
+                    .to_vec(),
+            }],
+        }],
+        more: 0,
+        judged: vec![JudgedChange {
+            verdict: VerdictKind::Allow,
+            changes: vec![
+                Otherwise::Argument {
+                    path: vec!["path".to_owned()],
+                    value: "\"hunter2\"".to_owned(),
+                    from: Some("context.task.params.password".to_owned()),
+                    hidden: false,
+                },
+                Otherwise::Param {
+                    name: "note".to_owned(),
+                    value: "hunter2".to_owned(),
+                    from: Some("context.input.password".to_owned()),
+                    hidden: false,
+                },
+                Otherwise::Argument {
+                    path: vec!["n".to_owned()],
+                    value: "5".to_owned(),
+                    from: None,
+                    hidden: false,
+                },
+            ],
+        }],
+    }
+}
+
+#[test]
+fn an_explanation_hides_what_the_arguments_hide() {
+    let values = [
+        ("context.input.password", "\"hunter2\""),
+        ("context.input.list", "[\"ghp_0123456789abcdefABCDEF0123456789abcd\"]"),
+        ("context.input.amount", "7"),
+        ("context.task.params.token", "\"hunter2\""),
+        ("context.environment", "\"production\""),
+    ];
+    for (keep, sensitivity, hidden) in [
+        (Keep::Full, Sensitivity::Restricted, [true, true, false, true, false]),
+        (Keep::Redacted, Sensitivity::Internal, [true, true, false, true, false]),
+        (Keep::Redacted, Sensitivity::Confidential, [true, true, true, true, false]),
+        (Keep::Digest, Sensitivity::Public, [true, true, true, true, false]),
+    ] {
+        let shown = evidence(keep).explanation(told(values), sensitivity);
+        let saw: Vec<bool> = shown.asked[0].parts[0].saw.iter().map(|it| it.hidden).collect();
+        assert_eq!(saw, hidden, "{keep:?} {sensitivity}");
+        let text = format!("{shown:?}");
+        assert!(!text.contains("hunter2") && !text.contains("ghp_"), "{text}");
+        assert!(text.contains("written in the policy") && text.contains("production"));
+        assert!(matches!(
+            &shown.judged[0].changes[2],
+            Otherwise::Argument { value, hidden: false, .. } if value == "5"
+        ));
     }
 }

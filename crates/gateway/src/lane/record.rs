@@ -40,6 +40,7 @@ impl Lane {
             approval: judged.approval,
             hold: judged.hold,
             policy: judged.policy,
+            explained: None,
         }
     }
 

@@ -77,7 +77,7 @@ impl Lane {
             Ok(()) => {
                 let (verdict, reasons) = (VerdictKind::Deny, lapsed.reasons);
                 let advice = advise(verdict, &reasons, None);
-                Refusal { decision, verdict, hold: None, reasons, advice }
+                Refusal { decision, verdict, hold: None, reasons, advice, explained: None }
             }
             Err(error) => unrecorded(decision, &error.to_string()),
         };

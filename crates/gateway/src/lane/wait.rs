@@ -188,6 +188,7 @@ impl Lane {
             decision: hold.decision,
             verdict,
             advice: advise(verdict, &hold.reasons, Some(&id)),
+            explained: None,
             hold: Some(id),
             reasons: hold.reasons,
         })

@@ -1,6 +1,6 @@
 //! What an agent is told when its call does not go out, in a form that its model can read.
 
-use bailiwick_model::{DecisionId, HoldId, Reason, ReasonCode, TaskId};
+use bailiwick_model::{Asked, DecisionId, HoldId, Reason, ReasonCode, TaskId};
 use serde::Serialize;
 
 use super::era::Era;
@@ -40,6 +40,8 @@ pub(crate) struct RefusalView {
     pub(crate) would_allow: Vec<String>,
     /// How to ask for it; empty where asking is no use.
     pub(crate) how_to_ask: String,
+    /// What it came to grief on, part by part.
+    pub(crate) asked: Vec<Asked>,
     /// What the task is for.
     pub(crate) purpose: String,
     /// The task.
@@ -65,6 +67,8 @@ struct ReasonObject<'a> {
     reasons: &'a [Reason],
     would_allow: &'a [String],
     how_to_ask: &'a str,
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    asked: &'a [Asked],
     decision: &'a DecisionId,
     #[serde(skip_serializing_if = "Option::is_none")]
     hold: Option<&'a HoldId>,
@@ -168,6 +172,7 @@ impl RefusalView {
             reasons: &self.reasons,
             would_allow: &self.would_allow,
             how_to_ask: &self.how_to_ask,
+            asked: &self.asked,
             decision: &self.decision,
             hold,
             task: &self.task,
@@ -194,6 +199,7 @@ mod tests {
             )],
             would_allow: vec!["tickets__get_ticket".to_owned()],
             how_to_ask: "bailiwick request dec_01JD90000000000000000000AA".to_owned(),
+            asked: Vec::new(),
             purpose: "Triage one support ticket".to_owned(),
             task: "task_01JD8X00000000000000000000".parse().unwrap(),
         }

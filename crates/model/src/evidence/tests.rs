@@ -109,6 +109,7 @@ fn decision() -> DecisionRecord {
         approval: None,
         hold: Some("hold_01JD8X00000000000000000000".parse().unwrap()),
         policy: "sha256:00".to_owned(),
+        explained: None,
     }
 }
 

@@ -1,11 +1,18 @@
 //! One authority line: what it names, and under which condition.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, sync::OnceLock};
 
 use bailiwick_model::{Action, ActionKind, AllowLine, Reason, ReasonCode};
 use cedar_policy_core::ast::Expr;
 
-use crate::{WhenError, reads::Reads, syntax, view::View, when::parse};
+use crate::{
+    WhenError,
+    parts::{self, Part},
+    reads::Reads,
+    syntax,
+    view::View,
+    when::parse,
+};
 
 /// A compiled line.
 #[derive(Debug)]
@@ -19,6 +26,8 @@ struct Condition {
     expression: Expr,
     reads: Reads,
     liked: BTreeSet<String>,
+    /// Its parts, once somebody asks for them.
+    parts: OnceLock<Vec<Part>>,
 }
 
 /// What a line's condition says of a request.
@@ -35,7 +44,7 @@ impl Line {
             let expression = parse(text, &line.source)?;
             let expression = syntax::without_places(expression.as_ref());
             let (reads, liked) = (Reads::of(&expression), syntax::liked(&expression));
-            Ok(Condition { expression, reads, liked })
+            Ok(Condition { expression, reads, liked, parts: OnceLock::new() })
         };
         let condition = line.when.as_ref().map(compile).transpose()?;
         Ok(Self { line: line.clone(), condition })
@@ -71,6 +80,15 @@ impl Line {
     /// Gives the arguments that its condition compares as paths or addresses.
     pub(super) fn liked(&self) -> impl Iterator<Item = &String> {
         self.condition.iter().flat_map(|it| &it.liked)
+    }
+
+    /// Gives the parts of its condition, read once more for their places.
+    pub(super) fn parts(&self) -> &[Part] {
+        let (Some(condition), Some(text)) = (&self.condition, &self.line.when) else { return &[] };
+        condition.parts.get_or_init(|| match parse(text, &self.line.source) {
+            Ok(placed) => parts::of_line(placed.as_ref()),
+            Err(_) => parts::of_line(&condition.expression),
+        })
     }
 
     /// Asks the condition.

@@ -9,7 +9,7 @@ use std::{collections::BTreeSet, sync::LazyLock};
 
 use bailiwick_model::{Json, Timestamp};
 use cedar_policy_core::{
-    ast::{Name, PartialValue, Value},
+    ast::{Literal, Name, PartialValue, RestrictedExpr, Value, ValueKind},
     extensions::Extensions,
 };
 
@@ -49,6 +49,35 @@ pub(super) fn of(value: &Json) -> Option<Value> {
         Json::List(items) => Value::set(items.iter().filter_map(of), None),
         Json::Object(members) => {
             record(members.iter().filter_map(|(name, value)| Some((name.as_str(), of(value)?))))
+        }
+    })
+}
+
+/// Shows a value of Cedar's as JSON: a thing as its name, and what only Cedar has as it writes it.
+/// None where it would nest too deep for anybody to read.
+pub(super) fn shown(value: &Value) -> Option<Json> {
+    const DEPTH: usize = 32;
+    shown_within(value, DEPTH)
+}
+
+fn shown_within(value: &Value, depth: usize) -> Option<Json> {
+    let below = depth.checked_sub(1)?;
+    Some(match &value.value {
+        ValueKind::Lit(Literal::Bool(it)) => Json::Bool(*it),
+        ValueKind::Lit(Literal::Long(it)) => Json::Int(i128::from(*it)),
+        ValueKind::Lit(Literal::String(it)) => Json::Text(it.to_string()),
+        ValueKind::Lit(Literal::EntityUID(it)) => Json::Text(it.to_string()),
+        ValueKind::Set(set) => {
+            Json::List(set.iter().map(|it| shown_within(it, below)).collect::<Option<_>>()?)
+        }
+        ValueKind::Record(fields) => Json::Object(
+            fields
+                .iter()
+                .map(|(name, it)| Some((name.to_string(), shown_within(it, below)?)))
+                .collect::<Option<_>>()?,
+        ),
+        ValueKind::ExtensionValue(it) => {
+            Json::Text(RestrictedExpr::from(it.as_ref().clone()).to_string())
         }
     })
 }

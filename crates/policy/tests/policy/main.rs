@@ -9,6 +9,8 @@ mod constraints;
 #[cfg(test)]
 mod diagnostics;
 #[cfg(test)]
+mod explain;
+#[cfg(test)]
 mod fixture;
 #[cfg(test)]
 mod full;
@@ -20,6 +22,4 @@ mod law_9;
 mod laws;
 #[cfg(test)]
 mod listing;
-#[cfg(test)]
-mod missed;
 mod reload;

@@ -83,6 +83,7 @@ pub(crate) fn decision(number: u64) -> Record {
         approval: Some(hold_id(1)),
         hold: Some(hold_id(2)),
         policy: "sha256:00".to_owned(),
+        explained: None,
     }))
 }
 

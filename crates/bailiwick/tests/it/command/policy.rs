@@ -118,7 +118,7 @@ fn a_case_that_comes_out_otherwise_says_what_decided_and_where() {
       FAIL  one (tests/cases.toml:2)
             expected allow, and it is hold
             expected because of `unseen`, which decided nothing
-            `unseen` wants that `action in [Action::"money"]`
+            `unseen` wants that `action in [Action::"money"]`, and action = Action::"notes__write_note"
             decided by grant: `write_note` of `notes` is in no line of template `asking` [outside_grant, asking]
             decided by policy: a change during the freeze [approval_needed, frozen, policies/freeze.cedar:3]
             read as write on `/notes/a`
@@ -201,10 +201,10 @@ fn a_policy_that_was_expected_says_what_it_wants() {
         ran.stdout.lines().map(str::trim).filter(|it| it.starts_with('`')).collect();
     insta::assert_snapshot!(wants.join("\n"), @r#"
     `broken` cannot be evaluated at `context.input.amount > 5`: record does not have the attribute `amount`
-    `guarded` wants that `context.input has amount`
-    `lifted` wants that `!((context.tool == "read_note") || (context.depth == 7))`
-    `other` wants that `resource == Resource::"notes:/notes/b"`
-    `two` wants that `context.depth > 3`
+    `guarded` wants that `context.input has amount`, and there is no context.input.amount
+    `lifted` wants that `unless context.tool == "read_note"`, and context.tool = "read_note"
+    `other` wants that `resource == Resource::"notes:/notes/b"`, and resource = Resource::"notes:/notes/a"
+    `two` wants that `context.depth > 3`, and context.depth = 0
     "#);
 }
 
