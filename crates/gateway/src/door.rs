@@ -17,6 +17,7 @@ mod kept;
 mod line;
 mod list;
 mod listen;
+mod lists;
 mod more;
 mod named;
 mod opened;
@@ -45,7 +46,7 @@ use http::{HeaderValue, Request, StatusCode, header};
 #[cfg(any(test, fuzzing))]
 pub(crate) use self::line::foreign;
 use self::{
-    ask::Asked, crowd::Crowd, enter::Turned, hold::Holds, kept::Kept, opened::Opened,
+    ask::Asked, crowd::Crowd, enter::Turned, hold::Holds, kept::Kept, lists::Lists, opened::Opened,
     parking::Parking, running::Running, sessions::Sessions,
 };
 pub(crate) use self::{enter::bearer, host::Hosts};
@@ -89,6 +90,7 @@ pub struct Door {
     holds: Holds,
     asks: Arc<Asks>,
     kept: Arc<Kept>,
+    lists: Lists,
     sessions: Sessions,
     opened: Opened,
     parking: Arc<Parking>,
@@ -113,6 +115,7 @@ impl Door {
             holds,
             asks,
             kept,
+            lists: Lists::default(),
             sessions,
             opened,
             parking,

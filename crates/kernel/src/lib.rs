@@ -26,4 +26,4 @@ pub use permit::{Permit, PermitError};
 pub use search::Search;
 pub use snapshot::Snapshot;
 pub use state::{DayKey, Memory, RestoreError, TaskState};
-pub use visible::{could_ever, liked_inputs, reaches};
+pub use visible::{Sight, could_ever, liked_inputs, reaches, sight};

@@ -10,6 +10,27 @@ use bailiwick_policy::ListQuestion;
 
 use crate::{Snapshot, TaskState, life::lapse};
 
+/// Everything of a task that [`could_ever`] looks at and that can become another while its token
+/// counts. While it is the same, and the snapshot and what is offered are, so is the answer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Sight {
+    generation: u64,
+    reaches: bool,
+    enforced: bool,
+    /// What people added.
+    lines: Vec<Action>,
+}
+
+/// Gives what a task looks at `server` with.
+pub fn sight(snapshot: &Snapshot, state: &TaskState, server: &ServerName, now: Timestamp) -> Sight {
+    Sight {
+        generation: state.task.generation,
+        reaches: reaches(snapshot, state, server, now),
+        enforced: state.task.grant.mode.enforces(now),
+        lines: state.lines.iter().map(|it| it.action.clone()).collect(),
+    }
+}
+
 /// Says whether some arguments, at some later moment, after some approval, could make `action` allowed.
 /// What depends on them is shown: a list is no promise. What is denied for all of them is not.
 pub fn could_ever(

@@ -1,6 +1,6 @@
 //! Lists: only what this task could ever be allowed to ask for.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, sync::Arc};
 
 use bailiwick_connect::Audience;
 use bailiwick_model::{Action, ActionKind, ServerName};
@@ -11,6 +11,7 @@ use super::{
     ask::{Asked, LIST_TTL, START_WAIT},
     between::passed_on,
     enter::no_room,
+    lists::Under,
 };
 use crate::{
     classify,
@@ -21,7 +22,7 @@ use crate::{
         answers::{self, Listed},
         bridge, names, param_header,
     },
-    upstream::{Catalog, DECORATION, UpstreamError},
+    upstream::{Catalog, DECORATION, ToolDefinition, UpstreamError},
 };
 
 /// How many pages of a server's list are asked for.
@@ -79,16 +80,47 @@ impl Asked<'_> {
         }
     }
 
-    fn tools(&self, server: &ServerName, catalog: &Catalog) -> Vec<Box<RawValue>> {
-        let visible = catalog.tools.iter().filter(|tool| {
-            let action =
-                Action { server: server.clone(), kind: ActionKind::Tool, name: tool.name.clone() };
-            // A tool that wants headers nobody can send is not offered.
-            let sendable =
-                tool.schema.as_ref().is_none_or(|it| param_header::param_headers(it).is_ok());
-            sendable && self.could_ever(&action, Some(catalog))
-        });
-        visible.filter_map(|tool| self.shown(&tool.raw)).collect()
+    fn tools(&self, server: &ServerName, catalog: &Arc<Catalog>) -> Vec<Box<RawValue>> {
+        // A tool that wants headers nobody can send is not offered.
+        let sendable = |tool: &ToolDefinition| {
+            tool.schema.as_ref().is_none_or(|it| param_header::param_headers(it).is_ok())
+        };
+        let shown = |tool: &ToolDefinition| sendable(tool).then(|| self.shown(&tool.raw)).flatten();
+        let write = || catalog.tools.iter().map(shown).collect();
+        let written = self.door.lists.written((server, self.era), catalog, write);
+        let seen = self.seen_tools(server, catalog);
+        let visible = written.iter().zip(seen.iter()).filter(|(_, seen)| **seen);
+        visible.filter_map(|(tool, _)| tool.clone()).collect()
+    }
+
+    /// Says of each tool whether the task could ever use it.
+    fn seen_tools(&self, server: &ServerName, catalog: &Arc<Catalog>) -> Arc<[bool]> {
+        let of = (self.caller.task.clone(), server.clone());
+        let under = self.under(server, catalog);
+        if let Some(seen) = under.as_ref().and_then(|it| self.door.lists.seen(&of, it)) {
+            return seen;
+        }
+        let could = |tool: &ToolDefinition| {
+            let (server, name) = (server.clone(), tool.name.clone());
+            self.could_ever(&Action { server, kind: ActionKind::Tool, name }, Some(catalog))
+        };
+        let seen: Arc<[bool]> = catalog.tools.iter().map(could).collect();
+        // What changed meanwhile may have changed some of it.
+        if let Some(under) = under.filter(|it| self.under(server, catalog).as_ref() == Some(it)) {
+            self.door.lists.keep(of, under, Arc::clone(&seen));
+        }
+        seen
+    }
+
+    /// Gives all that a list of a server's tools depends on now; none where there is no such task.
+    fn under(&self, server: &ServerName, catalog: &Arc<Catalog>) -> Option<Under> {
+        let desk = self.door.lane.desk();
+        let slot = desk.slot(&self.caller.task)?;
+        let state = slot.lock();
+        let snapshot = desk.snapshot();
+        let counts = state.task().generation == self.caller.generation;
+        let sight = bailiwick_kernel::sight(&snapshot, &state, server, desk.now());
+        (counts && !self.is_contained()).then(|| Under::new(&snapshot, catalog, sight))
     }
 
     /// Writes a definition as this client takes it.
