@@ -38,7 +38,7 @@ fn seen(stage: &Stage) -> Vec<(String, Vec<bool>)> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(300))]
+    #![proptest_config(ProptestConfig::with_cases(120))]
     #[test]
     fn what_a_task_sees_changes_with_nothing_but_what_it_is_kept_under(
         world in strategies::world(), events in strategies::events(40),

@@ -8,7 +8,7 @@ use bailiwick_model::{Constraints, Digest, Evaluation, Fact, Timestamp};
 
 use crate::{
     PolicyAnswer, PolicyError, PolicySource, PolicySummary, compile::Naming, inventory::Inventory,
-    judge::Bench, load::load, set::digest, view::Stranger,
+    judge::Bench, load::load, reads::Reads, set::digest, view::Stranger,
 };
 use search::{Members, Named};
 
@@ -19,6 +19,8 @@ pub struct AccessPolicies {
     version: String,
     constraints: Constraints,
     bench: Bench,
+    /// What any of them reads.
+    reads: Reads,
     inventory: Inventory,
     /// Made when somebody searches first.
     named: OnceLock<Named>,
@@ -33,6 +35,7 @@ impl Default for AccessPolicies {
             version: version(&[], &constraints),
             constraints,
             bench: Bench::default(),
+            reads: Reads::nothing(),
             inventory: Inventory::default(),
             named: OnceLock::new(),
             members: OnceLock::new(),
@@ -68,7 +71,8 @@ impl AccessPolicies {
         let seats = load(sources, names, before.map_or(&none, |it| &it.bench))?;
         let version = version(sources, constraints);
         let (constraints, bench) = (constraints.clone(), Bench::new(seats));
-        Ok(Self { version, constraints, bench, ..Self::default() })
+        let reads = Reads::all(bench.all().map(|it| &it.reads));
+        Ok(Self { version, constraints, bench, reads, ..Self::default() })
     }
 
     /// Takes in what is known of the people and things that are asked about.
@@ -88,7 +92,7 @@ impl AccessPolicies {
 
     /// Says what the policies say of `evaluation`.
     pub fn judge(&self, evaluation: &Evaluation, facts: &[Fact], now: Timestamp) -> PolicyAnswer {
-        match Stranger::of(evaluation, &self.inventory, (facts, now)) {
+        match Stranger::of(evaluation, (&self.inventory, &self.reads), (facts, now)) {
             Ok(stranger) => PolicyAnswer::of(vec![self.bench.ask_apart(&stranger)], now),
             Err(error) => PolicyAnswer::cannot_be_asked(error),
         }

@@ -50,6 +50,11 @@ impl Part {
         !self.whole && self.fields.iter().all(|it| fields.contains(&it.as_str()))
     }
 
+    /// Says whether `field` is read.
+    pub(crate) fn has(&self, field: &str) -> bool {
+        self.whole || self.fields.contains(field)
+    }
+
     /// Gives the names of what is read; none where all of it is.
     pub(crate) const fn names(&self) -> Option<&BTreeSet<String>> {
         if self.whole { None } else { Some(&self.fields) }

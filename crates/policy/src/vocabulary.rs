@@ -1,6 +1,10 @@
 //! The words that policies may use: what there is to name, and what each thing holds.
 
-use std::{str::FromStr as _, sync::LazyLock};
+use std::{
+    collections::HashMap,
+    str::FromStr as _,
+    sync::{LazyLock, PoisonError, RwLock},
+};
 
 use bailiwick_model::{Effect, ServerName};
 use cedar_policy_core::ast::{Eid, EntityType, EntityUID};
@@ -172,9 +176,23 @@ pub(crate) fn type_of_others(name: &str) -> Option<EntityType> {
     if LEN_MAX < name.len() || name.rsplit("::").next() == Some("Action") {
         return None;
     }
+    if let Some(known) = KNOWN.read().unwrap_or_else(PoisonError::into_inner).get(name) {
+        return Some(known.clone());
+    }
     // The parser looks past blanks and remarks; two names for one type are none.
-    EntityType::from_str(name).ok().filter(|it| it.to_string() == name)
+    let read = EntityType::from_str(name).ok().filter(|it| it.to_string() == name)?;
+    let mut known = KNOWN.write().unwrap_or_else(PoisonError::into_inner);
+    if known.len() < KNOWN_MAX {
+        known.insert(name.to_owned(), read.clone());
+    }
+    Some(read)
 }
+
+/// How many types are kept.
+const KNOWN_MAX: usize = 1024;
+/// Types that were read before: a name is the same type each time, and reading it takes longer than
+/// a decision.
+static KNOWN: LazyLock<RwLock<HashMap<String, EntityType>>> = LazyLock::new(RwLock::default);
 
 /// Names one thing, whatever characters its id has: the id is never parsed.
 pub(crate) fn uid(of: &EntityType, id: &str) -> EntityUID {

@@ -16,6 +16,7 @@ use super::{
 };
 use crate::{
     inventory::Inventory,
+    reads::Reads,
     vocabulary::{Types, type_of_others, uid},
 };
 
@@ -27,14 +28,14 @@ pub(crate) struct Stranger {
 }
 
 impl Stranger {
-    /// Looks at `evaluation`, where `inventory` is known beside what it says.
+    /// Looks at `evaluation` as far as it is read, where `inventory` is known beside what it says.
     pub(crate) fn of(
         evaluation: &Evaluation,
-        inventory: &Inventory,
-        (facts, now): (&[Fact], Timestamp),
+        (inventory, reads): (&Inventory, &Reads),
+        world: (&[Fact], Timestamp),
     ) -> Result<Self, ViewError> {
-        let scene = scene(evaluation, inventory)?;
-        Ok(Self { scene, context: context(evaluation, facts, now)? })
+        let context = context(evaluation, world, reads).ok_or(ViewError::Context)?;
+        Ok(Self { scene: scene(evaluation, inventory)?, context })
     }
 
     pub(crate) const fn scene(&self) -> &Scene {
@@ -100,19 +101,37 @@ pub(super) fn attributes(
 }
 
 /// Shows what the asker says, and over it what only we can say: an approval is never the asker's.
-fn context(evaluation: &Evaluation, facts: &[Fact], now: Timestamp) -> Result<Context, ViewError> {
-    let holding = facts.iter().filter(|it| now < it.until).map(|it| it.name.as_str());
-    // Only the asker knows what it can do: what it does not say, it cannot.
-    let supports = match evaluation.context.get("supported_obligations") {
-        Some(Json::List(items)) => items.iter().filter_map(Json::as_text).collect(),
-        Some(_) | None => Vec::new(),
-    };
-    let ours = [
-        ("pep", pep(supports.into_iter())),
-        ("approval", record([("granted", Value::from(false))])),
-        ("facts", texts(holding)),
-        ("now", datetime(now).ok_or(ViewError::Context)?),
-    ];
-    let all = attributes(&evaluation.context).chain(ours);
-    Ok(Context::Value(Arc::new(all.map(|(name, value)| (name.into(), value)).collect())))
+/// What no policy reads is not shown.
+fn context(
+    evaluation: &Evaluation,
+    (facts, now): (&[Fact], Timestamp),
+    reads: &Reads,
+) -> Option<Context> {
+    let said = attributes(&evaluation.context).filter(|(name, _)| reads.context.has(name));
+    let mut shown: BTreeMap<_, _> = said.map(|(name, value)| (name.into(), value)).collect();
+    for name in OURS.into_iter().filter(|it| reads.context.has(it)) {
+        shown.insert(name.into(), of_ours(name, evaluation, (facts, now))?);
+    }
+    Some(Context::Value(Arc::new(shown)))
+}
+
+/// What is ours to say.
+const OURS: [&str; 4] = ["pep", "approval", "facts", "now"];
+
+fn of_ours(
+    name: &str,
+    evaluation: &Evaluation,
+    (facts, now): (&[Fact], Timestamp),
+) -> Option<Value> {
+    Some(match name {
+        // Only the asker knows what it can do: what it does not say, it cannot.
+        "pep" => match evaluation.context.get("supported_obligations") {
+            Some(Json::List(items)) => pep(items.iter().filter_map(Json::as_text)),
+            Some(_) | None => pep(std::iter::empty()),
+        },
+        "approval" => record([("granted", Value::from(false))]),
+        "facts" => texts(facts.iter().filter(|it| now < it.until).map(|it| it.name.as_str())),
+        "now" => datetime(now)?,
+        _ => return None,
+    })
 }
