@@ -11,7 +11,7 @@ use bailiwick_model::{AccessRequest, DecisionId, HoldId, ReasonCode, Ulid, Verdi
 use bailiwick_policy::{Case, Question};
 
 use self::{
-    house::{CALLS, House, NOTES, compiled},
+    house::{CALLS, House, NOTES, changed, compiled},
     plain::{Plain, Said},
 };
 use crate::{
@@ -109,6 +109,9 @@ impl Pair {
         drop(made?);
         measured.add(format!("compile_ms_{name}"), micros(began.elapsed()) / 1000.0);
         measured.add(format!("compile_thread_cpu_ms_{name}"), micros(cpu) / 1000.0);
+        let began = Instant::now();
+        drop(changed(&self.house)?);
+        measured.add(format!("compile_change_ms_{name}"), micros(began.elapsed()) / 1000.0);
         Ok(())
     }
 

@@ -36,6 +36,7 @@ when { context.environment == "production" };"#,
     r#"@id("restricted")
 forbid (principal, action, resource) when { resource.sensitivity_rank >= 3 };"#,
 ];
+const NAME: &str = "house.cedar";
 /// How many permits one agent has, each for one note.
 pub(super) const NOTES: usize = 16;
 /// How much of something a permit lets an agent ask for.
@@ -72,10 +73,19 @@ impl House {
 
 /// Compiles the policies as a governor does.
 pub(super) fn compiled(text: &str) -> anyhow::Result<Arc<PolicySet>> {
-    let source = PolicySource { name: "house.cedar".to_owned(), text: text.to_owned() };
+    let source = PolicySource { name: NAME.to_owned(), text: text.to_owned() };
     let options = PolicyOptions { builtin_permit: false };
     let set = PolicySet::compile(&[source], options);
     Ok(Arc::new(set.map_err(|errors| anyhow::anyhow!("{errors:?}"))?))
+}
+
+/// Compiles the policies once more, after the last one let more through.
+pub(super) fn changed(house: &House) -> anyhow::Result<PolicySet> {
+    let (before, after) = house.text.rsplit_once("<= 100").context("there is nothing to change")?;
+    let source = PolicySource { name: NAME.to_owned(), text: format!("{before}<= 101{after}") };
+    let options = PolicyOptions { builtin_permit: false };
+    let set = PolicySet::compile_after(Some(&house.snapshot.policies), &[source], options);
+    set.map_err(|errors| anyhow::anyhow!("{errors:?}"))
 }
 
 /// Writes a few policies about everybody, and permits for one agent after the other, each for one
