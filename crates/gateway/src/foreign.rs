@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use bailiwick_model::{Environment, Json, JsonLimits, ServerName};
+use bailiwick_model::{ArgumentLimit, Arguments, Environment, Json, JsonLimits, ServerName};
 use http::{HeaderMap, HeaderName, HeaderValue};
 use serde_json::value::RawValue;
 
@@ -24,7 +24,7 @@ use crate::{
         task_handle::TaskHandle,
         tasks::{self, Shown, Told},
     },
-    oauth, path, upstream,
+    oauth, obliged, path, upstream,
 };
 
 /// Reads bytes, and panics where something is wrong with how they are read.
@@ -43,6 +43,7 @@ pub const PARSERS: &[(&str, Read)] = &[
     ("gateway-lines", upstream::foreign::lines),
     ("gateway-message", message),
     ("gateway-object", object),
+    ("gateway-obliged", obliged::foreign),
     ("gateway-params", params),
     ("gateway-path", path),
     ("gateway-state", state),
@@ -154,6 +155,7 @@ fn call(bytes: &[u8]) {
     let again = Call::read(server, method, call.params().to_owned(), LIMITS);
     let digest = again.map(|it| *it.digest());
     assert_eq!(digest.as_ref(), Ok(call.digest()), "what is sent is not what was decided");
+    limited(&call);
     let spec = upstream::ToolSpec {
         resource: Some("{path}".to_owned()),
         destinations: vec!["url".to_owned(), "to".to_owned()],
@@ -177,6 +179,20 @@ fn call(bytes: &[u8]) {
         );
         let _what = classified.destinations.len().saturating_add(classified.faults.len());
     }
+}
+
+/// Arguments that are sent otherwise: they are as they must be, and the digest is that of what is sent.
+fn limited(call: &Call) {
+    let limit = ArgumentLimit { min: Some(-1), max: Some(5), one_of: None };
+    let fixed = ArgumentLimit::fixed(&Json::Text("read".to_owned()));
+    let paths = ["n".parse(), "page.size".parse(), "mode".parse()];
+    let [Ok(one), Ok(two), Ok(three)] = paths else { return };
+    let limits = Arguments::of([(one, limit.clone()), (two, limit), (three, fixed)]);
+    let Ok(Some(sent)) = call.limited(&limits, LIMITS) else { return };
+    assert_eq!(limits.changes(sent.arguments()), Ok(Vec::new()), "{}", sent.params());
+    let server = call.action().server.clone();
+    let again = Call::read(server, sent.method(), sent.params().to_owned(), LIMITS);
+    assert_eq!(again.as_ref().map(Call::digest), Ok(sent.digest()), "{}", sent.params());
 }
 
 /// A text that may name a place: its normal form is one, and no other text has none to mend.

@@ -3,6 +3,8 @@
 //! A result that must be looked into and cannot be is withheld: whoever asked hears that the call was
 //! made, and why nothing more. Of what a server says beside such a result nothing goes on at all.
 
+#[cfg(any(test, fuzzing))]
+mod foreign;
 #[cfg(test)]
 mod tests;
 
@@ -19,9 +21,13 @@ use crate::{
     upstream::Reply,
 };
 
+#[cfg(any(test, fuzzing))]
+pub(crate) use foreign::foreign;
+
 /// What is told of a call's obligations beside its result.
 const KEY: &str = "dev.bailiwick/obligations";
 const DECISION: &str = "dev.bailiwick/decision";
+const COMPLETE: &str = "complete";
 
 /// A call that was made, and what must happen along with it.
 #[derive(Clone, Copy, Debug)]
@@ -64,6 +70,9 @@ struct Meta<'a> {
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct ToolResult {
+    /// What a server of 2026-07-28 says of every result.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    result_type: Option<&'static str>,
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     is_error: bool,
     content: Vec<Block>,
@@ -107,6 +116,7 @@ impl About<'_> {
         let mut done = Done::default();
         // Only the results of tools can say that they are errors.
         let as_error = matches!(reply, Reply::Error(_)) || self.method != "tools/call";
+        let result_type = result_type(&reply);
         let shown = match (reply, self.asks.look_inside()) {
             (Reply::Result(result), true) => self.looked_into(&result, &mut done),
             (Reply::Error(_), true) => Err("the server answered with an error in words of its own"),
@@ -119,7 +129,9 @@ impl About<'_> {
                 Obliged { reply: Reply::Result(told), withheld: None }
             }
             Ok(error @ Reply::Error(_)) => Obliged { reply: error, withheld: None },
-            Err(why) => Obliged { reply: self.nothing(&why, as_error), withheld: Some(why) },
+            Err(why) => {
+                Obliged { reply: self.nothing(&why, (as_error, result_type)), withheld: Some(why) }
+            }
         }
     }
 
@@ -140,7 +152,10 @@ impl About<'_> {
         }
         let object = RawObject::read(result.get()).map_err(|_| UNREADABLE)?;
         let written = match self.method {
-            "tools/call" => raw_of(&self.tool(&object, done)?),
+            "tools/call" => {
+                let kind = object.get("resultType").map(|_| COMPLETE);
+                raw_of(&ToolResult { result_type: kind, ..self.tool(&object, done)? })
+            }
             "resources/read" => raw_of(&self.contents(&object, done)?),
             _ => return Err("it is a prompt, and that cannot be looked into"),
         };
@@ -157,7 +172,7 @@ impl About<'_> {
         };
         let content = self.each(object.get("content"), done, block)?;
         let is_error = object.get("isError").is_some_and(|it| it.get() == "true");
-        Ok(ToolResult { is_error, content, structured_content })
+        Ok(ToolResult { result_type: None, is_error, content, structured_content })
     }
 
     fn contents(&self, object: &RawObject<'_>, done: &mut Done) -> Result<Contents, &'static str> {
@@ -225,7 +240,7 @@ impl About<'_> {
     }
 
     /// Writes what goes back in place of what is withheld: that it happened, and why nothing more.
-    fn nothing(&self, why: &str, as_error: bool) -> Reply {
+    fn nothing(&self, why: &str, (as_error, result_type): (bool, Option<&'static str>)) -> Reply {
         let from: Vec<_> = self.asks.from.iter().map(|it| format!("`{it}`")).collect();
         let text = format!(
             "The call was made, and what came back is withheld: {why}. Asked for by {} ({}).",
@@ -239,9 +254,18 @@ impl About<'_> {
             })));
         }
         let content = vec![Block { r#type: "text", text }];
-        let result = raw_of(&ToolResult { is_error: true, content, structured_content: None });
+        let structured_content = None;
+        let result =
+            raw_of(&ToolResult { result_type, is_error: true, content, structured_content });
         Reply::Result(self.with_meta(&result, Done::default(), Some(why)).unwrap_or(result))
     }
+}
+
+/// Says what a result in the place of this one must call itself.
+fn result_type(reply: &Reply) -> Option<&'static str> {
+    let Reply::Result(result) = reply else { return None };
+    let object = RawObject::read(result.get()).ok()?;
+    object.get("resultType").map(|_| COMPLETE)
 }
 
 fn raw(text: String) -> Result<Box<RawValue>, &'static str> {

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use miette::{GraphicalReportHandler, GraphicalTheme};
 
 use super::{
-    Draft, Found, Overrides, charter, entities,
+    Draft, Found, Overrides, charter, constraint, entities,
     file::{Folder, Source},
     read::Reader,
     template,
@@ -19,6 +19,7 @@ pub(crate) const PARSERS: &[(&str, Read)] = &[
     ("bailiwick-cases", cases),
     ("bailiwick-charter", charter),
     ("bailiwick-configuration", configuration),
+    ("bailiwick-constraint", constraint),
     ("bailiwick-entities", entities),
     ("bailiwick-template", template),
 ];
@@ -53,6 +54,13 @@ fn entities(bytes: &[u8]) {
 fn template(bytes: &[u8]) {
     one(source("templates/any.toml", bytes), |source, reader| {
         template::read(source, reader).is_some()
+    });
+}
+
+/// A constraint: what it asks for can be met by some call, or something is wrong with it.
+fn constraint(bytes: &[u8]) {
+    one(source("constraints/any.toml", bytes), |source, reader| {
+        constraint::read(source, reader).is_some()
     });
 }
 

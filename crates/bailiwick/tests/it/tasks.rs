@@ -48,6 +48,19 @@ impl House {
         Self { governor, by, task, token }
     }
 
+    /// Has a field of this tool's results shown to nobody from now on.
+    fn hides(&self, field: &str, tool: &str) {
+        let constraint = "name = \"private\"\nversion = 1\nowner = \"team-test\"\n";
+        let asks = format!("{constraint}redact = [{field:?}]\n");
+        self.governor.write("constraints/private.toml", &asks);
+        let permit = format!(
+            "@id(\"private\") @constrain(\"private\")\n\
+             permit (principal, action == Action::\"long__{tool}\", resource);\n"
+        );
+        self.governor.write("policies/private.cedar", &permit);
+        self.governor.json(&["reload"]);
+    }
+
     /// Says yes to the one call that waits.
     fn approve(&self) {
         let held = self.governor.json(&["hold", "list"])["holds"][0]["id"].clone();

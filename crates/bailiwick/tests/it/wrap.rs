@@ -63,6 +63,22 @@ fn a_modern_client_needs_no_headers() {
 }
 
 #[test]
+fn what_must_happen_along_with_a_call_happens_to_a_wrapped_one() {
+    let governor = Governor::prepare(NOTES);
+    let asks = "name = \"few\"\nversion = 1\nowner = \"team-test\"\nbytes = 10\n\
+                [arguments.limit]\nmax = 5\n";
+    governor.write("constraints/few.toml", asks);
+    let permit = "@id(\"few\") @constrain(\"few\") permit (principal, action, resource);";
+    governor.write("policies/few.cedar", permit);
+    let mut client = Wrapped::start(&governor, READING);
+    client.open();
+    let answer = client.ask("tools/call", &read("/notes/a"));
+    let text = answer["result"]["content"][0]["text"].as_str().unwrap();
+    assert!(text.contains("10 at most"), "{answer}");
+    assert_eq!(governor.reached_calls(), [r#"read_note {"path":"/notes/a","limit":5}"#]);
+}
+
+#[test]
 fn what_is_no_message_is_answered_and_the_next_one_is_served() {
     let governor = Governor::start(NOTES);
     let mut client = Wrapped::start(&governor, READING);

@@ -24,6 +24,7 @@ use crate::{
         task_handle::{TaskHandle, Waits},
         tasks::{self, Shown, Status, Told},
     },
+    obliged::About,
 };
 
 /// A held call that its client asks for.
@@ -152,10 +153,14 @@ impl Asked<'_> {
         let (handle, call) = (waiting.handle, waiting.call);
         let answer = match answered {
             Answered::Reply(_, reply) => {
-                if let Some(refused) = self.may_not_hear(Wish::Get, (handle, call)).await {
-                    return refused;
-                }
-                self.back(&handle.server, call.method(), reply.clone()).await
+                // What must be hidden since then is hidden as well.
+                let asks = match self.hears(Wish::Get, (handle, call)).await {
+                    Ok(asks) => asks,
+                    Err(refused) => return refused,
+                };
+                let (decision, method) = (waiting.run, call.method());
+                let about = About { decision, method, asks: &asks, changes: &[] };
+                self.back(&handle.server, method, about.obliged(reply.clone())).await
             }
             Answered::Refused(refusal) => self.refused(refusal.clone(), call.method(), call).await,
             Answered::Failed(decision, why) => {

@@ -161,17 +161,8 @@ impl Asked<'_> {
         })
     }
 
-    /// Refuses to tell what the call would not be let through for now.
-    pub(super) async fn may_not_hear(
-        &self,
-        wish: Wish,
-        (handle, call): (&TaskHandle, &Call),
-    ) -> Option<Answer> {
-        self.hears(wish, (handle, call)).await.err()
-    }
-
     /// Gives under which obligations it is told what became of a call, or refuses to tell it.
-    async fn hears(
+    pub(super) async fn hears(
         &self,
         wish: Wish,
         (handle, call): (&TaskHandle, &Call),

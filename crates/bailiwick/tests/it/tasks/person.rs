@@ -30,6 +30,18 @@ impl House {
 }
 
 #[test]
+fn what_must_be_hidden_since_the_call_was_made_is_hidden_as_well() {
+    let house = House::start("");
+    let name = house.begin(HELD);
+    house.approve();
+    assert_eq!(house.over(&name)["result"]["content"][0]["text"], "at once");
+    house.hides("email", HELD);
+    let hidden = house.over(&name);
+    assert_eq!(hidden["result"]["isError"], true, "{hidden}");
+    assert!(!hidden.to_string().contains("at once"), "it is no JSON: {hidden}");
+}
+
+#[test]
 fn a_held_call_has_a_name_and_is_made_once_when_a_person_says_yes() {
     let free = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     let mut house = House::at(&free.to_string(), "");

@@ -2,7 +2,7 @@
 
 use std::net::TcpListener;
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::{House, said, waits};
 use crate::governor::until;
@@ -102,6 +102,34 @@ fn a_client_that_does_not_wait_is_answered_at_once_or_not_at_all() {
     assert_eq!(answer["result"]["content"][0]["text"], "at once", "{answer}");
     let removed = house.ask(&house.token, ("tasks/list", ""), &json!({}), &waits());
     assert_eq!((removed.status, &removed.json()["error"]["code"]), (404, &json!(-32601)));
+}
+
+#[test]
+fn what_comes_of_it_is_shown_as_its_permits_want_it_shown() {
+    let house = House::start("");
+    house.hides("email", "work");
+    let shown = |end: Value| {
+        let begun = house.call("work", &json!({}));
+        assert_eq!(begun["statusMessage"], json!(null), "{begun}");
+        let name = begun["taskId"].as_str().unwrap();
+        house.finish(&end);
+        let told = house.get(name);
+        assert!(!told.to_string().contains("secret"), "{told}");
+        told
+    };
+    let rows = said(r#"{"n":1,"email":"secret"}"#);
+    let told = shown(json!({"status": "completed", "statusMessage": "secret", "result": rows}));
+    let result = &told["result"]["result"];
+    assert_eq!(result["content"][0]["text"], r#"{"email":"[redacted]","n":1}"#, "{told}");
+    assert_eq!(result["resultType"], "complete");
+    let told = shown(json!({"status": "completed", "result": said("mail secret")}));
+    assert_eq!(told["result"]["result"]["isError"], true, "{told}");
+    assert_eq!(told["result"]["result"]["resultType"], "complete");
+    let failed = json!({"status": "failed", "error": {"code": -1, "message": "secret"}});
+    assert_eq!(shown(failed)["result"]["error"]["code"], 4032);
+    let asks = json!({"sure": {"method": "elicitation/create", "params": {"message": "secret"}}});
+    let told = shown(json!({"status": "input_required", "inputRequests": asks}));
+    assert!(told["error"]["message"].as_str().unwrap().contains("withheld"), "{told}");
 }
 
 #[test]
