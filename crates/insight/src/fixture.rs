@@ -75,6 +75,7 @@ fn decision(id: &str, tool: &str, verdict: VerdictKind, steps: Vec<Judgement>) -
         would: None,
         steps,
         spend: Spend { calls: 1, bytes_out: 2 },
+        paced: BTreeSet::new(),
         approval: None,
         hold: None,
         policy: "sha256:00".to_owned(),

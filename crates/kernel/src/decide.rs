@@ -81,6 +81,7 @@ pub(crate) fn decide_with(
         would: would.filter(|it| *it != verdict.kind()),
         steps,
         spend: Spend::default(),
+        paced: BTreeSet::new(),
         approval: None,
         hold: None,
         policy,
@@ -90,6 +91,8 @@ pub(crate) fn decide_with(
             judged.spend = cost(request);
             judged.approval = approved.as_ref().map(|it| it.hold.clone());
             effects.extend(take(state, judged.spend, approved.as_ref(), now));
+            judged.paced = obligations.rate.each().map(|it| it.name.clone()).collect();
+            judged.paced.iter().for_each(|it| state.paced.take(it, now));
             let permit = Permit::new(request.call, state.authority, now.after(PERMIT_LIFE));
             Outcome::Forward(permit, obligations)
         }

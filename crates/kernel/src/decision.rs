@@ -58,6 +58,8 @@ pub struct Judged {
     pub steps: Vec<Judgement>,
     /// What it takes from the budget.
     pub spend: Spend,
+    /// The constraints whose rates it counts under.
+    pub paced: BTreeSet<String>,
     /// The approval it used up.
     pub approval: Option<HoldId>,
     /// The ticket it opened, or repeats.

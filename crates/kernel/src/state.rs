@@ -11,6 +11,8 @@ use bailiwick_model::{
 };
 use bailiwick_policy::{Briefs, GrantProgram};
 
+use crate::Paced;
+
 /// One task and everything its decisions depend on. Sharded by task: no decision needs two.
 #[derive(Clone, Debug)]
 pub struct TaskState {
@@ -22,6 +24,7 @@ pub struct TaskState {
     pub(crate) lines: Vec<ApprovedLine>,
     pub(crate) waiting: Vec<Waiting>,
     pub(crate) refusals: Vec<RefusedCall>,
+    pub(crate) paced: Paced,
     pub(crate) in_flight: u32,
     pub(crate) active: Timestamp,
     pub(crate) latest: Timestamp,
@@ -72,6 +75,8 @@ pub struct Memory {
     pub lines: Vec<ApprovedLine>,
     /// Holds that nobody answered, or that were refused.
     pub holds: Vec<Hold>,
+    /// How often it did what rates bound.
+    pub paced: Paced,
     /// When it last did something.
     pub active: Option<Timestamp>,
 }
@@ -96,6 +101,7 @@ impl TaskState {
             lines: memory.lines,
             waiting: Vec::new(),
             refusals: Vec::new(),
+            paced: memory.paced,
             in_flight: 0,
             active,
             latest: active,

@@ -91,6 +91,9 @@ pub struct DecisionRecord {
     pub steps: Vec<Judgement>,
     /// What it takes from the task's budget: the truth after a crash.
     pub spend: Spend,
+    /// The constraints whose rates it counts under: the truth after a crash as well.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub paced: BTreeSet<String>,
     /// The approval it used up.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub approval: Option<HoldId>,

@@ -57,7 +57,8 @@ pub use id::{
 pub use json::{Json, JsonError, JsonLimits};
 pub use obligation::{
     ArgumentLimit, ArgumentPath, Arguments, Change, Constraint, Constraints, CredentialScope,
-    FieldPath, Most, Obligation, ObligationKind, Obligations, PathError, Redact, Shaped, Unshaped,
+    FieldPath, Most, Obligation, ObligationKind, Obligations, PathError, Rate, Rates, Redact,
+    Shaped, Unshaped,
 };
 pub use person::Person;
 pub use pin::{Offered, Pin, PinStatus};

@@ -9,6 +9,7 @@ mod argument;
 mod constraint;
 mod credential;
 mod most;
+mod rate;
 mod redact;
 mod shape;
 #[cfg(test)]
@@ -24,6 +25,7 @@ pub use argument::{ArgumentLimit, ArgumentPath, Arguments, Change, PathError};
 pub use constraint::{Constraint, Constraints};
 pub use credential::CredentialScope;
 pub use most::Most;
+pub use rate::{Rate, Rates};
 pub use redact::{FieldPath, Redact};
 pub use shape::{Shaped, Unshaped};
 
@@ -116,13 +118,16 @@ obligations! {
     rows: Most, Rows = "rows";
     /// The result is no larger.
     bytes: Most, Bytes = "bytes";
+    /// So many calls of one task in so much time.
+    rate: Rates, Rate = "rate";
     /// The credential that the call is made with can do no more.
     credential: CredentialScope, Credential = "credential";
 }
 
 impl ObligationKind {
     /// What this gateway can meet. Whatever else is asked for, it denies.
-    pub const MET_HERE: &'static [Self] = &[Self::Arguments, Self::Redact, Self::Rows, Self::Bytes];
+    pub const MET_HERE: &'static [Self] =
+        &[Self::Arguments, Self::Redact, Self::Rows, Self::Bytes, Self::Rate];
 }
 
 impl Obligations {

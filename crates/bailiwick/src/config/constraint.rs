@@ -3,9 +3,10 @@
 
 use std::{collections::BTreeSet, ops::Range, sync::Arc};
 
+use bailiwick_kernel::Paced;
 use bailiwick_model::{
     ArgumentLimit, ArgumentPath, Arguments, Constraint, Constraints, CredentialScope, FieldPath,
-    Json, JsonLimits, Most, Obligations, Redact,
+    Json, JsonLimits, Most, Obligations, Rate, Rates, Redact,
 };
 use bailiwick_policy::{AccessPolicies, PolicySet};
 use serde_json::Value;
@@ -41,7 +42,7 @@ pub(super) fn read(source: &Source, reader: &Reader) -> Option<ConstraintFile> {
     if constraint.obligations.kinds().is_empty() {
         let message = format!("constraint `{}` asks for nothing", constraint.name);
         let error = reader.error(Code::EmptyConstraint, name.clone(), message);
-        let help = "add `redact`, `rows`, `bytes`, `credential` or `[arguments.NAME]`";
+        let help = "add `redact`, `rows`, `bytes`, `[rate]` or `[arguments.NAME]`";
         reader.push(error.label("nothing would happen").help(help));
     }
     for why in constraint.obligations.contradictions() {
@@ -53,6 +54,7 @@ pub(super) fn read(source: &Source, reader: &Reader) -> Option<ConstraintFile> {
 
 fn read_root(root: &Table<'_>) -> Option<(Constraint, Range<usize>)> {
     let name = root.get("name").required().made(plain);
+    let whose = name.as_ref().map(|it| it.get_ref().clone()).unwrap_or_default();
     let version = root.get("version").required();
     let number = version.whole().map(Spanned::into_inner);
     if number == Some(0) {
@@ -65,15 +67,26 @@ fn read_root(root: &Table<'_>) -> Option<(Constraint, Range<usize>)> {
         redact: redact(&root.get("redact")),
         rows: most(root.get("rows").whole()),
         bytes: most(root.get("bytes").size()),
+        rate: root.get("rate").table(|it| rate(it, whose)).flatten().unwrap_or_default(),
         credential: credential(&root.get("credential")),
     };
-    root.not_yet(
-        "rate",
-        "is not enforced yet: `[budget]` and `[budget.day]` of a template count calls",
-    );
     let name = name?;
     let at = name.span();
     Some((Constraint::new(name.into_inner(), number?, owner?.into_inner(), asks), at))
+}
+
+/// Reads `[rate]`, whose calls are counted under the constraint's own name.
+fn rate(table: &Table<'_>, name: String) -> Option<Rates> {
+    let (calls, per) = (table.get("calls").required(), table.get("per").required());
+    let (number, length) = (calls.whole()?.into_inner(), per.length()?.into_inner());
+    let most = u64::try_from(Paced::MOST).unwrap_or(u64::MAX);
+    if number == 0 || most < number {
+        calls.wrong(format!("a rate allows 1 to {most} calls"));
+    }
+    if length.is_zero() {
+        per.wrong("in no time there are no calls");
+    }
+    Some(Rates::of(Rate { name, calls: number, per: length }))
 }
 
 fn most(limit: Option<Spanned<u64>>) -> Most {

@@ -4,7 +4,7 @@
 mod arguments;
 mod results;
 
-use std::fs;
+use std::{fs, net::TcpListener};
 
 use serde_json::{Value, json};
 
@@ -47,10 +47,12 @@ impl House {
         let script = concat!(env!("CARGO_MANIFEST_DIR"), "/../gateway/tests/servers/customers.py");
         let path = std::env::var("PATH").unwrap();
         let seen = governor.path("reached/seen");
+        // A token is for one address, and outlives a restart there.
+        let free = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
         governor.write(
             "bailiwick.toml",
             &format!(
-                "[listen]\nhttp = \"127.0.0.1:0\"\n[state]\ndir = \"state\"\n[evidence]\n\
+                "[listen]\nhttp = \"{free}\"\n[state]\ndir = \"state\"\n[evidence]\n\
                  arguments = \"full\"\ncheckpoints = \"checkpoints\"\n[holds]\npoll = \"0s\"\n\
                  stream = \"0s\"\n[[server]]\nname = \"crm\"\n\
                  command = [\"python3\", \"-B\", {script:?}]\n\

@@ -13,7 +13,7 @@ use std::{
 };
 
 use arc_swap::ArcSwap;
-use bailiwick_kernel::{DayKey, Memory, Snapshot, TaskState};
+use bailiwick_kernel::{DayKey, Memory, Paced, Snapshot, TaskState};
 use bailiwick_model::{
     ApprovedLine, Budget, Charter, CommandRecord, DayAccount, DecisionId, EndCause, Hold, HoldId,
     HoldStatus, IdentityId, Person, PersonName, Pin, Record, ServerName, Spend, Subject, Task,
@@ -53,6 +53,8 @@ struct Told {
     ended: BTreeMap<TaskId, TaskStatus>,
     spent: BTreeMap<TaskId, Spend>,
     active: BTreeMap<TaskId, Timestamp>,
+    /// How often each task did what rates bound.
+    paced: BTreeMap<TaskId, Paced>,
     holds: BTreeMap<HoldId, Hold>,
     /// The digests of what the ledger does not show of tasks, and of holds.
     hidden: (BTreeMap<TaskId, String>, BTreeMap<HoldId, String>),
@@ -222,6 +224,9 @@ impl Told {
                     let spent = self.spent.entry(it.task.clone()).or_default();
                     *spent = spent.plus(it.spend);
                     self.spend_days(&it.task, it.spend, it.time);
+                    for name in &it.paced {
+                        self.paced.entry(it.task.clone()).or_default().take(name, it.time);
+                    }
                 }
                 if it.verdict != VerdictKind::Deny {
                     self.was_active(it.task, it.time);
@@ -344,6 +349,7 @@ impl Told {
             approvals: mine().filter_map(approval).collect(),
             lines: mine().filter_map(|it| self.lines.get(&it.id).cloned()).collect(),
             holds: mine().cloned().collect(),
+            paced: self.paced.get(&task.id).cloned().unwrap_or_default(),
             active: self.active.get(&task.id).copied(),
         };
         TaskState::restore(task.clone(), memory)

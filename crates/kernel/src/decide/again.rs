@@ -78,6 +78,7 @@ pub fn still_stands(
         would: None,
         steps,
         spend: Spend::default(),
+        paced: BTreeSet::new(),
         approval: None,
         hold: None,
         policy: snapshot.policies.version().to_owned(),

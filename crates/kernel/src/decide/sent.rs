@@ -4,9 +4,11 @@
 //! written anew and judged again, until nothing more is asked for; what was asked for on the way
 //! stays asked for.
 
+use std::collections::BTreeSet;
+
 use bailiwick_model::{
-    AccessRequest, Arguments, Change, ObligationKind, Obligations, Reason, ReasonCode, Step,
-    Timestamp, Verdict,
+    AccessRequest, Arguments, Change, ObligationKind, Obligations, Rate, Reason, ReasonCode, Step,
+    Timestamp, Verdict, format_span,
 };
 use bailiwick_policy::Briefs;
 
@@ -67,6 +69,7 @@ pub(super) fn as_sent<T>(
         match next(call, &asks, (&made, rounds)) {
             Ok(None) => {
                 said.extend(met(&asks, &made));
+                said.extend(paced(&asks, state, now));
                 return AsSent { request: sent, said, with, obligations: asks };
             }
             Ok(Some((changes, rewritten))) => {
@@ -114,6 +117,23 @@ fn met(asks: &Obligations, made: &[Change]) -> Option<Said> {
         said = said.with("changed", changed.join(", "));
     }
     Some(said)
+}
+
+/// Denies what would be one call too many in the time of a rate. Like any budget it is not asked of a
+/// call that was paid for.
+fn paced(asks: &Obligations, state: &TaskState, now: Timestamp) -> Option<Said> {
+    let over = asks.rate.each().filter(|it| !state.paced.keeps(it, now));
+    let reason = |it: &Rate| {
+        let text = format!(
+            "constraint `{}` allows {} such calls in {}, and this would be one more",
+            it.name,
+            it.calls,
+            format_span(it.per)
+        );
+        Reason::new(ReasonCode::OverBudget, text, format!("constraint:{}", it.name))
+    };
+    let over: BTreeSet<Reason> = over.map(reason).collect();
+    (!over.is_empty()).then(|| Said::new(Step::Budget, Verdict::Deny(over)))
 }
 
 /// Denies what cannot be made as it must be: an obligation is a condition, not a wish.

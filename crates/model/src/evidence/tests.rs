@@ -106,6 +106,7 @@ fn decision() -> DecisionRecord {
         would: Some(VerdictKind::Deny),
         steps: vec![judgement(false), judgement(true)],
         spend: Spend { calls: 1, bytes_out: u64::MAX },
+        paced: BTreeSet::new(),
         approval: None,
         hold: Some("hold_01JD8X00000000000000000000".parse().unwrap()),
         policy: "sha256:00".to_owned(),

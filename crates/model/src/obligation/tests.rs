@@ -30,14 +30,20 @@ pub(crate) fn obligations() -> impl Strategy<Value = Obligations> {
     let from = collection::btree_set("[a-c]@[1-2]", 0..2);
     let arguments = collection::vec((path(), limit()), 0..3).prop_map(Arguments::of);
     let redact = collection::vec(field(), 0..3).prop_map(Redact::of);
+    let rate = (0_u64..3, 1_u64..3).prop_map(|(calls, per)| {
+        let per = std::time::Duration::from_secs(per);
+        Rates::of(Rate { name: "r".to_owned(), calls, per })
+    });
+    let rate = option::weighted(0.3, rate).prop_map(Option::unwrap_or_default);
     let scope = prop::sample::select(vec![CredentialScope::Any, CredentialScope::ReadOnly]);
-    (from, arguments, redact, most(), most(), scope).prop_map(
-        |(from, arguments, redact, rows, bytes, credential)| Obligations {
+    (from, arguments, redact, most(), most(), (rate, scope)).prop_map(
+        |(from, arguments, redact, rows, bytes, (rate, credential))| Obligations {
             from,
             arguments,
             redact,
             rows,
             bytes,
+            rate,
             credential,
         },
     )

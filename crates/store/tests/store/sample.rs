@@ -80,6 +80,7 @@ pub(crate) fn decision(number: u64) -> Record {
             observed: true,
         }],
         spend: Spend { calls: 1, bytes_out: 21 },
+        paced: BTreeSet::new(),
         approval: Some(hold_id(1)),
         hold: Some(hold_id(2)),
         policy: "sha256:00".to_owned(),

@@ -63,6 +63,7 @@ impl Live {
                 .map(|it| it.hold.clone())
                 .filter(|it| self.latest < it.expires)
                 .collect(),
+            paced: bailiwick_kernel::Paced::default(),
             active: Some(self.active),
         };
         self.latest = self.active;

@@ -105,6 +105,25 @@ fn a_gateway_that_cannot_comply_denies_and_says_what_it_can() {
 }
 
 #[test]
+fn a_rate_is_kept_across_a_crash() {
+    let mut house = House::asking("[rate]\ncalls = 2\nper = \"1h\"");
+    for _ in 0..2 {
+        assert_eq!(house.result("rows", &json!({"limit": 1}))["isError"], Value::Null);
+    }
+    for _ in 0..2 {
+        let result = house.result("rows", &json!({"limit": 1}));
+        assert_eq!(result["structuredContent"]["code"], "over_budget", "{result}");
+        house.governor.kill();
+        house.governor.serve();
+    }
+    assert_eq!(house.seen().len(), 2);
+    let (_, other) = house.governor.open("agent", "working", &[]);
+    house.token = other;
+    let result = house.result("rows", &json!({"limit": 1}));
+    assert_eq!(result["isError"], Value::Null, "another task has its own: {result}");
+}
+
+#[test]
 fn what_a_policy_asks_for_must_be_written_down() {
     let house = House::asking("rows = 3");
     house.governor.write(

@@ -2,7 +2,7 @@
 
 use bailiwick_model::{
     ApprovedCall, ArgumentLimit, Arguments, Constraint, Constraints, CredentialScope, JsonLimits,
-    Obligations,
+    Obligations, Rate, Rates,
 };
 use bailiwick_policy::PolicySource;
 
@@ -171,6 +171,25 @@ fn a_call_that_goes_on_stands_as_it_was_sent() {
     let house = house(CLAMPED, &[("five", limit(None, Some(5)))]);
     let stands = still_stands(&house, &state(), &Toy::of(r#"{"n":900}"#), |_| false, at(0));
     assert_eq!(stands.unwrap().from, ["five@1".to_owned()].into());
+}
+
+#[test]
+fn a_rate_counts_what_was_let_through_and_asks_nothing_of_a_call_that_was() {
+    let per = std::time::Duration::from_secs(60);
+    let rate = Rates::of(Rate { name: "five".to_owned(), calls: 2, per });
+    let house = house(CLAMPED, &[("five", Obligations { rate, ..Obligations::NONE })]);
+    let (mut state, call) = (state(), Toy::of("{}"));
+    let mut at_second = |second: i64| {
+        let names = Names { decision: DecisionId::new(ulid()), hold: HoldId::new(ulid()) };
+        let made = decide(&house, &mut state, &call, names, at(second));
+        assert_eq!(made.judged.paced.len(), usize::from(made.judged.verdict == VerdictKind::Allow));
+        (why(&made), still_stands(&house, &state, &call, |_| false, at(second)).is_ok())
+    };
+    assert_eq!(at_second(0), (Vec::new(), true));
+    assert_eq!(at_second(30), (Vec::new(), true));
+    assert_eq!(at_second(59), (vec![ReasonCode::OverBudget], true));
+    assert_eq!(at_second(60), (Vec::new(), true), "the first is a minute old");
+    assert_eq!(at_second(89), (vec![ReasonCode::OverBudget], true));
 }
 
 proptest! {
