@@ -38,7 +38,7 @@ pub(crate) struct Admin {
     /// Shared with the token endpoint: an assertion counts once, wherever it is shown.
     pub(crate) assertions: Arc<AssertionVerifier>,
     pub(crate) statements: StatementVerifier,
-    pub(crate) reload: crate::serve::Reload,
+    pub(crate) reload: Arc<crate::serve::Reload>,
     pub(crate) meter: crate::serve::Meter,
     /// People are added one after the other: there is only one first.
     pub(crate) people: tokio::sync::Mutex<()>,

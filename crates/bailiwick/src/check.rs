@@ -5,7 +5,10 @@ use std::path::Path;
 use miette::{Diagnostic, GraphicalReportHandler, GraphicalTheme, Report};
 use serde::Serialize;
 
-use crate::config::{Found, House, Overrides, Warning, place};
+use crate::{
+    accepted,
+    config::{Found, House, Overrides, Warning, place},
+};
 
 /// What checking came to.
 #[derive(Debug)]
@@ -83,7 +86,10 @@ impl Look {
 impl Checked {
     /// Reads the house at `path` and keeps what is said about it.
     pub(crate) fn of(path: &Path, overrides: &Overrides) -> Self {
-        match House::load(path, overrides) {
+        match House::load_against(accepted::KNOWN, path, overrides) {
+            Ok((house, warnings)) if !house.misfits.is_empty() => {
+                Self { errors: house.misfits, warnings, contents: None }
+            }
             Ok((house, warnings)) => {
                 let settings = house.config.settings.iter();
                 let overridden = settings.filter(|it| it.is_overridden());

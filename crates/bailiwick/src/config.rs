@@ -44,7 +44,7 @@ pub(crate) use self::{
     evidence::{ArgumentsKept, Evidence},
     file::Source,
     holds::Holds,
-    house::{Before, Found, Group, House},
+    house::{Against, Before, Found, Group, House},
     listen::{Listen, is_loopback},
     log::{Log, LogFormat},
     nearest::{nearest, suggestion},

@@ -19,8 +19,9 @@ use std::path::Path;
 pub(crate) use self::finding::{Finding, Report, Severity};
 use self::{clock::Watch, past::Past};
 use crate::{
+    accepted,
     client::Client,
-    config::{Config, House, Overrides},
+    config::{Config, House, Overrides, place},
     exit::{Exit, Outcome},
     output::Output,
     run::wrong,
@@ -29,7 +30,8 @@ use crate::{
 /// Looks at everything, and says what it found.
 pub(crate) async fn doctor(config: &Path, overrides: &Overrides, output: Output) -> Outcome {
     let watch = Watch::start();
-    let (house, warnings) = House::load(config, overrides).map_err(|found| wrong(&found))?;
+    let loaded = House::load_against(accepted::KNOWN, config, overrides);
+    let (house, warnings) = loaded.map_err(|found| wrong(&found))?;
     let past = Past::read(&house.config.state);
     let serves = Client::reach(&house.config.state).await.is_some();
 
@@ -44,12 +46,26 @@ pub(crate) async fn doctor(config: &Path, overrides: &Overrides, output: Output)
         findings.push(nothing_serves(&house.config));
     }
     findings.extend(warnings.iter().filter_map(finding::of_warning));
+    findings.extend(house.misfits.iter().map(|it| misfit(it.as_ref())));
     findings.extend(bypass::look(&house.config).await);
     findings.extend(watch.look(past.as_ref()));
 
     let report = Report::of(findings);
     output.show(&report, Report::text)?;
     Ok(if report.is_open() { Exit::No } else { Exit::Done })
+}
+
+fn misfit(misfit: &dyn miette::Diagnostic) -> Finding {
+    let place = place(misfit);
+    let file = place.file.unwrap_or_default();
+    Finding {
+        code: "policies-misfit",
+        severity: Severity::Open,
+        subject: format!("{file}:{}", place.line),
+        found: misfit.to_string(),
+        means: "it does not fit the tools that were accepted: where it errs, a forbid denies and a line covers nothing",
+        mend: "`bailiwick check` shows where, and how to mend it".to_owned(),
+    }
 }
 
 fn nothing_serves(config: &Config) -> Finding {

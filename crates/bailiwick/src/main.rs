@@ -1,5 +1,6 @@
 //! The bailiwick program: reads the command line and does what it says.
 
+mod accepted;
 mod admin;
 mod check;
 mod cli;

@@ -11,6 +11,7 @@ mod names;
 mod rehearsal;
 mod report;
 mod sarif;
+mod schema;
 mod test;
 
-pub(crate) use self::{form::form, test::test};
+pub(crate) use self::{form::form, schema::schema, test::test};

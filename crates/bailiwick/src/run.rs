@@ -5,6 +5,7 @@ use std::io::IsTerminal;
 use anyhow::Context;
 
 use crate::{
+    accepted,
     check::{Checked, Look},
     cli::{
         Ask, ByPerson, Cli, Command, Common, ConfigCommand, HoldCommand, IdentityCommand,
@@ -21,7 +22,7 @@ use crate::{
     output::{Output, remark, say},
     place::Place,
     policy,
-    serve::{Asked, Front, Governor, panics_say_where},
+    serve::{Asked, Front, Governor, Misfits, panics_say_where},
     telemetry, wrap,
 };
 
@@ -47,6 +48,7 @@ pub(crate) fn run(cli: Cli) -> Outcome {
         Command::Policy(PolicyCommand::Test(words)) => {
             policy::test(&common, &overrides(None)?, &words)
         }
+        Command::Policy(PolicyCommand::Schema) => policy::schema(&common, &overrides(None)?),
         Command::Policy(PolicyCommand::Fmt { paths, check }) => {
             policy::form(&common, &paths, check)
         }
@@ -139,22 +141,26 @@ pub(crate) fn wrong_in(files: &str, found: &Found) -> CommandError {
 
 async fn serve(common: Common, listen: Option<std::net::SocketAddr>) -> Outcome {
     let overrides = overrides(listen.map(|it| it.to_string()))?;
-    let (house, warnings) =
-        House::load(&common.config, &overrides).map_err(|found| wrong(&found))?;
+    let (house, warnings) = House::load_against(accepted::KNOWN, &common.config, &overrides)
+        .map_err(|found| wrong(&found))?;
     let (traces, export) = house.config.telemetry.otlp.as_ref().map(telemetry::start).unzip();
     log::as_configured(&house.config.log, traces);
     // What keeps a governor from starting is around it: the state, the address, another governor.
     panics_say_where();
     let asked = Asked::listen().context("signals cannot be heard")?;
-    let governor = Governor::start(house, overrides, &warnings, Front::Listener)
-        .await
-        .map_err(|error| CommandError::Unreachable(format!("{error:#}")))?;
+    let governor =
+        Governor::start(house, overrides, &warnings, Front::Listener).await.map_err(not_started)?;
     say(&format!("bailiwick governs at {}\n", governor.public_url));
     let ran = governor.run(asked).await;
     if let Some(export) = export {
         export.finish().await;
     }
     Ok(ran?.map_or(Exit::Done, Exit::Cut))
+}
+
+fn not_started(error: anyhow::Error) -> CommandError {
+    let text = format!("{error:#}");
+    if error.is::<Misfits>() { CommandError::Words(text) } else { CommandError::Unreachable(text) }
 }
 
 async fn ask(common: Common, place: Place, command: Ask) -> Outcome {

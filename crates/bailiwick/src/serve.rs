@@ -35,7 +35,7 @@ pub(crate) use self::{
     listen::panics_say_where,
     meter::{Meter, spans_lost},
     parts::{snapshot, tool},
-    reload::Reload,
+    reload::{Misfits, Reload},
     stop::{Asked, Signal},
 };
 use crate::{
@@ -117,6 +117,7 @@ impl Governor {
         let desk = Arc::new(parts::desk(&house).await?);
         let shown = parts::tls(&config, desk.now())?;
         let reload = Reload::new(config.file.clone(), overrides, &house, shown.clone());
+        let reload = Arc::new(reload);
         reload.first(&desk, &house).await?;
 
         if admin::cannot_tell_children() {
@@ -134,7 +135,7 @@ impl Governor {
         let meter = Meter::start()?;
         let called = Called { public_url: &public_url, address };
         let Doors { routes, door, admin } =
-            doors::open(&config, &lane, (reload, meter.clone()), (&called, &stop))?;
+            doors::open(&config, &lane, (Arc::clone(&reload), meter.clone()), (&called, &stop))?;
 
         bailiwick_connect::write_private(&config.state.join("issuer"), public_url.as_bytes())?;
         bailiwick_connect::write_private(&config.state.join("front"), front.as_bytes())?;
@@ -148,7 +149,7 @@ impl Governor {
             .collect();
 
         let mut running = JoinSet::new();
-        running.spawn(pins(Arc::clone(&desk), heard, review, stop.clone()));
+        running.spawn(pins((Arc::clone(&desk), reload), heard, review, stop.clone()));
         running.spawn(meter.keep(stop.clone()));
         running.spawn(ticks(Arc::clone(&desk), stop.clone()));
         let faults = Arc::new(Faults::new(Arc::clone(&desk)));
@@ -192,7 +193,7 @@ async fn ticks(desk: Arc<Desk>, stop: CancellationToken) -> anyhow::Result<()> {
 
 /// Hears what servers offer, and pins it.
 async fn pins(
-    desk: Arc<Desk>,
+    (desk, reload): (Arc<Desk>, Arc<Reload>),
     mut heard: mpsc::Receiver<UpstreamEvent>,
     review: Vec<bailiwick_model::ServerName>,
     stop: CancellationToken,
@@ -207,7 +208,11 @@ async fn pins(
             UpstreamEvent::CatalogChanged { server, catalog, noted: _noted } => {
                 let offer =
                     bailiwick_gateway::offer_of(&server, &catalog, review.contains(&server));
-                desk.offered(&offer).await
+                let written = desk.offered(&offer).await;
+                if written.is_ok() {
+                    reload.offered(&desk, (&server, &catalog)).await;
+                }
+                written
             }
             UpstreamEvent::Down { server, why } => {
                 tracing::warn!(%server, why, "a server is down");

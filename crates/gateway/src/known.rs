@@ -2,11 +2,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use bailiwick_model::{Action, ActionKind, Environment, Offered, ServerName};
+use bailiwick_model::{Action, ActionFacts, ActionKind, Environment, Offered, ServerName};
 
 use crate::{
-    Catalog, Offer, ServerSpec,
-    classify::{Hints, Known},
+    Catalog, Offer, ServerSpec, ToolDefinition, ToolSpec,
+    classify::{Hints, Known, action_facts},
 };
 
 /// Gives what is known before a call is looked at.
@@ -20,17 +20,46 @@ pub(crate) fn known<'a>(
         catalog.and_then(|it| it.tool(&action.name)).filter(|_| action.kind == ActionKind::Tool);
     Known {
         spec: spec.and_then(|it| it.tools.get(&action.name)),
-        hints: tool.map_or_else(Hints::default, |it| Hints {
-            read_only: it.read_only_hint,
-            destructive: it.destructive_hint,
-            open_world: it.open_world_hint,
-        }),
+        hints: tool.map_or_else(Hints::default, hints),
         input_schema: tool.and_then(|it| it.schema.as_ref()),
         mapping: tool.and_then(|it| it.mapping.as_deref()),
         // Of what is not configured the worst is assumed.
         environment: spec.map_or(Environment::Production, |it| it.environment),
         liked,
     }
+}
+
+fn hints(tool: &ToolDefinition) -> Hints {
+    Hints {
+        read_only: tool.read_only_hint,
+        destructive: tool.destructive_hint,
+        open_world: tool.open_world_hint,
+    }
+}
+
+/// Gives what is known of a tool whatever its arguments, as it is known of each of its calls.
+pub fn facts_of(
+    server: &ServerName,
+    tool: &ToolDefinition,
+    (spec, environment): (Option<&ToolSpec>, Environment),
+) -> ActionFacts {
+    let name = tool.name.clone();
+    let action = Action { server: server.clone(), kind: ActionKind::Tool, name };
+    let known = Known {
+        spec,
+        hints: hints(tool),
+        input_schema: tool.schema.as_ref(),
+        environment,
+        mapping: tool.mapping.as_deref(),
+        liked: &BTreeSet::new(),
+    };
+    action_facts(&action, &known)
+}
+
+/// Says whether arguments of a tool name what it is done to: by the operator's word, else by its
+/// server's.
+pub fn names_resources(spec: Option<&ToolSpec>, tool: &ToolDefinition) -> bool {
+    spec.is_some_and(|it| it.resource.is_some()) || tool.mapping.is_some()
 }
 
 /// Gives what the server offers under the action's name.

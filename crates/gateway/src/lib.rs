@@ -41,7 +41,7 @@ pub use clock::{Clock, Hand};
 pub use desk::{Active, AnswerError, Desk, DeskError, DeskParts, Offer, OpenError, PinError};
 pub use door::{Door, DoorParts, HoldParts, line_router, router};
 pub use evidence::{Evidence, Keep, looks_secret};
-pub use known::offer_of;
+pub use known::{facts_of, names_resources, offer_of};
 pub use lane::{Answered, GoesOn, Lane, Refusal};
 pub use limits::ANSWER_BYTES;
 pub use listener::Listener;

@@ -68,9 +68,9 @@ impl AccessPolicies {
         let none = Bench::default();
         let before = before.filter(|it| it.constraints == *constraints);
         let names = (Naming::Any, constraints);
-        let seats = load(sources, names, before.map_or(&none, |it| &it.bench))?;
+        let loaded = load(sources, names, before.map_or(&none, |it| &it.bench))?;
         let version = version(sources, constraints);
-        let (constraints, bench) = (constraints.clone(), Bench::new(seats));
+        let (constraints, bench) = (constraints.clone(), Bench::new(loaded.seats));
         let reads = Reads::all(bench.all().map(|it| &it.reads));
         Ok(Self { version, constraints, bench, reads, ..Self::default() })
     }

@@ -11,6 +11,7 @@ use crate::{
     annotations::Annotations,
     hold::falls_away,
     mistake::{self, Found, Mistake},
+    schema::Schema,
     seat::Seat,
     syntax,
     vocabulary::{BUILTIN_PERMIT, BUILTIN_PERMIT_TEXT},
@@ -22,19 +23,22 @@ pub(crate) struct Compiled {
     pub(crate) seat: Seat,
     /// The place of the whole of it.
     pub(crate) at: Range<usize>,
+    /// What does not fit the calls that it can meet.
+    pub(crate) misfits: Vec<Found>,
 }
 
 /// Which names policies may use.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Naming {
-    /// Ours: whatever else is named is a slip.
-    Ours,
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Naming<'a> {
+    /// Ours: whatever else is named is a slip. Where calls are known, policies are held against
+    /// what these have.
+    Ours(Option<&'a Schema>),
     /// Any: whoever asks names things as it likes.
     Any,
 }
 
 /// Which names they may use, and what they may ask for.
-pub(crate) type Names<'c> = (Naming, &'c Constraints);
+pub(crate) type Names<'a> = (Naming<'a>, &'a Constraints);
 
 /// Reads the policies of a text in the order they are written, and finds what is wrong with them.
 /// In which file they stand, and on which line, they do not know.
@@ -61,10 +65,10 @@ fn check(
     (naming, constraints): Names<'_>,
     found: &mut Vec<Found>,
 ) -> Option<Compiled> {
-    let at = whole(policy);
+    let (at, before) = (whole(policy), found.len());
     let annotations = Annotations::read(policy, at.clone(), found);
     let condition = policy.as_ref().condition();
-    if naming == Naming::Ours {
+    if matches!(naming, Naming::Ours(_)) {
         found.extend(syntax::unknown_names(&condition, &at));
     }
     found.extend(approval_mistakes(policy, &condition, &annotations));
@@ -83,7 +87,16 @@ fn check(
         ticket: annotations.ticket,
         control: annotations.control,
     };
-    Some(Compiled { seat: Seat::new(policy, summary), at })
+    let seat = Seat::new(policy, summary);
+    Some(match naming {
+        // Of a policy with mistakes in it nobody can say what it reads.
+        Naming::Ours(Some(schema)) if before == found.len() => {
+            let misfits = schema.misfits(policy.as_ref(), &at);
+            let seat = if misfits.is_empty() { seat.fitting(schema) } else { seat };
+            Compiled { seat, at, misfits }
+        }
+        Naming::Ours(_) | Naming::Any => Compiled { seat, at, misfits: Vec::new() },
+    })
 }
 
 /// Gives what a permit asks for, all of its constraints together.

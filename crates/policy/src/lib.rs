@@ -4,6 +4,10 @@
 //! The only crate that names Cedar. It is pure: a question goes in with its moment, an answer
 //! comes out, and a compiled set never changes.
 
+// Tests beside the code share their requests with those that know only what is public.
+#[cfg(test)]
+extern crate self as bailiwick_policy;
+
 mod access;
 mod annotations;
 mod answer;
@@ -25,6 +29,7 @@ mod mistake;
 mod parts;
 mod pieces;
 mod reads;
+mod schema;
 mod seat;
 mod set;
 mod slice;
@@ -42,6 +47,7 @@ pub use explain::Told;
 pub use format::format;
 pub use grant::GrantProgram;
 pub use inventory::{Declared, IDENTITY, Inventory, Undeclarable};
+pub use schema::{AcceptedTool, Offering, Schema, SchemaError};
 pub use set::{PolicyEffect, PolicyOptions, PolicySet, PolicySource, PolicySummary};
 pub use view::Case;
 pub use when::{WhenError, check_when};

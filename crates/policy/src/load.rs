@@ -8,7 +8,7 @@ use miette::NamedSource;
 
 use crate::{
     PolicyError, PolicySource,
-    compile::{Names, read},
+    compile::{Names, Naming, read},
     hands,
     judge::Bench,
     mistake::{Found, Mistake},
@@ -28,6 +28,15 @@ struct Placed {
     source: usize,
     at: Range<usize>,
     seat: Arc<Seat>,
+    misfits: Vec<Found>,
+}
+
+/// Policies without a mistake in them.
+#[derive(Debug)]
+pub(crate) struct Loaded {
+    pub(crate) seats: Vec<Arc<Seat>>,
+    /// What does not fit the calls that they can meet.
+    pub(crate) misfits: Vec<PolicyError>,
 }
 
 /// What is wrong in the files, each with the number of its file.
@@ -35,7 +44,7 @@ type Faults = Vec<(usize, Found)>;
 
 /// What a piece came to.
 enum Read {
-    Policy(Arc<Seat>),
+    Policy(Arc<Seat>, Vec<Found>),
     /// Blanks and remarks.
     Nothing,
     /// Something is wrong with it. What, and where, the whole file tells.
@@ -48,7 +57,7 @@ pub(crate) fn load(
     sources: &[PolicySource],
     names: Names<'_>,
     before: &Bench,
-) -> Result<Vec<Arc<Seat>>, Vec<PolicyError>> {
+) -> Result<Loaded, Vec<PolicyError>> {
     let (mut placed, mut faults) = placed(sources, names, before);
     // Files come one after the other: the first of two policies of one id is the one that has it.
     placed.sort_by(|one, other| one.seat.summary.id.cmp(&other.seat.summary.id));
@@ -62,16 +71,26 @@ pub(crate) fn load(
         }
     }
     if faults.is_empty() {
-        return Ok(placed.into_iter().map(|it| it.seat).collect());
+        let misfits = placed.iter_mut().flat_map(|it| {
+            std::mem::take(&mut it.misfits).into_iter().map(|found| (it.source, found))
+        });
+        let misfits = told(sources, misfits.collect());
+        return Ok(Loaded { seats: placed.into_iter().map(|it| it.seat).collect(), misfits });
     }
-    faults.sort_by_key(|(source, it)| (*source, it.at.start, it.at.end));
     Err(told(sources, faults))
 }
 
 /// Finds every policy, and what is wrong.
 fn placed(sources: &[PolicySource], names: Names<'_>, before: &Bench) -> (Vec<Placed>, Faults) {
-    let known: HashMap<Digest, &Arc<Seat>> =
-        before.all().filter_map(|it| Some((it.digest()?, it))).collect();
+    let schema = match names {
+        (Naming::Ours(schema), _) => schema,
+        (Naming::Any, _) => None,
+    };
+    let known: HashMap<Digest, &Arc<Seat>> = before
+        .all()
+        .filter(|it| it.is_settled(schema))
+        .filter_map(|it| Some((it.digest()?, it)))
+        .collect();
     let parts: Vec<Part<'_>> = sources.iter().enumerate().flat_map(parts).collect();
     let new: Vec<&Part<'_>> = parts.iter().filter(|it| !known.contains_key(&it.digest)).collect();
     let mut made = hands::each(&new, |it| compiled(it, names)).into_iter();
@@ -82,9 +101,9 @@ fn placed(sources: &[PolicySource], names: Names<'_>, before: &Bench) -> (Vec<Pl
         let (whole, mut wrong) = (all.len(), false);
         for Part { piece, digest, .. } in of_file {
             let seat = match known.get(digest) {
-                Some(seat) => Some(*seat).cloned(),
+                Some(seat) => Some((Arc::clone(seat), Vec::new())),
                 None => match made.next() {
-                    Some(Read::Policy(seat)) => Some(seat),
+                    Some(Read::Policy(seat, misfits)) => Some((seat, misfits)),
                     Some(Read::Nothing) => None,
                     Some(Read::Wrong) | None => {
                         wrong = true;
@@ -92,10 +111,11 @@ fn placed(sources: &[PolicySource], names: Names<'_>, before: &Bench) -> (Vec<Pl
                     }
                 },
             };
-            all.extend(seat.map(|seat| Placed {
+            all.extend(seat.map(|(seat, misfits)| Placed {
                 source: number,
                 at: seat.at(piece),
                 seat: seat.placed(&source.name, piece),
+                misfits: misfits.into_iter().map(|it| it.after(piece.start)).collect(),
             }));
         }
         if wrong {
@@ -120,7 +140,8 @@ fn compiled(part: &Part<'_>, names: Names<'_>) -> Read {
         _ if !found.is_empty() => Read::Wrong,
         (None, None) => Read::Nothing,
         (Some(one), None) => {
-            Read::Policy(Arc::new(one.seat.of_piece(&part.piece, part.digest, one.at)))
+            let seat = one.seat.of_piece(&part.piece, part.digest, one.at);
+            Read::Policy(Arc::new(seat), one.misfits)
         }
         (_, Some(_)) => Read::Wrong,
     }
@@ -137,13 +158,15 @@ fn wholly(
     faults.extend(found.into_iter().map(|it| (number, it)));
     let placed = made.into_iter().map(|mut it| {
         it.seat.summary.source = Some(source.name.clone());
-        Placed { source: number, at: it.at, seat: Arc::new(it.seat) }
+        let (at, misfits) = (it.at, it.misfits);
+        Placed { source: number, at, seat: Arc::new(it.seat), misfits }
     });
     placed.collect()
 }
 
 /// Puts mistakes in words, each with its file.
-fn told(sources: &[PolicySource], faults: Faults) -> Vec<PolicyError> {
+fn told(sources: &[PolicySource], mut faults: Faults) -> Vec<PolicyError> {
+    faults.sort_by_key(|(source, it)| (*source, it.at.start, it.at.end));
     let mut errors = Vec::new();
     for same in faults.chunk_by(|(one, _), (other, _)| one == other) {
         let Some(source) = same.first().and_then(|(number, _)| sources.get(*number)) else {

@@ -48,6 +48,14 @@ pub(crate) enum Mistake {
     NotInLine { field: &'static str },
     #[error("these policies cannot be written in the common form")]
     Formless { why: &'static str },
+    #[error("not every call that this meets has `{field}`")]
+    NotAlwaysThere { field: String, label: String, help: String },
+    #[error("no call that this meets has `{field}`")]
+    NeverThere { field: String, label: String, help: String },
+    #[error("{message}")]
+    OtherType { message: String, label: String, help: String },
+    #[error("{message}")]
+    NotStrict { message: String, label: String, help: Option<String> },
 }
 
 impl Mistake {
@@ -72,6 +80,10 @@ impl Mistake {
             Self::UnknownParam { .. } => "POL-014",
             Self::NotInLine { .. } => "POL-015",
             Self::Formless { .. } => "POL-016",
+            Self::NotAlwaysThere { .. } => "POL-017",
+            Self::NeverThere { .. } => "POL-018",
+            Self::OtherType { .. } => "POL-019",
+            Self::NotStrict { .. } => "POL-020",
         }
     }
 
@@ -98,6 +110,10 @@ impl Mistake {
             Self::UnknownParam { .. } => "never there".to_owned(),
             Self::NotInLine { .. } => "not known yet".to_owned(),
             Self::Formless { .. } => "left as it is".to_owned(),
+            Self::NotAlwaysThere { label, .. }
+            | Self::NeverThere { label, .. }
+            | Self::OtherType { label, .. }
+            | Self::NotStrict { label, .. } => label.clone(),
         }
     }
 
@@ -157,6 +173,10 @@ impl Mistake {
             }
             Self::NotInLine { .. } => "ask for an approval in a policy, with `@hold`".to_owned(),
             Self::Formless { why } => (*why).to_owned(),
+            Self::NotAlwaysThere { help, .. }
+            | Self::NeverThere { help, .. }
+            | Self::OtherType { help, .. } => help.clone(),
+            Self::NotStrict { help, .. } => return help.clone(),
         };
         Some(text)
     }
@@ -186,6 +206,14 @@ fn action_help(name: &str) -> String {
 pub(crate) struct Found {
     pub(crate) mistake: Mistake,
     pub(crate) at: Range<usize>,
+}
+
+impl Found {
+    /// Gives the same in a text in which its own begins at `start`.
+    pub(crate) fn after(self, start: usize) -> Self {
+        let at = self.at.start.saturating_add(start)..self.at.end.saturating_add(start);
+        Self { at, ..self }
+    }
 }
 
 /// Turns what Cedar's parser says into mistakes.

@@ -16,6 +16,7 @@ use crate::{
     parts::{self, Part},
     pieces::{Piece, lines},
     reads::Reads,
+    schema::Schema,
     syntax,
 };
 
@@ -38,6 +39,8 @@ pub(crate) struct Seat {
     start: usize,
     /// The parts of its condition, once somebody asks for them.
     parts: OnceLock<Vec<Part>>,
+    /// The schema that it was held against, and fits.
+    fits: Option<Digest>,
 }
 
 /// The piece of a file that a policy was compiled from.
@@ -68,7 +71,18 @@ impl Seat {
             written: None,
             start: 0,
             parts: OnceLock::new(),
+            fits: None,
         }
+    }
+
+    /// Notes that it fits `schema`.
+    pub(crate) fn fitting(self, schema: &Schema) -> Self {
+        Self { fits: Some(*schema.digest()), ..self }
+    }
+
+    /// Says whether nothing is left to find out about it, where it is to be held against `schema`.
+    pub(crate) fn is_settled(&self, schema: Option<&Schema>) -> bool {
+        schema.is_none_or(|it| self.fits.as_ref() == Some(it.digest()))
     }
 
     /// Notes what it was compiled from, at which place there.

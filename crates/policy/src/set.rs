@@ -5,10 +5,10 @@ use std::{collections::BTreeSet, sync::Arc};
 use bailiwick_model::{Constraints, Digest, Mode, Obligations, Timestamp};
 
 use crate::{
-    Applying, ListQuestion, PolicyAnswer, PolicyError, Question,
+    Applying, ListQuestion, PolicyAnswer, PolicyError, Question, Schema,
     compile::{Naming, builtin},
     judge::{Bench, Findings},
-    load::load,
+    load::{Loaded, load},
     slice::Slice,
     view::{Case, Scene, Unknown, ViewError},
 };
@@ -107,10 +107,31 @@ impl PolicySet {
         sources: &[PolicySource],
         options: PolicyOptions,
     ) -> Result<Self, Vec<PolicyError>> {
+        Self::load(None, (constraints, before), sources, options).map(|(set, _)| set)
+    }
+
+    /// Compiles `sources` like [`Self::compile_with`] and holds them against `schema`: gives what
+    /// does not fit, too.
+    pub fn compile_against(
+        schema: &Schema,
+        (constraints, before): (&Constraints, Option<&Self>),
+        sources: &[PolicySource],
+        options: PolicyOptions,
+    ) -> Result<(Self, Vec<PolicyError>), Vec<PolicyError>> {
+        Self::load(Some(schema), (constraints, before), sources, options)
+    }
+
+    fn load(
+        schema: Option<&Schema>,
+        (constraints, before): (&Constraints, Option<&Self>),
+        sources: &[PolicySource],
+        options: PolicyOptions,
+    ) -> Result<(Self, Vec<PolicyError>), Vec<PolicyError>> {
         let none = Bench::default();
         let before = before.filter(|it| it.constraints == *constraints);
-        let names = (Naming::Ours, constraints);
-        let mut seats = load(sources, names, before.map_or(&none, |it| &it.bench))?;
+        let names = (Naming::Ours(schema), constraints);
+        let Loaded { mut seats, misfits } =
+            load(sources, names, before.map_or(&none, |it| &it.bench))?;
         if options.builtin_permit {
             let one = builtin().map_err(|error| vec![PolicyError::ours(error.to_string())])?;
             let place = seats.partition_point(|it| it.summary.id < one.summary.id);
@@ -119,7 +140,7 @@ impl PolicySet {
         let liked = seats.iter().flat_map(|it| &it.liked).cloned().collect();
         let bench = Bench::new(seats);
         let version = version(sources, options, constraints);
-        Ok(Self { version, constraints: constraints.clone(), liked, bench })
+        Ok((Self { version, constraints: constraints.clone(), liked, bench }, misfits))
     }
 
     /// Names these policies: the digest of their files' names, texts and options, and of what their

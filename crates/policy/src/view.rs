@@ -137,6 +137,16 @@ impl<'a> Case<'a> {
     }
 }
 
+#[cfg(test)]
+impl Case<'_> {
+    /// Gives everything that conditions can be shown: entities, what it is done to, and the context.
+    pub(crate) fn all(&self) -> (Vec<Place>, &Scene, Context) {
+        let reads = Reads::of(&"context == {}".parse().unwrap());
+        let context = context::of(&self.question, (Origin::Task, &reads)).unwrap();
+        (self.places().unwrap().to_vec(), self.scene().unwrap(), context)
+    }
+}
+
 impl Unknown {
     /// Looks at `question`.
     pub(crate) fn of(question: &ListQuestion<'_>) -> Result<Self, ViewError> {

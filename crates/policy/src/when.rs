@@ -82,7 +82,7 @@ fn mistakes(expression: &Expression, text: &str) -> Vec<Found> {
 }
 
 /// Tells the mistakes in the order of their places.
-fn told(mut found: Vec<Found>, line: Option<&str>) -> Vec<WhenError> {
+pub(crate) fn told(mut found: Vec<Found>, line: Option<&str>) -> Vec<WhenError> {
     found.sort_by_key(|it| (it.at.start, it.at.end));
     found.into_iter().map(|it| WhenError::new(it, line)).collect()
 }

@@ -6,6 +6,7 @@
 //! until a restart has read what is really on the disk.
 
 mod checkpoint;
+mod definitions;
 mod file;
 #[cfg(any(test, fuzzing))]
 pub mod foreign;
@@ -18,6 +19,7 @@ mod verify;
 pub use checkpoint::{
     Checkpoint, CheckpointError, CheckpointKey, CheckpointPublicKey, KeyError, NoteError,
 };
+pub use definitions::Definitions;
 pub use file::FileError;
 pub use ledger::{
     DurableAt, Ledger, LedgerError, LedgerHealth, LedgerOptions, LedgerReader, Recovered, Retained,

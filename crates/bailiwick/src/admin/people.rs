@@ -109,6 +109,9 @@ pub(super) async fn accept(
     }
     offer.tools.retain(|name, _| seen.contains(name));
     let tools = admin.lane.desk().accept(&offer, None, (&word.by, word.signed)).await?;
+    if let Ok(catalog) = admin.lane.upstreams().catalog(&server, super::view::WAIT).await {
+        admin.reload.offered(admin.lane.desk(), (&server, &catalog)).await;
+    }
     json(&Accepted { server: server.to_string(), tools })
 }
 

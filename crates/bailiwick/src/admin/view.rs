@@ -14,7 +14,7 @@ use super::{
 use crate::command::show::{explain, trace};
 
 /// How long a look waits for a server that is starting.
-const WAIT: Duration = Duration::from_secs(5);
+pub(super) const WAIT: Duration = Duration::from_secs(5);
 
 /// `GET /api/v1/identities`
 pub(super) async fn identities(State(admin): State<Arc<Admin>>) -> Answer {

@@ -8,6 +8,8 @@ use clap::{Args, Subcommand};
 pub(crate) enum PolicyCommand {
     /// Judge the calls of case files, and say where a verdict is not the expected one.
     Test(TestPolicies),
+    /// Print the schema of what policies meet, by the accepted tools, as Cedar's editors read it.
+    Schema,
     /// Write policies in the form that Cedar's own tools write.
     Fmt {
         /// Files and folders of policies; default `policies` beside the configuration.

@@ -76,6 +76,8 @@ codes! {
     UnusedConstraint = "CFG-110",
     /// A constraint that no gateway can meet yet.
     UnmetConstraint = "CFG-111",
+    /// Policies could not be held against the accepted tools.
+    NoSchema = "CFG-112",
     /// A parameter's pattern is no regular expression.
     Pattern = "TPL-001",
     /// A line that allows nothing.

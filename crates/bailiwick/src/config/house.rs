@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, path::Path, sync::Arc};
 
 use bailiwick_model::{Charter, Constraints, Digest, IdentityId, Proof, Template, TemplateName};
-use bailiwick_policy::{AccessPolicies, PolicyOptions, PolicySet};
+use bailiwick_policy::{AccessPolicies, Offering, PolicyOptions, PolicySet, Schema};
 use miette::{Diagnostic, Report};
 
 use super::{
@@ -33,6 +33,25 @@ pub(crate) struct House {
     pub(crate) access: Arc<AccessPolicies>,
     /// What was read, by group, for the record of its activation.
     pub(crate) groups: BTreeMap<&'static str, Group>,
+    /// What policies and authority lines were held against, where tools are known.
+    pub(crate) schema: Option<Schema>,
+    /// What does not fit it. That is for whoever puts the house in force to think about: a tool may
+    /// have changed while everything here stayed as it is.
+    pub(crate) misfits: Vec<Report>,
+}
+
+/// What a house is held against when it is read.
+#[derive(Clone, Copy)]
+pub(crate) struct Against<'a> {
+    /// Finds the tools that were accepted.
+    pub(crate) tools: &'a dyn Fn(&Config) -> Option<Offering>,
+    /// What is in force, so that what stays the same is not looked at again.
+    pub(crate) before: &'a Before,
+}
+
+impl Against<'static> {
+    /// Knows nothing of tools.
+    pub(crate) const NOTHING: Self = Self { tools: &|_| None, before: &Before::NOTHING };
 }
 
 /// The policies that are in force, where a house is read again.
@@ -40,6 +59,11 @@ pub(crate) struct House {
 pub(crate) struct Before {
     pub(crate) policies: Option<Arc<PolicySet>>,
     pub(crate) access: Option<Arc<AccessPolicies>>,
+}
+
+impl Before {
+    /// Nothing is in force.
+    pub(crate) const NOTHING: Self = Self { policies: None, access: None };
 }
 
 /// The files that are activated together, and their digests.
@@ -63,19 +87,22 @@ pub(crate) struct Found {
 impl House {
     /// Reads the house whose configuration is `path`: whole, or every mistake of all its files.
     pub(crate) fn load(path: &Path, overrides: &Overrides) -> Result<(Self, Vec<Warning>), Found> {
-        Self::load_after(&Before::default(), path, overrides)
+        Self::load_against(Against::NOTHING, path, overrides)
     }
 
-    /// Reads the house like [`Self::load`], faster where most policies are what they were.
-    pub(crate) fn load_after(
-        before: &Before,
+    /// Reads the house like [`Self::load`], and holds its policies and authority lines against the
+    /// tools that were accepted.
+    pub(crate) fn load_against(
+        against: Against<'_>,
         path: &Path,
         overrides: &Overrides,
     ) -> Result<(Self, Vec<Warning>), Found> {
         let mut found = Found::default();
         let draft = Draft::load(path, overrides, &mut found);
         let house = match std::path::absolute(path).ok().as_deref().and_then(Path::parent) {
-            Some(home) if draft.source.is_some() => Self::assemble(before, draft, home, &mut found),
+            Some(home) if draft.source.is_some() => {
+                Self::assemble(against, draft, home, &mut found)
+            }
             Some(_) | None => None,
         };
         match house {
@@ -84,7 +111,12 @@ impl House {
         }
     }
 
-    fn assemble(before: &Before, draft: Draft, home: &Path, found: &mut Found) -> Option<Self> {
+    fn assemble(
+        against: Against<'_>,
+        draft: Draft,
+        home: &Path,
+        found: &mut Found,
+    ) -> Option<Self> {
         let mut folders = Folders::read(home);
         folders.take_found(found);
         not_yet(home, found);
@@ -101,8 +133,15 @@ impl House {
         if limits.len() != folders.constraints.sources.len() {
             return None;
         }
+        let tools = draft.config.as_ref().and_then(against.tools);
+        let schema = tools.and_then(|it| held_against(it, &templates, found));
+        let before = against.before;
         let after = (&constraints, before.policies.as_deref());
-        let policies = policies::compile(&folders.policies, options, after, found);
+        let compiled =
+            policies::compile((&folders.policies, options), schema.as_ref(), after, found);
+        let (policies, mut misfits) = compiled.unzip();
+        let lines = schema.iter().flat_map(|it| templates.iter().flat_map(|t| t.misfits(it)));
+        misfits.get_or_insert_default().extend(lines.map(Report::new));
         let inventory = entities::read(&folders.authzen, &charters, found);
         let after = (&constraints, before.access.as_deref());
         let access = policies::compile_access(&folders.authzen, inventory, after, found);
@@ -126,7 +165,22 @@ impl House {
             policies: policies?,
             access: access?,
             groups,
+            schema,
+            misfits: misfits.unwrap_or_default(),
         })
+    }
+}
+
+/// Makes the schema of what policies meet, with the parameters of all templates.
+fn held_against(tools: Offering, templates: &[TemplateFile], found: &mut Found) -> Option<Schema> {
+    let params = templates.iter().flat_map(|it| it.template.params.keys().cloned()).collect();
+    match Schema::of(&Offering { params: Some(params), ..tools }) {
+        Ok(schema) => Some(schema),
+        Err(error) => {
+            let help = "policies are in force as they are; tell us, with the names of your tools";
+            found.push(ConfigError::warning(Code::NoSchema, error.to_string()).help(help));
+            None
+        }
     }
 }
 

@@ -5,19 +5,30 @@ use std::sync::Arc;
 
 use bailiwick_model::Constraints;
 use bailiwick_policy::{
-    AccessPolicies, Inventory, PolicyError, PolicyOptions, PolicySet, PolicySource,
+    AccessPolicies, Inventory, PolicyError, PolicyOptions, PolicySet, PolicySource, Schema,
 };
+use miette::Report;
 
 use super::{file::Folder, house::Found};
 
-/// Compiles all policies of the folder, or reports every mistake in them.
+/// Compiles all policies of the folder, or reports every mistake in them. Where tools are known, they
+/// are held against these: gives what does not fit, too.
 pub(super) fn compile(
-    folder: &Folder,
-    options: PolicyOptions,
+    (folder, options): (&Folder, PolicyOptions),
+    schema: Option<&Schema>,
     (constraints, before): (&Constraints, Option<&PolicySet>),
     found: &mut Found,
-) -> Option<Arc<PolicySet>> {
-    good(PolicySet::compile_with(constraints, before, &sources(folder), options), found)
+) -> Option<(Arc<PolicySet>, Vec<Report>)> {
+    let sources = sources(folder);
+    let Some(schema) = schema else {
+        let compiled = PolicySet::compile_with(constraints, before, &sources, options);
+        return Some((good(compiled, found)?, Vec::new()));
+    };
+    let held = PolicySet::compile_against(schema, (constraints, before), &sources, options);
+    match held {
+        Ok((set, misfits)) => Some((Arc::new(set), misfits.into_iter().map(Report::new).collect())),
+        Err(errors) => Some((good(Err(errors), found)?, Vec::new())),
+    }
 }
 
 /// Compiles all policies for enforcement points elsewhere, or reports every mistake in them.
@@ -41,7 +52,7 @@ fn good<T>(compiled: Result<T, Vec<PolicyError>>, found: &mut Found) -> Option<A
     match compiled {
         Ok(set) => Some(Arc::new(set)),
         Err(errors) => {
-            found.errors.extend(errors.into_iter().map(miette::Report::new));
+            found.errors.extend(errors.into_iter().map(Report::new));
             None
         }
     }

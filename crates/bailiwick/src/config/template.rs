@@ -11,10 +11,11 @@ use std::{
 use bailiwick_model::{
     Budget, Mode, OnWiden, ParamShape, ServerName, Template, TemplateName, Timestamp,
 };
+use bailiwick_policy::Schema;
 use toml::Spanned;
 
 use super::{
-    Code,
+    Code, ConfigError,
     file::Source,
     read::{Field, Reader, Table, filled, plain},
 };
@@ -28,8 +29,22 @@ pub(super) struct TemplateFile {
     pub(super) name: Range<usize>,
     /// The servers its lines name.
     pub(super) servers: Vec<Spanned<ServerName>>,
+    /// The conditions of its lines, in their order, each with its place.
+    conditions: Vec<Option<Spanned<String>>>,
     /// The file.
     pub(super) source: Source,
+}
+
+impl TemplateFile {
+    /// Says what does not fit in the conditions of its lines.
+    pub(super) fn misfits(&self, schema: &Schema) -> Vec<ConfigError> {
+        let lines = self.template.allow.iter().zip(&self.conditions);
+        let told = lines.filter_map(|(line, condition)| {
+            let misfits = schema.misfits_of_line(line, &self.template.params);
+            Some(line::told(&self.source, condition.as_ref()?, misfits))
+        });
+        told.flatten().collect()
+    }
 }
 
 /// Reads one template.
@@ -58,7 +73,8 @@ fn read_root(root: &Table<'_>, source: &Source) -> Option<TemplateFile> {
     let params = params(root);
     let window = root.section("window", window::read).flatten();
     let names: BTreeSet<String> = params.keys().cloned().collect();
-    let (allow, servers) = line::read_all(root, source, &names);
+    let (lines, servers) = line::read_all(root, source, &names);
+    let (allow, conditions) = lines.into_iter().unzip();
     let (budget, day) = root.get("budget").table(budgets).unwrap_or_default();
     let max_open = max_open(root);
     root.not_yet("sequence", "is not enforced yet: the order of calls is not judged");
@@ -78,7 +94,7 @@ fn read_root(root: &Table<'_>, source: &Source) -> Option<TemplateFile> {
         day,
         max_open,
     };
-    Some(TemplateFile { template, name: at, servers, source: source.clone() })
+    Some(TemplateFile { template, name: at, servers, conditions, source: source.clone() })
 }
 
 /// Reads `mode`, which needs `[observe]` with an owner and an end where it only observes.

@@ -41,7 +41,7 @@ pub(super) struct Doors {
 pub(super) fn open(
     config: &Config,
     lane: &Arc<Lane>,
-    (reload, meter): (Reload, Meter),
+    (reload, meter): (Arc<Reload>, Meter),
     (called, stop): (&Called<'_>, &CancellationToken),
 ) -> anyhow::Result<Doors> {
     let (issuer, now) = (Issuer::new(called.public_url), lane.desk().now());

@@ -3,10 +3,14 @@
 use std::{collections::BTreeMap, path::PathBuf, sync::Arc};
 
 use bailiwick_connect::ListenerTls;
-use bailiwick_gateway::{Active, Desk};
-use bailiwick_model::{Activation, Digest};
+use bailiwick_gateway::{Active, Catalog, Desk};
+use bailiwick_model::{Activation, Digest, ServerName};
+use miette::Report;
 
-use crate::config::{Before, Config, Group, House, Overrides};
+use crate::{
+    accepted,
+    config::{Against, Before, Config, Found, Group, House, Overrides, Warning, place},
+};
 
 /// Reads the configuration again and puts it in force, whole or not at all.
 #[derive(Debug)]
@@ -19,7 +23,16 @@ pub(crate) struct Reload {
     tls: Option<Arc<ListenerTls>>,
     /// What is in force; held while it changes, so that two readings never mix.
     active: tokio::sync::Mutex<BTreeMap<&'static str, Group>>,
+    /// What was said last of policies that no longer fit.
+    told: std::sync::Mutex<String>,
 }
+
+/// Policies or authority lines do not fit the tools that were accepted.
+#[derive(Debug, thiserror::Error)]
+#[error(
+    "nothing was changed: what is written does not fit the accepted tools: {0}; `bailiwick check` shows where"
+)]
+pub(crate) struct Misfits(String);
 
 impl Reload {
     pub(super) fn new(
@@ -29,13 +42,24 @@ impl Reload {
         tls: Option<Arc<ListenerTls>>,
     ) -> Self {
         let active = tokio::sync::Mutex::new(house.groups.clone());
-        Self { file, overrides, started: house.config.clone(), tls, active }
+        let told = std::sync::Mutex::default();
+        Self { file, overrides, started: house.config.clone(), tls, active, told }
     }
 
     /// Puts the files of the start in force. What differs from the last start is on record, and
     /// so an edit that nobody announced shows.
     pub(super) async fn first(&self, desk: &Desk, house: &House) -> anyhow::Result<()> {
         let last = last_activations(desk)?;
+        if !house.misfits.is_empty() {
+            // What was in force before goes on: the tool has changed, and nobody edited a file.
+            let same = |(what, group): (&&str, &Group)| {
+                *what == "charters" || last.get(*what) == Some(&group.digest)
+            };
+            if !house.groups.iter().all(same) {
+                return Err(Misfits(listed(&house.misfits)).into());
+            }
+            self.tell(desk, &house.misfits).await;
+        }
         let activations = house
             .groups
             .iter()
@@ -54,14 +78,16 @@ impl Reload {
     /// Reads everything again; a mistake anywhere leaves everything as it is. Gives what changed.
     pub(crate) async fn run(&self, desk: &Desk, by: &str) -> anyhow::Result<Vec<String>> {
         let mut before = self.active.lock().await;
-        let loaded = House::load_after(&in_force(desk), &self.file, &self.overrides);
-        let (house, warnings) = loaded.map_err(|found| {
+        let (house, warnings) = self.read(desk).map_err(|found| {
             let texts: Vec<_> = found.errors.iter().map(ToString::to_string).collect();
             anyhow::anyhow!(
                 "nothing was changed: {}; `bailiwick check` shows where",
                 texts.join("; ")
             )
         })?;
+        if !house.misfits.is_empty() {
+            return Err(Misfits(listed(&house.misfits)).into());
+        }
         let restart = self.started.needs_restart(&house.config);
         if !restart.is_empty() {
             anyhow::bail!("nothing was changed: it needs a restart: {}", restart.join(", "));
@@ -82,6 +108,71 @@ impl Reload {
         desk.activate(active(&house, activations), by).await?;
         before.clone_from(&house.groups);
         Ok(changed)
+    }
+
+    /// Takes note of what a server offers, after it was pinned or accepted. Where that tells more of
+    /// the tools that policies meet, the policies in force are held against them: what no longer
+    /// fits is a finding, and stays in force.
+    pub(crate) async fn offered(&self, desk: &Desk, (server, catalog): (&ServerName, &Catalog)) {
+        match accepted::keep(&self.started, desk, (server, catalog)) {
+            Ok(true) => self.look_again(desk).await,
+            Ok(false) => {}
+            Err(error) => {
+                tracing::error!(%server, %error, "the definitions of tools cannot be kept");
+            }
+        }
+    }
+
+    async fn look_again(&self, desk: &Desk) {
+        let active = self.active.lock().await;
+        // Files that were edited since are looked at when they are put in force.
+        let Ok((house, _)) = self.read(desk) else { return };
+        if house.groups == *active {
+            self.tell(desk, &house.misfits).await;
+        }
+    }
+
+    /// Reads the house, and holds it against the tools that are accepted now.
+    fn read(&self, desk: &Desk) -> Result<(House, Vec<Warning>), Found> {
+        let tools = |config: &Config| accepted::offering(config, &accepted::at_desk(desk));
+        let against = Against { tools: &tools, before: &in_force(desk) };
+        House::load_against(against, &self.file, &self.overrides)
+    }
+
+    /// Puts on record what no longer fits, unless just that was said last.
+    async fn tell(&self, desk: &Desk, misfits: &[Report]) {
+        let text = listed(misfits);
+        {
+            let mut told = self.told.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+            if *told == text {
+                return;
+            }
+            told.clone_from(&text);
+        }
+        if misfits.is_empty() {
+            return;
+        }
+        tracing::warn!(misfits = text, "policies do not fit the accepted tools, and stay in force");
+        let text = format!(
+            "what is in force does not fit the accepted tools: {text}; `bailiwick check` shows where"
+        );
+        if let Err(error) = desk.notice("policies-misfit", text, "policies").await {
+            tracing::error!(%error, "that policies do not fit could not be recorded");
+        }
+    }
+}
+
+/// Names a few misfits with their places.
+fn listed(misfits: &[Report]) -> String {
+    const SHOWN: usize = 5;
+    let one = |it: &Report| {
+        let place = place(it.as_ref());
+        format!("{it} at {}:{}", place.file.unwrap_or_default(), place.line)
+    };
+    let shown: Vec<String> = misfits.iter().take(SHOWN).map(one).collect();
+    match misfits.len().checked_sub(shown.len()) {
+        Some(more) if 0 < more => format!("{}; and {more} more", shown.join("; ")),
+        Some(_) | None => shown.join("; "),
     }
 }
 

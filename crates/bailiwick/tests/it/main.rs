@@ -34,6 +34,7 @@ mod observed;
 mod process;
 #[cfg(test)]
 mod real;
+mod schema;
 #[cfg(test)]
 mod sessions;
 #[cfg(test)]

@@ -74,6 +74,11 @@ impl Catalog {
 pub(crate) const DECORATION: [&str; 2] = ["_meta", "icons"];
 
 impl ToolDefinition {
+    /// Reads a definition that was kept; none where it is no tool's.
+    pub fn of_kept(text: String) -> Option<Self> {
+        Self::read(RawValue::from_string(text).ok()?).ok()
+    }
+
     /// Reads one definition; says why if it cannot be offered.
     fn read(raw: Box<RawValue>) -> Result<Self, String> {
         let limits = JsonLimits::default();

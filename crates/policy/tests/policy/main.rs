@@ -22,4 +22,7 @@ mod law_9;
 mod laws;
 #[cfg(test)]
 mod listing;
+#[cfg(test)]
+mod misfits;
+#[cfg(test)]
 mod reload;

@@ -3,21 +3,24 @@
 use std::{collections::BTreeSet, ops::Range};
 
 use bailiwick_model::{AllowLine, ServerName, ToolName};
-use bailiwick_policy::check_when;
+use bailiwick_policy::{WhenError, check_when};
 use toml::Spanned;
 
 use crate::config::{
-    Code,
+    Code, ConfigError,
     file::Source,
     read::{Field, Reader, Table, filled},
 };
+
+/// A line, and its condition where it stands.
+type Placed = (AllowLine, Option<Spanned<String>>);
 
 /// Reads all lines, and which servers they name where.
 pub(super) fn read_all(
     root: &Table<'_>,
     source: &Source,
     params: &BTreeSet<String>,
-) -> (Vec<AllowLine>, Vec<Spanned<ServerName>>) {
+) -> (Vec<Placed>, Vec<Spanned<ServerName>>) {
     let mut servers = Vec::new();
     let mut lines = Vec::new();
     for field in root.get("allow").items() {
@@ -36,7 +39,7 @@ fn read(
     source: &Source,
     params: &BTreeSet<String>,
     server: Option<ServerName>,
-) -> Option<AllowLine> {
+) -> Option<Placed> {
     let (tools, resources) = (table.get("tools"), table.get("resources"));
     let prompts = table.get("prompts");
     let when = condition(&table.get("when"), table.reader(), params);
@@ -53,14 +56,15 @@ fn read(
         );
     }
     let line = source.line(table.at().start);
-    Some(AllowLine {
+    let line = AllowLine {
         tools: tools.items().iter().filter_map(tool).collect(),
         resources: resources.items().iter().filter_map(pattern).collect(),
         prompts: prompts.items().iter().filter_map(pattern).collect(),
-        when,
+        when: when.as_ref().map(|it| it.get_ref().clone()),
         source: format!("{}:{line}", source.base()),
         server: server?,
-    })
+    };
+    Some((line, when))
 }
 
 fn tool(field: &Field<'_>) -> Option<ToolName> {
@@ -89,7 +93,11 @@ fn pattern(field: &Field<'_>) -> Option<String> {
 }
 
 /// Reads a Cedar condition and reports its mistakes where they stand in this file.
-fn condition(field: &Field<'_>, reader: &Reader, params: &BTreeSet<String>) -> Option<String> {
+fn condition(
+    field: &Field<'_>,
+    reader: &Reader,
+    params: &BTreeSet<String>,
+) -> Option<Spanned<String>> {
     let text = field.text()?;
     if let Err(errors) = check_when(text.get_ref(), params) {
         for error in errors {
@@ -101,7 +109,24 @@ fn condition(field: &Field<'_>, reader: &Reader, params: &BTreeSet<String>) -> O
             });
         }
     }
-    Some(text.into_inner())
+    Some(text)
+}
+
+/// Tells what is wrong with the condition `text` where it stands in the file.
+pub(super) fn told(
+    source: &Source,
+    text: &Spanned<String>,
+    errors: Vec<WhenError>,
+) -> Vec<ConfigError> {
+    let tell = |error: WhenError| {
+        let at = within(source.text(), text, error.span);
+        let told = ConfigError::new(error.code, error.message).at(&source.file, at);
+        match error.help {
+            Some(help) => told.help(help),
+            None => told,
+        }
+    };
+    errors.into_iter().map(tell).collect()
 }
 
 /// Finds the place of a part of a text value in its file: exactly where the value stands there

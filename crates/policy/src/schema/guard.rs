@@ -1,0 +1,86 @@
+//! What a condition says of a call's server, tool and environment, which are known beforehand.
+//!
+//! Where it is false of them, Cedar asks no further at run time, and what comes after it need not
+//! fit.
+
+use cedar_policy_core::ast::{BinaryOp, Expr, ExprKind, Literal, UnaryOp};
+
+use super::Deed;
+use crate::syntax::path;
+
+/// Says after how many of its parts `condition` is false of `deed`; none where it need not be.
+pub(super) fn shut_after(condition: &Expr, deed: &Deed) -> Option<usize> {
+    let mut parts = Vec::new();
+    split(condition, &mut parts);
+    parts.into_iter().position(|it| said(it, deed) == Some(false))
+}
+
+/// Gives what Cedar asks of a condition that is false after so many of its parts.
+pub(super) fn shut(condition: &Expr, after: usize) -> Expr {
+    let mut parts = Vec::new();
+    split(condition, &mut parts);
+    let asked = parts.into_iter().take(after).cloned();
+    asked.reduce(Expr::and).map_or_else(|| Expr::val(false), |it| Expr::and(it, Expr::val(false)))
+}
+
+/// Splits what must hold together, in its order.
+fn split<'e>(expr: &'e Expr, parts: &mut Vec<&'e Expr>) {
+    if let ExprKind::And { left, right } = expr.expr_kind() {
+        split(left, parts);
+        split(right, parts);
+    } else {
+        parts.push(expr);
+    }
+}
+
+/// Says what `part` is of `deed`, where that is known.
+fn said(part: &Expr, deed: &Deed) -> Option<bool> {
+    if let ExprKind::UnaryApp { op: UnaryOp::Not, arg } = part.expr_kind() {
+        return said(arg, deed).map(|it| !it);
+    }
+    if let ExprKind::Or { left, right } = part.expr_kind() {
+        return match (said(left, deed), said(right, deed)) {
+            (Some(true), _) => Some(true),
+            (Some(false), right) => right,
+            (None, _) => None,
+        };
+    }
+    let ExprKind::BinaryApp { op, arg1, arg2 } = part.expr_kind() else { return None };
+    match op {
+        BinaryOp::Eq => {
+            let (one, other) = (value(arg1, deed)?, value(arg2, deed)?);
+            Some(one == other)
+        }
+        BinaryOp::Contains => {
+            let ExprKind::Set(items) = arg1.expr_kind() else { return None };
+            let wanted = value(arg2, deed)?;
+            let items = items.iter().map(text).collect::<Option<Vec<_>>>()?;
+            Some(items.contains(&wanted))
+        }
+        BinaryOp::Less
+        | BinaryOp::LessEq
+        | BinaryOp::Add
+        | BinaryOp::Sub
+        | BinaryOp::Mul
+        | BinaryOp::In
+        | BinaryOp::ContainsAll
+        | BinaryOp::ContainsAny
+        | BinaryOp::GetTag
+        | BinaryOp::HasTag => None,
+    }
+}
+
+/// Gives a text that stands there, or one that is known of `deed`.
+fn value<'a>(expr: &'a Expr, deed: &'a Deed) -> Option<&'a str> {
+    text(expr).or_else(|| match path(expr)?.as_str() {
+        "context.server" => Some(deed.server.as_str()),
+        "context.tool" => Some(deed.tool.as_str()),
+        "context.environment" | "resource.environment" => Some(deed.environment.as_str()),
+        _ => None,
+    })
+}
+
+fn text(expr: &Expr) -> Option<&str> {
+    let ExprKind::Lit(Literal::String(text)) = expr.expr_kind() else { return None };
+    Some(text)
+}
