@@ -2,6 +2,7 @@
 
 mod across;
 mod charter;
+mod constraint;
 mod day;
 mod design;
 mod entities;

@@ -12,6 +12,7 @@ mod failing;
 mod forged;
 mod joined;
 mod kind;
+mod obliged;
 mod pages;
 mod pairings;
 pub(crate) mod parts;

@@ -144,3 +144,25 @@ fn what_a_policy_asks_for_must_be_written_down() {
         "what was in force stays"
     );
 }
+
+#[test]
+fn a_rehearsed_call_is_judged_as_it_would_be_sent() {
+    let constraints = [constraint("narrow", "[arguments.limit]\nmax = 3")];
+    let policies = "@id(\"all\") @constrain(\"narrow\")\npermit (principal, action, resource);\n\
+         @id(\"many\") forbid (principal, action, resource) when { context.input.limit > 3 };\n";
+    let house = House::with(&constraints, policies);
+    let case = |limit: &str, expected: &str| {
+        format!(
+            "[[case]]\nname = {limit:?}\nat = 2026-11-26T10:00:00Z\nas = \"agent\"\n\
+             template = \"working\"\n{expected}\n\
+             call = {{ server = \"crm\", tool = \"rows\", arguments = {{ limit = {limit} }} }}\n"
+        )
+    };
+    let denied = "expect = \"deny\"\nbecause = \"cannot_comply\"";
+    let cases = [case("500", "expect = \"allow\""), case("true", denied)].concat();
+    house.governor.write("tests/cases.toml", &cases);
+    let ran = house.governor.run(&["policy", "test"]);
+    assert_eq!(ran.code, 0, "{ran:?}");
+    house.result("rows", &json!({"limit": 500}));
+    assert_eq!(house.seen(), [r#"["rows", {"limit": 3}]"#]);
+}
