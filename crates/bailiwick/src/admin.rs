@@ -5,6 +5,7 @@
 
 mod answer;
 mod containment;
+pub(crate) mod evaluations;
 mod holds;
 pub(crate) mod metrics;
 mod people;
@@ -115,6 +116,8 @@ fn routes(admin: &Arc<Admin>) -> Router {
         .route("/api/v1/holds", get(holds::list))
         .route("/api/v1/holds/{hold}", get(holds::show))
         .route("/api/v1/holds/{hold}/answer", post(holds::answer))
+        .route("/api/v1/evaluations/{hold}", get(evaluations::show))
+        .route("/api/v1/evaluations/{hold}/answer", post(evaluations::answer))
         .route("/api/v1/persons", get(people::list).post(people::add))
         .route("/api/v1/identities", get(view::identities))
         .route("/api/v1/containment", get(containment::list))

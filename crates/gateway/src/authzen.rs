@@ -4,6 +4,7 @@
 //! record before it is answered. A no is an answer: HTTP errors are about the question alone.
 
 mod answer;
+mod arap;
 mod ask;
 mod limits;
 mod metadata;
@@ -16,14 +17,14 @@ use std::{collections::BTreeMap, sync::Arc};
 use axum::{
     Router,
     body::Body,
-    extract::State,
+    extract::{Path, State},
     response::{IntoResponse, Response},
     routing::{get, post},
 };
 use bailiwick_connect::{Secret, StateKey};
 use bailiwick_model::Sought;
 use http::{HeaderMap, Request};
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, SemaphorePermit};
 
 use self::{
     ask::Asker,
@@ -89,6 +90,9 @@ pub fn authzen_router(authzen: Arc<Authzen>) -> Router {
         .route("/access/v1/search/subject", post(subjects))
         .route("/access/v1/search/resource", post(resources))
         .route("/access/v1/search/action", post(actions))
+        .route(arap::ENDPOINT, post(request))
+        .route("/access/v1/requests/{id}", get(request_status))
+        .route("/access/v1/requests/{id}/cancel", post(cancel_request))
         .route("/.well-known/authzen-configuration", get(metadata::show))
         .with_state(authzen)
 }
@@ -118,6 +122,44 @@ async fn actions(State(authzen): State<Arc<Authzen>>, request: Request<Body>) ->
     authzen.answer(request, Asks::Search(Sought::Action)).await
 }
 
+/// `POST /access/v1/requests`
+async fn request(State(authzen): State<Arc<Authzen>>, request: Request<Body>) -> Response {
+    let (parts, body) = request.into_parts();
+    let answered = async {
+        let (pep, _place) = authzen.enter(&parts.headers)?;
+        let body = ask::body(&parts.headers, body).await?;
+        let opened = arap::open(&authzen, pep, (&parts.headers, &body)).await;
+        Ok::<_, Refusal>(opened.unwrap_or_else(IntoResponse::into_response))
+    };
+    named(&parts.headers, answered.await.unwrap_or_else(IntoResponse::into_response))
+}
+
+/// `GET /access/v1/requests/{id}`
+async fn request_status(
+    State(authzen): State<Arc<Authzen>>,
+    Path(id): Path<String>,
+    headers: HeaderMap,
+) -> Response {
+    let answered = authzen.enter(&headers).map(|(pep, _place)| {
+        arap::show(&authzen, pep, &id).unwrap_or_else(IntoResponse::into_response)
+    });
+    named(&headers, answered.unwrap_or_else(IntoResponse::into_response))
+}
+
+/// `POST /access/v1/requests/{id}/cancel`
+async fn cancel_request(
+    State(authzen): State<Arc<Authzen>>,
+    Path(id): Path<String>,
+    headers: HeaderMap,
+) -> Response {
+    let answered = async {
+        let (pep, _place) = authzen.enter(&headers)?;
+        let cancelled = arap::cancel(&authzen, pep, &id).await;
+        Ok::<_, Refusal>(cancelled.unwrap_or_else(IntoResponse::into_response))
+    };
+    named(&headers, answered.await.unwrap_or_else(IntoResponse::into_response))
+}
+
 /// What is asked for, by where it is asked.
 #[derive(Clone, Copy, Debug)]
 enum Asks {
@@ -134,26 +176,28 @@ impl Authzen {
     async fn answer(&self, request: Request<Body>, asks: Asks) -> Response {
         let (parts, body) = request.into_parts();
         let answered = self.take(&parts.headers, body, asks).await;
-        let mut response = answered.map_or_else(IntoResponse::into_response, answer::given);
-        if let Some(id) = parts.headers.get(limits::REQUEST_ID).filter(|it| fits(it)) {
-            response.headers_mut().insert(limits::REQUEST_ID, id.clone());
-        }
-        response
+        named(&parts.headers, answered.map_or_else(IntoResponse::into_response, answer::given))
     }
 
-    /// Finds out who asks before anything is read, and answers what it asks.
-    async fn take(&self, headers: &HeaderMap, body: Body, asks: Asks) -> Result<String, Refusal> {
+    /// Finds out who asks, and gives it a place for as long as its question is under way.
+    fn enter(&self, headers: &HeaderMap) -> Result<(&Pep, SemaphorePermit<'_>), Refusal> {
         if let Some(what) = self.hosts.foreign(headers) {
             return Err(Code::Forbidden.says(format!("this {what} is not answered here")));
         }
         let pep = self.asking(headers)?;
         let full = |_| Code::TooMany.says(format!("`{}` has {UNDER_WAY} under way", pep.name));
-        let _place = pep.places.try_acquire().map_err(full)?;
+        Ok((pep, pep.places.try_acquire().map_err(full)?))
+    }
+
+    /// Finds out who asks before anything is read, and answers what it asks.
+    async fn take(&self, headers: &HeaderMap, body: Body, asks: Asks) -> Result<String, Refusal> {
+        let (pep, _place) = self.enter(headers)?;
         seam::pass("authzen");
         let body = ask::body(headers, body).await?;
         let request_id = headers.get(limits::REQUEST_ID).filter(|it| fits(it));
         let request_id = request_id.and_then(|it| it.to_str().ok());
-        let asker = Asker { desk: &self.desk, pep: &pep.name, request_id };
+        let (desk, public_url) = (&self.desk, self.public_url.as_str());
+        let asker = Asker { desk, pep: &pep.name, request_id, public_url };
         match asks {
             Asks::One => asker.ask(Asked::one(&body)?).await.map(|it| it.to_string()),
             Asks::Several => asker.ask(Asked::several(&body)?).await.map(|it| it.to_string()),
@@ -176,15 +220,24 @@ impl Authzen {
     }
 }
 
+/// Names the request as whoever asks does.
+fn named(headers: &HeaderMap, mut response: Response) -> Response {
+    if let Some(id) = headers.get(limits::REQUEST_ID).filter(|it| fits(it)) {
+        response.headers_mut().insert(limits::REQUEST_ID, id.clone());
+    }
+    response
+}
+
 /// Says whether a name of a request is short enough to be carried.
 fn fits(id: &http::HeaderValue) -> bool {
     id.len() <= limits::REQUEST_ID_MAX
 }
 
-/// One evaluation, several, and a search.
+/// One evaluation, several, a search, and a request for a person.
 #[cfg(any(test, fuzzing))]
 pub(crate) fn foreign(bytes: &[u8]) {
     search::foreign(bytes);
+    arap::foreign(bytes);
     let _one = Asked::one(bytes);
     let Ok(Asked::Several(batch)) = Asked::several(bytes) else { return };
     let read = batch.evaluations().count();

@@ -3,6 +3,7 @@
 //! The kernel says what happens; the desk holds what it says it about, one lock a task, and
 //! writes down what it said: the ledger first, as the truth, then the registry.
 
+mod asked;
 mod changed;
 mod holds;
 mod openings;
@@ -30,6 +31,7 @@ use bailiwick_store::{Change, Ledger, LedgerError, Registry, RegistryError};
 
 use crate::{Clock, Evidence};
 
+pub(crate) use asked::{AskError, CancelError};
 pub(crate) use changed::Changed;
 pub use holds::AnswerError;
 pub use openings::OpenError;
@@ -50,6 +52,8 @@ pub struct Desk {
     days: Mutex<BTreeMap<DayKey, Arc<Mutex<DayAccount>>>>,
     /// Holds that can still be answered or used, as they were asked: people see less of them.
     holds: Mutex<HashMap<HoldId, Hold>>,
+    /// Evaluations for which a person was asked.
+    asked: asked::Asked,
     /// Callers that stay with their held calls.
     waits: Arc<waits::Waits>,
     /// How often each identity was refused of late.
@@ -328,6 +332,7 @@ impl Desk {
             all.extend(self.spread(&id, effects));
         }
         self.clear(now);
+        self.forget_evaluations(now);
         let told = self.tell(false).await;
         self.write(all, "clock").await.and(told)
     }

@@ -76,6 +76,11 @@ impl Evidence {
         }
     }
 
+    /// Gives what stands in for `text` where two of them are only to be compared.
+    pub fn digest(&self, text: &str) -> String {
+        self.key.digest(text)
+    }
+
     /// Gives a sentence of ours as the ledger may show it: it may quote what a caller sent.
     pub fn phrase(&self, text: &str) -> String {
         let Some(found) = secrets(text) else { return self.key.digest(text) };

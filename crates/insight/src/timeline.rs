@@ -146,6 +146,7 @@ fn commanded(by: String, command: &CommandRecord) -> Option<What> {
         CommandRecord::TaskEnded { status, .. } => Some(What::Ended { status: *status, by }),
         CommandRecord::HoldChanged { hold, .. } => Some(What::Hold { hold: hold.clone(), by }),
         CommandRecord::PersonAdded { .. }
+        | CommandRecord::EvaluationHeld { .. }
         | CommandRecord::PinChanged { .. }
         | CommandRecord::Contained { .. }
         | CommandRecord::TurnedAway { .. }

@@ -4,7 +4,8 @@
 use std::collections::BTreeSet;
 
 use bailiwick_model::{
-    Evaluation, IdentityId, Obligations, Reason, ReasonCode, Timestamp, Verdict, VerdictKind,
+    Evaluation, IdentityId, Obligations, PersonName, Reason, ReasonCode, Timestamp, Verdict,
+    VerdictKind,
 };
 use bailiwick_policy::{IDENTITY, PolicyAnswer};
 
@@ -37,7 +38,17 @@ impl Evaluated {
 
 /// Judges `evaluation`. Pure: all it knows is in its arguments.
 pub fn evaluate(snapshot: &Snapshot, evaluation: &Evaluation, now: Timestamp) -> Evaluated {
-    let answer = snapshot.access.judge(evaluation, &snapshot.facts, now);
+    judged(snapshot, evaluation, None, now)
+}
+
+/// Judges it, with the yes of a person where one is given.
+pub(crate) fn judged(
+    snapshot: &Snapshot,
+    evaluation: &Evaluation,
+    by: Option<&PersonName>,
+    now: Timestamp,
+) -> Evaluated {
+    let answer = snapshot.access.judge_approved(evaluation, by, (&snapshot.facts, now));
     let contained = contained(snapshot, evaluation);
     let would = answer.would.clone().filter(|_| contained.is_empty());
     // Nobody is told of obligations yet, and so nobody meets them.

@@ -7,6 +7,7 @@ mod decide;
 mod decision;
 mod evaluate;
 mod explain;
+mod held;
 mod life;
 mod open;
 mod paced;
@@ -21,6 +22,9 @@ pub use decide::{Lapsed, Rewritable, decide, still_stands, still_waits};
 pub use decision::{Decision, Effect, Judged, Names, Outcome};
 pub use evaluate::{Evaluated, evaluate};
 pub use explain::{Stopped, explain, is_stopped};
+pub use held::{
+    Shown, Standing, Unfit, answer_held, cancel_held, evaluate_approved, fits, standing,
+};
 pub use life::{Answer, answer, end, forget, observe, stay, tick};
 pub use open::{DEPTH_MAX, Opening, open};
 pub use paced::Paced;

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{ArgumentsRecord, DecisionId, Json, Reason, Timestamp, VerdictKind};
+use crate::{ArgumentsRecord, DecisionId, HoldId, Json, Reason, Timestamp, VerdictKind};
 
 /// Somebody or something that an evaluation is about. What is known of it is what the asker says.
 #[derive(Clone, Debug, PartialEq)]
@@ -89,6 +89,12 @@ pub struct EvaluationRecord {
     /// What enforcing would have said, where a policy only observed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub would: Option<VerdictKind>,
+    /// The approval it used up.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub approval: Option<HoldId>,
+    /// Of a hold, the keyed digest of all that an approval of it would be bound to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub asked: Option<String>,
     /// Why: the policies that decided, and those that could not be evaluated.
     pub reasons: Vec<Reason>,
     /// How many reasons there were, where there were too many to be kept.

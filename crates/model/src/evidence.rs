@@ -6,8 +6,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     Action, ActionFacts, CallDigest, CredentialId, DecisionId, Digest, EvaluationRecord,
-    Explanation, Finding, HoldId, IdentityId, Judgement, SearchRecord, Spend, Subject, Task,
-    TaskId, TemplateName, Timestamp, VerdictKind, action::words,
+    Explanation, Finding, HeldEvaluation, HoldId, IdentityId, Judgement, SearchRecord, Spend,
+    Subject, Task, TaskId, TemplateName, Timestamp, VerdictKind, action::words,
 };
 
 words! {
@@ -181,6 +181,14 @@ pub enum CommandRecord {
         /// Until when it counts.
         expires: Timestamp,
     },
+    /// A person was asked for an evaluation that was held, or what became of it.
+    EvaluationHeld {
+        /// The evaluation as it stands now.
+        held: Box<HeldEvaluation>,
+        /// The person's signed word, where one changed it.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        statement: Option<String>,
+    },
     /// A hold was answered, used or left to expire.
     HoldChanged {
         /// The hold as it stands now.
@@ -300,6 +308,7 @@ impl CommandRecord {
             Self::TaskEnded { task, .. } | Self::TokenMinted { task, .. } => Some(task),
             Self::HoldChanged { hold, .. } => Some(&hold.task),
             Self::PersonAdded { .. }
+            | Self::EvaluationHeld { .. }
             | Self::PinChanged { .. }
             | Self::Contained { .. }
             | Self::TurnedAway { .. }

@@ -17,6 +17,7 @@ mod finding;
 #[cfg(any(test, fuzzing))]
 pub mod foreign;
 mod grant;
+mod held;
 mod hold;
 mod id;
 mod json;
@@ -49,6 +50,7 @@ pub use explanation::{
 };
 pub use finding::Finding;
 pub use grant::{ApprovedLine, Grant, Layer};
+pub use held::{HeldEvaluation, HeldStatus};
 pub use hold::{ApprovedCall, Hold, HoldStatus};
 pub use id::{
     Class, CredentialId, DecisionId, ExceptionId, HoldId, IdError, IdentityId, PersonName,

@@ -2,9 +2,9 @@
 
 mod search;
 
-use std::sync::OnceLock;
+use std::{collections::BTreeSet, sync::OnceLock};
 
-use bailiwick_model::{Constraints, Digest, Evaluation, Fact, Timestamp};
+use bailiwick_model::{Constraints, Digest, Evaluation, Fact, PersonName, Timestamp};
 
 use crate::{
     PolicyAnswer, PolicyError, PolicySource, PolicySummary, compile::Naming, inventory::Inventory,
@@ -92,10 +92,25 @@ impl AccessPolicies {
 
     /// Says what the policies say of `evaluation`.
     pub fn judge(&self, evaluation: &Evaluation, facts: &[Fact], now: Timestamp) -> PolicyAnswer {
-        match Stranger::of(evaluation, (&self.inventory, &self.reads), (facts, now)) {
+        self.judge_approved(evaluation, None, (facts, now))
+    }
+
+    /// Says what they say of it once that person has approved, where one has.
+    pub fn judge_approved(
+        &self,
+        evaluation: &Evaluation,
+        by: Option<&PersonName>,
+        (facts, now): (&[Fact], Timestamp),
+    ) -> PolicyAnswer {
+        match Stranger::of(evaluation, (&self.inventory, &self.reads), (by, facts, now)) {
             Ok(stranger) => PolicyAnswer::of(vec![self.bench.ask_apart(&stranger)], now),
             Err(error) => PolicyAnswer::cannot_be_asked(error),
         }
+    }
+
+    /// Names what of an asker's context some condition reads; none where any of it may be.
+    pub fn context_read(&self) -> Option<&BTreeSet<String>> {
+        self.reads.context.names()
     }
 
     /// Lists the policies by id.

@@ -20,7 +20,8 @@ const YES_LIFE: std::time::Duration = std::time::Duration::from_secs(3600);
 
 /// `GET /api/v1/holds`
 pub(super) async fn list(State(admin): State<Arc<Admin>>) -> Answer {
-    json(&Holds { holds: admin.lane.desk().holds() })
+    let desk = admin.lane.desk();
+    json(&Holds { holds: desk.holds(), evaluations: desk.held_evaluations() })
 }
 
 /// `GET /api/v1/holds/{hold}`

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use bailiwick_model::{
-    AllowLine, Budget, Digest, Hold, IdentityId, Json, Pin, PinStatus, Spend, Task, TaskId,
-    TemplateName, Timestamp,
+    AllowLine, Budget, Digest, HeldEvaluation, Hold, IdentityId, Json, Pin, PinStatus, Spend, Task,
+    TaskId, TemplateName, Timestamp,
 };
 use serde::{Deserialize, Serialize};
 
@@ -156,6 +156,9 @@ pub(crate) struct Contained {
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct Holds {
     pub(crate) holds: Vec<Hold>,
+    /// Evaluations for which a person was asked.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) evaluations: Vec<HeldEvaluation>,
 }
 
 /// Tasks, newest first.

@@ -1,5 +1,7 @@
 //! `bailiwick hold …`
 
+mod evaluation;
+
 use std::collections::BTreeMap;
 
 use bailiwick_model::{Hold, HoldId, HoldStatus, Reason};
@@ -23,6 +25,8 @@ pub(crate) async fn list(place: &Place, output: Output) -> Outcome {
                 open_only: true,
                 ..bailiwick_store::HoldFilter::ALL
             })?,
+            // Whoever asked for these gets nothing while nobody serves.
+            evaluations: Vec::new(),
         },
     };
     output.show(&holds, |it| {
@@ -35,7 +39,11 @@ pub(crate) async fn list(place: &Place, output: Output) -> Outcome {
                 hold.reasons.iter().map(|it| it.text.clone()).collect::<Vec<_>>().join("; "),
             ]
         };
-        table(&["hold", "caller", "action", "state", "why"], it.holds.iter().map(row).collect())
+        let of_others = it.evaluations.iter().map(evaluation::row);
+        table(
+            &["hold", "caller", "action", "state", "why"],
+            it.holds.iter().map(row).chain(of_others).collect(),
+        )
     })?;
     Ok(Exit::Done)
 }
@@ -43,8 +51,13 @@ pub(crate) async fn list(place: &Place, output: Output) -> Outcome {
 /// `hold show`
 pub(crate) async fn show(place: &Place, output: Output, hold: &str) -> Outcome {
     let hold: HoldId = word(hold)?;
-    let found = find(place, &hold).await?;
-    output.show(&found, shown)?;
+    match find(place, &hold).await {
+        Ok(found) => output.show(&found, shown)?,
+        Err(error) => match evaluation::find(place, &hold).await {
+            Some(found) => output.show(&found, evaluation::shown)?,
+            None => return Err(error),
+        },
+    }
     Ok(Exit::Done)
 }
 
@@ -106,7 +119,16 @@ pub(crate) async fn answer(
             .map_err(|error| CommandError::Words(error.to_string()))?;
     }
     let client = Client::need(&place.state).await?;
-    let found: Hold = client.get(&format!("/api/v1/holds/{hold}")).await?;
+    let found: Hold = match client.get(&format!("/api/v1/holds/{hold}")).await {
+        Ok(found) => found,
+        Err(error) => match evaluation::find(place, &hold).await {
+            Some(found) => {
+                return evaluation::answer((place, &client), output, (&found, what), span, by)
+                    .await;
+            }
+            None => return Err(error),
+        },
+    };
     let mut details = BTreeMap::from([
         ("call".to_owned(), found.call.to_string()),
         ("task".to_owned(), found.task.to_string()),

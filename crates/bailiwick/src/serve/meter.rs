@@ -67,7 +67,7 @@ impl Meter {
     /// Looks up what is not counted, and writes everything as Prometheus reads it.
     pub(crate) async fn read(&self, lane: &Arc<Lane>) -> String {
         let desk = lane.desk();
-        let waiting = desk.holds().len();
+        let waiting = desk.holds().len().saturating_add(desk.held_evaluations().len());
         gauge!(HOLDS).set(u32::try_from(waiting).map_or(f64::MAX, f64::from));
         let good = matches!(desk.ledger().health(), LedgerHealth::Good);
         gauge!(LEDGER_GOOD).set(f64::from(u8::from(good)));

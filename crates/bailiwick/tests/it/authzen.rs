@@ -1,5 +1,6 @@
 //! Enforcement points elsewhere ask by the AuthZEN Authorization API 1.0, over real sockets.
 
+mod arap;
 mod kept;
 mod search;
 mod vectors;
@@ -175,7 +176,10 @@ fn nobody_goes_on_with_what_waits_for_a_person() {
         (&answer["decision"], &answer["context"]["verdict"]),
         (&json!(false), &json!("hold"))
     );
-    assert_eq!(answer["context"]["reason"], "approval_needed");
+    assert_eq!(answer["context"]["reason"], "approval_unverifiable");
+    body["context"] = json!({});
+    let answer = pdp.ask("evaluation", &body);
+    assert_eq!(answer["context"]["reason"], "approval_required");
     assert_eq!(answer["context"]["policies"], json!(["payments-are-approved"]));
 }
 
@@ -266,6 +270,9 @@ fn what_is_there_is_discovered_where_anybody_may_ask() {
             "search_subject_endpoint": format!("{url}/access/v1/search/subject"),
             "search_resource_endpoint": format!("{url}/access/v1/search/resource"),
             "search_action_endpoint": format!("{url}/access/v1/search/action"),
+            "access_request_endpoint": format!("{url}/access/v1/requests"),
+            "access_request_profile": "authzen-access-request-approval-profile-1_0, draft 1",
+            "capabilities": ["urn:openid:authzen:capability:access-request"],
         })
     );
     let closed = HOUSE.replace("peps = [\"shop\", \"desk\"]", "");

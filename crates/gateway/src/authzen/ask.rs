@@ -1,7 +1,7 @@
 //! From a body to an answer: judged, written down, and only then told.
 
 use axum::body::{Body, Bytes};
-use bailiwick_kernel::{Evaluated, Snapshot, evaluate};
+use bailiwick_kernel::{Snapshot, evaluate};
 use bailiwick_model::{
     DecisionId, EntityName, Evaluation, EvaluationRecord, Reason, Record, Sensitivity, Timestamp,
 };
@@ -11,6 +11,7 @@ use serde_json::Value;
 
 use super::{
     answer,
+    arap::{self, Judged},
     limits::{QUESTION, WAIT},
     read::{Asked, Batch},
     refusal::{Code, Refusal},
@@ -42,6 +43,7 @@ pub(super) struct Asker<'a> {
     pub(super) desk: &'a Desk,
     pub(super) pep: &'a str,
     pub(super) request_id: Option<&'a str>,
+    pub(super) public_url: &'a str,
 }
 
 impl Asker<'_> {
@@ -67,11 +69,16 @@ impl Asker<'_> {
 
     /// Writes down what is about to be answered; what cannot be written is not answered.
     pub(super) async fn keep(&self, records: &[Record]) -> Result<(), Refusal> {
-        self.desk.ledger().append(records).await.map_err(|error| {
-            tracing::error!(%error, pep = self.pep, "an evaluation could not be written down");
-            Code::NoEvidence.says("the evidence cannot be written, so nothing is answered")
-        })?;
-        Ok(())
+        let Err(error) = self.desk.ledger().append(records).await else { return Ok(()) };
+        tracing::error!(%error, pep = self.pep, "an evaluation could not be written down");
+        for record in records {
+            if let Record::Evaluation(it) = record
+                && let Some(approval) = &it.approval
+            {
+                self.desk.unuse_approval(approval);
+            }
+        }
+        Err(Code::NoEvidence.says("the evidence cannot be written, so nothing is answered"))
     }
 
     async fn several(&self, snapshot: &Snapshot, batch: &Batch) -> (Value, Vec<Record>) {
@@ -99,9 +106,11 @@ impl Asker<'_> {
     fn judge(&self, snapshot: &Snapshot, evaluation: &Evaluation) -> (Value, Record) {
         let now = self.desk.now();
         let evaluated = evaluate(snapshot, evaluation, now);
+        let mut judged = arap::judged(self, (snapshot, evaluation), evaluated, now);
         let decision = DecisionId::new(self.desk.ulid());
-        let answer = answer::of(&decision, &evaluated);
-        (answer, self.record((decision, now), evaluation, evaluated))
+        let mut answer = answer::of(&decision, &judged.evaluated);
+        judged.tell(&mut answer);
+        (answer, self.record((decision, now), evaluation, judged))
     }
 
     /// Makes the record; nothing secret-shaped passes into it.
@@ -109,8 +118,9 @@ impl Asker<'_> {
         &self,
         (decision, time): (DecisionId, Timestamp),
         asked: &Evaluation,
-        evaluated: Evaluated,
+        judged: Judged,
     ) -> Record {
+        let Judged { evaluated, approval, asked: bound, .. } = judged;
         let evidence = self.desk.evidence();
         let named =
             |kind: &str, id: &str| EntityName { kind: evidence.text(kind), id: evidence.text(id) };
@@ -128,6 +138,8 @@ impl Asker<'_> {
             said: evidence.arguments(&asked.said(), Sensitivity::Internal),
             verdict: evaluated.verdict,
             would: evaluated.would,
+            approval,
+            asked: bound,
             reasons: reasons.take(MANY).map(shown).collect(),
             reasons_in_all: (MANY < count).then_some(count),
             policy: evaluated.policy,

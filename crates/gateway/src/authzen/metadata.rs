@@ -9,7 +9,10 @@ use axum::{
 use http::{HeaderMap, StatusCode, header};
 use serde_json::json;
 
-use super::Authzen;
+use super::{
+    Authzen,
+    arap::{CAPABILITY, DRAFT, ENDPOINT},
+};
 
 /// `GET /.well-known/authzen-configuration`
 pub(super) async fn show(State(authzen): State<Arc<Authzen>>, headers: HeaderMap) -> Response {
@@ -28,6 +31,9 @@ pub(super) async fn show(State(authzen): State<Arc<Authzen>>, headers: HeaderMap
         "search_subject_endpoint": format!("{url}/access/v1/search/subject"),
         "search_resource_endpoint": format!("{url}/access/v1/search/resource"),
         "search_action_endpoint": format!("{url}/access/v1/search/action"),
+        "access_request_endpoint": format!("{url}{ENDPOINT}"),
+        "access_request_profile": DRAFT,
+        "capabilities": [CAPABILITY],
     });
     let head = [(header::CONTENT_TYPE, "application/json"), (header::CACHE_CONTROL, "max-age=60")];
     (head, document.to_string()).into_response()

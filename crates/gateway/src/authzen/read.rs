@@ -130,7 +130,7 @@ fn semantic(options: Option<&Json>) -> Result<Semantic, String> {
 }
 
 /// Makes an evaluation of what is said of it, each key whole, and else of what all share.
-fn evaluation(own: &Members, shared: &Members) -> Result<Evaluation, String> {
+pub(super) fn evaluation(own: &Members, shared: &Members) -> Result<Evaluation, String> {
     let given = |key: &str| own.get(key).or_else(|| shared.get(key));
     let needed = |key| needed(key, given(key));
     Ok(Evaluation {

@@ -15,9 +15,9 @@ use std::{
 use arc_swap::ArcSwap;
 use bailiwick_kernel::{DayKey, Memory, Paced, Snapshot, TaskState};
 use bailiwick_model::{
-    ApprovedLine, Budget, Charter, CommandRecord, DayAccount, DecisionId, EndCause, Hold, HoldId,
-    HoldStatus, IdentityId, Person, PersonName, Pin, Record, ServerName, Spend, Subject, Task,
-    TaskId, TaskStatus, Timestamp, VerdictKind,
+    ApprovedLine, Budget, Charter, CommandRecord, DayAccount, DecisionId, EndCause, HeldEvaluation,
+    Hold, HoldId, HoldStatus, IdentityId, Person, PersonName, Pin, Record, ServerName, Spend,
+    Subject, Task, TaskId, TaskStatus, Timestamp, VerdictKind,
 };
 use bailiwick_store::{Ledger, Registry};
 
@@ -25,7 +25,7 @@ use self::{
     approved::{approval, line, says_line},
     unfinished::Unfinished,
 };
-use super::{Desk, DeskError};
+use super::{Desk, DeskError, asked::Asked};
 use crate::{Clock, Evidence};
 
 /// What a desk is made of.
@@ -62,6 +62,8 @@ struct Told {
     /// What was used of each day, on its latest day.
     days: BTreeMap<DayKey, DayAccount>,
     used: BTreeMap<HoldId, DecisionId>,
+    /// Evaluations for which a person was asked, and the approvals of them that were used.
+    evaluations: (BTreeMap<HoldId, HeldEvaluation>, BTreeSet<HoldId>),
     persons: BTreeMap<PersonName, Person>,
     pins: BTreeMap<(ServerName, String), Pin>,
     /// Whether something is contained, since when, and why.
@@ -104,6 +106,11 @@ impl Desk {
             days: Mutex::new(told.take_days()),
             opening: tokio::sync::Mutex::default(),
             holds: Mutex::default(),
+            asked: Asked::of(
+                std::mem::take(&mut told.evaluations.0),
+                &told.evaluations.1,
+                clock.now(),
+            ),
             waits: Arc::default(),
             refusals: super::refusals::Refusals::default(),
             changing: tokio::sync::Mutex::default(),
@@ -211,8 +218,8 @@ impl Told {
                 self.used.extend(it.approval.map(|hold| (hold, it.decision)));
             }
             Record::Command { command, time, .. } => self.command(command, time),
-            Record::Outcome(_) | Record::Finding(_) | Record::Evaluation(_) | Record::Search(_) => {
-            }
+            Record::Evaluation(it) => self.evaluations.1.extend(it.approval),
+            Record::Outcome(_) | Record::Finding(_) | Record::Search(_) => {}
         }
     }
 
@@ -287,6 +294,9 @@ impl Told {
                     self.lines.remove(&hold.id);
                 }
                 self.holds.insert(hold.id.clone(), *hold);
+            }
+            CommandRecord::EvaluationHeld { held, .. } => {
+                self.evaluations.0.insert(held.id.clone(), *held);
             }
             CommandRecord::PersonAdded { person, .. } => {
                 self.persons.insert(person.name.clone(), person);

@@ -203,6 +203,8 @@ fn evaluation() -> EvaluationRecord {
         said: ArgumentsRecord::Redacted("{}".to_owned()),
         verdict: VerdictKind::Deny,
         would: None,
+        approval: None,
+        asked: None,
         reasons: vec![Reason::new(ReasonCode::NoPermit, "no policy permits it", "policies")],
         reasons_in_all: None,
         policy: "sha256:00".to_owned(),

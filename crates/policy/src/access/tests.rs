@@ -253,9 +253,9 @@ proptest! {
         let allowed = said.decision() == Decision::Allow;
         prop_assert_eq!(ours.verdict.kind() == VerdictKind::Allow, allowed);
         let because = said.diagnostics().reason().filter_map(|it| plain.annotation(it, "id"));
-        let because: std::collections::BTreeSet<String> = because.map(str::to_owned).collect();
+        let because: BTreeSet<String> = because.map(str::to_owned).collect();
         let reasons = if allowed { ours.allowed_by } else { ours.verdict.reasons() };
         let named = reasons.into_iter().filter(|it| it.code != ReasonCode::NoPermit);
-        prop_assert_eq!(named.map(|it| it.source).collect::<std::collections::BTreeSet<_>>(), because);
+        prop_assert_eq!(named.map(|it| it.source).collect::<BTreeSet<_>>(), because);
     }
 }

@@ -5,7 +5,7 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use bailiwick_model::{Entity, Evaluation, Fact, Json, Timestamp};
+use bailiwick_model::{Entity, Evaluation, Fact, Json, PersonName, Timestamp};
 use cedar_policy_core::ast::{Context, Value};
 
 use super::{
@@ -32,7 +32,7 @@ impl Stranger {
     pub(crate) fn of(
         evaluation: &Evaluation,
         (inventory, reads): (&Inventory, &Reads),
-        world: (&[Fact], Timestamp),
+        world: (Option<&PersonName>, &[Fact], Timestamp),
     ) -> Result<Self, ViewError> {
         let context = context(evaluation, world, reads).ok_or(ViewError::Context)?;
         Ok(Self { scene: scene(evaluation, inventory)?, context })
@@ -104,13 +104,13 @@ pub(super) fn attributes(
 /// What no policy reads is not shown.
 fn context(
     evaluation: &Evaluation,
-    (facts, now): (&[Fact], Timestamp),
+    (by, facts, now): (Option<&PersonName>, &[Fact], Timestamp),
     reads: &Reads,
 ) -> Option<Context> {
     let said = attributes(&evaluation.context).filter(|(name, _)| reads.context.has(name));
     let mut shown: BTreeMap<_, _> = said.map(|(name, value)| (name.into(), value)).collect();
     for name in OURS.into_iter().filter(|it| reads.context.has(it)) {
-        shown.insert(name.into(), of_ours(name, evaluation, (facts, now))?);
+        shown.insert(name.into(), of_ours(name, evaluation, (by, facts, now))?);
     }
     Some(Context::Value(Arc::new(shown)))
 }
@@ -121,7 +121,7 @@ const OURS: [&str; 4] = ["pep", "approval", "facts", "now"];
 fn of_ours(
     name: &str,
     evaluation: &Evaluation,
-    (facts, now): (&[Fact], Timestamp),
+    (by, facts, now): (Option<&PersonName>, &[Fact], Timestamp),
 ) -> Option<Value> {
     Some(match name {
         // Only the asker knows what it can do: what it does not say, it cannot.
@@ -129,9 +129,14 @@ fn of_ours(
             Some(Json::List(items)) => pep(items.iter().filter_map(Json::as_text)),
             Some(_) | None => pep(std::iter::empty()),
         },
-        "approval" => record([("granted", Value::from(false))]),
+        "approval" => approval(by),
         "facts" => texts(facts.iter().filter(|it| now < it.until).map(|it| it.name.as_str())),
         "now" => datetime(now)?,
         _ => return None,
     })
+}
+
+fn approval(by: Option<&PersonName>) -> Value {
+    let granted = ("granted", Value::from(by.is_some()));
+    record([granted].into_iter().chain(by.map(|it| ("by", text(it.as_str())))))
 }

@@ -120,7 +120,7 @@ pub(crate) struct Outline {
     pub(crate) task: Option<u64>,
     /// The key of the decision that it is, or is the outcome of.
     pub(crate) decision: Option<u64>,
-    /// Whether it outlives its task: a command, or a decision that used an approval.
+    /// Whether it counts at every start: a command, or what used an approval.
     pub(crate) landmark: bool,
 }
 
@@ -153,7 +153,7 @@ impl Outline {
             _ => return Some(Self::whole(&decode(seq, format, body).ok()?)),
         };
         let Fields { time, at, task, decision, approval, .. } = fields;
-        let landmark = kind == Kind::Decision && approval.is_some();
+        let landmark = matches!(kind, Kind::Decision | Kind::Evaluation) && approval.is_some();
         let (task, decision) = (task.map(key), decision.map(key));
         Some(Self { kind, time: time.or(at)?, task, decision, landmark })
     }
@@ -161,10 +161,9 @@ impl Outline {
     fn whole(record: &Record) -> Self {
         let landmark = match record {
             Record::Decision(it) => it.approval.is_some(),
+            Record::Evaluation(it) => it.approval.is_some(),
             Record::Command { .. } => true,
-            Record::Outcome(_) | Record::Finding(_) | Record::Evaluation(_) | Record::Search(_) => {
-                false
-            }
+            Record::Outcome(_) | Record::Finding(_) | Record::Search(_) => false,
         };
         Self {
             kind: Kind::of(record),

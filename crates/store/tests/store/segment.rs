@@ -42,7 +42,7 @@ impl Row {
             Record::Outcome(_) => (2, false),
             Record::Command { .. } => (3, true),
             Record::Finding(_) => (4, false),
-            Record::Evaluation(_) => (5, false),
+            Record::Evaluation(it) => (5, it.approval.is_some()),
             Record::Search(_) => (6, false),
         };
         Self {
