@@ -2,7 +2,7 @@
 //! every place it names is written in the one normal form.
 
 mod effects;
-mod mapping;
+pub(crate) mod mapping;
 mod places;
 mod words;
 
@@ -52,7 +52,7 @@ pub(crate) fn classify(call: &Call, known: &Known<'_>, caller: &IdentityId) -> C
     let mut resources = BTreeSet::new();
     let mut destinations = BTreeSet::new();
     let mut checked = Cow::Borrowed(known.liked);
-    let mut unmapped = None;
+    let mut unmapped = Vec::new();
     match call.action().kind {
         ActionKind::Resource => {
             resources.insert(call.action().name.clone());
@@ -61,8 +61,11 @@ pub(crate) fn classify(call: &Call, known: &Known<'_>, caller: &IdentityId) -> C
         ActionKind::Tool => {
             let names = Names::of(known);
             match names.resources(call, caller) {
-                Some(Ok(named)) => resources = named,
-                Some(Err(fault)) => unmapped = Some(fault),
+                Some(Ok(named)) => {
+                    unmapped = names.faults(&named);
+                    resources = named;
+                }
+                Some(Err(fault)) => unmapped = vec![fault],
                 None => {}
             }
             let receivers = known.spec.map_or(&[][..], |spec| &spec.destinations);
@@ -105,6 +108,15 @@ impl<'a> Names<'a> {
             Self::Server(Ok(mapping)) => Some(mapping.resources(called, caller.as_str())),
             Self::Server(Err(why)) => Some(Err(format!("the tool's {why}"))),
             Self::Nobody => None,
+        }
+    }
+
+    /// Says what keeps the names from being written in one way only.
+    fn faults(&self, named: &BTreeSet<String>) -> Vec<String> {
+        match self {
+            Self::Operator(template) => mapping::faults(template, named),
+            // Its ids were looked at where they were made.
+            Self::Server(_) | Self::Nobody => Vec::new(),
         }
     }
 

@@ -17,11 +17,13 @@ use bailiwick_model::Json;
 use leaf::{Leaf, Leaves};
 use values::Values;
 
+use crate::{classify::mapping::NAME_MAX, path};
+
 /// The member of a tool's input schema.
 const MEMBER: &str = "x-authzen-mapping";
 
 /// The most evaluations of one mapping.
-const EVALUATIONS_MAX: usize = 32;
+const EVALUATIONS_MAX: usize = 16;
 
 /// The mapping of one tool, compiled.
 #[derive(Clone, Debug, PartialEq)]
@@ -40,10 +42,10 @@ struct Resource {
 impl Mapping {
     /// Reads the mapping that an input schema carries; says what is wrong with it.
     pub(crate) fn of(schema: &Json) -> Option<Result<Self, String>> {
-        schema.get(MEMBER).map(|it| Self::read(it).map_err(|why| format!("`{MEMBER}`: {why}")))
+        schema.get(MEMBER).map(|it| Self::compile(it).map_err(|why| format!("`{MEMBER}`: {why}")))
     }
 
-    fn read(declared: &Json) -> Result<Self, String> {
+    fn compile(declared: &Json) -> Result<Self, String> {
         let Json::Object(members) = declared else { return Err("must be an object".to_owned()) };
         let mut members = members.iter();
         let (Some((name, body)), None) = (members.next(), members.next()) else {
@@ -93,7 +95,7 @@ impl Mapping {
         (tool, arguments): (&str, &Json),
         caller: &str,
     ) -> Result<BTreeSet<String>, String> {
-        let values = Values::new(tool, arguments, caller);
+        let values = Values::new((tool, arguments), &self.read(), caller)?;
         for subject in &self.subjects {
             let named = subject.text(&values)?;
             if named != caller {
@@ -101,6 +103,11 @@ impl Mapping {
             }
         }
         self.resources.iter().map(|it| it.name(&values)).collect()
+    }
+
+    /// Gives the arguments that any part of it reads.
+    fn read(&self) -> BTreeSet<&str> {
+        self.subjects.iter().flat_map(Leaf::arguments).chain(self.arguments()).collect()
     }
 
     /// Gives the arguments that name resources.
@@ -115,6 +122,15 @@ impl Resource {
         let (kind, id) = (self.kind.text(values)?, self.id.text(values)?);
         if kind.is_empty() || kind.contains('/') || id.is_empty() {
             return Err("its mapping comes to no resource: the type or the id is empty, or the type has a slash".to_owned());
+        }
+        // What each of several arguments says in normal form may not be so together.
+        if let Some(fault) = path::faults(&id) {
+            return Err(format!(
+                "its mapping comes to an id that can be read in two ways: {fault}"
+            ));
+        }
+        if NAME_MAX < kind.len().saturating_add(id.len()) {
+            return Err(format!("its mapping comes to a name of more than {NAME_MAX} bytes"));
         }
         Ok(format!("{kind}/{id}"))
     }

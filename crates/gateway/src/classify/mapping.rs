@@ -4,10 +4,14 @@ use std::collections::BTreeSet;
 
 use bailiwick_model::Json;
 
+use super::places::FAULTS_MAX;
 use crate::path;
 
 /// The most resources that one call may name.
 const RESOURCES_MAX: usize = 1_000;
+
+/// The most bytes of a resource's name.
+pub(crate) const NAME_MAX: usize = 4_096;
 
 #[derive(Debug, PartialEq, Eq)]
 enum Piece<'a> {
@@ -35,10 +39,26 @@ pub(super) fn resources(template: &str, arguments: &Json) -> Result<BTreeSet<Str
         if RESOURCES_MAX < named.len().saturating_mul(values.len()) {
             return Err(format!("the call names more than {RESOURCES_MAX} resources"));
         }
+        // Looked at before anything is put together: each name may hold the same long text.
+        let longest = |texts: &mut dyn Iterator<Item = &String>| texts.map(String::len).max();
+        let (start, end) = (longest(&mut named.iter()), longest(&mut values.iter()));
+        if NAME_MAX < start.unwrap_or(0).saturating_add(end.unwrap_or(0)) {
+            return Err(format!("the call names a resource with more than {NAME_MAX} bytes"));
+        }
         let join = |start: &String| values.iter().map(|it| [start, it.as_str()].concat()).collect();
         named = named.iter().flat_map(|start| -> Vec<String> { join(start) }).collect();
     }
     Ok(named)
+}
+
+/// Says what keeps names from being in normal form that are put together of several pieces: pieces
+/// that are each in theirs can make up a name that is not.
+pub(super) fn faults(template: &str, named: &BTreeSet<String>) -> Vec<String> {
+    if pieces(template).len() < 2 {
+        return Vec::new();
+    }
+    let fault = |name: &String| path::faults(name).map(|it| format!("the resource {it}"));
+    named.iter().filter_map(fault).take(FAULTS_MAX).collect()
 }
 
 /// A resource that is not named cannot be judged, and the server would choose one by itself.
@@ -177,6 +197,37 @@ mod tests {
         let list = many.join(",");
         let arguments = json(&format!(r#"{{"a":[{list}],"b":[{list}]}}"#));
         insta::assert_snapshot!(resources("{a}/{b}", &arguments).unwrap_err(), @"the call names more than 1000 resources");
+    }
+
+    #[test]
+    fn no_call_makes_much_of_little() {
+        let long = "x".repeat(NAME_MAX - 3);
+        let many: Vec<String> = (0..900).map(|it| format!("{it:03}")).collect();
+        let arguments = |long: &str| json(&format!(r#"{{"a":{long:?},"b":{many:?}}}"#));
+        assert_eq!(resources("{a}{b}", &arguments(&long)).unwrap().len(), many.len());
+        let why = resources("{a}{b}", &arguments(&format!("{long}x"))).unwrap_err();
+        insta::assert_snapshot!(why, @"the call names a resource with more than 4096 bytes");
+        assert!(resources("{a}", &json(&format!(r#"{{"a":"{long}xxxx"}}"#))).is_err());
+    }
+
+    #[test]
+    fn a_name_of_several_pieces_is_looked_at_as_a_whole() {
+        let found = |template: &str, arguments: &str| {
+            faults(template, &resources(template, &json(arguments)).unwrap())
+        };
+        assert_eq!(found("{dir}/{file}", r#"{"dir":"/srv","file":"a"}"#), Vec::<String>::new());
+        assert_eq!(found("table:{t}", r#"{"t":"one"}"#), Vec::<String>::new());
+        for arguments in [
+            r#"{"dir":"/srv/","file":"a"}"#,
+            r#"{"dir":"/srv","file":"/a"}"#,
+            r#"{"dir":"/srv","file":".."}"#,
+        ] {
+            assert_eq!(found("{dir}/{file}", arguments).len(), 1, "{arguments}");
+        }
+        assert!(
+            found("{path}", r#"{"path":"/a/../b"}"#).is_empty(),
+            "said of the argument already"
+        );
     }
 
     #[test]

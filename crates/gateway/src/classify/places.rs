@@ -12,7 +12,7 @@ use super::words::words;
 use crate::path;
 
 /// More faults of one call than these help nobody.
-const FAULTS_MAX: usize = 20;
+pub(super) const FAULTS_MAX: usize = 20;
 
 const PLACES: &[&str] = &[
     "path",

@@ -110,7 +110,7 @@ fn a_tools_own_word_on_its_resources_counts_where_the_operator_says_nothing() {
     let found = classify(&call("/srv/a"), &mapped);
     assert_eq!((found.resources, found.faults.len()), (texts(["note//srv/a"]), 0));
     let found = classify(&call("/srv/../a"), &mapped);
-    assert_eq!(found.faults.len(), 1, "what names a resource is written in one way");
+    assert_eq!(found.faults.len(), 2, "neither the argument nor the id is written in one way");
     let spec = ToolSpec { resource: Some("{at}".to_owned()), ..ToolSpec::default() };
     let found = classify(&call("/srv/a"), &Known { spec: Some(&spec), ..mapped });
     assert_eq!(found.resources, texts(["/srv/a"]));

@@ -81,9 +81,30 @@ fn what_comes_to_no_resource_is_a_fault_and_tells_nothing_of_the_arguments() {
             "{leaf}: {why}"
         );
     }
+    // A word for content names no place, and its argument is not looked at; what comes of it is.
+    let why = asked("$params.arguments.page.title", r#"{"page":{"title":"a/../b"}}"#).unwrap_err();
+    assert!(why.contains("can be read in two ways"), "{why}");
     let slash = mapping(r#"{"evaluation":{"resource":{"type":"$params.arguments.t","id":"x"}}}"#);
     let named = slash.unwrap().resources(("get", &json(r#"{"t":"a/b"}"#)), "triage-agent");
     assert!(named.unwrap_err().contains("has a slash"), "a/b/x could be read in two ways");
+}
+
+#[test]
+fn an_expression_is_shown_little_and_only_what_it_reads() {
+    let long = "x".repeat(1 << 20);
+    let arguments = format!(r#"{{"id":"c","long":{long:?}}}"#);
+    assert_eq!(came_to("$params.arguments.id", &arguments), "customer/c");
+    let all = ["params.arguments.long"; 20].join(" + ");
+    for (leaf, arguments) in [
+        (format!("$string(size({all}))"), &arguments),
+        ("$params.arguments.id[0]".to_owned(), &format!(r#"{{"id":{:?}}}"#, vec![1; 300])),
+    ] {
+        let why = asked(&leaf, arguments).unwrap_err();
+        assert_eq!(why, "its mapping reads arguments of more than 4096 bytes or 256 values");
+    }
+    let twice = r#"{"id":"/a","long":"/b"}"#;
+    let why = asked("$params.arguments.id + '/' + params.arguments.long", twice).unwrap_err();
+    assert!(why.contains("can be read in two ways"), "{why}");
 }
 
 #[test]
