@@ -8,7 +8,7 @@ use bailiwick_model::{Constraints, Digest, Evaluation, Fact, PersonName, Timesta
 
 use crate::{
     PolicyAnswer, PolicyError, PolicySource, PolicySummary, compile::Naming, inventory::Inventory,
-    judge::Bench, load::load, reads::Reads, set::digest, view::Stranger,
+    judge::Bench, load::load, reads::Reads, reload::Files, set::digest, view::Stranger,
 };
 use search::{Members, Named};
 
@@ -32,7 +32,7 @@ impl Default for AccessPolicies {
     fn default() -> Self {
         let constraints = Constraints::new();
         Self {
-            version: version(&[], &constraints),
+            version: version(&Files::new(), &constraints),
             constraints,
             bench: Bench::default(),
             reads: Reads::nothing(),
@@ -68,9 +68,10 @@ impl AccessPolicies {
         let none = Bench::default();
         let before = before.filter(|it| it.constraints == *constraints);
         let names = (Naming::Any, constraints);
-        let loaded = load(sources, names, before.map_or(&none, |it| &it.bench))?;
-        let version = version(sources, constraints);
-        let (constraints, bench) = (constraints.clone(), Bench::new(loaded.seats));
+        let before = before.map_or(&none, |it| &it.bench);
+        let loaded = load(sources, names, before)?;
+        let version = version(&loaded.files, constraints);
+        let (constraints, bench) = (constraints.clone(), Bench::after(before, loaded));
         let reads = Reads::all(bench.all().map(|it| &it.reads));
         Ok(Self { version, constraints, bench, reads, ..Self::default() })
     }
@@ -115,12 +116,17 @@ impl AccessPolicies {
 
     /// Lists the policies by id.
     pub fn list(&self) -> Vec<PolicySummary> {
-        self.bench.summaries().cloned().collect()
+        self.summaries().cloned().collect()
+    }
+
+    /// Tells of the policies by id.
+    pub fn summaries(&self) -> impl Iterator<Item = &PolicySummary> {
+        self.bench.summaries()
     }
 }
 
-fn version(sources: &[PolicySource], constraints: &Constraints) -> String {
-    digest(sources, constraints, [b"bailiwick policies v1", b"access"])
+fn version(files: &Files, constraints: &Constraints) -> String {
+    digest(files, constraints, [b"bailiwick policies v2", b"access"])
 }
 
 #[cfg(test)]

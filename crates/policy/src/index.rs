@@ -4,7 +4,10 @@
 //! not looked at: it neither holds nor errs. A policy that is passed over here would therefore have
 //! said nothing. What is not passed over is asked in full, head and all.
 
-use std::collections::{BTreeSet, HashMap};
+use std::{
+    collections::{BTreeSet, HashMap},
+    sync::Arc,
+};
 
 use cedar_policy_core::ast::{
     ActionConstraint, Entity, EntityReference, EntityType, EntityUID, Expr, Policy,
@@ -93,10 +96,16 @@ struct Entry {
     policy: usize,
 }
 
+/// How many names that came later are looked for apart.
+const MORE_MAX: usize = 1024;
+
 /// The policies of a set by what their heads ask for.
 #[derive(Debug, Default)]
 pub(crate) struct Index {
-    things: HashMap<EntityUID, Key>,
+    /// Shared with the sets before and after.
+    things: Arc<HashMap<EntityUID, Key>>,
+    /// What came later. What nobody asks for any more stays, and nothing is filed under it.
+    more: HashMap<EntityUID, Key>,
     names_resources: bool,
     types: HashMap<EntityType, Key>,
     /// Sorted: those that ask for the same lie together.
@@ -105,28 +114,54 @@ pub(crate) struct Index {
 
 impl Index {
     /// Files heads under what they ask for; each is known by its place.
-    pub(crate) fn new<'a>(heads: impl IntoIterator<Item = &'a Names>) -> Self {
+    pub(crate) fn new<'a>(heads: impl Iterator<Item = (usize, &'a Names)>) -> Self {
         let mut index = Self::default();
-        for (policy, head) in heads.into_iter().enumerate() {
-            let (principal, resource) = (index.key(&head.principal), index.key(&head.resource));
-            for action in &head.actions {
-                let action = index.key(action);
-                index.entries.push(Entry { principal, action, resource, policy });
-            }
-        }
+        heads.for_each(|(policy, head)| index.file(policy, head));
         index.entries.sort_unstable();
         index
     }
 
+    /// Files what is `fresh`, each known by its place, beside what stands in `self`: of each place
+    /// here, `places` says where it is now, if it is there. None where it is time to file all anew.
+    pub(crate) fn after<'a>(
+        &self,
+        places: &[Option<usize>],
+        fresh: impl Iterator<Item = (usize, &'a Names)>,
+    ) -> Option<Self> {
+        let moved = |it: &Entry| Some(Entry { policy: (*places.get(it.policy)?)?, ..*it });
+        let entries = self.entries.iter().filter_map(moved).collect();
+        let (things, more) = (Arc::clone(&self.things), self.more.clone());
+        let (names_resources, types) = (self.names_resources, self.types.clone());
+        let mut index = Self { things, more, names_resources, types, entries };
+        fresh.for_each(|(policy, head)| index.file(policy, head));
+        // What stays is in its order already, which this kind of sorting makes use of.
+        index.entries.sort();
+        (index.more.len() <= MORE_MAX).then_some(index)
+    }
+
+    fn file(&mut self, policy: usize, head: &Names) {
+        let (principal, resource) = (self.key(&head.principal), self.key(&head.resource));
+        for action in &head.actions {
+            let action = self.key(action);
+            self.entries.push(Entry { principal, action, resource, policy });
+        }
+    }
+
     fn key(&mut self, part: &Part) -> Key {
-        let names = self.things.len().saturating_add(self.types.len());
+        let things = self.things.len().saturating_add(self.more.len());
+        let names = things.saturating_add(self.types.len());
         // More names than there are numbers share the last one, which costs time and no policy.
         let next = Key(u32::try_from(names).unwrap_or(u32::MAX).saturating_add(1));
         match part {
             Part::Anything => Key::ANYTHING,
             Part::Thing(uid) => {
                 self.names_resources |= Types::get().is_none_or(|it| it.is_resource(uid));
-                *self.things.entry(uid.clone()).or_insert(next)
+                if let Some(known) = self.key_of(uid) {
+                    return known;
+                }
+                let things = Arc::get_mut(&mut self.things).unwrap_or(&mut self.more);
+                things.insert(uid.clone(), next);
+                next
             }
             Part::Type(name) => *self.types.entry(name.clone()).or_insert(next),
         }
@@ -134,20 +169,21 @@ impl Index {
 
     /// Gives what can be asked for so that `entity` fits, as far as any head does.
     pub(crate) fn keys(&self, entity: &Entity) -> Vec<Key> {
-        let own = self.things.get(entity.uid()).copied();
+        let own = self.key_of(entity.uid());
         self.keys_above(entity).into_iter().chain(own).collect()
     }
 
     /// Gives the same of whatever else belongs to what `entity` belongs to and is of its type.
     pub(crate) fn keys_above(&self, entity: &Entity) -> Vec<Key> {
-        let above = entity.ancestors().filter_map(|it| self.things.get(it));
-        let types = self.types.get(entity.uid().entity_type());
-        std::iter::once(Key::ANYTHING).chain(above.chain(types).copied()).collect()
+        let above = entity.ancestors().filter_map(|it| self.key_of(it));
+        let types = self.types.get(entity.uid().entity_type()).copied();
+        std::iter::once(Key::ANYTHING).chain(above.chain(types)).collect()
     }
 
     /// Gives the key of what some head names, where one does.
     pub(crate) fn key_of(&self, uid: &EntityUID) -> Option<Key> {
-        self.things.get(uid).copied()
+        let later = || if self.more.is_empty() { None } else { self.more.get(uid) };
+        self.things.get(uid).or_else(later).copied()
     }
 
     /// Says whether some head names a resource.

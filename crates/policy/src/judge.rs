@@ -12,6 +12,8 @@ use bailiwick_model::{Obligations, Reason, ReasonCode, Verdict};
 use crate::{
     PolicyEffect, PolicySummary,
     index::Index,
+    load::Loaded,
+    reload::{Files, Moves},
     seat::Seat,
     slice::Slice,
     view::{Case, Origin, Settled, Stranger, Unknown, View, ViewError},
@@ -22,6 +24,7 @@ use crate::{
 pub(crate) struct Bench {
     seats: Vec<Arc<Seat>>,
     pub(crate) index: Index,
+    files: Files,
 }
 
 /// Which policies one request satisfies, and which could not be evaluated.
@@ -52,9 +55,21 @@ impl Seat {
 }
 
 impl Bench {
-    /// Seats the policies in the order in which they come.
-    pub(crate) fn new(seats: Vec<Arc<Seat>>) -> Self {
-        Self { index: Index::new(seats.iter().map(|it| &it.names)), seats }
+    /// Seats what was loaded after `before`, of which it may have most.
+    pub(crate) fn after(before: &Self, loaded: Loaded) -> Self {
+        let Loaded { seats, files, .. } = loaded;
+        let names = |place: usize| Some((place, &seats.get(place)?.names));
+        let moves = Moves::of(&before.seats, &seats);
+        let most = moves.fresh.len().saturating_mul(4) < seats.len();
+        let fresh = moves.fresh.iter().filter_map(|it| names(*it));
+        let filed = most.then(|| before.index.after(&moves.places, fresh)).flatten();
+        let index = filed.unwrap_or_else(|| Index::new((0..seats.len()).filter_map(names)));
+        Self { seats, index, files }
+    }
+
+    /// Names the files that it was loaded from.
+    pub(crate) const fn files(&self) -> &Files {
+        &self.files
     }
 
     /// Gives the policies in their order.

@@ -29,6 +29,7 @@ mod mistake;
 mod parts;
 mod pieces;
 mod reads;
+mod reload;
 mod schema;
 mod seat;
 mod set;

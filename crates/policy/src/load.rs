@@ -1,7 +1,7 @@
 //! From files to policies: each is compiled by itself, by as many hands as there are, and what says
 //! the same as before is not compiled again.
 
-use std::{collections::HashMap, ops::Range, sync::Arc};
+use std::{cmp::Ordering, collections::HashMap, ops::Range, sync::Arc};
 
 use bailiwick_model::Digest;
 use miette::NamedSource;
@@ -13,6 +13,8 @@ use crate::{
     judge::Bench,
     mistake::{Found, Mistake},
     pieces::{Piece, pieces},
+    reload::{self, Files},
+    schema::Schema,
     seat::Seat,
 };
 
@@ -24,10 +26,10 @@ struct Part<'t> {
 }
 
 /// A policy at its place in one of the files.
-struct Placed {
+pub(crate) struct Placed {
     source: usize,
     at: Range<usize>,
-    seat: Arc<Seat>,
+    pub(crate) seat: Arc<Seat>,
     misfits: Vec<Found>,
 }
 
@@ -37,10 +39,12 @@ pub(crate) struct Loaded {
     pub(crate) seats: Vec<Arc<Seat>>,
     /// What does not fit the calls that they can meet.
     pub(crate) misfits: Vec<PolicyError>,
+    /// The files that they come from.
+    pub(crate) files: Files,
 }
 
 /// What is wrong in the files, each with the number of its file.
-type Faults = Vec<(usize, Found)>;
+pub(crate) type Faults = Vec<(usize, Found)>;
 
 /// What a piece came to.
 enum Read {
@@ -58,9 +62,31 @@ pub(crate) fn load(
     names: Names<'_>,
     before: &Bench,
 ) -> Result<Loaded, Vec<PolicyError>> {
-    let (mut placed, mut faults) = placed(sources, names, before);
+    let digests = reload::files(sources);
+    let (seats, misfits) = match reload::quick((sources, &digests), names, before) {
+        Some(found) => found,
+        None => whole(sources, names, before)?,
+    };
+    Ok(Loaded { seats, misfits, files: digests.into_iter().collect() })
+}
+
+/// Policies by id, and what does not fit.
+pub(crate) type Fitted = (Vec<Arc<Seat>>, Vec<PolicyError>);
+
+/// Orders policies by id.
+pub(crate) fn by_id(one: &Placed, other: &Placed) -> Ordering {
+    one.seat.summary.id.cmp(&other.seat.summary.id)
+}
+
+fn whole(
+    sources: &[PolicySource],
+    names: Names<'_>,
+    before: &Bench,
+) -> Result<Fitted, Vec<PolicyError>> {
+    let sources: Vec<&PolicySource> = sources.iter().collect();
+    let (mut placed, mut faults) = placed(&sources, names, before.all());
     // Files come one after the other: the first of two policies of one id is the one that has it.
-    placed.sort_by(|one, other| one.seat.summary.id.cmp(&other.seat.summary.id));
+    placed.sort_by(by_id);
     for same in placed.chunk_by(|one, other| one.seat.summary.id == other.seat.summary.id) {
         let Some((first, more)) = same.split_first() else { continue };
         let first = &first.seat.summary;
@@ -71,23 +97,36 @@ pub(crate) fn load(
         }
     }
     if faults.is_empty() {
-        let misfits = placed.iter_mut().flat_map(|it| {
-            std::mem::take(&mut it.misfits).into_iter().map(|found| (it.source, found))
-        });
-        let misfits = told(sources, misfits.collect());
-        return Ok(Loaded { seats: placed.into_iter().map(|it| it.seat).collect(), misfits });
+        let misfits = misfits(&sources, &mut placed);
+        return Ok((placed.into_iter().map(|it| it.seat).collect(), misfits));
     }
-    Err(told(sources, faults))
+    Err(told(&sources, faults))
 }
 
-/// Finds every policy, and what is wrong.
-fn placed(sources: &[PolicySource], names: Names<'_>, before: &Bench) -> (Vec<Placed>, Faults) {
-    let schema = match names {
+/// Takes what does not fit.
+pub(crate) fn misfits(sources: &[&PolicySource], placed: &mut [Placed]) -> Vec<PolicyError> {
+    let misfits = placed
+        .iter_mut()
+        .flat_map(|it| std::mem::take(&mut it.misfits).into_iter().map(|found| (it.source, found)));
+    told(sources, misfits.collect())
+}
+
+/// Gives what policies are held against.
+pub(crate) const fn schema_of(names: Names<'_>) -> Option<&Schema> {
+    match names {
         (Naming::Ours(schema), _) => schema,
         (Naming::Any, _) => None,
-    };
-    let known: HashMap<Digest, &Arc<Seat>> = before
-        .all()
+    }
+}
+
+/// Finds every policy, and what is wrong; what is `known` is not compiled again.
+pub(crate) fn placed<'k>(
+    sources: &[&PolicySource],
+    names: Names<'_>,
+    known: impl Iterator<Item = &'k Arc<Seat>>,
+) -> (Vec<Placed>, Faults) {
+    let schema = schema_of(names);
+    let known: HashMap<Digest, &Arc<Seat>> = known
         .filter(|it| it.is_settled(schema))
         .filter_map(|it| Some((it.digest()?, it)))
         .collect();
@@ -126,10 +165,10 @@ fn placed(sources: &[PolicySource], names: Names<'_>, before: &Bench) -> (Vec<Pl
     (all, faults)
 }
 
-fn parts((source, file): (usize, &PolicySource)) -> impl Iterator<Item = Part<'_>> {
-    let part = move |piece: Piece<'_>| Digest::of(piece.text.as_bytes());
+fn parts<'t>((source, file): (usize, &&'t PolicySource)) -> impl Iterator<Item = Part<'t>> {
+    let digest = |piece: &Piece<'_>| Digest::of(piece.text.as_bytes());
     let pieces = pieces(&file.text).into_iter().filter(|it| !it.text.trim().is_empty());
-    pieces.map(move |piece| Part { source, digest: part(piece), piece })
+    pieces.map(move |piece| Part { source, digest: digest(&piece), piece })
 }
 
 /// Compiles one piece.
@@ -165,7 +204,7 @@ fn wholly(
 }
 
 /// Puts mistakes in words, each with its file.
-fn told(sources: &[PolicySource], mut faults: Faults) -> Vec<PolicyError> {
+fn told(sources: &[&PolicySource], mut faults: Faults) -> Vec<PolicyError> {
     faults.sort_by_key(|(source, it)| (*source, it.at.start, it.at.end));
     let mut errors = Vec::new();
     for same in faults.chunk_by(|(one, _), (other, _)| one == other) {

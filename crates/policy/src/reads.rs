@@ -62,7 +62,12 @@ impl Part {
 
     fn and(&mut self, other: &Self) {
         self.whole |= other.whole;
-        self.fields.extend(other.fields.iter().cloned());
+        for field in &other.fields {
+            // Most are there already.
+            if !self.fields.contains(field) {
+                self.fields.insert(field.clone());
+            }
+        }
     }
 }
 

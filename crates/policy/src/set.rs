@@ -8,7 +8,8 @@ use crate::{
     Applying, ListQuestion, PolicyAnswer, PolicyError, Question, Schema,
     compile::{Naming, builtin},
     judge::{Bench, Findings},
-    load::{Loaded, load},
+    load::load,
+    reload::Files,
     slice::Slice,
     view::{Case, Scene, Unknown, ViewError},
 };
@@ -130,16 +131,17 @@ impl PolicySet {
         let none = Bench::default();
         let before = before.filter(|it| it.constraints == *constraints);
         let names = (Naming::Ours(schema), constraints);
-        let Loaded { mut seats, misfits } =
-            load(sources, names, before.map_or(&none, |it| &it.bench))?;
+        let before = before.map_or(&none, |it| &it.bench);
+        let mut loaded = load(sources, names, before)?;
+        let (seats, misfits) = (&mut loaded.seats, std::mem::take(&mut loaded.misfits));
         if options.builtin_permit {
             let one = builtin().map_err(|error| vec![PolicyError::ours(error.to_string())])?;
             let place = seats.partition_point(|it| it.summary.id < one.summary.id);
             seats.insert(place, Arc::new(one));
         }
         let liked = seats.iter().flat_map(|it| &it.liked).cloned().collect();
-        let bench = Bench::new(seats);
-        let version = version(sources, options, constraints);
+        let version = version(&loaded.files, options, constraints);
+        let bench = Bench::after(before, loaded);
         Ok((Self { version, constraints: constraints.clone(), liked, bench }, misfits))
     }
 
@@ -198,28 +200,25 @@ impl PolicySet {
 
     /// Lists the policies by id.
     pub fn list(&self) -> Vec<PolicySummary> {
-        self.bench.summaries().cloned().collect()
+        self.summaries().cloned().collect()
+    }
+
+    /// Tells of the policies by id.
+    pub fn summaries(&self) -> impl Iterator<Item = &PolicySummary> {
+        self.bench.summaries()
     }
 }
 
-fn version(sources: &[PolicySource], options: PolicyOptions, constraints: &Constraints) -> String {
+fn version(files: &Files, options: PolicyOptions, constraints: &Constraints) -> String {
     let permit: &[u8] =
         if options.builtin_permit { b"builtin permit" } else { b"no builtin permit" };
-    digest(sources, constraints, [b"bailiwick policies v1", permit])
+    digest(files, constraints, [b"bailiwick policies v2", permit])
 }
 
 /// Digests what was compiled. The order in which files were found does not matter.
-pub(crate) fn digest(
-    sources: &[PolicySource],
-    constraints: &Constraints,
-    what: [&[u8]; 2],
-) -> String {
-    let mut sorted: Vec<&PolicySource> = sources.iter().collect();
-    sorted.sort_by(|one, other| (&one.name, &one.text).cmp(&(&other.name, &other.text)));
+pub(crate) fn digest(files: &Files, constraints: &Constraints, what: [&[u8]; 2]) -> String {
     let mut parts: Vec<&[u8]> = what.to_vec();
-    for source in sorted {
-        parts.extend([source.name.as_bytes(), source.text.as_bytes()]);
-    }
+    parts.extend(files.iter().map(|it| it.as_bytes().as_slice()));
     let constraints: Vec<String> = constraints.values().map(|it| format!("{it:?}")).collect();
     if !constraints.is_empty() {
         parts.push(b"constraints");

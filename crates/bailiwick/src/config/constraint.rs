@@ -189,11 +189,11 @@ pub(super) fn unused(
     (policies, access): (&PolicySet, &AccessPolicies),
     found: &mut Found,
 ) {
-    let all = policies.list().into_iter().chain(access.list());
-    let asked: BTreeSet<String> = all.flat_map(|it| it.obligations.from.clone()).collect();
+    let all = policies.summaries().chain(access.summaries());
+    let asked: BTreeSet<&String> = all.flat_map(|it| &it.obligations.from).collect();
     for file in files {
         let Constraint { name, obligations, .. } = &*file.constraint;
-        if obligations.from.is_subset(&asked) {
+        if obligations.from.iter().all(|it| asked.contains(it)) {
             continue;
         }
         let message = format!("no permit asks for constraint `{name}`");

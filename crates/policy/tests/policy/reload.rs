@@ -113,3 +113,37 @@ fn mistakes_stand_where_they_stand_in_the_file() {
     let at = good.len().saturating_add(bad.find("Action::").unwrap());
     assert!(errors.concat().starts_with(&format!("a.cedar {at}..")), "{errors:?}");
 }
+
+#[test]
+fn an_id_that_stands_in_a_file_that_did_not_change_is_not_given_again() {
+    let policy = |id: &str| format!("@id(\"{id}\") permit (principal, action, resource);");
+    let (first, second) = (file("a.cedar", &policy("a")), file("b.cedar", &policy("b")));
+    let before = compile(None, &[first, second.clone()]).unwrap();
+    let files = [file("a.cedar", &policy("b")), second];
+    let errors = compile(Some(&before), &files).unwrap_err();
+    assert_eq!(errors, compile(None, &files).unwrap_err());
+    assert_eq!(errors.len(), 1);
+}
+
+#[test]
+fn a_set_that_follows_many_others_says_what_it_says() {
+    let rest = file("rest.cedar", "@id(\"rest\") permit (principal, action, resource);");
+    // What is asked about is named now and then, and each time something that was never named.
+    let policy = |number: usize| {
+        let known = if number.is_multiple_of(2) { "files:/secret" } else { "files:/other" };
+        let heads = [known.to_owned(), format!("files:/{number}")];
+        let written = heads.map(|name| {
+            format!("@id(\"{name} {number}\") forbid (principal, action, resource == Resource::\"{name}\");\n")
+        });
+        written.concat()
+    };
+    let mut set = compile(None, std::slice::from_ref(&rest)).unwrap();
+    for number in 0..40_usize {
+        let text: String = (number..number.saturating_add(3)).map(policy).collect();
+        let files = [rest.clone(), file("some.cedar", &text)];
+        set = compile(Some(&set), &files).unwrap();
+        let anew = compile(None, &files).unwrap();
+        let calls: Vec<Dice> = (0..64).map(|it| it * 0x0101_0307).collect();
+        assert_eq!(seen(&set, &calls), seen(&anew, &calls), "{number}");
+    }
+}
