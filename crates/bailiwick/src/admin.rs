@@ -111,6 +111,7 @@ fn routes(admin: &Arc<Admin>) -> Router {
         .route("/api/v1/tasks", get(tasks::list).post(tasks::open))
         .route("/api/v1/tasks/{task}", get(tasks::show))
         .route("/api/v1/tasks/{task}/days", get(tasks::days))
+        .route("/api/v1/tasks/{task}/can", get(tasks::can))
         .route("/api/v1/tasks/{task}/end", post(tasks::end))
         .route("/api/v1/tasks/{task}/token", post(tasks::token))
         .route("/api/v1/holds", get(holds::list))

@@ -8,6 +8,7 @@ use serde::Serialize;
 use crate::{
     accepted,
     config::{Found, House, Overrides, Warning, place},
+    policy,
 };
 
 /// What checking came to.
@@ -90,7 +91,9 @@ impl Checked {
             Ok((house, warnings)) if !house.misfits.is_empty() => {
                 Self { errors: house.misfits, warnings, contents: None }
             }
-            Ok((house, warnings)) => {
+            Ok((house, mut warnings)) => {
+                // Only who looks pays for it: a governor that starts does not.
+                warnings.extend(policy::remarks(&house));
                 let settings = house.config.settings.iter();
                 let overridden = settings.filter(|it| it.is_overridden());
                 let contents = Some(Contents {

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
-pub(crate) use self::policy::{PolicyCommand, ReportFormat, TestPolicies};
+pub(crate) use self::policy::{DiffPolicies, PolicyCommand, ReportFormat, TestPolicies};
 use crate::output::Output;
 
 /// Keeps AI agents, and every other non-human identity, inside the authority they were given.
@@ -59,6 +59,8 @@ pub(crate) enum Command {
     /// Policies as code: test them, and write them in one form.
     #[command(subcommand)]
     Policy(PolicyCommand),
+    /// Show what an identity can do: every action, what becomes of its calls, and why.
+    Can(CanDo),
     /// Show the settings as they come out, and where each comes from.
     #[command(subcommand)]
     Config(ConfigCommand),
@@ -86,6 +88,22 @@ pub(crate) enum Command {
     },
     #[command(flatten)]
     Ask(Ask),
+}
+
+/// What `bailiwick can` is asked.
+#[derive(Debug, Args)]
+pub(crate) struct CanDo {
+    /// Whose access.
+    pub(crate) identity: String,
+    /// In this open task, as the running governor knows it.
+    #[arg(long, conflicts_with = "template", value_name = "TASK")]
+    pub(crate) task: Option<String>,
+    /// In a task of this template only.
+    #[arg(long, value_name = "NAME")]
+    pub(crate) template: Option<String>,
+    /// At this server only.
+    #[arg(long, value_name = "NAME")]
+    pub(crate) server: Option<String>,
 }
 
 /// Commands that look at a state, or ask the server that owns it.

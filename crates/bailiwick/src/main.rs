@@ -2,6 +2,7 @@
 
 mod accepted;
 mod admin;
+mod can;
 mod check;
 mod cli;
 mod client;

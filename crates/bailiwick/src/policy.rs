@@ -2,10 +2,12 @@
 
 mod case;
 mod coverage;
+mod diff;
 mod files;
 #[cfg(any(test, fuzzing))]
 pub(crate) mod foreign;
 mod form;
+mod idle;
 mod junit;
 mod names;
 mod rehearsal;
@@ -14,4 +16,4 @@ mod sarif;
 mod schema;
 mod test;
 
-pub(crate) use self::{form::form, schema::schema, test::test};
+pub(crate) use self::{diff::diff, form::form, idle::remarks, schema::schema, test::test};

@@ -5,7 +5,7 @@ use std::io::IsTerminal;
 use anyhow::Context;
 
 use crate::{
-    accepted,
+    accepted, can,
     check::{Checked, Look},
     cli::{
         Ask, ByPerson, Cli, Command, Common, ConfigCommand, HoldCommand, IdentityCommand,
@@ -45,10 +45,17 @@ pub(crate) fn run(cli: Cli) -> Outcome {
         Command::Config(ConfigCommand::Show { origin }) => {
             configuration::show(&common, &overrides(None)?, origin)
         }
+        Command::Can(words) => {
+            log::plainly("warn");
+            on_runtime(async { can::can(&common, &overrides(None)?, &words).await })
+        }
         Command::Policy(PolicyCommand::Test(words)) => {
             policy::test(&common, &overrides(None)?, &words)
         }
         Command::Policy(PolicyCommand::Schema) => policy::schema(&common, &overrides(None)?),
+        Command::Policy(PolicyCommand::Diff(words)) => {
+            policy::diff(&common, &overrides(None)?, &words)
+        }
         Command::Policy(PolicyCommand::Fmt { paths, check }) => {
             policy::form(&common, &paths, check)
         }

@@ -4,6 +4,7 @@ mod around;
 mod explained;
 mod goes_on;
 mod plain;
+mod prospects;
 mod record;
 mod recorded;
 mod sent;

@@ -5,11 +5,13 @@ mod detector;
 #[cfg(test)]
 mod fixture;
 mod path;
+mod prospect;
 mod timeline;
 mod why;
 
 pub use advice::{Advice, advise, advise_judged};
 pub use detector::{DETECTORS, Detector, DriftFinding, detect};
 pub use path::{AccessPath, PathStep, access_path};
+pub use prospect::{Because, Can, Prospect};
 pub use timeline::{Moment, Timeline, Told, What, timeline};
 pub use why::{Why, WhyStep, why, why_answered, why_found};

@@ -3,6 +3,7 @@
 //! Nothing here waits, asks a clock or writes: state, a request and `now` come in, a decision and
 //! its effects go out. The shell carries the effects out, in their order.
 
+mod can;
 mod decide;
 mod decision;
 mod evaluate;
@@ -18,6 +19,8 @@ mod state;
 mod visible;
 
 pub use bailiwick_insight::{Advice, advise, advise_judged};
+pub use bailiwick_insight::{Because, Can, Prospect};
+pub use can::{Sought, can, prospective};
 pub use decide::{Lapsed, Rewritable, decide, still_stands, still_waits};
 pub use decision::{Decision, Effect, Judged, Names, Outcome};
 pub use evaluate::{Evaluated, evaluate};

@@ -18,7 +18,7 @@ use search::{Members, Named};
 pub struct AccessPolicies {
     version: String,
     constraints: Constraints,
-    bench: Bench,
+    pub(crate) bench: Bench,
     /// What any of them reads.
     reads: Reads,
     inventory: Inventory,

@@ -2,6 +2,7 @@
 
 mod explain;
 mod line;
+mod outlook;
 
 use std::{borrow::Cow, collections::BTreeSet};
 

@@ -46,7 +46,7 @@ impl Seat {
     }
 
     /// Asks the head and the condition as far as the request is known.
-    fn settled(&self, view: &View<'_>) -> Settled {
+    pub(crate) fn settled(&self, view: &View<'_>) -> Settled {
         match (view.settle(&self.head), &self.condition) {
             (Settled::True, Some(condition)) => view.settle(condition),
             (head, _) => head,

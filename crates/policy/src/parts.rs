@@ -88,6 +88,11 @@ impl Part {
         let expr = if unless { Expr::not(bare) } else { bare };
         Self { expr, text, unless, at, reads }
     }
+
+    /// Gives it as its author wrote it.
+    pub(crate) fn in_words(&self) -> String {
+        if self.unless { format!("unless {}", self.text) } else { self.text.clone() }
+    }
 }
 
 fn on_one_line(text: &str) -> String {

@@ -130,4 +130,10 @@ impl Seat {
         let line = self.summary.line?.saturating_add(lines(text.get(..from)?));
         Some((line, (self.start.saturating_add(from), self.start.saturating_add(to))))
     }
+
+    /// Gives its place in its file.
+    pub(crate) fn range(&self) -> Option<Range<usize>> {
+        let text = &*self.written.as_ref()?.text;
+        Some(self.start..self.start.saturating_add(text.len()))
+    }
 }

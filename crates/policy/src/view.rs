@@ -26,7 +26,7 @@ use crate::{
     reads::{Looks, Reads},
     slice::Slice,
 };
-pub(crate) use context::{Origin, STANDING};
+pub(crate) use context::{Foreseen, Origin, STANDING};
 pub(crate) use entities::{Part, Place, Scene};
 pub(crate) use known::Known;
 pub(crate) use stranger::{Stranger, shown};
@@ -150,6 +150,14 @@ impl Case<'_> {
 impl Unknown {
     /// Looks at `question`.
     pub(crate) fn of(question: &ListQuestion<'_>) -> Result<Self, ViewError> {
+        Self::foreseen(question, Foreseen::TASK)
+    }
+
+    /// Looks at `question` as far as it is `foreseen`.
+    pub(crate) fn foreseen(
+        question: &ListQuestion<'_>,
+        foreseen: Foreseen<'_>,
+    ) -> Result<Self, ViewError> {
         let subject = Subject {
             task: question.task,
             charter: question.charter,
@@ -157,7 +165,8 @@ impl Unknown {
             facts: question.facts_of_action,
         };
         let scene = Scene::of(&subject)?;
-        let context = context::unknown(&subject, question.facts).ok_or(ViewError::Context)?;
+        let context = context::unknown(&subject, question.facts, foreseen);
+        let context = context.ok_or(ViewError::Context)?;
         // What is not among these entities may be among those of a call.
         let entities = scene.entities.clone().partial();
         Ok(Self { scene, entities, context })
@@ -170,6 +179,25 @@ impl Unknown {
     /// Gives the one view of it.
     pub(crate) fn view(&self) -> View<'_> {
         View::new(&self.scene, None, &self.entities, self.context.clone())
+    }
+}
+
+/// A request of which nothing is known: whatever is settled here is settled for all.
+#[derive(Debug)]
+pub(crate) struct Anything(Entities);
+
+impl Default for Anything {
+    fn default() -> Self {
+        Self(Entities::new().partial())
+    }
+}
+
+impl Anything {
+    /// Gives the one view of it.
+    pub(crate) fn view(&self) -> View<'_> {
+        let unknown = EntityUIDEntry::unknown;
+        let request = Request::new_unchecked(unknown(), unknown(), unknown(), None);
+        View(Evaluator::new(request, &self.0, Extensions::all_available()))
     }
 }
 
@@ -230,6 +258,12 @@ impl<'s> View<'s> {
     /// Gives a value as the request has it; none where there is none.
     pub(crate) fn look(&self, at: &Expr) -> Option<Json> {
         value::shown(&self.0.interpret(at, &SlotEnv::new()).ok()?)
+    }
+
+    /// Asks a condition as far as the request is known; none where it cannot be evaluated, whatever
+    /// the rest is.
+    pub(crate) fn settled(&self, condition: &Expr) -> Option<Settled> {
+        self.0.partial_interpret(condition, &SlotEnv::new()).ok().map(|_| self.settle(condition))
     }
 
     /// Asks a condition as far as the request is known.

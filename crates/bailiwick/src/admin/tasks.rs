@@ -9,7 +9,8 @@ use axum::{
 use bailiwick_connect::Audience;
 use bailiwick_gateway::mint_on_record;
 use bailiwick_model::{
-    Charter, CredentialId, EndCause, IdentityId, OpenRequest, Opener, Proof, Spend, Task, TaskId,
+    Charter, CredentialId, EndCause, IdentityId, OpenRequest, Opener, Proof, ServerName, Spend,
+    Task, TaskId,
 };
 use bailiwick_store::TaskFilter;
 use bytes::Bytes;
@@ -20,6 +21,7 @@ use super::{
     answer::{Answer, Refused, body, json, part},
     wire::{DayView, GrantView, MintToken, MintedToken, OpenTask, OpenedTask, SignedWord, Tasks},
 };
+use crate::can::CanInTask;
 
 /// `POST /api/v1/tasks`
 pub(super) async fn open(
@@ -62,6 +64,21 @@ pub(super) async fn list(State(admin): State<Arc<Admin>>, RawQuery(query): RawQu
 /// `GET /api/v1/tasks/{task}`
 pub(super) async fn show(State(admin): State<Arc<Admin>>, Path(task): Path<String>) -> Answer {
     json(&admin.task(&part(&task)?)?)
+}
+
+/// `GET /api/v1/tasks/{task}/can`: what it could do, at all servers or at one.
+pub(super) async fn can(
+    State(admin): State<Arc<Admin>>,
+    Path(task): Path<String>,
+    RawQuery(query): RawQuery,
+) -> Answer {
+    let task = admin.task(&part(&task)?)?;
+    let only = query.as_deref().and_then(|it| it.strip_prefix("server="));
+    let only = only.map(part::<ServerName>).transpose()?;
+    let found = admin.lane.prospects(&task.id, only.as_ref()).await;
+    let actions = found.ok_or_else(|| Refused::unknown(&format!("open task `{}`", task.id)))?;
+    let (template, identity) = (task.template, task.identity);
+    json(&CanInTask { template, task: Some(task.id), identity, actions })
 }
 
 /// `GET /api/v1/tasks/{task}/days`: what was used today of every day that it counts in.

@@ -10,6 +10,8 @@ pub(crate) enum PolicyCommand {
     Test(TestPolicies),
     /// Print the schema of what policies meet, by the accepted tools, as Cedar's editors read it.
     Schema,
+    /// Say which decisions change between two sets of policies.
+    Diff(DiffPolicies),
     /// Write policies in the form that Cedar's own tools write.
     Fmt {
         /// Files and folders of policies; default `policies` beside the configuration.
@@ -32,6 +34,22 @@ pub(crate) struct TestPolicies {
     /// Fail where a policy decided no case, too.
     #[arg(long)]
     pub(crate) cover: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct DiffPolicies {
+    /// The policies as they were: a folder or a file.
+    #[arg(value_name = "OLD")]
+    pub(crate) old: PathBuf,
+    /// The policies as they would be.
+    #[arg(value_name = "NEW")]
+    pub(crate) new: PathBuf,
+    /// Case files and folders of them; default `tests` beside the configuration, where it is there.
+    #[arg(long, value_name = "PATH")]
+    pub(crate) cases: Vec<PathBuf>,
+    /// Judge the decisions on record anew, too.
+    #[arg(long)]
+    pub(crate) ledger: bool,
 }
 
 /// A report that other programs read.

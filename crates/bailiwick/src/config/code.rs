@@ -78,6 +78,10 @@ codes! {
     UnmetConstraint = "CFG-111",
     /// Policies could not be held against the accepted tools.
     NoSchema = "CFG-112",
+    /// A policy that applies to no call.
+    NeverApplies = "CFG-113",
+    /// A policy that another one makes needless.
+    Shadowed = "CFG-114",
     /// A parameter's pattern is no regular expression.
     Pattern = "TPL-001",
     /// A line that allows nothing.

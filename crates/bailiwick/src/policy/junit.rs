@@ -1,10 +1,14 @@
 //! The report as the XML of `junit`, which test runners read.
 
-use super::report::{CaseReport, TestReport, counted};
+use super::{
+    idle::IdlePolicy,
+    report::{CaseReport, TestReport, counted},
+};
 
 /// Writes one suite for each file.
 pub(super) fn write(report: &TestReport) -> String {
-    let (mut all, mut failed) = (report.cases.len(), report.failed());
+    let (cases, mut failed) = (report.cases.len(), report.failed());
+    let mut all = cases.saturating_add(report.idle.len());
     if report.cover {
         all = all.saturating_add(report.coverage.policies.len());
         failed = failed.saturating_add(report.coverage.never().count());
@@ -15,7 +19,29 @@ pub(super) fn write(report: &TestReport) -> String {
     format!(
         "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n\
          <testsuites name=\"bailiwick policy test\" tests=\"{all}\" failures=\"{failed}\">\n\
-         {suites}{covered}</testsuites>\n"
+         {suites}{covered}{}</testsuites>\n",
+        idle(report)
+    )
+}
+
+/// Tells of policies that do nothing as test cases that were passed over: they fail nothing.
+fn idle(report: &TestReport) -> String {
+    if report.idle.is_empty() {
+        return String::new();
+    }
+    let count = report.idle.len();
+    let one = |it: &IdlePolicy| {
+        let (id, file, text) = (escaped(&it.id), escaped(&it.file), escaped(&it.text));
+        format!(
+            "    <testcase classname=\"idle\" name=\"{id}\" file=\"{file}\" line=\"{}\">\n      \
+             <skipped message=\"{text}\"/>\n    </testcase>\n",
+            it.line
+        )
+    };
+    let all: String = report.idle.iter().map(one).collect();
+    format!(
+        "  <testsuite name=\"policies that do nothing\" tests=\"{count}\" skipped=\"{count}\" \
+         failures=\"0\">\n{all}  </testsuite>\n"
     )
 }
 

@@ -1,6 +1,9 @@
 //! Judges the call of a case, by the code that judges every call.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use bailiwick_gateway::{Rehearsed, ToolSpec};
 use bailiwick_kernel::{
@@ -11,7 +14,7 @@ use bailiwick_model::{
     Environment, Fact, HoldId, Judgement, Offered, OpenRequest, Opener, PartSaid, PersonName, Pin,
     PinStatus, Reason, ReasonCode, Step, TaskId, Timestamp, Ulid, VerdictKind,
 };
-use bailiwick_policy::Question;
+use bailiwick_policy::{PolicySet, Question};
 
 use super::case::{Case, Opened};
 use crate::{
@@ -52,6 +55,11 @@ impl<'a> Rehearsal<'a> {
     /// Takes what the files say. Nothing that people decided counts here.
     pub(super) fn of(house: &'a House) -> Self {
         Self { house, files: snapshot(house) }
+    }
+
+    /// Takes what the files say, with other policies.
+    pub(super) fn by(house: &'a House, policies: Arc<PolicySet>) -> Self {
+        Self { house, files: Snapshot { policies, ..snapshot(house) } }
     }
 
     /// Opens the task of `case` and judges its call.

@@ -9,6 +9,7 @@ use serde::Serialize;
 use super::{
     case::{Case, Expected},
     coverage::Coverage,
+    idle::IdlePolicy,
     rehearsal::Came,
 };
 
@@ -21,6 +22,8 @@ pub(super) struct TestReport {
     pub(super) cases: Vec<CaseReport>,
     /// What they have seen.
     pub(super) coverage: Coverage,
+    /// The policies that do nothing.
+    pub(super) idle: Vec<IdlePolicy>,
     /// Whether a policy that decided nothing is a failure.
     #[serde(skip)]
     pub(super) cover: bool,
@@ -63,13 +66,17 @@ pub(super) struct Decided {
 
 impl TestReport {
     /// Compares what `all` came to with what was expected.
-    pub(super) fn of(all: &[(Case, Came)], policies: &[PolicySummary], cover: bool) -> Self {
+    pub(super) fn of(
+        all: &[(Case, Came)],
+        (policies, idle): (&[PolicySummary], Vec<IdlePolicy>),
+        cover: bool,
+    ) -> Self {
         let coverage = Coverage::of(policies, all.iter().map(|(_, came)| came));
         let by_id = policies.iter().map(|it| (it.id.as_str(), it)).collect();
         let cases: Vec<_> =
             all.iter().map(|(case, came)| CaseReport::of(case, came, &by_id)).collect();
         let covered = !cover || coverage.never().next().is_none();
-        Self { ok: covered && cases.iter().all(|it| it.ok), cases, coverage, cover }
+        Self { ok: covered && cases.iter().all(|it| it.ok), cases, coverage, idle, cover }
     }
 
     /// Counts the cases that did not come out as expected.
@@ -116,6 +123,9 @@ impl TestReport {
         for policy in never {
             let place = format!("{}:{}", policy.file, policy.line);
             text.push_str(&format!("  never decided: `{}` ({place})\n", policy.id));
+        }
+        for idle in &self.idle {
+            text.push_str(&format!("  {} ({}:{})\n", idle.text, idle.file, idle.line));
         }
         text
     }

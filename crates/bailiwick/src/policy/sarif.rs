@@ -1,4 +1,5 @@
-//! The report as SARIF 2.1.0: a result for each case that failed and each policy that decided none.
+//! The report as SARIF 2.1.0: a result for each case that failed, and for each policy that decided none
+//! or does nothing.
 
 use serde_json::{Value, json};
 
@@ -7,6 +8,7 @@ use super::report::TestReport;
 const SCHEMA: &str = "https://json.schemastore.org/sarif-2.1.0.json";
 const FAILED: &str = "policy-case-failed";
 const NEVER: &str = "policy-never-decided";
+const IDLE: &str = "policy-does-nothing";
 
 /// Writes one run.
 pub(super) fn write(report: &TestReport) -> String {
@@ -20,7 +22,9 @@ pub(super) fn write(report: &TestReport) -> String {
         let text = format!("policy `{}` decided no case", it.id);
         result((NEVER, level), &text, (&it.file, it.line))
     });
-    let results: Vec<Value> = failed.chain(never).collect();
+    let idle =
+        report.idle.iter().map(|it| result((IDLE, "warning"), &it.text, (&it.file, it.line)));
+    let results: Vec<Value> = failed.chain(never).chain(idle).collect();
     let kind = |id: &str, text: &str| json!({ "id": id, "shortDescription": { "text": text } });
     let sarif = json!({
         "$schema": SCHEMA,
@@ -32,6 +36,7 @@ pub(super) fn write(report: &TestReport) -> String {
                 "rules": [
                     kind(FAILED, "A call is not judged as its case expects."),
                     kind(NEVER, "No case shows what this policy does."),
+                    kind(IDLE, "This policy does nothing."),
                 ],
             }},
             "columnKind": "utf16CodeUnits",

@@ -4,7 +4,9 @@ use anyhow::Context as _;
 
 use super::{
     case::{self, Case},
-    files, junit,
+    files,
+    idle::idle,
+    junit,
     names::Names,
     rehearsal::Rehearsal,
     report::TestReport,
@@ -33,7 +35,7 @@ pub(crate) fn test(common: &Common, overrides: &Overrides, words: &TestPolicies)
     }
     let rehearsal = Rehearsal::of(&house);
     let judged: Vec<_> = cases.into_iter().map(|it| (it.clone(), rehearsal.judge(&it))).collect();
-    let report = TestReport::of(&judged, &house.policies.list(), words.cover);
+    let report = TestReport::of(&judged, (&house.policies.list(), idle(&house)), words.cover);
     match words.format {
         None => common.output.show(&report, TestReport::text)?,
         Some(ReportFormat::Junit) => say(&junit::write(&report)),
@@ -42,7 +44,8 @@ pub(crate) fn test(common: &Common, overrides: &Overrides, words: &TestPolicies)
     Ok(if report.ok { Exit::Done } else { Exit::No })
 }
 
-fn cases(files: &[files::Read], names: &Names) -> Result<Vec<Case>, Found> {
+/// Reads the cases of all files.
+pub(super) fn cases(files: &[files::Read], names: &Names) -> Result<Vec<Case>, Found> {
     let mut found = Found::default();
     let mut cases = Vec::new();
     for file in files {

@@ -1,7 +1,9 @@
 //! The command line: what its words do, how it shows it, and how it ends.
 
+mod can;
 mod contain;
 mod day;
+mod diff;
 mod hidden;
 mod page;
 mod person;

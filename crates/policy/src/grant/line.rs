@@ -10,7 +10,7 @@ use crate::{
     parts::{self, Part},
     reads::Reads,
     syntax,
-    view::View,
+    view::{Settled, View},
     when::parse,
 };
 
@@ -89,6 +89,11 @@ impl Line {
             Ok(placed) => parts::of_line(placed.as_ref()),
             Err(_) => parts::of_line(&condition.expression),
         })
+    }
+
+    /// Asks the condition as far as the call is known.
+    pub(super) fn settled(&self, view: &View<'_>) -> Settled {
+        self.condition.as_ref().map_or(Settled::True, |it| view.settle(&it.expression))
     }
 
     /// Asks the condition.

@@ -85,23 +85,48 @@ fn standing(
     }
 }
 
+/// What is known where a call is not.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Foreseen<'a> {
+    /// Whose template and parameters are shown.
+    pub(crate) origin: Origin<'a>,
+    /// Whether the task is known, or only that it is one of its template.
+    pub(crate) task: bool,
+    /// Whether the grant is taken to cover the call, and nobody to have approved it; else both are
+    /// unknown, too.
+    pub(crate) granted: bool,
+}
+
+impl Foreseen<'_> {
+    /// Knows the task and nothing of the call.
+    pub(crate) const TASK: Self = Self { origin: Origin::Task, task: true, granted: false };
+}
+
 /// Makes the context of any call there may be.
-pub(super) fn unknown(subject: &Subject<'_>, facts: &[Fact]) -> Option<Context> {
+pub(super) fn unknown(
+    subject: &Subject<'_>,
+    facts: &[Fact],
+    foreseen: Foreseen<'_>,
+) -> Option<Context> {
     let plain = |(name, value): (&'static str, Value)| (name, Expr::from(value));
     // Beside unknowns Cedar looks into a record only where everything in it is plain, and a
     // moment is not. What is unknown is settled by the call.
     let of_task = OF_A_TASK.map(|name| match name {
         "opened" => Some(open(name)),
-        other => Some(plain((name, of_a_task(other, subject.task, Origin::Task)?))),
+        "id" | "purpose" | "params" | "opened_by" if !foreseen.task => Some(open(name)),
+        other => Some(plain((name, of_a_task(other, subject.task, foreseen.origin)?))),
     });
     let of_task = of_task.into_iter().collect::<Option<Vec<_>>>()?;
     let of_task = Expr::record(of_task.into_iter().map(|(name, it)| (name.into(), it))).ok()?;
     let called = OF_A_CALL.map(|name| match name {
         "facts" => plain((name, self::facts(facts.iter()))),
+        // Where the grant is settled, what people say is, too: nobody has said anything yet.
+        "approval" if foreseen.granted => plain((name, record([("granted", Value::from(false))]))),
         other => open(other),
     });
     let around = STANDING.map(|name| match name {
         "task" => Some((name, of_task.clone())),
+        "granted" if foreseen.granted => Some(plain((name, Value::from(true)))),
         "granted" => Some(open(name)),
         other => Some(plain((name, surrounding(other, subject)?))),
     });

@@ -21,6 +21,8 @@ mod law_9;
 #[cfg(test)]
 mod laws;
 #[cfg(test)]
+mod lint;
+#[cfg(test)]
 mod listing;
 #[cfg(test)]
 mod misfits;
