@@ -3,6 +3,7 @@
 
 mod foretold;
 mod live;
+mod written;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -16,6 +17,7 @@ use bailiwick_model::{
 use crate::{By, CallLine, Event, OpenLine, Seen, Target, VirtualClock, World, build};
 use foretold::Foretold;
 use live::{Live, Ticket, yes};
+use written::Written;
 
 /// The kernel, with tasks, tickets and a clock.
 #[derive(Clone, Debug)]
@@ -296,7 +298,9 @@ impl Stage {
         }
         let asked = (request, &names);
         let foretold = Foretold::ask(&snapshot, &live.state, asked, tickets.into_iter(), now);
-        let made = bailiwick_kernel::decide(&snapshot, &mut live.state, request, names, now);
+        let call = Written(request);
+        let made = bailiwick_kernel::decide(&snapshot, &mut live.state, &call, names, now);
+        let sent = made.sent.as_deref().unwrap_or(request);
         foretold.check(&made.outcome);
         let told: Vec<_> =
             keys.into_iter().map(|key| (key.clone(), live.state.day(&key))).collect();
@@ -305,7 +309,7 @@ impl Stage {
             Outcome::Forward(permit, _) => {
                 assert_eq!(made.judged.verdict, VerdictKind::Allow, "the record says otherwise");
                 let authority = live.state.authority();
-                assert_eq!(permit.spend(&request.call, authority, now), Ok(()));
+                assert_eq!(permit.spend(&sent.call, authority, now), Ok(()));
                 live.spent = live.spent.plus(made.judged.spend);
                 live.active = seen_at;
                 let label = live.label.clone();

@@ -8,7 +8,10 @@ use std::{
 };
 
 use bailiwick_kernel::Snapshot;
-use bailiwick_model::{Charter, Containment, ServerName, Template, Timestamp};
+use bailiwick_model::{
+    ArgumentLimit, Arguments, Charter, Constraint, Containment, Json, Obligations, ServerName,
+    Template, Timestamp,
+};
 use bailiwick_policy::{PolicyOptions, PolicySet, PolicySource};
 
 use crate::build;
@@ -44,6 +47,8 @@ pub enum ToyLine {
     Forbid(ServerName, String),
     /// This tool is called when a person has approved it.
     Ask(ServerName, String),
+    /// Calls of this tool are sent with `x` fixed to this.
+    Fix(ServerName, String, String),
     /// Cedar, which the reference model cannot judge.
     Cedar(String),
 }
@@ -96,7 +101,9 @@ impl World {
             .filter(|it| active(&it.name))
             .map(|it| PolicySource { name: format!("{}.cedar", it.name), text: it.cedar() })
             .collect();
-        match PolicySet::compile(&sources, PolicyOptions { builtin_permit: true }) {
+        let constraints = self.policies.iter().filter_map(ToyPolicy::constraint).collect();
+        let options = PolicyOptions { builtin_permit: true };
+        match PolicySet::compile_with(&constraints, None, &sources, options) {
             Ok(set) => Arc::new(set),
             Err(errors) => panic!("a scenario's policies do not compile: {errors:?}"),
         }
@@ -116,7 +123,22 @@ impl ToyPolicy {
                  forbid (principal, action == Action::\"{server}__{tool}\", resource)\n\
                  unless {{ context.approval.granted }};\n"
             ),
+            ToyLine::Fix(server, tool, _) => format!(
+                "@id(\"{name}\")\n@constrain(\"{name}\")\n\
+                 permit (principal, action == Action::\"{server}__{tool}\", resource)\n\
+                 when {{ context.granted }};\n"
+            ),
             ToyLine::Cedar(text) => text.clone(),
         }
+    }
+
+    /// Gives what a permit asks for, where it asks for something.
+    fn constraint(&self) -> Option<(String, Arc<Constraint>)> {
+        let ToyLine::Fix(_, _, value) = &self.rule else { return None };
+        let path = "x".parse().expect("an argument");
+        let limit = ArgumentLimit::fixed(&Json::Text(value.clone()));
+        let asks = Obligations { arguments: Arguments::of([(path, limit)]), ..Obligations::NONE };
+        let made = Constraint::new(self.name.clone(), 1, "team-test".to_owned(), asks);
+        Some((self.name.clone(), Arc::new(made)))
     }
 }

@@ -28,6 +28,8 @@ impl Reference {
     pub(super) fn call(&mut self, place: usize, call: &CallLine) -> Seen {
         let mut seen = Seen::default();
         let mut found = Found::default();
+        let sent = self.as_sent(call, &mut found);
+        let call = &sent;
         // What the call itself brings to an end, it still meets as it was.
         let (token, used) = (self.task(place).generation, self.used(place));
         let now = self.pass(place, &mut seen);
@@ -64,6 +66,26 @@ impl Reference {
             return denied(seen, &found.denied);
         }
         self.hold(place, call, now, (found.held, seen))
+    }
+
+    /// Gives the call as it is sent: with `x` as policies want it, which is denied where they want it
+    /// in two ways.
+    fn as_sent(&self, call: &CallLine, found: &mut Found) -> CallLine {
+        let active = self.world.policies.iter().filter(|it| self.active.contains(&it.name));
+        let mut wanted = active.filter_map(|it| match &it.rule {
+            ToyLine::Fix(server, tool, value) => {
+                (*server == call.server && *tool == call.tool).then_some(value)
+            }
+            ToyLine::Forbid(..) | ToyLine::Ask(..) | ToyLine::Cedar(_) => None,
+        });
+        let mut sent = call.clone();
+        let Some(first) = wanted.next() else { return sent };
+        if wanted.any(|it| it != first) {
+            found.deny(ReasonCode::CannotComply);
+        } else if let Json::Object(members) = &mut sent.arguments {
+            members.insert("x".to_owned(), Json::Text(first.clone()));
+        }
+        sent
     }
 
     fn ticket(&mut self, place: usize) -> &mut Ticket {
@@ -199,7 +221,7 @@ impl Reference {
                 ToyLine::Ask(server, tool) if *server == call.server && *tool == call.tool => {
                     found.hold(ReasonCode::ApprovalNeeded, &policy.name);
                 }
-                ToyLine::Forbid(..) | ToyLine::Ask(..) => {}
+                ToyLine::Forbid(..) | ToyLine::Ask(..) | ToyLine::Fix(..) => {}
                 ToyLine::Cedar(_) => panic!("the reference model does not read Cedar"),
             }
         }

@@ -4,6 +4,8 @@
 use bailiwick_kernel::{Names, Outcome, Snapshot, TaskState, still_waits};
 use bailiwick_model::{AccessRequest, HoldId, Timestamp};
 
+use super::written::Written;
+
 /// The tickets that a call would still wait for, as the kernel said before it decided.
 #[derive(Clone, Debug)]
 pub(super) struct Foretold {
@@ -20,8 +22,8 @@ impl Foretold {
         tickets: impl Iterator<Item = HoldId>,
         now: Timestamp,
     ) -> Self {
-        let asked: Vec<_> = tickets.collect();
-        let waits = |it: &&HoldId| still_waits(snapshot, state, request, (it, names.clone()), now);
+        let (asked, call): (Vec<_>, _) = (tickets.collect(), Written(request));
+        let waits = |it: &&HoldId| still_waits(snapshot, state, &call, (it, names.clone()), now);
         let waits = asked.iter().filter(waits).cloned().collect();
         Self { asked, waits }
     }

@@ -131,10 +131,15 @@ fn line() -> impl Strategy<Value = AllowLine> {
 }
 
 fn policies() -> impl Strategy<Value = Vec<ToyPolicy>> {
-    let rule = (any::<bool>(), sample::select(SERVERS), sample::select(TOOLS)).prop_map(
-        |(ask, server, tool)| {
+    let rule = (0_u8..6, sample::select(SERVERS), sample::select(TOOLS)).prop_map(
+        |(kind, server, tool)| {
             let (server, tool) = (server.parse().expect("a server's name"), tool.to_owned());
-            if ask { ToyLine::Ask(server, tool) } else { ToyLine::Forbid(server, tool) }
+            match kind {
+                0 | 1 => ToyLine::Ask(server, tool),
+                2 | 3 => ToyLine::Forbid(server, tool),
+                4 => ToyLine::Fix(server, tool, "u".to_owned()),
+                _ => ToyLine::Fix(server, tool, "v".to_owned()),
+            }
         },
     );
     collection::vec(rule, 0..4).prop_map(|rules| {

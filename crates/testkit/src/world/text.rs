@@ -27,7 +27,7 @@ impl World {
             }
             Some("hours") => self.last()?.window.calendar = Some(read(words.rest())?),
             Some("allow") => self.allow(words)?,
-            Some(kind @ ("forbid" | "ask")) => self.policy(kind, words)?,
+            Some(kind @ ("forbid" | "ask" | "fix")) => self.policy(kind, words)?,
             Some("cedar") => {
                 let name = format!("cedar-{}", self.policies.len());
                 self.policies
@@ -64,8 +64,11 @@ impl World {
         let server: ServerName = words.read("a server")?;
         let tool = words.word("a tool")?.to_owned();
         self.tools.insert((server.clone(), tool.clone()));
-        let rule =
-            if kind == "ask" { ToyLine::Ask(server, tool) } else { ToyLine::Forbid(server, tool) };
+        let rule = match kind {
+            "ask" => ToyLine::Ask(server, tool),
+            "fix" => ToyLine::Fix(server, tool, words.word("what `x` is")?.to_owned()),
+            _ => ToyLine::Forbid(server, tool),
+        };
         self.policies.push(ToyPolicy { name, rule });
         Ok(())
     }
@@ -134,6 +137,9 @@ impl fmt::Display for World {
                     writeln!(out, "forbid {} {server} {tool}", it.name)?;
                 }
                 ToyLine::Ask(server, tool) => writeln!(out, "ask {} {server} {tool}", it.name)?,
+                ToyLine::Fix(server, tool, value) => {
+                    writeln!(out, "fix {} {server} {tool} {value}", it.name)?;
+                }
                 ToyLine::Cedar(text) => writeln!(out, "cedar {text}")?,
             }
         }
