@@ -206,8 +206,11 @@ impl CanInTask {
         for can in &self.actions {
             let on = can.on.as_ref().map(|it| format!(" on {it}")).unwrap_or_default();
             text.push_str(&format!("  {:<8} {}{on}\n", can.prospect.as_str(), can.action));
-            let counts =
-                |it: &&Because| it.prospect != Prospect::Always || can.prospect == Prospect::Always;
+            // Where no call goes out, nothing else matters.
+            let counts = |it: &&Because| match can.prospect {
+                Prospect::Always | Prospect::Never => it.prospect == can.prospect,
+                Prospect::Depends | Prospect::Held => it.prospect != Prospect::Always,
+            };
             for because in can.because.iter().filter(counts) {
                 text.push_str(&format!("           {}: {}\n", because.source, because.text));
                 for when in &because.when {
