@@ -94,6 +94,9 @@ impl<'a> Said<'a> {
 
     /// Says why it applies to nothing, if that is so.
     fn never(&self, view: &View<'_>) -> Option<IdleWhy> {
+        if self.actions.as_ref().is_some_and(BTreeSet::is_empty) {
+            return Some(IdleWhy::NeverHolds("action in []".to_owned()));
+        }
         let head = parts::of_head(&self.seat.head);
         head.iter().chain(self.seat.parts()).find_map(|part| match view.settled(&part.expr) {
             Some(Settled::False) => Some(IdleWhy::NeverHolds(part.in_words())),

@@ -60,9 +60,9 @@ fn what_another_has_said_already_is_told_with_the_other() {
             format!("@id(\"a\") forbid ({READS}); @id(\"b\") forbid ({READS});"),
             "b covered by a",
         ),
-        // A hold is lifted by an approval, and what expires or observes is gone one day.
+        // Each hold asks its own question, and what expires or observes is gone one day.
         (
-            "@id(\"a\") @hold(\"x\") forbid (principal, action, resource) unless { context.approval.granted }; @id(\"b\") permit (principal, action, resource) when { context.depth > 1 } unless { context.approval.granted };".to_owned(),
+            "@id(\"a\") @hold(\"x\") forbid (principal, action, resource) unless { context.approval.granted }; @id(\"b\") @hold(\"y\") forbid (principal, action, resource) when { context.depth > 1 } unless { context.approval.granted };".to_owned(),
             "",
         ),
         (
