@@ -6,7 +6,7 @@ use cedar_policy_formatter::{Config, policies_str_to_pretty};
 use miette::NamedSource;
 
 use crate::{
-    PolicyError, PolicySource,
+    PolicyError, PolicySource, hands,
     mistake::{self, Found, Mistake},
 };
 
@@ -32,16 +32,22 @@ pub fn format(source: &PolicySource) -> Result<String, Vec<PolicyError>> {
 
     let set: cedar_policy::PolicySet =
         text.parse().map_err(|errors| fail(mistake::of_parser(&errors, text.len())))?;
-    let settled = settle(text).ok_or_else(|| {
-        formless("move the comments in the middle of a policy to the lines before it")
-    })?;
+    // Cedar reads no deeper than its stack allows, and writes as deep as it has read.
+    let formed = hands::deep(|| formed(text, &set));
+    formed.unwrap_or(Err("there is no room to work in")).map_err(formless)
+}
+
+/// Forms `text`, which says `set`.
+fn formed(text: &str, set: &cedar_policy::PolicySet) -> Result<String, &'static str> {
+    let settled =
+        settle(text).ok_or("move the comments in the middle of a policy to the lines before it")?;
     let formed: Option<cedar_policy::PolicySet> = settled.parse().ok();
-    let meaning = meaning(&set);
+    let meaning = meaning(set);
     if meaning.is_none() || meaning != formed.as_ref().and_then(self::meaning) {
-        return Err(formless("its form could not be changed without its meaning"));
+        return Err("its form could not be changed without its meaning");
     }
     if said(text) != said(&settled) {
-        return Err(formless("a comment would be lost: put it on a line of its own"));
+        return Err("a comment would be lost: put it on a line of its own");
     }
     Ok(settled)
 }
@@ -257,6 +263,21 @@ mod tests {
                 out
             },
         )
+    }
+
+    #[test]
+    fn what_can_be_read_can_be_formed_however_deep_it_is() {
+        for (open, close) in
+            [("(", ")"), ("!", ""), ("[", "]"), ("if true then 1 else ", ""), ("{a: ", "}")]
+        {
+            for depth in [10, 100, 1_000, 10_000] {
+                let inner = format!("{}1{}", open.repeat(depth), close.repeat(depth));
+                let text = format!("permit (principal, action, resource) when {{ {inner} == 1 }};");
+                let source = PolicySource { name: "deep".to_owned(), text };
+                // Refused or formed: either way somebody is told.
+                let _told = format(&source).map_err(|errors| assert!(!errors.is_empty()));
+            }
+        }
     }
 
     proptest! {

@@ -9,6 +9,9 @@ const HANDS_MAX: usize = 8;
 /// As much room as a main thread has: what it can read, the others can, too.
 const STACK: usize = 8 << 20;
 
+/// Many times that, for what goes deeper than the reading of the same text.
+const DEEP: usize = 256 << 20;
+
 /// Does `work` on each of `items`, and gives the results in their order.
 pub(crate) fn each<T: Sync, R: Send>(items: &[T], work: impl Fn(&T) -> R + Sync) -> Vec<R> {
     let hands = thread::available_parallelism().map_or(1, NonZero::get).min(HANDS_MAX);
@@ -34,6 +37,14 @@ pub(crate) fn each<T: Sync, R: Send>(items: &[T], work: impl Fn(&T) -> R + Sync)
             ));
         }
         done
+    })
+}
+
+/// Does `work` where there is room for it to go very deep; none where such room cannot be had.
+pub(crate) fn deep<R: Send>(work: impl FnOnce() -> R + Send) -> Option<R> {
+    thread::scope(|scope| {
+        let thread = thread::Builder::new().stack_size(DEEP).spawn_scoped(scope, work).ok()?;
+        Some(thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
     })
 }
 
