@@ -4,8 +4,8 @@
 use std::collections::BTreeSet;
 
 use bailiwick_model::{
-    Evaluation, IdentityId, Obligations, PersonName, Reason, ReasonCode, Timestamp, Verdict,
-    VerdictKind,
+    Evaluation, IdentityId, Json, ObligationKind, Obligations, PersonName, Reason, ReasonCode,
+    Timestamp, Verdict, VerdictKind,
 };
 use bailiwick_policy::{IDENTITY, PolicyAnswer};
 
@@ -51,9 +51,9 @@ pub(crate) fn judged(
     let answer = snapshot.access.judge_approved(evaluation, by, (&snapshot.facts, now));
     let contained = contained(snapshot, evaluation);
     let would = answer.would.clone().filter(|_| contained.is_empty());
-    // Nobody is told of obligations yet, and so nobody meets them.
+    // Whoever does not say that it can meet them is not believed to, and is not let through.
     let asks = match &answer.verdict {
-        Verdict::Allow(asks) => asks.unmet(&[]),
+        Verdict::Allow(asks) => asks.unmet(&supported(evaluation)),
         Verdict::Hold(_) | Verdict::Deny(_) => Vec::new(),
     };
     let beyond = asks.into_iter();
@@ -81,6 +81,16 @@ pub(crate) fn judged(
         errors,
         policy: snapshot.access.version().to_owned(),
     }
+}
+
+/// Gives what the asker says that it can meet, of what can be met there at all.
+fn supported(evaluation: &Evaluation) -> Vec<ObligationKind> {
+    let Some(Json::List(items)) = evaluation.context.get("supported_obligations") else {
+        return Vec::new();
+    };
+    let said: Vec<&str> = items.iter().filter_map(Json::as_text).collect();
+    let all = ObligationKind::MET_ELSEWHERE.iter().copied();
+    all.filter(|it| said.contains(&it.as_str())).collect()
 }
 
 /// Says why one of our own identities may do nothing, whoever asks: its authority is withdrawn.

@@ -1,6 +1,6 @@
 //! One evaluation: what an enforcement point elsewhere asks, in names of its own.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
@@ -95,6 +95,9 @@ pub struct EvaluationRecord {
     /// Of a hold, the keyed digest of all that an approval of it would be bound to.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub asked: Option<String>,
+    /// The constraints that the asker was told to meet along with it, each with its version.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub constraints: BTreeSet<String>,
     /// Why: the policies that decided, and those that could not be evaluated.
     pub reasons: Vec<Reason>,
     /// How many reasons there were, where there were too many to be kept.

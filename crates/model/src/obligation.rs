@@ -128,6 +128,10 @@ impl ObligationKind {
     /// What this gateway can meet. Whatever else is asked for, it denies.
     pub const MET_HERE: &'static [Self] =
         &[Self::Arguments, Self::Redact, Self::Rows, Self::Bytes, Self::Rate];
+
+    /// What an enforcement point elsewhere can be asked to meet: all but what is counted here.
+    pub const MET_ELSEWHERE: &'static [Self] =
+        &[Self::Arguments, Self::Redact, Self::Rows, Self::Bytes, Self::Credential];
 }
 
 impl Obligations {

@@ -2,6 +2,7 @@
 
 mod arap;
 mod kept;
+mod obliged;
 mod search;
 mod vectors;
 
@@ -271,6 +272,7 @@ fn what_is_there_is_discovered_where_anybody_may_ask() {
             "search_resource_endpoint": format!("{url}/access/v1/search/resource"),
             "search_action_endpoint": format!("{url}/access/v1/search/action"),
             "access_request_endpoint": format!("{url}/access/v1/requests"),
+            "supported_obligations": ["arguments", "redact", "rows", "bytes", "credential"],
             "access_request_profile": "authzen-access-request-approval-profile-1_0, draft 1",
             "capabilities": ["urn:openid:authzen:capability:access-request"],
         })

@@ -7,7 +7,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use bailiwick_kernel::Evaluated;
-use bailiwick_model::{DecisionId, Reason, ReasonCode, VerdictKind};
+use bailiwick_model::{DecisionId, ObligationKind, Obligations, Reason, ReasonCode, VerdictKind};
 use http::{StatusCode, header};
 use serde_json::{Value, json};
 
@@ -36,7 +36,24 @@ pub(super) fn of(decision: &DecisionId, evaluated: &Evaluated) -> Value {
     if let (Some(context), Some(first)) = (context.as_object_mut(), first) {
         context.insert("reason".to_owned(), json!(first.code));
     }
+    if let Some(context) = context.as_object_mut()
+        && !evaluated.obligations.is_nothing()
+    {
+        let asked = obligations(decision, &evaluated.obligations);
+        context.insert("obligations".to_owned(), asked.clone());
+        context.insert("constraints".to_owned(), asked);
+    }
     json!({"decision": is_yes(evaluated.verdict), "context": context})
+}
+
+/// Tells what must happen along with a yes, each sort by itself: all of it, in any order.
+fn obligations(decision: &DecisionId, asked: &Obligations) -> Value {
+    let all = serde_json::to_value(asked).unwrap_or_default();
+    let one = |kind: ObligationKind| {
+        let properties = json!({kind.as_str(): all.get(kind.as_str())});
+        json!({"id": format!("{decision}.{kind}"), "type": kind, "properties": properties})
+    };
+    asked.kinds().into_iter().map(one).collect()
 }
 
 /// Says whether a reason names a policy.

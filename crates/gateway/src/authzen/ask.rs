@@ -140,6 +140,7 @@ impl Asker<'_> {
             would: evaluated.would,
             approval,
             asked: bound,
+            constraints: evaluated.obligations.from,
             reasons: reasons.take(MANY).map(shown).collect(),
             reasons_in_all: (MANY < count).then_some(count),
             policy: evaluated.policy,

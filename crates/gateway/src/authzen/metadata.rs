@@ -6,6 +6,7 @@ use axum::{
     extract::State,
     response::{IntoResponse, Response},
 };
+use bailiwick_model::ObligationKind;
 use http::{HeaderMap, StatusCode, header};
 use serde_json::json;
 
@@ -33,6 +34,7 @@ pub(super) async fn show(State(authzen): State<Arc<Authzen>>, headers: HeaderMap
         "search_action_endpoint": format!("{url}/access/v1/search/action"),
         "access_request_endpoint": format!("{url}{ENDPOINT}"),
         "access_request_profile": DRAFT,
+        "supported_obligations": ObligationKind::MET_ELSEWHERE,
         "capabilities": [CAPABILITY],
     });
     let head = [(header::CONTENT_TYPE, "application/json"), (header::CACHE_CONTROL, "max-age=60")];

@@ -205,6 +205,7 @@ fn evaluation() -> EvaluationRecord {
         would: None,
         approval: None,
         asked: None,
+        constraints: BTreeSet::from(["few-rows@2".to_owned()]),
         reasons: vec![Reason::new(ReasonCode::NoPermit, "no policy permits it", "policies")],
         reasons_in_all: None,
         policy: "sha256:00".to_owned(),
