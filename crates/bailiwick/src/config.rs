@@ -35,6 +35,7 @@ use std::{
 };
 
 use bailiwick_model::{Fact, ServerName};
+use bailiwick_policy::IdentityType;
 use toml::Spanned;
 
 use self::origin::Settings;
@@ -72,6 +73,8 @@ pub(crate) struct Config {
     pub(crate) holds: Holds,
     /// The enforcement points elsewhere that may ask.
     pub(crate) peps: BTreeSet<String>,
+    /// What these call the identities that charters register.
+    pub(crate) identity_type: IdentityType,
     /// How it tells what it does.
     pub(crate) log: Log,
     /// Where traces go.
@@ -179,7 +182,7 @@ impl Places<'_> {
         let state = state::read(root, &self.home, self.overrides.state.as_ref(), &mut settings);
         let evidence = evidence::read(root, &self.home, &mut settings);
         let holds = holds::read(root, &mut settings);
-        let peps = authzen::read(root, &mut settings);
+        let authzen = authzen::read(root, &mut settings);
         let log = log::read(root, self.overrides.log.as_ref(), &mut settings);
         let telemetry = telemetry::read(root, &mut settings);
         let builtin_permit = policy(root, &mut settings);
@@ -195,6 +198,7 @@ impl Places<'_> {
             evidence::apart(root.reader(), &state.path, evidence);
         }
         let config = (|| {
+            let authzen::Authzen { peps, identity_type } = authzen?;
             Some(Config {
                 file: self.file.clone(),
                 home: self.home.clone(),
@@ -202,7 +206,8 @@ impl Places<'_> {
                 state: state?.path,
                 evidence: evidence?.evidence,
                 holds: holds?,
-                peps: peps?,
+                peps,
+                identity_type,
                 log: log?,
                 telemetry: telemetry?,
                 builtin_permit,

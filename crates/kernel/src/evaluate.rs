@@ -4,12 +4,12 @@
 use std::collections::BTreeSet;
 
 use bailiwick_model::{
-    Evaluation, IdentityId, Json, ObligationKind, Obligations, PersonName, Reason, ReasonCode,
-    Timestamp, Verdict, VerdictKind,
+    Evaluation, Json, ObligationKind, Obligations, PersonName, Reason, ReasonCode, Timestamp,
+    Verdict, VerdictKind,
 };
-use bailiwick_policy::{IDENTITY, PolicyAnswer};
+use bailiwick_policy::PolicyAnswer;
 
-use crate::{Snapshot, open::contained_reason};
+use crate::{Snapshot, ours::stopped};
 
 /// One evaluation, judged.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -49,8 +49,8 @@ pub(crate) fn judged(
     now: Timestamp,
 ) -> Evaluated {
     let answer = snapshot.access.judge_approved(evaluation, by, (&snapshot.facts, now));
-    let contained = contained(snapshot, evaluation);
-    let would = answer.would.clone().filter(|_| contained.is_empty());
+    let stopped = stopped(snapshot, evaluation);
+    let would = answer.would.clone().filter(|_| stopped.is_empty());
     // Whoever does not say that it can meet them is not believed to, and is not let through.
     let asks = match &answer.verdict {
         Verdict::Allow(asks) => asks.unmet(&supported(evaluation)),
@@ -61,7 +61,7 @@ pub(crate) fn judged(
     let beyond = beyond.map(|it| Reason::new(ReasonCode::CannotComply, it, source.clone()));
     let beyond: BTreeSet<Reason> = beyond.collect();
     let met = if beyond.is_empty() { Verdict::allow() } else { Verdict::Deny(beyond) };
-    let stopped = if contained.is_empty() { met } else { Verdict::Deny(contained) };
+    let stopped = if stopped.is_empty() { met } else { Verdict::Deny(stopped) };
     let answer = PolicyAnswer { verdict: answer.verdict.and(stopped), ..answer };
     let verdict = answer.verdict.kind();
     let obligations = match &answer.verdict {
@@ -91,12 +91,4 @@ fn supported(evaluation: &Evaluation) -> Vec<ObligationKind> {
     let said: Vec<&str> = items.iter().filter_map(Json::as_text).collect();
     let all = ObligationKind::MET_ELSEWHERE.iter().copied();
     all.filter(|it| said.contains(&it.as_str())).collect()
-}
-
-/// Says why one of our own identities may do nothing, whoever asks: its authority is withdrawn.
-fn contained(snapshot: &Snapshot, evaluation: &Evaluation) -> BTreeSet<Reason> {
-    let subject = &evaluation.subject;
-    let ours = (subject.kind == IDENTITY).then(|| subject.id.parse::<IdentityId>().ok()).flatten();
-    let found = ours.map(|it| snapshot.contained.of_credentials(&it, &BTreeSet::new()));
-    found.iter().flatten().map(contained_reason).collect()
 }

@@ -11,6 +11,7 @@ mod explain;
 mod held;
 mod life;
 mod open;
+mod ours;
 mod paced;
 mod permit;
 mod search;

@@ -7,8 +7,9 @@ use std::{collections::BTreeSet, sync::OnceLock};
 use bailiwick_model::{Constraints, Digest, Evaluation, Fact, PersonName, Timestamp};
 
 use crate::{
-    PolicyAnswer, PolicyError, PolicySource, PolicySummary, compile::Naming, inventory::Inventory,
-    judge::Bench, load::load, reads::Reads, reload::Files, set::digest, view::Stranger,
+    IdentityType, PolicyAnswer, PolicyError, PolicySource, PolicySummary, compile::Naming,
+    inventory::Inventory, judge::Bench, load::load, reads::Reads, reload::Files, set::digest,
+    view::Stranger,
 };
 use search::{Members, Named};
 
@@ -79,11 +80,16 @@ impl AccessPolicies {
     /// Takes in what is known of the people and things that are asked about.
     #[must_use]
     pub fn knowing(self, inventory: Inventory) -> Self {
-        if inventory.all().is_empty() {
+        if inventory.version().is_empty() {
             return self;
         }
         let parts = [self.version.as_bytes(), inventory.version().as_bytes()];
         Self { version: Digest::of_parts(&parts).to_string(), inventory, ..self }
+    }
+
+    /// Gives the type of the identities that charters register, as questions name it.
+    pub const fn identities(&self) -> &IdentityType {
+        self.inventory.identities()
     }
 
     /// Names these policies: the digest of their files' names and texts, and of what is known.

@@ -4,6 +4,7 @@
 //! says nothing else. Who belongs to whom is worked out here, once and to the end.
 
 mod above;
+mod identities;
 
 use std::{collections::HashMap, ops::Range};
 
@@ -15,8 +16,7 @@ use crate::{
     vocabulary::{nearest, type_of_others, uid},
 };
 
-/// The type of the identities that charters register.
-pub const IDENTITY: &str = "identity";
+pub use identities::{IdentityType, IdentityTypeError};
 
 /// Among how many names the one that was meant is looked for.
 const NAMES_MAX: usize = 2_000;
@@ -40,8 +40,11 @@ pub enum Undeclarable {
         kind: String,
     },
     /// Charters say what there is of it.
-    #[error("type `{IDENTITY}` is the governor's own: each is declared by its charter")]
-    Ours,
+    #[error("type `{kind}` is the governor's own: each is declared by its charter")]
+    Ours {
+        /// The type, as it is ours.
+        kind: IdentityType,
+    },
     /// It stands there already.
     #[error("`{kind}` `{id}` is declared twice")]
     Twice {
@@ -85,6 +88,7 @@ pub struct Inventory {
     known: Vec<Known>,
     places: HashMap<EntityUID, usize>,
     kinds: HashMap<String, Range<usize>>,
+    identities: IdentityType,
     version: String,
 }
 
@@ -95,11 +99,21 @@ impl Inventory {
         declared: &[Declared],
         identities: impl IntoIterator<Item = &'a Charter>,
     ) -> Result<Self, Vec<(usize, Undeclarable)>> {
-        let identities: Vec<Declared> = identities.into_iter().map(identity).collect();
+        Self::calling(IdentityType::default(), declared, identities)
+    }
+
+    /// Takes them in like [`Self::new`], where identities are of another type than usual.
+    pub fn calling<'a>(
+        ours: IdentityType,
+        declared: &[Declared],
+        identities: impl IntoIterator<Item = &'a Charter>,
+    ) -> Result<Self, Vec<(usize, Undeclarable)>> {
+        let charters = identities.into_iter();
+        let identities: Vec<Declared> = charters.map(|it| identity(&ours, it)).collect();
         let (mut wrong, mut all) = (Vec::new(), Vec::new());
         for (at, one) in declared.iter().enumerate() {
-            if one.entity.kind == IDENTITY {
-                wrong.push((at, Undeclarable::Ours));
+            if ours.is_meant_by(&one.entity.kind) {
+                wrong.push((at, Undeclarable::Ours { kind: ours.clone() }));
             } else {
                 all.push((Some(at), one));
             }
@@ -150,8 +164,8 @@ impl Inventory {
         if !wrong.is_empty() {
             return Err(wrong);
         }
-        let version = version(all.iter().map(|(_, it)| *it));
-        Ok(Self { kinds: kinds(&known), known, places, version })
+        let version = version(&ours, all.iter().map(|(_, it)| *it));
+        Ok(Self { kinds: kinds(&known), known, places, identities: ours, version })
     }
 
     /// Gives what is known of something.
@@ -173,6 +187,11 @@ impl Inventory {
         self.kinds.get(kind).cloned()
     }
 
+    /// Gives the type of the identities that charters register.
+    pub(crate) const fn identities(&self) -> &IdentityType {
+        &self.identities
+    }
+
     /// Names what is known: the digest of all of it; empty where nothing is.
     pub(crate) fn version(&self) -> &str {
         &self.version
@@ -180,7 +199,7 @@ impl Inventory {
 }
 
 /// Declares an identity as its charter has it.
-fn identity(charter: &Charter) -> Declared {
+fn identity(ours: &IdentityType, charter: &Charter) -> Declared {
     let properties = [
         ("owner", charter.owner.as_str()),
         ("kind", charter.kind.as_str()),
@@ -188,7 +207,7 @@ fn identity(charter: &Charter) -> Declared {
     ];
     let properties = properties.map(|(name, it)| (name.to_owned(), Json::Text(it.to_owned())));
     let id = charter.identity.as_str().to_owned();
-    let entity = Entity { kind: IDENTITY.to_owned(), id, properties: properties.into() };
+    let entity = Entity { kind: ours.to_string(), id, properties: properties.into() };
     Declared { entity, parents: Vec::new() }
 }
 
@@ -218,7 +237,7 @@ fn kinds(known: &[Known]) -> HashMap<String, Range<usize>> {
     kinds
 }
 
-fn version<'a>(all: impl Iterator<Item = &'a Declared>) -> String {
+fn version<'a>(ours: &IdentityType, all: impl Iterator<Item = &'a Declared>) -> String {
     let one = |it: &Declared| {
         let Entity { kind, id, properties } = &it.entity;
         let text = |it: &str| Json::Text(it.to_owned());
@@ -231,7 +250,9 @@ fn version<'a>(all: impl Iterator<Item = &'a Declared>) -> String {
         ];
         Json::List(parts).canonical()
     };
-    let all: Vec<String> = all.map(one).collect();
+    // Whose word counts of whom is a part of what is known, where it is not as usual.
+    let other = (*ours != IdentityType::default()).then(|| ours.to_string());
+    let all: Vec<String> = other.into_iter().chain(all.map(one)).collect();
     if all.is_empty() {
         return String::new();
     }

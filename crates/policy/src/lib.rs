@@ -49,7 +49,7 @@ pub use error::PolicyError;
 pub use explain::Told;
 pub use format::format;
 pub use grant::GrantProgram;
-pub use inventory::{Declared, IDENTITY, Inventory, Undeclarable};
+pub use inventory::{Declared, IdentityType, IdentityTypeError, Inventory, Undeclarable};
 pub use lint::{Idle, IdleWhy};
 pub use outlook::{Stance, Stands};
 pub use schema::{AcceptedTool, Offering, Schema, SchemaError};

@@ -1,7 +1,8 @@
-//! `[authzen]`: which enforcement points elsewhere may ask.
+//! `[authzen]`: which enforcement points elsewhere may ask, and what they call our identities.
 
 use std::collections::BTreeSet;
 
+use bailiwick_policy::IdentityType;
 use toml::Spanned;
 
 use super::{
@@ -13,9 +14,23 @@ use super::{
 /// How many there may be.
 const MOST: usize = 64;
 
+/// What `[authzen]` says.
+#[derive(Debug)]
+pub(super) struct Authzen {
+    pub(super) peps: BTreeSet<String>,
+    pub(super) identity_type: IdentityType,
+}
+
 /// Reads `[authzen]`; nobody may ask unless it is said.
-pub(super) fn read(root: &Table<'_>, settings: &mut Settings<'_>) -> Option<BTreeSet<String>> {
+pub(super) fn read(root: &Table<'_>, settings: &mut Settings<'_>) -> Option<Authzen> {
     root.section("authzen", |authzen| {
+        let called = authzen.get("identity_type");
+        let identity_type = match called.parsed() {
+            Some(it) => it.into_inner(),
+            None if called.is_given() => return None,
+            None => IdentityType::default(),
+        };
+        settings.add("authzen.identity_type", &identity_type, called.at());
         let peps = authzen.get("peps");
         let items = peps.items();
         if MOST < items.len() {
@@ -34,7 +49,7 @@ pub(super) fn read(root: &Table<'_>, settings: &mut Settings<'_>) -> Option<BTre
             let shown: Vec<&str> = names.iter().map(String::as_str).collect();
             settings.add("authzen.peps", &shown.join(", "), peps.at());
         }
-        Some(names)
+        Some(Authzen { peps: names, identity_type })
     })
     .flatten()
 }

@@ -4,7 +4,7 @@
 use std::ops::Range;
 
 use bailiwick_model::{Entity, EntityName, Json, JsonLimits};
-use bailiwick_policy::{Declared, Inventory, Undeclarable};
+use bailiwick_policy::{Declared, IdentityType, Inventory, Undeclarable};
 
 use super::{
     Code, ConfigError,
@@ -30,6 +30,7 @@ type Placed = (Declared, File, Range<usize>);
 /// Reads everything that is declared, along with the identities that charters register.
 pub(super) fn read(
     folder: &Folder,
+    ours: IdentityType,
     charters: &[CharterFile],
     found: &mut Found,
 ) -> Option<Inventory> {
@@ -52,7 +53,7 @@ pub(super) fn read(
         return None;
     }
     let declared: Vec<Declared> = all.iter().map(|(it, ..)| it.clone()).collect();
-    match Inventory::new(&declared, charters.iter().map(|it| &it.charter)) {
+    match Inventory::calling(ours, &declared, charters.iter().map(|it| &it.charter)) {
         Ok(inventory) => Some(inventory),
         Err(wrong) => {
             let told = |(at, why): (usize, Undeclarable)| Some(mistake(all.get(at)?, &why));
@@ -133,7 +134,7 @@ fn mistake((_, file, at): &Placed, why: &Undeclarable) -> ConfigError {
     let code = match why {
         Undeclarable::Twice { .. } => Code::Twice,
         Undeclarable::Kind { .. }
-        | Undeclarable::Ours
+        | Undeclarable::Ours { .. }
         | Undeclarable::Parent { .. }
         | Undeclarable::Circle { .. }
         | Undeclarable::TooMuchAbove { .. } => Code::WrongValue,
@@ -143,7 +144,7 @@ fn mistake((_, file, at): &Placed, why: &Undeclarable) -> ConfigError {
         Undeclarable::Kind { .. } => error
             .label("this cannot be declared")
             .help("a type is a name like `user` or `shop::order`, and not `Action`"),
-        Undeclarable::Ours => error
+        Undeclarable::Ours { .. } => error
             .label("this cannot be declared")
             .help("take it away: what its charter says is known already"),
         Undeclarable::Twice { .. } => error.label("once more here"),

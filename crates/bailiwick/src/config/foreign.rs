@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use bailiwick_policy::IdentityType;
 use miette::{GraphicalReportHandler, GraphicalTheme};
 
 use super::{
@@ -45,7 +46,7 @@ fn charter(bytes: &[u8]) {
 fn entities(bytes: &[u8]) {
     let Some(source) = source("authzen/any.toml", bytes) else { return };
     let mut found = Found::default();
-    let inventory = entities::read(&Folder::of(source), &[], &mut found);
+    let inventory = entities::read(&Folder::of(source), IdentityType::default(), &[], &mut found);
     assert!(inventory.is_some() || !found.is_good(), "nothing was read, and nothing is wrong");
     draw(found);
 }

@@ -142,7 +142,8 @@ impl House {
         let (policies, mut misfits) = compiled.unzip();
         let lines = schema.iter().flat_map(|it| templates.iter().flat_map(|t| t.misfits(it)));
         misfits.get_or_insert_default().extend(lines.map(Report::new));
-        let inventory = entities::read(&folders.authzen, &charters, found);
+        let ours = draft.config.as_ref().map(|it| it.identity_type.clone()).unwrap_or_default();
+        let inventory = entities::read(&folders.authzen, ours, &charters, found);
         let after = (&constraints, before.access.as_deref());
         let access = policies::compile_access(&folders.authzen, inventory, after, found);
         if let (Some(policies), Some(access)) = (&policies, &access) {

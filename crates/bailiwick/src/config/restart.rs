@@ -11,7 +11,7 @@ impl Config {
             ("[state]", self.state == new.state),
             ("[evidence]", self.evidence == new.evidence),
             ("[holds]", self.holds == new.holds),
-            ("[authzen]", self.peps == new.peps),
+            ("[authzen]", (&self.peps, &self.identity_type) == (&new.peps, &new.identity_type)),
             ("[log]", self.log == new.log),
             ("[telemetry]", self.telemetry == new.telemetry),
             (

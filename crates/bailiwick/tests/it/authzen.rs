@@ -54,8 +54,13 @@ impl Pdp {
 
     /// Starts one that knows some people and things.
     pub(crate) fn knowing(policies: &str, entities: &str) -> Self {
+        Self::in_house(HOUSE, policies, entities)
+    }
+
+    /// Starts one with a configuration of its own.
+    fn in_house(house: &str, policies: &str, entities: &str) -> Self {
         let governor = Governor::start(&[
-            ("bailiwick.toml", HOUSE),
+            ("bailiwick.toml", house),
             ("authzen/records.cedar", policies),
             ("authzen/entities.toml", entities),
         ]);

@@ -104,6 +104,8 @@ impl AccessPolicies {
                 let all = self.inventory.all().get(places).unwrap_or_default();
                 all.binary_search_by(|it| it.name().id.as_str().cmp(&entity.id)).is_ok()
             }
+            // Charters declare all of these, and here nobody has one.
+            None if self.identities().is_meant_by(&entity.kind) => false,
             None => self.named().types.contains(&entity.kind),
         }
     }

@@ -49,10 +49,10 @@ fn what_cannot_be_declared_is_named_with_its_place() {
         wrong(&[declared("user", "a", &[]), declared("my type", "b", &[])]),
         [(1, "`my type` is no type that policies can name".to_owned())]
     );
-    assert_eq!(
-        wrong(&[declared("identity", "a", &[])]),
-        [(0, "type `identity` is the governor's own: each is declared by its charter".to_owned())]
-    );
+    for kind in ["identity", "Identity", "IDENTITY"] {
+        let text = "type `identity` is the governor's own: each is declared by its charter";
+        assert_eq!(wrong(&[declared(kind, "a", &[])]), [(0, text.to_owned())]);
+    }
     assert_eq!(
         wrong(&[declared("user", "a", &[]), declared("user", "a", &[])]),
         [(1, "`user` `a` is declared twice".to_owned())]
@@ -141,5 +141,19 @@ proptest! {
             Err(_) => prop_assert!((0..7).any(|it| closure.contains(&(it, it)))),
         }
         prop_assert_eq!(take(&all).is_err(), (0..7).any(|it| closure.contains(&(it, it))));
+    }
+}
+
+#[test]
+fn what_identities_are_called_leaves_the_usual_name_to_others() {
+    let ours: IdentityType = "ours::agent".parse().unwrap();
+    let take = |kind| Inventory::calling(ours.clone(), &[declared(kind, "a", &[])], []);
+    assert!(take("identity").is_ok());
+    let wrong = take("ours::Agent").unwrap_err();
+    assert_eq!(wrong, [(0, Undeclarable::Ours { kind: ours.clone() })]);
+    let (none, other) = (Inventory::default(), Inventory::calling(ours, &[], []).unwrap());
+    assert_ne!(none.version(), other.version(), "other answers are another version");
+    for text in ["", "my type", "Action", "a::Action", "identity // x"] {
+        assert!(text.parse::<IdentityType>().is_err(), "{text}");
     }
 }

@@ -277,4 +277,17 @@ fn the_governors_own_identities_are_found_until_they_are_contained() {
     };
     assert_eq!((&ask("ann")["decision"], &ask("ben")["decision"]), (&json!(true), &json!(false)));
     assert_eq!(ask("ben")["context"]["reason"], "contained");
+
+    // Who is offboarded is nobody, whatever an enforcement point still says of it.
+    std::fs::remove_file(pdp.governor.path("charters/ann.toml")).unwrap();
+    let ran = pdp.governor.run(&["reload"]);
+    assert_eq!(ran.code, 0, "{ran:?}");
+    for kind in ["identity", "Identity"] {
+        let ann = json!({"type": kind, "id": "ann", "properties": {"kind": "agent"}});
+        let body = asked(ann, does("use"), json!({"type": "model", "id": "m"}));
+        let answer = pdp.ask("evaluation", &body);
+        assert_eq!(answer["decision"], false, "{answer}");
+        assert_eq!(answer["context"]["reasons"].to_string().matches("not_registered").count(), 1);
+    }
+    assert_eq!(found(&search(&pdp, "subject", &body)), names([]));
 }

@@ -5,7 +5,7 @@ use std::{collections::BTreeSet, fs, path::PathBuf};
 
 use serde_json::Value;
 
-use super::Pdp;
+use super::{HOUSE, Pdp};
 
 /// The people of the vectors: how their ids begin, their addresses and their roles.
 const PEOPLE: [(&str, &str, &[&str]); 5] = [
@@ -176,7 +176,9 @@ fn the_vectors_about_gateways_are_decided_as_expected() {
     let viewer = |id: &&String| ["CiRmZDM2", "CiRmZDQ2"].iter().any(|it| id.starts_with(it));
     let viewers: Vec<String> =
         ids(&vectors).iter().filter(viewer).map(|it| format!("identity::\"{it}\"")).collect();
-    let pdp = Pdp::new(&format!(
+    // The people of these vectors are of the type that our own identities have unless we say otherwise.
+    let house = format!("{HOUSE}identity_type = \"ours\"\n");
+    let policies = format!(
         r#"@id("read") permit (principal is identity, action == Action::"GET", resource is route)
            when {{ [route::"/users/{{userId}}", route::"/todos"].contains(resource) }};
            @id("write") permit (principal is identity, action, resource is route)
@@ -184,6 +186,7 @@ fn the_vectors_about_gateways_are_decided_as_expected() {
              || ([Action::"PUT", Action::"DELETE"].contains(action) && resource == route::"/todos/{{todoId}}") }}
            unless {{ [{}].contains(principal) }};"#,
         viewers.join(", ")
-    ));
+    );
+    let pdp = Pdp::in_house(&house, &policies, "");
     assert_eq!(check(&pdp, &vectors), (25, 0));
 }
