@@ -28,7 +28,7 @@ use tokio::sync::{Semaphore, SemaphorePermit};
 
 use self::{
     ask::Asker,
-    limits::UNDER_WAY,
+    limits::{SEARCHES, UNDER_WAY},
     read::Asked,
     refusal::{Code, Refusal},
 };
@@ -70,14 +70,35 @@ struct Pep {
     token: Secret,
     /// How many more questions it may have under way.
     places: Semaphore,
+    /// How many of them may be searches.
+    searches: Semaphore,
+}
+
+impl Pep {
+    fn new(name: String, token: Secret) -> Self {
+        let (places, searches) = (Semaphore::new(UNDER_WAY), Semaphore::new(SEARCHES));
+        Self { name, token, places, searches }
+    }
+
+    /// Gives a question a place for as long as it is under way.
+    fn place(&self) -> Result<SemaphorePermit<'_>, Refusal> {
+        let full = |_| Code::TooMany.says(format!("`{}` has {UNDER_WAY} under way", self.name));
+        self.places.try_acquire().map_err(full)
+    }
+
+    /// Gives a search a place for as long as it is under way.
+    fn search(&self) -> Result<SemaphorePermit<'_>, Refusal> {
+        let full =
+            |_| Code::TooMany.says(format!("`{}` has {SEARCHES} searches under way", self.name));
+        self.searches.try_acquire().map_err(full)
+    }
 }
 
 impl Authzen {
     /// Makes the endpoint.
     pub fn new(parts: AuthzenParts) -> Self {
         let AuthzenParts { desk, peps, hosts, public_url, pages } = parts;
-        let pep = |(name, token)| Pep { name, token, places: Semaphore::new(UNDER_WAY) };
-        let peps = peps.into_iter().map(pep).collect();
+        let peps = peps.into_iter().map(|(name, token)| Pep::new(name, token)).collect();
         Self { desk, peps, hosts: Hosts::new(hosts), public_url, pages }
     }
 }
@@ -185,8 +206,7 @@ impl Authzen {
             return Err(Code::Forbidden.says(format!("this {what} is not answered here")));
         }
         let pep = self.asking(headers)?;
-        let full = |_| Code::TooMany.says(format!("`{}` has {UNDER_WAY} under way", pep.name));
-        Ok((pep, pep.places.try_acquire().map_err(full)?))
+        Ok((pep, pep.place()?))
     }
 
     /// Finds out who asks before anything is read, and answers what it asks.
@@ -202,6 +222,7 @@ impl Authzen {
             Asks::One => asker.ask(Asked::one(&body)?).await.map(|it| it.to_string()),
             Asks::Several => asker.ask(Asked::several(&body)?).await.map(|it| it.to_string()),
             Asks::Search(sought) => {
+                let _search = pep.search()?;
                 let answer = self.search(&asker, sought, &body).await?;
                 serde_json::to_string(&answer)
                     .map_err(|_| Code::Broken.says("the answer cannot be written"))

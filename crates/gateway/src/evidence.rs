@@ -58,6 +58,19 @@ impl Evidence {
         }
     }
 
+    /// Gives the names that were found, all of them as far as a page of usual ones goes.
+    pub fn names(&self, names: &Json) -> ArgumentsRecord {
+        let shown = || {
+            let shown = self.shown(names, false).canonical();
+            brief::within(brief::NAMES_MAX, &self.key, shown, names)
+        };
+        match self.keep {
+            Keep::Full => ArgumentsRecord::Full(shown()),
+            Keep::Redacted => ArgumentsRecord::Redacted(shown()),
+            Keep::Digest => ArgumentsRecord::Digest(self.key.digest(&names.canonical())),
+        }
+    }
+
     fn whole_or_cut(&self, arguments: &Json, hide_all: bool) -> String {
         brief::arguments(&self.key, self.shown(arguments, hide_all).canonical(), arguments)
     }

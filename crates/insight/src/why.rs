@@ -136,7 +136,10 @@ pub fn why_found(record: &SearchRecord) -> Why {
         ("subject", record.subject.as_ref().map(named)),
         ("action", record.action.clone()),
         ("resource", record.resource.as_ref().map(named)),
+        ("passed before", Some(record.from.to_string()).filter(|it| it != "0")),
+        ("limit", record.limit.map(|it| it.to_string())),
         ("found", Some(record.found.to_string())),
+        ("found which", record.names.as_ref().map(|it| it.text().to_owned())),
         ("looked at", Some(record.looked_at.to_string())),
         ("could not be evaluated", Some(record.unclear.to_string()).filter(|it| it != "0")),
     ];

@@ -33,7 +33,7 @@ pub use life::{Answer, answer, end, forget, observe, stay, tick};
 pub use open::{DEPTH_MAX, Opening, open};
 pub use paced::Paced;
 pub use permit::{Permit, PermitError};
-pub use search::Search;
+pub use search::{Search, world};
 pub use snapshot::Snapshot;
 pub use state::{DayKey, Memory, RestoreError, TaskState};
 pub use visible::{Sight, could_ever, liked_inputs, reaches, sight};

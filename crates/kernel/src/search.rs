@@ -1,7 +1,10 @@
 //! What an enforcement point elsewhere looks for: whatever is known that would be a yes, judged
 //! one by one as if it had been asked for.
 
-use bailiwick_model::{Evaluation, Sought, Timestamp};
+use std::collections::BTreeSet;
+
+use bailiwick_model::{Digest, Evaluation, Sought, Subject, Timestamp};
+use bailiwick_policy::Candidates;
 
 use crate::{Evaluated, Snapshot, evaluate};
 
@@ -31,7 +34,7 @@ impl Search {
 
     /// Lists the ids or names of whatever could be found, in an order that is the same under the
     /// same policies.
-    pub fn candidates<'s>(&self, snapshot: &'s Snapshot) -> Vec<&'s str> {
+    pub fn candidates<'s>(&self, snapshot: &'s Snapshot) -> Candidates<'s> {
         snapshot.access.candidates(self.sought, &self.asked)
     }
 
@@ -45,4 +48,18 @@ impl Search {
         candidate.clone_into(open);
         evaluate(snapshot, &self.asked, now)
     }
+}
+
+/// Names what evaluations are judged by beside policies and what is known: the facts that hold at
+/// `now`, and the identities whose authority is withdrawn.
+pub fn world(snapshot: &Snapshot, now: Timestamp) -> Digest {
+    let holding = snapshot.facts.iter().filter(|it| now < it.until);
+    let facts: BTreeSet<&str> = holding.map(|it| it.name.as_str()).collect();
+    let contained = snapshot.contained.iter().filter_map(|it| match it {
+        Subject::Identity(it) => Some(it.as_str()),
+        Subject::Credential(_) | Subject::Task(_) | Subject::Server(_) | Subject::Tool(..) => None,
+    });
+    let facts = facts.into_iter().flat_map(|it| ["fact", it]);
+    let parts = facts.chain(contained.flat_map(|it| ["contained", it]));
+    Digest::of_parts(&parts.map(str::as_bytes).collect::<Vec<_>>())
 }

@@ -3,9 +3,9 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use bailiwick_kernel::{Evaluated, Snapshot, evaluate};
+use bailiwick_kernel::{Evaluated, Snapshot, evaluate, world};
 use bailiwick_model::{
-    Deed, Entity, Evaluation, Json, ReasonCode, Subject, Timestamp, VerdictKind,
+    Deed, Entity, Evaluation, Fact, Json, ReasonCode, Subject, Timestamp, VerdictKind,
 };
 use bailiwick_policy::{AccessPolicies, IdentityType, Inventory, PolicySource};
 use bailiwick_testkit::{World, build};
@@ -79,4 +79,26 @@ fn where_identities_are_called_otherwise_the_usual_word_is_somebody_elses() {
     assert_eq!(ask("identity", "ben"), VerdictKind::Allow);
     assert_eq!(ask("agent", "ann"), VerdictKind::Allow);
     assert_eq!(ask("agent", "ben"), VerdictKind::Deny);
+}
+
+#[test]
+fn the_world_is_another_once_a_fact_or_an_identity_is() {
+    let at = Timestamp::from_millis;
+    let mut snapshot = snapshot("identity");
+    let fact = |name: &str, until| Fact { name: name.to_owned(), until: at(until) };
+    let mut before = world(&snapshot, at(0));
+    let mut changes = |snapshot: &Snapshot, now| {
+        let now = world(snapshot, at(now));
+        std::mem::replace(&mut before, now) != now
+    };
+    snapshot.facts = vec![fact("freeze", 10)];
+    assert!(changes(&snapshot, 0));
+    snapshot.facts = vec![fact("freeze", 20), fact("long-gone", 0)];
+    assert!(!changes(&snapshot, 0), "the same holds");
+    assert!(changes(&snapshot, 20), "it has ended");
+    snapshot.contained.contain(Subject::Identity("freeze".parse().unwrap()));
+    assert!(changes(&snapshot, 20));
+    assert!(changes(&snapshot, 0), "a fact of that name is something else");
+    snapshot.contained.contain(Subject::Server("files".parse().unwrap()));
+    assert!(!changes(&snapshot, 0), "no evaluation asks for a server");
 }

@@ -161,8 +161,17 @@ pub struct SearchRecord {
     pub resource: Option<EntityName>,
     /// What the asker said beside names.
     pub said: ArgumentsRecord,
+    /// How many were passed before this page.
+    #[serde(default, skip_serializing_if = "is_none_of_them")]
+    pub from: usize,
+    /// How many it could hold.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub limit: Option<usize>,
     /// How many were found on this page.
     pub found: usize,
+    /// Which: the list of their ids or names, in their order.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub names: Option<ArgumentsRecord>,
     /// How many were evaluated for it.
     pub looked_at: usize,
     /// How many of these are a no as a policy could not be evaluated.

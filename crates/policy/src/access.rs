@@ -2,7 +2,7 @@
 
 mod search;
 
-use std::{collections::BTreeSet, sync::OnceLock};
+use std::collections::BTreeSet;
 
 use bailiwick_model::{Constraints, Digest, Evaluation, Fact, PersonName, Timestamp};
 
@@ -11,6 +11,7 @@ use crate::{
     inventory::Inventory, judge::Bench, load::load, reads::Reads, reload::Files, set::digest,
     view::Stranger,
 };
+pub use search::Candidates;
 use search::{Members, Named};
 
 /// A compiled, immutable set of policies for evaluations. They are asked as those of calls are: by
@@ -23,9 +24,9 @@ pub struct AccessPolicies {
     /// What any of them reads.
     reads: Reads,
     inventory: Inventory,
-    /// Made when somebody searches first.
-    named: OnceLock<Named>,
-    members: OnceLock<Members>,
+    /// What searches go by; made along with the rest, so that no search waits for it.
+    named: Named,
+    members: Members,
 }
 
 impl Default for AccessPolicies {
@@ -38,8 +39,8 @@ impl Default for AccessPolicies {
             bench: Bench::default(),
             reads: Reads::nothing(),
             inventory: Inventory::default(),
-            named: OnceLock::new(),
-            members: OnceLock::new(),
+            named: Named::default(),
+            members: Members::default(),
         }
     }
 }
@@ -74,7 +75,8 @@ impl AccessPolicies {
         let version = version(&loaded.files, constraints);
         let (constraints, bench) = (constraints.clone(), Bench::after(before, loaded));
         let reads = Reads::all(bench.all().map(|it| &it.reads));
-        Ok(Self { version, constraints, bench, reads, ..Self::default() })
+        let named = Named::by(&bench);
+        Ok(Self { version, constraints, bench, reads, named, ..Self::default() })
     }
 
     /// Takes in what is known of the people and things that are asked about.
@@ -84,7 +86,9 @@ impl AccessPolicies {
             return self;
         }
         let parts = [self.version.as_bytes(), inventory.version().as_bytes()];
-        Self { version: Digest::of_parts(&parts).to_string(), inventory, ..self }
+        let version = Digest::of_parts(&parts).to_string();
+        let members = Members::of(&inventory, &self.bench.index);
+        Self { version, inventory, members, ..self }
     }
 
     /// Gives the type of the identities that charters register, as questions name it.

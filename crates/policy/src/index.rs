@@ -5,7 +5,7 @@
 //! said nothing. What is not passed over is asked in full, head and all.
 
 use std::{
-    collections::{BTreeSet, HashMap},
+    collections::{BTreeSet, HashMap, HashSet},
     sync::Arc,
 };
 
@@ -223,11 +223,19 @@ impl Index {
     /// Gives what heads ask for in the place that is open, of those policies whose head fits the
     /// rest and that count.
     pub(crate) fn asked_for(&self, known: &Open<'_>, counts: impl Fn(usize) -> bool) -> Wanted {
-        let parts = |it: &Entry| [it.principal, it.action, it.resource].into_iter().zip(known);
-        let fits =
-            |it: &&Entry| parts(it).all(|(key, keys)| keys.is_none_or(|it| it.contains(&key)));
+        let [who, _, _] = known;
+        let known = known.map(|keys| keys.map(|it| it.iter().copied().collect::<HashSet<Key>>()));
+        let parts = |it: &Entry| [it.principal, it.action, it.resource].into_iter().zip(&known);
+        let fits = |it: &&Entry| {
+            parts(it).all(|(key, keys)| keys.as_ref().is_none_or(|it| it.contains(&key)))
+        };
         let open = |it: &Entry| parts(it).find(|(_, keys)| keys.is_none()).map(|(key, _)| key);
-        let fitting = self.entries.iter().filter(fits).filter(|it| counts(it.policy));
+        // Those that ask for one principal lie together; for whom nobody asks, all are gone through.
+        let near: Vec<&[Entry]> = match who {
+            Some(keys) => stretches(&self.entries, keys, |it| it.principal).collect(),
+            None => vec![&self.entries],
+        };
+        let fitting = near.into_iter().flatten().filter(fits).filter(|it| counts(it.policy));
         Wanted(fitting.filter_map(open).collect())
     }
 

@@ -42,7 +42,7 @@ mod vocabulary;
 mod ways;
 mod when;
 
-pub use access::AccessPolicies;
+pub use access::{AccessPolicies, Candidates};
 pub use answer::{Applying, Coverage, ListQuestion, PolicyAnswer, Question};
 pub use brief::Briefs;
 pub use error::PolicyError;

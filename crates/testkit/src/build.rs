@@ -7,9 +7,10 @@ use std::{
 
 use bailiwick_model::{
     AccessRequest, Action, ActionFacts, ActionKind, AllowLine, Budget, CallDigest, Caller, Charter,
-    Digest, Effect, Environment, IdentityKind, Json, Mode, Offered, OnWiden, Pin, PinStatus, Reach,
-    Sensitivity, Task, Template, Timestamp, Window,
+    Digest, Effect, Entity, Environment, IdentityKind, Json, Mode, Offered, OnWiden, Pin,
+    PinStatus, Reach, Sensitivity, Task, Template, Timestamp, Window,
 };
+use bailiwick_policy::{AccessPolicies, Declared, Inventory, PolicySource};
 
 /// Gives the charter of an agent that may nothing yet.
 pub fn charter(identity: &str) -> Charter {
@@ -24,6 +25,22 @@ pub fn charter(identity: &str) -> Charter {
         servers: BTreeSet::new(),
         delegates_to: BTreeSet::new(),
     }
+}
+
+/// Gives policies for what enforcement points elsewhere ask, where these are known by type and id.
+pub fn access(text: &str, known: &[(&str, &str)]) -> AccessPolicies {
+    let declared = |(kind, id): &(&str, &str)| Declared {
+        entity: Entity {
+            kind: (*kind).to_owned(),
+            id: (*id).to_owned(),
+            properties: BTreeMap::new(),
+        },
+        parents: Vec::new(),
+    };
+    let known: Vec<Declared> = known.iter().map(declared).collect();
+    let inventory = Inventory::new(&known, []).expect("an inventory");
+    let source = PolicySource { name: "authzen/some.cedar".to_owned(), text: text.to_owned() };
+    AccessPolicies::compile(&[source]).expect("policies").knowing(inventory)
 }
 
 /// Gives a template that allows nothing, denies what is outside, and lasts an hour.

@@ -14,6 +14,8 @@ pub(super) const EVALUATIONS: usize = 256;
 /// How many questions one enforcement point may have under way.
 pub(super) const UNDER_WAY: usize = 128;
 
+/// How many of these may be searches: each may take as long as many evaluations.
+pub(super) const SEARCHES: usize = 4;
 /// How many one page of a search may hold, and holds where nothing is said.
 pub(super) const PAGE: usize = 1000;
 /// How many are evaluated for one page.

@@ -9,9 +9,9 @@ mod read;
 
 use std::time::{Duration, Instant};
 
-use bailiwick_kernel::{Search, Snapshot};
+use bailiwick_kernel::{Search, Snapshot, world};
 use bailiwick_model::{
-    DecisionId, EntityName, Evaluation, Record, SearchRecord, Sensitivity, Sought, Timestamp,
+    DecisionId, EntityName, Evaluation, Json, Record, SearchRecord, Sensitivity, Sought, Timestamp,
 };
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -25,8 +25,18 @@ use super::{
 };
 use crate::meter;
 
-/// How long others wait for their turn while one page is looked for.
-const TURN: Duration = Duration::from_millis(1);
+/// How much is done for one page.
+#[derive(Clone, Copy, Debug)]
+struct Bounds {
+    /// How many are evaluated.
+    looks: usize,
+    /// How long it is worked on.
+    work: Duration,
+    /// How long others wait for their turn meanwhile.
+    turn: Duration,
+}
+
+const BOUNDS: Bounds = Bounds { looks: LOOKS, work: WORK, turn: Duration::from_millis(1) };
 
 /// An answer, in the order in which it is written: whoever reads it as it comes knows first how
 /// much there is.
@@ -55,7 +65,8 @@ struct Context {
 /// What looking for one page came to.
 #[derive(Debug)]
 struct Seen {
-    found: Vec<Value>,
+    /// The ids or names of what is found.
+    found: Vec<String>,
     looked_at: usize,
     unclear: usize,
     /// The place of the first that was not looked at, where there is one.
@@ -74,33 +85,71 @@ impl Authzen {
         // A page is judged by one set of policies, as of one moment.
         let (snapshot, now) = (asker.desk.snapshot(), asker.desk.now());
         let version = snapshot.access.version().to_owned();
-        let place = Place::open(&question, (asker.pep, &version, now), &self.pages)?;
+        let under = (version.as_str(), world(&snapshot, now));
+        let place = Place::open(&question, (asker.pep, under, now), &self.pages)?;
         let Question { search, paged, .. } = question;
         let said = search.asked().clone();
-        let seen = look(&snapshot, search, &place, now).await;
+        let kind = kind(&search);
+        let seen = look(&snapshot, search, &place, (BOUNDS, now)).await;
         let next = seen.next.map(|it| place.after(it, now).close(&self.pages)).transpose()?;
         let count = seen.found.len();
         let told = || Told { next_token: next.clone().unwrap_or_default(), count };
         let page = (paged || next.is_some()).then(told);
         let decision = DecisionId::new(asker.desk.ulid());
-        let record = asker.found((decision.clone(), now, &version), (sought, &said), &seen);
+        let named = (decision.clone(), now, version.as_str());
+        let record = asker.found(named, (sought, &said), (&place, &seen));
         asker.keep(&[record]).await?;
         meter::searched(asker.pep, sought);
         let Seen { found, looked_at, .. } = seen;
         let context = Context { search_id: decision, policy_version: version, looked_at };
-        Ok(Answer { page, context, results: found })
+        let results = found.iter().map(|it| told_of(sought, &kind, it)).collect();
+        Ok(Answer { page, context, results })
+    }
+}
+
+/// The work on one page, from the first that is done for it.
+#[derive(Debug)]
+struct Work {
+    done: Duration,
+    since: Instant,
+}
+
+impl Work {
+    fn begin() -> Self {
+        Self { done: Duration::ZERO, since: Instant::now() }
+    }
+
+    fn so_far(&self) -> Duration {
+        self.done.saturating_add(self.since.elapsed())
+    }
+
+    /// Gives others their turn, once it was worked for longer than one; their time does not count.
+    async fn pause(&mut self, turn: Duration) {
+        if turn < self.since.elapsed() {
+            self.done = self.so_far();
+            tokio::task::yield_now().await;
+            self.since = Instant::now();
+        }
     }
 }
 
 /// Looks for one page.
-async fn look(snapshot: &Snapshot, mut search: Search, place: &Place, now: Timestamp) -> Seen {
-    let (sought, kind) = (search.sought(), kind(&search));
+async fn look(
+    snapshot: &Snapshot,
+    mut search: Search,
+    place: &Place,
+    (bounds, now): (Bounds, Timestamp),
+) -> Seen {
+    // Finding out who could be looked at is work, too.
+    let mut work = Work::begin();
     let candidates = search.candidates(snapshot);
+    work.pause(bounds.turn).await;
     let mut seen = Seen { found: Vec::new(), looked_at: 0, unclear: 0, next: None };
-    let (mut work, mut since) = (Duration::ZERO, Instant::now());
-    for (at, candidate) in candidates.iter().enumerate().skip(place.from()) {
+    let mut at = place.from();
+    while let Some(candidate) = candidates.get(at) {
         // One at least is looked at, however much work it is, or no page would ever be the last.
-        let enough = seen.looked_at == LOOKS || (WORK < work && 0 < seen.looked_at);
+        let enough = 0 < seen.looked_at && bounds.work < work.so_far();
+        let enough = enough || seen.looked_at == bounds.looks;
         if seen.found.len() == place.limit() || enough {
             seen.next = Some(at);
             break;
@@ -108,15 +157,12 @@ async fn look(snapshot: &Snapshot, mut search: Search, place: &Place, now: Times
         let evaluated = search.judge(snapshot, candidate, now);
         seen.looked_at = seen.looked_at.saturating_add(1);
         if answer::is_yes(evaluated.verdict) {
-            seen.found.push(found(sought, &kind, candidate));
+            seen.found.push(candidate.to_owned());
         } else if evaluated.is_unclear() {
             seen.unclear = seen.unclear.saturating_add(1);
         }
-        if TURN < since.elapsed() {
-            work = work.saturating_add(since.elapsed());
-            tokio::task::yield_now().await;
-            since = Instant::now();
-        }
+        at = at.saturating_add(1);
+        work.pause(bounds.turn).await;
     }
     seen
 }
@@ -131,7 +177,7 @@ fn kind(search: &Search) -> String {
     }
 }
 
-fn found(sought: Sought, kind: &str, name: &str) -> Value {
+fn told_of(sought: Sought, kind: &str, name: &str) -> Value {
     match sought {
         Sought::Subject | Sought::Resource => json!({"type": kind, "id": name}),
         Sought::Action => json!({"name": name}),
@@ -144,7 +190,7 @@ impl Asker<'_> {
         &self,
         (decision, time, policy): (DecisionId, Timestamp, &str),
         (sought, asked): (Sought, &Evaluation),
-        seen: &Seen,
+        (place, seen): (&Place, &Seen),
     ) -> Record {
         let evidence = self.desk.evidence();
         let named = |it: &bailiwick_model::Entity| EntityName {
@@ -168,13 +214,20 @@ impl Asker<'_> {
             action: unless(Sought::Action).then(|| evidence.text(&asked.action.name)),
             resource: unless(Sought::Resource).then(|| named(&asked.resource)),
             said: evidence.arguments(&asked.said(), Sensitivity::Internal),
+            from: place.from(),
+            limit: Some(place.limit()),
             found: seen.found.len(),
+            names: (!seen.found.is_empty()).then(|| evidence.names(&names(&seen.found))),
             looked_at: seen.looked_at,
             unclear: seen.unclear,
             more: seen.next.is_some(),
             policy: policy.to_owned(),
         }))
     }
+}
+
+fn names(found: &[String]) -> Json {
+    Json::List(found.iter().cloned().map(Json::Text).collect())
 }
 
 /// A search, and what its token opens to.

@@ -175,9 +175,21 @@ fn the_page_of_limits_has_these_numbers() {
             limits::WAIT.as_secs()
         ),
         format!("| questions of one enforcement point under way | {UNDER_WAY} |"),
+        format!("| searches of one enforcement point under way | {SEARCHES} |"),
     ] {
         assert!(page.contains(&line), "{line}");
     }
+}
+
+#[test]
+fn few_searches_are_under_way_at_once_and_leave_room_for_other_questions() {
+    let pep = Pep::new("shop".to_owned(), Secret::new("token".to_owned()));
+    let mut all: Vec<_> = (0..SEARCHES).map(|_| pep.search().unwrap()).collect();
+    let refused = pep.search().unwrap_err();
+    assert_eq!(refused.code, Code::TooMany, "{}", refused.text);
+    assert!(pep.place().is_ok(), "an evaluation is answered all the same");
+    all.pop();
+    assert!(pep.search().is_ok(), "one is over");
 }
 
 /// Part of a question, with and without everything that it may have.

@@ -14,6 +14,8 @@ const TEXT_MAX: usize = 2 << 10;
 const TEXT_KEPT: usize = 256;
 /// The longest arguments, as they are shown, that are kept whole.
 const ARGUMENTS_MAX: usize = 16 << 10;
+/// How many bytes of names that were found are kept whole.
+pub(super) const NAMES_MAX: usize = 64 << 10;
 /// How much of longer ones is kept.
 const ARGUMENTS_KEPT: usize = 4 << 10;
 /// How many texts of a set, or reasons of a step, are kept.
@@ -36,7 +38,12 @@ pub(super) fn cut(key: &EvidenceKey, shown: &str, whole: &str) -> String {
 
 /// Keeps arguments as they are shown, or their beginning with the digest of what was sent.
 pub(super) fn arguments(key: &EvidenceKey, shown: String, sent: &Json) -> String {
-    if shown.len() <= ARGUMENTS_MAX {
+    within(ARGUMENTS_MAX, key, shown, sent)
+}
+
+/// Keeps what is shown up to `most` bytes, or its beginning with the digest of what it stands for.
+pub(super) fn within(most: usize, key: &EvidenceKey, shown: String, sent: &Json) -> String {
+    if shown.len() <= most {
         return shown;
     }
     let sent = sent.canonical();

@@ -226,7 +226,10 @@ fn search() -> SearchRecord {
         action: Some(action),
         resource: None,
         said,
+        from: 20,
+        limit: Some(2),
         found: 2,
+        names: Some(ArgumentsRecord::Full("[\"1\",\"2\"]".to_owned())),
         looked_at: 7,
         unclear: 1,
         more: true,
@@ -246,6 +249,8 @@ fn every_kind_of_record_reads_back_as_it_was_written() {
     reads_back(&Record::Evaluation(Box::new(evaluation())));
     reads_back(&Record::Search(Box::new(search())));
     reads_back(&Record::Search(Box::new(SearchRecord { unclear: 0, more: false, ..search() })));
+    let (from, limit, names) = (0, None, None);
+    reads_back(&Record::Search(Box::new(SearchRecord { from, limit, names, ..search() })));
     for command in commands() {
         let (time, by) = (Timestamp::default(), "person:pat".to_owned());
         reads_back(&Record::Command { time, by, command });

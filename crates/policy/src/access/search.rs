@@ -4,11 +4,14 @@
 //! they ask for. Whatever is left is evaluated like any question, so nothing is found here that
 //! evaluation would not permit; what heads leave out it would not permit either.
 
-use std::collections::{BTreeSet, HashMap};
+mod candidates;
+
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 use bailiwick_model::{Entity, Evaluation, Sought};
-use cedar_policy_core::ast::{EntityUID, Expr, ExprKind, Literal};
+use cedar_policy_core::ast::{EntityType, EntityUID, Expr, ExprKind, Literal};
 
+pub use self::candidates::Candidates;
 use super::AccessPolicies;
 use crate::{
     PolicyEffect,
@@ -29,29 +32,27 @@ pub(super) struct Named {
 }
 
 impl Named {
-    fn by(bench: &Bench) -> Self {
-        let mut named = Self::default();
+    pub(super) fn by(bench: &Bench) -> Self {
+        let (mut things, mut types) = (HashSet::<&EntityUID>::new(), HashSet::new());
         for seat in bench.all() {
             let parts = std::iter::once(&seat.head).chain(&seat.condition);
-            parts.flat_map(Expr::subexpressions).for_each(|it| named.hear(it));
+            for part in parts.flat_map(Expr::subexpressions) {
+                if let ExprKind::Lit(Literal::EntityUID(uid)) = part.expr_kind() {
+                    things.insert(uid);
+                } else if let ExprKind::Is { entity_type, .. } = part.expr_kind() {
+                    types.insert(entity_type);
+                }
+            }
         }
-        named
-    }
-
-    fn hear(&mut self, part: &Expr) {
-        if let ExprKind::Lit(Literal::EntityUID(uid)) = part.expr_kind() {
-            self.entity(uid);
-        } else if let ExprKind::Is { entity_type, .. } = part.expr_kind() {
-            self.types.insert(entity_type.to_string());
-        }
-    }
-
-    fn entity(&mut self, uid: &EntityUID) {
-        let id: &str = uid.eid().as_ref();
-        if Types::get().is_some_and(|it| it.action(id) == *uid) {
-            self.actions.insert(id.to_owned());
-        } else {
-            self.types.insert(uid.entity_type().to_string());
+        let action = Types::get().map(|it| it.action(""));
+        let action = action.as_ref().map(EntityUID::entity_type);
+        let is_action = |it: &&EntityUID| Some(it.entity_type()) == action;
+        let (actions, others): (Vec<&EntityUID>, Vec<_>) = things.into_iter().partition(is_action);
+        types.extend(others.into_iter().map(EntityUID::entity_type));
+        let id = |it: &EntityUID| AsRef::<str>::as_ref(it.eid()).to_owned();
+        Self {
+            actions: actions.into_iter().map(id).collect(),
+            types: types.into_iter().map(EntityType::to_string).collect(),
         }
     }
 }
@@ -61,7 +62,7 @@ impl Named {
 pub(super) struct Members(HashMap<Key, Vec<usize>>);
 
 impl Members {
-    fn of(inventory: &Inventory, index: &Index) -> Self {
+    pub(super) fn of(inventory: &Inventory, index: &Index) -> Self {
         let mut members: HashMap<Key, Vec<usize>> = HashMap::new();
         for (place, known) in inventory.all().iter().enumerate() {
             let names = std::iter::once(known.uid()).chain(known.above());
@@ -81,7 +82,7 @@ impl AccessPolicies {
     /// Lists the ids or names of whatever could make `open` a yes in the place of what is `sought`,
     /// in an order that stays as it is as long as the version does. It is empty where `open` names
     /// something that nobody knows.
-    pub fn candidates(&self, sought: Sought, open: &Evaluation) -> Vec<&str> {
+    pub fn candidates(&self, sought: Sought, open: &Evaluation) -> Candidates<'_> {
         match sought {
             Sought::Subject if self.knows(&open.resource) && self.knows_action(open) => {
                 self.entities(sought, &open.subject.kind, open)
@@ -90,9 +91,9 @@ impl AccessPolicies {
                 self.entities(sought, &open.resource.kind, open)
             }
             Sought::Action if self.knows(&open.subject) && self.knows(&open.resource) => {
-                self.actions(open)
+                Candidates::named(self.actions(open))
             }
-            Sought::Subject | Sought::Resource | Sought::Action => Vec::new(),
+            Sought::Subject | Sought::Resource | Sought::Action => Candidates::none(),
         }
     }
 
@@ -106,35 +107,28 @@ impl AccessPolicies {
             }
             // Charters declare all of these, and here nobody has one.
             None if self.identities().is_meant_by(&entity.kind) => false,
-            None => self.named().types.contains(&entity.kind),
+            None => self.named.types.contains(&entity.kind),
         }
     }
 
-    fn named(&self) -> &Named {
-        self.named.get_or_init(|| Named::by(&self.bench))
-    }
-
-    fn members(&self) -> &Members {
-        self.members.get_or_init(|| Members::of(&self.inventory, &self.bench.index))
-    }
-
     fn knows_action(&self, open: &Evaluation) -> bool {
-        self.named().actions.contains(&open.action.name)
+        self.named.actions.contains(&open.action.name)
     }
 
-    fn entities(&self, sought: Sought, kind: &str, open: &Evaluation) -> Vec<&str> {
+    fn entities(&self, sought: Sought, kind: &str, open: &Evaluation) -> Candidates<'_> {
         let (Some(range), Some(of)) = (self.inventory.of_type(kind), type_of_others(kind)) else {
-            return Vec::new();
+            return Candidates::none();
         };
-        let Some(wanted) = self.wanted(sought, open) else { return Vec::new() };
-        let places: BTreeSet<usize> = if wanted.takes_all(&self.bench.index, &of) {
-            range.collect()
-        } else {
-            let under = wanted.keys().flat_map(|it| self.members().under(it));
-            under.filter(|it| range.contains(it)).collect()
-        };
-        let known = places.into_iter().filter_map(|it| self.inventory.all().get(it));
-        known.map(|it| it.name().id.as_str()).collect()
+        let Some(wanted) = self.wanted(sought, open) else { return Candidates::none() };
+        let known = self.inventory.all();
+        if wanted.takes_all(&self.bench.index, &of) {
+            return Candidates::all(known.get(range).unwrap_or_default());
+        }
+        let under = wanted.keys().flat_map(|it| self.members.under(it));
+        let mut places: Vec<usize> = under.filter(|it| range.contains(it)).collect();
+        places.sort_unstable();
+        places.dedup();
+        Candidates::some(known, places)
     }
 
     fn actions(&self, open: &Evaluation) -> Vec<&str> {
@@ -146,7 +140,7 @@ impl AccessPolicies {
         let fits = |name: &str| {
             all || index.key_of(&types.action(name)).is_some_and(|it| keys.contains(&it))
         };
-        self.named().actions.iter().map(String::as_str).filter(|it| fits(it)).collect()
+        self.named.actions.iter().map(String::as_str).filter(|it| fits(it)).collect()
     }
 
     /// Gives what the heads of permits ask for in the place of what is sought.

@@ -39,6 +39,16 @@ fn what_several_files_say_is_known_together() {
 }
 
 #[test]
+fn identities_are_declared_by_charters_unless_ours_are_called_otherwise() {
+    let people = "[[entity]]\ntype = \"identity\"\nid = \"alice\"\n";
+    assert!(mistakes(people).contains("each is declared by its charter"));
+    let files = Files::good().with("authzen/people.toml", people);
+    assert!(files.config("[authzen]\nidentity_type = \"ours\"\n").load().is_ok());
+    let wrong = Files::good().config("[authzen]\nidentity_type = \"my type\"\n").mistakes();
+    assert!(wrong.contains("`my type` is no type that policies can name"), "{wrong}");
+}
+
+#[test]
 fn a_slip_is_shown_where_it_stands() {
     let slip = GOOD.replace("id = \"staff\" }", "id = \"staf\" }");
     insta::assert_snapshot!(mistakes(&slip), @r#"

@@ -522,6 +522,7 @@ fn flags_win_over_the_file_and_each_setting_says_where_it_comes_from() {
     assert_eq!(house.config.listen.http.to_string(), "127.0.0.1:2");
     let lines: Vec<String> = house.config.settings.iter().map(ToString::to_string).collect();
     insta::assert_snapshot!(files.anonymous(&lines.join("\n")), @"
+    authzen.identity_type = identity (default)
     evidence.arguments = redacted (default)
     evidence.checkpoints = PLACE/home/../elsewhere (file, line 2)
     holds.poll = 25s (default)

@@ -204,6 +204,19 @@ fn pages_make_up_the_whole_and_each_is_on_record() {
         "nobody else is looked at"
     );
     assert_eq!((&first["more"], &first["pep"]), (&json!(false), &json!("shop")));
+    // What was disclosed can be told from the records alone.
+    let ids = |record: &Value| -> Vec<Value> {
+        let kept = record["names"]["redacted"].as_str().unwrap_or("[]");
+        serde_json::from_str(kept).unwrap()
+    };
+    let told = |results: &Value| -> Vec<Value> {
+        results.as_array().unwrap().iter().map(|it| it["id"].clone()).collect()
+    };
+    assert_eq!((&first["from"], &first["limit"]), (&Value::Null, &json!(1000)));
+    assert_eq!(ids(first), told(&whole["results"]));
+    let by_seven: Vec<&Value> = records.iter().filter(|it| it["limit"] == 7).collect();
+    assert_eq!(by_seven.iter().flat_map(|it| ids(it)).collect::<Vec<_>>(), ids(first));
+    assert!(by_seven.windows(2).all(|it| it[0]["from"].as_u64() < it[1]["from"].as_u64()));
     let why = pdp.governor.json(&["why", first["decision"].as_str().unwrap()]);
     assert_eq!(why["steps"][0]["attributes"]["found"], "19");
     assert_eq!(pdp.governor.json(&["ledger", "verify"])["ok"], true);
@@ -268,8 +281,14 @@ fn the_governors_own_identities_are_found_until_they_are_contained() {
     assert_eq!(ran.code, 0, "{ran:?}");
     let body = asked(any("identity"), does("use"), json!({"type": "model", "id": "m"}));
     assert_eq!(found(&search(&pdp, "subject", &body)), names(["ann", "ben"]));
+    let first = search(&pdp, "subject", &paged(&body, &json!({"limit": 1})));
+    let next = paged(&body, &json!({"token": first["page"]["next_token"]}));
+    assert_eq!(found(&search(&pdp, "subject", &next)), names(["ben"]));
     let ran = pdp.governor.run(&["contain", "ben", "--why", "it leaks"]);
     assert_eq!(ran.code, 0, "{ran:?}");
+    let refused = pdp.post("search/subject", &[], &next.to_string());
+    assert_eq!(refused.status, 400);
+    assert!(refused.body.contains("begin the search again"), "{refused:?}");
     assert_eq!(found(&search(&pdp, "subject", &body)), names(["ann"]));
     let ask = |id: &str| {
         let who = json!({"type": "identity", "id": id});

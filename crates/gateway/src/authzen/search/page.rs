@@ -1,6 +1,7 @@
 //! Where a page begins, as whoever asks carries it: closed, so that it says nothing to anybody else.
 //!
-//! A token belongs to one search of one enforcement point under one set of policies, for an hour.
+//! A token belongs to one search of one enforcement point under one set of policies, and as long as
+//! nothing else changes that answers depend on; for an hour.
 //! With whatever else it comes back, the search begins anew or not at all.
 
 use std::time::Duration;
@@ -31,6 +32,8 @@ pub(super) struct Place {
     asked: Digest,
     /// The policies, and what was known.
     policy: String,
+    /// The digest of the facts that held and of who was contained.
+    world: Digest,
     limit: Option<usize>,
     more: Option<Digest>,
     /// How many were passed before it.
@@ -39,10 +42,11 @@ pub(super) struct Place {
 }
 
 impl Place {
-    /// Finds where the page of `question` begins, asked by whom, under which policies, and when.
+    /// Finds where the page of `question` begins, asked by whom, under which policies and in which
+    /// world, and when.
     pub(super) fn open(
         question: &Question,
-        (pep, policy, now): (&str, &str, Timestamp),
+        (pep, (policy, world), now): (&str, (&str, Digest), Timestamp),
         key: &StateKey,
     ) -> Result<Self, Refusal> {
         let first = Self {
@@ -50,6 +54,7 @@ impl Place {
             sought: question.search.sought(),
             asked: question.asked,
             policy: policy.to_owned(),
+            world,
             limit: question.limit,
             more: question.more,
             from: 0,
@@ -64,6 +69,10 @@ impl Place {
         }
         if place.policy != first.policy {
             return refused("is of other policies than those in force: begin the search again");
+        }
+        if place.world != first.world {
+            let why = "is from before a fact or a containment changed: begin the search again";
+            return refused(why);
         }
         // What a page says of pages holds for the next ones, too, where these say nothing.
         let same = Self {

@@ -1,6 +1,10 @@
 //! How searches are read, and what their tokens are good for.
 
+use std::sync::Arc;
+
 use bailiwick_connect::StateKey;
+use bailiwick_model::Digest;
+use bailiwick_testkit::{World, build};
 use serde_json::{Value, json};
 
 use super::{super::refusal::Code, *};
@@ -90,9 +94,18 @@ type By = (&'static str, &'static str, i64);
 
 const BY: By = ("shop", "v1", 0);
 
-fn open(key: &StateKey, body: &Value, (pep, policy, at): By) -> Result<Place, Refusal> {
-    let question = read(Sought::Subject, body)?;
-    Place::open(&question, (pep, policy, Timestamp::from_millis(at)), key)
+fn open(key: &StateKey, body: &Value, by: By) -> Result<Place, Refusal> {
+    open_in(&read(Sought::Subject, body)?, by, b"as it was", key)
+}
+
+fn open_in(
+    question: &Question,
+    (pep, policy, at): By,
+    world: &[u8],
+    key: &StateKey,
+) -> Result<Place, Refusal> {
+    let under = (policy, Digest::of(world));
+    Place::open(question, (pep, under, Timestamp::from_millis(at)), key)
 }
 
 #[test]
@@ -133,8 +146,11 @@ fn a_token_goes_on_with_the_search_that_it_was_made_for_and_no_other() {
             "subject": {"type": "user", "id": "x"}, "action": {"name": "read"}, "resource": {"type": "record"},
         }), json!({})).to_string().as_bytes())
         .unwrap();
-    let other = Place::open(&question, ("shop", "v1", Timestamp::from_millis(0)), &key);
+    let other = open_in(&question, BY, b"as it was", &key);
     assert!(other.unwrap_err().text.contains("of another search"));
+    let question = read(Sought::Subject, &with(subject(), json!({}))).unwrap();
+    let text = open_in(&question, BY, b"somebody is contained", &key).unwrap_err().text;
+    assert!(text.contains("begin the search again"), "{text}");
     let elsewhere = StateKey::load_or_create(&folder.path().join("other.key")).unwrap();
     let text = open(&elsewhere, &with(subject(), json!({})), BY).unwrap_err().text;
     assert!(text.contains("was not made here"), "{text}");
@@ -145,4 +161,64 @@ fn a_token_goes_on_with_the_search_that_it_was_made_for_and_no_other() {
 fn the_token_after_the_last_page_is_none() {
     let question = read(Sought::Subject, &paged(json!({"token": ""}))).unwrap();
     assert_eq!(question.token, None);
+}
+
+/// A dozen people, of whom all but one may read.
+fn dozen() -> Snapshot {
+    let text = r#"@id("read") permit (principal is user, action == Action::"read", resource is record);
+                  @id("not-7") forbid (principal == user::"u07", action, resource);"#;
+    let users: Vec<String> = (0..12).map(|it| format!("u{it:02}")).collect();
+    let known: Vec<_> = users.iter().map(|it| ("user", it.as_str())).collect();
+    Snapshot { access: Arc::new(build::access(text, &known)), ..World::default().snapshot() }
+}
+
+/// Looks page by page, and gives what is found with how many were looked at for each page.
+async fn pages(snapshot: &Snapshot, bounds: Bounds) -> (Vec<String>, Vec<usize>) {
+    let folder = tempfile::tempdir().unwrap();
+    let key = StateKey::load_or_create(&folder.path().join("pages.key")).unwrap();
+    let (mut found, mut looks) = (Vec::new(), Vec::new());
+    let (now, mut place) = (Timestamp::from_millis(0), open(&key, &subject(), BY).unwrap());
+    loop {
+        let search = read(Sought::Subject, &subject()).unwrap().search;
+        let seen = look(snapshot, search, &place, (bounds, now)).await;
+        found.extend(seen.found);
+        looks.push(seen.looked_at);
+        let Some(next) = seen.next else { return (found, looks) };
+        place = place.after(next, now);
+    }
+}
+
+#[tokio::test]
+async fn a_page_ends_when_enough_was_done_for_it_and_the_next_one_goes_on() {
+    let snapshot = dozen();
+    let (whole, looks) = pages(&snapshot, BOUNDS).await;
+    assert_eq!((whole.len(), looks), (11, vec![12]));
+    let none = Duration::ZERO;
+    // Others wait for long here: what was worked counts before they have their turn, too.
+    let long = Duration::from_secs(3600);
+    for (bounds, expected) in [
+        (Bounds { looks: 5, ..BOUNDS }, vec![5, 5, 2]),
+        (Bounds { looks: 1, ..BOUNDS }, vec![1; 12]),
+        (Bounds { work: none, turn: long, ..BOUNDS }, vec![1; 12]),
+        (Bounds { work: none, turn: none, ..BOUNDS }, vec![1; 12]),
+        (Bounds { turn: none, ..BOUNDS }, vec![12]),
+    ] {
+        assert_eq!(pages(&snapshot, bounds).await, (whole.clone(), expected), "{bounds:?}");
+    }
+}
+
+#[test]
+fn what_was_found_is_kept_by_name_as_long_as_the_names_are_few_or_short() {
+    let folder = tempfile::tempdir().unwrap();
+    let key = bailiwick_connect::EvidenceKey::load_or_create(&folder.path().join("key")).unwrap();
+    let evidence = crate::Evidence::new(crate::Keep::Full, Arc::new(key));
+    let page = |long: usize| (0..1000).map(|it| format!("user-{it:0long$}")).collect::<Vec<_>>();
+    let kept = |all: &[String]| evidence.names(&names(all)).text().to_owned();
+    let usual = page(24);
+    assert_eq!(kept(&usual), json!(usual).to_string(), "a page of usual ids, whole");
+    let long = kept(&page(4000));
+    assert!(long.len() < 20_000 && long.contains("digest"), "{}", long.len());
+    let mut other = page(4000);
+    other.last_mut().unwrap().push('x');
+    assert_ne!(long, kept(&other), "the digest is of all of them");
 }
