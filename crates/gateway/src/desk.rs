@@ -135,6 +135,15 @@ impl Slot {
     /// Runs a decision with what was used of its days, which nobody else decides by meanwhile.
     /// Days are locked after their task, and always in the same order.
     pub(crate) fn decide<T>(&self, step: impl FnOnce(&mut TaskState) -> T) -> T {
+        self.decide_then(step, |_, it| it)
+    }
+
+    /// Does the same, and looks at what it left once the days are given back.
+    pub(crate) fn decide_then<S, T>(
+        &self,
+        step: impl FnOnce(&mut TaskState) -> S,
+        then: impl FnOnce(&TaskState, S) -> T,
+    ) -> T {
         self.with(|state| {
             let mut days: Vec<_> = self
                 .days
@@ -148,7 +157,8 @@ impl Slot {
             for (key, account) in &mut days {
                 **account = state.day(key);
             }
-            result
+            drop(days);
+            then(state, result)
         })
     }
 

@@ -23,7 +23,7 @@ use std::{
 };
 
 use bailiwick_connect::Verified;
-use bailiwick_kernel::{Advice, Effect, Names, Outcome, Permit, Rewritable as _, advise};
+use bailiwick_kernel::{Effect, Names, Outcome, Permit, Rewritable as _, TaskState};
 use bailiwick_model::{
     AccessRequest, Caller, DecisionId, DecisionRecord, Explanation, HoldId, OutcomeKind,
     OutcomeRecord, Reason, ReasonCode, Record, ServerName, VerdictKind,
@@ -93,8 +93,6 @@ pub struct Refusal {
     pub hold: Option<HoldId>,
     /// Why.
     pub reasons: BTreeSet<Reason>,
-    /// What would have been allowed, and how to ask for it.
-    pub advice: Advice,
     /// Why, part by part, as the caller may see it.
     pub explained: Option<Box<Explanation>>,
 }
@@ -207,14 +205,14 @@ impl Lane {
         let names = Names { decision: decision.clone(), hold: HoldId::of(&decision) };
         let now = self.desk.now();
         let deciding = tracing::debug_span!("decide").entered();
-        let (made, template, stood) = slot.decide(|state| {
+        let decide = |state: &mut TaskState| {
             // Taken under the lock: whoever contains something swaps the snapshot first, and then
             // makes what was decided by the old one worthless.
             let snapshot = self.desk.snapshot();
             let made = bailiwick_kernel::decide(&snapshot, state, &reading, names.clone(), now);
-            let stood = Stood::of(&made, &snapshot, state);
-            (made, state.task().template.clone(), stood)
-        });
+            (made, snapshot)
+        };
+        let (made, template, stood) = slot.decide_then(decide, Stood::after);
         drop(deciding);
         // It was judged as it will be sent.
         let request = made.sent.as_deref().unwrap_or_else(|| reading.request());
@@ -226,7 +224,7 @@ impl Lane {
         let approved = stands::approved(&made.judged);
         let (mut writing, mut over) = (Writing::default(), Writing::default());
         let asked = (caller, call, request);
-        let explained = self.explained(asked, &around, (&made, &names), (stood, now));
+        let explained = self.explained(asked, &around, (&made, &names), stood.zip(Some(now)));
         let record = self.decision_record(&decision, request, Some(template), made.judged);
         let record = DecisionRecord { explained: explained.clone(), ..record };
         let shown = record.arguments.text();
@@ -412,8 +410,7 @@ fn unrecorded(decision: DecisionId, error: &str) -> Refusal {
 
 fn denied(decision: DecisionId, reason: Reason) -> Refusal {
     let (verdict, reasons) = (VerdictKind::Deny, BTreeSet::from([reason]));
-    let advice = advise(verdict, &reasons, None);
-    Refusal { decision, verdict, hold: None, reasons, advice, explained: None }
+    Refusal { decision, verdict, hold: None, reasons, explained: None }
 }
 
 fn caller_of(verified: &Verified) -> Caller {

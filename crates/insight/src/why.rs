@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use bailiwick_model::{
-    Asked, DecisionId, DecisionRecord, EntityName, EvaluationRecord, JudgedChange, Judgement,
-    OutcomeKind, OutcomeRecord, Reason, SearchRecord, Step, VerdictKind,
+    Asked, AskedKind, DecisionId, DecisionRecord, EntityName, EvaluationRecord, JudgedChange,
+    Judgement, OutcomeKind, OutcomeRecord, Reason, ReasonCode, SearchRecord, Step, VerdictKind,
 };
 use serde::{Deserialize, Serialize};
 
@@ -69,12 +69,12 @@ pub fn why(record: &DecisionRecord, outcome: Option<&OutcomeRecord>) -> Why {
     let explained = record.explained.as_deref().cloned().unwrap_or_default();
     let (told, hold) = (reasons(record), record.hold.as_ref());
     let advice = advise_judged(record.verdict, &told, hold, &explained.judged);
-    let decided_by = record
+    let decided_by: BTreeSet<String> = record
         .steps
         .iter()
         .filter(|it| !it.observed && it.verdict == record.verdict)
-        .flat_map(|it| it.reasons.iter().map(|it| it.source.clone()))
-        .collect::<BTreeSet<_>>();
+        .flat_map(|step| deciding(step, &explained.asked))
+        .collect();
     Why {
         decided_by: decided_by.into_iter().collect(),
         asked: explained.asked,
@@ -90,6 +90,36 @@ pub fn why(record: &DecisionRecord, outcome: Option<&OutcomeRecord>) -> Why {
     }
 }
 
+/// Gives where the reasons of a step come from that made its verdict. A step names every policy that
+/// could not be evaluated, after what made its verdict; one that denies is named in both places.
+fn deciding<'r>(step: &'r Judgement, asked: &'r [Asked]) -> impl Iterator<Item = String> + 'r {
+    let stops = |reason: &Reason| {
+        let forbids = |it: &Asked| match it.kind {
+            AskedKind::Forbid | AskedKind::Hold => !it.observed && it.applies.is_none(),
+            AskedKind::Permit | AskedKind::Line => false,
+        };
+        1 < step.reasons.iter().filter(|it| *it == reason).count()
+            || asked.iter().any(|it| it.by == reason.source && forbids(it))
+    };
+    let decides =
+        move |it: &&Reason| could_decide(it, step.verdict) && (!is_broken(it) || stops(it));
+    step.reasons.iter().filter(decides).map(|it| it.source.clone())
+}
+
+/// Says whether a reason can be one for the verdict: what permits is none for a denial, and a line
+/// that cannot be evaluated covers nothing, which is said by itself.
+fn could_decide(reason: &Reason, verdict: VerdictKind) -> bool {
+    let allows = [ReasonCode::PolicyPermits, ReasonCode::Approved].contains(&reason.code);
+    let allowed = verdict == VerdictKind::Allow;
+    reason.code != ReasonCode::GrantError
+        && (allowed || !allows)
+        && (verdict == VerdictKind::Deny || !is_broken(reason))
+}
+
+fn is_broken(reason: &Reason) -> bool {
+    reason.code == ReasonCode::PolicyError
+}
+
 /// Explains an answer to an enforcement point elsewhere by its record: policy is all that was asked.
 pub fn why_answered(record: &EvaluationRecord) -> Why {
     let count = record.reasons_in_all.map(|it| ("reasons in all", it.to_string()));
@@ -99,6 +129,10 @@ pub fn why_answered(record: &EvaluationRecord) -> Why {
         ("action", record.action.clone()),
         ("resource", named(&record.resource)),
     ];
+    // What decided comes in order; behind it stand policies that could not be evaluated.
+    let ordered = record.reasons.windows(2).take_while(|it| it.first() < it.last()).count();
+    let decided_by = record.reasons.iter().take(ordered.saturating_add(1));
+    let decided_by = decided_by.filter(|it| could_decide(it, record.verdict));
     let step = WhyStep {
         step: Step::Policy,
         verdict: record.verdict,
@@ -114,7 +148,7 @@ pub fn why_answered(record: &EvaluationRecord) -> Why {
         decision: record.decision.clone(),
         verdict: record.verdict,
         would: record.would,
-        decided_by: record.reasons.iter().map(|it| it.source.clone()).collect(),
+        decided_by: decided_by.map(|it| it.source.clone()).collect(),
         steps: vec![step],
         asked: Vec::new(),
         more: 0,
@@ -255,5 +289,46 @@ mod tests {
         let held =
             DecisionRecord { verdict: VerdictKind::Hold, hold: Some(hold), ..fixture::denied() };
         assert!(why(&held, None).how_to_ask.contains("hold show hold_01JD8X00000000000000000000"));
+    }
+
+    #[test]
+    fn only_what_made_the_verdict_decided() {
+        let broken = |by: &str| Reason::new(ReasonCode::PolicyError, format!("`{by}` broke"), by);
+        let mut record = fixture::denied();
+        record.steps[1].reasons.push(Reason::new(ReasonCode::GrantError, "no number", "t.toml:7"));
+        let forbids = Reason::new(ReasonCode::PolicyForbids, "forbidden", "no-export");
+        let reasons = vec![forbids, broken("a-forbid"), broken("a-forbid"), broken("a-permit")];
+        (record.steps[2].verdict, record.steps[2].reasons) = (VerdictKind::Deny, reasons);
+        let decided = why(&record, None).decided_by;
+        assert_eq!(decided, ["a-forbid", "no-export", "ticket-triage"]);
+    }
+
+    #[test]
+    fn of_an_evaluation_only_what_made_the_verdict_decided() {
+        let named = |kind: &str| EntityName { kind: kind.to_owned(), id: "1".to_owned() };
+        let broken = |by: &str| Reason::new(ReasonCode::PolicyError, "it broke", by);
+        let of = |verdict, reasons| EvaluationRecord {
+            decision: fixture::denied().decision,
+            time: fixture::denied().time,
+            pep: "shop".to_owned(),
+            request_id: None,
+            subject: named("user"),
+            action: "read".to_owned(),
+            resource: named("record"),
+            said: fixture::denied().arguments,
+            verdict,
+            would: None,
+            approval: None,
+            asked: None,
+            reasons,
+            reasons_in_all: None,
+            policy: "sha256:00".to_owned(),
+        };
+        let none = Reason::new(ReasonCode::NoPermit, "no policy permits it", "policies");
+        let denied = of(VerdictKind::Deny, vec![none, broken("a-permit")]);
+        assert_eq!(why_answered(&denied).decided_by, ["policies"]);
+        let permits = Reason::new(ReasonCode::PolicyPermits, "permitted", "b-permit");
+        let allowed = of(VerdictKind::Allow, vec![permits, broken("a-permit")]);
+        assert_eq!(why_answered(&allowed).decided_by, ["b-permit"]);
     }
 }

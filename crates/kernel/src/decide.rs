@@ -217,7 +217,7 @@ fn same_ticket<'s>(
     policy: &str,
     now: Timestamp,
 ) -> Option<&'s Waiting> {
-    state.waiting.iter().find(|it| {
+    state.waiting.iter().map(AsRef::as_ref).find(|it: &&Waiting| {
         it.call == request.call && it.reasons == *why && it.policy == policy && now < it.expires
     })
 }

@@ -7,10 +7,10 @@ use std::{
 };
 
 use bailiwick_model::{
-    AccessRequest, ApprovedCall, Arguments, Asked, Explanation, Fact, Json, JsonLimits,
-    JudgedChange, Otherwise, PersonName, ReasonCode, Step, Timestamp, VerdictKind,
+    AccessRequest, ApprovedCall, Arguments, Explanation, Fact, Json, JsonLimits, JudgedChange,
+    Otherwise, PersonName, ReasonCode, Step, Timestamp, Verdict, VerdictKind,
 };
-use bailiwick_policy::{Case, GrantProgram, Question};
+use bailiwick_policy::{Case, GrantProgram, Question, Told};
 
 use crate::{Judged, Names, Outcome, Rewritable, Snapshot, TaskState, decide};
 
@@ -22,6 +22,11 @@ const JUDGED: usize = 12;
 const DEEP: usize = 3;
 /// How many are told of.
 const KEPT: usize = 4;
+/// How many of the judged change the task's parameters, and how many the facts: each of these takes
+/// a compilation of its grant, or a copy of everything that decisions look at.
+const DEAR: usize = 2;
+/// The longest call, and the most resources, for which changed calls are judged.
+const LARGE: (u64, usize) = (32 << 10, 64);
 
 /// A call that was not let through.
 #[derive(Clone, Copy, Debug)]
@@ -49,7 +54,8 @@ pub fn explain(
         state: Cow::Borrowed(state),
         request: Cow::Borrowed(stopped.request),
     };
-    let (asked, more) = world.told(stopped);
+    let Told { asked, more } = world.told(stopped);
+    let asked = asked.into_iter().map(|(_, it)| it).collect();
     Explanation { asked, more, judged: Search { stopped, read }.judged(world) }
 }
 
@@ -88,32 +94,39 @@ struct World<'a> {
 }
 
 impl World<'_> {
-    /// Shows the question to policies, as the decision does.
+    /// Shows the question to policies, as the decision does: with the yes that satisfies them.
     fn case(&self, now: Timestamp) -> Option<Case<'_>> {
         let task = &self.state.task;
         let charter = self.snapshot.charters.get(&task.identity)?;
         let (request, facts) = (&*self.request, self.snapshot.facts.as_slice());
         let (granted, approval) = (true, None);
-        Some(Case::of(Question { request, task, charter, facts, now, granted, approval }))
+        let case = Case::of(Question { request, task, charter, facts, now, granted, approval });
+        let policies = &self.snapshot.policies;
+        let satisfies = |it: &&ApprovedCall| match policies.evaluate(&case).verdict {
+            Verdict::Hold(why) => why.is_subset(&it.reasons),
+            Verdict::Allow(_) | Verdict::Deny(_) => false,
+        };
+        let approval = self.state.approvals_for(request, policies.version(), now).find(satisfies);
+        Some(approval.map_or_else(|| case.clone(), |it| case.approved_by(it)))
     }
 
-    /// Tells what was asked of the steps that stopped it: lines first, as they are judged first.
-    fn told(&self, stopped: Stopped<'_>) -> (Vec<Asked>, usize) {
-        let Some(case) = self.case(stopped.now) else { return (Vec::new(), 0) };
-        let mut asked = Vec::new();
-        let mut more = 0_usize;
+    /// Tells what was asked of the steps that stopped it.
+    fn told(&self, stopped: Stopped<'_>) -> Told {
+        let Some(case) = self.case(stopped.now) else { return Told::default() };
+        let mut told = Told::default();
         if stops(stopped.judged, Step::Grant) {
-            asked.extend(self.state.program.explain(&case));
+            told = told.and(self.state.program.explain(&case, TOLD), TOLD);
         }
         if stops(stopped.judged, Step::Policy) {
-            for told in self.snapshot.policies.explain(&case, TOLD) {
-                more = more.saturating_add(told.more);
-                asked.extend(told.asked);
-            }
+            told = told.and(self.snapshot.policies.explain(&case, TOLD), TOLD);
         }
-        more = more.saturating_add(asked.len().saturating_sub(TOLD));
-        asked.truncate(TOLD);
-        (asked, more)
+        told
+    }
+
+    /// Says whether it is so large that judging it again and again would hold others up.
+    fn is_large(&self) -> bool {
+        let (bytes, resources) = LARGE;
+        bytes < self.request.bytes_out || resources < self.request.resources.len()
     }
 
     /// Decides it.
@@ -166,7 +179,7 @@ impl Search<'_> {
             .iter()
             .filter(only)
             .all(|it| matches!(it.step, Step::Grant | Step::Policy | Step::Drift));
-        if lifts {
+        if lifts && !world.is_large() {
             let first = world.ways(judged, now);
             self.walk(&world, first, &mut found);
         }
@@ -180,13 +193,20 @@ impl Search<'_> {
         let before = self.stopped.judged.verdict;
         let mut open: VecDeque<(usize, Vec<Otherwise>)> =
             first.into_iter().map(|it| (1, it)).collect();
-        let mut left = JUDGED;
+        let (mut left, mut params, mut facts) = (JUDGED, DEAR, DEAR);
         let mut seen: BTreeSet<Vec<Otherwise>> = BTreeSet::new();
         while let Some((depth, mut changes)) = open.pop_front() {
             changes.sort();
             // The same in another order is the same, and what does with less needs no more.
             let less = |it: &JudgedChange| it.changes.iter().all(|it| changes.contains(it));
             if found.iter().any(less) || !seen.insert(changes.clone()) {
+                continue;
+            }
+            let param = |it: &Otherwise| matches!(it, Otherwise::Param { .. });
+            let fact = |it: &Otherwise| matches!(it, Otherwise::Fact { .. });
+            if !afford(&mut params, changes.iter().any(param))
+                || !afford(&mut facts, changes.iter().any(fact))
+            {
                 continue;
             }
             let Some(more) = left.checked_sub(1) else { return };
@@ -296,6 +316,17 @@ impl Search<'_> {
             changed.request = Cow::Owned(request);
         }
         Some(changed)
+    }
+}
+
+/// Takes one of what is left, where it is needed; false where there is none.
+fn afford(left: &mut usize, needed: bool) -> bool {
+    match left.checked_sub(usize::from(needed)) {
+        Some(less) => {
+            *left = less;
+            true
+        }
+        None => false,
     }
 }
 

@@ -1,5 +1,7 @@
 //! How tasks end, and how people's answers reach them.
 
+use std::sync::Arc;
+
 use bailiwick_model::{
     ApprovedCall, ApprovedLine, EndCause, Hold, HoldId, HoldStatus, PersonName, TaskStatus,
     Timestamp,
@@ -110,33 +112,33 @@ pub fn answer(
         return Some(hold);
     };
     if let Answer::Line(_) = answer {
-        state.lines.push(ApprovedLine {
+        state.lines.push(Arc::new(ApprovedLine {
             hold: asked.hold.clone(),
             action: asked.action.clone(),
             resources: asked.resources.clone(),
             destinations: asked.destinations.clone(),
             by: by.clone(),
             until,
-        });
+        }));
     }
-    state.approvals.push(approved_call(asked, &hold, by, until));
+    state.approvals.push(approved_call(&asked, &hold, by, until));
     Some(hold)
 }
 
 /// Makes the single-use yes that a hold was given: to what was asked, not to what was shown.
 fn approved_call(
-    asked: Waiting,
+    asked: &Waiting,
     shown: &Hold,
     by: &PersonName,
     expires: Timestamp,
 ) -> ApprovedCall {
     ApprovedCall {
-        hold: asked.hold,
+        hold: asked.hold.clone(),
         call: asked.call,
         caller: shown.caller.clone(),
         via: shown.via.clone(),
-        reasons: asked.reasons,
-        policy: asked.policy,
+        reasons: asked.reasons.clone(),
+        policy: asked.policy.clone(),
         by: by.clone(),
         expires,
     }

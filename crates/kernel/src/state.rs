@@ -21,8 +21,10 @@ pub struct TaskState {
     pub(crate) spent: Spend,
     pub(crate) carved: BTreeMap<TaskId, Budget>,
     pub(crate) approvals: Vec<ApprovedCall>,
-    pub(crate) lines: Vec<ApprovedLine>,
-    pub(crate) waiting: Vec<Waiting>,
+    /// Shared with copies, as what is asked for may be long.
+    pub(crate) lines: Vec<Arc<ApprovedLine>>,
+    /// Shared with copies, too.
+    pub(crate) waiting: Vec<Arc<Waiting>>,
     pub(crate) refusals: Vec<RefusedCall>,
     pub(crate) paced: Paced,
     pub(crate) in_flight: u32,
@@ -98,7 +100,7 @@ impl TaskState {
             spent: memory.spent,
             carved: memory.carved,
             approvals: memory.approvals,
-            lines: memory.lines,
+            lines: memory.lines.into_iter().map(Arc::new).collect(),
             waiting: Vec::new(),
             refusals: Vec::new(),
             paced: memory.paced,
@@ -129,7 +131,7 @@ impl TaskState {
     pub(crate) fn remember(&mut self, hold: &Hold) {
         use bailiwick_model::HoldStatus;
         match &hold.status {
-            HoldStatus::Waiting => self.waiting.push(Waiting {
+            HoldStatus::Waiting => self.waiting.push(Arc::new(Waiting {
                 hold: hold.id.clone(),
                 call: hold.call,
                 action: hold.action.clone(),
@@ -138,7 +140,7 @@ impl TaskState {
                 reasons: hold.reasons.clone(),
                 policy: hold.policy.clone(),
                 expires: hold.expires,
-            }),
+            })),
             HoldStatus::Refused { by, .. } => self.refusals.push(RefusedCall {
                 hold: hold.id.clone(),
                 call: hold.call,
@@ -256,7 +258,7 @@ impl TaskState {
         request: &AccessRequest,
         now: Timestamp,
     ) -> Option<&ApprovedLine> {
-        self.lines.iter().find(|it| {
+        self.lines.iter().map(Arc::as_ref).find(|it| {
             now < it.until
                 && it.action == request.action
                 && !request.resources.is_empty()

@@ -43,7 +43,7 @@ pub struct Explanation {
     /// How many more there were.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub more: usize,
-    /// Changes that were made to the question and judged.
+    /// Changes that were made to the question and judged; what a line comes to is inferred.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub judged: Vec<JudgedChange>,
 }
@@ -104,7 +104,7 @@ pub struct Saw {
     pub name: String,
     /// What it was, as canonical JSON; none where there was nothing of this name.
     pub value: Option<String>,
-    /// True where the value is not kept, and its keyed digest stands for it.
+    /// True where the value is not kept, and its keyed digest or its length stands for it.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub hidden: bool,
 }
@@ -129,8 +129,8 @@ pub enum Otherwise {
         /// Its value, as canonical JSON.
         value: String,
         /// What the value was taken from; none where it stands in a condition, and so tells
-        /// nothing of the call.
-        #[serde(skip)]
+        /// nothing of the call. It is kept where the value is not.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
         from: Option<String>,
         /// True where the value is not kept, and its keyed digest stands for it.
         #[serde(default, skip_serializing_if = "std::ops::Not::not")]
@@ -147,8 +147,9 @@ pub enum Otherwise {
         name: String,
         /// Its value.
         value: String,
-        /// What the value was taken from; none where it stands in a condition.
-        #[serde(skip)]
+        /// What the value was taken from; none where it stands in a condition. It is kept where the
+        /// value is not.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
         from: Option<String>,
         /// True where the value is not kept, and its keyed digest stands for it.
         #[serde(default, skip_serializing_if = "std::ops::Not::not")]
@@ -196,13 +197,25 @@ impl fmt::Display for Saw {
             }
             Ok(_) | Err(_) => write!(out, "{} = {value}", self.name)?,
         }
-        if self.hidden { out.write_str(" (not kept: a digest stands for it)") } else { Ok(()) }
+        match (self.hidden, value.contains("hmac:")) {
+            (true, true) => out.write_str(" (not kept: a digest stands for it)"),
+            (true, false) => out.write_str(" (not kept: it is too long)"),
+            (false, _) => Ok(()),
+        }
     }
 }
 
 impl fmt::Display for Otherwise {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            // What is not there cannot be said to be allowed: whose value it is can.
+            Self::Argument { path, hidden: true, from, .. } => {
+                write!(out, "with `{}` as {}", path.join("."), not_kept(from.as_deref()))
+            }
+            Self::Param { name, hidden: true, from, .. } => {
+                let value = not_kept(from.as_deref());
+                write!(out, "in a task whose parameter `{name}` is {value}")
+            }
             Self::Argument { path, value, .. } => {
                 write!(out, "with `{}` = {value}", path.join("."))
             }
@@ -220,7 +233,15 @@ impl fmt::Display for Otherwise {
     }
 }
 
-/// Says it in a sentence: what, and what would become of it.
+fn not_kept(from: Option<&str>) -> String {
+    from.map_or_else(
+        || "a value that is not kept".to_owned(),
+        |it| format!("the value of {it}, which is not kept"),
+    )
+}
+
+/// Says it in a sentence: what, and what would become of it. A line that nobody wrote is judged by
+/// nothing: of it is said what the other steps say.
 impl fmt::Display for JudgedChange {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         out.write_str("the same call")?;
@@ -228,10 +249,57 @@ impl fmt::Display for JudgedChange {
             out.write_str(if place == 0 { " " } else { ", " })?;
             write!(out, "{change}")?;
         }
+        let a_line = |it: &Otherwise| matches!(it, Otherwise::Line { .. });
+        if self.changes.iter().any(a_line) {
+            return out.write_str(match self.verdict {
+                VerdictKind::Allow => " (nothing else stops it)",
+                VerdictKind::Hold => " (a person is asked even then)",
+                VerdictKind::Deny => " (it is denied even then)",
+            });
+        }
         match self.verdict {
             VerdictKind::Allow => out.write_str(" (judged: allowed)"),
             VerdictKind::Hold => out.write_str(" (judged: held for a person)"),
             VerdictKind::Deny => out.write_str(" (judged: denied)"),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn change(change: Otherwise) -> String {
+        JudgedChange { verdict: VerdictKind::Allow, changes: vec![change] }.to_string()
+    }
+
+    #[test]
+    fn of_a_value_that_is_not_kept_is_said_whose_it_is_and_never_that_its_digest_is_allowed() {
+        let (value, from) = ("\"hmac:00\"".to_owned(), Some("context.task.params.note".to_owned()));
+        let path = vec!["path".to_owned()];
+        let argument = Otherwise::Argument { path, value, from: from.clone(), hidden: true };
+        assert_eq!(
+            change(argument),
+            "the same call with `path` as the value of context.task.params.note, which is not kept \
+             (judged: allowed)"
+        );
+        let (name, value) = ("note".to_owned(), "hmac:00".to_owned());
+        let param = change(Otherwise::Param { name, value, from, hidden: true });
+        assert!(!param.contains("hmac:") && param.contains("context.task.params.note"), "{param}");
+    }
+
+    #[test]
+    fn a_line_is_not_said_to_be_judged() {
+        let line = change(Otherwise::Line { template: "reading".to_owned() });
+        let told = "the same call once a line of template `reading` covers it";
+        assert_eq!(line, format!("{told} (nothing else stops it)"));
+    }
+
+    #[test]
+    fn what_was_too_long_says_so() {
+        let value = Some("\"(a text of 5000 bytes)\"".to_owned());
+        let saw = Saw { name: "context.input.text".to_owned(), value, hidden: true };
+        let told = "context.input.text = \"(a text of 5000 bytes)\" (not kept: it is too long)";
+        assert_eq!(saw.to_string(), told);
     }
 }

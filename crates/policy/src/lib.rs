@@ -46,7 +46,7 @@ pub use access::{AccessPolicies, Candidates};
 pub use answer::{Applying, Coverage, ListQuestion, PolicyAnswer, Question};
 pub use brief::Briefs;
 pub use error::PolicyError;
-pub use explain::Told;
+pub use explain::{Rank, Told};
 pub use format::format;
 pub use grant::GrantProgram;
 pub use inventory::{Declared, IdentityType, IdentityTypeError, Inventory, Undeclarable};

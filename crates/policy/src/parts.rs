@@ -123,7 +123,9 @@ fn reads(part: &Expr) -> Vec<(String, Expr)> {
         }
     };
     for it in part.subexpressions() {
-        if let ExprKind::HasAttr { expr, attr } = it.expr_kind() {
+        if let Some(name) = asked_of_facts(it) {
+            read(name, it.clone());
+        } else if let ExprKind::HasAttr { expr, attr } = it.expr_kind() {
             if let Some(path) = syntax::path(expr) {
                 let asked = Expr::get_attr((**expr).clone(), attr.clone());
                 read(format!("{path}.{attr}"), asked);
@@ -147,5 +149,23 @@ fn reads(part: &Expr) -> Vec<(String, Expr)> {
         })
     };
     let whole = |expr: &Expr| matches!(expr.expr_kind(), ExprKind::Var(Var::Context));
-    all.into_iter().filter(|(name, expr)| !inner(name) && !whole(expr)).collect()
+    let told = |(name, expr): &(String, Expr)| name != FACTS && !inner(name) && !whole(expr);
+    all.into_iter().filter(told).collect()
+}
+
+/// What is said of the world. Of it no more is told than what a condition asked for.
+const FACTS: &str = "context.facts";
+
+/// Names what is asked of the facts.
+fn asked_of_facts(expr: &Expr) -> Option<String> {
+    let ExprKind::BinaryApp { op, arg1, arg2 } = expr.expr_kind() else { return None };
+    let asks = [
+        (BinaryOp::Contains, "contains"),
+        (BinaryOp::ContainsAll, "containsAll"),
+        (BinaryOp::ContainsAny, "containsAny"),
+    ];
+    let (_, asks) = asks.iter().find(|(it, _)| it == op)?;
+    let of = syntax::path(arg1).filter(|it| it == FACTS)?;
+    let what = syntax::path(arg2).unwrap_or_else(|| arg2.to_string());
+    Some(format!("{of}.{asks}({what})"))
 }

@@ -173,7 +173,7 @@ impl PolicySet {
     }
 
     /// Asks the policies, with what is known of such cases where that is known.
-    fn ask(&self, case: &Case<'_>) -> Result<Vec<Findings<'_>>, ViewError> {
+    pub(crate) fn ask(&self, case: &Case<'_>) -> Result<Vec<Findings<'_>>, ViewError> {
         match case.slice().filter(|it| it.is_of(&self.version)) {
             Some(slice) => self.bench.ask(case, slice),
             None => self.bench.ask(case, &self.slice(case.scene()?, &case.question)?),

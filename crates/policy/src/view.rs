@@ -255,9 +255,18 @@ impl<'s> View<'s> {
         truth(&said).ok_or_else(|| "it is neither true nor false".to_owned())
     }
 
-    /// Gives a value as the request has it; none where there is none.
+    /// Gives a value as the request has it; none where there is none, or none that is short.
     pub(crate) fn look(&self, at: &Expr) -> Option<Json> {
-        value::shown(&self.0.interpret(at, &SlotEnv::new()).ok()?)
+        const MOST: usize = 4 << 10;
+        value::shown(&self.0.interpret(at, &SlotEnv::new()).ok()?, MOST)
+    }
+
+    /// Gives a value of at most so many bytes, or says how long it is, and whether it did that;
+    /// none where there is none. What is long is never copied.
+    pub(crate) fn glance(&self, at: &Expr, most: usize) -> Option<(Json, bool)> {
+        let value = self.0.interpret(at, &SlotEnv::new()).ok()?;
+        let whole = value::shown(&value, most).map(|it| (it, false));
+        Some(whole.unwrap_or_else(|| (value::in_short(&value), true)))
     }
 
     /// Asks a condition as far as the request is known; none where it cannot be evaluated, whatever

@@ -1,11 +1,16 @@
 //! What could be otherwise so that a condition says something else: definite values that it
 //! compares with. Whether they make a difference to the call is judged, not believed.
 
-use bailiwick_model::{Json, Otherwise};
+use bailiwick_model::{Json, Otherwise, Timestamp};
 use cedar_policy_core::ast::{BinaryOp, Expr, ExprKind, Literal, Pattern, PatternElem, UnaryOp};
 
 use crate::{
-    Case, PolicyEffect, PolicySet, explain::told, parts::Part, seat::Seat, syntax, view::View,
+    Case, PolicyEffect, PolicySet,
+    explain::{RANKED, Spot, missing},
+    parts::Part,
+    seat::Seat,
+    syntax,
+    view::View,
 };
 
 /// Changes that are made together.
@@ -25,29 +30,30 @@ impl PolicySet {
     /// the nearest permits about.
     pub fn ways(&self, case: &Case<'_>) -> Vec<Way> {
         let now = case.question.now;
-        let counts = |it: &&Seat| {
-            it.summary.expires.is_none_or(|end| now < end) && it.summary.mode.enforces(now)
-        };
-        let all = self.fitting(case, |seats, view, _| {
-            let seats: Vec<&Seat> = seats.into_iter().filter(counts).collect();
-            let stops = |it: &&&Seat| {
-                it.summary.effect == PolicyEffect::Forbid && it.asked(view) != Ok(false)
-            };
-            let permit = |it: &&&Seat| it.summary.effect == PolicyEffect::Permit;
-            let mut ways = Vec::new();
-            for forbid in seats.iter().filter(stops) {
-                ways.extend(forbid.parts().iter().flat_map(|it| options(&it.expr, false, view)));
-            }
-            if !seats.iter().filter(permit).any(|it| it.asked(view) == Ok(true)) {
-                let permits = seats.iter().filter(permit);
-                let mut near: Vec<_> = permits.map(|it| (told(it, view).missing(), *it)).collect();
-                near.sort_by_key(|(missing, _)| *missing);
-                ways.extend(near.iter().take(NEAREST).flat_map(|(_, it)| met(it.parts(), view)));
-            }
-            ways
-        });
-        bounded(all.unwrap_or_default().into_iter().flatten())
+        let spots = self.stopped_for(case).unwrap_or_default();
+        bounded(spots.iter().flat_map(|it| of_spot(it, now)))
     }
+}
+
+fn of_spot(spot: &Spot<'_>, now: Timestamp) -> Vec<Way> {
+    let view = &spot.view;
+    let counts = |effect| {
+        let enforced =
+            move |it: &&&Seat| it.summary.effect == effect && it.summary.mode.enforces(now);
+        spot.seats.iter().filter(enforced)
+    };
+    let mut ways = Vec::new();
+    let stops = counts(PolicyEffect::Forbid).filter(|it| it.asked(view) != Ok(false));
+    for forbid in stops.take(RANKED) {
+        ways.extend(forbid.parts().iter().flat_map(|it| options(&it.expr, false, view)));
+    }
+    if !counts(PolicyEffect::Permit).any(|it| it.asked(view) == Ok(true)) {
+        let permits = counts(PolicyEffect::Permit).take(RANKED);
+        let mut near: Vec<_> = permits.map(|it| (missing(it.parts(), view), it)).collect();
+        near.sort_by_key(|(missing, _)| *missing);
+        ways.extend(near.iter().take(NEAREST).flat_map(|(_, it)| met(it.parts(), view)));
+    }
+    ways
 }
 
 /// Gives changes that make every part hold.
@@ -194,10 +200,9 @@ fn compared(
         (BinaryOp::Less, false) | (BinaryOp::LessEq, true) => beside(one, other, view, [0, 0]),
         (BinaryOp::LessEq, false) => beside(one, other, view, [1, -1]),
         (BinaryOp::Contains, _) if syntax::path(one).as_deref() == Some("context.facts") => {
-            match view.look(other) {
-                Some(Json::Text(name)) => vec![Draft::of(Otherwise::Fact { name, holds: wanted })],
-                Some(_) | None => Vec::new(),
-            }
+            // Only a name that stands in the condition: another would tell what was sent.
+            let ExprKind::Lit(Literal::String(name)) = other.expr_kind() else { return Vec::new() };
+            vec![Draft::of(Otherwise::Fact { name: name.to_string(), holds: wanted })]
         }
         (BinaryOp::Contains, true) => match view.look(one) {
             Some(Json::List(items)) => {
@@ -251,7 +256,7 @@ fn source_of(expr: &Expr) -> Option<String> {
         return None;
     }
     let names: Vec<String> = expr.subexpressions().filter_map(syntax::path).collect();
-    Some(names.join("."))
+    Some(names.join(", "))
 }
 
 fn written(path: Vec<String>, value: &Json) -> Otherwise {

@@ -133,3 +133,14 @@ fn a_fault_in_the_admin_api_is_told_to_the_command() {
     assert_eq!(house.governor.admin("GET", "/api/v1/tasks", &json!({})).status, 200);
     house.goes_on(Some("/api/v1"));
 }
+
+#[test]
+fn a_refusal_whose_explanation_breaks_is_a_refusal_and_on_record() {
+    let house = House::breaking_at("explained");
+    let denied = house.governor.call(&house.token, "write_note", &json!({"path": "/notes/a"}));
+    let told = &denied["structuredContent"];
+    assert_eq!((&told["verdict"], told.get("asked")), (&json!("deny"), None), "{denied}");
+    let records = house.records("decision");
+    assert_eq!((records.len(), records[0].get("explained")), (1, None), "{records:?}");
+    house.goes_on(None);
+}

@@ -151,6 +151,6 @@ fn what_a_person_or_a_line_could_lift_is_judged_too() {
     assert_eq!(would_allow(&why(&governor, &held))[0], told);
     let (_, reading) = governor.open("reader", "reading", &[]);
     let denied = governor.call(&reading, "write_note", &write);
-    let told = "the same call once a line of template `reading` covers it (judged: allowed)";
+    let told = "the same call once a line of template `reading` covers it (nothing else stops it)";
     assert_eq!(would_allow(&why(&governor, &denied))[0], told);
 }

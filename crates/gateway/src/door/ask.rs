@@ -8,6 +8,7 @@ use std::{
 
 use axum::response::{IntoResponse, Response};
 use bailiwick_connect::{Audience, Verified, random_bytes};
+use bailiwick_kernel::advise_judged;
 use bailiwick_model::{ActionKind, Reason, ServerName, VerdictKind};
 use http::{StatusCode, header::HeaderValue};
 use serde_json::value::RawValue;
@@ -287,7 +288,8 @@ impl<'a> Asked<'a> {
             it.tools.iter().any(|it| it.name == call.action().name && it.has_output_schema)
         });
         let purpose = self.door.lane.desk().task(&self.caller.task).map(|it| it.purpose);
-        let stop = match (refusal.verdict, refusal.hold) {
+        let hold = refusal.hold;
+        let stop = match (refusal.verdict, hold.clone()) {
             (VerdictKind::Hold, Some(hold)) => Stop::Hold(hold),
             (VerdictKind::Hold | VerdictKind::Deny | VerdictKind::Allow, _) => Stop::Deny,
         };
@@ -299,12 +301,16 @@ impl<'a> Asked<'a> {
             let ours = !it.source.contains(&call.action().name);
             Reason { source: if ours { it.source.clone() } else { hidden.source }, ..hidden }
         };
+        let reasons: Vec<Reason> = refusal.reasons.iter().map(shown).collect();
+        // It quotes reasons, so it is made of what is shown of them.
+        let judged = refusal.explained.as_ref().map_or(&[][..], |it| &it.judged);
+        let advice = advise_judged(refusal.verdict, &reasons, hold.as_ref(), judged);
         let view = RefusalView {
             stop,
             decision: refusal.decision,
-            reasons: refusal.reasons.iter().map(shown).collect(),
-            would_allow: refusal.advice.would_allow,
-            how_to_ask: refusal.advice.how_to_ask,
+            reasons,
+            would_allow: advice.would_allow,
+            how_to_ask: advice.how_to_ask,
             asked: refusal.explained.map_or_else(Vec::new, |it| shortened(it.asked)),
             purpose: purpose.unwrap_or_else(|| "a task that is no longer known".to_owned()),
             task: self.caller.task.clone(),

@@ -46,7 +46,8 @@ impl Evidence {
 
     /// Shows a value that a condition looked at.
     fn saw(&self, saw: Saw, sensitive: bool) -> Saw {
-        let Some(value) = &saw.value else { return saw };
+        // Where its length stands for it, there is nothing to hide.
+        let Some(value) = saw.value.as_ref().filter(|_| !saw.hidden) else { return saw };
         let (value, hidden) = self.value(&saw.name, value, Of::name(&saw.name), sensitive);
         Saw { value: Some(value), hidden, ..saw }
     }
@@ -56,14 +57,14 @@ impl Evidence {
             Otherwise::Argument { path, value, from: Some(from), .. } => {
                 let names = format!("{}.{from}", path.join("."));
                 let (value, hidden) = self.value(&names, &value, Of::Call, sensitive);
-                Otherwise::Argument { path, value, from: None, hidden }
+                Otherwise::Argument { path, value, from: Some(from).filter(|_| hidden), hidden }
             }
             Otherwise::Param { name, value, from: Some(from), .. } => {
                 let whole = Json::Text(value.clone()).canonical();
                 let names = format!("{name}.{from}");
                 let (shown, hidden) = self.value(&names, &whole, Of::Call, sensitive);
                 let value = if hidden { shown } else { value };
-                Otherwise::Param { name, value, from: None, hidden }
+                Otherwise::Param { name, value, from: Some(from).filter(|_| hidden), hidden }
             }
             Otherwise::Argument { from: None, .. }
             | Otherwise::Param { from: None, .. }
@@ -76,7 +77,7 @@ impl Evidence {
 
     /// Shows a value, and says whether something of it is hidden.
     fn value(&self, name: &str, value: &str, of: Of, sensitive: bool) -> (String, bool) {
-        let secret = name.split('.').any(names_a_secret);
+        let secret = name.split(['.', ',', ' ']).any(names_a_secret);
         let digested = match of {
             Of::Call | Of::Place => secret || self.keep == Keep::Digest,
             Of::House => false,

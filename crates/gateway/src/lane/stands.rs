@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use bailiwick_connect::Verified;
-use bailiwick_kernel::{Judged, Lapsed, Rewritable as _, advise};
+use bailiwick_kernel::{Judged, Lapsed, Rewritable as _};
 use bailiwick_model::{
     AccessRequest, DecisionId, Digest, Obligations, Reason, ReasonCode, Record, Step, TemplateName,
     VerdictKind,
@@ -76,8 +76,7 @@ impl Lane {
         let refused = match self.record(vec![Record::Decision(Box::new(record))]).await {
             Ok(()) => {
                 let (verdict, reasons) = (VerdictKind::Deny, lapsed.reasons);
-                let advice = advise(verdict, &reasons, None);
-                Refusal { decision, verdict, hold: None, reasons, advice, explained: None }
+                Refusal { decision, verdict, hold: None, reasons, explained: None }
             }
             Err(error) => unrecorded(decision, &error.to_string()),
         };

@@ -3,7 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use bailiwick_connect::Verified;
-use bailiwick_kernel::{Names, advise};
+use bailiwick_kernel::Names;
 use bailiwick_model::{DecisionId, Finding, HoldId, Record, VerdictKind};
 use serde_json::value::RawValue;
 use tokio::time::{Instant, Interval, MissedTickBehavior};
@@ -187,7 +187,6 @@ impl Lane {
         Some(Refusal {
             decision: hold.decision,
             verdict,
-            advice: advise(verdict, &hold.reasons, Some(&id)),
             explained: None,
             hold: Some(id),
             reasons: hold.reasons,

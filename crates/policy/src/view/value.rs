@@ -5,7 +5,10 @@
 //! forbid denies. Left out, it would slip past a forbid that asks `has` first. Null is left out,
 //! as an argument that was not given.
 
-use std::{collections::BTreeSet, sync::LazyLock};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::LazyLock,
+};
 
 use bailiwick_model::{Json, Timestamp};
 use cedar_policy_core::{
@@ -54,30 +57,66 @@ pub(super) fn of(value: &Json) -> Option<Value> {
 }
 
 /// Shows a value of Cedar's as JSON: a thing as its name, and what only Cedar has as it writes it.
-/// None where it would nest too deep for anybody to read.
-pub(super) fn shown(value: &Value) -> Option<Json> {
+/// None where it would have more than about `most` bytes, or nest too deep for anybody to read.
+pub(super) fn shown(value: &Value, most: usize) -> Option<Json> {
     const DEPTH: usize = 32;
-    shown_within(value, DEPTH)
+    let mut left = most;
+    shown_within(value, DEPTH, &mut left)
 }
 
-fn shown_within(value: &Value, depth: usize) -> Option<Json> {
+/// Says of a value what it is and how long.
+pub(super) fn in_short(value: &Value) -> Json {
+    Json::Text(match &value.value {
+        ValueKind::Lit(Literal::String(it)) => format!("(a text of {} bytes)", it.len()),
+        ValueKind::Lit(_) => "(a long name)".to_owned(),
+        ValueKind::Set(set) => format!("(a set of {})", set.len()),
+        ValueKind::Record(fields) => format!("(a record of {})", fields.len()),
+        ValueKind::ExtensionValue(_) => "(a long value)".to_owned(),
+    })
+}
+
+fn shown_within(value: &Value, depth: usize, left: &mut usize) -> Option<Json> {
     let below = depth.checked_sub(1)?;
+    let mut take = |bytes: usize| {
+        // What stands around it counts, too.
+        *left = left.checked_sub(bytes.saturating_add(2))?;
+        Some(())
+    };
     Some(match &value.value {
-        ValueKind::Lit(Literal::Bool(it)) => Json::Bool(*it),
-        ValueKind::Lit(Literal::Long(it)) => Json::Int(i128::from(*it)),
-        ValueKind::Lit(Literal::String(it)) => Json::Text(it.to_string()),
-        ValueKind::Lit(Literal::EntityUID(it)) => Json::Text(it.to_string()),
-        ValueKind::Set(set) => {
-            Json::List(set.iter().map(|it| shown_within(it, below)).collect::<Option<_>>()?)
+        ValueKind::Lit(Literal::Bool(it)) => {
+            take(4)?;
+            Json::Bool(*it)
         }
-        ValueKind::Record(fields) => Json::Object(
-            fields
-                .iter()
-                .map(|(name, it)| Some((name.to_string(), shown_within(it, below)?)))
-                .collect::<Option<_>>()?,
-        ),
+        ValueKind::Lit(Literal::Long(it)) => {
+            take(8)?;
+            Json::Int(i128::from(*it))
+        }
+        ValueKind::Lit(Literal::String(it)) => {
+            take(it.len())?;
+            Json::Text(it.to_string())
+        }
+        ValueKind::Lit(Literal::EntityUID(it)) => {
+            let id: &str = it.eid().as_ref();
+            take(id.len())?;
+            Json::Text(it.to_string())
+        }
+        ValueKind::Set(set) => {
+            take(0)?;
+            Json::List(set.iter().map(|it| shown_within(it, below, left)).collect::<Option<_>>()?)
+        }
+        ValueKind::Record(fields) => {
+            take(0)?;
+            let mut members = BTreeMap::new();
+            for (name, it) in fields.iter() {
+                *left = left.checked_sub(name.len())?;
+                members.insert(name.to_string(), shown_within(it, below, left)?);
+            }
+            Json::Object(members)
+        }
         ValueKind::ExtensionValue(it) => {
-            Json::Text(RestrictedExpr::from(it.as_ref().clone()).to_string())
+            let text = RestrictedExpr::from(it.as_ref().clone()).to_string();
+            take(text.len())?;
+            Json::Text(text)
         }
     })
 }
