@@ -10,7 +10,7 @@ mod tests;
 
 use std::collections::BTreeMap;
 
-use bailiwick_model::{Change, DecisionId, Obligations};
+use bailiwick_model::{Change, DecisionId, Obligations, Unshaped};
 use serde::Serialize;
 use serde_json::value::RawValue;
 
@@ -211,8 +211,10 @@ impl About<'_> {
     }
 
     fn shaped(&self, text: &str, done: &mut Done) -> Result<String, &'static str> {
-        let shaped = self.asks.shape_text(text, MESSAGE);
-        let shaped = shaped.map_err(|_| "a part of it is no JSON that could be looked into")?;
+        let shaped = self.asks.shape_text(text, MESSAGE).map_err(|why| match why {
+            Unshaped::NotJson => "a part of it is no JSON that could be looked into",
+            Unshaped::TooLarge => "a part of it is larger than what is looked into",
+        })?;
         done.redacted = done.redacted.saturating_add(shaped.redacted);
         done.cut = done.cut.saturating_add(shaped.cut);
         Ok(shaped.value.canonical())

@@ -51,16 +51,9 @@ pub(crate) fn judged(
     let answer = snapshot.access.judge_approved(evaluation, by, (&snapshot.facts, now));
     let stopped = stopped(snapshot, evaluation);
     let would = answer.would.clone().filter(|_| stopped.is_empty());
-    // Whoever does not say that it can meet them is not believed to, and is not let through.
-    let asks = match &answer.verdict {
-        Verdict::Allow(asks) => asks.unmet(&supported(evaluation)),
-        Verdict::Hold(_) | Verdict::Deny(_) => Vec::new(),
-    };
-    let beyond = asks.into_iter();
-    let source = answer.obligations.from.iter().cloned().collect::<Vec<_>>().join(", ");
-    let beyond = beyond.map(|it| Reason::new(ReasonCode::CannotComply, it, source.clone()));
-    let beyond: BTreeSet<Reason> = beyond.collect();
-    let met = if beyond.is_empty() { Verdict::allow() } else { Verdict::Deny(beyond) };
+    let supported = supported(evaluation);
+    let would = would.map(|it| met(&it, &supported).and(it));
+    let met = met(&answer.verdict, &supported);
     let stopped = if stopped.is_empty() { met } else { Verdict::Deny(stopped) };
     let answer = PolicyAnswer { verdict: answer.verdict.and(stopped), ..answer };
     let verdict = answer.verdict.kind();
@@ -91,4 +84,15 @@ fn supported(evaluation: &Evaluation) -> Vec<ObligationKind> {
     let said: Vec<&str> = items.iter().filter_map(Json::as_text).collect();
     let all = ObligationKind::MET_ELSEWHERE.iter().copied();
     all.filter(|it| said.contains(&it.as_str())).collect()
+}
+
+/// Denies what must happen and is not in `supported`: whoever does not say that it can meet it is not
+/// believed to, and is not let through.
+fn met(verdict: &Verdict, supported: &[ObligationKind]) -> Verdict {
+    let Verdict::Allow(asks) = verdict else { return Verdict::allow() };
+    let source = asks.from.iter().cloned().collect::<Vec<_>>().join(", ");
+    let beyond = asks.unmet(supported).into_iter();
+    let beyond = beyond.map(|it| Reason::new(ReasonCode::CannotComply, it, source.clone()));
+    let beyond: BTreeSet<Reason> = beyond.collect();
+    if beyond.is_empty() { Verdict::allow() } else { Verdict::Deny(beyond) }
 }

@@ -66,6 +66,20 @@ pub enum JsonError {
     },
 }
 
+/// What a reader says of more values, or levels, than it takes.
+const MANY: &str = "too many values";
+const DEEP: &str = "nested too deeply";
+
+impl JsonError {
+    /// Says whether it may be JSON, and is only more than what is read.
+    pub fn is_too_large(&self) -> bool {
+        match self {
+            Self::TooLong { .. } => true,
+            Self::Unreadable { reason } => reason.starts_with(MANY) || reason.starts_with(DEEP),
+        }
+    }
+}
+
 impl Json {
     /// Reads `bytes`, refusing what two readers could read differently.
     pub fn parse(bytes: &[u8], limits: JsonLimits) -> Result<Self, JsonError> {
@@ -197,12 +211,12 @@ struct Reader<'a> {
 
 impl Reader<'_> {
     fn take<E: serde::de::Error>(&mut self) -> Result<(), E> {
-        *self.left = self.left.checked_sub(1).ok_or_else(|| E::custom("too many values"))?;
+        *self.left = self.left.checked_sub(1).ok_or_else(|| E::custom(MANY))?;
         Ok(())
     }
 
     fn deeper<E: serde::de::Error>(&self) -> Result<usize, E> {
-        self.depth.checked_sub(1).ok_or_else(|| E::custom("nested too deeply"))
+        self.depth.checked_sub(1).ok_or_else(|| E::custom(DEEP))
     }
 }
 

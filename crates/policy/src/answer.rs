@@ -50,7 +50,7 @@ impl PolicyAnswer {
         let enforced = |it: &PolicySummary| lives(it) && it.mode.enforces(now);
         let (mut verdict, mut would) = (Verdict::allow(), Verdict::allow());
         let (mut permits, mut errors) = (BTreeSet::new(), BTreeSet::new());
-        let mut obligations = Obligations::NONE;
+        let (mut obligations, mut beyond) = (Obligations::NONE, Obligations::NONE);
         for findings in all {
             let said = findings.verdict(enforced);
             would = would.and(if findings.any(|it| enforced(it) != lives(it)) {
@@ -60,6 +60,7 @@ impl PolicyAnswer {
             });
             verdict = verdict.and(said);
             obligations = obligations.and(findings.obligations(enforced));
+            beyond = beyond.and(findings.obligations(lives));
             permits.extend(findings.permits(enforced));
             errors.extend(findings.errors(lives));
         }
@@ -68,11 +69,16 @@ impl PolicyAnswer {
             Verdict::Hold(_) => {}
             Verdict::Deny(_) => permits.clear(),
         }
-        if let Verdict::Allow(asked) = &mut would {
-            asked.clone_from(&obligations);
-        }
+        let differs = match (&mut would, &verdict) {
+            (Verdict::Allow(_), Verdict::Allow(_)) => false,
+            (Verdict::Allow(asked), Verdict::Hold(_) | Verdict::Deny(_)) => {
+                *asked = beyond;
+                true
+            }
+            (Verdict::Hold(_) | Verdict::Deny(_), _) => would != verdict,
+        };
         Self {
-            would: (would != verdict).then_some(would),
+            would: differs.then_some(would),
             verdict,
             obligations,
             allowed_by: permits.into_iter().collect(),

@@ -200,8 +200,9 @@ impl<'a> Findings<'a> {
         self.errors.iter().filter(|(it, _)| counts(it)).map(|(it, why)| broken(it, why)).collect()
     }
 
-    /// Makes the verdict of those policies that count. A forbid that cannot be evaluated denies;
-    /// a hold asks only where nothing else stands in the way.
+    /// Makes the verdict of those policies that count. A forbid that cannot be evaluated denies, and
+    /// so does a permit that asks for something: another permit would let the call through without
+    /// it. A hold asks only where nothing else stands in the way.
     pub(crate) fn verdict(&self, counts: impl Fn(&PolicySummary) -> bool) -> Verdict {
         let forbids =
             || self.satisfied.iter().filter(|it| it.effect == PolicyEffect::Forbid && counts(it));
@@ -211,6 +212,15 @@ impl<'a> Findings<'a> {
             .filter(|(it, _)| it.effect == PolicyEffect::Forbid && counts(it))
             .map(|(it, why)| broken(it, why))
             .collect();
+        denials.extend(self.errors.iter().filter(|(it, _)| asks(it) && counts(it)).map(
+            |(it, why)| {
+                let text = format!(
+                    "policy `{}` asks for constraints and could not be evaluated: {why}",
+                    it.id
+                );
+                Reason::new(ReasonCode::PolicyError, text, &it.id)
+            },
+        ));
         denials.extend(forbids().filter(|it| it.hold.is_none()).map(|it| {
             let text = format!("forbidden by policy `{}`", it.id);
             Reason::new(ReasonCode::PolicyForbids, text, &it.id)
@@ -230,6 +240,11 @@ impl<'a> Findings<'a> {
             .collect();
         if holds.is_empty() { Verdict::allow() } else { Verdict::Hold(holds) }
     }
+}
+
+/// Says whether it is a permit that something must happen along with.
+fn asks(policy: &PolicySummary) -> bool {
+    policy.effect == PolicyEffect::Permit && !policy.obligations.is_nothing()
 }
 
 fn broken(policy: &PolicySummary, why: &str) -> Reason {

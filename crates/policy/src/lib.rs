@@ -26,6 +26,7 @@ mod inventory;
 mod judge;
 mod lint;
 mod load;
+mod loose;
 mod mistake;
 mod outlook;
 mod parts;

@@ -198,6 +198,11 @@ impl PolicySet {
         &self.liked
     }
 
+    /// Gives the constraints that its permits may ask for.
+    pub const fn constraints(&self) -> &Constraints {
+        &self.constraints
+    }
+
     /// Lists the policies by id.
     pub fn list(&self) -> Vec<PolicySummary> {
         self.summaries().cloned().collect()

@@ -54,6 +54,8 @@ codes! {
     OpenKey = "CFG-015",
     /// A constraint that asks for nothing.
     EmptyConstraint = "CFG-016",
+    /// A constraint that asks for something else under a version that is in force.
+    SameVersion = "CFG-017",
     /// Checkpoints lie on the same disk as the state.
     SameDisk = "CFG-101",
     /// Evidence is kept for a very short time.
@@ -82,6 +84,8 @@ codes! {
     NeverApplies = "CFG-113",
     /// A policy that another one makes needless.
     Shadowed = "CFG-114",
+    /// A constraint that a call can get round.
+    LooseConstraint = "CFG-115",
     /// A parameter's pattern is no regular expression.
     Pattern = "TPL-001",
     /// A line that allows nothing.

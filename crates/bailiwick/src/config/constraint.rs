@@ -14,7 +14,7 @@ use toml::Spanned;
 
 use super::{
     Code, ConfigError,
-    file::Source,
+    file::{Folder, Source},
     house::Found,
     read::{Field, Reader, Table, filled, plain},
 };
@@ -181,6 +181,53 @@ pub(super) fn by_name(files: &[ConstraintFile], found: &mut Found) -> Constraint
         }
     }
     all
+}
+
+/// Refuses another wording under a version that is in force: records could not tell the two apart.
+pub(super) fn same_version(
+    files: &[ConstraintFile],
+    before: Option<&PolicySet>,
+    found: &mut Found,
+) {
+    let Some(before) = before else { return };
+    for file in files {
+        let Constraint { name, version, obligations, .. } = &*file.constraint;
+        let was = before.constraints().get(name).filter(|it| it.version == *version);
+        if was.is_none_or(|it| it.obligations == *obligations) {
+            continue;
+        }
+        let message = format!("`{name}@{version}` is in force and asks for something else");
+        let error = ConfigError::new(Code::SameVersion, message);
+        let error = error.at(&file.source.file, file.name.clone()).label("another wording of it");
+        found.push(error.help(format!("make it `version = {}`", version.saturating_add(1))));
+    }
+}
+
+/// Remarks on permits whose constraints the built-in permit lets calls go round.
+pub(super) fn loose(folder: &Folder, policies: &PolicySet, found: &mut Found) {
+    for (policy, which) in policies.loose() {
+        let message = format!(
+            "`{}` asks for constraints, and {which} is permitted without them by the built-in permit",
+            policy.id
+        );
+        let warning = ConfigError::warning(Code::LooseConstraint, message);
+        let help = "forbid what it does not fit, or write `[policy] builtin_permit = false`";
+        let file = folder.ending("cedar").find(|it| Some(&it.name) == policy.source.as_ref());
+        let placed = file.zip(policy.line).map(|(file, line)| (file, line_of(file.text(), line)));
+        let warning = match placed {
+            Some((source, at)) => warning.at(&source.file, at),
+            None => warning,
+        };
+        found.push(warning.help(help));
+    }
+}
+
+/// Gives the place of a line, counted from one.
+fn line_of(text: &str, line: usize) -> Range<usize> {
+    let before = text.split_inclusive('\n').take(line.saturating_sub(1));
+    let start = before.map(str::len).fold(0, usize::saturating_add);
+    let length = text.get(start..).and_then(|it| it.lines().next()).map_or(0, str::len);
+    start..start.saturating_add(length)
 }
 
 /// Remarks on constraints that no permit asks for.

@@ -129,6 +129,7 @@ impl House {
         let options = PolicyOptions { builtin_permit };
         let limits = read_all(&folders.constraints, found, constraint::read);
         let constraints = constraint::by_name(&limits, found);
+        constraint::same_version(&limits, against.before.policies.as_deref(), found);
         // What cannot be read is no constraint that policies do not know.
         if limits.len() != folders.constraints.sources.len() {
             return None;
@@ -148,6 +149,7 @@ impl House {
         let access = policies::compile_access(&folders.authzen, inventory, after, found);
         if let (Some(policies), Some(access)) = (&policies, &access) {
             constraint::unused(&limits, (policies, access), found);
+            constraint::loose(&folders.policies, policies, found);
         }
         let mut groups = folders.groups(draft.source.as_ref(), &charters);
         let servers = draft.config.iter().flat_map(|it| &it.servers);

@@ -69,22 +69,28 @@ impl<'a> Rehearsal<'a> {
         let Ok(mut state) = outcome else { return Came::unopened(steps) };
         let (tool, liked) = (self.tool(case), bailiwick_kernel::liked_inputs(&snapshot, &state));
         let call = self.call(&state, case, (tool.as_ref(), &liked));
-        let request = call.request();
         let decide = |state: &mut TaskState, round: u8| {
             let decision = DecisionId::new(ulid(case.at, round));
             let names = Names { hold: HoldId::of(&decision), decision };
             bailiwick_kernel::decide(&snapshot, state, &call, names, case.at)
         };
-        let missed = missed(&snapshot, &state, request, case);
+        let before = state.clone();
+        // What is told of a call is told of it as it was judged: as it would be sent.
+        let came = |decision: Decision, asked: bool| {
+            let request = decision.sent.clone();
+            let request = request.as_deref().unwrap_or_else(|| call.request());
+            let missed = missed(&snapshot, &before, request, case);
+            Came::of(decision, (request, missed), asked)
+        };
         let first = decide(&mut state, 0);
         let Some((by, hold)) = case.approved_by.as_ref().zip(held(&first)) else {
-            return Came::of(first, (request, missed), false);
+            return came(first, false);
         };
         let yes = Answer::Once(case.at.after(LONG_ENOUGH));
         if bailiwick_kernel::answer(&mut state, hold, by, &yes, case.at).is_none() {
-            return Came::of(first, (request, missed), true);
+            return came(first, true);
         }
-        Came::of(decide(&mut state, 1), (request, missed), true)
+        came(decide(&mut state, 1), true)
     }
 
     /// Gives what the files say, with the case's facts, and its tool offered and accepted.

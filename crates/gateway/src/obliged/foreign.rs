@@ -48,7 +48,8 @@ fn looked_into(value: &Json) {
             items.iter().for_each(looked_into);
         }
         Json::Text(text) => {
-            if let Ok(value @ (Json::Object(_) | Json::List(_))) =
+            // Each reading takes a pair of quotes away, so it ends.
+            if let Ok(value @ (Json::Object(_) | Json::List(_) | Json::Text(_))) =
                 Json::parse(text.as_bytes(), MESSAGE)
             {
                 looked_into(&value);

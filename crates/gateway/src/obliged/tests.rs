@@ -112,7 +112,10 @@ fn whoever_asked_is_told_what_was_sent_instead() {
 fn json() -> impl Strategy<Value = Json> {
     let leaf = prop_oneof![
         Just(Json::Text("secret".to_owned())),
-        Just(Json::Text(r#"{"hidden":"secret"}"#.to_owned())),
+        (0..6_usize).prop_map(|times| {
+            let text = r#"{"hidden":"secret"}"#.to_owned();
+            Json::Text((0..times).fold(text, |it, _| Json::Text(it).canonical()))
+        }),
         Just(Json::Int(1)),
     ];
     leaf.prop_recursive(3, 12, 3, |inner| {

@@ -21,16 +21,23 @@ pub struct Shaped {
 
 /// A text is not JSON that could be looked into.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("it is not JSON that could be looked into")]
-pub struct Unshaped;
+pub enum Unshaped {
+    /// It is no object and no list.
+    #[error("no JSON that could be looked into")]
+    NotJson,
+    /// It has more bytes, levels or values than are looked into.
+    #[error("larger than what is looked into")]
+    TooLarge,
+}
 
 impl Obligations {
     /// Reads a text that must be JSON, an object or a list, and shapes it.
     pub fn shape_text(&self, text: &str, limits: JsonLimits) -> Result<Shaped, Unshaped> {
         match Json::parse(text.as_bytes(), limits) {
             Ok(value @ (Json::Object(_) | Json::List(_))) => Ok(self.shape(value, limits)),
+            Err(why) if why.is_too_large() => Err(Unshaped::TooLarge),
             Ok(Json::Null | Json::Bool(_) | Json::Int(_) | Json::Float(_) | Json::Text(_))
-            | Err(_) => Err(Unshaped),
+            | Err(_) => Err(Unshaped::NotJson),
         }
     }
 
@@ -75,15 +82,25 @@ impl Work<'_> {
         }
     }
 
-    /// A text that is JSON again is looked into; one that looks so and is not could hide anything.
+    /// A text that is JSON again is looked into, and so is JSON that was written as a text of JSON;
+    /// one that looks so and is not could hide anything.
     fn text(&mut self, text: String, trail: &Trail<'_>, inside: usize) -> Json {
         let nothing_below = trail.is_cold() && self.asks.rows.is_nothing();
-        if nothing_below || !text.trim_start().starts_with(['{', '[']) {
+        if nothing_below || !text.trim_start().starts_with(['{', '[', '"']) {
             return Json::Text(text);
         }
         let read = Json::parse(text.as_bytes(), self.limits).ok();
         match (read, inside.checked_sub(1)) {
-            (Some(value), Some(inside)) => Json::Text(self.value(value, trail, inside).canonical()),
+            (Some(value), Some(inside)) => {
+                let quoted = matches!(value, Json::Text(_)).then(|| value.clone());
+                let shaped = self.value(value, trail, inside);
+                // Words in quotes stay as they were written.
+                if quoted.as_ref() == Some(&shaped) {
+                    return Json::Text(text);
+                }
+                Json::Text(shaped.canonical())
+            }
+            (None, _) if !seems_json(&text) => Json::Text(text),
             (_, _) => self.redacted(&Json::Text(text)),
         }
     }
@@ -101,4 +118,12 @@ impl Work<'_> {
             | Json::Object(_) => Json::Null,
         }
     }
+}
+
+/// Says whether a text begins like an object or a list, however often it is written as a text: a
+/// sentence that begins with a quotation does not.
+fn seems_json(text: &str) -> bool {
+    let quoted = |it: char| it.is_whitespace() || matches!(it, '"' | '\\');
+    let begins = text.trim_start_matches(quoted);
+    begins.starts_with(['{', '[']) || begins.starts_with("u00")
 }

@@ -52,11 +52,14 @@ pub(crate) fn obligations() -> impl Strategy<Value = Obligations> {
 fn json() -> impl Strategy<Value = Json> {
     let text =
         prop::sample::select(vec!["x", "secret", r#"{"a":"secret"}"#, r#"[{"b":"secret"}]"#]);
+    // A text of JSON may be written as a text of JSON once more, and again.
+    let text = (text, 0..3_usize)
+        .prop_map(|(it, times)| (0..times).fold(it.to_owned(), |it, _| Json::Text(it).canonical()));
     let leaf = prop_oneof![
         (-5_i128..8).prop_map(Json::Int),
         Just(Json::Null),
         Just(Json::Float(2.5)),
-        text.prop_map(|it| Json::Text(it.to_owned())),
+        text.prop_map(Json::Text),
     ];
     leaf.prop_recursive(3, 16, 4, |inner| {
         let member = ("[a-c]", inner.clone());
@@ -90,8 +93,9 @@ fn longest(value: &Json) -> usize {
     match value {
         Json::List(items) => items.iter().map(longest).max().unwrap_or(0).max(items.len()),
         Json::Object(members) => members.values().map(longest).max().unwrap_or(0),
-        Json::Text(text) => Json::parse(text.as_bytes(), JsonLimits::default())
-            .map_or(0, |it| if matches!(it, Json::Text(_)) { 0 } else { longest(&it) }),
+        Json::Text(text) => {
+            Json::parse(text.as_bytes(), JsonLimits::default()).map_or(0, |it| longest(&it))
+        }
         Json::Null | Json::Bool(_) | Json::Int(_) | Json::Float(_) => 0,
     }
 }
@@ -203,6 +207,27 @@ fn a_text_that_is_json_again_is_looked_into() {
 }
 
 #[test]
+fn json_that_was_written_as_a_text_of_json_is_looked_into() {
+    let mut text = r#"{"email":"a"}"#.to_owned();
+    for times in 1..8 {
+        text = Json::Text(text).canonical();
+        let whole = Json::Object([("r".to_owned(), Json::Text(text.clone()))].into());
+        let shown = shaped(&hiding(&["email"]), &whole.canonical());
+        assert!(!shown.contains(r#"\"a\"#) && shown.contains("[redacted]"), "{times}: {shown}");
+    }
+    for (text, shown) in [
+        (r#""hello" she said"#, r#""hello" she said"#),
+        (r#" "h\u0065llo""#, r#" "h\u0065llo""#),
+        (r#""{\"email\":\"a"#, "[redacted]"),
+        (r#""\u007b\"email\":\"a"#, "[redacted]"),
+    ] {
+        let whole = Json::Object([("r".to_owned(), Json::Text(text.to_owned()))].into());
+        let wanted = Json::Object([("r".to_owned(), Json::Text(shown.to_owned()))].into());
+        assert_eq!(shaped(&hiding(&["email"]), &whole.canonical()), wanted.canonical());
+    }
+}
+
+#[test]
 fn a_name_is_the_same_however_it_is_spelled() {
     let text = r#"{"\u0065mail":"a"}"#;
     assert_eq!(shaped(&hiding(&["email"]), text), r#"{"email":"[redacted]"}"#);
@@ -211,7 +236,15 @@ fn a_name_is_the_same_however_it_is_spelled() {
 #[test]
 fn what_is_no_object_or_list_cannot_be_looked_into() {
     for text in ["hello", "\"hello\"", "7", "{\"a\":1,\"a\":2}", "{} {}", ""] {
-        assert_eq!(hiding(&["a"]).shape_text(text, JsonLimits::default()), Err(Unshaped), "{text}");
+        let read = hiding(&["a"]).shape_text(text, JsonLimits::default());
+        assert_eq!(read, Err(Unshaped::NotJson), "{text}");
+    }
+    for (text, limits) in [
+        ("[1,2,3]", JsonLimits { bytes: 6, ..JsonLimits::default() }),
+        ("[1,2,3]", JsonLimits { values: 3, ..JsonLimits::default() }),
+        ("[[[1]]]", JsonLimits { depth: 2, ..JsonLimits::default() }),
+    ] {
+        assert_eq!(hiding(&["a"]).shape_text(text, limits), Err(Unshaped::TooLarge), "{text}");
     }
 }
 

@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use bailiwick_model::{
-    ArgumentLimit, Arguments, Constraint, Constraints, Most, Obligations, Redact, Verdict,
+    ArgumentLimit, Arguments, Constraint, Constraints, Most, Obligations, ReasonCode, Redact,
+    Verdict,
 };
 use bailiwick_policy::{PolicyAnswer, PolicyError, PolicyOptions, PolicySet, PolicySource};
 use insta::assert_snapshot;
@@ -83,6 +84,50 @@ fn what_is_asked_for_is_known_whatever_the_verdict() {
     assert_eq!(held.obligations, plain.obligations);
     let approved = answer(&policies, "files__read_file read on:/a approved");
     assert_eq!(approved.verdict, Verdict::Allow(plain.obligations));
+}
+
+#[test]
+fn a_permit_that_asks_for_something_and_breaks_lets_nobody_else_permit_without_it() {
+    // The built-in permit holds for both.
+    let policies = "@id(\"p\") @constrain(\"few\") permit (principal, action, resource) \
+         when { context.input.region == \"eu\" };";
+    let denied = answer(policies, "files__read_file read on:/a");
+    let Verdict::Deny(why) = &denied.verdict else { panic!("{denied:?}") };
+    let why = why.first().unwrap();
+    assert_eq!((why.code, why.source.as_str()), (ReasonCode::PolicyError, "p"));
+    assert!(why.text.starts_with("policy `p` asks for constraints and could not be"), "{why:?}");
+    let silent = policies.replace("@constrain(\"few\") ", "");
+    let allowed = answer(&silent, "files__read_file read on:/a");
+    assert_eq!(allowed.verdict, Verdict::allow(), "it only said nothing");
+    assert_eq!(allowed.errors.len(), 1);
+    let observing = policies.replace(
+        "@constrain",
+        "@mode(\"observe\") @owner(\"team\") @until(\"2030-01-01T00:00:00Z\") @constrain",
+    );
+    let allowed = answer(&observing, "files__read_file read on:/a");
+    assert_eq!(allowed.verdict, Verdict::allow(), "it only observes");
+    assert!(matches!(allowed.would, Some(Verdict::Deny(_))), "{allowed:?}");
+}
+
+#[test]
+fn a_constraint_is_loose_where_the_built_in_permit_lets_other_calls_through() {
+    let policies = r#"
+        @id("always") @constrain("few") permit (principal, action, resource);
+        @id("ends") @expires("2030-01-01T00:00:00Z") @constrain("few")
+        permit (principal, action, resource);
+        @id("if") @constrain("few") permit (principal, action, resource)
+        when { context.input has region };
+        @id("plain") permit (principal, action, resource) when { context.input has region };
+        @id("watches") @mode("observe") @owner("team") @until("2030-01-01T00:00:00Z")
+        @constrain("few") permit (principal, action, resource);
+    "#;
+    let compiled = compile(policies).unwrap();
+    let loose: Vec<&str> = compiled.loose().iter().map(|(it, _)| it.id.as_str()).collect();
+    assert_eq!(loose, ["ends", "if", "watches"]);
+    let source = PolicySource { name: "a.cedar".to_owned(), text: policies.to_owned() };
+    let alone = PolicyOptions { builtin_permit: false };
+    let alone = PolicySet::compile_with(&constraints(), None, &[source], alone).unwrap();
+    assert!(alone.loose().is_empty());
 }
 
 #[test]

@@ -124,6 +124,46 @@ fn a_rate_is_kept_across_a_crash() {
 }
 
 #[test]
+fn what_asks_for_something_else_counts_its_version_on() {
+    let house = House::asking("rows = 3");
+    let write = |version: u64, asks: &str| {
+        let text = format!("name = \"narrow\"\nversion = {version}\nowner = \"b\"\n{asks}\n");
+        house.governor.write("constraints/narrow.toml", &text);
+    };
+    write(1, "rows = 4");
+    let refused = house.governor.refused(&["reload"], 2);
+    assert!(refused.contains("`narrow@1` is in force and asks for something else"), "{refused}");
+    let rows =
+        || house.result("rows", &json!({}))["structuredContent"]["rows"].as_array().unwrap().len();
+    assert_eq!(rows(), 3, "what was in force stays");
+    write(2, "rows = 4");
+    house.governor.json(&["reload"]);
+    assert_eq!(rows(), 4);
+    write(2, "rows = 4\n# said once more");
+    house.governor.json(&["reload"]);
+}
+
+#[test]
+fn a_constraint_that_a_call_can_get_round_is_remarked_on() {
+    let policies = "@id(\"some\") @constrain(\"narrow\")\npermit (principal, action, resource)\n\
+         when { context.input.region == \"eu\" };\n";
+    let house = House::with(&[constraint("narrow", "rows = 1")], policies);
+    let report = house.governor.json(&["check"]);
+    let warnings = report["warnings"].as_array().unwrap();
+    let found = warnings.iter().find(|it| it["code"] == "CFG-115").unwrap();
+    assert_eq!((&found["file"], &found["line"]), (&json!("policies/all.cedar"), &json!(1)));
+    let said = found["message"].as_str().unwrap();
+    assert!(
+        said.starts_with("`some` asks for constraints, and a call that its condition"),
+        "{said}"
+    );
+    // What leaves the argument out breaks the condition, and is no way round either.
+    let result = house.result("rows", &json!({}));
+    assert_eq!(result["structuredContent"]["code"], "policy_error", "{result}");
+    assert!(house.seen().is_empty());
+}
+
+#[test]
 fn what_a_policy_asks_for_must_be_written_down() {
     let house = House::asking("rows = 3");
     house.governor.write(

@@ -31,6 +31,9 @@ const FORGOTTEN: [&str; 3] = [
     "Session not found",
 ];
 
+/// How much of a server's own word is repeated.
+const WORD_MAX: usize = 64;
+
 /// A refusal, as far as it can be read.
 #[derive(Debug, Default, Deserialize)]
 struct Refusal {
@@ -66,7 +69,8 @@ pub(super) async fn take(
     }
     if let Some(coding) = coded(&head.headers) {
         return Err(unknown(format!(
-            "it answered compressed (`{coding}`), which nobody asked for"
+            "it answered compressed (`{}`), which nobody asked for",
+            plain(coding)
         )));
     }
     if !head.status.is_success() {
@@ -87,12 +91,20 @@ pub(super) async fn take(
         return asked.among_events(body).await;
     }
     if !kind.eq_ignore_ascii_case("application/json") {
-        return Err(unknown(format!("it answered with `{kind}`, which is not understood")));
+        return Err(unknown(format!(
+            "it answered with `{}`, which is not understood",
+            plain(kind)
+        )));
     }
     match asked.mine(&asked.whole(body).await?).await {
         Some(reply) => reply,
         None => Err(unknown("it answered something that was not asked".to_owned())),
     }
+}
+
+/// Keeps of a server's word what can be shown anywhere: a few plain characters.
+fn plain(word: &str) -> String {
+    word.chars().filter(char::is_ascii_graphic).take(WORD_MAX).collect()
 }
 
 /// Gives the coding that an answer came in, where it came in one.

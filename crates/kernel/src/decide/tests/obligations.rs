@@ -192,6 +192,39 @@ fn a_rate_counts_what_was_let_through_and_asks_nothing_of_a_call_that_was() {
     assert_eq!(at_second(89), (vec![ReasonCode::OverBudget], true));
 }
 
+#[test]
+fn what_nobody_elsewhere_could_meet_would_be_denied_as_well() {
+    let few = Obligations { rows: bailiwick_model::Most::of(5), ..Obligations::NONE };
+    let few = Constraint::new("few".to_owned(), 1, "team".to_owned(), few);
+    let constraints = Constraints::from([("few".to_owned(), Arc::new(few))]);
+    let text = "@id(\"a\") @constrain(\"few\") permit (principal, action, resource);\n\
+         @id(\"f\") @mode(\"observe\") @owner(\"o\") @until(\"2030-01-01T00:00:00Z\")\n\
+         permit (principal, action, resource);";
+    let entity = |kind: &str| bailiwick_model::Entity {
+        kind: kind.to_owned(),
+        id: "a".to_owned(),
+        properties: BTreeMap::new(),
+    };
+    let evaluation = bailiwick_model::Evaluation {
+        subject: entity("user"),
+        action: bailiwick_model::Deed { name: "read".to_owned(), properties: BTreeMap::new() },
+        resource: entity("record"),
+        context: BTreeMap::new(),
+    };
+    let evaluated = |text: &str| {
+        let source = PolicySource { name: "authzen/p.cedar".to_owned(), text: text.to_owned() };
+        let access =
+            bailiwick_policy::AccessPolicies::compile_with(&constraints, None, &[source]).unwrap();
+        let house = Snapshot { access: Arc::new(access), ..snapshot(CALM, Vec::new()) };
+        crate::evaluate(&house, &evaluation, at(0))
+    };
+    assert_eq!((evaluated(text).verdict, evaluated(text).would), (VerdictKind::Deny, None));
+    // What only observes would permit it, and its constraint could not be met.
+    let observes = "@id(\"a\") @mode(\"observe\") @owner(\"o\") @until(\"2030-01-01T00:00:00Z\")\n\
+         @constrain(\"few\") permit (principal, action, resource);";
+    assert_eq!((evaluated(observes).verdict, evaluated(observes).would), (VerdictKind::Deny, None));
+}
+
 proptest! {
     /// Law 1, where arguments are sent otherwise than they came.
     #[test]
