@@ -322,6 +322,7 @@ mod tests {
             asked: None,
             reasons,
             reasons_in_all: None,
+            constraints: BTreeSet::new(),
             policy: "sha256:00".to_owned(),
         };
         let none = Reason::new(ReasonCode::NoPermit, "no policy permits it", "policies");
