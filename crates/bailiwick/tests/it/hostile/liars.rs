@@ -46,8 +46,10 @@ fn json_of(length: usize, body: &str) -> String {
     format!("{}{body}", head("application/json", &format!("Content-Length: {length}\r\n")))
 }
 
+/// An answer that says what the server does next: it closes. Another call would lose the race.
 fn whole(body: &str) -> String {
-    json_of(body.len(), body)
+    let more = format!("Connection: close\r\nContent-Length: {}\r\n", body.len());
+    format!("{}{body}", head("application/json", &more))
 }
 
 fn event(message: &str) -> String {

@@ -212,13 +212,15 @@ fn what_was_found_is_kept_by_name_as_long_as_the_names_are_few_or_short() {
     let folder = tempfile::tempdir().unwrap();
     let key = bailiwick_connect::EvidenceKey::load_or_create(&folder.path().join("key")).unwrap();
     let evidence = crate::Evidence::new(crate::Keep::Full, Arc::new(key));
-    let page = |long: usize| (0..1000).map(|it| format!("user-{it:0long$}")).collect::<Vec<_>>();
+    let page = |name: &dyn Fn(usize) -> String| (0..1000).map(name).collect::<Vec<_>>();
     let kept = |all: &[String]| evidence.names(&names(all)).text().to_owned();
-    let usual = page(24);
+    let usual = page(&|it| format!("user-{it:024}"));
     assert_eq!(kept(&usual), json!(usual).to_string(), "a page of usual ids, whole");
-    let long = kept(&page(4000));
+    let street = "of the long street ".repeat(200);
+    let long_ones = page(&|it| format!("user {it} {street}"));
+    let long = kept(&long_ones);
     assert!(long.len() < 20_000 && long.contains("digest"), "{}", long.len());
-    let mut other = page(4000);
+    let mut other = long_ones;
     other.last_mut().unwrap().push('x');
     assert_ne!(long, kept(&other), "the digest is of all of them");
 }
