@@ -9,6 +9,7 @@ use cedar_policy_core::ast::Expr;
 use crate::{
     PolicyEffect, PolicySummary,
     annotations::Annotations,
+    depth::too_deep,
     hold::falls_away,
     mistake::{self, Found, Mistake},
     schema::Schema,
@@ -43,6 +44,10 @@ pub(crate) type Names<'a> = (Naming<'a>, &'a Constraints);
 /// Reads the policies of a text in the order they are written, and finds what is wrong with them.
 /// In which file they stand, and on which line, they do not know.
 pub(crate) fn read(text: &str, names: Names<'_>, found: &mut Vec<Found>) -> Vec<Compiled> {
+    if let Some(deep) = too_deep(text) {
+        found.push(deep);
+        return Vec::new();
+    }
     let set: cedar_policy::PolicySet = match text.parse() {
         Ok(set) => set,
         Err(errors) => {

@@ -13,6 +13,7 @@ mod annotations;
 mod answer;
 mod brief;
 mod compile;
+mod depth;
 mod error;
 mod explain;
 #[cfg(any(test, fuzzing))]

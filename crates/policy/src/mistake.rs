@@ -10,6 +10,8 @@ use bailiwick_model::Effect;
 pub(crate) enum Mistake {
     #[error("{message}")]
     Syntax { message: String, label: Option<String>, help: Option<String> },
+    #[error("this goes deeper than can be read")]
+    TooDeep,
     #[error("a policy without `@id`")]
     NoId,
     #[error("two policies are called `{id}`")]
@@ -84,6 +86,7 @@ impl Mistake {
             Self::NeverThere { .. } => "POL-018",
             Self::OtherType { .. } => "POL-019",
             Self::NotStrict { .. } => "POL-020",
+            Self::TooDeep => "POL-021",
         }
     }
 
@@ -91,6 +94,7 @@ impl Mistake {
     pub(crate) fn label(&self) -> String {
         match self {
             Self::Syntax { label, .. } => label.clone().unwrap_or_else(|| "here".to_owned()),
+            Self::TooDeep => "one too many".to_owned(),
             Self::NoId => "this one".to_owned(),
             Self::SameId { .. } => "the second".to_owned(),
             Self::UnknownAnnotation { .. } => "nothing would happen with it".to_owned(),
@@ -121,6 +125,7 @@ impl Mistake {
     pub(crate) fn help(&self) -> Option<String> {
         let text = match self {
             Self::Syntax { help, .. } => return help.clone(),
+            Self::TooDeep => "write it as several policies: what they say adds up".to_owned(),
             Self::NoId => "put `@id(\"what-it-does\")` before it".to_owned(),
             Self::SameId { first, .. } => format!("the first is in `{first}`"),
             Self::UnknownAnnotation { name } => {

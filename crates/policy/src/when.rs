@@ -5,6 +5,7 @@ use std::{collections::BTreeSet, ops::Range};
 use cedar_policy::Expression;
 
 use crate::{
+    depth::too_deep,
     mistake::{self, Found, Mistake},
     syntax,
 };
@@ -59,6 +60,9 @@ pub(crate) fn parse(text: &str, line: &str) -> Result<Expression, Vec<WhenError>
 
 /// Reads a condition, and finds everything that is wrong with it but its parameters.
 fn read(text: &str) -> (Option<Expression>, Vec<Found>) {
+    if let Some(deep) = too_deep(text) {
+        return (None, vec![deep]);
+    }
     match text.parse::<Expression>() {
         Ok(expression) => {
             let found = mistakes(&expression, text);

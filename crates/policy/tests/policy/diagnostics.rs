@@ -439,3 +439,10 @@ fn every_code_has_its_page() {
         assert!(page.starts_with(&format!("# {code}: ")), "{code}");
     }
 }
+
+#[test]
+fn what_goes_deeper_than_can_be_read() {
+    let deep = format!("{}true{}", "(".repeat(64), ")".repeat(64));
+    let text = format!("@id(\"a\")\npermit (principal, action, resource) when {{ {deep} }};\n");
+    assert_snapshot!(shown(&text));
+}
