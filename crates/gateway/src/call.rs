@@ -9,6 +9,7 @@ use serde_json::value::RawValue;
 
 use crate::{
     jsonrpc::{RawError, RawObject, raw_of},
+    mcp::tasks,
     trace::is_traceparent,
 };
 
@@ -165,6 +166,12 @@ impl Call {
         let digest = CallDigest::of(&self.action, &Json::Object(members));
         let (params, arguments) = (params.into(), arguments.into());
         Ok(Some(Self { params, arguments, digest, ..self.clone() }))
+    }
+
+    /// Gives the same call of a client that cannot wait for its answer; none where it is one.
+    pub(crate) fn at_once(&self) -> Option<Self> {
+        let params = tasks::undeclared(&self.params)?.into();
+        Some(Self { params, ..self.clone() })
     }
 
     /// Gives the same call with other arguments, to be judged and never sent; none where it cannot

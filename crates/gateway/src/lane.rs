@@ -38,6 +38,7 @@ use crate::{
     desk::{Slot, Writing},
     listener::Allowed,
     meter::{self, Recording},
+    obliged::Owed,
     places::Places,
     seam,
     upstream::{Reply, SendError, Upstreams},
@@ -72,8 +73,8 @@ pub struct Lane {
 /// What becomes of a call.
 #[derive(Clone, Debug)]
 pub enum Answered {
-    /// The server answered.
-    Reply(DecisionId, Reply),
+    /// The server answered; what is owed where the answer is shown later.
+    Reply(DecisionId, Reply, Box<Owed>),
     /// The server goes on with it, and is asked again later.
     GoesOn(Box<GoesOn>),
     /// It was not sent.
@@ -296,14 +297,15 @@ impl Lane {
         seam::pass("sent");
         if let Some(told) = goes_on::told(&call.call, &sent) {
             let told = if call.asks.look_inside() { told.wordless() } else { told };
-            return Answered::GoesOn(Box::new(GoesOn { decision, told, approved: None }));
+            let (approved, owed) = (None, call.owed());
+            return Answered::GoesOn(Box::new(GoesOn { decision, told, approved, owed }));
         }
         let mut came = outcome_of(&sent);
         let sent = sent.map(|reply| call.obliged(&decision, reply, &mut came.1));
-        let detail = came.1.clone();
+        let detail = call.failed(came.0, &came.1);
         self.came_to(Sent { decision: &decision, slot, server: &server, started }, came).await;
         match sent {
-            Ok(reply) => Answered::Reply(decision, reply),
+            Ok((reply, owed)) => Answered::Reply(decision, reply, Box::new(owed)),
             Err(_) => Answered::Failed(decision, detail),
         }
     }

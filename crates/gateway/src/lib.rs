@@ -48,6 +48,7 @@ pub use listener::Listener;
 pub use meter::describe_metrics;
 pub use mint::{Minted, MintingError, mint_on_record};
 pub use oauth::{Oauth, OauthParts, oauth_router};
+pub use obliged::Owed;
 pub use rehearse::{Rehearsed, rehearsed};
 pub use room::Room;
 pub use upstream::{

@@ -5,6 +5,7 @@
 
 #[cfg(any(test, fuzzing))]
 mod foreign;
+mod owed;
 #[cfg(test)]
 mod tests;
 
@@ -23,6 +24,7 @@ use crate::{
 
 #[cfg(any(test, fuzzing))]
 pub(crate) use foreign::foreign;
+pub use owed::Owed;
 
 /// What is told of a call's obligations beside its result.
 const KEY: &str = "dev.bailiwick/obligations";

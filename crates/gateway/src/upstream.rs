@@ -266,6 +266,13 @@ impl Upstreams {
         }
     }
 
+    /// Takes a place among the calls under way at a server for one that goes on after its answer, and
+    /// that nobody hears: what the server says by itself may be about it.
+    pub(crate) fn goes_on_at(&self, server: &ServerName) -> Option<under_way::Here> {
+        let (nobody, _unheard) = Listener::new();
+        Some(self.up(server).ok()?.link.changed().under_way.enter(&nobody))
+    }
+
     /// Has a listener stand at a server, so that it is asked as during a call of it.
     pub(crate) fn called(
         &self,

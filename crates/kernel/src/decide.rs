@@ -26,7 +26,7 @@ use crate::{
 };
 
 pub use again::{Lapsed, still_stands, still_waits};
-pub use sent::Rewritable;
+pub use sent::{CAME, Rewritable};
 
 /// How long after its decision a call may still be sent.
 const PERMIT_LIFE: std::time::Duration = std::time::Duration::from_secs(10);

@@ -22,7 +22,7 @@ mod visible;
 pub use bailiwick_insight::{Advice, advise, advise_judged};
 pub use bailiwick_insight::{Because, Can, Prospect};
 pub use can::{Sought, can, prospective};
-pub use decide::{Lapsed, Rewritable, decide, still_stands, still_waits};
+pub use decide::{CAME, Lapsed, Rewritable, decide, still_stands, still_waits};
 pub use decision::{Decision, Effect, Judged, Names, Outcome};
 pub use evaluate::{Evaluated, evaluate};
 pub use explain::{Stopped, explain, is_stopped};

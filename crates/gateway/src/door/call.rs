@@ -86,7 +86,7 @@ impl Asked<'_> {
             Came::Answered(answered) => answered,
         };
         Ok(match answered {
-            Answered::Reply(decision, reply) => {
+            Answered::Reply(decision, reply, _) => {
                 Some((decision, self.back(&server, method, reply).await))
             }
             Answered::GoesOn(goes_on) => {

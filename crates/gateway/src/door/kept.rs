@@ -136,7 +136,7 @@ impl Memory {
 
 fn size(answered: &Answered) -> usize {
     match answered {
-        Answered::Reply(_, reply) => reply.size(),
+        Answered::Reply(_, reply, _) => reply.size(),
         Answered::GoesOn(_) | Answered::Refused(_) | Answered::Failed(..) => 0,
     }
 }
@@ -164,7 +164,11 @@ mod tests {
     fn result(bytes: usize) -> Answered {
         let text = format!("\"{}\"", "x".repeat(bytes.saturating_sub(2)));
         let decision = DecisionId::new(Ulid::new(at(0), [1; 10]));
-        Answered::Reply(decision, Reply::Result(RawValue::from_string(text).unwrap()))
+        Answered::Reply(
+            decision,
+            Reply::Result(RawValue::from_string(text).unwrap()),
+            Box::default(),
+        )
     }
 
     fn begin(kept: &Kept, name: &str, now: i64) -> Begun {

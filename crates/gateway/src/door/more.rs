@@ -41,7 +41,7 @@ impl Asked<'_> {
         last: Option<&RequestState>,
         answered: Answered,
     ) -> Came {
-        let Answered::Reply(decision, Reply::Result(result)) = &answered else {
+        let Answered::Reply(decision, Reply::Result(result), _) = &answered else {
             return Came::Answered(answered);
         };
         let asks = ResultKind::of(result).is_ok_and(|it| it == ResultKind::InputRequired);

@@ -24,7 +24,6 @@ use crate::{
         task_handle::{TaskHandle, Waits},
         tasks::{self, Shown, Status, Told},
     },
-    obliged::About,
 };
 
 /// A held call that its client asks for.
@@ -152,15 +151,15 @@ impl Asked<'_> {
     async fn over(&self, waiting: &Waiting<'_>, answered: &Answered) -> Answer {
         let (handle, call) = (waiting.handle, waiting.call);
         let answer = match answered {
-            Answered::Reply(_, reply) => {
+            Answered::Reply(_, reply, owed) => {
                 // What must be hidden since then is hidden as well.
                 let asks = match self.hears(Wish::Get, (handle, call)).await {
                     Ok(asks) => asks,
                     Err(refused) => return refused,
                 };
-                let (decision, method) = (waiting.run, call.method());
-                let about = About { decision, method, asks: &asks, changes: &[] };
-                self.back(&handle.server, method, about.obliged(reply.clone())).await
+                let about = (waiting.run, call.method());
+                let reply = owed.further(about, reply.clone(), &asks);
+                self.back(&handle.server, call.method(), reply).await
             }
             Answered::Refused(refusal) => self.refused(refusal.clone(), call.method(), call).await,
             Answered::Failed(decision, why) => {

@@ -211,12 +211,25 @@ impl Asked<'_> {
         };
         let approved = parked.sent.get().and_then(|it| it.approved);
         let hears = self.door.lane.may_hear(self.caller, coming.call, approved.as_ref()).await;
-        if let Err(refusal) = hears {
-            return Ok(Came::Answered(Answered::Refused(refusal)));
-        }
+        let now = match hears {
+            Ok(now) => now,
+            Err(refusal) => return Ok(Came::Answered(Answered::Refused(refusal))),
+        };
         let parked = self.bring(parked, answers).await?;
         Ok(match self.attend(coming, (parked, Some(last))).await {
-            Ok(stayed) => self.further(coming, Some(last), stayed.answered()).await,
+            Ok(stayed) => {
+                let answered = match stayed.answered() {
+                    // What must be hidden since then is hidden as well.
+                    Answered::Reply(decision, reply, owed) => {
+                        let reply = owed.further((&decision, coming.call.method()), reply, &now);
+                        Answered::Reply(decision, reply, owed)
+                    }
+                    other @ (Answered::GoesOn(_) | Answered::Refused(_) | Answered::Failed(..)) => {
+                        other
+                    }
+                };
+                self.further(coming, Some(last), answered).await
+            }
             Err(came) => came,
         })
     }

@@ -42,7 +42,7 @@ impl Asked<'_> {
         mut answered: Answered,
     ) -> Came {
         for _ in 0..ROUNDS_MAX {
-            let Answered::Reply(decision, Reply::Result(result)) = &answered else { break };
+            let Answered::Reply(decision, Reply::Result(result), _) = &answered else { break };
             if !ResultKind::of(result).is_ok_and(|it| it == ResultKind::InputRequired) {
                 break;
             }

@@ -2,7 +2,7 @@
 //! ask for them under a name of ours, and are told what they may hear still.
 
 use axum::response::Response;
-use bailiwick_model::Obligations;
+use bailiwick_model::{Change, Obligations};
 use http::StatusCode;
 use serde_json::value::RawValue;
 
@@ -55,15 +55,18 @@ struct At<'a> {
     name: &'a str,
     theirs: &'a str,
     client: ClientFacts,
+    /// What of its arguments was sent otherwise than it came.
+    changes: Vec<Change>,
 }
 
 impl Asked<'_> {
     /// Tells a client that its call goes on, and under which name.
     pub(super) fn goes_on(&self, call: &Call, goes_on: GoesOn) -> Answer {
-        let GoesOn { decision, told, approved } = goes_on;
+        let GoesOn { decision, told, approved, owed } = goes_on;
         let waits = Waits::Server { theirs: told.task_id.clone(), approved };
         let now = self.door.lane.desk().now();
         let named = TaskHandle::of((self.caller, call), (decision, waits), (told.kept(), now));
+        let named = named.and_then(|it| it.owing(owed));
         let closed = named.as_ref().and_then(|it| it.close(self.state_key()));
         match named.zip(closed) {
             Some((named, handle)) => {
@@ -106,7 +109,8 @@ impl Asked<'_> {
             }
         };
         let client = self.client_facts(&handle.server, params);
-        let at = At { handle: &handle, call: &call, name: &name, theirs, client };
+        let changes = handle.owed.changes();
+        let at = At { handle: &handle, call: &call, name: &name, theirs, client, changes };
         self.at_server(wish, params, &at).await
     }
 
@@ -168,7 +172,8 @@ impl Asked<'_> {
         (handle, call): (&TaskHandle, &Call),
     ) -> Result<Obligations, Answer> {
         match self.door.lane.may_hear(self.caller, call, handle.approved()).await {
-            Ok(asks) => Ok(asks),
+            // What was asked for then is asked for still.
+            Ok(asks) => Ok(handle.owed.with(&asks)),
             Err(refusal) => Err(self.refused(refusal, wish.method(), call).await),
         }
     }
@@ -222,8 +227,8 @@ impl Asked<'_> {
     }
 }
 
-const fn about<'a>(at: &'a At<'_>, asks: &'a Obligations) -> About<'a> {
-    About { decision: &at.handle.decision, method: "tools/call", asks, changes: &[] }
+fn about<'a>(at: &'a At<'_>, asks: &'a Obligations) -> About<'a> {
+    About { decision: &at.handle.decision, method: "tools/call", asks, changes: &at.changes }
 }
 
 /// Does to what a server says of a call that is over what its obligations want: nothing where they
@@ -234,7 +239,7 @@ fn obliged(
     asks: &Obligations,
 ) -> Result<Option<Box<RawValue>>, &'static str> {
     const UNREADABLE: &str = "its words cannot be read";
-    if !asks.touch_results() {
+    if asks.is_nothing() {
         return Ok(None);
     }
     let object = RawObject::read(said.get()).map_err(|_| UNREADABLE)?;
@@ -248,7 +253,7 @@ fn obliged(
     };
     let Some(came) = object.get(name) else { return Ok(None) };
     let (Reply::Result(shown) | Reply::Error(shown)) =
-        about(at, asks).obliged(wrap(came.to_owned()));
+        about(at, asks).oblige(wrap(came.to_owned())).reply;
     object.with(name, &shown).map(Some).map_err(|_| UNREADABLE)
 }
 

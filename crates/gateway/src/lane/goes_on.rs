@@ -8,7 +8,7 @@ use std::{
 };
 
 use bailiwick_connect::Verified;
-use bailiwick_model::{DecisionId, Digest, OutcomeKind, ServerName};
+use bailiwick_model::{DecisionId, Digest, Obligations, OutcomeKind, ServerName};
 use serde_json::value::RawValue;
 use tokio::sync::broadcast::{Receiver, error::RecvError};
 
@@ -23,6 +23,7 @@ use crate::{
         client::{ClientCapabilities, ClientFacts},
         tasks::{self, Status, Told},
     },
+    obliged::{About, Owed},
     places::Place,
     upstream::{Reply, SendError},
 };
@@ -44,6 +45,8 @@ pub struct GoesOn {
     pub(crate) told: Told,
     /// What a person had to approve of it.
     pub(crate) approved: Option<Digest>,
+    /// What is owed whoever asks for its answer.
+    pub(crate) owed: Owed,
 }
 
 /// Reads what a server says of a call that goes on; none where it does not, or where its client did
@@ -145,6 +148,8 @@ impl Follower {
 
     /// Waits until the call is over, and says what it came to.
     async fn over(&self) -> Came {
+        // What its server says meanwhile to nobody in particular may be about it.
+        let _silent = self.lane.upstreams.goes_on_at(&self.call.action().server);
         let (mut changes, mut misses) = (self.lane.desk.changes(), 0_u32);
         let (server, told) = (&self.call.action().server, &self.goes_on.told);
         let kept = told.kept().unwrap_or(FOLLOWED_MAX).min(FOLLOWED_MAX);
@@ -157,11 +162,14 @@ impl Follower {
                 () = self.news(&mut changes) => {}
             }
             let approved = self.goes_on.approved.as_ref();
-            if let Err(fell) = self.lane.stands(&self.caller, &self.call, approved).await {
-                self.lane.call_off(&self.caller, server, &told.task_id).await;
-                return without(&format!("called off: {}", fell.why()));
-            }
-            match self.look().await {
+            let now = match self.lane.stands(&self.caller, &self.call, approved).await {
+                Ok(now) => now,
+                Err(fell) => {
+                    self.lane.call_off(&self.caller, server, &told.task_id).await;
+                    return without(&format!("called off: {}", fell.why()));
+                }
+            };
+            match self.look(&self.goes_on.owed.with(&now)).await {
                 Ok(Some(came)) => return came,
                 Ok(None) => misses = 0,
                 Err(why) => {
@@ -190,14 +198,21 @@ impl Follower {
         }
     }
 
-    /// Asks where the call stands; gives what it came to where it is over.
-    async fn look(&self) -> Result<Option<Came>, String> {
+    /// Asks where the call stands; gives what it came to where it is over, and why that is withheld
+    /// where `asks` do.
+    async fn look(&self, asks: &Obligations) -> Result<Option<Came>, String> {
         let (server, theirs) = (&self.call.action().server, &self.goes_on.told.task_id);
         let reply = self.lane.ask_of_task(&self.caller, server, ("tasks/get", theirs)).await;
         match reply.map_err(|error| error.to_string())? {
             Reply::Result(result) => {
                 let told = Told::read(&result).ok_or("its words cannot be read")?;
-                Ok(told.status.is_last().then(|| came_to(told.status, &result)))
+                let about = About {
+                    decision: &self.goes_on.decision,
+                    method: "tools/call",
+                    asks,
+                    changes: &[],
+                };
+                Ok(told.status.is_last().then(|| came_to(told.status, &result, &about)))
             }
             Reply::Error(_) => Err("it answered with an error".to_owned()),
         }
@@ -205,7 +220,7 @@ impl Follower {
 }
 
 /// Says what a call came to whose server says that it is over.
-fn came_to(status: Status, result: &RawValue) -> Came {
+fn came_to(status: Status, result: &RawValue, about: &About<'_>) -> Came {
     let size = u64::try_from(result.get().len()).unwrap_or(u64::MAX);
     let inner = RawObject::read(result.get()).ok().and_then(|it| it.get("result"));
     let (outcome, detail) = match status {
@@ -218,7 +233,14 @@ fn came_to(status: Status, result: &RawValue) -> Came {
             (OutcomeKind::Error, "the server says that it failed")
         }
     };
-    (outcome, detail.to_owned(), size)
+    let mut detail = detail.to_owned();
+    let looks = inner.filter(|_| status == Status::Completed && about.asks.touch_results());
+    let obliged = looks.map(|it| about.oblige(Reply::Result(it.to_owned())));
+    if let Some(why) = obliged.and_then(|it| it.withheld) {
+        let before = if detail.is_empty() { "" } else { "; " };
+        detail = format!("{detail}{before}its result is withheld: {why}");
+    }
+    (outcome, detail, size)
 }
 
 fn without(why: &str) -> Came {

@@ -1,13 +1,13 @@
 //! What the ledger is told of a decision.
 
-use bailiwick_kernel::Judged;
+use bailiwick_kernel::{CAME, Judged};
 use bailiwick_model::{
-    AccessRequest, Action, DecisionId, DecisionRecord, Judgement, Reason, Spend, Step, Surface,
+    AccessRequest, DecisionId, DecisionRecord, Json, Judgement, Reason, Spend, Step, Surface,
     TemplateName, VerdictKind,
 };
 
 use super::Lane;
-use crate::evidence::MANY;
+use crate::{evidence::MANY, limits::MESSAGE};
 
 impl Lane {
     /// Makes the record of a decision; nothing secret-shaped passes into it.
@@ -35,7 +35,7 @@ impl Lane {
             arguments: evidence.arguments(&request.arguments, request.facts.sensitivity),
             verdict: judged.verdict,
             would: judged.would,
-            steps: judged.steps.into_iter().map(|it| self.shown(it, &request.action)).collect(),
+            steps: judged.steps.into_iter().map(|it| self.shown(it, request)).collect(),
             spend: judged.spend,
             paced: judged.paced,
             approval: judged.approval,
@@ -45,11 +45,17 @@ impl Lane {
         }
     }
 
-    fn shown(&self, judgement: Judgement, action: &Action) -> Judgement {
-        let evidence = self.desk.evidence();
+    fn shown(&self, judgement: Judgement, request: &AccessRequest) -> Judgement {
+        let (evidence, action) = (self.desk.evidence(), &request.action);
         let kept = judgement.reasons.iter().take(MANY);
         let reasons = kept.map(|it| evidence.reason(it, action)).collect();
         let mut attributes = judgement.attributes;
+        // What came is kept as what is sent: it may be no less secret.
+        if let Some(came) = attributes.get_mut(CAME) {
+            let read = Json::parse(came.as_bytes(), MESSAGE).unwrap_or(Json::Null);
+            let kept = evidence.arguments(&read, request.facts.sensitivity);
+            kept.text().clone_into(came);
+        }
         if MANY < judgement.reasons.len() {
             let count = judgement.reasons.len().to_string();
             attributes.insert("reasons in all".to_owned(), count);

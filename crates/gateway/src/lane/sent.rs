@@ -2,9 +2,14 @@
 
 use std::borrow::Cow;
 
-use bailiwick_model::{DecisionId, Obligations, Offered};
+use bailiwick_model::{Change, DecisionId, Obligations, Offered, OutcomeKind};
 
-use crate::{Call, Listener, limits::MESSAGE, obliged::About, upstream::Reply};
+use crate::{
+    Call, Listener,
+    limits::MESSAGE,
+    obliged::{About, Owed},
+    upstream::Reply,
+};
 
 /// One call as it is sent.
 #[derive(Debug)]
@@ -22,7 +27,38 @@ impl<'c> AsSent<'c> {
     pub(super) fn of(came: &'c Call, offered: &'c Offered, asks: &'c Obligations) -> Self {
         let limited = came.limited(&asks.arguments, MESSAGE).ok().flatten();
         let call = limited.map_or(Cow::Borrowed(came), Cow::Owned);
-        Self { call, offered, asks, came }
+        let sent = Self { call, offered, asks, came };
+        if asks.is_nothing() || sent.owed().fits() {
+            return sent;
+        }
+        // What no name can hold is answered at once, or not at all.
+        match sent.call.at_once() {
+            Some(call) => Self { call: Cow::Owned(call), ..sent },
+            None => sent,
+        }
+    }
+
+    /// Gives what of the arguments is sent otherwise than it came.
+    fn changes(&self) -> Vec<Change> {
+        self.asks.arguments.changes(self.came.arguments()).unwrap_or_default()
+    }
+
+    /// Gives what is owed whoever asks for the answer later.
+    pub(super) fn owed(&self) -> Owed {
+        Owed::of(self.asks, &self.changes())
+    }
+
+    /// Says to whoever asked why there is no answer: a server's words may be in the reason.
+    pub(super) fn failed(&self, outcome: OutcomeKind, detail: &str) -> String {
+        if !self.asks.look_inside() {
+            return detail.to_owned();
+        }
+        match outcome {
+            OutcomeKind::None => "no answer; why is on record, and withheld here".to_owned(),
+            OutcomeKind::Ok | OutcomeKind::Error => {
+                "it failed; why is on record, and withheld here".to_owned()
+            }
+        }
     }
 
     /// Gives who hears what the server says beside its answer.
@@ -36,20 +72,21 @@ impl<'c> AsSent<'c> {
         decision: &DecisionId,
         reply: Reply,
         detail: &mut String,
-    ) -> Reply {
+    ) -> (Reply, Owed) {
         if self.asks.is_nothing() {
-            return reply;
+            return (reply, Owed::default());
         }
         let (method, asks) = (self.call.method(), self.asks);
-        let changes = asks.arguments.changes(self.came.arguments()).unwrap_or_default();
+        let changes = self.changes();
         let about = About { decision, method, asks, changes: &changes };
         let obliged = about.oblige(reply);
+        let owed = Owed::of(asks, &changes).withheld(obliged.withheld.is_some());
         if let Some(why) = obliged.withheld {
             let before = if detail.is_empty() { "" } else { "; " };
             detail.push_str(before);
             detail.push_str("its result was withheld: ");
             detail.push_str(&why);
         }
-        obliged.reply
+        (obliged.reply, owed)
     }
 }

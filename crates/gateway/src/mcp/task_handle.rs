@@ -14,6 +14,7 @@ use serde_json::value::RawValue;
 use crate::{
     Call,
     jsonrpc::{RawError, RawObject},
+    obliged::Owed,
 };
 
 /// How many bytes of parameters a call may have that goes on.
@@ -39,6 +40,9 @@ pub(crate) struct TaskHandle {
     pub(crate) decision: DecisionId,
     /// What it is waited for.
     pub(crate) waits: Waits,
+    /// What its answer owes since it was let through.
+    #[serde(default, skip_serializing_if = "Owed::is_nothing")]
+    pub(crate) owed: Owed,
     expires: Timestamp,
 }
 
@@ -86,8 +90,14 @@ impl TaskHandle {
             params,
             decision,
             waits,
+            owed: Owed::default(),
             expires: now.after(life),
         })
+    }
+
+    /// Has it hold what the call's answer owes; none where that is too much.
+    pub(crate) fn owing(self, owed: Owed) -> Option<Self> {
+        owed.fits().then_some(Self { owed, ..self })
     }
 
     /// Says whether a call with these parameters could be named.
@@ -146,7 +156,7 @@ fn bare(params: &RawValue) -> Result<Box<RawValue>, RawError> {
 #[cfg(test)]
 mod tests {
     use bailiwick_connect::Audience;
-    use bailiwick_model::{JsonLimits, Ulid};
+    use bailiwick_model::{Change, JsonLimits, Most, Obligations, Redact, Ulid};
     use proptest::prelude::*;
 
     use super::*;
@@ -221,6 +231,26 @@ mod tests {
         let call = call(&large);
         assert!(named(&caller(1, "ann", &[]), &call, None).is_none());
         assert!(!TaskHandle::names(call.params()));
+    }
+
+    #[test]
+    fn what_an_answer_owes_is_in_its_name_and_what_is_too_much_has_none() {
+        let (key, ann, call) = (key(), caller(1, "ann", &[]), call(PARAMS));
+        let asks = |names: usize| Obligations {
+            from: ["private@1".to_owned()].into(),
+            redact: Redact::of((0..names).map(|it| format!("$.a.field{it}").parse().unwrap())),
+            rows: Most::of(3),
+            ..Obligations::NONE
+        };
+        let change = Change { path: "limit".parse().unwrap(), value: "5".to_owned() };
+        let owed = Owed::of(&asks(2), std::slice::from_ref(&change));
+        let named = |owed: Owed| named(&ann, &call, None).unwrap().owing(owed);
+        let closed = named(owed.clone()).unwrap().close(&key).unwrap();
+        let opened = TaskHandle::open(&closed, &ann, (&key, at(1))).unwrap();
+        assert_eq!(opened.owed, owed);
+        assert_eq!(opened.owed.with(&Obligations::NONE), asks(2));
+        assert_eq!(opened.owed.changes(), [change]);
+        assert!(named(Owed::of(&asks(200), &[])).is_none());
     }
 
     proptest! {

@@ -193,6 +193,19 @@ pub(crate) fn are_declared(params: &RawValue) -> bool {
     path.iter().try_fold(params.to_owned(), |raw, name| below(&raw, name)).is_some()
 }
 
+/// Writes parameters whose client does not declare that it knows such tasks; none where it did not.
+pub(crate) fn undeclared(params: &RawValue) -> Option<Box<RawValue>> {
+    fn without(object: &RawValue, path: &[&str]) -> Option<Box<RawValue>> {
+        let object = RawObject::read(object.get()).ok()?;
+        match path {
+            [] => None,
+            [last] => object.get(last).and_then(|_| object.without(last).ok()),
+            [name, rest @ ..] => object.with(name, &without(object.get(name)?, rest)?).ok(),
+        }
+    }
+    without(params, &["_meta", CAPABILITIES, "extensions", EXTENSION])
+}
+
 /// Says whether capabilities have such tasks among their extensions.
 pub(crate) fn are_among(capabilities: &RawObject<'_>) -> bool {
     let extensions = capabilities.get("extensions");

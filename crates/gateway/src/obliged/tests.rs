@@ -109,6 +109,39 @@ fn whoever_asked_is_told_what_was_sent_instead() {
     assert!(shown.get().contains(r#""theirs":1"#), "{shown}");
 }
 
+#[test]
+fn an_answer_that_is_shown_later_owes_what_was_asked_then_and_what_is_asked_now() {
+    let decision = decision();
+    let about = |asks: &Obligations| {
+        let text =
+            r#"{"content":[],"structuredContent":{"email":"secret","phone":"secret","n":1}}"#;
+        let made = About { decision: &decision, method: "tools/call", asks, changes: &[] };
+        let Obliged { reply, withheld } = made.oblige(result(text));
+        (reply, Owed::of(asks, &[]).withheld(withheld.is_some()))
+    };
+    let shown = |reply: Reply| {
+        let (Reply::Result(raw) | Reply::Error(raw)) = reply;
+        raw.get().to_owned()
+    };
+    let further = |then: &Obligations, now: &Obligations| {
+        let (reply, owed) = about(then);
+        shown(owed.further((&decision, "tools/call"), reply, now))
+    };
+    let first = shown(about(&hiding("email")).0);
+    for now in [Obligations::NONE, hiding("email")] {
+        assert_eq!(further(&hiding("email"), &now), first, "it has all that it owes");
+    }
+    let both = further(&hiding("email"), &hiding("phone"));
+    assert!(!both.contains("secret") && both.contains(r#""redacted":2"#), "{both}");
+    // What is told beside an answer does not make it too large.
+    let small = Obligations { bytes: Most::of(120), redact: Redact::NONE, ..hiding("a") };
+    let same = further(&small, &Obligations { bytes: Most::of(110), ..small.clone() });
+    assert!(same.contains("phone") && !same.contains("withheld"), "{same}");
+    // What was withheld is withheld for the first reason.
+    let none = Obligations { bytes: Most::of(9), ..hiding("email") };
+    assert_eq!(further(&none, &hiding("phone")), shown(about(&none).0));
+}
+
 fn json() -> impl Strategy<Value = Json> {
     let leaf = prop_oneof![
         Just(Json::Text("secret".to_owned())),

@@ -32,7 +32,7 @@ struct Memory {
 
 /// One call, until it is over.
 #[derive(Debug)]
-pub(super) struct Here {
+pub(crate) struct Here {
     under_way: UnderWay,
     number: u64,
 }

@@ -4,17 +4,20 @@
 //! written anew and judged again, until nothing more is asked for; what was asked for on the way
 //! stays asked for.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use bailiwick_model::{
-    AccessRequest, Arguments, Change, ObligationKind, Obligations, Rate, Reason, ReasonCode, Step,
-    Timestamp, Verdict, format_span,
+    AccessRequest, Arguments, Change, Json, ObligationKind, Obligations, Rate, Reason, ReasonCode,
+    Step, Timestamp, Verdict, format_span,
 };
 use bailiwick_policy::Briefs;
 
 use super::{Asked, case, steps::Said};
 use crate::{Snapshot, TaskState};
 
+/// What the obligation step says of arguments as they came. Whoever records it keeps of it what is
+/// kept of arguments.
+pub const CAME: &str = "came";
 /// How often a call is written anew: obligations that call each other forth without end meet none.
 const ROUNDS_MAX: usize = 4;
 
@@ -58,7 +61,7 @@ pub(super) fn as_sent<T>(
     judge: impl Fn(&Asked<'_>) -> (Vec<Said>, T),
 ) -> AsSent<T> {
     let (mut asks, mut made, mut sent) = (Obligations::NONE, Vec::new(), None);
-    let mut rounds = 0_usize;
+    let (mut rounds, mut found) = (0_usize, Vec::new());
     loop {
         let request = sent.as_ref().unwrap_or_else(|| call.request());
         let case = case(snapshot, (state, &mut *briefs), request, now);
@@ -68,15 +71,19 @@ pub(super) fn as_sent<T>(
         rounds = rounds.saturating_add(1);
         match next(call, &asks, (&made, rounds)) {
             Ok(None) => {
-                said.extend(met(&asks, &made));
+                said.extend(found);
+                said.extend(met(&asks, (&made, &call.request().arguments)));
                 said.extend(paced(&asks, state, now));
                 return AsSent { request: sent, said, with, obligations: asks };
             }
             Ok(Some((changes, rewritten))) => {
                 drop(case);
+                // What it came as is not what is sent, and yet it was asked for.
+                found.extend(said.into_iter().filter_map(Said::found));
                 (made, sent) = (changes, Some(rewritten));
             }
             Err(why) => {
+                said.extend(found);
                 said.push(unmet(&asks, why));
                 return AsSent { request: sent, said, with, obligations: asks };
             }
@@ -110,13 +117,30 @@ fn next(
 }
 
 /// Says what must happen along with the call; nothing where nothing must.
-fn met(asks: &Obligations, made: &[Change]) -> Option<Said> {
+fn met(asks: &Obligations, (made, came): (&[Change], &Json)) -> Option<Said> {
     let mut said = (!asks.is_nothing()).then(|| about(asks, Verdict::allow()))?;
     if !made.is_empty() {
         let changed: Vec<_> = made.iter().map(|it| it.path.to_string()).collect();
         said = said.with("changed", changed.join(", "));
+        said = said.with(CAME, originals(made, came).canonical());
     }
     Some(said)
+}
+
+/// Gives the arguments that are sent otherwise as they came; those that did not come are left out.
+fn originals(made: &[Change], came: &Json) -> Json {
+    let mut all = Json::Object(BTreeMap::new());
+    for Change { path, .. } in made {
+        let found = path.names().try_fold(came, |at, name| at.get(name));
+        let Some(found) = found else { continue };
+        let mut at = &mut all;
+        for name in path.names() {
+            let Json::Object(members) = at else { break };
+            at = members.entry(name.to_owned()).or_insert_with(|| Json::Object(BTreeMap::new()));
+        }
+        *at = found.clone();
+    }
+    all
 }
 
 /// Denies what would be one call too many in the time of a rate. Like any budget it is not asked of a

@@ -58,6 +58,17 @@ impl Said {
         self
     }
 
+    /// Gives what detectors found in a call that is not sent as it came: it is on record, and decides
+    /// nothing about the call that is sent.
+    pub(super) fn found(self) -> Option<Self> {
+        let reasons = self.verdict.reasons();
+        if self.step != Step::Drift || reasons.is_empty() {
+            return None;
+        }
+        let found = reasons.into_iter().fold(fine(Step::Drift), Self::because);
+        Some(found.with("of", "the call as it came"))
+    }
+
     /// Gives the verdict that counts: a step that only observes allows.
     pub(super) fn enforced(&self) -> Verdict {
         if self.observed { Verdict::allow() } else { self.verdict.clone() }

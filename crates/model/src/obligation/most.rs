@@ -1,11 +1,11 @@
 //! At most so many of something: rows, bytes.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::Obligation;
 
 /// An upper bound; none bounds nothing.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Most(Option<u64>);
 

@@ -21,6 +21,7 @@ fn a_clamped_argument_is_sent_clamped_in_both_eras_and_whoever_asked_is_told() {
     let step = house.step();
     assert_eq!(step["attributes"]["constraints"], "narrow@1", "{step}");
     assert_eq!(step["attributes"]["changed"], "limit");
+    assert_eq!(step["attributes"]["came"], "{}", "of the last call nothing came");
     assert_eq!(step["attributes"]["arguments"], "limit: at most 3");
     let records = house.governor.records();
     let kept: Vec<&str> =

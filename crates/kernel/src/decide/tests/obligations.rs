@@ -91,6 +91,26 @@ fn a_guardrail_judges_the_call_as_it_will_be_sent() {
     assert_eq!(permit.spend(&sent.call, 0, at(1)), Ok(()));
     let step = made.judged.steps.iter().find(|it| it.step == Step::Obligation).unwrap();
     assert_eq!(step.attributes["changed"], "n");
+    assert_eq!(step.attributes["came"], r#"{"n":900}"#, "what was asked for is told");
+}
+
+#[test]
+fn what_detectors_found_in_the_call_as_it_came_is_on_record_and_decides_nothing() {
+    let house = house(CLAMPED, &[("five", limit(None, Some(5)))]);
+    let find = |request: &AccessRequest| {
+        let large = request.arguments.get("n") == Some(&Json::Int(900));
+        let reason = Reason::new(ReasonCode::Drift, "so many", "detector:D-001");
+        let finding = DriftFinding { detector: DETECTORS[0], verdict: Verdict::deny(reason) };
+        if large { vec![finding] } else { Vec::new() }
+    };
+    let names = Names { decision: DecisionId::new(ulid()), hold: HoldId::new(ulid()) };
+    let call = Toy::of(r#"{"n":900}"#);
+    let made = decide_with(&house, &mut state(), &call, (names, &find), at(0));
+    assert!(matches!(made.outcome, Outcome::Forward(..)), "{:?}", made.judged);
+    let steps = made.judged.steps.iter().filter(|it| it.step == Step::Drift);
+    let told: Vec<_> = steps.filter(|it| !it.reasons.is_empty()).collect();
+    assert_eq!(told.len(), 1, "{told:?}");
+    assert_eq!(told[0].attributes["of"], "the call as it came");
 }
 
 #[test]
