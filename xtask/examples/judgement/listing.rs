@@ -12,7 +12,7 @@ use serde_json::Value;
 use crate::{
     agent::{Agent, Target},
     figures::{micros, percentile},
-    governor::{Governor, House, replaced},
+    house::{Governor, House, replaced},
     measured::Measured,
 };
 
@@ -39,7 +39,7 @@ impl Listing {
         folder: &Path,
         server: std::net::SocketAddr,
     ) -> anyhow::Result<Self> {
-        let house = House::new(program, folder, server)?;
+        let house = House::asked(program, folder, server)?;
         let more: String = (0..MORE_TOOLS).map(|it| format!(", \"tool_{it}\"")).collect();
         house.edit("templates/keep-notes.toml", |text| {
             replaced(text, r#"tools = ["read_note"]"#, &format!("tools = [\"read_note\"{more}]"))

@@ -5,11 +5,13 @@
 
 #[path = "../shared/agent.rs"]
 mod agent;
+mod asked;
 mod cerbos;
 mod clock;
 #[path = "../shared/figures.rs"]
 mod figures;
-mod governor;
+#[path = "../shared/house.rs"]
+mod house;
 mod inside;
 mod listing;
 #[path = "../shared/machine.rs"]

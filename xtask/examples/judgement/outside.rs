@@ -13,7 +13,7 @@ use anyhow::Context as _;
 use crate::{
     cerbos::{Cerbos, Place},
     figures::{micros, per_second},
-    governor::{Governor, House},
+    house::{Governor, House},
     listing::Listing,
     machine,
     measured::Measured,
@@ -100,7 +100,7 @@ impl Side {
         tell(&format!("    over HTTP: {count} policies; load {}", machine::load()));
         let questions = policies::questions(count);
         let first = questions.first().context("there is nothing to ask")?;
-        let house = House::new(places.program, &places.folder.join(name), places.server)?;
+        let house = House::asked(places.program, &places.folder.join(name), places.server)?;
         house.write("authzen", &policies::cedar(count)?)?;
         let place = places.cerbos.as_ref().map(|program| {
             let folder = places.folder.join(format!("cerbos-{name}"));

@@ -10,7 +10,9 @@ mod calls;
 mod disk;
 #[path = "../shared/figures.rs"]
 mod figures;
-mod governor;
+#[path = "../shared/house.rs"]
+mod house;
+mod large;
 mod ledger;
 #[path = "../shared/machine.rs"]
 mod machine;

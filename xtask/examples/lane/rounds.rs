@@ -9,7 +9,7 @@ use crate::{
     calls::together,
     disk::RawFile,
     figures::{micros, per_second, percentile},
-    governor::{Governor, House},
+    house::{Governor, House},
     ledger, machine,
     measured::Measured,
     peers::{Peers, Wanted},
@@ -71,7 +71,7 @@ fn first_verdicts(
 ) -> anyhow::Result<()> {
     let house = House::first(program, folder, server)?;
     let governor = house.serve()?;
-    let token = governor.open_task()?;
+    let token = house.open_task()?;
     governor.stop()?;
     for _ in 0..ROUNDS {
         let (governor, took) = house.first_verdict(&token)?;
@@ -88,7 +88,7 @@ fn round(
     measured: &mut Measured,
 ) -> anyhow::Result<()> {
     let governor = house.serve()?;
-    let gateway = house.target(&governor.open_task()?);
+    let gateway = house.target(&house.open_task()?);
     let direct = Target::direct(server);
     Agent::connect(&gateway)?.call()?;
     thread::sleep(REST);
@@ -103,7 +103,7 @@ fn round(
 /// One agent, one call after the other: past the gateway, then through it, and the bare disk
 /// between them, in turns.
 fn alone(
-    governor: &Governor<'_>,
+    governor: &Governor,
     (gateway, direct): (&Target, &Target),
     raw: &mut RawFile,
     measured: &mut Measured,
@@ -134,7 +134,7 @@ fn alone(
 
 /// Many agents at once, past the gateway and then through it.
 fn many(
-    governor: &Governor<'_>,
+    governor: &Governor,
     gateway: &Target,
     direct: &Target,
     measured: &mut Measured,
