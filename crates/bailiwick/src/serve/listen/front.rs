@@ -31,6 +31,9 @@ use super::{
 };
 use crate::admin::Peer;
 
+/// What a request that finds no place is told.
+const FULL: &str = "every connection there is room for is taken: come back later\n";
+
 /// What answers the requests of one connection.
 #[derive(Clone, Debug)]
 pub(super) struct Front {
@@ -51,11 +54,18 @@ impl Front {
         Self { routes, faults, guest, peer }
     }
 
+    /// Answers whoever asks after its place was given away: it comes back, and nothing was done.
+    fn full(&self) -> Response<Kept> {
+        let head = [(header::CACHE_CONTROL, "no-store"), (header::RETRY_AFTER, "1")];
+        let told = (StatusCode::SERVICE_UNAVAILABLE, head, FULL).into_response();
+        closing(self.kept(told, None, "/"))
+    }
+
     async fn answer(self, mut request: Request<Incoming>, busy: Busy) -> Response<Kept> {
         if self.peer.is_none()
             && let Some(why) = strict::wrong(&request)
         {
-            return closing(self.kept(refusal(StatusCode::BAD_REQUEST, why), busy, "/"));
+            return closing(self.kept(refusal(StatusCode::BAD_REQUEST, why), Some(busy), "/"));
         }
         if let Some(peer) = self.peer {
             request.extensions_mut().insert(ConnectInfo(peer));
@@ -63,6 +73,7 @@ impl Front {
         let (surface, ends) =
             (surface(request.uri().path()), strict::ends_its_connection(&request));
         let routes = TowerToHyperService::new(self.routes.clone());
+        let busy = Some(busy);
         let answered = match caught::whole(async move { routes.call(request).await }).await {
             Ok(Ok(response)) => self.kept(response, busy, surface),
             Ok(Err(never)) => match never {},
@@ -74,7 +85,12 @@ impl Front {
         if ends { closing(answered) } else { answered }
     }
 
-    fn kept(&self, response: Response, busy: Busy, surface: &'static str) -> Response<Kept> {
+    fn kept(
+        &self,
+        response: Response,
+        busy: Option<Busy>,
+        surface: &'static str,
+    ) -> Response<Kept> {
         let faults = Arc::clone(&self.faults);
         response.map(|body| Kept { body: Some(body), faults, surface, _busy: busy })
     }
@@ -86,8 +102,11 @@ impl Service<Request<Incoming>> for Front {
     type Future = Pin<Box<dyn Future<Output = Result<Self::Response, Infallible>> + Send>>;
 
     fn call(&self, request: Request<Incoming>) -> Self::Future {
-        let (front, busy) = (self.clone(), self.guest.begin());
-        Box::pin(async move { Ok(front.answer(request, busy).await) })
+        let front = self.clone();
+        match self.guest.begin() {
+            Some(busy) => Box::pin(async move { Ok(front.answer(request, busy).await) }),
+            None => Box::pin(async move { Ok(front.full()) }),
+        }
     }
 }
 
@@ -129,7 +148,7 @@ pub(super) struct Kept {
     body: Option<Body>,
     faults: Arc<Faults>,
     surface: &'static str,
-    _busy: Busy,
+    _busy: Option<Busy>,
 }
 
 impl HttpBody for Kept {

@@ -27,10 +27,14 @@ struct Open {
     peers: HashMap<Option<IpAddr>, BTreeMap<u64, Arc<Guest>>>,
 }
 
+/// Stands for the requests of somebody whose place was given away: none begins any more.
+const GONE: usize = usize::MAX;
+
 /// Whoever has a place.
 #[derive(Debug)]
 pub(super) struct Guest {
     since: Instant,
+    /// How many requests are under way, or [`GONE`].
     requests: AtomicUsize,
     /// When its last request was over, in milliseconds since it came.
     idle: AtomicU64,
@@ -105,11 +109,16 @@ impl Open {
 
     /// Asks the one of `peer` who has idled longest. Its place is free at once.
     fn ask_one_to_leave(&mut self, peer: Option<IpAddr>) -> Option<()> {
-        let guests = self.peers.get(&peer)?.iter();
-        let idle = guests.filter_map(|(number, it)| Some((it.idle_since()?, *number)));
-        let (_, number) = idle.min()?;
-        self.remove(peer, number)?.leave.cancel();
-        Some(())
+        loop {
+            let guests = self.peers.get(&peer)?.iter();
+            let idle = guests.filter_map(|(number, it)| Some((it.idle_since()?, *number, it)));
+            let (_, number, longest) = idle.min_by_key(|(since, number, _)| (*since, *number))?;
+            // Whoever begins a request just now stays, and another one is looked for.
+            if longest.give_up() {
+                self.remove(peer, number)?.leave.cancel();
+                return Some(());
+            }
+        }
     }
 
     fn remove(&mut self, peer: Option<IpAddr>, number: u64) -> Option<Arc<Guest>> {
@@ -124,14 +133,22 @@ impl Open {
 }
 
 impl Guest {
-    /// Takes note of a request.
-    pub(super) fn begin(self: &Arc<Self>) -> Busy {
-        self.requests.fetch_add(1, Ordering::AcqRel);
-        Busy(Arc::clone(self))
+    /// Takes note of a request. None begins once the place was given away, or whoever is asked to
+    /// leave could stay beside the one that came for it.
+    pub(super) fn begin(self: &Arc<Self>) -> Option<Busy> {
+        let more = |it: usize| it.checked_add(1).filter(|it| *it < GONE);
+        self.requests.fetch_update(Ordering::AcqRel, Ordering::Acquire, more).ok()?;
+        Some(Busy(Arc::clone(self)))
     }
 
     pub(super) fn is_busy(&self) -> bool {
-        0 < self.requests.load(Ordering::Acquire)
+        !matches!(self.requests.load(Ordering::Acquire), 0 | GONE)
+    }
+
+    /// Gives the place up, unless something is asked.
+    fn give_up(&self) -> bool {
+        let (success, failure) = (Ordering::AcqRel, Ordering::Acquire);
+        self.requests.compare_exchange(0, GONE, success, failure).is_ok()
     }
 
     /// Waits until it is asked to leave.
@@ -201,13 +218,14 @@ mod tests {
     fn nobody_at_work_is_asked_to_leave() {
         let places = Places::new(4, 4);
         let (one, two) = (enter(&places, 1).unwrap(), enter(&places, 1).unwrap());
-        let busy = one.guest.begin();
+        let busy = one.guest.begin().unwrap();
         let _more = [enter(&places, 1), enter(&places, 1), enter(&places, 2)];
         assert!(was_asked(&two) && !was_asked(&one));
+        assert!(two.guest.begin().is_none(), "a request begins where the place is somebody else's");
         drop(busy);
         let places = Places::new(4, 4);
         let all: Vec<_> = (0..4).filter_map(|_| enter(&places, 3)).collect();
-        let _work: Vec<_> = all.iter().map(|it| it.guest.begin()).collect();
+        let _work: Vec<_> = all.iter().map(|it| it.guest.begin().unwrap()).collect();
         assert!(enter(&places, 3).is_none() && enter(&places, 4).is_none());
     }
 
@@ -221,17 +239,24 @@ mod tests {
 
     proptest! {
         #[test]
-        fn there_are_never_more_than_places(comings in proptest::collection::vec((0_u8..5, any::<bool>(), any::<bool>()), 0..200)) {
+        fn there_are_never_more_than_places(comings in proptest::collection::vec((0_u8..5, any::<bool>(), any::<bool>(), any::<bool>()), 0..200)) {
             let places = Places::new(7, 3);
             let mut here = Vec::new();
-            for (who, works, one_goes) in comings {
+            for (who, works, one_goes, all_ask) in comings {
                 if one_goes && !here.is_empty() {
                     here.swap_remove(0);
                 }
                 if let Some(place) = enter(&places, who) {
-                    let work = works.then(|| place.guest.begin());
+                    let work = if works { place.guest.begin() } else { None };
                     here.push((work, place));
                 }
+                // Whoever has its place still asks for something, or everybody does.
+                let asks = |(work, place): &mut (Option<Busy>, Place)| {
+                    *work = place.guest.begin();
+                    work.is_some()
+                };
+                let served = if all_ask { here.iter_mut().filter_map(|it| asks(it).then_some(())).count() } else { 0 };
+                prop_assert!(served <= 7);
                 let open = places.lock();
                 prop_assert!(open.count <= 7);
                 prop_assert_eq!(open.count, open.peers.values().map(BTreeMap::len).sum::<usize>());
