@@ -19,6 +19,7 @@ mod lines;
 mod link;
 mod news;
 mod over;
+mod pauses;
 mod pending;
 mod relay;
 mod request;

@@ -4,7 +4,7 @@ use std::{
     collections::BTreeSet,
     convert::Infallible,
     sync::{Weak, atomic::Ordering},
-    time::Duration,
+    time::Instant,
 };
 
 use bytes::Bytes;
@@ -20,14 +20,12 @@ use crate::{
     mcp::{Era, subscription::Wanted},
     upstream::{
         incoming::{self, Incoming},
+        pauses::Pauses,
         relay,
         request::Request,
         subscribed::Subscribed,
     },
 };
-
-const PAUSE_FIRST: Duration = Duration::from_millis(500);
-const PAUSE_LAST: Duration = Duration::from_secs(60);
 
 /// How a try to listen went.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -55,13 +53,14 @@ pub(super) async fn answer(link: Weak<Link>, mut answers: mpsc::Receiver<Vec<u8>
 impl Link {
     /// Hears what the server says of changes, for as long as it is polled.
     pub(in crate::upstream) async fn hear(&self, subscribed: &Subscribed) -> Infallible {
-        let mut pause = PAUSE_FIRST;
+        let mut pauses = Pauses::default();
         loop {
-            match self.hear_once(subscribed).await {
-                Went::Well => pause = PAUSE_FIRST,
-                Went::Badly => pause = pause.saturating_mul(2).min(PAUSE_LAST),
+            let began = Instant::now();
+            let pause = match self.hear_once(subscribed).await {
+                Went::Well => pauses.after_well(),
+                Went::Badly => pauses.after_badly(began.elapsed()),
                 Went::NotOffered => std::future::pending().await,
-            }
+            };
             tokio::time::sleep(pause).await;
         }
     }

@@ -23,6 +23,42 @@ const MISSES_MAX: u32 = 5;
 
 const LAST_EVENT: &str = "last-event-id";
 
+/// How far an answer has been followed.
+#[derive(Debug)]
+struct Trail {
+    /// Why the last stream was not the whole of it.
+    why: String,
+    mark: Mark,
+    /// How often in a row nothing new came.
+    misses: u32,
+}
+
+impl Trail {
+    /// Gives after which event the stream is to be taken up, and how long from now; nothing where that is
+    /// not possible, or no use.
+    fn next(&self) -> Option<(HeaderValue, Duration)> {
+        let id = self.mark.id.as_deref().filter(|_| self.misses < MISSES_MAX)?;
+        Some((HeaderValue::from_str(id).ok()?, pause(&self.mark, self.misses)))
+    }
+
+    const fn missed(&mut self) {
+        self.misses = self.misses.saturating_add(1);
+    }
+
+    /// Takes note that a stream came and ended early, too.
+    fn broke(&mut self, why: String, newer: Mark) {
+        self.why = why;
+        self.mark.retry = newer.retry.or(self.mark.retry);
+        match newer.id.filter(|it| Some(it) != self.mark.id.as_ref()) {
+            Some(id) => {
+                self.misses = 0;
+                self.mark.id = Some(id);
+            }
+            None => self.missed(),
+        }
+    }
+}
+
 impl Link {
     /// Takes up the stream of the question that `asked` looks for. Whoever waits for the answer says how
     /// long all of it may take.
@@ -30,41 +66,24 @@ impl Link {
         &self,
         asked: Asked<'_>,
         headers: &HeaderMap,
-        (mut why, mut mark): (String, Mark),
+        (why, mark): (String, Mark),
     ) -> Result<Reply, Missed> {
-        let mut misses = 0;
-        while misses < MISSES_MAX {
-            let Some(id) = mark.id.as_deref().and_then(|it| HeaderValue::from_str(it).ok()) else {
-                break;
-            };
-            tokio::time::sleep(pause(&mark, misses)).await;
+        let mut trail = Trail { why, mark, misses: 0 };
+        while let Some((id, pause)) = trail.next() {
+            tokio::time::sleep(pause).await;
             let mut headers = headers.clone();
             headers.insert(LAST_EVENT, id);
-            tracing::debug!(server = %self.spec.name, why, "a stream is taken up again");
+            tracing::debug!(server = %self.spec.name, trail.why, "a stream is taken up again");
             match self.take_up(asked, &headers).await {
                 Ok(reply) => return reply,
                 Err(Gap::Over(over)) => {
-                    why = format!("{why}, and it {over}");
-                    break;
+                    return Err(unknown(format!("{}, and it {over}", trail.why)));
                 }
-                Err(Gap::Nobody) => misses = misses.saturating_add(1),
-                Err(Gap::Again(broke, newer)) => {
-                    why = broke;
-                    let retry = newer.retry.or(mark.retry);
-                    match newer.id.filter(|it| Some(it) != mark.id.as_ref()) {
-                        Some(id) => {
-                            misses = 0;
-                            mark = Mark { id: Some(id), retry };
-                        }
-                        None => {
-                            misses = misses.saturating_add(1);
-                            mark.retry = retry;
-                        }
-                    }
-                }
+                Err(Gap::Nobody) => trail.missed(),
+                Err(Gap::Again(why, newer)) => trail.broke(why, newer),
             }
         }
-        Err(unknown(why))
+        Err(unknown(trail.why))
     }
 
     async fn take_up(
@@ -108,12 +127,51 @@ fn pause(mark: &Mark, misses: u32) -> Duration {
 mod tests {
     use super::*;
 
+    fn mark(id: Option<&str>, retry: Option<u64>) -> Mark {
+        Mark { id: id.map(Into::into), retry: retry.map(Duration::from_millis) }
+    }
+
+    fn trail() -> Trail {
+        Trail { why: "it ended".to_owned(), mark: mark(Some("one"), Some(100)), misses: 0 }
+    }
+
+    /// Says after which event a stream is taken up, and after how many milliseconds.
+    fn next(trail: &Trail) -> Option<(String, u128)> {
+        let (id, pause) = trail.next()?;
+        Some((id.to_str().unwrap().to_owned(), pause.as_millis()))
+    }
+
+    #[test]
+    fn whoever_brings_nothing_new_is_asked_five_times_in_a_row_and_ever_less_often() {
+        for nobody in [false, true] {
+            let mut trail = trail();
+            for pause in [100, 200, 400, 800, 1600] {
+                assert_eq!(next(&trail), Some(("one".to_owned(), pause)));
+                if nobody { trail.missed() } else { trail.broke("it did".into(), mark(None, None)) }
+            }
+            assert_eq!(next(&trail), None);
+            assert_eq!(
+                trail.why,
+                if nobody { "it ended" } else { "it did" },
+                "the last word counts"
+            );
+        }
+    }
+
+    #[test]
+    fn whoever_brings_something_new_is_asked_for_what_comes_after_it_from_the_first() {
+        let mut trail = trail();
+        trail.missed();
+        trail.broke("it did".into(), mark(Some("one"), Some(300)));
+        assert_eq!(next(&trail), Some(("one".to_owned(), 1200)), "the same event is nothing new");
+        trail.broke("it did".into(), mark(Some("two"), None));
+        assert_eq!(next(&trail), Some(("two".to_owned(), 300)));
+        assert_eq!(next(&Trail { mark: mark(None, None), ..trail }), None, "it has no name");
+    }
+
     #[test]
     fn a_server_is_left_alone_as_long_as_it_says_within_bounds() {
-        let waits = |retry: Option<u64>, misses| {
-            let retry = retry.map(Duration::from_millis);
-            pause(&Mark { id: None, retry }, misses).as_millis()
-        };
+        let waits = |retry: Option<u64>, misses| pause(&mark(None, retry), misses).as_millis();
         assert_eq!([waits(None, 0), waits(Some(500), 0), waits(Some(500), 2)], [1000, 500, 2000]);
         assert_eq!([waits(Some(0), 0), waits(Some(u64::MAX), 0)], [100, 30_000]);
         assert_eq!([waits(None, 31), waits(None, 99)], [30_000, 30_000]);

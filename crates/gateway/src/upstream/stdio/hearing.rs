@@ -1,9 +1,8 @@
 //! What a child of 2026-07-28 says of changes: it is asked by a question whose answer is the end of that.
 
-use std::{collections::BTreeSet, convert::Infallible, time::Duration};
+use std::{collections::BTreeSet, convert::Infallible, time::Instant};
 
 use serde_json::{json, value::RawValue};
-use tokio::time::Instant;
 
 use super::{Link, Queued};
 use crate::{
@@ -12,14 +11,12 @@ use crate::{
     upstream::{
         error::SendError,
         incoming::Reply,
+        pauses::Pauses,
         pending::Place,
         request::{self, Request},
         subscribed::Subscribed,
     },
 };
-
-const PAUSE_FIRST: Duration = Duration::from_millis(500);
-const PAUSE_LAST: Duration = Duration::from_secs(60);
 
 impl Link {
     /// Keeps the child asked to tell of changes, for as long as it is polled. What it says then comes
@@ -29,18 +26,14 @@ impl Link {
             // It says what it has to say unasked, or is asked for each resource.
             return std::future::pending().await;
         }
-        let mut pause = PAUSE_FIRST;
+        let mut pauses = Pauses::default();
         loop {
             let began = Instant::now();
-            let ended = self.hear_once(subscribed).await;
-            if PAUSE_LAST <= began.elapsed() {
-                pause = PAUSE_FIRST;
-            }
-            match ended {
-                Ok(Reply::Result(_)) => pause = PAUSE_FIRST,
+            let pause = match self.hear_once(subscribed).await {
+                Ok(Reply::Result(_)) => pauses.after_well(),
                 Ok(Reply::Error(error)) if is_unknown(&error) => std::future::pending().await,
-                Ok(Reply::Error(_)) | Err(_) => pause = pause.saturating_mul(2).min(PAUSE_LAST),
-            }
+                Ok(Reply::Error(_)) | Err(_) => pauses.after_badly(began.elapsed()),
+            };
             tokio::time::sleep(pause).await;
         }
     }

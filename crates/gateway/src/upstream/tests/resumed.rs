@@ -77,18 +77,16 @@ const ONE: &str = "id: one\nretry: 100\ndata: \n\n";
 
 #[tokio::test]
 async fn an_answer_that_comes_in_pieces_is_put_together() {
-    let (came, after) =
-        called(&[ONE, "id: two\n\nid: half\ndata: {", ": alive\n\n", "ANSWER"]).await;
-    assert_eq!(
-        (came.unwrap().as_str(), after),
-        ("done", vec!["one".into(), "two".into(), "two".into()])
-    );
+    let (came, after) = called(&[ONE, "id: two\n\nid: half\ndata: {", "ANSWER"]).await;
+    assert_eq!((came.unwrap().as_str(), after), ("done", vec!["one".into(), "two".into()]));
 }
 
 #[tokio::test]
 async fn a_server_that_is_not_there_for_a_moment_is_asked_again() {
-    let (came, after) = called(&[ONE, "503", "429", "ANSWER"]).await;
-    assert_eq!((came.unwrap().as_str(), after.len()), ("done", 3));
+    for status in ["503", "429"] {
+        let (came, after) = called(&[ONE, status, "ANSWER"]).await;
+        assert_eq!((came.unwrap().as_str(), after.len()), ("done", 2), "{status}");
+    }
 }
 
 #[tokio::test]
@@ -97,8 +95,7 @@ async fn what_cannot_be_taken_up_has_an_unknown_outcome() {
         (&["data: {}\n\n"][..], 0, "ended without an answer"),
         (&[ONE, "405"], 1, "cannot be asked for the rest (405"),
         (&[ONE, "404"], 1, "cannot be asked for the rest (404"),
-        (&[ONE, "id\n\n"], 5, "405"),
-        (&[ONE, "", "", "", "", "", "ANSWER"], 5, "ended without an answer"),
+        (&[ONE, "id\n\n", "405"], 2, "405"),
     ] {
         let (came, after) = called(pieces).await;
         let lost = came.unwrap_err();
