@@ -53,7 +53,7 @@ impl Answer {
 }
 
 /// A configuration for one tool server `notes`, and one agent that may read below `/notes/`.
-/// `UID` in any file becomes the account of the test.
+/// `uid = UID` in any file becomes the account of the test.
 pub(crate) const NOTES: &[(&str, &str)] = &[
     (
         "bailiwick.toml",
@@ -144,8 +144,9 @@ impl Governor {
     pub(crate) fn write(&self, name: &str, text: &str) {
         let path = self.path(name);
         fs::create_dir_all(path.parent().unwrap()).unwrap();
-        let uid = rustix::process::geteuid().as_raw().to_string();
-        fs::write(path, text.replace("UID", &uid)).unwrap();
+        // Not `UID` alone: one key in a thousand has these letters.
+        let uid = format!("uid = {}", rustix::process::geteuid().as_raw());
+        fs::write(path, text.replace("uid = UID", &uid)).unwrap();
     }
 
     /// Writes the charter of `agent`, who may work at one server.
