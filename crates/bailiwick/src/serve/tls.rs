@@ -14,6 +14,8 @@ const WAIT: Duration = Duration::from_secs(5);
 const HALF_OPEN: usize = 1024;
 /// How often the files are looked at.
 const LOOK: Duration = Duration::from_secs(2);
+/// After how many looks files that were refused are tried again as they are: their time may have come.
+const ANEW: u8 = 30;
 
 /// Greets new connections.
 #[derive(Debug)]
@@ -39,7 +41,7 @@ impl Handshakes {
 }
 
 /// Takes new files when they lie there, whole: those that change between two looks are still
-/// being written.
+/// being written. What is refused is tried again when it changes, and now and then.
 pub(super) async fn watch(
     tls: Arc<ListenerTls>,
     desk: Arc<Desk>,
@@ -48,25 +50,49 @@ pub(super) async fn watch(
     let mut interval = tokio::time::interval(LOOK);
     interval.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Skip);
     let mut seen = None;
+    let mut refused: Option<Refused> = None;
     loop {
         tokio::select! {
             () = stop.cancelled() => return Ok(()),
             _ = interval.tick() => {}
         }
         let changed = tls.changed();
-        if changed.is_some() && changed == seen {
-            seen = None;
-            if let Err(error) = take(&tls, &desk).await {
-                tracing::error!(%error, "what became of the certificate could not be recorded");
+        let lies_still = changed.is_some() && changed == seen;
+        let anew = changed.is_none() && refused.as_mut().is_some_and(Refused::is_due);
+        seen = changed.filter(|_| !lies_still);
+        if lies_still || anew {
+            let told = refused.take().map(|it| it.why);
+            match take(&tls, &desk, told.as_deref()).await {
+                Ok(came) => refused = came.map(|why| Refused { why, looks: 0 }),
+                Err(error) => {
+                    tracing::error!(%error, "what became of the certificate could not be recorded");
+                }
             }
-        } else {
-            seen = changed;
         }
     }
 }
 
-/// Takes the files, or says why the old ones stay in force.
-async fn take(tls: &ListenerTls, desk: &Desk) -> anyhow::Result<()> {
+/// Files that were refused, until they are taken.
+#[derive(Debug)]
+struct Refused {
+    why: String,
+    /// How often they were looked at since.
+    looks: u8,
+}
+
+impl Refused {
+    const fn is_due(&mut self) -> bool {
+        self.looks = self.looks.saturating_add(1);
+        ANEW <= self.looks
+    }
+}
+
+/// Takes the files, or gives why the old ones stay in force; on record unless that was `told` last.
+async fn take(
+    tls: &ListenerTls,
+    desk: &Desk,
+    told: Option<&str>,
+) -> anyhow::Result<Option<String>> {
     match tls.reload(desk.now()) {
         Ok(false) => {}
         Ok(true) => {
@@ -75,10 +101,14 @@ async fn take(tls: &ListenerTls, desk: &Desk) -> anyhow::Result<()> {
             desk.notice("listener-certificate", text, "listen.tls").await?;
         }
         Err(error) => {
-            tracing::warn!(%error, "the listener keeps its certificate");
-            let text = format!("the listener keeps its old certificate: {error}");
-            desk.notice("listener-certificate-refused", text, "listen.tls").await?;
+            let why = error.to_string();
+            if told != Some(&*why) {
+                tracing::warn!(%error, "the listener keeps its certificate");
+                let text = format!("the listener keeps its old certificate: {why}");
+                desk.notice("listener-certificate-refused", text, "listen.tls").await?;
+            }
+            return Ok(Some(why));
         }
     }
-    Ok(())
+    Ok(None)
 }

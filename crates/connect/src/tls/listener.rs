@@ -36,9 +36,13 @@ struct Current {
     ends_soon: bool,
 }
 
-/// How two files look from outside: their time, length and place on disk. They may be missing.
+/// How two files look from outside: when anything of them changed last, their mode included, their length
+/// and their place on disk. They may be missing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Looks([Option<(i64, i64, u64, u64)>; 2]);
+
+/// How often the files are read that are exchanged while they are read.
+const TRIES: u8 = 3;
 
 impl fmt::Debug for ListenerTls {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -49,8 +53,8 @@ impl fmt::Debug for ListenerTls {
 impl ListenerTls {
     /// Reads the files and checks that TLS can be spoken with them at `now`.
     pub fn load(files: TlsFiles, now: Timestamp) -> Result<Self, TlsError> {
-        let read = Mutex::new(looks(&files));
-        let current = RwLock::new(Current::load(&files, now)?);
+        let (looked, current) = quietly(&files, || Current::load(&files, now));
+        let (read, current) = (Mutex::new(looked), RwLock::new(current?));
         Ok(Self { files, current, read })
     }
 
@@ -78,8 +82,9 @@ impl ListenerTls {
     /// Reads the files again and puts them in force, or leaves everything as it is. Says whether
     /// the certificates are others.
     pub fn reload(&self, now: Timestamp) -> Result<bool, TlsError> {
-        *self.read.lock().unwrap_or_else(PoisonError::into_inner) = looks(&self.files);
-        let new = Current::load(&self.files, now)?;
+        let (looked, new) = quietly(&self.files, || Current::load(&self.files, now));
+        *self.read.lock().unwrap_or_else(PoisonError::into_inner) = looked;
+        let new = new?;
         let mut current = self.current.write().unwrap_or_else(PoisonError::into_inner);
         let other = current.digest != new.digest;
         *current = new;
@@ -118,10 +123,28 @@ impl Current {
     }
 }
 
-fn looks(files: &TlsFiles) -> Looks {
+/// Reads while nobody writes: what was exchanged meanwhile may be half of a file, or halves of two pairs,
+/// and is read again. Gives how the files looked before.
+pub(super) fn quietly<T>(
+    files: &TlsFiles,
+    read: impl Fn() -> Result<T, TlsError>,
+) -> (Looks, Result<T, TlsError>) {
+    let mut before = looks(files);
+    for _ in 1..TRIES {
+        let came = read();
+        let after = looks(files);
+        if before == after {
+            return (before, came);
+        }
+        before = after;
+    }
+    (before, read())
+}
+
+pub(super) fn looks(files: &TlsFiles) -> Looks {
     let look = |path: &Path| {
         let found = fs::metadata(path).ok()?;
-        Some((found.mtime(), found.mtime_nsec(), found.size(), found.ino()))
+        Some((found.ctime(), found.ctime_nsec(), found.size(), found.ino()))
     };
     Looks([look(&files.certificate), look(&files.key)])
 }

@@ -146,6 +146,36 @@ fn a_reload_takes_all_or_nothing() {
 }
 
 #[test]
+fn files_that_are_exchanged_while_they_are_read_are_read_again() {
+    let folder = Folder::new();
+    let (certificate, key) = made();
+    // A pair that is written file by file, each in two halves, while somebody reads: one step at each look.
+    let (half, _) = key.split_at(key.len() / 2);
+    let steps = [("tls.pem", &*certificate), ("tls.key", half), ("tls.key", &*key)];
+    let next = std::cell::Cell::new(0);
+    let looked = std::cell::RefCell::new(Vec::new());
+    let (looks, came) = listener::quietly(&folder.files(), || {
+        let read = folder.load().map(|_| ());
+        looked.borrow_mut().push(read.is_ok());
+        if let Some((name, text)) = steps.get(next.get()) {
+            let mode = if *name == "tls.key" { 0o600 } else { 0o644 };
+            folder.write(&format!("{name}.new"), text, mode);
+            fs::rename(folder.path(&format!("{name}.new")), folder.path(name)).unwrap();
+            next.set(next.get() + 1);
+        }
+        read
+    });
+    assert_eq!(looked.into_inner(), [true, false, false], "so often, and then the watch goes on");
+    assert!(came.is_err());
+    // What was written last is seen as a change, and is whole.
+    let tls = folder.load().unwrap();
+    assert_eq!(tls.changed(), None);
+    assert_ne!(Some(looks), Some(listener::looks(&folder.files())));
+    folder.mode("tls.key", 0o640);
+    assert!(tls.changed().is_some(), "whom a file is for is a part of how it looks");
+}
+
+#[test]
 fn no_part_of_a_key_is_ever_said() {
     let folder = Folder::new();
     let key = fs::read_to_string(folder.path("tls.key")).unwrap();
