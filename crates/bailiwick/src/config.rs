@@ -182,7 +182,7 @@ impl Places<'_> {
         let state = state::read(root, &self.home, self.overrides.state.as_ref(), &mut settings);
         let evidence = evidence::read(root, &self.home, &mut settings);
         let holds = holds::read(root, &mut settings);
-        let authzen = authzen::read(root, &mut settings);
+        let authzen = authzen::read(root, state.as_ref().map(|it| &*it.path), &mut settings);
         let log = log::read(root, self.overrides.log.as_ref(), &mut settings);
         let telemetry = telemetry::read(root, &mut settings);
         let builtin_permit = policy(root, &mut settings);

@@ -1,7 +1,12 @@
 //! `[authzen]`: which enforcement points elsewhere may ask, and what they call our identities.
 
-use std::collections::BTreeSet;
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fs,
+    path::Path,
+};
 
+use bailiwick_connect::Secret;
 use bailiwick_policy::IdentityType;
 use toml::Spanned;
 
@@ -13,6 +18,11 @@ use super::{
 
 /// How many there may be.
 const MOST: usize = 64;
+/// How long a file is at most that is read as a token.
+const TOKEN_MAX: u64 = 4 << 10;
+/// What opens other ways in.
+const OTHERS: [(&str, &str); 2] =
+    [("the admin API", "admin.token"), ("`/metrics`", "metrics.token")];
 
 /// What `[authzen]` says.
 #[derive(Debug)]
@@ -21,8 +31,13 @@ pub(super) struct Authzen {
     pub(super) identity_type: IdentityType,
 }
 
-/// Reads `[authzen]`; nobody may ask unless it is said.
-pub(super) fn read(root: &Table<'_>, settings: &mut Settings<'_>) -> Option<Authzen> {
+/// Reads `[authzen]`; nobody may ask unless it is said. The tokens that lie in `state` tell apart who
+/// asks, so each is another one.
+pub(super) fn read(
+    root: &Table<'_>,
+    state: Option<&Path>,
+    settings: &mut Settings<'_>,
+) -> Option<Authzen> {
     root.section("authzen", |authzen| {
         let called = authzen.get("identity_type");
         let identity_type = match called.parsed() {
@@ -38,10 +53,15 @@ pub(super) fn read(root: &Table<'_>, settings: &mut Settings<'_>) -> Option<Auth
             return None;
         }
         let mut names = BTreeSet::new();
+        let mut tokens = Tokens::of(state);
         for item in &items {
             let name = item.made(name).map(Spanned::into_inner)?;
             if names.contains(&name) {
                 twice(item, &name);
+            } else if let Some(other) = tokens.same(&name) {
+                let message = format!("enforcement point `{name}` has the token of {other}");
+                let help = "delete its file in `state/authzen`: a start makes a token of its own";
+                item.fault(Code::SameToken, message, "nobody could tell who asks", Some(help));
             }
             names.insert(name);
         }
@@ -57,6 +77,40 @@ pub(super) fn read(root: &Table<'_>, settings: &mut Settings<'_>) -> Option<Auth
 fn twice(item: &Field<'_>, name: &str) {
     let message = format!("enforcement point `{name}` is given twice");
     item.fault(Code::Twice, message, "once more here", None);
+}
+
+/// The tokens that lie there already.
+struct Tokens<'a> {
+    state: Option<&'a Path>,
+    seen: BTreeMap<String, Secret>,
+}
+
+impl<'a> Tokens<'a> {
+    fn of(state: Option<&'a Path>) -> Self {
+        let others = OTHERS
+            .iter()
+            .filter_map(|(whose, file)| Some(((*whose).to_owned(), token(&state?.join(file))?)));
+        Self { state, seen: others.collect() }
+    }
+
+    /// Says who has the same token as the enforcement point `name`.
+    fn same(&mut self, name: &str) -> Option<String> {
+        let own = token(&self.state?.join("authzen").join(format!("{name}.token")))?;
+        let other = self.seen.iter().find(|(_, it)| it.matches(own.expose()));
+        let other = other.map(|(whose, _)| whose.clone());
+        self.seen.insert(format!("`{name}`"), own);
+        other
+    }
+}
+
+/// Reads a token where one lies; what is wrong with a file says the start, which needs it.
+fn token(path: &Path) -> Option<Secret> {
+    let found = fs::metadata(path).ok()?;
+    if !found.is_file() || TOKEN_MAX < found.len() {
+        return None;
+    }
+    let text = Secret::new(fs::read_to_string(path).ok()?);
+    Some(Secret::new(text.expose().trim()))
 }
 
 /// Takes a name that is a file's, too: the token lies under it.

@@ -56,6 +56,8 @@ codes! {
     EmptyConstraint = "CFG-016",
     /// A constraint that asks for something else under a version that is in force.
     SameVersion = "CFG-017",
+    /// Two that ask show the same token.
+    SameToken = "CFG-018",
     /// Checkpoints lie on the same disk as the state.
     SameDisk = "CFG-101",
     /// Evidence is kept for a very short time.

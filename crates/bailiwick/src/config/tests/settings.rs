@@ -268,6 +268,30 @@ fn the_same_fact_twice_is_an_error() {
 }
 
 #[test]
+fn two_that_ask_with_one_token_are_an_error() {
+    let token = "0123456789abcdef0123456789";
+    let peps = "[authzen]\npeps = [\"shop\", \"till\"]\n";
+    let good = || Files::good().config(peps).with("state/authzen/shop.token", token);
+    assert!(good().with("state/authzen/till.token", "another-0123456789abcdef").load().is_ok());
+    let same = good().with("state/authzen/till.token", format!("{token}\n")).mistakes();
+    for wanted in [
+        "CFG-018",
+        "enforcement point `till` has the token of `shop`",
+        "bailiwick.toml:7:17",
+        "nobody could tell who asks",
+        "docs/errors/CFG-018.md",
+    ] {
+        assert!(same.contains(wanted), "{wanted}: {same}");
+    }
+    for (file, whose) in [("admin.token", "the admin API"), ("metrics.token", "`/metrics`")] {
+        let said = good().with(&format!("state/{file}"), token).mistakes();
+        let wanted = format!("enforcement point `shop` has the token of {whose}");
+        assert!(said.contains("CFG-018") && said.contains(&wanted), "{said}");
+        assert!(!said.contains(token), "{said}");
+    }
+}
+
+#[test]
 fn what_nothing_enforces_yet_is_an_error() {
     let files = Files::good()
         .config(
