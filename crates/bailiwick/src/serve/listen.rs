@@ -29,7 +29,10 @@ use self::{
     patient::Patient,
     places::{Guest, Place, Places},
 };
-use super::{limits, tls::Handshakes};
+use super::{
+    limits,
+    tls::{HALF_OPEN, Handshakes},
+};
 use crate::admin::Peer;
 
 /// What a connection that finds no place is told.
@@ -53,6 +56,8 @@ pub(super) async fn serve(
     let all = limits::connections(limits::descriptors());
     let places = Places::new(all, all.min(limits::CONNECTIONS_OF_A_PEER));
     let handshakes = tls.map(|it| Arc::new(Handshakes::new(it)));
+    // Nobody waits for one: a flood of those that never end drives out its own, and who comes shakes hands.
+    let half_open = Places::new(HALF_OPEN, HALF_OPEN);
     let (connections, told) =
         (TaskTracker::new(), Arc::new(Semaphore::new(limits::TURNED_AWAY_AT_ONCE)));
     loop {
@@ -79,10 +84,15 @@ pub(super) async fn serve(
             }
             continue;
         };
-        let (served, handshakes) = (served.clone(), handshakes.clone());
-        connections.spawn(at_once(async move {
-            take(stream, handshakes.as_deref(), place, served).await;
-        }));
+        let served = served.clone();
+        let shakes = match &handshakes {
+            None => None,
+            Some(handshakes) => {
+                let Some(half) = half_open.enter(Some(address.ip())) else { continue };
+                Some((Arc::clone(handshakes), half))
+            }
+        };
+        connections.spawn(at_once(take(stream, shakes, place, served)));
     }
     drop(listener);
     connections.close();
@@ -136,18 +146,25 @@ async fn turn_away(mut stream: TcpStream) {
     }
 }
 
-async fn take(stream: TcpStream, handshakes: Option<&Handshakes>, place: Place, served: Served) {
+async fn take(
+    stream: TcpStream,
+    shakes: Option<(Arc<Handshakes>, Place)>,
+    place: Place,
+    served: Served,
+) {
     // Answers are small and waited for.
     let _slower = stream.set_nodelay(true);
     // A peer that is gone without a word is noticed as soon as one that does not read.
     let gone = u32::try_from(limits::WRITE_WAIT.as_millis()).unwrap_or(u32::MAX);
     let _later = rustix::net::sockopt::set_tcp_user_timeout(&stream, gone);
-    let Some(handshakes) = handshakes else { return answer(stream, place, None, served).await };
+    let Some((handshakes, half)) = shakes else { return answer(stream, place, None, served).await };
     let shaken = tokio::select! {
         () = served.stop.cancelled() => None,
         () = place.guest.leave() => None,
+        () = half.guest.leave() => None,
         shaken = handshakes.shake(stream) => shaken,
     };
+    drop(half);
     if let Some(stream) = shaken {
         answer(stream, place, None, served).await;
     }

@@ -4,14 +4,14 @@ use std::{sync::Arc, time::Duration};
 
 use bailiwick_connect::ListenerTls;
 use bailiwick_gateway::Desk;
-use tokio::{net::TcpStream, sync::Semaphore};
+use tokio::net::TcpStream;
 use tokio_rustls::{TlsAcceptor, server::TlsStream};
 use tokio_util::sync::CancellationToken;
 
-/// How long a handshake may take, its wait for a place included.
+/// How long a handshake may take.
 const WAIT: Duration = Duration::from_secs(5);
 /// How many handshakes are under way at once.
-const HALF_OPEN: usize = 1024;
+pub(super) const HALF_OPEN: usize = 1024;
 /// How often the files are looked at.
 const LOOK: Duration = Duration::from_secs(2);
 /// After how many looks files that were refused are tried again as they are: their time may have come.
@@ -21,22 +21,18 @@ const ANEW: u8 = 30;
 #[derive(Debug)]
 pub(super) struct Handshakes {
     tls: Arc<ListenerTls>,
-    places: Semaphore,
 }
 
 impl Handshakes {
     pub(super) const fn new(tls: Arc<ListenerTls>) -> Self {
-        Self { tls, places: Semaphore::const_new(HALF_OPEN) }
+        Self { tls }
     }
 
     /// Shakes hands with what is in force now; gives nothing where that does not come about.
     pub(super) async fn shake(&self, stream: TcpStream) -> Option<TlsStream<TcpStream>> {
-        let shaking = async {
-            let _place = self.places.acquire().await.ok()?;
-            let shaken = TlsAcceptor::from(self.tls.config()).accept(stream).await;
-            shaken.inspect_err(|error| tracing::debug!(%error, "no handshake came about")).ok()
-        };
-        tokio::time::timeout(WAIT, shaking).await.ok().flatten()
+        let shaking = TlsAcceptor::from(self.tls.config()).accept(stream);
+        let shaken = tokio::time::timeout(WAIT, shaking).await.ok()?;
+        shaken.inspect_err(|error| tracing::debug!(%error, "no handshake came about")).ok()
     }
 }
 
