@@ -24,6 +24,7 @@ mod opened;
 mod parked;
 mod parking;
 mod question;
+mod roots;
 mod running;
 mod sessions;
 mod stream;
@@ -47,7 +48,7 @@ use http::{HeaderValue, Request, StatusCode, header};
 pub(crate) use self::line::foreign;
 use self::{
     ask::Asked, crowd::Crowd, enter::Turned, hold::Holds, kept::Kept, lists::Lists, opened::Opened,
-    parking::Parking, running::Running, sessions::Sessions,
+    parking::Parking, roots::Ears, running::Running, sessions::Sessions,
 };
 pub(crate) use self::{enter::bearer, host::Hosts};
 pub use self::{hold::HoldParts, line::line_router};
@@ -87,6 +88,7 @@ pub struct Door {
     running: Arc<Running>,
     crowd: Crowd,
     streams: Places,
+    ears: Arc<Ears>,
     holds: Holds,
     asks: Arc<Asks>,
     kept: Arc<Kept>,
@@ -112,6 +114,7 @@ impl Door {
             running,
             crowd,
             streams,
+            ears: Arc::default(),
             holds,
             asks,
             kept,

@@ -32,6 +32,7 @@ mod reading;
 mod rehearse;
 mod room;
 pub mod seam;
+mod signs;
 mod trace;
 mod upstream;
 

@@ -19,6 +19,7 @@ use crate::{
     jsonrpc::raw_of,
     mcp::log_level::Logs,
     room::Share,
+    signs::Signs,
     upstream::ServerSpec,
 };
 
@@ -38,6 +39,8 @@ pub struct Listener {
     at: Option<At>,
     /// Whose call it is, and what of its server's log is heard.
     of: Option<(TaskId, Logs)>,
+    /// How far its caller was told that the call is, where it wants to hear that.
+    signs: Option<Signs>,
     kept: Option<Arc<dyn Kept>>,
     /// By what it was sent, for whoever asks.
     sent: Option<Arc<OnceLock<Allowed>>>,
@@ -95,6 +98,7 @@ impl Listener {
             client: None,
             at: None,
             of: None,
+            signs: None,
             kept: None,
             sent: None,
             share: None,
@@ -136,6 +140,17 @@ impl Listener {
     #[must_use]
     pub(crate) fn with_client(self, client: Client) -> Self {
         Self { client: Some(client), ..self }
+    }
+
+    /// Tells the caller how its call fares, where it wants to hear that.
+    #[must_use]
+    pub(crate) fn with_signs(self, signs: Option<Signs>) -> Self {
+        Self { signs, ..self }
+    }
+
+    /// Gives how far the caller was told that its call is, where it wants to hear that.
+    pub(crate) const fn signs(&self) -> Option<&Signs> {
+        self.signs.as_ref()
     }
 
     /// Makes the listener of a call whose caller may go and come again: what it hears waits in a place

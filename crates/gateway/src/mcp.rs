@@ -12,6 +12,7 @@ pub(crate) mod log_level;
 pub(crate) mod meta;
 pub(crate) mod mirror;
 pub(crate) mod names;
+pub(crate) mod ours;
 pub(crate) mod param_header;
 pub(crate) mod refusal;
 pub(crate) mod request_state;

@@ -39,7 +39,7 @@ use std::{
 };
 
 use bailiwick_kernel::Permit;
-use bailiwick_model::{ActionKind, Offered, ServerName, Timestamp};
+use bailiwick_model::{ActionKind, Offered, ServerName, TaskId, Timestamp};
 use serde_json::value::RawValue;
 use tokio::sync::{broadcast, mpsc, watch};
 use tokio_util::{
@@ -72,6 +72,7 @@ use crate::{
     Call, Listener, known,
     mcp::Era,
     room::{Room, Share},
+    signs,
 };
 
 /// Why a call does not go to a server that has changed since.
@@ -229,8 +230,14 @@ impl Upstreams {
         let _here = up.link.changed().under_way.enter(&listener);
         let request = Request::decided(spent, repeated, &listener)?;
         if tool.is_some_and(|it| it.runs_as_task) && up.link.era() == Era::Legacy {
-            return Box::pin(self.send_as_task(&up.link, request.run_as_task(within), within))
-                .await;
+            let sent = self.send_as_task(&up.link, request.run_as_task(within), within);
+            return Box::pin(async {
+                tokio::select! {
+                    sent = sent => sent,
+                    never = signs::show(&listener, signs::GOES_ON) => match never {},
+                }
+            })
+            .await;
         }
         tokio::select! {
             biased;
@@ -302,6 +309,29 @@ impl Upstreams {
         let within = self.server(server)?.spec.call_timeout;
         let up = self.up(server)?;
         up.link.ask(&request, within).await.map_err(|error| error.into_plain(server))
+    }
+
+    /// Tells a server up to 2025-11-25 with the note `method` that the roots of a task's client have changed.
+    /// For a while it may ask for them on what `listener` hears.
+    pub(crate) fn roots_changed(
+        &self,
+        server: &ServerName,
+        method: &'static str,
+        (task, listener): (&TaskId, Option<&Listener>),
+    ) {
+        let Ok((entry, up)) = self.server(server).and_then(|it| Ok((it, self.up(server)?))) else {
+            return;
+        };
+        if up.link.era() == Era::Modern {
+            return;
+        }
+        let expected =
+            up.link.changed().under_way.expect((task, Instant::now()), (listener, &entry.spec));
+        if let Some(expected) = expected {
+            let tell = move || up.link.tell(request::notification(method, None));
+            tell();
+            tokio::spawn(expected.lasts(tell));
+        }
     }
 
     /// Follows what changes at the servers from now on.

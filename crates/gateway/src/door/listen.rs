@@ -109,6 +109,8 @@ impl Asked<'_> {
             let text = "this task has too many streams open: close one first";
             Refused::new(StatusCode::TOO_MANY_REQUESTS, code::INVALID_REQUEST, text)
         })?;
+        // A newer client is asked in rounds of its calls alone.
+        let _asked = id.is_none().then(|| self.can_be_asked());
         let lane = &self.door.lane;
         let mut sources = Sources { desk: lane.desk().changes(), news: lane.upstreams().news() };
         let mut seen = self.seen().await;

@@ -20,6 +20,7 @@ use crate::{
         client::ClientCapabilities,
         request_state::{AskedFor, ROUNDS_MAX, Unaskable},
     },
+    signs,
     upstream::Reply,
 };
 
@@ -94,7 +95,11 @@ impl Asked<'_> {
         let method = question.text("method").ok_or(Unaskable::Unreadable)?;
         let (mut asking, _over) = listener.ask(&method).ok_or(Unaskable::NotDeclared)?;
         listener.pass(Note::question(asking.name(), &method, question.get("params"))).await;
-        match asking.answered().await {
+        let answer = tokio::select! {
+            answer = asking.answered() => answer,
+            never = signs::show(listener, signs::ASKED) => match never {},
+        };
+        match answer {
             Some(Answer::Result(answer)) => Ok(answer),
             Some(Answer::Error(_)) | None => Err(NotAnswered::Nothing),
         }

@@ -1,22 +1,31 @@
 //! What clients tell without asking: that they gave something up, or what they were asked.
 
+use std::sync::Arc;
+
 use axum::response::{IntoResponse, Response};
 use http::StatusCode;
 use serde_json::value::RawValue;
 
-use super::{ask::Asked, refusal, running::CallName};
+use super::{ask::Asked, refusal, roots, running::CallName};
 use crate::{
     Listener,
     asks::Client,
     jsonrpc::{Answer, RawObject, Refused, code},
     mcp::{Era, askable::Askable, headers},
+    signs::Signs,
 };
 
 impl Asked<'_> {
     /// Takes note of what a client tells.
     pub(super) fn told(&self, method: &str, params: Option<&RawValue>) {
-        // Since 2026-07-28 a client that hangs up has said it.
-        if method != "notifications/cancelled" || self.era == Era::Modern {
+        // Since 2026-07-28 a client that hangs up has said it, and of its roots it says nothing.
+        if self.era == Era::Modern {
+            return;
+        }
+        if method == roots::CHANGED {
+            return self.roots_changed();
+        }
+        if method != "notifications/cancelled" {
             return;
         }
         let params = params.and_then(|it| RawObject::read(it.get()).ok());
@@ -51,6 +60,7 @@ impl Asked<'_> {
     /// can be asked what it declared.
     pub(super) fn cancellable(&self, id: &RawValue) -> Listener {
         let listener = self.listener.clone().of_task(&self.caller.task, self.logs());
+        let listener = listener.with_signs(self.params().and_then(Signs::of));
         if self.era == Era::Modern {
             return listener;
         }
@@ -59,12 +69,17 @@ impl Asked<'_> {
             Some(place) => listener.keeping(place),
             None => listener,
         };
-        listener.with_client(Client {
-            asks: std::sync::Arc::clone(&self.door.asks),
-            task: task.clone(),
+        listener.with_client(self.client())
+    }
+
+    /// Gives this client as servers may ask it.
+    pub(super) fn client(&self) -> Client {
+        Client {
+            asks: Arc::clone(&self.door.asks),
+            task: self.caller.task.clone(),
             session: self.session_id().map(Into::into),
             askable: self.askable(),
-        })
+        }
     }
 
     /// Gives what a legacy client declared when its session was opened.

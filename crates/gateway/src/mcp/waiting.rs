@@ -60,8 +60,15 @@ struct Told<'a> {
 /// Tells that a call waits, and for how many seconds more at most. Progress must grow, and the server may
 /// begin to tell of its own at nothing: so these are numbers below that.
 pub(crate) fn still_waiting(token: &RawValue, hold: &HoldId, left: Duration) -> Note {
-    let progress = -left.as_secs_f64();
-    let message = format!("waiting for a person: {hold}");
+    progressed(token, -left.as_secs_f64(), format!("waiting for a person: {hold}"))
+}
+
+/// Tells why a call takes time.
+pub(crate) fn goes_on(token: &RawValue, progress: f64, why: &str) -> Note {
+    progressed(token, progress, why.to_owned())
+}
+
+fn progressed(token: &RawValue, progress: f64, message: String) -> Note {
     let params = Told { progress_token: token, progress, message };
     let method = "notifications/progress";
     Note::new(raw_of(&Notification { jsonrpc: "2.0", method, params }).get())

@@ -1,6 +1,7 @@
 //! What servers say, as foreign bytes: single messages, lines and streams of events.
 
 use std::{
+    borrow::Cow,
     pin::pin,
     task::{Context, Poll, Waker},
 };
@@ -13,19 +14,22 @@ use super::{
     incoming::Incoming,
     news, relay,
 };
+use crate::mcp::ours::unforged;
 
 /// One message of a server, read as the answer to whatever it might be an answer to.
 pub(crate) fn answer(bytes: &[u8]) {
     match Incoming::read(bytes) {
         Ok(Incoming::Answer { reply: Ok(reply), .. }) => read_as_everything(&reply),
         Ok(Incoming::Notification { method, params }) => {
-            let _question = relay::of_progress(&method, params);
+            let _question = relay::of_progress(&method, params.as_deref());
         }
         Ok(Incoming::Request { .. } | Incoming::Stray | Incoming::Answer { .. }) | Err(_) => {}
     }
 }
 
 fn read_as_everything(reply: &Reply) {
+    let (Reply::Result(said) | Reply::Error(said)) = reply;
+    assert!(matches!(unforged(said), Cow::Borrowed(_)), "it says something in our name");
     let _discovered = discovery::read(Ok(reply.clone()));
     if let Ok(opened) = handshake::read(Ok(reply.clone())) {
         let _told = news::are_told(&opened.capabilities);

@@ -36,8 +36,11 @@ pub(super) fn parameters(asks: &BTreeSet<String>) -> Box<RawValue> {
         ("sampling", "sampling/createMessage"),
     ];
     let passed = passed.into_iter().filter(|(_, method)| asks.contains(*method));
-    let declared: BTreeMap<_, _> =
-        passed.map(|(name, _)| (name, BTreeMap::<&str, &str>::new())).collect();
+    // That roots change is passed on, too.
+    let more = |name| (name == "roots").then_some(("listChanged", true));
+    let declared: BTreeMap<_, _> = passed
+        .map(|(name, _)| (name, more(name).into_iter().collect::<BTreeMap<_, _>>()))
+        .collect();
     let params = serde_json::json!({
         "protocolVersion": ASKED,
         "capabilities": declared,
@@ -191,7 +194,7 @@ mod tests {
         };
         assert_eq!(declared(&[]), "{}");
         let some = ["roots/list", "elicitation/create", "logging/setLevel"];
-        assert_eq!(declared(&some), r#"{"elicitation":{},"roots":{}}"#);
+        assert_eq!(declared(&some), r#"{"elicitation":{},"roots":{"listChanged":true}}"#);
     }
 
     #[test]

@@ -60,7 +60,7 @@ pub(super) struct Link {
     opening: tokio::sync::Mutex<()>,
     next: AtomicU64,
     pub(super) changed: Changes,
-    /// What answers the server's own questions waits here to be sent.
+    /// What answers the server's own questions, and what it is told beside, waits here to be sent.
     answers: mpsc::Sender<Vec<u8>>,
     over: Over,
 }
@@ -329,6 +329,13 @@ impl Link {
         }
         *self.session.lock().unwrap_or_else(PoisonError::into_inner) = session;
         Ok(opened)
+    }
+
+    /// Sends a message that needs no answer, unless too many wait already.
+    pub(super) fn tell(&self, line: Vec<u8>) {
+        if self.answers.try_send(line).is_err() {
+            tracing::debug!(server = %self.spec.name, "it does not take what it is told: a message was dropped");
+        }
     }
 
     fn aside(self: &Arc<Self>, line: Vec<u8>) {

@@ -28,6 +28,14 @@ impl Link {
         }
     }
 
+    /// Sends a message that needs no answer, unless too many wait already.
+    pub(super) fn tell(&self, line: Vec<u8>) {
+        match self {
+            Self::Stdio(link) => link.tell(line),
+            Self::Http(link) => link.tell(line),
+        }
+    }
+
     /// Gives how the server speaks.
     pub(super) fn era(&self) -> Era {
         match self {

@@ -15,6 +15,7 @@ use crate::{
     jsonrpc::{Answer, RawError, RawObject, code},
     listener::Note,
     mcp::tasks,
+    signs,
 };
 
 /// How a server says that it waits for an answer no more.
@@ -157,6 +158,9 @@ impl Relay {
         let params = params.filter(|it| question(it) == Some(id))?;
         let unnamed = tasks::unnamed(params);
         let params = RawObject::read(unnamed.as_deref().unwrap_or(params).get()).ok()?;
+        if let Some(signs) = self.listener.signs() {
+            signs.told(&params);
+        }
         let params = params.with(TOKEN, &marked.token).ok()?;
         Some(note(PROGRESS, Some(&params)))
     }
@@ -168,6 +172,7 @@ impl Asked {
         let answer = tokio::select! {
             answer = self.asking.answered() => answer,
             () = self.dropped.cancelled() => return None,
+            never = signs::show(&self.relay.listener, signs::ASKED) => match never {},
         };
         self.relay.open().retain(|it| it.name != self.asking.name());
         let answer = answer.unwrap_or_else(|| {

@@ -250,8 +250,8 @@ impl Link {
                     tracing::debug!(server = %self.server, id, "an answer that nobody waits for");
                 }
             }
-            Incoming::Request { id, method, params } => self.asked(id, &method, params),
-            Incoming::Notification { method, params } => self.told(&method, params),
+            Incoming::Request { id, method, params } => self.asked(id, &method, params.as_deref()),
+            Incoming::Notification { method, params } => self.told(&method, params.as_deref()),
             Incoming::Stray => {
                 tracing::debug!(server = %self.server, "an answer to nothing that was asked");
             }
@@ -262,9 +262,14 @@ impl Link {
 
 impl Link {
     /// Takes a question of the child's. Several callers share the child: what it asks can only be
-    /// meant for one where only one waits.
+    /// meant for one where only one waits, or for a client that just told it of a change.
     fn asked(self: &Arc<Self>, id: &RawValue, method: &str, params: Option<&RawValue>) {
-        let Some(asked) = self.pending.only().and_then(|it| it.asked(id, (method, params))) else {
+        let asked = (method, params);
+        let asked = match self.pending.only() {
+            Some(only) => only.asked(id, asked),
+            None => self.changed.under_way.asked_after(id, asked),
+        };
+        let Some(asked) = asked else {
             self.tell(incoming::answer(id, method));
             return;
         };

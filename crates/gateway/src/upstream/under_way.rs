@@ -9,15 +9,25 @@ use std::{
 
 use bailiwick_model::TaskId;
 use serde_json::value::RawValue;
+use tokio::time::sleep;
+use tokio_util::sync::DropGuard;
 
 use super::{
     relay::{Asked, LOGGED, Relay},
     request,
+    spec::ServerSpec,
 };
 use crate::{Listener, listener::Note};
 
 /// How long after its end what a server says may still be about a call.
 const LINGERS: Duration = Duration::from_secs(10);
+
+/// How long a server may ask a client that told it of a change.
+const ASKS_WITHIN: Duration = Duration::from_secs(10);
+/// How often a client that tells on and on is counted anew.
+const ANEW: Duration = Duration::from_secs(1);
+/// What such a server may ask.
+const EXPECTED: &str = "roots/list";
 
 /// The calls that are under way, and who left lately.
 #[derive(Clone, Debug, Default)]
@@ -28,6 +38,27 @@ struct Memory {
     next: u64,
     callers: BTreeMap<u64, Listener>,
     left: BTreeMap<Option<TaskId>, Instant>,
+    /// Who told of a change and may be asked about that while no call is under way.
+    expecting: BTreeMap<TaskId, Expecting>,
+}
+
+/// A client that waits to be asked.
+#[derive(Debug)]
+struct Expecting {
+    since: Instant,
+    /// Where it hears what it is asked; nowhere where it has no stream open.
+    listener: Option<Listener>,
+    /// Whether it told of a change once more.
+    again: bool,
+}
+
+/// A client that may be asked, until it is dropped.
+#[derive(Debug)]
+pub(super) struct Expected {
+    under_way: UnderWay,
+    task: TaskId,
+    since: Instant,
+    _over: Option<DropGuard>,
 }
 
 /// One call, until it is over.
@@ -63,7 +94,51 @@ impl UnderWay {
     /// Hands a question of the server's, which says by itself to nobody whom it is for, to the same
     /// caller; none where there is none, or where it cannot be asked that.
     pub(super) fn asked(&self, id: &RawValue, asked: (&str, Option<&RawValue>)) -> Option<Asked> {
-        Relay::beside(self.only(Instant::now())?).asked(id, asked)
+        match self.only(Instant::now()) {
+            Some(only) => Relay::beside(only).asked(id, asked),
+            None => self.asked_after(id, asked),
+        }
+    }
+
+    /// Hands what the server asks after a client told it of a change to that client; none where there is
+    /// none, or where it may be meant for others.
+    pub(super) fn asked_after(
+        &self,
+        id: &RawValue,
+        asked: (&str, Option<&RawValue>),
+    ) -> Option<Asked> {
+        let (method, _) = asked;
+        let expecting = self.expecting(Instant::now()).filter(|_| method == EXPECTED)?;
+        Relay::beside(expecting).asked(id, asked)
+    }
+
+    /// Takes note that the client of a task told of a change, and lets the server ask it on what `listener`
+    /// hears for as long as what this gives is kept. One that tells on and on is told of later.
+    pub(super) fn expect(
+        &self,
+        (task, since): (&TaskId, Instant),
+        (listener, spec): (Option<&Listener>, &Arc<ServerSpec>),
+    ) -> Option<Expected> {
+        let (listener, over) = listener.map(|it| it.called_at(spec)).unzip();
+        let mut memory = self.lock();
+        if let Some(before) = memory.expecting.get_mut(task)
+            && since.saturating_duration_since(before.since) < ANEW
+        {
+            before.again = true;
+            return None;
+        }
+        memory.expecting.insert(task.clone(), Expecting { since, listener, again: false });
+        Some(Expected { under_way: self.clone(), task: task.clone(), since, _over: over })
+    }
+
+    /// Gives the only client that can be meant while no call is under way.
+    fn expecting(&self, now: Instant) -> Option<Listener> {
+        let memory = self.lock();
+        let mut waiting = memory.expecting.iter();
+        let (task, only) = waiting.next().filter(|_| waiting.next().is_none())?;
+        let lately = |at: &Instant| now.saturating_duration_since(*at) < LINGERS;
+        let strangers = memory.left.iter().any(|(it, at)| it.as_ref() != Some(task) && lately(at));
+        if memory.callers.is_empty() && !strangers { only.listener.clone() } else { None }
     }
 
     fn only(&self, now: Instant) -> Option<Listener> {
@@ -81,6 +156,34 @@ impl UnderWay {
     }
 }
 
+impl Expected {
+    /// Waits as long as the client may be asked, and tells of what it told meanwhile.
+    pub(super) async fn lasts(self, tell: impl FnOnce()) {
+        sleep(ANEW).await;
+        if self.own(|it| std::mem::take(&mut it.again)).unwrap_or(false) {
+            tell();
+        }
+        sleep(ASKS_WITHIN.saturating_sub(ANEW)).await;
+    }
+
+    /// Looks at what is kept of it, unless something newer took its place.
+    fn own<T>(&self, look: impl FnOnce(&mut Expecting) -> T) -> Option<T> {
+        let mut memory = self.under_way.lock();
+        memory.expecting.get_mut(&self.task).filter(|it| it.since == self.since).map(look)
+    }
+}
+
+impl Drop for Expected {
+    fn drop(&mut self) {
+        if self.own(|_| ()).is_some() {
+            let (mut memory, now) = (self.under_way.lock(), Instant::now());
+            memory.expecting.remove(&self.task);
+            memory.left.retain(|_, at| now.saturating_duration_since(*at) < LINGERS);
+            memory.left.insert(Some(self.task.clone()), now);
+        }
+    }
+}
+
 impl Drop for Here {
     fn drop(&mut self) {
         let (mut memory, now) = (self.under_way.lock(), Instant::now());
@@ -92,12 +195,56 @@ impl Drop for Here {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
+    use bailiwick_model::Environment;
+
     use super::*;
-    use crate::mcp::log_level::Logs;
+    use crate::{
+        mcp::log_level::Logs,
+        upstream::{Confine, Transport},
+    };
 
     fn of(task: &str) -> Listener {
         let task = format!("task_01JD8X0000000000000000000{task}");
         Listener::new().0.of_task(&task.parse().unwrap(), Logs::Everything)
+    }
+
+    fn spec() -> Arc<ServerSpec> {
+        Arc::new(ServerSpec {
+            name: "files".parse().unwrap(),
+            transport: Transport::Http { url: http::Uri::from_static("http://127.0.0.1/mcp") },
+            trust: None,
+            environment: Environment::Development,
+            confine: Confine::default(),
+            extra_methods: BTreeSet::new(),
+            call_timeout: Duration::from_secs(1),
+            tools: BTreeMap::new(),
+        })
+    }
+
+    #[test]
+    fn whoever_told_of_a_change_is_asked_while_nobody_else_can_be_meant() {
+        let (under_way, spec, now) = (UnderWay::default(), spec(), Instant::now);
+        let began = now();
+        let expect =
+            |it: &Listener| under_way.expect((it.task().unwrap(), began), (Some(it), &spec));
+        assert!(under_way.expecting(now()).is_none());
+        let one = expect(&of("A")).unwrap();
+        assert!(under_way.expecting(now()).is_some());
+        let call = under_way.enter(&of("A"));
+        assert!(under_way.expecting(now()).is_none(), "a call of its own is asked");
+        drop(call);
+        assert!(under_way.expecting(now()).is_some());
+        let other = expect(&of("B"));
+        assert!(under_way.expecting(now()).is_none(), "it may be for either");
+        drop(other);
+        assert!(under_way.expecting(now()).is_none(), "it may be for the one before");
+        assert!(under_way.expecting(now().checked_add(LINGERS).unwrap()).is_some());
+        assert!(expect(&of("A")).is_none(), "it told just before");
+        assert!(one.own(|it| it.again).unwrap(), "and is told of later");
+        drop(one);
+        assert!(under_way.lock().expecting.is_empty());
     }
 
     #[test]

@@ -10,6 +10,7 @@ asked = []
 asking = []
 answers = []
 followed = []
+roots = []
 
 
 def told(method, params):
@@ -53,7 +54,7 @@ def call(request, name, arguments):
             told("notifications/resources/updated", {"uri": uri})
         lines.text(request, "done")
     elif name == "notes":
-        lines.text(request, json.dumps({"tokens": tokens, "asked": asked, "given_up": given_up, "answers": answers, "followed": followed}))
+        lines.text(request, json.dumps({"tokens": tokens, "asked": asked, "given_up": given_up, "answers": answers, "followed": followed, "roots": roots}))
 
 
 def other(message):
@@ -64,6 +65,9 @@ def other(message):
     elif message["method"] in ("resources/subscribe", "resources/unsubscribe"):
         followed.append([message["method"], message["params"]["uri"]])
         lines.answer(message, {})
+    elif message["method"] == "notifications/roots/list_changed":
+        roots.append(message.get("params"))
+        lines.say({"jsonrpc": "2.0", "id": "r1", "method": "roots/list"})
     elif message["method"] == "notifications/cancelled":
         given_up.append(message["params"]["requestId"])
 

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::{House, Stream, call};
-use crate::governor::Answer;
+use crate::governor::{Answer, until};
 
 const LETS: &str = "methods = [\"elicitation/create\"]\n";
 
@@ -98,4 +98,49 @@ fn a_question_that_its_server_takes_back_is_taken_back_at_the_client() {
     assert_eq!(stream.next().unwrap()["result"]["content"][0]["text"], "never mind");
     assert_eq!(house.answer(&session, &question, &house.token).status, 400);
     assert_eq!((house.notes()["answers"].clone(), house.passed()), (json!([]), 0));
+}
+
+#[test]
+fn a_server_hears_that_roots_have_changed_and_asks_their_client_on_its_stream() {
+    let house = House::with("methods = [\"roots/list\"]\n");
+    let changed = |session: &str| {
+        let body = json!({"jsonrpc": "2.0", "method": "notifications/roots/list_changed", "params": {"x": 1}});
+        let headers = [("Mcp-Session-Id", session)];
+        let told = house.governor.post("/mcp/tells", &house.token, &headers, &body.to_string());
+        assert_eq!(told.status, 202);
+    };
+    let session = house.session(&json!({"roots": {"listChanged": true}}));
+    let header = format!("Mcp-Session-Id: {session}\r\n");
+    let mut stream = house.begin("GET /mcp/tells", &header, "");
+    stream.head();
+
+    changed(&house.session(&json!({"elicitation": {}})));
+    assert_eq!(house.notes()["roots"], json!([]), "this client has none");
+    changed(&session);
+    let question = stream.next().unwrap();
+    assert_eq!(question["method"], "roots/list", "{question}");
+    assert_eq!(house.answer(&session, &question, &house.token).status, 202);
+    until("the server has its answer", || house.notes()["answers"][0]["id"] == "r1");
+    let notes = house.notes();
+    assert_eq!(notes["answers"][0]["result"]["content"]["which"], "this", "{notes}");
+    assert_eq!(notes["roots"], json!([null]), "nothing of the client's is in the note");
+    assert_eq!(house.passed(), 1);
+}
+
+#[test]
+fn whoever_is_asked_hears_that_it_is_waited_for_if_it_wants_to_hear_of_progress() {
+    let house = House::with(LETS);
+    let session = house.session(&json!({"elicitation": {}}));
+    let header = format!("Mcp-Session-Id: {session}\r\n");
+    let body = call(1, "ask", json!({"progressToken": "mine"}));
+    let mut stream = house.begin("POST /mcp/tells", &header, &body);
+    stream.head();
+    let question = stream.next().unwrap();
+    assert_eq!(question["method"], "elicitation/create");
+    let waited = stream.next().unwrap();
+    assert_eq!(waited["method"], "notifications/progress");
+    assert_eq!(waited["params"]["progressToken"], "mine");
+    assert!(waited["params"]["progress"].as_f64().unwrap() < 0.0, "{waited}");
+    assert_eq!(house.answer(&session, &question, &house.token).status, 202);
+    assert_eq!(stream.next().unwrap()["id"], 1);
 }

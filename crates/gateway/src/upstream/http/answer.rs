@@ -85,7 +85,7 @@ pub(super) async fn take(
         }
         // A refusal may still carry an error that says why.
         let error = refusal.error.ok_or_else(|| unknown(format!("it answered {}", head.status)))?;
-        return Ok(Reply::Error(error));
+        return Ok(Reply::error(&error));
     }
     if is_stream(&head.headers) {
         return asked.among_events(body).await;
@@ -190,8 +190,12 @@ impl Asked<'_> {
             Ok(Incoming::Answer { id, reply }) if id == self.id => {
                 return Some(reply.map_err(|why| unknown(why.to_owned())));
             }
-            Ok(Incoming::Notification { method, params }) => self.told(&method, params).await,
-            Ok(Incoming::Request { id, method, params }) => self.asked(id, &method, params),
+            Ok(Incoming::Notification { method, params }) => {
+                self.told(&method, params.as_deref()).await;
+            }
+            Ok(Incoming::Request { id, method, params }) => {
+                self.asked(id, &method, params.as_deref());
+            }
             Ok(Incoming::Answer { .. } | Incoming::Stray) => {}
             Err(error) => tracing::debug!(error, "something that is no message was skipped"),
         }

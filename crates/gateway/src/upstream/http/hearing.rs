@@ -137,6 +137,7 @@ impl Link {
     fn heard(&self, event: &[u8]) {
         match Incoming::read(event) {
             Ok(Incoming::Notification { method, params }) => {
+                let params = params.as_deref();
                 if method == relay::LOGGED {
                     self.changed.under_way.logged(params);
                 } else if !self.changed.told(&method, params) {
@@ -144,7 +145,8 @@ impl Link {
                 }
             }
             Ok(Incoming::Request { id, method, params }) => {
-                if let Some(asked) = self.changed.under_way.asked(id, (&method, params)) {
+                if let Some(asked) = self.changed.under_way.asked(id, (&method, params.as_deref()))
+                {
                     let answers = self.answers.clone();
                     tokio::spawn(async move {
                         if let Some(answer) = asked.answered().await {
