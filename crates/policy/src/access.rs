@@ -8,8 +8,8 @@ use bailiwick_model::{Constraints, Digest, Evaluation, Fact, PersonName, Timesta
 
 use crate::{
     IdentityType, PolicyAnswer, PolicyError, PolicySource, PolicySummary, compile::Naming,
-    inventory::Inventory, judge::Bench, load::load, reads::Reads, reload::Files, set::digest,
-    view::Stranger,
+    counted::Counted, inventory::Inventory, judge::Bench, load::load, reads::Reads, set::digest,
+    sheet::Files, view::Stranger,
 };
 pub use search::Candidates;
 use search::{Members, Named};
@@ -21,8 +21,9 @@ pub struct AccessPolicies {
     version: String,
     constraints: Constraints,
     pub(crate) bench: Bench,
-    /// What any of them reads.
+    /// What any of them reads, and how often each is read so.
     reads: Reads,
+    readings: Counted<Reads>,
     inventory: Inventory,
     /// What searches go by; made along with the rest, so that no search waits for it.
     named: Named,
@@ -34,10 +35,11 @@ impl Default for AccessPolicies {
     fn default() -> Self {
         let constraints = Constraints::new();
         Self {
-            version: version(&Files::new(), &constraints),
+            version: version(&Files::default(), &constraints),
             constraints,
             bench: Bench::default(),
             reads: Reads::nothing(),
+            readings: Counted::default(),
             inventory: Inventory::default(),
             named: Named::default(),
             members: Members::default(),
@@ -70,13 +72,16 @@ impl AccessPolicies {
         let none = Bench::default();
         let before = before.filter(|it| it.constraints == *constraints);
         let names = (Naming::Any, constraints);
-        let before = before.map_or(&none, |it| &it.bench);
-        let loaded = load(sources, names, before)?;
+        let bench = before.map_or(&none, |it| &it.bench);
+        let loaded = load(sources, None, names, bench)?;
         let version = version(&loaded.files, constraints);
-        let (constraints, bench) = (constraints.clone(), Bench::after(before, loaded));
-        let reads = Reads::all(bench.all().map(|it| &it.reads));
-        let named = Named::by(&bench);
-        Ok(Self { version, constraints, bench, reads, named, ..Self::default() })
+        let (constraints, (bench, turnover)) = (constraints.clone(), Bench::after(bench, loaded));
+        let mut readings = before.map(|it| it.readings.clone()).unwrap_or_default();
+        turnover.gone.iter().for_each(|it| readings.take(&it.reads));
+        turnover.came.iter().for_each(|it| readings.add_like(&it.reads));
+        let reads = Reads::all(readings.each());
+        let named = before.map(|it| it.named.clone()).unwrap_or_default().after(&turnover);
+        Ok(Self { version, constraints, bench, reads, readings, named, ..Self::default() })
     }
 
     /// Takes in what is known of the people and things that are asked about.

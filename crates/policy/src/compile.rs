@@ -13,7 +13,7 @@ use crate::{
     hold::falls_away,
     mistake::{self, Found, Mistake},
     schema::Schema,
-    seat::Seat,
+    seat::{Body, Seat},
     syntax,
     vocabulary::{BUILTIN_PERMIT, BUILTIN_PERMIT_TEXT},
 };
@@ -21,11 +21,21 @@ use crate::{
 /// One policy of a text.
 #[derive(Debug)]
 pub(crate) struct Compiled {
-    pub(crate) seat: Seat,
+    pub(crate) body: Body,
+    pub(crate) summary: PolicySummary,
     /// The place of the whole of it.
     pub(crate) at: Range<usize>,
     /// What does not fit the calls that it can meet.
     pub(crate) misfits: Vec<Found>,
+}
+
+impl Compiled {
+    /// Gives the same of a text that begins at `start` of this one.
+    pub(crate) fn before(self, start: usize) -> Self {
+        let at = self.at.start.saturating_sub(start)..self.at.end.saturating_sub(start);
+        let misfits = self.misfits.into_iter().map(|it| it.before(start)).collect();
+        Self { at, misfits, ..self }
+    }
 }
 
 /// Which names policies may use.
@@ -92,15 +102,15 @@ fn check(
         ticket: annotations.ticket,
         control: annotations.control,
     };
-    let seat = Seat::new(policy, summary);
+    let body = Body::new(policy);
     Some(match naming {
         // Of a policy with mistakes in it nobody can say what it reads.
         Naming::Ours(Some(schema)) if before == found.len() => {
             let misfits = schema.misfits(policy.as_ref(), &at);
-            let seat = if misfits.is_empty() { seat.fitting(schema) } else { seat };
-            Compiled { seat, at, misfits }
+            let body = if misfits.is_empty() { body.fitting(schema) } else { body };
+            Compiled { body, summary, at, misfits }
         }
-        Naming::Ours(_) | Naming::Any => Compiled { seat, at, misfits: Vec::new() },
+        Naming::Ours(_) | Naming::Any => Compiled { body, summary, at, misfits: Vec::new() },
     })
 }
 
@@ -187,5 +197,5 @@ pub(crate) fn builtin() -> Result<Seat, Box<cedar_policy::ParseErrors>> {
         ticket: None,
         control: None,
     };
-    Ok(Seat::new(&policy, summary))
+    Ok(Seat::new(Body::new(&policy), summary))
 }

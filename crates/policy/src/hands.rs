@@ -12,13 +12,17 @@ const STACK: usize = 8 << 20;
 /// Many times that, for what goes deeper than the reading of the same text.
 const DEEP: usize = 256 << 20;
 
-/// Does `work` on each of `items`, and gives the results in their order.
-pub(crate) fn each<T: Sync, R: Send>(items: &[T], work: impl Fn(&T) -> R + Sync) -> Vec<R> {
+/// Does `work` on `items`, a `few` at a time, and gives the results in their order.
+pub(crate) fn few<T: Sync, R: Send>(
+    items: &[T],
+    few: usize,
+    work: impl Fn(&[T]) -> Vec<R> + Sync,
+) -> Vec<R> {
     let hands = thread::available_parallelism().map_or(1, NonZero::get).min(HANDS_MAX);
+    let all = |items: &[T]| items.chunks(few.max(1)).flat_map(&work).collect::<Vec<R>>();
     if items.len() < LITTLE || hands < 2 {
-        return items.iter().map(work).collect();
+        return all(items);
     }
-    let all = |items: &[T]| items.iter().map(&work).collect::<Vec<R>>();
     let mut shares = items.chunks(items.len().div_ceil(hands));
     let own = shares.next().unwrap_or_default();
     thread::scope(|scope| {
@@ -57,7 +61,10 @@ mod tests {
         for count in [0, 1, LITTLE - 1, LITTLE, 1001] {
             let items: Vec<usize> = (0..count).collect();
             let doubled: Vec<usize> = items.iter().map(|it| it * 2).collect();
-            assert_eq!(each(&items, |it| it * 2), doubled);
+            for at_once in [0, 1, 7, 2000] {
+                let double = |some: &[usize]| some.iter().map(|it| it * 2).collect();
+                assert_eq!(few(&items, at_once, double), doubled);
+            }
         }
     }
 }

@@ -25,7 +25,7 @@ pub(crate) struct Head {
 }
 
 /// What the head of a policy names.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Names {
     principal: Part,
     /// One of these; with none of them no request fits.
@@ -34,7 +34,7 @@ pub(crate) struct Names {
 }
 
 /// What one part of a head asks for.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 enum Part {
     Anything,
     /// This one, or something that belongs to it.

@@ -13,8 +13,9 @@ use crate::{
     PolicyEffect, PolicySummary,
     index::Index,
     load::Loaded,
-    reload::{Files, Moves},
+    reload::Turnover,
     seat::Seat,
+    sheet::Files,
     slice::Slice,
     view::{Case, Origin, Settled, Stranger, Unknown, View, ViewError},
 };
@@ -23,7 +24,9 @@ use crate::{
 #[derive(Debug, Default)]
 pub(crate) struct Bench {
     seats: Vec<Arc<Seat>>,
-    pub(crate) index: Index,
+    /// The one that stands in no file.
+    own: Option<Arc<Seat>>,
+    pub(crate) index: Arc<Index>,
     files: Files,
 }
 
@@ -56,20 +59,33 @@ impl Seat {
 
 impl Bench {
     /// Seats what was loaded after `before`, of which it may have most.
-    pub(crate) fn after(before: &Self, loaded: Loaded) -> Self {
-        let Loaded { seats, files, .. } = loaded;
+    pub(crate) fn after(before: &Self, loaded: Loaded) -> (Self, Turnover) {
+        let Loaded { seats, own, moves, turnover, files, .. } = loaded;
         let names = |place: usize| Some((place, &seats.get(place)?.names));
-        let moves = Moves::of(&before.seats, &seats);
         let most = moves.fresh.len().saturating_mul(4) < seats.len();
-        let fresh = moves.fresh.iter().filter_map(|it| names(*it));
-        let filed = most.then(|| before.index.after(&moves.places, fresh)).flatten();
-        let index = filed.unwrap_or_else(|| Index::new((0..seats.len()).filter_map(names)));
-        Self { seats, index, files }
+        let index = if most && moves.are_none() {
+            Arc::clone(&before.index)
+        } else {
+            let fresh = moves.fresh.iter().filter_map(|it| names(*it));
+            let filed = most.then(|| before.index.after(&moves.places, fresh)).flatten();
+            Arc::new(filed.unwrap_or_else(|| Index::new((0..seats.len()).filter_map(names))))
+        };
+        (Self { seats, own, index, files }, turnover)
     }
 
-    /// Names the files that it was loaded from.
+    /// Gives the files that it was loaded from.
     pub(crate) const fn files(&self) -> &Files {
         &self.files
+    }
+
+    /// Gives the policy that stands in no file.
+    pub(crate) const fn own(&self) -> Option<&Arc<Seat>> {
+        self.own.as_ref()
+    }
+
+    /// Gives the policies by id.
+    pub(crate) fn by_id(&self) -> &[Arc<Seat>] {
+        &self.seats
     }
 
     /// Gives the policies in their order.

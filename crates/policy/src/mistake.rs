@@ -219,6 +219,12 @@ impl Found {
         let at = self.at.start.saturating_add(start)..self.at.end.saturating_add(start);
         Self { at, ..self }
     }
+
+    /// Gives the same in the part of its text that begins at `start`.
+    pub(crate) fn before(self, start: usize) -> Self {
+        let at = self.at.start.saturating_sub(start)..self.at.end.saturating_sub(start);
+        Self { at, ..self }
+    }
 }
 
 /// Turns what Cedar's parser says into mistakes.

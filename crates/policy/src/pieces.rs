@@ -9,6 +9,8 @@ pub(crate) struct Piece<'t> {
     /// On which line, counted from one.
     pub(crate) line: usize,
     pub(crate) text: &'t str,
+    /// Whether a semicolon ends it. Else it ends with the file, and may go on in the next edition.
+    pub(crate) ended: bool,
 }
 
 /// What a byte stands in.
@@ -21,17 +23,50 @@ enum Within {
     Remark,
 }
 
-/// Cuts `text` behind every semicolon that ends a policy. Together the pieces are the text.
+/// Cuts a text behind every semicolon that ends a policy. Together the pieces are the text.
 ///
-/// Where the text is no Cedar, a piece may be none either: then the whole of it is, too.
-pub(crate) fn pieces(text: &str) -> Vec<Piece<'_>> {
-    let (mut pieces, mut start, mut line) = (Vec::new(), 0, 1_usize);
-    let mut take = |end: usize| {
-        let Some(piece) = text.get(start..end).filter(|it| !it.is_empty()) else { return };
-        pieces.push(Piece { start, line, text: piece });
-        line = line.saturating_add(lines(piece));
-        start = end;
-    };
+/// Where the text is no Cedar, a piece may be none either: then the whole of it is, too. A piece says
+/// nothing of what comes before it: from where one ends on, a text is cut as if it began there.
+#[derive(Clone, Debug)]
+pub(crate) struct Pieces<'t> {
+    text: &'t str,
+    start: usize,
+    line: usize,
+}
+
+impl<'t> Pieces<'t> {
+    /// Cuts all of `text`.
+    pub(crate) const fn of(text: &'t str) -> Self {
+        Self { text, start: 0, line: 1 }
+    }
+
+    /// Cuts `text` from a place on at which a piece begins.
+    pub(crate) const fn from(text: &'t str, start: usize, line: usize) -> Self {
+        Self { text, start, line }
+    }
+
+    /// Gives the place, and its line, at which the next one begins.
+    pub(crate) const fn place(&self) -> (usize, usize) {
+        (self.start, self.line)
+    }
+}
+
+impl<'t> Iterator for Pieces<'t> {
+    type Item = Piece<'t>;
+
+    fn next(&mut self) -> Option<Piece<'t>> {
+        let rest = self.text.get(self.start..).filter(|it| !it.is_empty())?;
+        let end = first(rest);
+        let text = end.and_then(|it| rest.get(..it)).unwrap_or(rest);
+        let piece = Piece { start: self.start, line: self.line, text, ended: end.is_some() };
+        self.start = self.start.saturating_add(text.len());
+        self.line = self.line.saturating_add(lines(text));
+        Some(piece)
+    }
+}
+
+/// Says where the first semicolon of a text ends that ends a policy.
+fn first(text: &str) -> Option<usize> {
     let mut within = Within::Policy;
     let mut bytes = text.bytes().enumerate().peekable();
     while let Some((at, byte)) = bytes.next() {
@@ -45,15 +80,11 @@ pub(crate) fn pieces(text: &str) -> Vec<Piece<'_>> {
                 bytes.next();
                 Within::Text
             }
-            (Within::Policy, b';') => {
-                take(at.saturating_add(1));
-                Within::Policy
-            }
+            (Within::Policy, b';') => return Some(at.saturating_add(1)),
             (same, _) => same,
         };
     }
-    take(text.len());
-    pieces
+    None
 }
 
 /// Counts the ends of lines in `text`.
@@ -68,7 +99,7 @@ mod tests {
     use super::*;
 
     fn texts(text: &str) -> Vec<&str> {
-        pieces(text).into_iter().map(|it| it.text).collect()
+        Pieces::of(text).map(|it| it.text).collect()
     }
 
     #[test]
@@ -82,17 +113,26 @@ mod tests {
     }
 
     #[test]
+    fn what_ends_with_the_file_is_not_ended_by_a_semicolon_in_a_remark() {
+        let ended: Vec<bool> = Pieces::of("a;\n// b;").map(|it| it.ended).collect();
+        assert_eq!(ended, [true, false]);
+        assert!(Pieces::of("a; b;").all(|it| it.ended));
+    }
+
+    #[test]
     fn a_piece_knows_its_line() {
-        let lines: Vec<usize> = pieces("a;\nb\n;c;\n").iter().map(|it| it.line).collect();
+        let lines: Vec<usize> = Pieces::of("a;\nb\n;c;\n").map(|it| it.line).collect();
         assert_eq!(lines, [1, 1, 3, 3]);
     }
 
     proptest! {
         #[test]
         fn the_pieces_of_a_text_are_the_text(text in "[a;\"/\\\\\n\ré]{0,40}") {
-            let found = pieces(&text);
+            let found: Vec<_> = Pieces::of(&text).collect();
             prop_assert_eq!(found.iter().map(|it| it.text).collect::<String>(), text.clone());
-            for it in found {
+            for (place, it) in found.iter().enumerate() {
+                let from_here: Vec<_> = Pieces::from(&text, it.start, it.line).collect();
+                prop_assert_eq!(Some(from_here.as_slice()), found.get(place..));
                 let (before, from) = text.split_at(it.start);
                 prop_assert!(from.starts_with(it.text));
                 prop_assert_eq!(it.line, before.matches('\n').count().saturating_add(1));

@@ -7,7 +7,7 @@ use cedar_policy_core::ast::{Expr, ExprKind, Literal, Var};
 use crate::vocabulary::Types;
 
 /// What some conditions read of a request, or ask for with `has`.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Reads {
     pub(crate) context: Part,
     pub(crate) task: Part,
@@ -16,7 +16,7 @@ pub(crate) struct Reads {
 }
 
 /// What is read of one record.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Part {
     /// It is taken as a whole.
     whole: bool,

@@ -78,6 +78,8 @@ struct Deed {
     to_resources: bool,
     resource: EntityType,
     input: Shape,
+    /// The number of the first deed that takes the same.
+    takes: usize,
     /// What conditions read as `context`; twice where numbers can be shown in two ways.
     contexts: Vec<Type>,
 }
@@ -104,7 +106,8 @@ impl Schema {
                 deeds.insert(deed.name.clone(), deed);
             }
         }
-        let deeds: Vec<Deed> = deeds.into_values().collect();
+        let mut deeds: Vec<Deed> = deeds.into_values().collect();
+        number(&mut deeds);
         let frame = text::frame(&deeds, &servers);
         let (cedar, _) = ValidatorSchema::from_cedarschema_str(&frame, Extensions::all_available())
             .map_err(|error| SchemaError(error.to_string()))?;
@@ -192,9 +195,19 @@ impl Maker<'_> {
             resource: resource.entity_type().clone(),
             contexts: known(types::contexts(&input, &params))?,
             input,
+            takes: 0,
             name,
         })
     }
+}
+
+/// Numbers what deeds take.
+fn number(deeds: &mut [Deed]) {
+    let mut first: BTreeMap<&Shape, usize> = BTreeMap::new();
+    let takes = |(place, it)| *first.entry(it).or_insert(place);
+    let inputs = deeds.iter().map(|it: &Deed| &it.input);
+    let takes: Vec<usize> = inputs.enumerate().map(takes).collect();
+    deeds.iter_mut().zip(takes).for_each(|(it, takes)| it.takes = takes);
 }
 
 fn digest(deeds: &[Deed], params: Option<&BTreeSet<String>>) -> Digest {

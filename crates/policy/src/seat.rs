@@ -2,7 +2,7 @@
 
 use std::{
     collections::BTreeSet,
-    ops::Range,
+    ops::{Deref, Range},
     sync::{Arc, OnceLock},
 };
 
@@ -23,6 +23,16 @@ use crate::{
 /// One policy on the bench. Sets that have it in common share it.
 #[derive(Clone, Debug)]
 pub(crate) struct Seat {
+    /// What it says, wherever it stands.
+    body: Arc<Body>,
+    pub(crate) summary: PolicySummary,
+    /// Where it begins in its file, in bytes.
+    start: usize,
+}
+
+/// What one policy says.
+#[derive(Debug)]
+pub(crate) struct Body {
     /// Whether its head fits, as a condition.
     pub(crate) head: Expr,
     /// What the head names.
@@ -33,10 +43,7 @@ pub(crate) struct Seat {
     pub(crate) reads: Reads,
     /// The arguments that it compares as paths or addresses.
     pub(crate) liked: BTreeSet<String>,
-    pub(crate) summary: PolicySummary,
     written: Option<Written>,
-    /// Where it begins in its file, in bytes.
-    start: usize,
     /// The parts of its condition, once somebody asks for them.
     parts: OnceLock<Vec<Part>>,
     /// The schema that it was held against, and fits.
@@ -55,9 +62,9 @@ struct Written {
     lines: usize,
 }
 
-impl Seat {
+impl Body {
     /// Makes a policy ready.
-    pub(crate) fn new(policy: &Policy, summary: PolicySummary) -> Self {
+    pub(crate) fn new(policy: &Policy) -> Self {
         let policy = policy.as_ref();
         let condition = policy.non_scope_constraints().map(syntax::without_places);
         let Head { condition: head, names } = Head::of(policy);
@@ -67,9 +74,7 @@ impl Seat {
             reads: condition.as_ref().map(Reads::of).unwrap_or_default(),
             liked: condition.as_ref().map(syntax::liked).unwrap_or_default(),
             condition,
-            summary,
             written: None,
-            start: 0,
             parts: OnceLock::new(),
             fits: None,
         }
@@ -80,11 +85,6 @@ impl Seat {
         Self { fits: Some(*schema.digest()), ..self }
     }
 
-    /// Says whether nothing is left to find out about it, where it is to be held against `schema`.
-    pub(crate) fn is_settled(&self, schema: Option<&Schema>) -> bool {
-        schema.is_none_or(|it| self.fits.as_ref() == Some(it.digest()))
-    }
-
     /// Notes what it was compiled from, at which place there.
     pub(crate) fn of_piece(self, piece: &Piece<'_>, digest: Digest, at: Range<usize>) -> Self {
         let before = piece.text.get(..at.start).unwrap_or_default();
@@ -92,22 +92,58 @@ impl Seat {
         Self { written: Some(Written { digest, text, lines: lines(before), at }), ..self }
     }
 
+    /// Says whether nothing is left to find out about it, where it is to be held against `schema`.
+    pub(crate) fn is_settled(&self, schema: Option<&Schema>) -> bool {
+        schema.is_none_or(|it| self.fits.as_ref() == Some(it.digest()))
+    }
+
+    /// Names the schema that it was held against, and fits.
+    pub(crate) const fn fits(&self) -> Option<&Digest> {
+        self.fits.as_ref()
+    }
+
     /// Names what it was compiled from: whatever says the same is the same policy.
     pub(crate) fn digest(&self) -> Option<Digest> {
         self.written.as_ref().map(|it| it.digest)
     }
 
-    /// Gives its place in the file in which its piece is `piece`.
-    pub(crate) fn at(&self, piece: &Piece<'_>) -> Range<usize> {
+    /// Gives its place in the file in which its piece begins at `start`.
+    pub(crate) fn at(&self, start: usize) -> Range<usize> {
         let at = self.written.as_ref().map_or(0..0, |it| it.at.clone());
-        piece.start.saturating_add(at.start)..piece.start.saturating_add(at.end)
+        start.saturating_add(at.start)..start.saturating_add(at.end)
     }
 
-    /// Gives it as it stands in the file `source`, where its piece is `piece`.
-    pub(crate) fn placed(self: &Arc<Self>, source: &str, piece: &Piece<'_>) -> Arc<Self> {
+    /// Gives the parts of its condition. It is read once more for their places, since these would
+    /// slow every evaluation down.
+    pub(crate) fn parts(&self) -> &[Part] {
+        let text = self.written.as_ref().map(|it| &*it.text);
+        self.parts.get_or_init(|| parts::of_policy(self.condition.as_ref(), text))
+    }
+}
+
+impl Deref for Seat {
+    type Target = Body;
+
+    fn deref(&self) -> &Body {
+        &self.body
+    }
+}
+
+impl Seat {
+    /// Takes a policy that stands nowhere yet.
+    pub(crate) fn new(body: Body, summary: PolicySummary) -> Self {
+        Self { body: Arc::new(body), summary, start: 0 }
+    }
+
+    /// Gives it as it stands in the file `source`, where its piece begins at `start`, on `line`.
+    pub(crate) fn placed(
+        self: &Arc<Self>,
+        source: &str,
+        (start, line): (usize, usize),
+    ) -> Arc<Self> {
         let before = self.written.as_ref().map_or(0, |it| it.lines);
-        let line = Some(piece.line.saturating_add(before));
-        let start = self.at(piece).start;
+        let line = Some(line.saturating_add(before));
+        let start = self.at(start).start;
         let same = self.summary.line == line && self.start == start;
         if same && self.summary.source.as_deref() == Some(source) {
             return Arc::clone(self);
@@ -117,11 +153,9 @@ impl Seat {
         Arc::new(moved)
     }
 
-    /// Gives the parts of its condition. It is read once more for their places, since these would
-    /// slow every evaluation down.
-    pub(crate) fn parts(&self) -> &[Part] {
-        let text = self.written.as_ref().map(|it| &*it.text);
-        self.parts.get_or_init(|| parts::of_policy(self.condition.as_ref(), text))
+    /// Says whether both ask for the same in their heads.
+    pub(crate) fn heads_like(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.body, &other.body) || self.names == other.names
     }
 
     /// Gives the line of a place in its text, and the place in its file.

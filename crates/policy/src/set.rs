@@ -7,9 +7,11 @@ use bailiwick_model::{Constraints, Digest, Mode, Obligations, Timestamp};
 use crate::{
     Applying, ListQuestion, PolicyAnswer, PolicyError, Question, Schema,
     compile::{Naming, builtin},
+    counted::Counted,
     judge::{Bench, Findings},
     load::load,
-    reload::Files,
+    seat::Seat,
+    sheet::Files,
     slice::Slice,
     view::{Case, Scene, Unknown, ViewError},
 };
@@ -78,6 +80,8 @@ pub struct PolicySet {
     version: String,
     constraints: Constraints,
     liked: BTreeSet<String>,
+    /// How often each of these is compared so.
+    likings: Counted<String>,
     pub(crate) bench: Bench,
 }
 
@@ -131,18 +135,17 @@ impl PolicySet {
         let none = Bench::default();
         let before = before.filter(|it| it.constraints == *constraints);
         let names = (Naming::Ours(schema), constraints);
-        let before = before.map_or(&none, |it| &it.bench);
-        let mut loaded = load(sources, names, before)?;
-        let (seats, misfits) = (&mut loaded.seats, std::mem::take(&mut loaded.misfits));
-        if options.builtin_permit {
-            let one = builtin().map_err(|error| vec![PolicyError::ours(error.to_string())])?;
-            let place = seats.partition_point(|it| it.summary.id < one.summary.id);
-            seats.insert(place, Arc::new(one));
-        }
-        let liked = seats.iter().flat_map(|it| &it.liked).cloned().collect();
+        let bench = before.map_or(&none, |it| &it.bench);
+        let own = options.builtin_permit.then(|| own(bench)).transpose()?;
+        let mut loaded = load(sources, own, names, bench)?;
+        let misfits = std::mem::take(&mut loaded.misfits);
         let version = version(&loaded.files, options, constraints);
-        let bench = Bench::after(before, loaded);
-        Ok((Self { version, constraints: constraints.clone(), liked, bench }, misfits))
+        let (bench, turnover) = Bench::after(bench, loaded);
+        let mut likings = before.map(|it| it.likings.clone()).unwrap_or_default();
+        turnover.gone.iter().flat_map(|it| &it.liked).for_each(|it| likings.take(it));
+        turnover.came.iter().flat_map(|it| &it.liked).for_each(|it| likings.add_like(it));
+        let (constraints, liked) = (constraints.clone(), likings.each().cloned().collect());
+        Ok((Self { version, constraints, liked, likings, bench }, misfits))
     }
 
     /// Names these policies: the digest of their files' names, texts and options, and of what their
@@ -214,6 +217,12 @@ impl PolicySet {
     }
 }
 
+/// Gives the built-in permit.
+fn own(before: &Bench) -> Result<Arc<Seat>, Vec<PolicyError>> {
+    let made = || builtin().map(Arc::new).map_err(|it| vec![PolicyError::ours(it.to_string())]);
+    before.own().map_or_else(made, |it| Ok(Arc::clone(it)))
+}
+
 fn version(files: &Files, options: PolicyOptions, constraints: &Constraints) -> String {
     let permit: &[u8] =
         if options.builtin_permit { b"builtin permit" } else { b"no builtin permit" };
@@ -223,7 +232,7 @@ fn version(files: &Files, options: PolicyOptions, constraints: &Constraints) -> 
 /// Digests what was compiled. The order in which files were found does not matter.
 pub(crate) fn digest(files: &Files, constraints: &Constraints, what: [&[u8]; 2]) -> String {
     let mut parts: Vec<&[u8]> = what.to_vec();
-    parts.extend(files.iter().map(|it| it.as_bytes().as_slice()));
+    parts.extend(files.digests().map(|it| it.as_bytes().as_slice()));
     let constraints: Vec<String> = constraints.values().map(|it| format!("{it:?}")).collect();
     if !constraints.is_empty() {
         parts.push(b"constraints");

@@ -236,6 +236,9 @@ pub(super) fn unused(
     (policies, access): (&PolicySet, &AccessPolicies),
     found: &mut Found,
 ) {
+    if files.is_empty() {
+        return;
+    }
     let all = policies.summaries().chain(access.summaries());
     let asked: BTreeSet<&String> = all.flat_map(|it| &it.obligations.from).collect();
     for file in files {

@@ -78,6 +78,7 @@ impl Reload {
     /// Reads everything again; a mistake anywhere leaves everything as it is. Gives what changed.
     pub(crate) async fn run(&self, desk: &Desk, by: &str) -> anyhow::Result<Vec<String>> {
         let mut before = self.active.lock().await;
+        let old = in_force(desk);
         let (house, warnings) = self.read(desk).map_err(|found| {
             let texts: Vec<_> = found.errors.iter().map(ToString::to_string).collect();
             anyhow::anyhow!(
@@ -107,6 +108,8 @@ impl Reload {
         }
         desk.activate(active(&house, activations), by).await?;
         before.clone_from(&house.groups);
+        // Letting go of thousands of policies takes its time, and nobody is to wait for it.
+        drop(tokio::task::spawn_blocking(move || drop(old)));
         Ok(changed)
     }
 

@@ -6,7 +6,7 @@
 
 mod candidates;
 
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap};
 
 use bailiwick_model::{Entity, Evaluation, Sought};
 use cedar_policy_core::ast::{EntityType, EntityUID, Expr, ExprKind, Literal};
@@ -15,45 +15,65 @@ pub use self::candidates::Candidates;
 use super::AccessPolicies;
 use crate::{
     PolicyEffect,
+    counted::Counted,
     index::{Index, Key, Wanted},
     inventory::Inventory,
     judge::Bench,
+    reload::Turnover,
+    seat::Seat,
     view::{Part, shown},
     vocabulary::{Types, type_of_others},
 };
 
 /// What policies name, in their heads and conditions.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Named {
-    /// The actions, in order.
-    actions: BTreeSet<String>,
+    /// The actions.
+    actions: Counted<String>,
     /// The types of everything else.
-    types: BTreeSet<String>,
+    types: Counted<String>,
+}
+
+/// What one policy names.
+#[derive(Default)]
+struct Names<'s> {
+    actions: BTreeSet<&'s str>,
+    types: BTreeSet<&'s EntityType>,
 }
 
 impl Named {
-    pub(super) fn by(bench: &Bench) -> Self {
-        let (mut things, mut types) = (HashSet::<&EntityUID>::new(), HashSet::new());
-        for seat in bench.all() {
-            let parts = std::iter::once(&seat.head).chain(&seat.condition);
-            for part in parts.flat_map(Expr::subexpressions) {
-                if let ExprKind::Lit(Literal::EntityUID(uid)) = part.expr_kind() {
-                    things.insert(uid);
-                } else if let ExprKind::Is { entity_type, .. } = part.expr_kind() {
-                    types.insert(entity_type);
-                }
-            }
+    /// Goes on from here, where some policies are gone and others came.
+    pub(super) fn after(mut self, turnover: &Turnover) -> Self {
+        for names in turnover.gone.iter().map(|it| Names::of(it)) {
+            names.actions.into_iter().for_each(|it| self.actions.take(it));
+            names.types.into_iter().for_each(|it| self.types.take(&it.to_string()));
         }
+        for names in turnover.came.iter().map(|it| Names::of(it)) {
+            names.actions.into_iter().for_each(|it| self.actions.add_like(it));
+            names.types.into_iter().for_each(|it| self.types.add(it.to_string()));
+        }
+        self
+    }
+}
+
+impl<'s> Names<'s> {
+    fn of(seat: &'s Seat) -> Self {
+        let mut names = Self::default();
         let action = Types::get().map(|it| it.action(""));
         let action = action.as_ref().map(EntityUID::entity_type);
-        let is_action = |it: &&EntityUID| Some(it.entity_type()) == action;
-        let (actions, others): (Vec<&EntityUID>, Vec<_>) = things.into_iter().partition(is_action);
-        types.extend(others.into_iter().map(EntityUID::entity_type));
-        let id = |it: &EntityUID| AsRef::<str>::as_ref(it.eid()).to_owned();
-        Self {
-            actions: actions.into_iter().map(id).collect(),
-            types: types.into_iter().map(EntityType::to_string).collect(),
+        let parts = std::iter::once(&seat.head).chain(&seat.condition);
+        for part in parts.flat_map(Expr::subexpressions) {
+            if let ExprKind::Lit(Literal::EntityUID(uid)) = part.expr_kind() {
+                if Some(uid.entity_type()) == action {
+                    names.actions.insert(AsRef::<str>::as_ref(uid.eid()));
+                } else {
+                    names.types.insert(uid.entity_type());
+                }
+            } else if let ExprKind::Is { entity_type, .. } = part.expr_kind() {
+                names.types.insert(entity_type);
+            }
         }
+        names
     }
 }
 
@@ -107,12 +127,12 @@ impl AccessPolicies {
             }
             // Charters declare all of these, and here nobody has one.
             None if self.identities().is_meant_by(&entity.kind) => false,
-            None => self.named.types.contains(&entity.kind),
+            None => self.named.types.has(&entity.kind),
         }
     }
 
     fn knows_action(&self, open: &Evaluation) -> bool {
-        self.named.actions.contains(&open.action.name)
+        self.named.actions.has(&open.action.name)
     }
 
     fn entities(&self, sought: Sought, kind: &str, open: &Evaluation) -> Candidates<'_> {
@@ -140,7 +160,7 @@ impl AccessPolicies {
         let fits = |name: &str| {
             all || index.key_of(&types.action(name)).is_some_and(|it| keys.contains(&it))
         };
-        self.named.actions.iter().map(String::as_str).filter(|it| fits(it)).collect()
+        self.named.actions.each().map(String::as_str).filter(|it| fits(it)).collect()
     }
 
     /// Gives what the heads of permits ask for in the place of what is sought.

@@ -18,7 +18,8 @@ use cedar_policy_core::{
 };
 
 use super::{
-    Deed, Schema, guard,
+    Deed, Schema,
+    guard::{self, Guard},
     merge::Slips,
     shape::{Field, Shape},
     slip, types,
@@ -35,12 +36,8 @@ impl Schema {
     /// Says what does not fit of a policy, for the calls that its head can meet.
     pub(crate) fn misfits(&self, policy: &Policy, whole: &Range<usize>) -> Vec<Found> {
         let Some(condition) = policy.non_scope_constraints() else { return Vec::new() };
-        let met: Vec<(&Deed, &[Type])> = self
-            .deeds
-            .iter()
-            .filter(|it| meets(policy, it))
-            .map(|it| (it, it.contexts.as_slice()))
-            .collect();
+        let met: Vec<(&Deed, &[Type])> =
+            self.met(policy).into_iter().map(|it| (it, it.contexts.as_slice())).collect();
         let named = names_tools(policy, &met);
         let params = self.params.iter().flatten().map(String::as_str).collect();
         self.look(policy.template(), (condition, whole), &met, Slips::new(named, params))
@@ -77,10 +74,11 @@ impl Schema {
         met: &[(&'d Deed, &[Type])],
         mut slips: Slips<'d>,
     ) -> Vec<Found> {
+        let guard = Guard::of(condition);
         let open = met.iter().map(|(it, _)| *it);
-        slips.meet(open.filter(|it| guard::shut_after(condition, it).is_none()).collect());
+        slips.meet(open.filter(|it| guard.shut_after(it).is_none()).collect());
         slips.never_there(condition, whole);
-        for (kind, alike) in kinds(condition, met) {
+        for (kind, alike) in kinds((condition, &guard), met) {
             let Some((deed, contexts)) = alike.first() else { continue };
             let shut = kind.shut_after.map(|it| with(template, guard::shut(condition, it)));
             let found = self.check(shut.as_ref().unwrap_or(template), deed, contexts, whole);
@@ -123,29 +121,47 @@ impl Schema {
     }
 }
 
-/// Says whether the head of a policy can meet what `deed` does.
-fn meets(policy: &Policy, deed: &Deed) -> bool {
-    let is_it = |uid: &EntityUID| *uid == deed.action;
-    let acts = match policy.action_constraint() {
-        ActionConstraint::Any => true,
-        ActionConstraint::Eq(uid) => is_it(uid),
-        ActionConstraint::In(uids) => {
-            uids.iter().any(|it| is_it(it) || deed.groups.contains(&**it))
+impl Schema {
+    /// Gives what the head of a policy can meet.
+    fn met(&self, policy: &Policy) -> Vec<&Deed> {
+        let who = match policy.principal_constraint().as_inner() {
+            Constraint::Is(name) | Constraint::IsIn(name, _) => {
+                Types::get().is_none_or(|it| it.identity("").entity_type() == &**name)
+            }
+            Constraint::Any | Constraint::Eq(_) | Constraint::In(_) => true,
+        };
+        if !who {
+            return Vec::new();
         }
-    };
-    let who = match policy.principal_constraint().as_inner() {
-        Constraint::Is(name) | Constraint::IsIn(name, _) => {
-            Types::get().is_none_or(|it| it.identity("").entity_type() == &**name)
+        let resource = policy.resource_constraint();
+        let what = |it: &&Deed| is_done_to(resource.as_inner(), it);
+        match policy.action_constraint() {
+            ActionConstraint::Any => self.deeds.iter().filter(what).collect(),
+            ActionConstraint::Eq(uid) => self.called(uid).filter(what).into_iter().collect(),
+            ActionConstraint::In(uids) => {
+                let acts = |it: &&Deed| {
+                    uids.iter().any(|uid| **uid == it.action || it.groups.contains(&**uid))
+                };
+                self.deeds.iter().filter(acts).filter(what).collect()
+            }
         }
-        Constraint::Any | Constraint::Eq(_) | Constraint::In(_) => true,
-    };
-    acts && who
-        && match policy.resource_constraint().as_inner() {
-            Constraint::Any => true,
-            Constraint::Is(name) => **name == deed.resource,
-            Constraint::Eq(what) | Constraint::In(what) => reaches(what, deed),
-            Constraint::IsIn(name, what) => **name == deed.resource && reaches(what, deed),
-        }
+    }
+
+    /// Gives the deed whose action this is.
+    fn called(&self, uid: &EntityUID) -> Option<&Deed> {
+        let id: &str = uid.eid().as_ref();
+        let place = self.deeds.binary_search_by(|it| it.name.as_str().cmp(id)).ok()?;
+        self.deeds.get(place).filter(|it| it.action == *uid)
+    }
+}
+
+fn is_done_to(constraint: &Constraint, deed: &Deed) -> bool {
+    match constraint {
+        Constraint::Any => true,
+        Constraint::Is(name) => **name == deed.resource,
+        Constraint::Eq(what) | Constraint::In(what) => reaches(what, deed),
+        Constraint::IsIn(name, what) => **name == deed.resource && reaches(what, deed),
+    }
 }
 
 /// Says whether what a call of `deed` is done to can be `what`, or belong to it.
@@ -206,13 +222,21 @@ struct Kind<'a> {
 /// Sorts calls by what `condition` can tell apart: most policies read a few arguments, which most
 /// tools have alike.
 fn kinds<'d, 't>(
-    condition: &Expr,
+    (condition, guard): (&Expr, &Guard<'_>),
     met: &[(&'d Deed, &'t [Type])],
 ) -> BTreeMap<Kind<'d>, Vec<(&'d Deed, &'t [Type])>> {
     let reads = Reads::of(condition);
     let names_actions = condition.subexpressions().any(names_an_action);
-    let mut kinds: BTreeMap<Kind<'d>, Vec<_>> = BTreeMap::new();
+    // Tools that take the same are looked at once.
+    let mut same: BTreeMap<_, Vec<_>> = BTreeMap::new();
     for (deed, contexts) in met {
+        let action = names_actions.then_some(deed.name.as_str());
+        let alike = (guard.shut_after(deed), deed.to_resources, action, deed.takes);
+        same.entry(alike).or_default().push((*deed, *contexts));
+    }
+    let mut kinds: BTreeMap<Kind<'d>, Vec<_>> = BTreeMap::new();
+    for ((shut_after, to_resources, action, _), alike) in same {
+        let Some((deed, _)) = alike.first() else { continue };
         let fields = deed.input.fields();
         let (input, read) = match reads.input.names() {
             None => (Some(&deed.input), Vec::new()),
@@ -221,15 +245,9 @@ fn kinds<'d, 't>(
                 (None, names.iter().map(field).collect())
             }
         };
-        let kind = Kind {
-            shut_after: guard::shut_after(condition, deed),
-            to_resources: deed.to_resources,
-            action: names_actions.then_some(deed.name.as_str()),
-            input,
-            read,
-            more: fields.is_none_or(|it| it.more),
-        };
-        kinds.entry(kind).or_default().push((*deed, *contexts));
+        let more = fields.is_none_or(|it| it.more);
+        let kind = Kind { shut_after, to_resources, action, input, read, more };
+        kinds.entry(kind).or_default().extend(alike);
     }
     kinds
 }

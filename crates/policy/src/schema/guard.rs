@@ -8,12 +8,42 @@ use cedar_policy_core::ast::{BinaryOp, Expr, ExprKind, Literal, UnaryOp};
 use super::Deed;
 use crate::syntax::path;
 
-/// Says after how many of its parts `condition` is false of `deed`; none where it need not be.
-pub(super) fn shut_after(condition: &Expr, deed: &Deed) -> Option<usize> {
-    let mut parts = Vec::new();
-    split(condition, &mut parts);
-    parts.into_iter().position(|it| said(it, deed) == Some(false))
+/// The parts of a condition that may say something of what is known beforehand, by their places.
+#[derive(Debug)]
+pub(super) struct Guard<'e>(Vec<(usize, &'e Expr)>);
+
+impl<'e> Guard<'e> {
+    /// Finds them.
+    pub(super) fn of(condition: &'e Expr) -> Self {
+        let mut parts = Vec::new();
+        split(condition, &mut parts);
+        Self(parts.into_iter().enumerate().filter(|(_, it)| may_say(it)).collect())
+    }
+
+    /// Says after how many of its parts the condition is false of `deed`; none where it need not be.
+    pub(super) fn shut_after(&self, deed: &Deed) -> Option<usize> {
+        self.0.iter().find(|(_, it)| said(it, deed) == Some(false)).map(|(place, _)| *place)
+    }
 }
+
+/// Says whether of some call it may be known what `part` is.
+fn may_say(part: &Expr) -> bool {
+    let has_value = |it: &Expr| {
+        let known = |it: String| KNOWN.contains(&it.as_str());
+        text(it).is_some() || path(it).is_some_and(known)
+    };
+    match part.expr_kind() {
+        ExprKind::UnaryApp { op: UnaryOp::Not, arg } => may_say(arg),
+        ExprKind::Or { left, .. } => may_say(left),
+        ExprKind::BinaryApp { op: BinaryOp::Eq, arg1, arg2 } => has_value(arg1) && has_value(arg2),
+        ExprKind::BinaryApp { op: BinaryOp::Contains, arg2, .. } => has_value(arg2),
+        _ => false,
+    }
+}
+
+/// What is known of a call beforehand.
+const KNOWN: [&str; 4] =
+    ["context.server", "context.tool", "context.environment", "resource.environment"];
 
 /// Gives what Cedar asks of a condition that is false after so many of its parts.
 pub(super) fn shut(condition: &Expr, after: usize) -> Expr {

@@ -64,7 +64,7 @@ const LIFTED: [&str; 2] = [
 ];
 
 /// One policy without its id.
-fn policies() -> impl Strategy<Value = String> {
+pub(crate) fn policies() -> impl Strategy<Value = String> {
     let lifted = prop_oneof![9 => Just(""), 1 => select(LIFTED.to_vec())];
     let effect = select(vec!["permit", "forbid"]);
     let head = (select(PRINCIPALS.to_vec()), select(ACTIONS.to_vec()), select(RESOURCES.to_vec()));

@@ -9,6 +9,8 @@ mod constraints;
 #[cfg(test)]
 mod diagnostics;
 #[cfg(test)]
+mod edits;
+#[cfg(test)]
 mod explain;
 #[cfg(test)]
 mod fixture;
