@@ -11,7 +11,11 @@ use std::{
 
 use anyhow::{Context as _, bail};
 
-use crate::{house::House, point::Point};
+use crate::{
+    agent::{Agent, Target},
+    house::House,
+    point::Point,
+};
 
 /// The enforcement point that asks.
 const PEP: &str = "bench";
@@ -40,6 +44,13 @@ impl House {
         let file = self.folder.join(format!("state/authzen/{PEP}.token"));
         let token = fs::read_to_string(file).context("the enforcement point has no token")?;
         Ok(Point { address: self.address, token: Some(token.trim().to_owned()) })
+    }
+
+    /// Reads a note as an agent of a new task does: the governor learns what its server offers.
+    pub(crate) fn call(&self) -> anyhow::Result<()> {
+        let token = self.open_task()?;
+        Agent::open(&Target::reading(self.address, "/mcp/notes", Some(token)))?.call()?;
+        Ok(())
     }
 
     /// Lets the governor read its configuration again, and waits until that is in force.

@@ -24,6 +24,7 @@ mod policies;
 mod processes;
 #[path = "../shared/tool_server.rs"]
 mod tool_server;
+mod validated;
 #[path = "../shared/wire.rs"]
 mod wire;
 

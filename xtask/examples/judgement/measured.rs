@@ -44,6 +44,11 @@ impl Measured {
         }
     }
 
+    /// Gives the median of what `name` stands for, once it was measured.
+    pub(crate) fn median(&self, name: &str) -> Option<f64> {
+        Spread::of(self.runs.get(name)?).map(|it| it.median)
+    }
+
     /// Gives all there is, metrics and what explains them.
     pub(crate) fn all(&self) -> impl Iterator<Item = (&str, Spread)> {
         self.runs.iter().filter_map(|(name, runs)| Some((name.as_str(), Spread::of(runs)?)))

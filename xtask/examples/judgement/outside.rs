@@ -19,7 +19,7 @@ use crate::{
     measured::Measured,
     point::{Asked, Point},
     policies::{self, Question},
-    processes, tell,
+    processes, tell, validated,
 };
 
 const SIZES: [(&str, usize); 2] = [("1k", 1000), ("10k", 10_000)];
@@ -67,6 +67,7 @@ pub(crate) fn run(
     for (name, policies) in SIZES {
         sides.push(Side::start(places, name, policies, measured)?);
     }
+    validated::run(places, measured)?;
     let listing = Listing::start(places.program, &places.folder.join("listing"), places.server)?;
     for number in 1..=rounds {
         tell(&format!("    over HTTP, round {number} of {rounds}; load {}", machine::load()));
