@@ -242,8 +242,8 @@ mod tests {
         let mut cuts = next.front.to_vec();
         cuts.extend(next.between.iter().map(|it| Cut::of(it, None)));
         cuts.extend(next.back.iter().map(|it| next.shift.moved(it, "a")));
-        let all = next.front.len() + next.loose.len() + next.back.len();
-        assert_eq!(all, sheet.cuts.len(), "each piece of before is somewhere");
+        let all = [next.front, next.loose, next.back].concat();
+        assert_eq!(places(&all), places(&sheet.cuts), "each piece of before is somewhere");
         (places(&cuts), between)
     }
 

@@ -32,12 +32,26 @@ fn may_say(part: &Expr) -> bool {
         let known = |it: String| KNOWN.contains(&it.as_str());
         text(it).is_some() || path(it).is_some_and(known)
     };
-    match part.expr_kind() {
-        ExprKind::UnaryApp { op: UnaryOp::Not, arg } => may_say(arg),
-        ExprKind::Or { left, .. } => may_say(left),
-        ExprKind::BinaryApp { op: BinaryOp::Eq, arg1, arg2 } => has_value(arg1) && has_value(arg2),
-        ExprKind::BinaryApp { op: BinaryOp::Contains, arg2, .. } => has_value(arg2),
-        _ => false,
+    if let ExprKind::UnaryApp { op: UnaryOp::Not, arg } = part.expr_kind() {
+        return may_say(arg);
+    }
+    if let ExprKind::Or { left, .. } = part.expr_kind() {
+        return may_say(left);
+    }
+    let ExprKind::BinaryApp { op, arg1, arg2 } = part.expr_kind() else { return false };
+    match op {
+        BinaryOp::Eq => has_value(arg1) && has_value(arg2),
+        BinaryOp::Contains => has_value(arg2),
+        BinaryOp::Less
+        | BinaryOp::LessEq
+        | BinaryOp::Add
+        | BinaryOp::Sub
+        | BinaryOp::Mul
+        | BinaryOp::In
+        | BinaryOp::ContainsAll
+        | BinaryOp::ContainsAny
+        | BinaryOp::GetTag
+        | BinaryOp::HasTag => false,
     }
 }
 

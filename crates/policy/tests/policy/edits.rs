@@ -88,7 +88,6 @@ static SCHEMAS: LazyLock<[Option<Schema>; 3]> = LazyLock::new(|| {
             servers: servers.map(|it| (it.parse().unwrap(), Environment::Staging)).into(),
             tools: vec![tool("files", "tool"), tool("files", "other"), tool("tickets", "tool")],
             params: Some(BTreeSet::from(["ticket".to_owned()])),
-            ..Offering::default()
         })
     };
     [None, schema("integer").ok(), schema("string").ok()]
@@ -134,13 +133,16 @@ impl House {
                 }
             }
             Edit::Add(text, same) => {
-                self.ids += 1;
+                self.ids = self.ids.saturating_add(1);
                 let id =
                     same.filter(|_| !ids.is_empty()).map(|it| ids[it.index(ids.len())].clone());
                 let id = id.unwrap_or_else(|| format!("{}-{}", at.index(9), self.ids));
                 let name = if names.is_empty() { other(0) } else { name };
                 let all = self.folder.entry(name).or_default();
-                all.insert(at.index(all.len() + 1), (String::new(), id, text.clone()));
+                all.insert(
+                    at.index(all.len().saturating_add(1)),
+                    (String::new(), id, text.clone()),
+                );
             }
             Edit::Carry(number) => {
                 let all = self.folder.get_mut(&name).filter(|it| !it.is_empty());
@@ -148,19 +150,32 @@ impl House {
                     self.folder.entry(other(*number)).or_default().push(one);
                 }
             }
-            Edit::Drop | Edit::Change(_) | Edit::Rename(_) | Edit::Remark(_) | Edit::Spoil => {
-                let Some(all) = self.folder.get_mut(&name).filter(|it| !it.is_empty()) else {
-                    return;
-                };
-                let at = at.index(all.len());
-                match edit {
-                    Edit::Drop => drop(all.remove(at)),
-                    Edit::Change(text) => all[at].2.clone_from(text),
-                    Edit::Rename(number) => all[at].1 = format!("{number}-renamed-{}", self.ids),
-                    Edit::Remark(text) => (*text).clone_into(&mut all[at].0),
-                    _ => all[at].2 = all[at].2.replacen("principal", "princpal", 1),
+            Edit::Drop => {
+                if let Some(all) = self.folder.get_mut(&name).filter(|it| !it.is_empty()) {
+                    all.remove(at.index(all.len()));
                 }
             }
+            Edit::Change(text) => self.change(&name, *at, |it| it.2.clone_from(text)),
+            Edit::Rename(number) => {
+                let id = format!("{number}-renamed-{}", self.ids);
+                self.change(&name, *at, |it| it.1 = id);
+            }
+            Edit::Remark(text) => self.change(&name, *at, |it| (*text).clone_into(&mut it.0)),
+            Edit::Spoil => {
+                self.change(&name, *at, |it| it.2 = it.2.replacen("principal", "princpal", 1));
+            }
+        }
+    }
+
+    fn change(
+        &mut self,
+        name: &str,
+        at: Index,
+        change: impl FnOnce(&mut (String, String, String)),
+    ) {
+        if let Some(all) = self.folder.get_mut(name).filter(|it| !it.is_empty()) {
+            let at = at.index(all.len());
+            change(&mut all[at]);
         }
     }
 
