@@ -11,7 +11,10 @@ mod slip;
 mod text;
 mod types;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use bailiwick_model::{ActionKind, Digest, Effect, Environment, Json, ServerName};
 use cedar_policy_core::{
@@ -25,7 +28,7 @@ use shape::{Field, Fields, Shape};
 use crate::vocabulary::Types;
 
 /// What policies can meet, as far as it is known.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Offering {
     /// The configured servers, and where they run.
     pub servers: BTreeMap<ServerName, Environment>,
@@ -36,7 +39,7 @@ pub struct Offering {
 }
 
 /// One accepted tool, as policies see it.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct AcceptedTool {
     /// Its server.
     pub server: ServerName,
@@ -59,6 +62,8 @@ pub struct SchemaError(String);
 #[derive(Debug)]
 pub struct Schema {
     digest: Digest,
+    /// What it was made of.
+    offering: Offering,
     params: Option<BTreeSet<String>>,
     deeds: Vec<Deed>,
     servers: BTreeMap<ServerName, Environment>,
@@ -113,7 +118,18 @@ impl Schema {
             .map_err(|error| SchemaError(error.to_string()))?;
         let params = offering.params.clone();
         let digest = digest(&deeds, params.as_ref());
-        Ok(Self { digest, params, deeds, servers, cedar })
+        Ok(Self { digest, offering: offering.clone(), params, deeds, servers, cedar })
+    }
+
+    /// Gives the schema of before where it was made of the same, and makes one otherwise.
+    pub fn after(
+        before: Option<&Arc<Self>>,
+        offering: &Offering,
+    ) -> Result<Arc<Self>, SchemaError> {
+        match before.filter(|it| it.offering == *offering) {
+            Some(same) => Ok(Arc::clone(same)),
+            None => Self::of(offering).map(Arc::new),
+        }
     }
 
     /// Names what policies meet: everything that they are held against.

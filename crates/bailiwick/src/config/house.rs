@@ -34,7 +34,7 @@ pub(crate) struct House {
     /// What was read, by group, for the record of its activation.
     pub(crate) groups: BTreeMap<&'static str, Group>,
     /// What policies and authority lines were held against, where tools are known.
-    pub(crate) schema: Option<Schema>,
+    pub(crate) schema: Option<Arc<Schema>>,
     /// What does not fit it. That is for whoever puts the house in force to think about: a tool may
     /// have changed while everything here stayed as it is.
     pub(crate) misfits: Vec<Report>,
@@ -57,13 +57,15 @@ impl Against<'static> {
 /// The policies that are in force, where a house is read again.
 #[derive(Debug, Default)]
 pub(crate) struct Before {
+    /// What they are held against, so that it is made anew only where other tools are known.
+    pub(crate) schema: Option<Arc<Schema>>,
     pub(crate) policies: Option<Arc<PolicySet>>,
     pub(crate) access: Option<Arc<AccessPolicies>>,
 }
 
 impl Before {
     /// Nothing is in force.
-    pub(crate) const NOTHING: Self = Self { policies: None, access: None };
+    pub(crate) const NOTHING: Self = Self { schema: None, policies: None, access: None };
 }
 
 /// The files that are activated together, and their digests.
@@ -134,12 +136,13 @@ impl House {
         if limits.len() != folders.constraints.sources.len() {
             return None;
         }
-        let tools = draft.config.as_ref().and_then(against.tools);
-        let schema = tools.and_then(|it| held_against(it, &templates, found));
         let before = against.before;
+        let tools = draft.config.as_ref().and_then(against.tools);
+        let schema =
+            tools.and_then(|it| held_against(it, before.schema.as_ref(), &templates, found));
         let after = (&constraints, before.policies.as_deref());
         let compiled =
-            policies::compile((&folders.policies, options), schema.as_ref(), after, found);
+            policies::compile((&folders.policies, options), schema.as_deref(), after, found);
         let (policies, mut misfits) = compiled.unzip();
         let lines = schema.iter().flat_map(|it| templates.iter().flat_map(|t| t.misfits(it)));
         misfits.get_or_insert_default().extend(lines.map(Report::new));
@@ -175,9 +178,14 @@ impl House {
 }
 
 /// Makes the schema of what policies meet, with the parameters of all templates.
-fn held_against(tools: Offering, templates: &[TemplateFile], found: &mut Found) -> Option<Schema> {
+fn held_against(
+    tools: Offering,
+    before: Option<&Arc<Schema>>,
+    templates: &[TemplateFile],
+    found: &mut Found,
+) -> Option<Arc<Schema>> {
     let params = templates.iter().flat_map(|it| it.template.params.keys().cloned()).collect();
-    match Schema::of(&Offering { params: Some(params), ..tools }) {
+    match Schema::after(before, &Offering { params: Some(params), ..tools }) {
         Ok(schema) => Some(schema),
         Err(error) => {
             let help = "policies are in force as they are; tell us, with the names of your tools";

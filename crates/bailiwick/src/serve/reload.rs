@@ -5,6 +5,7 @@ use std::{collections::BTreeMap, path::PathBuf, sync::Arc};
 use bailiwick_connect::ListenerTls;
 use bailiwick_gateway::{Active, Catalog, Desk};
 use bailiwick_model::{Activation, Digest, ServerName};
+use bailiwick_policy::Schema;
 use miette::Report;
 
 use crate::{
@@ -23,6 +24,8 @@ pub(crate) struct Reload {
     tls: Option<Arc<ListenerTls>>,
     /// What is in force; held while it changes, so that two readings never mix.
     active: tokio::sync::Mutex<BTreeMap<&'static str, Group>>,
+    /// What policies were held against last.
+    schema: std::sync::Mutex<Option<Arc<Schema>>>,
     /// What was said last of policies that no longer fit.
     told: std::sync::Mutex<String>,
 }
@@ -43,7 +46,8 @@ impl Reload {
     ) -> Self {
         let active = tokio::sync::Mutex::new(house.groups.clone());
         let told = std::sync::Mutex::default();
-        Self { file, overrides, started: house.config.clone(), tls, active, told }
+        let (started, schema) = (house.config.clone(), house.schema.clone().into());
+        Self { file, overrides, started, tls, active, schema, told }
     }
 
     /// Puts the files of the start in force. What differs from the last start is on record, and
@@ -138,8 +142,12 @@ impl Reload {
     /// Reads the house, and holds it against the tools that are accepted now.
     fn read(&self, desk: &Desk) -> Result<(House, Vec<Warning>), Found> {
         let tools = |config: &Config| accepted::offering(config, &accepted::at_desk(desk));
-        let against = Against { tools: &tools, before: &in_force(desk) };
-        House::load_against(against, &self.file, &self.overrides)
+        let known = || self.schema.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let before = Before { schema: known().clone(), ..in_force(desk) };
+        let against = Against { tools: &tools, before: &before };
+        let read = House::load_against(against, &self.file, &self.overrides)?;
+        known().clone_from(&read.0.schema);
+        Ok(read)
     }
 
     /// Puts on record what no longer fits, unless just that was said last.
@@ -196,7 +204,7 @@ impl Reload {
 fn in_force(desk: &Desk) -> Before {
     let snapshot = desk.snapshot();
     let (policies, access) = (Arc::clone(&snapshot.policies), Arc::clone(&snapshot.access));
-    Before { policies: Some(policies), access: Some(access) }
+    Before { policies: Some(policies), access: Some(access), ..Before::NOTHING }
 }
 
 fn active(house: &House, activations: Vec<Activation>) -> Active {

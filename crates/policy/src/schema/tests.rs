@@ -321,3 +321,16 @@ fn the_digest_names_what_policies_are_held_against() {
     }
     assert_eq!(Schema::of(&one).unwrap().tools(), 1);
 }
+
+#[test]
+fn a_schema_is_made_anew_only_of_something_else() {
+    let one = offering(&Shape::Record(Fields::default()), false);
+    let made = |before: Option<&_>, it: &Offering| Schema::after(before, it).unwrap();
+    let first = made(None, &one);
+    assert!(Arc::ptr_eq(&first, &made(Some(&first), &one.clone())));
+    let mut other = one;
+    other.tools[0].to_resources = true;
+    let second = made(Some(&first), &other);
+    assert_eq!(second.digest(), Schema::of(&other).unwrap().digest());
+    assert_ne!(second.digest(), first.digest());
+}
