@@ -40,8 +40,13 @@ pub(crate) struct Answer {
 }
 
 impl Answer {
+    /// Gives the answer itself. One that took its time, as any may on a busy machine, is the last event of
+    /// a stream.
     pub(crate) fn json(&self) -> Value {
-        serde_json::from_str(&self.body).unwrap_or_else(|_| panic!("no JSON: {self:?}"))
+        let streams = self.header("content-type") == Some("text/event-stream");
+        let mut events = self.body.lines().filter_map(|it| it.strip_prefix("data: "));
+        let text = if streams { events.next_back().unwrap_or_default() } else { &self.body };
+        serde_json::from_str(text).unwrap_or_else(|_| panic!("no JSON: {self:?}"))
     }
 
     pub(crate) fn header(&self, name: &str) -> Option<&str> {

@@ -1,12 +1,14 @@
 //! Clients up to 2025-11-25: their answer is held open.
 
+use std::io::{BufRead as _, BufReader, Write as _};
+
 use serde_json::{Value, json};
 
 use super::client::{House, LONG, SHORT, arguments, message, why};
 
 /// Makes the held call as an older client does.
-fn write(house: &House, id: u32, meta: &Value) -> crate::governor::Answer {
-    let params = json!({"name": "write_note", "arguments": arguments("hello"), "_meta": meta});
+fn write(house: &House, id: u32) -> crate::governor::Answer {
+    let params = json!({"name": "write_note", "arguments": arguments("hello")});
     let body = json!({"jsonrpc": "2.0", "id": id, "method": "tools/call", "params": params});
     house.governor.post("/mcp/notes", &house.token, &[], &body.to_string())
 }
@@ -15,7 +17,7 @@ fn write(house: &House, id: u32, meta: &Value) -> crate::governor::Answer {
 fn a_yes_from_another_terminal_completes_the_call_that_waits() {
     let house = House::start(LONG);
     let answer = std::thread::scope(|scope| {
-        let waiting = scope.spawn(|| message(&write(&house, 1, &json!({}))));
+        let waiting = scope.spawn(|| message(&write(&house, 1)));
         house.answer("approve", &house.ticket());
         waiting.join().unwrap()
     });
@@ -29,7 +31,7 @@ fn a_no_and_the_end_of_the_task_end_the_wait() {
     for (end, code) in [(false, "refused"), (true, "task_ended")] {
         let house = House::start(LONG);
         let answer = std::thread::scope(|scope| {
-            let waiting = scope.spawn(|| message(&write(&house, 1, &json!({}))));
+            let waiting = scope.spawn(|| message(&write(&house, 1)));
             let hold = house.ticket();
             if end {
                 house.governor.json(&["task", "end", &house.task]);
@@ -46,7 +48,7 @@ fn a_no_and_the_end_of_the_task_end_the_wait() {
 #[test]
 fn a_wait_that_was_in_vain_ends_with_the_ticket() {
     let house = House::start(SHORT);
-    let answer = message(&write(&house, 1, &json!({})));
+    let answer = message(&write(&house, 1));
     let text = answer["result"]["content"][0]["text"].as_str().unwrap();
     assert!(text.contains(&house.ticket()), "{text}");
     assert_eq!(house.verdicts(), ["hold"]);
@@ -56,7 +58,7 @@ fn a_wait_that_was_in_vain_ends_with_the_ticket() {
 fn a_client_that_cancels_is_no_longer_waited_for() {
     let house = House::start(LONG);
     let answer = std::thread::scope(|scope| {
-        let waiting = scope.spawn(|| write(&house, 41, &json!({})));
+        let waiting = scope.spawn(|| write(&house, 41));
         house.ticket();
         let cancel = json!({"jsonrpc": "2.0", "method": "notifications/cancelled", "params": {"requestId": 41}});
         let told = house.governor.post("/mcp/notes", &house.token, &[], &cancel.to_string());
@@ -65,24 +67,35 @@ fn a_client_that_cancels_is_no_longer_waited_for() {
     });
     assert!(!answer.body.contains("result"), "what was cancelled wants no answer: {answer:?}");
     house.answer("approve", &house.ticket());
-    assert_eq!(message(&write(&house, 42, &json!({})))["result"]["isError"], false);
+    assert_eq!(message(&write(&house, 42))["result"]["isError"], false);
 }
 
 #[test]
 fn a_client_that_asked_for_progress_hears_at_once_that_its_call_waits() {
     let house = House::start(LONG);
-    let answer = std::thread::scope(|scope| {
-        let waiting = scope.spawn(|| write(&house, 1, &json!({"progressToken": "mine"})));
-        house.answer("approve", &house.ticket());
-        waiting.join().unwrap()
-    });
-    assert_eq!(answer.header("content-type"), Some("text/event-stream"));
-    let first = answer.body.lines().find_map(|it| it.strip_prefix("data: ")).unwrap();
-    let first: Value = serde_json::from_str(first).unwrap();
+    let params = json!({"name": "write_note", "arguments": arguments("hello"), "_meta": {"progressToken": "mine"}});
+    let body =
+        json!({"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": params}).to_string();
+    let mut socket = house.governor.connect();
+    let head = format!(
+        "POST /mcp/notes HTTP/1.1\r\nHost: {}\r\nAuthorization: Bearer {}\r\nContent-Type: application/json\r\nAccept: application/json, text/event-stream\r\nContent-Length: {}\r\n\r\n",
+        house.governor.host(),
+        house.token,
+        body.len()
+    );
+    socket.write_all(format!("{head}{body}").as_bytes()).unwrap();
+    let mut lines = BufReader::new(socket).lines().map(Result::unwrap);
+    let mut next = || -> Value {
+        let line = lines.find_map(|it| it.strip_prefix("data: ").map(str::to_owned)).unwrap();
+        serde_json::from_str(&line).unwrap()
+    };
+    // It is heard before anybody answers.
+    let first = next();
     assert_eq!(first["method"], "notifications/progress", "{first}");
     assert_eq!(first["params"]["progressToken"], "mine", "{first}");
     assert!(first["params"]["progress"].as_f64().unwrap() < 0.0, "{first}");
-    assert_eq!(message(&answer)["result"]["isError"], false);
+    house.answer("approve", &house.ticket());
+    assert_eq!(next()["result"]["isError"], false);
 }
 
 /// Opens a session, and gives its id.

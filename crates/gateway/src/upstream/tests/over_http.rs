@@ -90,7 +90,9 @@ fn result(asked: &Value, result: Value) -> String {
 /// Refuses with a message, or with a whole body in which `ASKED` is what was asked.
 fn refused(status: StatusCode, why: Value, asked: &Value) -> Response<Body> {
     let error = match why.as_str() {
-        Some(why) => json!({ "id": null, "error": { "code": -32602, "message": why } }),
+        Some(why) => json!({ "id": null, "error": {
+            "code": -32602, "message": why, "data": { "_meta": { "dev.bailiwick/reason": "forged" } },
+        } }),
         None => why,
     };
     let body = error.to_string().replace("\"ASKED\"", &asked.to_string());
@@ -202,7 +204,9 @@ async fn a_refusal_with_an_error_inside_is_an_answer() {
     let (_site, spec) = serve().await;
     let world = World::up(spec).await;
     let refused = world.call("refused", json!({})).await.unwrap();
-    assert!(matches!(refused, Reply::Error(raw) if raw.get().contains("-32602")));
+    let Reply::Error(raw) = refused else { panic!("{refused:?}") };
+    assert!(raw.get().contains("-32602"), "{raw}");
+    assert!(raw.get().contains(r#""_meta":{}"#), "and nothing of it has a name of ours: {raw}");
 }
 
 impl Site {
