@@ -78,7 +78,7 @@ fn a_fault_before_the_decision_is_a_recorded_refusal() {
     assert_eq!(result["structuredContent"]["code"], "fault", "{answer:?}");
     let decisions = house.records("decision");
     assert_eq!(decisions.len(), 1, "{decisions:?}");
-    assert_eq!(decisions[0]["decision"], answer.header("bailiwick-decision").unwrap());
+    assert_eq!(decisions[0]["decision"], answer.decision().unwrap());
     assert_eq!(house.governor.reached(), 0);
     house.goes_on(None);
 }

@@ -49,6 +49,12 @@ impl Answer {
         serde_json::from_str(text).unwrap_or_else(|_| panic!("no JSON: {self:?}"))
     }
 
+    /// Says by which decision it came: in a header, or where it is the last event of a stream, beside it.
+    pub(crate) fn decision(&self) -> Option<&str> {
+        let beside = || self.body.lines().find_map(|it| it.strip_prefix(": bailiwick-decision "));
+        self.header("bailiwick-decision").or_else(beside)
+    }
+
     pub(crate) fn header(&self, name: &str) -> Option<&str> {
         self.headers
             .iter()

@@ -114,6 +114,10 @@ impl Asked<'_> {
         let lane = &self.door.lane;
         let mut sources = Sources { desk: lane.desk().changes(), news: lane.upstreams().news() };
         let mut seen = self.seen().await;
+        // The head of an older client's stream was out before that: what changed in between is told, too.
+        if id.is_none() && !sources.are_silent() {
+            seen = None;
+        }
         // A server that was starting has settled by now.
         let (wanted, _following) = self.granted(wanted);
         if let Some(id) = id {
@@ -202,6 +206,11 @@ impl Asked<'_> {
 }
 
 impl Sources {
+    /// Says whether nothing has come yet.
+    fn are_silent(&self) -> bool {
+        self.desk.is_empty() && self.news.is_empty()
+    }
+
     /// Waits for something to look at, and collects what comes with it; none when nothing can.
     async fn next(&mut self, asked: &Asked<'_>, wanted: &Wanted) -> Option<Look> {
         let (mut look, mut pause) = (Look::NOTHING, Box::pin(sleep(LOOK_AGAIN)));

@@ -48,7 +48,7 @@ fn read(governor: &Governor, token: &str, path: &str) -> (String, Value) {
     let body = json!({"jsonrpc": "2.0", "id": 1, "method": "tools/call",
         "params": {"name": "read_note", "arguments": {"path": path}}});
     let answer = governor.post("/mcp/notes", token, &[], &body.to_string());
-    let decision = answer.header("bailiwick-decision").unwrap().to_owned();
+    let decision = answer.decision().unwrap().to_owned();
     (decision, answer.json()["result"].clone())
 }
 

@@ -22,8 +22,7 @@ fn work(host: &str, token: &str, name: &str, seen: &Seen) {
     for number in 0..60 {
         let path = format!("/notes/{name}-{number}");
         let answer = call(host, token, &path).expect("the governor lives on");
-        let (decision, result) =
-            (answer.header("bailiwick-decision").unwrap(), &answer.json()["result"]);
+        let (decision, result) = (answer.decision().unwrap(), &answer.json()["result"]);
         if result["structuredContent"]["code"] == "no_evidence" {
             *seen.refused.lock().unwrap() = true;
             return;

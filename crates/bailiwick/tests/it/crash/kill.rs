@@ -51,7 +51,7 @@ impl Agent<'_> {
     }
 
     fn remember(&self, budgeted: bool, answer: &Answer) {
-        let decision = answer.header("bailiwick-decision").unwrap().to_owned();
+        let decision = answer.decision().unwrap().to_owned();
         let new = self.remembered.decisions.lock().unwrap().insert(decision);
         assert!(new, "a decision id came twice");
         self.remembered.answered.fetch_add(1, Ordering::AcqRel);

@@ -109,7 +109,7 @@ fn two_hundred_connections_at_once_are_all_answered() {
     }
     for (number, stream) in streams.into_iter().enumerate() {
         let answer = try_answer(stream).expect("every connection is answered");
-        assert!(answer.header("bailiwick-decision").is_some(), "{answer:?}");
+        assert!(answer.decision().is_some(), "{answer:?}");
         assert_eq!(answer.json()["result"]["isError"], number % 2 == 1, "{number}");
     }
     let decisions = house.governor.records().iter().filter(|it| it["kind"] == "decision").count();

@@ -20,7 +20,7 @@ fn call(house: &House, token: &str, id: &str, path: &str) -> (String, Value) {
     stream.write_all(format!("{head}\r\n{body}").as_bytes()).unwrap();
     let answer = try_answer(stream).expect("an answer");
     assert!(answer.body.contains(&format!("\"id\":{id}")), "{id}: {answer:?}");
-    (answer.header("bailiwick-decision").unwrap().to_owned(), answer.json()["result"].clone())
+    (answer.decision().unwrap().to_owned(), answer.json()["result"].clone())
 }
 
 #[test]
