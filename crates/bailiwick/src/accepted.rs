@@ -13,45 +13,44 @@ use crate::{
     serve::tool,
 };
 
-/// Accepted tools by server and name, with the digests of their definitions.
-pub(crate) type Accepted = BTreeMap<(ServerName, String), Digest>;
+/// What was pinned of each tool, by server and name.
+pub(crate) type Pins = BTreeMap<(ServerName, String), Pin>;
 
 /// Holds a house against the tools that its own state says were accepted.
-pub(crate) const KNOWN: Against<'static> = Against { tools: &of_state, before: &Before::NOTHING };
+pub(crate) const KNOWN: Against<'static> =
+    Against { tools: &|config| Some(of_state(config)), before: &Before::NOTHING };
 
 /// Finds the accepted tools in the state of a configuration, whether or not a governor serves it.
-/// None where there is no state, or none that can be read: then nothing is known.
-fn of_state(config: &Config) -> Option<Offering> {
+/// Where there is no state, or none that can be read, nothing is known of any.
+fn of_state(config: &Config) -> Offering {
     let registry = config.state.join("registry.db");
-    if !registry.is_file() {
-        return None;
-    }
-    let pins = Registry::open_read_only(&registry).ok()?.pins().ok()?;
-    let accepted = pins.into_iter().filter_map(|(key, pin)| Some((key, digest(&pin)?)));
-    offering(config, &accepted.collect())
+    let read = || Registry::open_read_only(&registry).ok()?.pins().ok();
+    let pins = Some(()).filter(|()| registry.is_file()).and_then(|()| read());
+    offering(config, &pins.into_iter().flatten().collect())
 }
 
-/// Finds the accepted tools at the desk.
-pub(crate) fn at_desk(desk: &Desk) -> Accepted {
+/// Finds the pins at the desk.
+pub(crate) fn at_desk(desk: &Desk) -> Pins {
     let snapshot = desk.snapshot();
-    let mut accepted = Accepted::new();
+    let mut pins = Pins::new();
     for (server, tools) in &snapshot.pins {
-        let tools = tools.iter().filter_map(|(tool, pin)| Some((tool.clone(), digest(pin)?)));
-        accepted.extend(tools.map(|(tool, digest)| ((server.clone(), tool), digest)));
+        let of_server =
+            tools.iter().map(|(tool, pin)| ((server.clone(), tool.clone()), pin.clone()));
+        pins.extend(of_server);
     }
-    accepted
+    pins
 }
 
-fn digest(pin: &Pin) -> Option<Digest> {
+fn accepted(pin: &Pin) -> Option<Digest> {
     match pin.status {
         PinStatus::Accepted => Some(pin.digest),
         PinStatus::Waiting => None,
     }
 }
 
-/// Gives what policies meet. None where no definition is kept: then words are all that can be
-/// checked.
-pub(crate) fn offering(config: &Config, accepted: &Accepted) -> Option<Offering> {
+/// Gives what policies meet: the accepted tools whose definitions are kept, and of the others their
+/// names, as far as these are known.
+pub(crate) fn offering(config: &Config, pins: &Pins) -> Offering {
     let kept = definitions(config);
     let words = |server: &ServerName| config.servers.iter().find(|it| it.name == *server);
     let read = |(server, name): &(ServerName, String), digest: &Digest| {
@@ -73,9 +72,14 @@ pub(crate) fn offering(config: &Config, accepted: &Accepted) -> Option<Offering>
             input: definition.schema,
         })
     };
-    let tools: Vec<_> = accepted.iter().filter_map(|(key, digest)| read(key, digest)).collect();
+    let tools = pins.iter().filter_map(|(key, pin)| read(key, &accepted(pin)?)).collect();
+    let configured = |(server, _): &&(ServerName, String)| words(server).is_some();
+    let mut others: BTreeSet<_> = pins.keys().filter(configured).cloned().collect();
+    for server in &config.servers {
+        others.extend(server.tools.keys().map(|it| (server.name.clone(), it.to_string())));
+    }
     let servers = config.servers.iter().map(|it| (it.name.clone(), it.environment)).collect();
-    (!tools.is_empty()).then_some(Offering { servers, tools, params: None })
+    Offering { servers, tools, others, ..Offering::default() }
 }
 
 /// Keeps the definitions of what `server` offers and was accepted, and forgets those that no pin
@@ -85,15 +89,16 @@ pub(crate) fn keep(
     desk: &Desk,
     (server, catalog): (&ServerName, &Catalog),
 ) -> Result<bool, bailiwick_store::FileError> {
-    let (kept, accepted) = (definitions(config), at_desk(desk));
+    let (kept, pins) = (definitions(config), at_desk(desk));
     let mut new = false;
     for tool in &catalog.tools {
-        if accepted.get(&(server.clone(), tool.name.clone())) == Some(&tool.digest) {
+        let pin = pins.get(&(server.clone(), tool.name.clone()));
+        if pin.and_then(accepted) == Some(tool.digest) {
             new |= kept.keep(&tool.digest, tool.raw.get())?;
         }
     }
     if new {
-        kept.retain(&accepted.into_values().collect::<BTreeSet<_>>())?;
+        kept.retain(&pins.values().filter_map(accepted).collect::<BTreeSet<_>>())?;
     }
     Ok(new)
 }

@@ -22,6 +22,7 @@ mod nearest;
 mod origin;
 mod place;
 mod policies;
+mod questions;
 mod read;
 mod restart;
 mod server;
@@ -41,6 +42,7 @@ use toml::Spanned;
 use self::origin::Settings;
 pub(crate) use self::{
     code::Code,
+    entities::properties,
     error::{ConfigError, Warning},
     evidence::{ArgumentsKept, Evidence},
     file::Source,
@@ -50,7 +52,7 @@ pub(crate) use self::{
     log::{Log, LogFormat},
     nearest::{nearest, suggestion},
     origin::{Given, GivenServer, Overrides, Setting},
-    place::place,
+    place::{Place, place},
     read::{Field, Reader, Table, filled, plain},
     server::{Pinning, Server, ToolWord, Transport},
     telemetry::Telemetry,

@@ -10,6 +10,7 @@ mod form;
 mod idle;
 mod junit;
 mod names;
+mod question;
 mod rehearsal;
 mod report;
 mod sarif;

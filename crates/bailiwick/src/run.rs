@@ -155,8 +155,9 @@ async fn serve(common: Common, listen: Option<std::net::SocketAddr>) -> Outcome 
     // What keeps a governor from starting is around it: the state, the address, another governor.
     panics_say_where();
     let asked = Asked::listen().context("signals cannot be heard")?;
-    let governor =
-        Governor::start(house, overrides, &warnings, Front::Listener).await.map_err(not_started)?;
+    let governor = Governor::start(house, overrides, &warnings, Front::Listener)
+        .await
+        .map_err(|error| not_started(&error))?;
     say(&format!("bailiwick governs at {}\n", governor.public_url));
     let ran = governor.run(asked).await;
     if let Some(export) = export {
@@ -165,7 +166,8 @@ async fn serve(common: Common, listen: Option<std::net::SocketAddr>) -> Outcome 
     Ok(ran?.map_or(Exit::Done, Exit::Cut))
 }
 
-fn not_started(error: anyhow::Error) -> CommandError {
+/// Says why a governor did not start: what is written does not fit, or what is around it.
+pub(crate) fn not_started(error: &anyhow::Error) -> CommandError {
     let text = format!("{error:#}");
     if error.is::<Misfits>() { CommandError::Words(text) } else { CommandError::Unreachable(text) }
 }

@@ -46,7 +46,7 @@ pub use known::{facts_of, names_resources, offer_of};
 pub use lane::{Answered, GoesOn, Lane, Refusal};
 pub use limits::ANSWER_BYTES;
 pub use listener::Listener;
-pub use meter::describe_metrics;
+pub use meter::{describe_metrics, reloaded};
 pub use mint::{Minted, MintingError, mint_on_record};
 pub use oauth::{Oauth, OauthParts, oauth_router};
 pub use obliged::Owed;

@@ -26,6 +26,7 @@ const DECISION: &str = "bailiwick_decision_seconds";
 const RECORD: &str = "bailiwick_record_seconds";
 const RECORDING: &str = "bailiwick_recording";
 const UPSTREAM: &str = "bailiwick_upstream_seconds";
+const RELOADS: &str = "bailiwick_reloads_total";
 
 /// What each call is counted by. To find it costs more than to count, and whoever reads the metrics
 /// is there before the first call is.
@@ -71,11 +72,18 @@ pub fn describe_metrics() {
         UNRECORDED,
         "Calls that were refused as their decision could not be recorded."
     );
+    describe_counter!(RELOADS, "Readings of the files anew, by whether they were put in force.");
     describe_counter!(TURNED_AWAY, "Callers whose token did not count, by why.");
     describe_histogram!(DECISION, "Seconds from a call's arrival at the lane to its verdict.");
     describe_histogram!(RECORD, "Seconds until a decision was on disk.");
     describe_gauge!(RECORDING, "Decisions that wait to be on disk.");
     describe_histogram!(UPSTREAM, "Seconds that a server took for an allowed call, by server.");
+}
+
+/// Counts that the files were read anew, and whether they were put in force.
+pub fn reloaded(taken: bool) {
+    let outcome = if taken { "taken" } else { "refused" };
+    counter!(RELOADS, "outcome" => outcome).increment(1);
 }
 
 /// Counts a decision.

@@ -2,7 +2,7 @@
 
 use std::{fmt, ops::Range, sync::Arc};
 
-use miette::{Diagnostic, LabeledSpan, NamedSource, SourceCode};
+use miette::{Diagnostic, LabeledSpan, NamedSource, Severity, SourceCode};
 
 use crate::mistake::{Found, Mistake};
 
@@ -32,6 +32,21 @@ impl PolicyError {
         self.mistake.code()
     }
 
+    /// Says whether it may be right, and is only worth a look.
+    pub const fn is_remark(&self) -> bool {
+        self.mistake.is_remark()
+    }
+
+    /// Says what is wrong at its place.
+    pub fn label(&self) -> String {
+        self.mistake.label()
+    }
+
+    /// Says how to mend it.
+    pub fn mend(&self) -> Option<String> {
+        self.mistake.help()
+    }
+
     /// Gives the name of the file.
     pub fn file(&self) -> &str {
         self.file.name()
@@ -46,6 +61,10 @@ impl PolicyError {
 impl Diagnostic for PolicyError {
     fn code<'a>(&'a self) -> Option<Box<dyn fmt::Display + 'a>> {
         Some(Box::new(self.mistake.code()))
+    }
+
+    fn severity(&self) -> Option<Severity> {
+        Some(if self.is_remark() { Severity::Warning } else { Severity::Error })
     }
 
     fn help<'a>(&'a self) -> Option<Box<dyn fmt::Display + 'a>> {

@@ -56,7 +56,11 @@ pub use grant::GrantProgram;
 pub use inventory::{Declared, IdentityType, IdentityTypeError, Inventory, Undeclarable};
 pub use lint::{Idle, IdleWhy};
 pub use outlook::{Stance, Stands};
-pub use schema::{AcceptedTool, Offering, Schema, SchemaError};
+pub use schema::{
+    AcceptedTool, Offering, Property, PropertyKind, QuestionAction, QuestionSchema, QuestionType,
+    Questions, Schema, SchemaError,
+};
 pub use set::{PolicyEffect, PolicyOptions, PolicySet, PolicySource, PolicySummary};
 pub use view::Case;
+pub use vocabulary::is_type;
 pub use when::{WhenError, check_when};

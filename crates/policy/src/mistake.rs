@@ -58,6 +58,10 @@ pub(crate) enum Mistake {
     OtherType { message: String, label: String, help: String },
     #[error("{message}")]
     NotStrict { message: String, label: String, help: Option<String> },
+    #[error("{message}")]
+    Misnamed { message: String, help: String },
+    #[error("{message}")]
+    Unheard { message: String, help: String },
 }
 
 impl Mistake {
@@ -87,7 +91,14 @@ impl Mistake {
             Self::OtherType { .. } => "POL-019",
             Self::NotStrict { .. } => "POL-020",
             Self::TooDeep => "POL-021",
+            Self::Misnamed { .. } => "POL-022",
+            Self::Unheard { .. } => "POL-101",
         }
+    }
+
+    /// Says whether it may be right, and is only worth a look.
+    pub(crate) const fn is_remark(&self) -> bool {
+        matches!(self, Self::Unheard { .. })
     }
 
     /// Says what is wrong at the place it is wrong.
@@ -114,6 +125,8 @@ impl Mistake {
             Self::UnknownParam { .. } => "never there".to_owned(),
             Self::NotInLine { .. } => "not known yet".to_owned(),
             Self::Formless { .. } => "left as it is".to_owned(),
+            Self::Misnamed { .. } => "nothing is called this".to_owned(),
+            Self::Unheard { .. } => "nothing that is known is called this".to_owned(),
             Self::NotAlwaysThere { label, .. }
             | Self::NeverThere { label, .. }
             | Self::OtherType { label, .. }
@@ -180,7 +193,9 @@ impl Mistake {
             Self::Formless { why } => (*why).to_owned(),
             Self::NotAlwaysThere { help, .. }
             | Self::NeverThere { help, .. }
-            | Self::OtherType { help, .. } => help.clone(),
+            | Self::OtherType { help, .. }
+            | Self::Misnamed { help, .. }
+            | Self::Unheard { help, .. } => help.clone(),
             Self::NotStrict { help, .. } => return help.clone(),
         };
         Some(text)
@@ -243,4 +258,37 @@ pub(crate) fn of_parser(errors: &cedar_policy::ParseErrors, len: usize) -> Vec<F
             Found { mistake, at: start..end.min(len) }
         })
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use miette::{GraphicalReportHandler, GraphicalTheme, NamedSource};
+
+    use super::{Found, Mistake};
+    use crate::PolicyError;
+
+    #[test]
+    fn policies_that_have_no_common_form() {
+        let text = "permit (principal, action, resource);\n";
+        let file = Arc::new(NamedSource::new("guardrails.cedar", text.to_owned()));
+        let mistake = Mistake::Formless { why: "a comment would be lost" };
+        let error = PolicyError::new(Found { mistake, at: 0..text.len() }, &file);
+        let mut out = String::new();
+        let handler = GraphicalReportHandler::new_themed(GraphicalTheme::none()).with_width(96);
+        handler.render_report(&mut out, &error).unwrap();
+        insta::assert_snapshot!(out, @r#"
+        POL-016
+
+          x these policies cannot be written in the common form
+           ,-[guardrails.cedar:1:1]
+         1 | permit (principal, action, resource);
+           : ^^^^^^^^^^^^^^^^^^^|^^^^^^^^^^^^^^^^^^
+           :                    `-- left as it is
+           `----
+          help: a comment would be lost
+                see docs/errors/POL-016.md
+        "#);
+    }
 }

@@ -6,6 +6,8 @@
 mod fit;
 mod guard;
 mod merge;
+mod names;
+mod questions;
 mod shape;
 mod slip;
 mod text;
@@ -23,6 +25,10 @@ use cedar_policy_core::{
     validator::{ValidatorSchema, types::Type},
 };
 
+use names::Names;
+pub use questions::{
+    Property, PropertyKind, QuestionAction, QuestionSchema, QuestionType, Questions,
+};
 use shape::{Field, Fields, Shape};
 
 use crate::vocabulary::Types;
@@ -34,8 +40,13 @@ pub struct Offering {
     pub servers: BTreeMap<ServerName, Environment>,
     /// The tools that were accepted.
     pub tools: Vec<AcceptedTool>,
+    /// Tools that are known by name alone: those that wait for a person, and those that the operator
+    /// describes.
+    pub others: BTreeSet<(ServerName, String)>,
     /// The names of the parameters of all templates; none where they are not known.
     pub params: Option<BTreeSet<String>>,
+    /// The names of all templates; none where they are not known.
+    pub templates: Option<BTreeSet<String>>,
 }
 
 /// One accepted tool, as policies see it.
@@ -64,6 +75,7 @@ pub struct Schema {
     digest: Digest,
     /// What it was made of.
     offering: Offering,
+    names: Names,
     params: Option<BTreeSet<String>>,
     deeds: Vec<Deed>,
     servers: BTreeMap<ServerName, Environment>,
@@ -90,7 +102,7 @@ struct Deed {
 }
 
 impl Schema {
-    /// Makes the schema of `offering`.
+    /// Makes the schema of `offering`. Where no tool was accepted, it knows names alone.
     pub fn of(offering: &Offering) -> Result<Self, SchemaError> {
         let types =
             Types::get().ok_or_else(|| SchemaError("the types are not there".to_owned()))?;
@@ -105,7 +117,8 @@ impl Schema {
             let deed = make.tool(tool)?;
             deeds.insert(deed.name.clone(), deed);
         }
-        for server in servers.keys() {
+        let any = !offering.tools.is_empty();
+        for server in servers.keys().filter(|_| any) {
             for kind in [ActionKind::Resource, ActionKind::Prompt] {
                 let deed = make.other(server, kind)?;
                 deeds.insert(deed.name.clone(), deed);
@@ -117,8 +130,9 @@ impl Schema {
         let (cedar, _) = ValidatorSchema::from_cedarschema_str(&frame, Extensions::all_available())
             .map_err(|error| SchemaError(error.to_string()))?;
         let params = offering.params.clone();
-        let digest = digest(&deeds, params.as_ref());
-        Ok(Self { digest, offering: offering.clone(), params, deeds, servers, cedar })
+        let names = Names::of(offering);
+        let digest = digest(&names, &deeds, params.as_ref());
+        Ok(Self { digest, offering: offering.clone(), names, params, deeds, servers, cedar })
     }
 
     /// Gives the schema of before where it was made of the same, and makes one otherwise.
@@ -148,6 +162,18 @@ impl Schema {
         let (fragment, _) = cedar_policy::SchemaFragment::from_cedarschema_str(&self.text())
             .map_err(|it| ours(it.to_string()))?;
         fragment.to_json_string().map_err(|it| ours(it.to_string()))
+    }
+
+    /// Gives each tool with the arguments that it takes; none where it may take others, too.
+    pub fn takes(
+        &self,
+    ) -> impl Iterator<Item = (&ServerName, &str, Option<impl Iterator<Item = &str>>)> {
+        let tools = self.deeds.iter().filter(|it| !names::OTHERS.contains(&it.tool.as_str()));
+        tools.map(|it| {
+            let fields = it.input.fields().filter(|it| !it.more);
+            let takes = fields.map(|it| it.named.keys().map(String::as_str));
+            (&it.server, it.tool.as_str(), takes)
+        })
     }
 
     /// Says how many tools it knows.
@@ -226,8 +252,8 @@ fn number(deeds: &mut [Deed]) {
     deeds.iter_mut().zip(takes).for_each(|(it, takes)| it.takes = takes);
 }
 
-fn digest(deeds: &[Deed], params: Option<&BTreeSet<String>>) -> Digest {
-    let mut parts = vec!["bailiwick schema v1".to_owned(), format!("{params:?}")];
+fn digest(names: &Names, deeds: &[Deed], params: Option<&BTreeSet<String>>) -> Digest {
+    let mut parts = vec!["bailiwick schema v2".to_owned(), names.told(), format!("{params:?}")];
     parts.extend(deeds.iter().map(|it| {
         let Deed { name, groups, environment, to_resources, input, .. } = it;
         let groups: Vec<String> = groups.iter().map(ToString::to_string).collect();

@@ -84,7 +84,7 @@ pub(crate) fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) 
 
 /// Counts the letters to add, drop, replace or swap with their neighbour to get from one word to
 /// the other.
-fn distance(one: &str, other: &str) -> usize {
+pub(crate) fn distance(one: &str, other: &str) -> usize {
     let other: Vec<char> = other.chars().collect();
     let mut row: Vec<usize> = (0..=other.len()).collect();
     let mut above: Option<(char, Vec<usize>)> = None;
@@ -168,6 +168,11 @@ impl Types {
     pub(crate) fn is_resource(&self, uid: &EntityUID) -> bool {
         *uid.entity_type() == self.resource
     }
+}
+
+/// Says whether policies can name the type of something that others name.
+pub fn is_type(name: &str) -> bool {
+    type_of_others(name).is_some()
 }
 
 /// Reads the type of something that others name. Actions are no things.

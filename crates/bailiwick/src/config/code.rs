@@ -150,6 +150,8 @@ codes! {
     CaseCall = "TST-007",
     /// A case with a fact that looks like a slip.
     CaseFact = "TST-008",
+    /// A case with an argument whose name looks like a slip.
+    CaseArgument = "TST-009",
 }
 
 impl From<Code> for &'static str {

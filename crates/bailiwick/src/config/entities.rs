@@ -12,6 +12,7 @@ use super::{
     error::File,
     file::{Folder, Source},
     house::Found,
+    questions::Declared as Questions,
     read::{Field, Reader, Table},
 };
 
@@ -30,14 +31,14 @@ type Placed = (Declared, File, Range<usize>);
 /// Reads everything that is declared, along with the identities that charters register.
 pub(super) fn read(
     folder: &Folder,
-    ours: IdentityType,
+    ours: &IdentityType,
     charters: &[CharterFile],
-    found: &mut Found,
+    (questions, found): (&mut Questions, &mut Found),
 ) -> Option<Inventory> {
     let (mut all, mut good) = (Vec::<Placed>::new(), true);
     for source in folder.ending("toml") {
         let reader = Reader::new(source);
-        let declared = entities(source, &reader);
+        let declared = entities(source, &reader, (&mut *questions, ours));
         let wrong = reader.found();
         good &= wrong.is_empty();
         found.extend(wrong);
@@ -53,7 +54,7 @@ pub(super) fn read(
         return None;
     }
     let declared: Vec<Declared> = all.iter().map(|(it, ..)| it.clone()).collect();
-    match Inventory::calling(ours, &declared, charters.iter().map(|it| &it.charter)) {
+    match Inventory::calling(ours.clone(), &declared, charters.iter().map(|it| &it.charter)) {
         Ok(inventory) => Some(inventory),
         Err(wrong) => {
             let told = |(at, why): (usize, Undeclarable)| Some(mistake(all.get(at)?, &why));
@@ -63,8 +64,13 @@ pub(super) fn read(
     }
 }
 
-fn entities(source: &Source, reader: &Reader) -> Vec<Placed> {
+fn entities(
+    source: &Source,
+    reader: &Reader,
+    (questions, ours): (&mut Questions, &IdentityType),
+) -> Vec<Placed> {
     let all = reader.read(|root| {
+        questions.take(root, source, ours);
         let one = |item: &Field<'_>| {
             let at = item.at()?;
             let declared = item.table(entity).flatten()?;
@@ -105,7 +111,8 @@ fn name(text: &str) -> Result<String, String> {
     }
 }
 
-fn properties(field: &Field<'_>) -> Option<std::collections::BTreeMap<String, Json>> {
+/// Reads what is said of something.
+pub(crate) fn properties(field: &Field<'_>) -> Option<std::collections::BTreeMap<String, Json>> {
     if !field.is_given() {
         return Some(std::collections::BTreeMap::new());
     }

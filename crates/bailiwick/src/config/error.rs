@@ -39,6 +39,11 @@ impl ConfigError {
 
     /// Makes a remark that stops nothing.
     pub(crate) fn warning(code: Code, message: impl Into<String>) -> Self {
+        Self::remark(code, message)
+    }
+
+    /// Makes a remark with a code that is not one of the configuration's own.
+    pub(crate) fn remark(code: impl Into<&'static str>, message: impl Into<String>) -> Self {
         Self { severity: Severity::Warning, ..Self::new(code, message) }
     }
 

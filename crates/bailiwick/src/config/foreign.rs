@@ -8,6 +8,7 @@ use miette::{GraphicalReportHandler, GraphicalTheme};
 use super::{
     Draft, Found, Overrides, charter, constraint, entities,
     file::{Folder, Source},
+    questions,
     read::Reader,
     template,
 };
@@ -46,7 +47,10 @@ fn charter(bytes: &[u8]) {
 fn entities(bytes: &[u8]) {
     let Some(source) = source("authzen/any.toml", bytes) else { return };
     let mut found = Found::default();
-    let inventory = entities::read(&Folder::of(source), IdentityType::default(), &[], &mut found);
+    let (ours, mut questions) = (IdentityType::default(), questions::Declared::default());
+    let reading = (&mut questions, &mut found);
+    let inventory = entities::read(&Folder::of(source), &ours, &[], reading);
+    let _schema = questions.schema(&ours, &mut found);
     assert!(inventory.is_some() || !found.is_good(), "nothing was read, and nothing is wrong");
     draw(found);
 }

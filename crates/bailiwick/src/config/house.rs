@@ -11,7 +11,7 @@ use super::{
     charter::{self, CharterFile},
     constraint, entities,
     file::{Folder, Source},
-    place, policies,
+    place, policies, questions,
     read::Reader,
     template::{self, TemplateFile},
 };
@@ -33,7 +33,8 @@ pub(crate) struct House {
     pub(crate) access: Arc<AccessPolicies>,
     /// What was read, by group, for the record of its activation.
     pub(crate) groups: BTreeMap<&'static str, Group>,
-    /// What policies and authority lines were held against, where tools are known.
+    /// What policies and authority lines were held against, unless that was not asked for: the tools
+    /// as far as they are known, and the names.
     pub(crate) schema: Option<Arc<Schema>>,
     /// What does not fit it. That is for whoever puts the house in force to think about: a tool may
     /// have changed while everything here stayed as it is.
@@ -136,10 +137,12 @@ impl House {
         if limits.len() != folders.constraints.sources.len() {
             return None;
         }
+        // What cannot be read is no template that policies misname.
+        let all = templates.len() == folders.templates.sources.len();
         let before = against.before;
         let tools = draft.config.as_ref().and_then(against.tools);
         let schema =
-            tools.and_then(|it| held_against(it, before.schema.as_ref(), &templates, found));
+            tools.and_then(|it| held_against(it, before.schema.as_ref(), (&templates, all), found));
         let after = (&constraints, before.policies.as_deref());
         let compiled =
             policies::compile((&folders.policies, options), schema.as_deref(), after, found);
@@ -147,9 +150,14 @@ impl House {
         let lines = schema.iter().flat_map(|it| templates.iter().flat_map(|t| t.misfits(it)));
         misfits.get_or_insert_default().extend(lines.map(Report::new));
         let ours = draft.config.as_ref().map(|it| it.identity_type.clone()).unwrap_or_default();
-        let inventory = entities::read(&folders.authzen, ours, &charters, found);
+        let mut questions = questions::Declared::default();
+        let reading = (&mut questions, &mut *found);
+        let inventory = entities::read(&folders.authzen, &ours, &charters, reading);
         let after = (&constraints, before.access.as_deref());
         let access = policies::compile_access(&folders.authzen, inventory, after, found);
+        if let Some(schema) = access.as_ref().and_then(|_| questions.schema(&ours, found)) {
+            policies::hold_against(&folders.authzen, &schema, found);
+        }
         if let (Some(policies), Some(access)) = (&policies, &access) {
             constraint::unused(&limits, (policies, access), found);
             constraint::loose(&folders.policies, policies, found);
@@ -181,11 +189,13 @@ impl House {
 fn held_against(
     tools: Offering,
     before: Option<&Arc<Schema>>,
-    templates: &[TemplateFile],
+    (templates, all): (&[TemplateFile], bool),
     found: &mut Found,
 ) -> Option<Arc<Schema>> {
     let params = templates.iter().flat_map(|it| it.template.params.keys().cloned()).collect();
-    match Schema::after(before, &Offering { params: Some(params), ..tools }) {
+    let names = all.then(|| templates.iter().map(|it| it.template.name.to_string()).collect());
+    let offering = Offering { params: Some(params), templates: names, ..tools };
+    match Schema::after(before, &offering) {
         Ok(schema) => Some(schema),
         Err(error) => {
             let help = "policies are in force as they are; tell us, with the names of your tools";

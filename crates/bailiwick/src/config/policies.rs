@@ -5,11 +5,12 @@ use std::sync::Arc;
 
 use bailiwick_model::Constraints;
 use bailiwick_policy::{
-    AccessPolicies, Inventory, PolicyError, PolicyOptions, PolicySet, PolicySource, Schema,
+    AccessPolicies, Inventory, PolicyError, PolicyOptions, PolicySet, PolicySource, QuestionSchema,
+    Schema,
 };
 use miette::Report;
 
-use super::{file::Folder, house::Found};
+use super::{ConfigError, file::Folder, house::Found};
 
 /// Compiles all policies of the folder, or reports every mistake in them. Where tools are known, they
 /// are held against these: gives what does not fit, too.
@@ -26,8 +27,26 @@ pub(super) fn compile(
     };
     let held = PolicySet::compile_against(schema, (constraints, before), &sources, options);
     match held {
-        Ok((set, misfits)) => Some((Arc::new(set), misfits.into_iter().map(Report::new).collect())),
+        Ok((set, misfits)) => {
+            let (remarks, misfits): (Vec<_>, Vec<_>) =
+                misfits.into_iter().partition(PolicyError::is_remark);
+            found.extend(remarks.iter().map(|it| remark(folder, it)).collect());
+            Some((Arc::new(set), misfits.into_iter().map(Report::new).collect()))
+        }
         Err(errors) => Some((good(Err(errors), found)?, Vec::new())),
+    }
+}
+
+/// Tells what is only worth a look, at its place.
+fn remark(folder: &Folder, remark: &PolicyError) -> ConfigError {
+    let told = ConfigError::remark(remark.code(), remark.to_string()).label(remark.label());
+    let told = match remark.mend() {
+        Some(mend) => told.help(mend),
+        None => told,
+    };
+    match folder.sources.iter().find(|it| it.name == remark.file()) {
+        Some(source) => told.at(&source.file, remark.span()),
+        None => told,
     }
 }
 
@@ -40,6 +59,16 @@ pub(super) fn compile_access(
 ) -> Option<Arc<AccessPolicies>> {
     let compiled = AccessPolicies::compile_with(constraints, before, &sources(folder));
     good(compiled.map(|it| it.knowing(inventory.unwrap_or_default())), found)
+}
+
+/// Holds the policies for enforcement points elsewhere against what is declared of their questions.
+/// Both lie in one folder, so what does not fit is a mistake like any other.
+pub(super) fn hold_against(folder: &Folder, schema: &QuestionSchema, found: &mut Found) {
+    let misfits = schema.misfits(&sources(folder));
+    let (remarks, misfits): (Vec<_>, Vec<_>) =
+        misfits.into_iter().partition(PolicyError::is_remark);
+    found.extend(remarks.iter().map(|it| remark(folder, it)).collect());
+    found.errors.extend(misfits.into_iter().map(Report::new));
 }
 
 fn sources(folder: &Folder) -> Vec<PolicySource> {

@@ -1,19 +1,23 @@
-//! Case files: one call each, with what holds in the world and what is expected of it.
+//! Case files: one call or evaluation each, with what holds in the world and what is expected of it.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use bailiwick_gateway::Call;
 use bailiwick_model::{
-    IdentityId, JsonLimits, PersonName, ServerName, TemplateName, Timestamp, ToolName, VerdictKind,
+    Evaluation, IdentityId, JsonLimits, PersonName, ServerName, TemplateName, Timestamp, ToolName,
+    VerdictKind,
 };
 use serde_json::{Value, json, value::RawValue};
 
-use super::names::{Names, one_of};
+use super::{
+    names::{Names, one_of},
+    question::question,
+};
 use crate::config::{
     Code, ConfigError, Field, Reader, Source, Table, filled, nearest, plain, suggestion,
 };
 
-/// One call and what is expected of it.
+/// One call or evaluation, and what is expected of it.
 #[derive(Clone, Debug)]
 pub(super) struct Case {
     /// What it shows, in its author's words.
@@ -26,6 +30,26 @@ pub(super) struct Case {
     pub(super) at: Timestamp,
     /// What holds in the world then.
     pub(super) facts: BTreeSet<String>,
+    /// What is asked.
+    pub(super) asked: Asked,
+    /// The person who says yes, once it is held.
+    pub(super) approved_by: Option<PersonName>,
+    /// What is expected.
+    pub(super) expected: Expected,
+}
+
+/// What a case asks.
+#[derive(Clone, Debug)]
+pub(super) enum Asked {
+    /// A call in a task, which the policies of `policies/` judge.
+    Call(Box<Called>),
+    /// What an enforcement point elsewhere asks, which those of `authzen/` judge.
+    Evaluation(Box<Evaluation>),
+}
+
+/// A call, and the task that makes it.
+#[derive(Clone, Debug)]
+pub(super) struct Called {
     /// The tasks that handed the authority on, the first giver first.
     pub(super) under: Vec<Opened>,
     /// The task that calls.
@@ -34,10 +58,6 @@ pub(super) struct Case {
     pub(super) opened_by: Option<PersonName>,
     /// The call, as a client would send it.
     pub(super) call: Call,
-    /// The person who says yes, once the call is held.
-    pub(super) approved_by: Option<PersonName>,
-    /// What is expected.
-    pub(super) expected: Expected,
 }
 
 /// One task, as it is opened.
@@ -62,6 +82,9 @@ pub(super) struct Expected {
     /// What enforcing the observing policies, too, would say.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) would: Option<VerdictKind>,
+    /// What the caller is told would be allowed, word for word.
+    #[serde(skip_serializing_if = "BTreeSet::is_empty")]
+    pub(super) would_allow: BTreeSet<String>,
 }
 
 /// Reads the cases of one file, or everything that is wrong with them.
@@ -105,15 +128,14 @@ impl Known<'_> {
         let name = table.get("name").required().made(filled);
         let at = table.get("at");
         let at = if self.at.is_some() { moment(&at).or(self.at) } else { moment(&at.required()) };
-        let task = self.opened(table);
-        let under = table.get("under");
-        let givers = under.items();
-        let under: Option<Vec<Opened>> =
-            givers.iter().map(|it| it.table(|it| self.opened(it)).flatten()).collect();
-        let opened_by = table.get("opened_by").parsed();
         let facts = self.facts(&table.get("facts"));
-        let call = table.get("call").required();
-        let call = call.table(|it| self.call(it, &call)).flatten();
+        let evaluation = table.get("evaluation");
+        let asked = if evaluation.is_given() {
+            let asked = evaluation.table(question).flatten();
+            asked.map(|it| Asked::Evaluation(Box::new(it)))
+        } else {
+            self.called(table).map(|it| Asked::Call(Box::new(it)))
+        };
         let approved_by = table.get("approved_by").parsed();
         let expected = self.expected(table);
 
@@ -129,12 +151,27 @@ impl Known<'_> {
             file: self.source.name.clone(),
             at: at?,
             facts: facts?,
+            asked: asked?,
+            approved_by: approved_by.map(toml::Spanned::into_inner),
+            expected: expected?,
+        })
+    }
+
+    /// Reads a call and the task that makes it.
+    fn called(&self, table: &Table<'_>) -> Option<Called> {
+        let task = self.opened(table);
+        let under = table.get("under");
+        let givers = under.items();
+        let under: Option<Vec<Opened>> =
+            givers.iter().map(|it| it.table(|it| self.opened(it)).flatten()).collect();
+        let opened_by = table.get("opened_by").parsed();
+        let call = table.get("call").required();
+        let call = call.table(|it| self.call(it, &call)).flatten();
+        Some(Called {
             under: under?,
             task: task?,
             opened_by: opened_by.map(toml::Spanned::into_inner),
             call: call?,
-            approved_by: approved_by.map(toml::Spanned::into_inner),
-            expected: expected?,
         })
     }
 
@@ -182,10 +219,10 @@ impl Known<'_> {
             one_of(&server, Code::CaseServer, "there is no server", all);
         let (tool, resource, prompt) =
             (table.get("tool"), table.get("resource"), table.get("prompt"));
-        let arguments = table.get("arguments");
-        let (text, arguments_given) = (arguments.json(), arguments.is_given());
+        let arguments_of = table.get("arguments");
+        let (text, arguments_given) = (arguments_of.json(), arguments_of.is_given());
         if arguments_given && !text.as_ref()?.is_object() {
-            arguments.table(|_| ())?;
+            arguments_of.table(|_| ())?;
         }
         let arguments = text.unwrap_or_else(|| json!({}));
         let server = server?;
@@ -198,6 +235,7 @@ impl Known<'_> {
         };
         let (method, params) = if tool.is_given() {
             let name = self.tool(&tool, &server)?;
+            self.arguments(&arguments_of, (&server, &name));
             ("tools/call", json!({ "name": name, "arguments": arguments }))
         } else if prompt.is_given() {
             let name = prompt.made(filled)?.into_inner();
@@ -237,19 +275,35 @@ impl Known<'_> {
         Some(tool)
     }
 
+    /// Looks at the names of arguments. A caller may send what its tool does not take; what looks like
+    /// a slip would make a case that shows nothing.
+    fn arguments(&self, field: &Field<'_>, (server, tool): (&ServerName, &ToolName)) {
+        let key = (server.clone(), tool.to_string());
+        let Some(taken) = self.names.arguments.get(&key) else { return };
+        for (name, value) in field.named() {
+            let name = name.get_ref();
+            let meant = nearest(name, taken.iter().map(String::as_str));
+            if let Some(meant) = meant.filter(|_| !taken.contains(name)) {
+                let message = format!("`{tool}` of `{server}` takes no `{name}`");
+                let help = format!("did you mean `{meant}`?");
+                value.fault(Code::CaseArgument, message, "looks like a slip", Some(&help));
+            }
+        }
+    }
+
     fn expected(&self, table: &Table<'_>) -> Option<Expected> {
         let verdict = table.get("expect").required().word(VerdictKind::ALL, VerdictKind::as_str);
         let would = table.get("would").word(VerdictKind::ALL, VerdictKind::as_str);
         let because = self.because(&table.get("because"));
-        Some(Expected { verdict: verdict?, because: because?, would })
+        let would_allow = sentences(&table.get("would_allow"));
+        Some(Expected { verdict: verdict?, because: because?, would, would_allow: would_allow? })
     }
 
     /// Reads one reason or a list of them: policies and codes.
     fn because(&self, field: &Field<'_>) -> Option<BTreeSet<String>> {
         let known = &self.names.reasons;
         let mut because = BTreeSet::new();
-        let items = if field.is_text() { vec![field.clone()] } else { field.items() };
-        for item in items {
+        for item in one_or_more(field) {
             let word = item.text()?.into_inner();
             if !known.contains(&word) {
                 let message = format!("`{word}` is neither a policy nor the code of a reason");
@@ -264,6 +318,17 @@ impl Known<'_> {
         }
         Some(because)
     }
+}
+
+/// Gives the one text that stands there, or each of a list.
+fn one_or_more<'a>(field: &Field<'a>) -> Vec<Field<'a>> {
+    if field.is_text() { vec![field.clone()] } else { field.items() }
+}
+
+/// Reads what the caller should be told.
+fn sentences(field: &Field<'_>) -> Option<BTreeSet<String>> {
+    let items = one_or_more(field);
+    items.iter().map(|it| Some(it.made(filled)?.into_inner())).collect()
 }
 
 /// Reads the parameters of a task. What they may hold, the opening of the task says.
@@ -289,3 +354,6 @@ fn sent(server: ServerName, method: &str, params: &Value) -> Result<Call, String
     let raw = RawValue::from_string(params.to_string()).map_err(|error| error.to_string())?;
     Call::read(server, method, raw, JsonLimits::default()).map_err(|error| error.to_string())
 }
+
+#[cfg(test)]
+mod tests;

@@ -8,6 +8,30 @@ use serde::Serialize;
 
 use super::rehearsal::Came;
 
+/// The policies that cases can see. The two sets may use the same ids.
+#[derive(Debug)]
+pub(super) struct Policies {
+    /// Those that judge calls.
+    pub(super) calls: Vec<PolicySummary>,
+    /// Those that judge evaluations.
+    pub(super) evaluations: Vec<PolicySummary>,
+}
+
+impl Policies {
+    /// Gives those that judge what came of a case.
+    fn of(&self, came: &Came) -> &[PolicySummary] {
+        if came.of_evaluation { &self.evaluations } else { &self.calls }
+    }
+
+    /// Finds the one that is called `id` among those that judged it.
+    pub(super) fn called(&self, id: &str, came: &Came) -> Option<&PolicySummary> {
+        // Both lists are in the order of ids.
+        let all = self.of(came);
+        let at = all.binary_search_by(|it| it.id.as_str().cmp(id)).ok()?;
+        all.get(at)
+    }
+}
+
 /// What the cases have seen.
 #[derive(Debug, Serialize)]
 pub(super) struct Coverage {
@@ -32,26 +56,25 @@ pub(super) struct CoveredPolicy {
 
 impl Coverage {
     /// Counts what `all` came to. A policy that only observes counts where it spoke.
-    pub(super) fn of<'c>(
-        policies: &[PolicySummary],
-        all: impl Iterator<Item = &'c Came> + Clone,
-    ) -> Self {
+    pub(super) fn of<'c>(policies: &Policies, all: impl Iterator<Item = &'c Came> + Clone) -> Self {
         let count = |kind: VerdictKind| all.clone().filter(|it| it.verdict == kind).count();
         let outcomes = VerdictKind::ALL.iter().map(|it| (it.as_str(), count(*it))).collect();
-        let mut decided: BTreeMap<&str, usize> = BTreeMap::new();
-        for id in all.flat_map(spoke) {
-            let cases = decided.entry(id).or_default();
+        let mut decided: BTreeMap<(bool, &str), usize> = BTreeMap::new();
+        for (came, id) in all.flat_map(|it| spoke(it).into_iter().map(move |id| (it, id))) {
+            let cases = decided.entry((came.of_evaluation, id)).or_default();
             *cases = cases.saturating_add(1);
         }
-        let covered = |it: &PolicySummary| {
+        let covered = |(of_evaluation, it): (bool, &PolicySummary)| {
             Some(CoveredPolicy {
                 id: it.id.clone(),
                 file: it.source.clone()?,
                 line: it.line?,
-                cases: decided.get(it.id.as_str()).copied().unwrap_or(0),
+                cases: decided.get(&(of_evaluation, it.id.as_str())).copied().unwrap_or(0),
             })
         };
-        let mut policies: Vec<_> = policies.iter().filter_map(covered).collect();
+        let calls = policies.calls.iter().map(|it| (false, it));
+        let evaluations = policies.evaluations.iter().map(|it| (true, it));
+        let mut policies: Vec<_> = calls.chain(evaluations).filter_map(covered).collect();
         policies.sort_by(|one, other| (&one.file, one.line).cmp(&(&other.file, other.line)));
         Self { outcomes, policies }
     }

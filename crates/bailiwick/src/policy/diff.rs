@@ -16,6 +16,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use serde::Serialize;
 
 use super::{
+    case::{Asked, Case},
     files,
     names::Names,
     rehearsal::{Came, Rehearsal},
@@ -84,6 +85,9 @@ pub(crate) fn diff(common: &Common, overrides: &Overrides, words: &DiffPolicies)
     let files =
         files::read(&paths, &home, "toml").map_err(|found| wrong_in("the cases", &found))?;
     let cases = cases(&files, &Names::of(&house)).map_err(|found| wrong_in("the cases", &found))?;
+    // Those of enforcement points elsewhere are judged by other policies.
+    let of_calls = |it: &Case| matches!(it.asked, Asked::Call(_));
+    let cases: Vec<Case> = cases.into_iter().filter(of_calls).collect();
     let (by_old, by_new) =
         (Rehearsal::by(&house, Arc::clone(&old)), Rehearsal::by(&house, Arc::clone(&new)));
     let progress = progress(cases.len());

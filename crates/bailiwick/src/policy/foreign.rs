@@ -2,6 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use bailiwick_model::ServerName;
+
 use super::{case, names::Names};
 use crate::config::{ConfigError, Source};
 
@@ -9,13 +11,14 @@ use crate::config::{ConfigError, Source};
 pub(crate) fn cases(source: &Source) -> Vec<ConfigError> {
     let set = |it: &str| BTreeSet::from([it.to_owned()]);
     let (Ok(identity), Ok(template), Ok(server)) =
-        ("reader".parse(), "reading".parse(), "notes".parse())
+        ("reader".parse(), "reading".parse(), "notes".parse::<ServerName>())
     else {
         return Vec::new();
     };
     let names = Names {
         identities: BTreeSet::from([identity]),
         templates: BTreeMap::from([(template, set("note"))]),
+        arguments: BTreeMap::from([((server.clone(), "read_note".to_owned()), set("path"))]),
         servers: BTreeMap::from([(server, set("read_note"))]),
         facts: set("freeze"),
         reasons: set("outside_grant"),

@@ -7,6 +7,7 @@ use std::{
 };
 
 use bailiwick_model::{IdentityId, ReasonCode, ServerName, TemplateName};
+use bailiwick_policy::Schema;
 
 use crate::config::{Code, Field, House, suggestion};
 
@@ -19,6 +20,8 @@ pub(super) struct Names {
     pub(super) templates: BTreeMap<TemplateName, BTreeSet<String>>,
     /// The servers, each with the tools that some file names.
     pub(super) servers: BTreeMap<ServerName, BTreeSet<String>>,
+    /// What accepted tools take, where they take nothing else.
+    pub(super) arguments: BTreeMap<(ServerName, String), BTreeSet<String>>,
     /// What the files say of the world.
     pub(super) facts: BTreeSet<String>,
     /// Policies and codes: what may be a reason.
@@ -39,12 +42,22 @@ impl Names {
                 known.extend(line.tools.iter().map(ToString::to_string));
             }
         }
-        let policies = house.policies.list().into_iter().map(|it| it.id);
+        let mut arguments = BTreeMap::new();
+        for (server, tool, takes) in house.schema.as_deref().into_iter().flat_map(Schema::takes) {
+            if let Some(known) = servers.get_mut(server) {
+                known.insert(tool.to_owned());
+            }
+            let takes = takes.map(|it| it.map(str::to_owned).collect());
+            arguments.extend(takes.map(|it| ((server.clone(), tool.to_owned()), it)));
+        }
+        let all = house.policies.list().into_iter().chain(house.access.list());
+        let policies = all.map(|it| it.id);
         let codes = ReasonCode::ALL.iter().map(|it| it.as_str().to_owned());
         Self {
             identities: house.charters.keys().cloned().collect(),
             templates,
             servers,
+            arguments,
             facts: house.config.facts.iter().map(|it| it.name.clone()).collect(),
             reasons: policies.chain(codes).collect(),
         }

@@ -1,22 +1,23 @@
-//! Judges the call of a case, by the code that judges every call.
+//! Judges what a case asks, by the code that judges every call and every evaluation.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
     sync::Arc,
 };
 
-use bailiwick_gateway::{Rehearsed, ToolSpec};
+use bailiwick_gateway::{Call, Rehearsed, ToolSpec};
 use bailiwick_kernel::{
-    Answer, Decision, Effect, Names, Opening, Outcome, Rewritable as _, Snapshot, TaskState,
+    Answer, Decision, Effect, Evaluated, Names, Opening, Outcome, Rewritable as _, Snapshot,
+    Stopped, TaskState, advise_judged,
 };
 use bailiwick_model::{
-    AccessRequest, Action, ActionKind, Asked, AskedPart, Caller, DayAccount, DecisionId, Digest,
-    Environment, Fact, HoldId, Judgement, Offered, OpenRequest, Opener, PartSaid, PersonName, Pin,
-    PinStatus, Reason, ReasonCode, Step, TaskId, Timestamp, Ulid, VerdictKind,
+    AccessRequest, Action, ActionKind, AskedPart, Caller, DayAccount, DecisionId, Digest,
+    Environment, Evaluation, Fact, HoldId, Json, Judgement, Offered, OpenRequest, Opener, PartSaid,
+    PersonName, Pin, PinStatus, Reason, ReasonCode, Step, TaskId, Timestamp, Ulid, VerdictKind,
 };
 use bailiwick_policy::{PolicySet, Question};
 
-use super::case::{Case, Opened};
+use super::case::{Asked, Called, Case, Opened};
 use crate::{
     config::House,
     serve::{snapshot, tool},
@@ -42,6 +43,10 @@ pub(super) struct Came {
     pub(super) resources: Vec<String>,
     /// Of the policies that the case expects: what of them does not hold.
     pub(super) missed: BTreeMap<String, Vec<AskedPart>>,
+    /// What its caller is told would be allowed, where the case expects to be told.
+    pub(super) would_allow: BTreeSet<String>,
+    /// Whether an enforcement point elsewhere asked.
+    pub(super) of_evaluation: bool,
 }
 
 /// A house in which calls are judged, and none is sent.
@@ -62,17 +67,42 @@ impl<'a> Rehearsal<'a> {
         Self { house, files: Snapshot { policies, ..snapshot(house) } }
     }
 
-    /// Opens the task of `case` and judges its call.
+    /// Judges what `case` asks.
     pub(super) fn judge(&self, case: &Case) -> Came {
-        let snapshot = self.snapshot(case);
-        let Opening { steps, outcome } = open(&snapshot, case);
+        match &case.asked {
+            Asked::Call(called) => self.judge_call(case, called),
+            Asked::Evaluation(evaluation) => self.judge_evaluation(case, evaluation),
+        }
+    }
+
+    /// Judges what an enforcement point elsewhere asks; again, once a person said yes.
+    fn judge_evaluation(&self, case: &Case, evaluation: &Evaluation) -> Came {
+        let snapshot = Snapshot { facts: facts(case), ..self.files.clone() };
+        let first = bailiwick_kernel::evaluate(&snapshot, evaluation, case.at);
+        match case.approved_by.as_ref().filter(|_| first.verdict == VerdictKind::Hold) {
+            None => Came::of_evaluation(first, false),
+            Some(by) => {
+                let again = bailiwick_kernel::evaluate_approved(&snapshot, evaluation, by, case.at);
+                Came::of_evaluation(again, true)
+            }
+        }
+    }
+
+    /// Opens the task and judges its call.
+    fn judge_call(&self, case: &Case, called: &Called) -> Came {
+        let snapshot = self.snapshot(case, called);
+        let Opening { steps, outcome } = open(&snapshot, called, case.at);
         let Ok(mut state) = outcome else { return Came::unopened(steps) };
-        let (tool, liked) = (self.tool(case), bailiwick_kernel::liked_inputs(&snapshot, &state));
-        let call = self.call(&state, case, (tool.as_ref(), &liked));
-        let decide = |state: &mut TaskState, round: u8| {
+        let liked = bailiwick_kernel::liked_inputs(&snapshot, &state);
+        let tool = self.tool(&called.call);
+        let around = (tool.as_ref(), &liked);
+        let call = self.call(&state, &called.call, around);
+        let names = |round: u8| {
             let decision = DecisionId::new(ulid(case.at, round));
-            let names = Names { hold: HoldId::of(&decision), decision };
-            bailiwick_kernel::decide(&snapshot, state, &call, names, case.at)
+            Names { hold: HoldId::of(&decision), decision }
+        };
+        let decide = |state: &mut TaskState, round: u8| {
+            bailiwick_kernel::decide(&snapshot, state, &call, names(round), case.at)
         };
         let before = state.clone();
         // What is told of a call is told of it as it was judged: as it would be sent.
@@ -80,7 +110,21 @@ impl<'a> Rehearsal<'a> {
             let request = decision.sent.clone();
             let request = request.as_deref().unwrap_or_else(|| call.request());
             let missed = missed(&snapshot, &before, request, case);
-            Came::of(decision, (request, missed), asked)
+            let why = match &decision.outcome {
+                Outcome::Forward(..) => None,
+                Outcome::Hold(_, why) | Outcome::Refuse(why) => Some(why),
+            };
+            let mut told = BTreeSet::new();
+            if let Some(why) = why.filter(|_| !case.expected.would_allow.is_empty()) {
+                let read = |arguments: &Json| {
+                    let other = called.call.asking(arguments)?;
+                    Some(self.call(&before, &other, around).request().clone())
+                };
+                let (judged, names) = (&decision.judged, &names(u8::from(asked)));
+                let stopped = Stopped { request, judged, names, now: case.at };
+                told = hints(&snapshot, &before, (stopped, why), &read);
+            }
+            Came { would_allow: told, ..Came::of(decision, (request, missed), asked) }
         };
         let first = decide(&mut state, 0);
         let Some((by, hold)) = case.approved_by.as_ref().zip(held(&first)) else {
@@ -94,10 +138,8 @@ impl<'a> Rehearsal<'a> {
     }
 
     /// Gives what the files say, with the case's facts, and its tool offered and accepted.
-    fn snapshot(&self, case: &Case) -> Snapshot {
-        let until = case.at.after(LONG_ENOUGH);
-        let fact = |name: &String| Fact { name: name.clone(), until };
-        let action = case.call.action();
+    fn snapshot(&self, case: &Case, called: &Called) -> Snapshot {
+        let action = called.call.action();
         let pin = Pin {
             digest: definition(action),
             executable: None,
@@ -107,15 +149,15 @@ impl<'a> Rehearsal<'a> {
         };
         let pins = BTreeMap::from([(action.name.clone(), pin)]);
         Snapshot {
-            facts: case.facts.iter().map(fact).collect(),
+            facts: facts(case),
             pins: BTreeMap::from([(action.server.clone(), pins)]),
             ..self.files.clone()
         }
     }
 
     /// Gives the operator's word on the tool that is called.
-    fn tool(&self, case: &Case) -> Option<ToolSpec> {
-        let action = case.call.action();
+    fn tool(&self, call: &Call) -> Option<ToolSpec> {
+        let action = call.action();
         let server = self.house.config.servers.iter().find(|it| it.name == action.server);
         let words = server.into_iter().flat_map(|it| &it.tools);
         let word = words.filter(|_| action.kind == ActionKind::Tool);
@@ -127,10 +169,10 @@ impl<'a> Rehearsal<'a> {
     fn call<'l>(
         &self,
         state: &TaskState,
-        case: &'l Case,
+        call: &'l Call,
         (word, liked): (Option<&'l ToolSpec>, &'l BTreeSet<String>),
     ) -> Rehearsed<'l> {
-        let action = case.call.action();
+        let action = call.action();
         let task = state.task();
         let caller = Caller {
             identity: task.identity.clone(),
@@ -146,7 +188,7 @@ impl<'a> Rehearsal<'a> {
             ActionKind::Tool => Offered::Tool { definition: definition(action), executable: None },
             ActionKind::Resource | ActionKind::Prompt => Offered::NotPinned,
         };
-        bailiwick_gateway::rehearsed(&case.call, caller, (word, environment), liked, offered)
+        bailiwick_gateway::rehearsed(call, caller, (word, environment), liked, offered)
     }
 }
 
@@ -165,7 +207,22 @@ impl Came {
             effects: request.facts.effects.iter().map(|it| it.as_str()).collect(),
             resources: request.resources.iter().cloned().collect(),
             missed,
+            would_allow: BTreeSet::new(),
+            of_evaluation: false,
         }
+    }
+
+    /// Policy alone judges what others ask.
+    fn of_evaluation(evaluated: Evaluated, asked: bool) -> Self {
+        let Evaluated { verdict, would, reasons, errors, .. } = evaluated;
+        let step = Judgement {
+            step: Step::Policy,
+            verdict,
+            reasons: reasons.into_iter().chain(errors).collect(),
+            attributes: BTreeMap::new(),
+            observed: false,
+        };
+        Self { verdict, would, asked, of_evaluation: true, ..Self::unopened(vec![step]) }
     }
 
     /// Says whether a reason is one for the verdict. What is held was permitted, too, and that is
@@ -181,7 +238,18 @@ impl Came {
     fn unopened(steps: Vec<Judgement>) -> Self {
         let (verdict, would, asked) = (VerdictKind::Deny, None, false);
         let (effects, resources, missed) = (Vec::new(), Vec::new(), BTreeMap::new());
-        Self { verdict, would, steps, asked, effects, resources, missed }
+        let (would_allow, of_evaluation) = (BTreeSet::new(), false);
+        Self {
+            verdict,
+            would,
+            steps,
+            asked,
+            effects,
+            resources,
+            missed,
+            would_allow,
+            of_evaluation,
+        }
     }
 
     /// Gives the reasons that decided: those of the steps that were as strict as the verdict, or
@@ -211,7 +279,7 @@ fn missed(
 }
 
 /// Gives the parts that do not hold, each once; none where the policy applies to some resource.
-fn missing(asked: Vec<Asked>) -> Vec<AskedPart> {
+fn missing(asked: Vec<bailiwick_model::Asked>) -> Vec<AskedPart> {
     if asked.iter().any(|it| it.applies == Some(true)) {
         return Vec::new();
     }
@@ -225,18 +293,37 @@ fn missing(asked: Vec<Asked>) -> Vec<AskedPart> {
     missing
 }
 
-/// Opens the tasks that a case is under, each by the one before it, and then its own.
-fn open(snapshot: &Snapshot, case: &Case) -> Opening {
+/// Gives what the caller is told would be allowed instead, in the words that it is told.
+fn hints(
+    snapshot: &Snapshot,
+    state: &TaskState,
+    (stopped, why): (Stopped<'_>, &BTreeSet<Reason>),
+    read: &dyn Fn(&Json) -> Option<AccessRequest>,
+) -> BTreeSet<String> {
+    let verdict = stopped.judged.verdict;
+    let explained = bailiwick_kernel::explain(snapshot, state, stopped, read);
+    let advice = advise_judged(verdict, why, None, &explained.judged);
+    advice.would_allow.into_iter().collect()
+}
+
+/// Gives what holds in the world of a case.
+fn facts(case: &Case) -> Vec<Fact> {
+    let until = case.at.after(LONG_ENOUGH);
+    case.facts.iter().map(|name| Fact { name: name.clone(), until }).collect()
+}
+
+/// Opens the tasks that a call is under, each by the one before it, and then its own.
+fn open(snapshot: &Snapshot, called: &Called, at: Timestamp) -> Opening {
     let mut above: Option<TaskState> = None;
-    for (round, opened) in (0_u8..).zip(&case.under) {
-        let opening = one(snapshot, (above.as_mut(), round), opened, None, case.at);
+    for (round, opened) in (0_u8..).zip(&called.under) {
+        let opening = one(snapshot, (above.as_mut(), round), opened, None, at);
         match opening.outcome {
             Ok(state) => above = Some(*state),
             Err(_) => return opening,
         }
     }
-    let person = case.opened_by.as_ref();
-    one(snapshot, (above.as_mut(), u8::MAX), &case.task, person, case.at)
+    let person = called.opened_by.as_ref();
+    one(snapshot, (above.as_mut(), u8::MAX), &called.task, person, at)
 }
 
 fn one(

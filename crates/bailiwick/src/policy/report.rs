@@ -1,14 +1,11 @@
 //! What the cases came to, beside what was expected of them.
 
-use std::collections::BTreeMap;
-
 use bailiwick_model::{AskedPart, Step, VerdictKind};
-use bailiwick_policy::PolicySummary;
 use serde::Serialize;
 
 use super::{
     case::{Case, Expected},
-    coverage::Coverage,
+    coverage::{Coverage, Policies},
     idle::IdlePolicy,
     rehearsal::Came,
 };
@@ -68,13 +65,12 @@ impl TestReport {
     /// Compares what `all` came to with what was expected.
     pub(super) fn of(
         all: &[(Case, Came)],
-        (policies, idle): (&[PolicySummary], Vec<IdlePolicy>),
+        (policies, idle): (&Policies, Vec<IdlePolicy>),
         cover: bool,
     ) -> Self {
         let coverage = Coverage::of(policies, all.iter().map(|(_, came)| came));
-        let by_id = policies.iter().map(|it| (it.id.as_str(), it)).collect();
         let cases: Vec<_> =
-            all.iter().map(|(case, came)| CaseReport::of(case, came, &by_id)).collect();
+            all.iter().map(|(case, came)| CaseReport::of(case, came, policies)).collect();
         let covered = !cover || coverage.never().next().is_none();
         Self { ok: covered && cases.iter().all(|it| it.ok), cases, coverage, idle, cover }
     }
@@ -132,11 +128,12 @@ impl TestReport {
 }
 
 impl CaseReport {
-    fn of(case: &Case, came: &Came, policies: &BTreeMap<&str, &PolicySummary>) -> Self {
+    fn of(case: &Case, came: &Came, policies: &Policies) -> Self {
         let decided_by: Vec<_> = came
             .deciding()
             .map(|(step, reason)| {
-                let policy = policies.get(reason.source.as_str()).filter(|_| step == Step::Policy);
+                let policy = Some(step).filter(|it| *it == Step::Policy);
+                let policy = policy.and_then(|_| policies.called(&reason.source, came));
                 Decided {
                     step,
                     code: reason.code.as_str(),
@@ -218,6 +215,16 @@ fn differs(case: &Case, came: &Came, decided: &[Decided]) -> Vec<String> {
     if let Some(would) = expected.would.filter(|it| Some(*it) != came.would) {
         let said = came.would.map_or("nothing else".to_owned(), |it| it.to_string());
         differs.push(format!("expected that it would be {would}, and it would be {said}"));
+    }
+    for told in expected.would_allow.iter().filter(|it| !came.would_allow.contains(*it)) {
+        differs.push(format!("expected to be told `{told}`"));
+    }
+    if !expected.would_allow.is_subset(&came.would_allow) {
+        let told = came.would_allow.iter().map(|it| format!("told is `{it}`"));
+        differs.extend(told);
+        if came.would_allow.is_empty() {
+            differs.push("nothing is told that would be allowed".to_owned());
+        }
     }
     if let Some(by) = case.approved_by.as_ref().filter(|_| !came.asked) {
         differs.push(format!("expected that `{by}` is asked, and nobody is"));

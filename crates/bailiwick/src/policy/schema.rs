@@ -12,7 +12,7 @@ use crate::{
 pub(crate) fn schema(common: &Common, overrides: &Overrides) -> Outcome {
     let (house, _) = House::load_against(accepted::KNOWN, &common.config, overrides)
         .map_err(|found| wrong(&found))?;
-    let Some(schema) = &house.schema else {
+    let Some(schema) = house.schema.as_ref().filter(|it| 0 < it.tools()) else {
         let text = "no tool is known yet: what servers offer is accepted when they first connect, \
                     so start `bailiwick serve` once";
         return Err(CommandError::No(text.to_owned()));

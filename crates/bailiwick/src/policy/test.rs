@@ -4,6 +4,7 @@ use anyhow::Context as _;
 
 use super::{
     case::{self, Case},
+    coverage::Policies,
     files,
     idle::idle,
     junit,
@@ -13,6 +14,7 @@ use super::{
     sarif,
 };
 use crate::{
+    accepted,
     cli::{Common, ReportFormat, TestPolicies},
     config::{Found, House, Overrides},
     exit::{CommandError, Exit, Outcome},
@@ -22,7 +24,12 @@ use crate::{
 
 /// Judges the cases and shows what they came to.
 pub(crate) fn test(common: &Common, overrides: &Overrides, words: &TestPolicies) -> Outcome {
-    let (house, _) = House::load(&common.config, overrides).map_err(|found| wrong(&found))?;
+    let loaded = House::load_against(accepted::KNOWN, &common.config, overrides);
+    let (mut house, _) = loaded.map_err(|found| wrong(&found))?;
+    let errors = std::mem::take(&mut house.misfits);
+    if !errors.is_empty() {
+        return Err(wrong(&Found { errors, ..Found::default() }));
+    }
     let home = files::home(&common.config).context("the current folder cannot be found")?;
     let usual = [home.join("tests")];
     let paths = if words.paths.is_empty() { &usual } else { words.paths.as_slice() };
@@ -35,7 +42,8 @@ pub(crate) fn test(common: &Common, overrides: &Overrides, words: &TestPolicies)
     }
     let rehearsal = Rehearsal::of(&house);
     let judged: Vec<_> = cases.into_iter().map(|it| (it.clone(), rehearsal.judge(&it))).collect();
-    let report = TestReport::of(&judged, (&house.policies.list(), idle(&house)), words.cover);
+    let policies = Policies { calls: house.policies.list(), evaluations: house.access.list() };
+    let report = TestReport::of(&judged, (&policies, idle(&house)), words.cover);
     match words.format {
         None => common.output.show(&report, TestReport::text)?,
         Some(ReportFormat::Junit) => say(&junit::write(&report)),

@@ -3,14 +3,14 @@
 use std::{collections::BTreeMap, path::PathBuf, sync::Arc};
 
 use bailiwick_connect::ListenerTls;
-use bailiwick_gateway::{Active, Catalog, Desk};
+use bailiwick_gateway::{Active, Catalog, Desk, reloaded};
 use bailiwick_model::{Activation, Digest, ServerName};
 use bailiwick_policy::Schema;
 use miette::Report;
 
 use crate::{
     accepted,
-    config::{Against, Before, Config, Found, Group, House, Overrides, Warning, place},
+    config::{Against, Before, Config, Found, Group, House, Overrides, Place, Warning, place},
 };
 
 /// Reads the configuration again and puts it in force, whole or not at all.
@@ -79,15 +79,29 @@ impl Reload {
         Ok(())
     }
 
-    /// Reads everything again; a mistake anywhere leaves everything as it is. Gives what changed.
+    /// Reads everything again; a mistake anywhere leaves everything as it is. Gives what changed. What
+    /// is refused is on record, too: somebody believes that it is in force.
     pub(crate) async fn run(&self, desk: &Desk, by: &str) -> anyhow::Result<Vec<String>> {
+        let taken = self.take(desk, by).await;
+        reloaded(taken.is_ok());
+        if let Err(error) = &taken {
+            // It quotes what stands in the files, and evidence shows no secret of these.
+            let text = desk.evidence().phrase(&format!("{error:#}"));
+            tracing::warn!(by, error = text, "the files are not put in force");
+            if let Err(error) = desk.notice("reload-refused", text, by).await {
+                tracing::error!(%error, "that files were refused could not be recorded");
+            }
+        }
+        taken
+    }
+
+    async fn take(&self, desk: &Desk, by: &str) -> anyhow::Result<Vec<String>> {
         let mut before = self.active.lock().await;
         let old = in_force(desk);
         let (house, warnings) = self.read(desk).map_err(|found| {
-            let texts: Vec<_> = found.errors.iter().map(ToString::to_string).collect();
             anyhow::anyhow!(
                 "nothing was changed: {}; `bailiwick check` shows where",
-                texts.join("; ")
+                listed(&found.errors)
             )
         })?;
         if !house.misfits.is_empty() {
@@ -141,7 +155,7 @@ impl Reload {
 
     /// Reads the house, and holds it against the tools that are accepted now.
     fn read(&self, desk: &Desk) -> Result<(House, Vec<Warning>), Found> {
-        let tools = |config: &Config| accepted::offering(config, &accepted::at_desk(desk));
+        let tools = |config: &Config| Some(accepted::offering(config, &accepted::at_desk(desk)));
         let known = || self.schema.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         let before = Before { schema: known().clone(), ..in_force(desk) };
         let against = Against { tools: &tools, before: &before };
@@ -173,12 +187,21 @@ impl Reload {
     }
 }
 
-/// Names a few misfits with their places.
+/// Names a few mistakes with their places.
 fn listed(misfits: &[Report]) -> String {
     const SHOWN: usize = 5;
+    /// So much of a message is told: it quotes what somebody wrote.
+    const LEN_MAX: usize = 400;
     let one = |it: &Report| {
-        let place = place(it.as_ref());
-        format!("{it} at {}:{}", place.file.unwrap_or_default(), place.line)
+        let said: String = it.to_string().chars().take(LEN_MAX).collect();
+        let said = match it.code() {
+            Some(code) => format!("{code}: {said}"),
+            None => said,
+        };
+        match place(it.as_ref()) {
+            Place { file: Some(file), line, .. } => format!("{said} at {file}:{line}"),
+            Place { file: None, .. } => said,
+        }
     };
     let shown: Vec<String> = misfits.iter().take(SHOWN).map(one).collect();
     match misfits.len().checked_sub(shown.len()) {

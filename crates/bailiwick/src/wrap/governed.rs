@@ -14,12 +14,13 @@ use bailiwick_store::LockError;
 use tokio::sync::Mutex;
 
 use crate::{
+    accepted,
     cli::Common,
     client::Client,
     config::{Config, House, Overrides},
     exit::CommandError,
     place::Place,
-    run::wrong,
+    run::{not_started, wrong},
     serve::{Front, Governor},
 };
 
@@ -92,16 +93,14 @@ impl Governed {
     }
 
     async fn start(&self) -> Result<Started, CommandError> {
-        let (house, warnings) =
-            House::load(&self.file, &self.overrides).map_err(|found| wrong(&found))?;
+        let loaded = House::load_against(accepted::KNOWN, &self.file, &self.overrides);
+        let (house, warnings) = loaded.map_err(|found| wrong(&found))?;
         let start = Governor::start(house, self.overrides.clone(), &warnings, Front::Socket);
         match Box::pin(start).await {
             Ok(governor) => Ok(Started::Governs(Box::new(governor))),
             Err(error) => match error.downcast_ref::<LockError>() {
                 Some(LockError::InUse { .. }) => Ok(Started::AnotherDoes(format!("{error:#}"))),
-                Some(LockError::File(_)) | None => {
-                    Err(CommandError::Unreachable(format!("{error:#}")))
-                }
+                Some(LockError::File(_)) | None => Err(not_started(&error)),
             },
         }
     }

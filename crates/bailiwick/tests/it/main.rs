@@ -34,9 +34,13 @@ mod observed;
 mod process;
 #[cfg(test)]
 mod real;
+#[cfg(test)]
+mod reloads;
 mod schema;
 #[cfg(test)]
 mod sessions;
+#[cfg(test)]
+mod shifting;
 #[cfg(test)]
 mod stopping;
 #[cfg(test)]

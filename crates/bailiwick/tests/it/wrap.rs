@@ -182,3 +182,21 @@ fn what_may_not_be_opened_is_refused_before_anything_is_said() {
     let unknown = governor.refused(&words("nothing", "reading"), 2);
     assert!(unknown.contains("knows no server `nothing`"), "{unknown}");
 }
+
+#[test]
+fn an_edit_that_does_not_fit_the_tools_keeps_a_wrapped_server_from_starting() {
+    let mut governor = Governor::start(NOTES);
+    until("a tool was accepted", || governor.run(&["policy", "schema"]).code == 0);
+    governor.stop();
+    let misspelt =
+        "@id(\"a\") forbid (principal, action == Action::\"notes__raed_note\", resource);";
+    governor.write("policies/a.cedar", misspelt);
+    let ran = governor.run(READING);
+    assert_eq!(ran.code, 2, "{ran:?}");
+    assert!(ran.stderr.contains("POL-022") && ran.stderr.contains("policies/a.cedar:1"), "{ran:?}");
+    governor.write("policies/a.cedar", &misspelt.replace("raed", "write"));
+    let mut client = Wrapped::start(&governor, READING);
+    client.open();
+    assert_ne!(client.ask("tools/call", &read("/notes/a"))["result"]["isError"], true);
+    assert_eq!(client.close().code, 0);
+}

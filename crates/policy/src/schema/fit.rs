@@ -33,8 +33,15 @@ use crate::{
 };
 
 impl Schema {
-    /// Says what does not fit of a policy, for the calls that its head can meet.
+    /// Says what of a policy nothing here is called, and what does not fit the calls that its head can
+    /// meet.
     pub(crate) fn misfits(&self, policy: &Policy, whole: &Range<usize>) -> Vec<Found> {
+        let mut found = self.names.unheard(&policy.condition(), whole);
+        found.extend(self.unfit(policy, whole));
+        found
+    }
+
+    fn unfit(&self, policy: &Policy, whole: &Range<usize>) -> Vec<Found> {
         let Some(condition) = policy.non_scope_constraints() else { return Vec::new() };
         let met: Vec<(&Deed, &[Type])> =
             self.met(policy).into_iter().map(|it| (it, it.contexts.as_slice())).collect();
@@ -62,8 +69,11 @@ impl Schema {
         let met: Vec<(&Deed, &[Type])> =
             covered.iter().map(|(it, contexts)| (*it, contexts.as_slice())).collect();
         let template = with(&permit(), condition.clone());
-        let slips = Slips::new(true, names);
-        told(self.look(&template, (condition, &(0..text.len())), &met, slips), None)
+        let (slips, whole) = (Slips::new(true, names), 0..text.len());
+        let unheard = self.names.unheard(condition, &whole).into_iter();
+        let mut found: Vec<Found> = unheard.filter(|it| !it.mistake.is_remark()).collect();
+        found.extend(self.look(&template, (condition, &whole), &met, slips));
+        told(found, None)
     }
 
     /// Looks at a condition in every kind of call that it can tell apart.

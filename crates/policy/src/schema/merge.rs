@@ -170,7 +170,7 @@ fn sometimes(holder: &str, name: &str, gaps: &Gaps) -> Mistake {
     Mistake::NotAlwaysThere { field: format!("{holder}.{name}"), label, help }
 }
 
-fn other(slip: Slip, tools: &str) -> Option<Mistake> {
+pub(super) fn other(slip: Slip, tools: &str) -> Option<Mistake> {
     Some(match slip {
         Slip::Type { what, is, wanted, help } => Mistake::OtherType {
             message: format!("`{what}` is {is}, and {wanted} is wanted here"),
@@ -190,7 +190,7 @@ fn other(slip: Slip, tools: &str) -> Option<Mistake> {
 }
 
 /// Names a few of them, and how many more there are.
-fn listed(names: &BTreeSet<&str>) -> String {
+pub(super) fn listed(names: &BTreeSet<&str>) -> String {
     let shown: Vec<String> = names.iter().take(SHOWN).map(|it| format!("`{it}`")).collect();
     match names.len().checked_sub(shown.len()) {
         Some(more) if 0 < more => format!("{} and {more} more", shown.join(", ")),

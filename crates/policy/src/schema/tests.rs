@@ -138,7 +138,9 @@ fn offering(shape: &Shape, to_resources: bool) -> Offering {
             to_resources,
             input: Some(schema_of(shape)),
         }],
+        others: BTreeSet::new(),
         params: Some(BTreeSet::from(["ticket".to_owned(), "other".to_owned()])),
+        templates: None,
     }
 }
 

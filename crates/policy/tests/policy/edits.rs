@@ -88,6 +88,7 @@ static SCHEMAS: LazyLock<[Option<Schema>; 3]> = LazyLock::new(|| {
             servers: servers.map(|it| (it.parse().unwrap(), Environment::Staging)).into(),
             tools: vec![tool("files", "tool"), tool("files", "other"), tool("tickets", "tool")],
             params: Some(BTreeSet::from(["ticket".to_owned()])),
+            ..Offering::default()
         })
     };
     [None, schema("integer").ok(), schema("string").ok()]

@@ -29,4 +29,6 @@ mod listing;
 #[cfg(test)]
 mod misfits;
 #[cfg(test)]
+mod questions;
+#[cfg(test)]
 mod reload;

@@ -4,7 +4,7 @@ use std::{fs, os::unix::fs::PermissionsExt as _};
 
 use serde_json::{Value, json};
 
-use crate::governor::{Governor, NOTES};
+use crate::governor::{Governor, NOTES, until};
 
 /// Cases for `NOTES` that come out as expected.
 const GOOD: &str = r#"
@@ -350,4 +350,138 @@ fn policies_are_formed_whole_or_not_at_all() {
     assert_eq!(fs::read_dir(governor.path("policies")).unwrap().count(), 1, "nothing else is left");
     assert_eq!(governor.run(&["policy", "fmt", "--check"]).code, 0);
     assert_eq!(governor.json(&["check"])["ok"], true);
+}
+
+#[test]
+fn policies_and_cases_are_held_against_the_accepted_tools() {
+    let mut governor = Governor::prepare(NOTES);
+    // Of `write_note` only its server has told.
+    let config = NOTES[0].1.replace("[server.tool.write_note]\nresource = \"{path}\"\n", "");
+    governor.write("bailiwick.toml", &config);
+    governor.serve();
+    until("a tool was accepted", || governor.run(&["policy", "schema"]).code == 0);
+    governor.stop();
+    governor.write("tests/cases.toml", GOOD);
+    assert_eq!(governor.run(&["policy", "test"]).code, 0);
+    governor.write(
+        "policies/a.cedar",
+        "@id(\"a\")\nforbid (principal, action == Action::\"notes__raed_note\", resource);",
+    );
+    let said = governor.refused(&["policy", "test"], 2);
+    assert!(said.contains("POL-022") && said.contains("policies/a.cedar:2:"), "{said}");
+    assert!(said.contains("did you mean `Action::\"notes__read_note\"`?"), "{said}");
+    fs::remove_file(governor.path("policies/a.cedar")).unwrap();
+
+    let slips = case(&WRITE.replace("path", "paht").replace("write_note", "wirte_note"));
+    governor.write("tests/cases.toml", &format!("{slips}expect = \"hold\"\n"));
+    let said = governor.refused(&["policy", "test"], 2);
+    assert!(said.contains("TST-004") && said.contains("did you mean `write_note`?"), "{said}");
+    let slips = case(&WRITE.replace("path", "paht"));
+    governor.write("tests/cases.toml", &format!("{slips}expect = \"hold\"\n"));
+    let said = governor.refused(&["policy", "test"], 2);
+    assert!(said.contains("TST-009") && said.contains("did you mean `path`?"), "{said}");
+}
+
+#[test]
+fn a_case_expects_what_its_caller_is_told_would_be_allowed() {
+    let told = "the same call with `path` = \"/notes/any\" (judged: allowed)";
+    let call = "call = { server = \"notes\", tool = \"read_note\", arguments = { path = \"/etc/a\" } }\n\
+                expect = \"deny\"\n";
+    let reading = |would: &str| {
+        case(&format!("{call}would_allow = '{would}'\n")).replace("asking", "reading")
+    };
+    let governor = Governor::start(NOTES);
+    governor.write("tests/cases.toml", &reading(told));
+    let ran = governor.run(&["policy", "test"]);
+    assert_eq!(ran.code, 0, "{ran:?}");
+    // It is what an agent is told, word for word.
+    let (_, token) = governor.open("reader", "reading", &[]);
+    let answer = governor.call(&token, "read_note", &json!({"path": "/etc/a"}));
+    let hints = answer["structuredContent"]["would_allow"].as_array().unwrap();
+    assert!(hints.contains(&json!(told)), "{answer}");
+
+    governor.write("tests/cases.toml", &reading("the same call without `path`"));
+    let ran = governor.run(&["policy", "test"]);
+    assert_eq!(ran.code, 1, "{ran:?}");
+    assert!(ran.stdout.contains("expected to be told `the same call without `path``"), "{ran:?}");
+    assert!(ran.stdout.contains(&format!("told is `{told}`")), "{ran:?}");
+}
+
+/// Policies for enforcement points elsewhere, and what is known of people.
+const SHOP: &[(&str, &str)] = &[
+    (
+        "authzen/shop.cedar",
+        "@id(\"own\")\npermit (principal, action == Action::\"read\", resource)\n\
+         when { resource.owner == principal.id };\n\
+         @id(\"admins\")\npermit (principal in group::\"admins\", action, resource);\n\
+         @id(\"frozen\") @hold(\"a change during the freeze\")\n\
+         forbid (principal, action == Action::\"write\", resource)\n\
+         when { context.facts.contains(\"freeze\") }\nunless { context.approval.granted };\n",
+    ),
+    (
+        "authzen/people.toml",
+        "[[entity]]\ntype = \"group\"\nid = \"admins\"\n[[entity]]\ntype = \"user\"\nid = \"ada\"\n\
+         parents = [{ type = \"group\", id = \"admins\" }]\n",
+    ),
+];
+
+fn evaluation(name: &str, subject: &str, action: &str, more: &str) -> String {
+    format!(
+        "[[case]]\nname = {name:?}\nat = 2026-11-26T10:00:00Z\n\
+         evaluation = {{ subject = {{ type = \"user\", id = {subject:?} }}, action = {{ name = {action:?} }}, \
+         resource = {{ type = \"record\", id = \"1\", properties = {{ owner = \"bob\" }} }} }}\n{more}\n"
+    )
+}
+
+#[test]
+fn what_enforcement_points_elsewhere_ask_is_rehearsed_too() {
+    let governor = Governor::prepare(NOTES);
+    for (file, text) in SHOP {
+        governor.write(file, text);
+    }
+    let because = |verdict: &str, id: &str| format!("expect = {verdict:?}\nbecause = {id:?}\n");
+    let freeze = "facts = [\"freeze\"]\n";
+    let cases = [
+        evaluation("one's own", "bob", "read", &because("allow", "own")),
+        evaluation("another's", "eve", "read", &because("deny", "no_permit")),
+        evaluation("who belongs to a group", "ada", "write", &because("allow", "admins")),
+        evaluation("a freeze", "ada", "write", &format!("{freeze}{}", because("hold", "frozen"))),
+        evaluation(
+            "a yes",
+            "ada",
+            "write",
+            &format!("{freeze}approved_by = \"eve\"\nexpect = \"allow\"\n"),
+        ),
+    ];
+    governor.write("tests/shop.toml", &cases.concat());
+    let ran = governor.run(&["policy", "test", "--cover"]);
+    assert_eq!((ran.code, ran.stderr.as_str()), (0, ""), "{}", ran.stdout);
+    insta::assert_snapshot!(ran.stdout, @r#"
+    tests/shop.toml
+      ok    one's own
+      ok    another's
+      ok    who belongs to a group
+      ok    a freeze
+      ok    a yes
+
+    good: 5 cases (3 allow, 1 hold, 1 deny)
+    3 of 3 policies decided a case
+    "#);
+
+    let wrong = evaluation("another's", "eve", "read", &because("allow", "own"));
+    governor.write("tests/shop.toml", &wrong);
+    let report = governor.run(&["policy", "test", "-o", "json"]);
+    assert_eq!(report.code, 1, "{report:?}");
+    let report: Value = serde_json::from_str(&report.stdout).unwrap();
+    assert_eq!(report["cases"][0]["verdict"], "deny", "{report:#}");
+    // What the wire passes over says nothing, and so it is a mistake here.
+    let slip = wrong.replace("properties = {", "propertys = {");
+    governor.write("tests/shop.toml", &slip);
+    let said = governor.refused(&["policy", "test"], 2);
+    assert!(said.contains("CFG-003") && said.contains("did you mean `properties`?"), "{said}");
+    // A case asks one or the other.
+    let both = format!("{wrong}as = \"reader\"\n");
+    governor.write("tests/shop.toml", &both);
+    let said = governor.refused(&["policy", "test"], 2);
+    assert!(said.contains("CFG-003") && said.contains("`case[0].as`"), "{said}");
 }
