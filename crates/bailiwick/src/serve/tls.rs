@@ -45,8 +45,7 @@ pub(super) async fn watch(
 ) -> anyhow::Result<()> {
     let mut interval = tokio::time::interval(LOOK);
     interval.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Skip);
-    let mut seen = None;
-    let mut refused: Option<Refused> = None;
+    let (mut seen, mut told, mut looks) = (None, None, 0_u8);
     loop {
         tokio::select! {
             () = stop.cancelled() => return Ok(()),
@@ -54,32 +53,18 @@ pub(super) async fn watch(
         }
         let changed = tls.changed();
         let lies_still = changed.is_some() && changed == seen;
-        let anew = changed.is_none() && refused.as_mut().is_some_and(Refused::is_due);
+        looks = if tls.are_refused() { looks.saturating_add(1) } else { 0 };
+        let anew = changed.is_none() && ANEW <= looks;
         seen = changed.filter(|_| !lies_still);
         if lies_still || anew {
-            let told = refused.take().map(|it| it.why);
+            looks = 0;
             match take(&tls, &desk, told.as_deref()).await {
-                Ok(came) => refused = came.map(|why| Refused { why, looks: 0 }),
+                Ok(why) => told = why,
                 Err(error) => {
                     tracing::error!(%error, "what became of the certificate could not be recorded");
                 }
             }
         }
-    }
-}
-
-/// Files that were refused, until they are taken.
-#[derive(Debug)]
-struct Refused {
-    why: String,
-    /// How often they were looked at since.
-    looks: u8,
-}
-
-impl Refused {
-    const fn is_due(&mut self) -> bool {
-        self.looks = self.looks.saturating_add(1);
-        ANEW <= self.looks
     }
 }
 

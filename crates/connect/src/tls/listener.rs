@@ -5,7 +5,10 @@ use std::{
     fmt, fs,
     os::unix::fs::MetadataExt as _,
     path::Path,
-    sync::{Arc, Mutex, PoisonError, RwLock},
+    sync::{
+        Arc, Mutex, PoisonError, RwLock,
+        atomic::{AtomicBool, Ordering},
+    },
     time::Duration,
 };
 
@@ -26,6 +29,8 @@ pub struct ListenerTls {
     current: RwLock<Current>,
     /// How the files looked when they were last read.
     read: Mutex<Looks>,
+    /// Whether they could not be used then.
+    refused: AtomicBool,
 }
 
 #[derive(Clone)]
@@ -55,7 +60,7 @@ impl ListenerTls {
     pub fn load(files: TlsFiles, now: Timestamp) -> Result<Self, TlsError> {
         let (looked, current) = quietly(&files, || Current::load(&files, now));
         let (read, current) = (Mutex::new(looked), RwLock::new(current?));
-        Ok(Self { files, current, read })
+        Ok(Self { files, current, read, refused: AtomicBool::new(false) })
     }
 
     /// Gives what a new connection is greeted with.
@@ -79,11 +84,17 @@ impl ListenerTls {
         (now != *self.read.lock().unwrap_or_else(PoisonError::into_inner)).then_some(now)
     }
 
+    /// Says whether the files could not be used when they were last read.
+    pub fn are_refused(&self) -> bool {
+        self.refused.load(Ordering::Relaxed)
+    }
+
     /// Reads the files again and puts them in force, or leaves everything as it is. Says whether
     /// the certificates are others.
     pub fn reload(&self, now: Timestamp) -> Result<bool, TlsError> {
         let (looked, new) = quietly(&self.files, || Current::load(&self.files, now));
         *self.read.lock().unwrap_or_else(PoisonError::into_inner) = looked;
+        self.refused.store(new.is_err(), Ordering::Relaxed);
         let new = new?;
         let mut current = self.current.write().unwrap_or_else(PoisonError::into_inner);
         let other = current.digest != new.digest;

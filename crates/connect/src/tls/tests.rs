@@ -137,10 +137,13 @@ fn a_reload_takes_all_or_nothing() {
     folder.write("tls.pem", &certificate, 0o644);
     assert!(tls.changed().is_some());
     assert!(matches!(tls.reload(day(150)), Err(TlsError::OtherKey { .. })));
-    assert_eq!((shown(), tls.changed()), (first, None));
+    assert_eq!((shown(), tls.changed(), tls.are_refused()), (first, None, true));
     folder.write("tls.key", &key, 0o600);
     assert!(tls.changed().is_some());
+    assert!(matches!(tls.reload(day(-1)), Err(TlsError::NotYet { .. })), "its time may come");
+    assert!(tls.are_refused());
     assert!(tls.reload(day(150)).unwrap());
+    assert!(!tls.are_refused());
     assert_ne!(shown(), first);
     assert!(!tls.reload(day(150)).unwrap(), "the same certificate again");
 }
