@@ -29,6 +29,8 @@ mod listing;
 #[cfg(test)]
 mod misfits;
 #[cfg(test)]
+mod names;
+#[cfg(test)]
 mod questions;
 #[cfg(test)]
 mod reload;
