@@ -1,7 +1,10 @@
 //! The tools that were accepted, as far as their definitions are kept: what policies are held
 //! against.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::{Mutex, PoisonError},
+};
 
 use bailiwick_gateway::{Catalog, Desk, ToolDefinition, facts_of, names_resources};
 use bailiwick_model::{Digest, Pin, PinStatus, ServerName};
@@ -9,7 +12,7 @@ use bailiwick_policy::{AcceptedTool, Offering};
 use bailiwick_store::{Definitions, Registry};
 
 use crate::{
-    config::{Against, Before, Config},
+    config::{Against, Before, Config, Server},
     serve::tool,
 };
 
@@ -80,6 +83,30 @@ pub(crate) fn offering(config: &Config, pins: &Pins) -> Offering {
     }
     let servers = config.servers.iter().map(|it| (it.name.clone(), it.environment)).collect();
     Offering { servers, tools, others, ..Offering::default() }
+}
+
+/// What was found last, and what it was found for.
+#[derive(Debug, Default)]
+pub(crate) struct Found(Mutex<Option<(Pins, Vec<Server>, Offering)>>);
+
+impl Found {
+    /// Finds the accepted tools at the desk. Their definitions are read again only where others were
+    /// accepted, or other words are said of their servers: a digest names one text for ever.
+    pub(crate) fn offering(&self, config: &Config, desk: &Desk) -> Offering {
+        let pins = at_desk(desk);
+        let mut found = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((of, servers, offering)) = &*found
+            && *of == pins
+            && *servers == config.servers
+        {
+            return offering.clone();
+        }
+        let offering = offering(config, &pins);
+        // What could not be read may be there the next time.
+        let is_whole = offering.tools.len() == pins.values().filter_map(accepted).count();
+        *found = is_whole.then(|| (pins, config.servers.clone(), offering.clone()));
+        offering
+    }
 }
 
 /// Keeps the definitions of what `server` offers and was accepted, and forgets those that no pin

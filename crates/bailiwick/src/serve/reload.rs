@@ -24,6 +24,8 @@ pub(crate) struct Reload {
     tls: Option<Arc<ListenerTls>>,
     /// What is in force; held while it changes, so that two readings never mix.
     active: tokio::sync::Mutex<BTreeMap<&'static str, Group>>,
+    /// The tools that were accepted, as they were found last.
+    tools: accepted::Found,
     /// What policies were held against last.
     schema: std::sync::Mutex<Option<Arc<Schema>>>,
     /// What was said last of policies that no longer fit.
@@ -47,7 +49,8 @@ impl Reload {
         let active = tokio::sync::Mutex::new(house.groups.clone());
         let told = std::sync::Mutex::default();
         let (started, schema) = (house.config.clone(), house.schema.clone().into());
-        Self { file, overrides, started, tls, active, schema, told }
+        let tools = accepted::Found::default();
+        Self { file, overrides, started, tls, active, tools, schema, told }
     }
 
     /// Puts the files of the start in force. What differs from the last start is on record, and
@@ -155,7 +158,7 @@ impl Reload {
 
     /// Reads the house, and holds it against the tools that are accepted now.
     fn read(&self, desk: &Desk) -> Result<(House, Vec<Warning>), Found> {
-        let tools = |config: &Config| Some(accepted::offering(config, &accepted::at_desk(desk)));
+        let tools = |config: &Config| Some(self.tools.offering(config, desk));
         let known = || self.schema.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         let before = Before { schema: known().clone(), ..in_force(desk) };
         let against = Against { tools: &tools, before: &before };
