@@ -68,7 +68,7 @@ pub(crate) fn decide_with(
     let AsSent { request: sent, said: mut judged, with: approved, obligations } = weighed;
     let request = sent.as_ref().unwrap_or_else(|| call.request());
     let asked = Asked { snapshot, state, request, now, case: None, approval: None };
-    let verdict = combine(judged.iter().map(Said::enforced));
+    let verdict = together(&judged);
     let would = judged.iter().map(|it| it.verdict.kind()).max();
     let would = would.filter(|it| *it != verdict.kind());
     let (verdict, answered) = asked.settle(verdict, approved.as_ref(), &policy);
@@ -153,7 +153,7 @@ impl Asked<'_> {
         let mut strictest: Option<(VerdictKind, Vec<Said>)> = None;
         for approval in self.state.approvals_for(self.request, policy, self.now) {
             let judged = Asked { approval: Some(approval), ..*self }.judge(findings);
-            let verdict = combine(judged.iter().map(Said::enforced));
+            let verdict = together(&judged);
             if covers(approval, &verdict) {
                 return (judged, Some(approval.clone()));
             }
@@ -163,6 +163,11 @@ impl Asked<'_> {
         }
         (strictest.map_or_else(|| self.judge(findings), |(_, judged)| judged), None)
     }
+}
+
+/// Gives what the steps say together.
+fn together(said: &[Said]) -> Verdict {
+    combine(said.iter().filter_map(Said::enforced).cloned())
 }
 
 fn combine(verdicts: impl Iterator<Item = Verdict>) -> Verdict {

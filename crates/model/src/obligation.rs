@@ -78,6 +78,10 @@ macro_rules! obligations {
             /// Asks for what both ask for. The order makes no difference.
             #[must_use]
             pub fn and(mut self, mut other: Self) -> Self {
+                // Most calls owe nothing.
+                if other.is_nothing() {
+                    return self;
+                }
                 self.from.append(&mut other.from);
                 Self { from: self.from, $($field: self.$field.and(other.$field),)+ }
             }

@@ -9,9 +9,10 @@ use bailiwick_model::{
 };
 
 use super::{
-    Asked, Rewritable, combine, decide,
+    Asked, Rewritable, decide,
     sent::{AsSent, as_sent},
     steps::Said,
+    together,
 };
 use crate::{Judged, Names, Outcome, Snapshot, TaskState, life};
 
@@ -60,7 +61,7 @@ pub fn still_stands(
     let AsSent { mut said, obligations, .. } =
         as_sent((snapshot, state, &mut briefs), call, now, judge);
     said.retain(|it| it.step != Step::Budget);
-    let verdict = combine(said.iter().map(Said::enforced));
+    let verdict = together(&said);
     let reasons = match verdict {
         Verdict::Allow(_) => return Ok(obligations),
         Verdict::Hold(why) if approved(&why) => return Ok(obligations),

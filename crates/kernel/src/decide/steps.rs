@@ -69,9 +69,15 @@ impl Said {
         Some(found.with("of", "the call as it came"))
     }
 
-    /// Gives the verdict that counts: a step that only observes allows.
-    pub(super) fn enforced(&self) -> Verdict {
-        if self.observed { Verdict::allow() } else { self.verdict.clone() }
+    /// Gives the verdict that counts, where it changes anything: a step that only observes, or that
+    /// allows and asks for nothing, does not.
+    pub(super) fn enforced(&self) -> Option<&Verdict> {
+        match &self.verdict {
+            Verdict::Allow(asks) if asks.is_nothing() => None,
+            verdict @ (Verdict::Allow(_) | Verdict::Hold(_) | Verdict::Deny(_)) => {
+                (!self.observed).then_some(verdict)
+            }
+        }
     }
 
     pub(super) fn into_judgement(self) -> Judgement {
