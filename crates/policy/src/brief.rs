@@ -46,7 +46,7 @@ impl Briefs {
         let Ok(made) = Brief::of(policies, &question) else { return Case::of(question) };
         let case = Case::briefed(question, &made.scene, &made.slice);
         // Nobody asks under other policies again.
-        self.0.retain(|it| it.slice.is_of(policies.version()));
+        self.0.retain(|it| policies.has_cut(&it.slice));
         if Self::MOST <= self.0.len() {
             self.0.remove(0);
         }
@@ -79,7 +79,7 @@ impl Brief {
     }
 
     fn serves(&self, policies: &PolicySet, question: &Question<'_>) -> bool {
-        self.about.is_of(question) && self.slice.is_of(policies.version())
+        self.about.is_of(question) && policies.has_cut(&self.slice)
     }
 }
 

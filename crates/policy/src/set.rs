@@ -177,10 +177,15 @@ impl PolicySet {
 
     /// Asks the policies, with what is known of such cases where that is known.
     pub(crate) fn ask(&self, case: &Case<'_>) -> Result<Vec<Findings<'_>>, ViewError> {
-        match case.slice().filter(|it| it.is_of(&self.version)) {
+        match case.slice().filter(|it| self.has_cut(it)) {
             Some(slice) => self.bench.ask(case, slice),
             None => self.bench.ask(case, &self.slice(case.scene()?, &case.question)?),
         }
+    }
+
+    /// Says whether a slice was cut from this very set.
+    pub(crate) fn has_cut(&self, slice: &Slice) -> bool {
+        slice.is_of(&self.bench, &self.version)
     }
 
     /// Says what is the same for all calls like `question`.

@@ -1,10 +1,10 @@
 //! What policies say of everything that a task's calls of one kind share.
 
-use std::borrow::Cow;
+use std::{borrow::Cow, sync::Arc};
 
 use crate::{
     Case, Question,
-    index::Key,
+    index::{Index, Key},
     judge::Bench,
     reads::{Looks, Reads},
     seat::Seat,
@@ -18,6 +18,9 @@ use crate::{
 pub(crate) struct Slice {
     /// Names the set that it was cut from.
     version: String,
+    /// Numbers the keys, and may do so otherwise in a set that says the same and was loaded after
+    /// another one.
+    index: Arc<Index>,
     pub(crate) satisfied: Vec<usize>,
     pub(crate) open: Vec<usize>,
     /// What the open ones read.
@@ -62,12 +65,13 @@ impl Slice {
             }
         }
         let reads = Reads::all(bench.seats(&open).map(|it| &it.reads));
-        Ok(Self { version: version.to_owned(), satisfied, open, reads, keys })
+        let (version, index) = (version.to_owned(), Arc::clone(&bench.index));
+        Ok(Self { version, index, satisfied, open, reads, keys })
     }
 
-    /// Says whether it was cut from the set of this version.
-    pub(crate) fn is_of(&self, version: &str) -> bool {
-        self.version == version
+    /// Says whether it was cut from this very set.
+    pub(crate) fn is_of(&self, bench: &Bench, version: &str) -> bool {
+        self.version == version && Arc::ptr_eq(&self.index, &bench.index)
     }
 
     /// Finds the policies whose head names one of the very resources of `case`.

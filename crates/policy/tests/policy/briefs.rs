@@ -1,7 +1,7 @@
 //! Briefs: what is known of a task's calls shortens the work and never changes an answer.
 
-use bailiwick_model::IdentityKind;
-use bailiwick_policy::{Briefs, Case, PolicySet};
+use bailiwick_model::{IdentityKind, VerdictKind};
+use bailiwick_policy::{Briefs, Case, PolicyOptions, PolicySet, PolicySource};
 use proptest::prelude::*;
 
 use crate::{
@@ -9,7 +9,7 @@ use crate::{
     law_9::{Dice, request, sets},
 };
 
-/// One call of a task: one of a few, with one of its parts drawn anew, under one of two sets.
+/// One call of a task: one of a few, with one of its parts drawn anew, under one of three sets.
 #[derive(Clone, Debug)]
 struct Step {
     like: usize,
@@ -52,7 +52,13 @@ fn steps() -> impl Strategy<Value = Step> {
         1 => Just(Twist::Purpose),
         1 => Just(Twist::Opened),
     ];
-    (0..3_usize, 0..8_usize, any::<u8>(), prop_oneof![5 => Just(0_usize), 1 => Just(1)], twist)
+    (
+        0..3_usize,
+        0..8_usize,
+        any::<u8>(),
+        prop_oneof![5 => Just(0_usize), 1 => Just(1), 2 => Just(2)],
+        twist,
+    )
         .prop_map(|(like, part, drawn, set, twist)| Step { like, part, drawn, set, twist })
 }
 
@@ -67,6 +73,13 @@ fn questioned<'a>(asked: &'a Asked, briefs: &mut Briefs, policies: &PolicySet) -
     briefs.case(policies, asked.question())
 }
 
+/// Gives the set of `text`, loaded where `before` was in force.
+fn after(before: &PolicySet, text: &str) -> PolicySet {
+    let source = PolicySource { name: "guardrails.cedar".to_owned(), text: text.to_owned() };
+    let options = PolicyOptions { builtin_permit: false };
+    PolicySet::compile_after(Some(before), &[source], options).unwrap()
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(128))]
 
@@ -78,7 +91,11 @@ proptest! {
         dice in proptest::array::uniform3(any::<Dice>()),
         steps in proptest::collection::vec(steps(), 1..32),
     ) {
-        let sets = texts.map(|it| compile_with(&it, false));
+        let [one, other] = &texts;
+        let [one, other] = [one, other].map(|it| (it, compile_with(it, false)));
+        // What is edited and then says again what it said.
+        let again = after(&after(&one.1, other.0), one.0);
+        let sets = [one.1, other.1, again];
         let mut briefs = Briefs::default();
         for Step { like, part, drawn, set, twist } in steps {
             let mut asked = request(redrawn(dice[like], part, drawn));
@@ -132,4 +149,22 @@ fn briefs_are_few_and_none_is_kept_of_other_policies() {
     assert_eq!(briefs.len(), 1);
     briefs.forget();
     assert!(briefs.is_empty());
+}
+
+#[test]
+fn a_brief_serves_no_set_that_says_the_same_and_was_loaded_otherwise() {
+    let first = "@id(\"b\") forbid (principal == Identity::\"triage-agent\", action == Action::\"files__tool\", resource == Resource::\"files:/secret\");
+@id(\"c\") permit (principal, action, resource);
+";
+    let more = "@id(\"a\") permit (principal == Identity::\"x\", action, resource);\n";
+    let before = compile_with(first, false);
+    let asked = asked("files__tool on:/secret");
+    let mut briefs = Briefs::default();
+    let denied = before.evaluate(&questioned(&asked, &mut briefs, &before));
+    assert_eq!(denied.verdict.kind(), VerdictKind::Deny);
+    let between = after(&before, &format!("{more}{first}"));
+    let again = after(&between, first);
+    assert_eq!(again.version(), before.version());
+    let case = questioned(&asked, &mut briefs, &again);
+    assert_eq!(again.evaluate(&case), denied);
 }
