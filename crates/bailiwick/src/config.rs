@@ -41,6 +41,7 @@ use toml::Spanned;
 
 use self::origin::Settings;
 pub(crate) use self::{
+    authzen::TOKEN_MAX,
     code::Code,
     entities::properties,
     error::{ConfigError, Warning},

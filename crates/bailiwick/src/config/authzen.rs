@@ -19,7 +19,7 @@ use super::{
 /// How many there may be.
 const MOST: usize = 64;
 /// How long a file is at most that is read as a token.
-const TOKEN_MAX: u64 = 4 << 10;
+pub(crate) const TOKEN_MAX: u64 = 4 << 10;
 /// What opens other ways in.
 const OTHERS: [(&str, &str); 2] =
     [("the admin API", "admin.token"), ("`/metrics`", "metrics.token")];

@@ -16,7 +16,7 @@ use tokio_util::sync::CancellationToken;
 use super::{Meter, Reload};
 use crate::{
     admin::{self, Admin},
-    config::Config,
+    config::{Config, TOKEN_MAX},
 };
 
 /// What the governor is called.
@@ -142,6 +142,10 @@ const TOKEN_MIN: usize = 20;
 fn own_token(path: &Path) -> anyhow::Result<Secret> {
     if path.exists() {
         bailiwick_connect::check_private(path)?;
+        // No more is looked at where equal ones are looked for.
+        if TOKEN_MAX < std::fs::metadata(path)?.len() {
+            anyhow::bail!("`{}` is longer than {TOKEN_MAX} bytes, and no token", path.display());
+        }
         let token = std::fs::read_to_string(path)?;
         if token.trim().len() < TOKEN_MIN {
             anyhow::bail!(
@@ -169,5 +173,9 @@ mod tests {
         std::fs::write(&path, "\n").unwrap();
         let refused = own_token(&path).unwrap_err().to_string();
         assert!(refused.contains("holds no token"), "{refused}");
+        let long = format!("{}{}", made.expose(), "\n".repeat(5000));
+        std::fs::write(&path, long).unwrap();
+        let refused = own_token(&path).unwrap_err().to_string();
+        assert!(refused.contains("longer than 4096 bytes"), "{refused}");
     }
 }

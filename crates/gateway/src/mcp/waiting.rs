@@ -36,10 +36,13 @@ pub(crate) fn link_needed(hold: &HoldId, url: &str) -> Answer {
     Answer::error(LINK_NEEDED, message, Some(&raw_of(&Links { elicitations: [link] })))
 }
 
-/// Gives the token under which a client wants to hear how its call fares.
+/// Gives the token under which a client wants to hear how its call fares: a text or a number.
 pub(crate) fn progress_token(params: &RawValue) -> Option<Box<RawValue>> {
     let meta = RawObject::read(params.get()).ok()?.get("_meta")?;
-    RawObject::read(meta.get()).ok()?.get("progressToken").map(ToOwned::to_owned)
+    let meta = RawObject::read(meta.get()).ok()?;
+    let token = meta.get("progressToken")?;
+    let names = |it: char| it == '"' || it == '-' || it.is_ascii_digit();
+    token.get().starts_with(names).then(|| token.to_owned())
 }
 
 #[derive(Serialize)]
@@ -111,6 +114,13 @@ mod tests {
         assert_eq!(token(r#"{"_meta":{"progressToken":7}}"#).as_deref(), Some("7"));
         for none in ["{}", r#"{"_meta":{}}"#, r#"{"_meta":7}"#, r#"{"progressToken":7}"#] {
             assert_eq!(token(none), None);
+        }
+        for none in ["null", "true", "{}", "[]"] {
+            assert_eq!(
+                token(&format!(r#"{{"_meta":{{"progressToken":{none}}}}}"#)),
+                None,
+                "{none}"
+            );
         }
     }
 }

@@ -5,6 +5,7 @@
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use bailiwick_model::TaskId;
 use serde_json::value::RawValue;
 use tokio_util::sync::CancellationToken;
 
@@ -68,6 +69,11 @@ impl Relay {
     /// Makes the way to a caller for what is not said on the stream of its call.
     pub(super) fn beside(listener: Listener) -> Self {
         Self { listener, marked: None, asked: Arc::default() }
+    }
+
+    /// Gives the task of the caller, where it is known.
+    pub(super) fn task(&self) -> Option<&TaskId> {
+        self.listener.task()
     }
 
     /// Gives the way to the same caller for another question about its call.

@@ -266,6 +266,7 @@ impl Link {
     fn asked(self: &Arc<Self>, id: &RawValue, method: &str, params: Option<&RawValue>) {
         let asked = (method, params);
         let asked = match self.pending.only() {
+            Some(only) if self.changed.under_way.may_be_for_another(method, only.task()) => None,
             Some(only) => only.asked(id, asked),
             None => self.changed.under_way.asked_after(id, asked),
         };

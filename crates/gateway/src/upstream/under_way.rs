@@ -50,6 +50,8 @@ struct Expecting {
     listener: Option<Listener>,
     /// Whether it told of a change once more.
     again: bool,
+    /// Whether it was asked, so that what the server says next may be about that.
+    asked: bool,
 }
 
 /// A client that may be asked, until it is dropped.
@@ -95,9 +97,16 @@ impl UnderWay {
     /// caller; none where there is none, or where it cannot be asked that.
     pub(super) fn asked(&self, id: &RawValue, asked: (&str, Option<&RawValue>)) -> Option<Asked> {
         match self.only(Instant::now()) {
+            Some(only) if self.may_be_for_another(asked.0, only.task()) => None,
             Some(only) => Relay::beside(only).asked(id, asked),
             None => self.asked_after(id, asked),
         }
+    }
+
+    /// Says whether another task than this one told of a change that `method` may be about: it is not
+    /// answered for it, whoever's call is under way.
+    pub(super) fn may_be_for_another(&self, method: &str, task: Option<&TaskId>) -> bool {
+        method == EXPECTED && self.lock().expecting.keys().any(|it| Some(it) != task)
     }
 
     /// Hands what the server asks after a client told it of a change to that client; none where there is
@@ -109,7 +118,14 @@ impl UnderWay {
     ) -> Option<Asked> {
         let (method, _) = asked;
         let expecting = self.expecting(Instant::now()).filter(|_| method == EXPECTED)?;
-        Relay::beside(expecting).asked(id, asked)
+        let task = expecting.task().cloned();
+        let handed = Relay::beside(expecting).asked(id, asked)?;
+        let mut memory = self.lock();
+        if let Some(it) = task.and_then(|it| memory.expecting.get_mut(&it)) {
+            it.asked = true;
+        }
+        drop(memory);
+        Some(handed)
     }
 
     /// Takes note that the client of a task told of a change, and lets the server ask it on what `listener`
@@ -127,7 +143,9 @@ impl UnderWay {
             before.again = true;
             return None;
         }
-        memory.expecting.insert(task.clone(), Expecting { since, listener, again: false });
+        memory
+            .expecting
+            .insert(task.clone(), Expecting { since, listener, again: false, asked: false });
         Some(Expected { under_way: self.clone(), task: task.clone(), since, _over: over })
     }
 
@@ -175,9 +193,12 @@ impl Expected {
 
 impl Drop for Expected {
     fn drop(&mut self) {
-        if self.own(|_| ()).is_some() {
-            let (mut memory, now) = (self.under_way.lock(), Instant::now());
-            memory.expecting.remove(&self.task);
+        let (mut memory, now) = (self.under_way.lock(), Instant::now());
+        // Something newer of the same task stays.
+        let own = memory.expecting.get(&self.task).filter(|it| it.since == self.since);
+        let Some(asked) = own.map(|it| it.asked) else { return };
+        memory.expecting.remove(&self.task);
+        if asked {
             memory.left.retain(|_, at| now.saturating_duration_since(*at) < LINGERS);
             memory.left.insert(Some(self.task.clone()), now);
         }
@@ -236,15 +257,24 @@ mod tests {
         assert!(under_way.expecting(now()).is_none(), "a call of its own is asked");
         drop(call);
         assert!(under_way.expecting(now()).is_some());
-        let other = expect(&of("B"));
+        let other = expect(&of("B")).unwrap();
         assert!(under_way.expecting(now()).is_none(), "it may be for either");
+        let a = of("A");
+        assert!(under_way.may_be_for_another(EXPECTED, a.task()), "it may be for B");
+        assert!(!under_way.may_be_for_another("sampling/createMessage", a.task()));
+        assert!(other.own(|it| it.asked = true).is_some());
         drop(other);
         assert!(under_way.expecting(now()).is_none(), "it may be for the one before");
+        assert!(!under_way.may_be_for_another(EXPECTED, a.task()));
         assert!(under_way.expecting(now().checked_add(LINGERS).unwrap()).is_some());
         assert!(expect(&of("A")).is_none(), "it told just before");
         assert!(one.own(|it| it.again).unwrap(), "and is told of later");
         drop(one);
         assert!(under_way.lock().expecting.is_empty());
+        let later = now().checked_add(LINGERS).unwrap();
+        let _call = under_way.enter(&of("C"));
+        drop(expect(&of("D")));
+        assert!(under_way.only(later).is_some(), "whoever was not asked silences nobody");
     }
 
     #[test]

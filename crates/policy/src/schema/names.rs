@@ -125,7 +125,8 @@ impl Names {
         }
         let (known, whole) = self.known(*kind)?;
         let compared = || known.iter().copied().take(COMPARED).filter(|_| name.len() <= LEN_MAX);
-        let slip = compared().find(|it| is_slip(name, it));
+        let other = |it: &str| matches!(kind, Kind::Tool(_)) && is_plural(name, it);
+        let slip = compared().find(|it| is_slip(name, it) && !other(it));
         let near = slip.or_else(|| nearest(name, compared()));
         // Whoever offers nothing yet may offer anything.
         if !whole && near.is_none() {
@@ -287,6 +288,13 @@ pub(super) fn is_slip(word: &str, meant: &str) -> bool {
     })
 }
 
+/// Says whether one is the plural of the other: `delete_user` and `delete_users` are two tools.
+fn is_plural(one: &str, other: &str) -> bool {
+    let of =
+        |one: &str, other: &str| other.strip_prefix(one).is_some_and(|it| matches!(it, "s" | "es"));
+    of(one, other) || of(other, one)
+}
+
 fn message(kind: Kind<'_>, name: &str) -> String {
     let name = shown(name);
     match kind {
@@ -335,7 +343,13 @@ fn shown(name: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::is_slip;
+    use super::{is_plural, is_slip};
+
+    #[test]
+    fn a_tool_for_many_is_another_than_the_one_for_one() {
+        assert!(is_plural("delete_user", "delete_users") && is_plural("get_boxes", "get_box"));
+        assert!(!is_plural("delete_user", "delete_user") && !is_plural("user", "usher"));
+    }
 
     #[test]
     fn a_slip_of_the_finger_is_told_from_another_name() {

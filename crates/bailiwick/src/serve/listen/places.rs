@@ -30,6 +30,9 @@ struct Open {
 /// Stands for the requests of somebody whose place was given away: none begins any more.
 const GONE: usize = usize::MAX;
 
+/// How many of those who seem to idle are asked to leave before nobody is.
+const TRIES: usize = 8;
+
 /// Whoever has a place.
 #[derive(Debug)]
 pub(super) struct Guest {
@@ -109,16 +112,17 @@ impl Open {
 
     /// Asks the one of `peer` who has idled longest. Its place is free at once.
     fn ask_one_to_leave(&mut self, peer: Option<IpAddr>) -> Option<()> {
-        loop {
+        // Whoever begins a request just now stays, and another one is looked for.
+        for _ in 0..TRIES {
             let guests = self.peers.get(&peer)?.iter();
             let idle = guests.filter_map(|(number, it)| Some((it.idle_since()?, *number, it)));
             let (_, number, longest) = idle.min_by_key(|(since, number, _)| (*since, *number))?;
-            // Whoever begins a request just now stays, and another one is looked for.
             if longest.give_up() {
                 self.remove(peer, number)?.leave.cancel();
                 return Some(());
             }
         }
+        None
     }
 
     fn remove(&mut self, peer: Option<IpAddr>, number: u64) -> Option<Arc<Guest>> {

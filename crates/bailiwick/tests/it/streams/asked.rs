@@ -144,5 +144,6 @@ fn whoever_is_asked_hears_that_it_is_waited_for_if_it_wants_to_hear_of_progress(
     assert_eq!(waited["params"]["progressToken"], "mine");
     assert!(waited["params"]["progress"].as_f64().unwrap() < 0.0, "{waited}");
     assert_eq!(house.answer(&session, &question, &house.token).status, 202);
-    assert_eq!(stream.next().unwrap()["id"], 1);
+    // It may be told more than once.
+    assert!(std::iter::from_fn(|| stream.next()).any(|it| it["id"] == 1));
 }
