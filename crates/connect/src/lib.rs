@@ -5,6 +5,7 @@
 //! what they may do is for the kernel. Every `now` is an argument, so that a test can hold time
 //! still.
 
+mod broker;
 mod es256;
 mod evidence_key;
 #[cfg(any(test, fuzzing))]
@@ -25,6 +26,9 @@ mod state_key;
 mod tls;
 mod token;
 
+pub use broker::{
+    Attempt, Broker, BrokerError, Credential, EndedLease, EnforcedAs, Field, Issued, LeaseOrder,
+};
 pub use es256::KeyError;
 pub use evidence_key::EvidenceKey;
 pub use identity_key::{AssertionVerifier, IdentityKey, check_public_pem};

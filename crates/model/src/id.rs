@@ -166,6 +166,11 @@ text_type!(
     }
 );
 text_type!(
+    /// Names one target: a system that credentials are made at.
+    TargetName,
+    |text| check_name(text, "a target's name")
+);
+text_type!(
     /// Names a tool, as its server spells it (MCP: 1 to 128 of `A-Za-z0-9_.-`).
     ToolName,
     |text| check_text(text, "a tool's name", 128, "letters, digits, `_`, `.`, `-`", |it| {
@@ -195,6 +200,11 @@ id_type!(
 id_type!(
     /// Names one exception.
     ExceptionId, "an exception", "exc_"
+);
+id_type!(
+    /// Names one lease. What its target calls the credential is made of this, so that a credential
+    /// can be found there by whoever knows the lease, and a lease by whoever finds a credential.
+    LeaseId, "a lease", "lease_"
 );
 
 impl HoldId {

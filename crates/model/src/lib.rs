@@ -21,6 +21,7 @@ mod held;
 mod hold;
 mod id;
 mod json;
+mod lease;
 mod obligation;
 mod person;
 mod pin;
@@ -53,10 +54,11 @@ pub use grant::{ApprovedLine, Grant, Layer};
 pub use held::{HeldEvaluation, HeldStatus};
 pub use hold::{ApprovedCall, Hold, HoldStatus};
 pub use id::{
-    Class, CredentialId, DecisionId, ExceptionId, HoldId, IdError, IdentityId, PersonName,
-    ServerName, TaskId, TemplateName, ToolName, Ulid,
+    Class, CredentialId, DecisionId, ExceptionId, HoldId, IdError, IdentityId, LeaseId, PersonName,
+    ServerName, TargetName, TaskId, TemplateName, ToolName, Ulid,
 };
 pub use json::{Json, JsonError, JsonLimits};
+pub use lease::LeaseState;
 pub use obligation::{
     ArgumentLimit, ArgumentPath, Arguments, Change, Constraint, Constraints, CredentialScope,
     FieldPath, Most, Obligation, ObligationKind, Obligations, PathError, Rate, Rates, Redact,
