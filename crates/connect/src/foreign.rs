@@ -6,7 +6,7 @@ use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 
 use crate::{
     AssertionVerifier, SealKey, StateKey, Statement, check_public_pem, create_dir_private,
-    person_key, random_text, token,
+    person_key, random_text, token, vault,
 };
 
 /// Reads bytes, and panics where something is wrong with how they are read.
@@ -19,6 +19,7 @@ pub const PARSERS: &[(&str, Read)] = &[
     ("connect-seal", seal),
     ("connect-statement", statement),
     ("connect-token", token),
+    ("connect-vault", vault::foreign::foreign),
 ];
 
 /// A public key.

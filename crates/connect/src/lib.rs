@@ -1,5 +1,5 @@
 //! Who calls, and with what proof: task tokens, the keys of agents and of people, TLS, and the
-//! private files they live in.
+//! private files they live in; and the secrets that other people's systems want, sealed.
 //!
 //! No judgement happens here. This crate says *who* is asking and refuses what it cannot prove;
 //! what they may do is for the kernel. Every `now` is an argument, so that a test can hold time
@@ -25,6 +25,7 @@ mod since;
 mod state_key;
 mod tls;
 mod token;
+mod vault;
 
 pub use broker::{
     Attempt, Broker, BrokerError, Credential, EndedLease, EnforcedAs, Field, Issued, LeaseOrder,
@@ -50,3 +51,4 @@ pub use token::{
     Audience, Intent, Issuer, MintError, TASK_TOKEN_LIFE, TaskClaims, TokenCounts, TokenError,
     TokenKeys, TokenKeysError, TokenMint, TokenVerifier, VIA_MAX, Verified,
 };
+pub use vault::{KekSource, OpenSecret, Rekeyed, Sealed, SecretAbout, Vault, VaultError};

@@ -171,6 +171,11 @@ text_type!(
     |text| check_name(text, "a target's name")
 );
 text_type!(
+    /// Names one secret that is kept sealed.
+    SecretName,
+    |text| check_name(text, "a secret's name")
+);
+text_type!(
     /// Names a tool, as its server spells it (MCP: 1 to 128 of `A-Za-z0-9_.-`).
     ToolName,
     |text| check_text(text, "a tool's name", 128, "letters, digits, `_`, `.`, `-`", |it| {

@@ -55,7 +55,7 @@ pub use held::{HeldEvaluation, HeldStatus};
 pub use hold::{ApprovedCall, Hold, HoldStatus};
 pub use id::{
     Class, CredentialId, DecisionId, ExceptionId, HoldId, IdError, IdentityId, LeaseId, PersonName,
-    ServerName, TargetName, TaskId, TemplateName, ToolName, Ulid,
+    SecretName, ServerName, TargetName, TaskId, TemplateName, ToolName, Ulid,
 };
 pub use json::{Json, JsonError, JsonLimits};
 pub use lease::LeaseState;
