@@ -127,10 +127,10 @@ pub(crate) enum Ask {
     /// Servers behind the gateway and their accepted tools.
     #[command(subcommand)]
     Server(ServerCommand),
-    /// Withdraw all authority of an identity, a task, a credential, a server or a tool, now.
+    /// Withdraw all authority of an identity, a task, a credential, a server, a tool or many identities, now.
     Contain {
-        /// `NAME` or `identity:NAME`, `task:ID`, `credential:ID`, `server:NAME`, `tool:SERVER__TOOL`.
-        subject: String,
+        #[command(flatten)]
+        whom: Whom,
         /// Why, for the record.
         #[arg(long)]
         why: String,
@@ -183,6 +183,23 @@ pub(crate) enum TemplateCommand {
         /// Which.
         template: String,
     },
+}
+
+/// What is contained: one thing, or all identities of a kind.
+#[derive(Clone, Debug, Args)]
+#[group(required = true, multiple = false)]
+pub(crate) struct Whom {
+    /// `NAME` or `identity:NAME`, `task:ID`, `credential:ID`, `server:NAME`, `tool:SERVER__TOOL`.
+    pub(crate) subject: Option<String>,
+    /// Every identity of this class, those that are registered later too.
+    #[arg(long)]
+    pub(crate) class: Option<String>,
+    /// Every identity that this person or team answers for, those that are registered later too.
+    #[arg(long)]
+    pub(crate) owner: Option<String>,
+    /// Every identity.
+    #[arg(long)]
+    pub(crate) all: bool,
 }
 
 /// The person who signs.

@@ -194,7 +194,7 @@ async fn ask(common: Common, place: Place, command: Ask) -> Outcome {
                 server::accept(&place, output, (&server, tool.as_deref()), &person).await
             }
         },
-        Ask::Contain { subject, why } => contain::contain(&place, output, &subject, &why).await,
+        Ask::Contain { whom, why } => contain::contain(&place, output, &whom, &why).await,
         Ask::Release { subject, person } => {
             contain::release(&place, output, &subject, &person).await
         }

@@ -39,8 +39,8 @@ pub async fn mint_on_record(
 ) -> Result<Minted, MintingError> {
     let snapshot = desk.snapshot();
     let shown = key.iter().cloned().collect();
-    let mut contained = snapshot.contained.of_task(task);
-    contained.extend(snapshot.contained.of_credentials(&task.identity, &shown));
+    let mut contained = snapshot.contained_of_task(task);
+    contained.extend(snapshot.contained_of_identity(&task.identity, &shown));
     if let Some(first) = contained.pop_first() {
         return Err(MintingError::Contained(first));
     }

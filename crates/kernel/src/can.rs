@@ -58,8 +58,8 @@ fn withdrawn(snapshot: &Snapshot, state: &TaskState, action: &Action) -> Vec<Bec
     let (task, server) = (&state.task, &action.server);
     let never = |source: String, text: String| Because::new(Prospect::Never, source, text);
     let mut all = Vec::new();
-    let mut contained = snapshot.contained.of_task(task);
-    contained.extend(snapshot.contained.of_action(action));
+    let mut contained = snapshot.contained_of_task(task);
+    contained.extend(snapshot.contained_of_action(action));
     let of_server = Subject::Server(server.clone());
     if snapshot.contained.contains(&of_server) {
         contained.insert(of_server);

@@ -4,6 +4,7 @@
 //! its effects go out. The shell carries the effects out, in their order.
 
 mod can;
+mod contained;
 mod decide;
 mod decision;
 mod evaluate;

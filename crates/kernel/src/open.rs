@@ -96,7 +96,7 @@ fn identity_faults(
         ));
     }
     let shown = request.credential.iter().cloned().collect();
-    let contained = snapshot.contained.of_credentials(identity, &shown);
+    let contained = snapshot.contained_of_identity(identity, &shown);
     why.extend(contained.iter().map(contained_reason));
     why
 }
@@ -224,7 +224,7 @@ fn parent_faults(
             format!("authority passes through {DEPTH_MAX} hands at the most"),
         ));
     }
-    why.extend(snapshot.contained.of_task(task).iter().map(contained_reason));
+    why.extend(snapshot.contained_of_task(task).iter().map(contained_reason));
     why
 }
 

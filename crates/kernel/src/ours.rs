@@ -33,7 +33,7 @@ fn unregistered(snapshot: &Snapshot, named: &Entity) -> Option<Reason> {
 fn contained(snapshot: &Snapshot, subject: &Entity) -> BTreeSet<Reason> {
     let ours = snapshot.access.identities().is_meant_by(&subject.kind);
     let ours = ours.then(|| identity(subject)).flatten();
-    let found = ours.map(|it| snapshot.contained.of_credentials(&it, &BTreeSet::new()));
+    let found = ours.map(|it| snapshot.contained_of_identity(&it, &BTreeSet::new()));
     found.iter().flatten().map(contained_reason).collect()
 }
 

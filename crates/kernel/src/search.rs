@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 
-use bailiwick_model::{Digest, Evaluation, Sought, Subject, Timestamp};
+use bailiwick_model::{Digest, Evaluation, Sought, Timestamp};
 use bailiwick_policy::Candidates;
 
 use crate::{Evaluated, Snapshot, evaluate};
@@ -55,11 +55,8 @@ impl Search {
 pub fn world(snapshot: &Snapshot, now: Timestamp) -> Digest {
     let holding = snapshot.facts.iter().filter(|it| now < it.until);
     let facts: BTreeSet<&str> = holding.map(|it| it.name.as_str()).collect();
-    let contained = snapshot.contained.iter().filter_map(|it| match it {
-        Subject::Identity(it) => Some(it.as_str()),
-        Subject::Credential(_) | Subject::Task(_) | Subject::Server(_) | Subject::Tool(..) => None,
-    });
+    let contained = snapshot.contained_identities();
     let facts = facts.into_iter().flat_map(|it| ["fact", it]);
-    let parts = facts.chain(contained.flat_map(|it| ["contained", it]));
+    let parts = facts.chain(contained.iter().flat_map(|it| ["contained", it.as_str()]));
     Digest::of_parts(&parts.map(str::as_bytes).collect::<Vec<_>>())
 }

@@ -50,7 +50,7 @@ pub fn could_ever(
     let question =
         ListQuestion { action, facts_of_action: facts, task, charter, facts: &snapshot.facts };
     reaches(snapshot, state, &action.server, now)
-        && snapshot.contained.of_action(action).is_empty()
+        && snapshot.contained_of_action(action).is_empty()
         && granted
         && is_accepted(snapshot, action, offered)
         && snapshot.policies.could_ever_allow(&question)
@@ -71,7 +71,7 @@ pub fn reaches(
         let charter = snapshot.charters.get(&layer.identity);
         layer.servers.contains(server) && charter.is_some_and(|it| it.servers.contains(server))
     };
-    open && snapshot.contained.of_task(task).is_empty()
+    open && snapshot.contained_of_task(task).is_empty()
         && !snapshot.contained.contains(&Subject::Server(server.clone()))
         && snapshot.charters.contains_key(&task.identity)
         && task.grant.layers.iter().all(named)

@@ -145,7 +145,7 @@ proptest! {
                 .tasks()
                 .filter(|(_, it)| {
                     let task = it.task();
-                    !task.is_open() || !stage.snapshot.contained.of_task(task).is_empty()
+                    !task.is_open() || !stage.snapshot.contained_of_task(task).is_empty()
                 })
                 .map(|(label, _)| label.to_owned())
                 .collect();

@@ -4,10 +4,7 @@ use std::{collections::BTreeSet, fmt, str::FromStr};
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use crate::{
-    Action, ActionKind, Caller, CredentialId, IdError, IdentityId, ServerName, Task, TaskId,
-    ToolName,
-};
+use crate::{Class, CredentialId, IdError, IdentityId, ServerName, TaskId, ToolName};
 
 /// One thing that can be contained: whatever a call stands on, each by itself.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -22,6 +19,12 @@ pub enum Subject {
     Server(ServerName),
     /// One tool of a server.
     Tool(ServerName, ToolName),
+    /// Every identity of a workload class, those that come later too.
+    Class(Class),
+    /// Every identity that somebody answers for, those that come later too.
+    Owner(String),
+    /// Every identity.
+    Everyone,
 }
 
 /// The text names nothing that can be contained.
@@ -29,7 +32,7 @@ pub enum Subject {
 pub enum SubjectError {
     /// A kind of thing that there is not.
     #[error(
-        "`{kind}:` is nothing that can be contained: say `identity:`, `credential:`, `task:`, `server:` or `tool:`"
+        "`{kind}:` is nothing that can be contained: say `identity:`, `credential:`, `task:`, `server:`, `tool:`, `class:`, `owner:` or `all:identities`"
     )]
     UnknownKind {
         /// What stands before the colon.
@@ -38,6 +41,18 @@ pub enum SubjectError {
     /// A tool without its server, or the other way round.
     #[error("`{text}` is no tool: say `tool:SERVER__TOOL`")]
     NoTool {
+        /// What stands behind the colon.
+        text: String,
+    },
+    /// An owner that nobody can be called.
+    #[error("`{text}` is no owner: 1 to 256 bytes without control characters")]
+    NoOwner {
+        /// What stands behind the colon.
+        text: String,
+    },
+    /// All of something else.
+    #[error("`all:{text}` is nothing that can be contained: say `all:identities`")]
+    AllOfWhat {
         /// What stands behind the colon.
         text: String,
     },
@@ -67,6 +82,10 @@ impl FromStr for Subject {
                     parts.ok_or_else(|| SubjectError::NoTool { text: shortened(name) })?;
                 Self::Tool(server.parse()?, tool.parse()?)
             }
+            "class" => Self::Class(name.parse()?),
+            "owner" => Self::owner(name)?,
+            "all" if name == "identities" => Self::Everyone,
+            "all" => return Err(SubjectError::AllOfWhat { text: shortened(name) }),
             other => return Err(SubjectError::UnknownKind { kind: shortened(other) }),
         })
     }
@@ -85,6 +104,9 @@ impl fmt::Display for Subject {
             Self::Task(it) => write!(out, "task:{it}"),
             Self::Server(it) => write!(out, "server:{it}"),
             Self::Tool(server, tool) => write!(out, "tool:{server}__{tool}"),
+            Self::Class(it) => write!(out, "class:{it}"),
+            Self::Owner(it) => write!(out, "owner:{it}"),
+            Self::Everyone => out.write_str("all:identities"),
         }
     }
 }
@@ -110,6 +132,33 @@ impl Subject {
             Self::Task(it) => format!("the task `{it}`"),
             Self::Server(it) => format!("the server `{it}`"),
             Self::Tool(server, tool) => format!("the tool `{server}__{tool}`"),
+            Self::Class(it) => format!("the class `{it}`"),
+            Self::Owner(it) => format!("everything that `{it}` answers for"),
+            Self::Everyone => "every identity".to_owned(),
+        }
+    }
+
+    /// Names all that somebody answers for.
+    pub fn owner(name: &str) -> Result<Self, SubjectError> {
+        if name.is_empty() || Self::OWNER_MAX < name.len() || name.contains(char::is_control) {
+            return Err(SubjectError::NoOwner { text: shortened(name) });
+        }
+        Ok(Self::Owner(name.to_owned()))
+    }
+
+    /// The longest name of an owner that can be contained.
+    pub const OWNER_MAX: usize = 256;
+
+    /// Says whether identities are meant by what they have in common, and not by their names.
+    pub const fn is_of_crowds(&self) -> bool {
+        self.is_of_identities() && !matches!(self, Self::Identity(_))
+    }
+
+    /// Says whether it is identities that are meant: one, or all of a kind. Their tasks end.
+    pub const fn is_of_identities(&self) -> bool {
+        match self {
+            Self::Identity(_) | Self::Class(_) | Self::Owner(_) | Self::Everyone => true,
+            Self::Credential(_) | Self::Task(_) | Self::Server(_) | Self::Tool(..) => false,
         }
     }
 }
@@ -145,43 +194,8 @@ impl Containment {
         self.0.iter()
     }
 
-    /// Finds what is contained of an identity and of the credentials that it shows.
-    pub fn of_credentials(
-        &self,
-        identity: &IdentityId,
-        credentials: &BTreeSet<CredentialId>,
-    ) -> BTreeSet<Subject> {
-        let shown = credentials.iter().cloned().map(Subject::Credential);
-        self.among(|| std::iter::once(Subject::Identity(identity.clone())).chain(shown))
-    }
-
-    /// Finds what is contained of whoever makes a call.
-    pub fn of_caller(&self, caller: &Caller) -> BTreeSet<Subject> {
-        let via = caller.via.iter().cloned().map(Subject::Identity);
-        let mut found = self.of_credentials(&caller.identity, &caller.credentials);
-        found.extend(self.among(|| via));
-        found
-    }
-
-    /// Finds what is contained of the hands and tasks that a task's authority came through.
-    pub fn of_task(&self, task: &Task) -> BTreeSet<Subject> {
-        let hands = std::iter::once(&task.identity).chain(&task.via);
-        let tasks = std::iter::once(&task.id).chain(task.ancestors());
-        self.among(|| {
-            hands.cloned().map(Subject::Identity).chain(tasks.cloned().map(Subject::Task))
-        })
-    }
-
-    /// Finds what is contained of what an action is done with.
-    pub fn of_action(&self, action: &Action) -> BTreeSet<Subject> {
-        let server = || action.server.clone();
-        let named = || action.name.parse().ok().filter(|_| action.kind == ActionKind::Tool);
-        let tool = || named().map(|it| Subject::Tool(server(), it));
-        self.among(|| std::iter::once(Subject::Server(server())).chain(tool()))
-    }
-
     /// Finds which of `all` are contained; mostly nothing is, and then nobody is even asked.
-    fn among<I: Iterator<Item = Subject>>(&self, all: impl FnOnce() -> I) -> BTreeSet<Subject> {
+    pub fn among<I: Iterator<Item = Subject>>(&self, all: impl FnOnce() -> I) -> BTreeSet<Subject> {
         if self.0.is_empty() {
             return BTreeSet::new();
         }
@@ -207,6 +221,9 @@ mod tests {
                 server.parse().unwrap(),
                 tool.parse().unwrap()
             )),
+            name.prop_map(|it| Subject::Class(it.parse().unwrap())),
+            "[^\\p{C}]{1,60}".prop_map(|it| Subject::owner(&it).unwrap()),
+            Just(Subject::Everyone),
         ]
     }
 
@@ -238,6 +255,10 @@ mod tests {
             ("tool:files", "`files` is no tool: say `tool:SERVER__TOOL`"),
             ("tool:__a", "a server's name is empty"),
             ("server:", "a server's name is empty"),
+            ("class:", "a class is empty"),
+            ("owner:", "`` is no owner"),
+            ("owner:a\nb", "is no owner"),
+            ("all:", "`all:` is nothing that can be contained: say `all:identities`"),
             ("", "an identity is empty"),
             ("credential:a b", "a credential `a b` may not hold ` `"),
         ] {

@@ -8,7 +8,7 @@ mod task;
 
 use std::collections::BTreeSet;
 
-use bailiwick_model::{Budget, EndCause, Timestamp};
+use bailiwick_model::{Budget, EndCause, IdentityId, Timestamp};
 
 use crate::{CallLine, Event, Seen, Target, World};
 use task::{Layer, Task, Ticket, TicketState};
@@ -115,10 +115,20 @@ impl Reference {
     fn is_contained(&self, place: usize) -> bool {
         let task = self.task(place);
         let hands = std::iter::once(&task.identity).chain(&task.via);
-        let mut names: Vec<String> = hands.map(|it| format!("identity:{it}")).collect();
+        let mut names: Vec<String> = hands.flat_map(|it| self.names_of(it)).collect();
         let above = std::iter::successors(Some(place), |it| self.task(*it).parent);
         names.extend(above.map(|it| format!("task#{it}")));
         names.iter().any(|it| self.contained.contains(it))
+    }
+
+    /// Gives all that an identity is contained by.
+    fn names_of(&self, identity: &IdentityId) -> Vec<String> {
+        let mut names = vec![format!("identity:{identity}"), "all:identities".to_owned()];
+        for charter in self.world.charters.iter().filter(|it| it.identity == *identity) {
+            names.push(format!("class:{}", charter.class));
+            names.push(format!("owner:{}", charter.owner));
+        }
+        names
     }
 
     fn find(&self, label: &str) -> Option<usize> {

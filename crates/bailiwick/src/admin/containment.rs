@@ -62,10 +62,12 @@ impl Admin {
         let snapshot = self.lane.desk().snapshot();
         let known = match subject {
             Subject::Identity(it) => snapshot.charters.contains_key(it),
-            Subject::Credential(_) => true,
+            Subject::Credential(_) | Subject::Everyone => true,
             Subject::Task(it) => return self.task(it).map(|_| ()),
             Subject::Server(it) => self.lane.upstreams().spec(it).is_some(),
             Subject::Tool(server, tool) => snapshot.pin(server, tool.as_str()).is_some(),
+            Subject::Class(it) => snapshot.charters.values().any(|charter| charter.class == *it),
+            Subject::Owner(it) => snapshot.charters.values().any(|charter| charter.owner == *it),
         };
         let name = format!("{} here: nothing was contained", subject.in_words());
         if known { Ok(()) } else { Err(Refused::unknown(&name)) }

@@ -114,7 +114,7 @@ impl Desk {
             }
             return Err(error.into());
         }
-        if !self.snapshot().contained.of_task(task).is_empty() {
+        if !self.snapshot().contained_of_task(task).is_empty() {
             self.end(&task.id, EndCause::Contained, by).await?;
         }
         match self.task(&task.id).filter(Task::is_open) {

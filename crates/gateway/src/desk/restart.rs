@@ -99,7 +99,8 @@ impl Desk {
         snapshot.charters = loaded.charters.into_iter().map(active).collect();
         snapshot.templates =
             loaded.templates.into_iter().map(|(name, it)| (name, Arc::new(it))).collect();
-        let contained: Vec<_> = snapshot.contained.iter().filter_map(identity).collect();
+        let contained = snapshot.contained.iter().filter(|it| it.is_of_identities());
+        let contained: Vec<_> = contained.cloned().collect();
         let desk = Self {
             snapshot: ArcSwap::from_pointee(snapshot),
             slots: RwLock::default(),
@@ -128,22 +129,14 @@ impl Desk {
             desk.place(state);
         }
         desk.holds_map().extend(told.answerable());
-        for identity in contained {
-            desk.end_tasks_of(&identity, "governor").await?;
+        for subject in contained {
+            desk.end_tasks_within(&subject, "governor").await?;
         }
         for task in lost {
             tracing::warn!(%task, "the registry lost what a task was opened with: it ends");
             desk.end(&task, EndCause::Lost, "governor").await?;
         }
         Ok(desk)
-    }
-}
-
-/// Gives the identity that a subject is, if it is one.
-fn identity(subject: &Subject) -> Option<IdentityId> {
-    match subject {
-        Subject::Identity(identity) => Some(identity.clone()),
-        Subject::Credential(_) | Subject::Task(_) | Subject::Server(_) | Subject::Tool(..) => None,
     }
 }
 

@@ -1,6 +1,9 @@
 //! Changes of what decisions look at: containment, people, and files that became active.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use bailiwick_kernel::Snapshot;
 use bailiwick_model::{
@@ -41,15 +44,26 @@ impl Desk {
         let (since, why) = (self.now(), why.to_owned());
         writing.changes.push(Change::Contain { subject: subject.clone(), since, why });
         let written = self.owe(writing).await;
-        if let Subject::Identity(identity) = subject {
-            self.end_tasks_of(identity, by).await?;
+        if subject.is_of_identities() {
+            self.end_tasks_within(subject, by).await?;
         }
         written
     }
 
-    pub(super) async fn end_tasks_of(
+    /// Ends the tasks of the identities that `subject` means.
+    pub(super) async fn end_tasks_within(
         &self,
-        identity: &IdentityId,
+        subject: &Subject,
+        by: &str,
+    ) -> Result<(), DeskError> {
+        let snapshot = self.snapshot();
+        self.end_tasks_of(|it| snapshot.is_within(it, subject), by).await
+    }
+
+    /// Ends the tasks whose authority came through any of these hands.
+    async fn end_tasks_of(
+        &self,
+        whom: impl Fn(&IdentityId) -> bool,
         by: &str,
     ) -> Result<(), DeskError> {
         let theirs: Vec<_> = self
@@ -58,7 +72,7 @@ impl Desk {
             .filter_map(|it| {
                 let state = it.lock();
                 let task = state.task();
-                let concerned = task.identity == *identity || task.via.contains(identity);
+                let concerned = whom(&task.identity) || task.via.iter().any(&whom);
                 (task.is_open() && concerned).then(|| task.id.clone())
             })
             .collect();
@@ -131,7 +145,7 @@ impl Desk {
             Change::TemplateGone,
         ));
         self.record(writing).await?;
-        let gone: Vec<_> =
+        let gone: BTreeSet<_> =
             old.charters.keys().filter(|it| !new.charters.contains_key(*it)).cloned().collect();
         self.swap(|snapshot| {
             snapshot.policies = Arc::clone(&new.policies);
@@ -140,8 +154,8 @@ impl Desk {
             snapshot.templates.clone_from(&new.templates);
             snapshot.facts.clone_from(&new.facts);
         });
-        for identity in gone {
-            self.end_tasks_of(&identity, by).await?;
+        if !gone.is_empty() {
+            self.end_tasks_of(|it| gone.contains(it), by).await?;
         }
         Ok(())
     }

@@ -208,8 +208,8 @@ impl Asked<'_> {
 
     /// Says whether the caller, or a credential that it shows, is contained.
     fn is_contained(&self) -> bool {
-        let contained = &self.door.lane.desk().snapshot().contained;
-        !contained.of_credentials(&self.caller.identity, &self.caller.credentials).is_empty()
+        let snapshot = self.door.lane.desk().snapshot();
+        !snapshot.contained_of_identity(&self.caller.identity, &self.caller.credentials).is_empty()
     }
 
     /// Says whether the caller's task reaches a server at all, under a token that still counts.

@@ -115,10 +115,10 @@ impl Asked<'_> {
     }
 
     fn containment(&self) -> Said {
-        let contained = &self.snapshot.contained;
-        let mut found = contained.of_caller(&self.request.caller);
-        found.extend(contained.of_task(&self.state.task));
-        found.extend(contained.of_action(&self.request.action));
+        let snapshot = &self.snapshot;
+        let mut found = snapshot.contained_of_caller(&self.request.caller);
+        found.extend(snapshot.contained_of_task(&self.state.task));
+        found.extend(snapshot.contained_of_action(&self.request.action));
         if found.is_empty() {
             return fine(Step::Containment);
         }

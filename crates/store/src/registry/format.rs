@@ -77,8 +77,12 @@ pub(super) fn pin_key(server: &ServerName, tool: &str) -> String {
 pub(super) fn containment_key(subject: &Subject) -> String {
     match subject {
         Subject::Identity(identity) => identity.to_string(),
-        Subject::Credential(_) | Subject::Task(_) | Subject::Server(_) | Subject::Tool(..) => {
-            subject.to_string()
-        }
+        Subject::Credential(_)
+        | Subject::Task(_)
+        | Subject::Server(_)
+        | Subject::Tool(..)
+        | Subject::Class(_)
+        | Subject::Owner(_)
+        | Subject::Everyone => subject.to_string(),
     }
 }

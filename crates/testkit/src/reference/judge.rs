@@ -135,7 +135,7 @@ impl Reference {
     fn containment(&self, place: usize, call: &CallLine, found: &mut Found) {
         let mut shown =
             vec![format!("server:{}", call.server), format!("tool:{}__{}", call.server, call.tool)];
-        shown.extend(call.as_.iter().map(|it| format!("identity:{it}")));
+        shown.extend(call.as_.iter().flat_map(|it| self.names_of(it)));
         shown.extend(call.with.iter().map(|it| format!("credential:{it}")));
         if self.is_contained(place) || shown.iter().any(|it| self.contained.contains(it)) {
             found.deny(ReasonCode::Contained);

@@ -16,7 +16,7 @@ impl Reference {
         let above = parent.flatten();
         let now = above.map_or(self.now, |it| self.task(it).latest.max(self.now));
         let mut why = BTreeSet::new();
-        let mut opener = vec![format!("identity:{}", line.identity)];
+        let mut opener = self.names_of(&line.identity);
         opener.extend(line.with.iter().map(|it| format!("credential:{it}")));
         if opener.iter().any(|it| self.contained.contains(it)) {
             why.insert(ReasonCode::Contained);

@@ -58,6 +58,15 @@ fn event() -> impl Strategy<Value = Event> {
     ]
 }
 
+/// All identities of a kind: everybody is of the first class and the first owner, nobody of the others.
+const CROWDS: &[&str] = &[
+    "class:interactive-agent",
+    "class:batch",
+    "owner:team-test",
+    "owner:somebody-else",
+    "all:identities",
+];
+
 /// Gives something that can be contained.
 fn target() -> impl Strategy<Value = Target> {
     let other = |it: String| Target::Other(it.parse().expect("a subject"));
@@ -68,6 +77,7 @@ fn target() -> impl Strategy<Value = Target> {
         1 => sample::select(SERVERS).prop_map(move |it| other(format!("server:{it}"))),
         2 => (sample::select(SERVERS), sample::select(TOOLS))
             .prop_map(move |(server, tool)| other(format!("tool:{server}__{tool}"))),
+        1 => sample::select(CROWDS).prop_map(move |it| other(it.to_owned())),
     ]
 }
 

@@ -95,3 +95,42 @@ fn each_thing_that_a_call_stands_on_is_contained_by_itself_and_released_by_a_per
         governor.refused(&["contain", unknown, "--why", "typed in a hurry"], code);
     }
 }
+
+#[test]
+fn a_whole_class_an_owners_identities_and_everyone_are_contained_with_one_word() {
+    let mut governor = keyed();
+    let by = governor.person("ada");
+    for (whom, subject) in [
+        (["--class", "interactive-agent"].as_slice(), "class:interactive-agent"),
+        (&["--owner", "team-test"], "owner:team-test"),
+        (&["--all"], "all:identities"),
+    ] {
+        let (task, token) = governor.open("keyed", "reading", &[]);
+        let call = |governor: &Governor| {
+            governor.call(&token, "read_note", &json!({"path": "/notes/today"}))
+        };
+        assert_eq!(call(&governor)["isError"], false, "{subject}");
+        let contain = [&["contain", "--why", "it looks wrong"], whom].concat();
+        assert_eq!(governor.json(&contain)["subject"], subject);
+        assert_ne!(call(&governor)["isError"], false, "{subject}");
+        let status = governor.json(&["task", "show", &task])["status"].clone();
+        assert_eq!(status["cause"], "contained", "{subject}: {status}");
+        let open = ["task", "open", "--as", "keyed", "--template", "reading"];
+        assert!(governor.refused(&open, 1).contains("contained"), "{subject}");
+        // It does not wear off, and a person alone lifts it.
+        governor.stop();
+        governor.serve();
+        assert!(governor.refused(&open, 1).contains("contained"), "{subject}");
+        let ran = run(&governor, &words(&["release", subject], &by));
+        assert_eq!(ran.code, 0, "{ran:?}");
+    }
+    for (wrong, code) in [
+        (["--class", "intractive-agent"].as_slice(), 1),
+        (&["--owner", "nobody at all"], 1),
+        (&["--owner", ""], 2),
+        (&["--all", "keyed"], 2),
+        (&[], 2),
+    ] {
+        governor.refused(&[&["contain", "--why", "typed in a hurry"], wrong].concat(), code);
+    }
+}
