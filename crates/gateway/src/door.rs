@@ -69,7 +69,7 @@ pub struct DoorParts {
     /// Where calls go.
     pub lane: Arc<Lane>,
     /// Who verifies tokens.
-    pub verifier: TokenVerifier,
+    pub verifier: Arc<TokenVerifier>,
     /// What seals the session ids of legacy clients.
     pub seal: SealKey,
     /// The values of `Host` that are answered.
@@ -82,7 +82,7 @@ pub struct DoorParts {
 #[derive(Debug)]
 pub struct Door {
     lane: Arc<Lane>,
-    verifier: TokenVerifier,
+    verifier: Arc<TokenVerifier>,
     seal: SealKey,
     hosts: Hosts,
     running: Arc<Running>,

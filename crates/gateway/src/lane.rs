@@ -415,7 +415,7 @@ fn denied(decision: DecisionId, reason: Reason) -> Refusal {
     Refusal { decision, verdict, hold: None, reasons, explained: None }
 }
 
-fn caller_of(verified: &Verified) -> Caller {
+pub(crate) fn caller_of(verified: &Verified) -> Caller {
     Caller {
         identity: verified.identity.clone(),
         via: verified.via.clone(),

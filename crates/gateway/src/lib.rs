@@ -47,7 +47,7 @@ pub use lane::{Answered, GoesOn, Lane, Refusal};
 pub use limits::ANSWER_BYTES;
 pub use listener::Listener;
 pub use meter::{describe_metrics, reloaded};
-pub use mint::{Minted, MintingError, mint_on_record};
+pub use mint::{Asked, Minted, MintingError, mint_on_record};
 pub use oauth::{Oauth, OauthParts, oauth_router};
 pub use obliged::Owed;
 pub use rehearse::{Rehearsed, rehearsed};

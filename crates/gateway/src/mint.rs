@@ -1,7 +1,7 @@
 //! A token of an open task: minted, and on record before anybody has it.
 
 use bailiwick_connect::{Audience, MintError, Secret, TaskClaims, TokenMint};
-use bailiwick_model::{CredentialId, Digest, Subject, Task};
+use bailiwick_model::{CredentialId, Digest, Subject, Task, Timestamp};
 
 use crate::{Desk, DeskError};
 
@@ -28,13 +28,24 @@ pub enum MintingError {
     Desk(#[from] DeskError),
 }
 
+/// What a token is asked for with.
+#[derive(Clone, Debug)]
+pub struct Asked {
+    /// Whom it is for.
+    pub audience: Audience,
+    /// The key that proved who asks; none where an account or a person did.
+    pub key: Option<CredentialId>,
+    /// When the token that it is traded for ends; none where there is none.
+    pub until: Option<Timestamp>,
+}
+
 /// Mints a token of `task` for an audience on the word of a key, and records that; never past the
 /// task's deadline, and never for what is contained.
 pub async fn mint_on_record(
     desk: &Desk,
     mint: &TokenMint,
     task: &Task,
-    (audience, key): (Audience, Option<CredentialId>),
+    Asked { audience, key, until }: Asked,
     by: &str,
 ) -> Result<Minted, MintingError> {
     let snapshot = desk.snapshot();
@@ -45,7 +56,7 @@ pub async fn mint_on_record(
         return Err(MintingError::Contained(first));
     }
     let version = snapshot.policies.version();
-    let claims = TaskClaims::of(task, audience, version, desk.now())?.asked_with(key);
+    let claims = TaskClaims::of(task, audience, version, desk.now())?.asked_with(key).until(until);
     let (id, token) = mint.mint_named(&claims)?;
     let digest = Digest::of(token.expose().as_bytes()).to_string();
     desk.token_minted(task, (digest, id, claims.expires), by).await?;

@@ -1,5 +1,5 @@
 //! The token endpoint and what clients discover about it: how an agent of any make opens a task
-//! over the network and gets its token.
+//! over the network, gets its token, trades it, looks at it and ends it.
 //!
 //! Nothing is judged here. A client proves who it is, its wish is read strictly, and the opening
 //! is decided and recorded exactly as one that a command asks for.
@@ -7,13 +7,16 @@
 mod answer;
 mod client;
 mod details;
+mod exchange;
 mod form;
+mod introspect;
 mod issue;
 mod metadata;
 mod refusal;
+mod revoke;
 mod target;
 
-use std::sync::Arc;
+use std::{collections::BTreeMap, sync::Arc};
 
 use axum::{
     Router,
@@ -22,12 +25,14 @@ use axum::{
     response::{IntoResponse, Response},
     routing::{get, post},
 };
-use bailiwick_connect::{AssertionVerifier, TokenKeys, TokenMint};
+use bailiwick_connect::{AssertionVerifier, Secret, TokenKeys, TokenMint, TokenVerifier};
 use bailiwick_model::{CredentialId, IdentityId, TemplateName, Timestamp};
-use http::Request;
+use http::{HeaderMap, Request};
 
 use self::{
     details::Wish,
+    exchange::Above,
+    form::Form,
     issue::Granted,
     refusal::{Code, TokenRefusal},
 };
@@ -42,6 +47,10 @@ pub struct OauthParts {
     pub mint: TokenMint,
     /// The keys whose public halves are published.
     pub keys: Arc<TokenKeys>,
+    /// What verifies tokens that are shown; one for all ways in, so that each is verified once.
+    pub verifier: Arc<TokenVerifier>,
+    /// The enforcement points elsewhere that may ask about any token, and what proves each.
+    pub peps: BTreeMap<String, Secret>,
     /// Who verifies the clients' assertions; one for all ways in, so that each counts once.
     pub assertions: Arc<AssertionVerifier>,
     /// The values of `Host` that are answered.
@@ -54,6 +63,8 @@ pub struct Oauth {
     lane: Arc<Lane>,
     mint: TokenMint,
     keys: Arc<TokenKeys>,
+    verifier: Arc<TokenVerifier>,
+    peps: BTreeMap<String, Secret>,
     assertions: Arc<AssertionVerifier>,
     hosts: Hosts,
 }
@@ -61,8 +72,8 @@ pub struct Oauth {
 impl Oauth {
     /// Makes the token endpoint.
     pub fn new(parts: OauthParts) -> Self {
-        let OauthParts { lane, mint, keys, assertions, hosts } = parts;
-        Self { lane, mint, keys, assertions, hosts: Hosts::new(hosts) }
+        let OauthParts { lane, mint, keys, verifier, peps, assertions, hosts } = parts;
+        Self { lane, mint, keys, verifier, peps, assertions, hosts: Hosts::new(hosts) }
     }
 
     fn now(&self) -> Timestamp {
@@ -74,6 +85,8 @@ impl Oauth {
 pub fn oauth_router(oauth: Arc<Oauth>) -> Router {
     Router::new()
         .route("/oauth2/token", post(token))
+        .route("/oauth2/introspect", post(introspect::answer))
+        .route("/oauth2/revoke", post(revoke::answer))
         .route("/oauth2/authorize", get(metadata::no_codes))
         .route("/oauth2/jwks", get(metadata::keys))
         .route("/.well-known/oauth-authorization-server", get(metadata::server))
@@ -93,25 +106,27 @@ async fn token(State(oauth): State<Arc<Oauth>>, request: Request<Body>) -> Respo
 impl Oauth {
     /// Reads the request, has the client prove itself, and only then looks at what it wants.
     async fn take(self: &Arc<Self>, request: Request<Body>) -> Result<Granted, TokenRefusal> {
-        if let Some(what) = self.hosts.foreign(request.headers()) {
-            return Err(Code::InvalidRequest.says(format!("this {what} is not answered here")));
-        }
-        seam::pass("token");
-        let (parts, body) = request.into_parts();
-        let form = form::take(&parts, body).await?;
-        let client = client::authenticate(self, &parts.headers, &form)?;
-        if form.needed("grant_type")? != "client_credentials" {
-            let text = "the one grant type here is `client_credentials`";
-            return Err(Code::UnsupportedGrantType.says(text));
-        }
-        let wish = Wish::read(form.get("authorization_details"), &client)?;
-        let audience = target::audience(self, &form, wish.worker(&client))?;
+        let (headers, form) = self.form(request).await?;
+        let client = client::authenticate(self, &headers, &form)?;
+        let details = form.get("authorization_details");
+        let (wish, above) = match form.needed("grant_type")? {
+            "client_credentials" => (Wish::read(details, &client)?, None),
+            exchange::GRANT => {
+                let above = Above::read(self, &form, &client)?;
+                (above.wish(details, &client)?, Some(above))
+            }
+            _ => {
+                let text = format!("the grant types here are {}", GRANTS.join(", "));
+                return Err(Code::UnsupportedGrantType.says(text));
+            }
+        };
+        let audience = target::audience(self, (&form, above.as_ref()), wish.worker(&client))?;
         target::check_scope(&form, &audience)?;
         // A client that hangs up cuts nothing in the middle: what was begun is recorded.
         let oauth = Arc::clone(self);
         let issuing = tokio::spawn(async move {
             seam::pass("issue");
-            oauth.issue(&client, wish, audience).await
+            oauth.issue(&client, (wish, above), audience).await
         });
         match issuing.await {
             Ok(issued) => issued,
@@ -121,6 +136,22 @@ impl Oauth {
         }
     }
 }
+
+impl Oauth {
+    /// Takes the form of a request that was meant for us.
+    async fn form(&self, request: Request<Body>) -> Result<(HeaderMap, Form), TokenRefusal> {
+        if let Some(what) = self.hosts.foreign(request.headers()) {
+            return Err(Code::InvalidRequest.says(format!("this {what} is not answered here")));
+        }
+        seam::pass("token");
+        let (parts, body) = request.into_parts();
+        let form = form::take(&parts, body).await?;
+        Ok((parts.headers, form))
+    }
+}
+
+/// The ways to a token.
+const GRANTS: [&str; 2] = ["client_credentials", exchange::GRANT];
 
 /// Who asks, and what its charter lets it open.
 #[derive(Debug)]
@@ -136,7 +167,7 @@ struct Client {
 pub(crate) fn foreign(bytes: &[u8]) {
     let (Ok(identity), Ok(key)) = ("triage-agent".parse(), "key".parse()) else { return };
     let client = Client { identity, key, templates: Vec::new() };
-    let form = form::Form::read(bytes).ok();
+    let form = Form::read(bytes).ok();
     let details = form.as_ref().and_then(|it| it.get("authorization_details"));
     let whole = std::str::from_utf8(bytes).ok();
     for text in details.into_iter().chain(whole) {

@@ -7,8 +7,8 @@ use std::{
 
 use bailiwick_model::{
     Budget, Charter, DayAccount, DayBudget, Grant, IdentityId, Judgement, Layer, Mode, OnWiden,
-    OpenRequest, Opener, Param, Reason, ReasonCode, Spend, Step, Subject, Task, TaskId, TaskStatus,
-    Template, Timestamp, Verdict,
+    OpenRequest, Opener, Param, Reason, ReasonCode, ServerName, Spend, Step, Subject, Task, TaskId,
+    TaskStatus, Template, Timestamp, Verdict,
 };
 use bailiwick_policy::GrantProgram;
 
@@ -210,14 +210,19 @@ fn parent_faults(
     let by_giver = match &request.opener {
         Opener::Orchestrator(who) => who == giver,
         Opener::Person(_) => true,
-        Opener::Itself => false,
+        // Whoever has the task's own token has it from its holder.
+        Opener::Itself => request.shown.is_some(),
     };
     if !by_giver {
         why.push(deny(
             ReasonCode::MayNotDelegate,
-            format!("only `{giver}` or a person may narrow `{}`", task.id),
+            format!(
+                "only `{giver}`, whoever shows its token, or a person may narrow `{}`",
+                task.id
+            ),
         ));
     }
+    why.extend(broken_chain(snapshot, task).map(|text| deny(ReasonCode::MayNotDelegate, text)));
     if DEPTH_MAX <= task.via.len() {
         why.push(deny(
             ReasonCode::MayNotDelegate,
@@ -226,6 +231,21 @@ fn parent_faults(
     }
     why.extend(snapshot.contained_of_task(task).iter().map(contained_reason));
     why
+}
+
+/// Says which hand the authority came through that may not give it on any more: it left, or its
+/// charter changed.
+fn broken_chain(snapshot: &Snapshot, task: &Task) -> Option<String> {
+    let takers = std::iter::once(&task.identity).chain(&task.via);
+    let broken = |(giver, taker): (&IdentityId, &IdentityId)| {
+        let charter = snapshot.charters.get(giver);
+        match charter {
+            None => Some(format!("`{giver}` handed authority on and is no longer registered")),
+            Some(it) if it.delegates_to.contains(taker) => None,
+            Some(_) => Some(format!("`{giver}` may no longer hand authority to `{taker}`")),
+        }
+    };
+    task.via.iter().zip(takers).find_map(broken)
 }
 
 /// Makes the task: its template within its charter within its parent's grant.
@@ -238,7 +258,7 @@ fn make(
     now: Timestamp,
 ) -> Result<Box<TaskState>, BTreeSet<Reason>> {
     let params = labelled(request);
-    let grant = grant(charter, template, &params, parent.as_deref());
+    let grant = grant(charter, template, (&params, request), parent.as_deref());
     let program = GrantProgram::compile(&grant).map_err(|errors| {
         let source = format!("template:{}", template.name);
         let reason = |it: &_| Reason::new(ReasonCode::GrantError, format!("{it}"), source.clone());
@@ -288,16 +308,19 @@ fn lineage(parent: &Task) -> Vec<IdentityId> {
 fn grant(
     charter: &Charter,
     template: &Template,
-    params: &BTreeMap<String, Param>,
+    (params, request): (&BTreeMap<String, Param>, &OpenRequest),
     parent: Option<&TaskState>,
 ) -> Grant {
+    // A token for one server hands on no more than that server.
+    let only = request.shown.as_ref().and_then(|it| it.server.as_ref());
+    let within = |it: &&ServerName| only.is_none_or(|only| *it == only);
     let mut layers = vec![Layer {
         day: day_of(template),
         identity: charter.identity.clone(),
         template: template.name.clone(),
         purpose: template.purpose.clone(),
         params: params.clone(),
-        servers: charter.servers.clone(),
+        servers: charter.servers.iter().filter(within).cloned().collect(),
         lines: template.allow.clone(),
     }];
     let Some(parent) = parent else {

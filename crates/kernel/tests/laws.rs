@@ -13,7 +13,9 @@ use bailiwick_model::{
     AccessRequest, ActionKind, Budget, DecisionId, EndCause, HoldId, Json, Mode, Offered, Spend,
     Subject, Timestamp, Ulid, VerdictKind,
 };
-use bailiwick_testkit::{CallLine, Event, OpenLine, Scenario, Stage, build, script, strategies};
+use bailiwick_testkit::{
+    By, CallLine, Event, OpenLine, Scenario, Stage, build, script, strategies,
+};
 use proptest::{collection, prelude::*, test_runner::FileFailurePersistence};
 
 fn config(cases: u32) -> ProptestConfig {
@@ -203,7 +205,8 @@ proptest! {
         let mut above: Option<(String, Stage)> = None;
         for (place, open) in opens.into_iter().enumerate() {
             let under = above.as_ref().map(|(label, _)| label.clone());
-            let line = OpenLine { label: format!("t{place}"), under, by: None, ..open };
+            let by = open.by.filter(|it| matches!(it, By::Token(_)));
+            let line = OpenLine { label: format!("t{place}"), under, by, ..open };
             let before = stage.clone();
             if stage.play(&Event::Open(line.clone())).word != "allow" {
                 continue;

@@ -84,7 +84,7 @@ fn random_sequences_reach_every_verdict_and_every_end() {
     let mut runner = TestRunner::deterministic();
     let strategy = (strategies::world(), strategies::events(60));
     let mut met: BTreeMap<String, u32> = BTreeMap::new();
-    for _ in 0..400 {
+    for _ in 0..600 {
         let (world, events) = strategy.new_tree(&mut runner).unwrap().current();
         let mut reference = Reference::new(world);
         for event in &events {

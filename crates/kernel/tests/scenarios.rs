@@ -549,3 +549,24 @@ fn opening_is_decided_by_charter_template_parameters_and_number() {
         ",
     );
 }
+
+#[test]
+fn whoever_is_given_a_token_narrows_its_task_and_reaches_no_server_that_the_token_does_not() {
+    let world = TRIAGE.replace("servers=tickets\n", "servers=tickets,files\n");
+    let world = world.replace(
+        "  allow tickets get_ticket\ntool",
+        "  allow tickets get_ticket\n  allow files read_text_file\ntool",
+    );
+    check(&format!(
+        r#"{world}
+        open triage as triage-agent template=ticket-triage ticket=T-1
+        open none as summary-agent template=summary under triage by itself -> deny may_not_delegate
+        open wide as summary-agent template=summary under triage by token -> allow
+        call files read_text_file {{}} -> allow
+        open narrow as summary-agent template=summary under triage by token:tickets -> allow
+        call tickets get_ticket {{"ticket":"T-1"}} -> allow
+        call files read_text_file {{}} -> deny outside_charter
+        open again as triage-agent template=ticket-triage under triage by token ticket=T-1 -> deny may_not_delegate
+        "#
+    ));
+}

@@ -66,7 +66,7 @@ pub use obligation::{
 };
 pub use person::Person;
 pub use pin::{Offered, Pin, PinStatus};
-pub use request::{AccessRequest, Caller, OpenRequest};
+pub use request::{AccessRequest, Caller, OpenRequest, ShownToken};
 pub use span::{SpanError, format_bytes, format_span, parse_bytes, parse_span};
 pub use task::{EndCause, Opener, Param, Task, TaskStatus};
 pub use template::{AllowLine, Mode, OnWiden, ParamShape, Template, Window};

@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::{
-    Action, ActionFacts, CallDigest, CredentialId, IdentityId, Json, Offered, Opener, TaskId,
-    TemplateName,
+    Action, ActionFacts, CallDigest, CredentialId, IdentityId, Json, Offered, Opener, ServerName,
+    TaskId, TemplateName,
 };
 
 /// The verified identity making a call, with the task and generation its token names.
@@ -65,4 +65,14 @@ pub struct OpenRequest {
     pub parent: Option<TaskId>,
     /// The key that proved who opens it; none where an account or a person did.
     pub credential: Option<CredentialId>,
+    /// The live token of the task above that came with the wish; none where none did.
+    pub shown: Option<ShownToken>,
+}
+
+/// A token of the task above that whoever opens a task below it showed: its holder gave it away,
+/// and with it the authority to narrow that task.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ShownToken {
+    /// The one server that it is good for; none where it is good for all of them.
+    pub server: Option<ServerName>,
 }

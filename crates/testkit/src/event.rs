@@ -8,7 +8,7 @@ use std::{
 };
 
 use bailiwick_model::{
-    CredentialId, IdentityId, Json, ServerName, Subject, TemplateName, Timestamp,
+    CredentialId, IdentityId, Json, ServerName, ShownToken, Subject, TemplateName, Timestamp,
 };
 
 /// One thing that happens. `call`, `send`, `done`, `retry`, `end` and `restart` are about the
@@ -80,9 +80,12 @@ pub enum By {
     Person,
     /// Another identity.
     Orchestrator(IdentityId),
+    /// The identity that will do the work, which shows a token of the task above: one for every
+    /// server, or for this one.
+    Token(Option<ServerName>),
 }
 
-/// `open LABEL as IDENTITY template=NAME [under LABEL] [by itself|person|IDENTITY] [with KEY]
+/// `open LABEL as IDENTITY template=NAME [under LABEL] [by itself|person|IDENTITY|token|token:SERVER] [with KEY]
 /// [param=value…]`
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct OpenLine {
@@ -100,6 +103,16 @@ pub struct OpenLine {
     pub params: BTreeMap<String, String>,
     /// The key that proves who opens it.
     pub with: Option<CredentialId>,
+}
+
+impl OpenLine {
+    /// Gives the token of the task above that is shown.
+    pub(crate) fn token(&self) -> Option<ShownToken> {
+        match &self.by {
+            Some(By::Token(server)) => Some(ShownToken { server: server.clone() }),
+            Some(By::Itself | By::Person | By::Orchestrator(_)) | None => None,
+        }
+    }
 }
 
 /// `call SERVER TOOL [as=IDENTITY] [with=CREDENTIAL] [bytes=N] [on=RESOURCES] [stale] {ARGUMENTS}`

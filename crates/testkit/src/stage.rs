@@ -196,7 +196,7 @@ impl Stage {
         let parent = line.under.as_ref().map(|label| self.place(label));
         let above = parent.flatten().and_then(|it| self.tasks.get(it)).map(|it| it.state.task());
         let opener = match (&line.by, above) {
-            (Some(By::Itself), _) | (None, None) => Opener::Itself,
+            (Some(By::Itself | By::Token(_)), _) | (None, None) => Opener::Itself,
             (Some(By::Person), _) => Opener::Person(person()),
             (Some(By::Orchestrator(who)), _) => Opener::Orchestrator(who.clone()),
             (None, Some(above)) => Opener::Orchestrator(above.identity.clone()),
@@ -209,6 +209,7 @@ impl Stage {
             purpose: None,
             parent: parent.map(|_| above.map_or(nobody, |it| it.id.clone())),
             credential: line.with.clone(),
+            shown: above.and(line.token()),
         };
         let same = |it: &&Live| {
             let task = it.state.task();

@@ -7,7 +7,7 @@ use axum::{
     extract::{Path, RawQuery, State},
 };
 use bailiwick_connect::Audience;
-use bailiwick_gateway::mint_on_record;
+use bailiwick_gateway::{Asked, mint_on_record};
 use bailiwick_model::{
     Charter, CredentialId, EndCause, IdentityId, OpenRequest, Opener, Proof, ServerName, Spend,
     Task, TaskId,
@@ -39,6 +39,7 @@ pub(super) async fn open(
         purpose: wish.purpose,
         parent: wish.parent,
         credential: credential.clone(),
+        shown: None,
     };
     let task = admin.lane.desk().open(&request, &peer.label()).await?;
     let minted = admin.mint(&task, credential, peer).await?;
@@ -218,7 +219,8 @@ impl Admin {
         peer: Peer,
     ) -> Result<MintedToken, Refused> {
         let desk = self.lane.desk();
-        let (asked, by) = ((Audience::All, key), peer.label());
+        let asked = Asked { audience: Audience::All, key, until: None };
+        let by = peer.label();
         let minted = mint_on_record(desk, &self.mint, task, asked, &by).await?;
         let token = minted.token.expose().to_owned();
         Ok(MintedToken { task: task.id.clone(), token, expires: minted.claims.expires })

@@ -347,6 +347,7 @@ fn one(
         purpose: None,
         parent: giver.map(|it| it.id.clone()),
         credential: None,
+        shown: None,
     };
     let first_of_its_day = (TaskId::new(ulid(at, round)), 0, DayAccount::default());
     bailiwick_kernel::open(snapshot, above, &request, first_of_its_day, at)

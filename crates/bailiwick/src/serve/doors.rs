@@ -51,9 +51,11 @@ pub(super) fn open(
         AssertionVerifier::new(issuer.as_str(), now)
             .kept_at(&config.state.join("assertions.latest"))?,
     );
+    let verifier = Arc::new(TokenVerifier::new(Arc::clone(&keys), issuer));
+    let peps = peps(config)?;
     let door = Arc::new(Door::new(DoorParts {
         lane: Arc::clone(lane),
-        verifier: TokenVerifier::new(Arc::clone(&keys), issuer),
+        verifier: Arc::clone(&verifier),
         seal: SealKey::load_or_create(&config.state.join("keys").join("session.key"))?,
         hosts: hosts(called),
         holds: holds(config, called, stop)?,
@@ -62,7 +64,9 @@ pub(super) fn open(
         lane: Arc::clone(lane),
         mint: mint.clone(),
         keys,
+        verifier,
         assertions: Arc::clone(&assertions),
+        peps: peps.clone(),
         hosts: hosts(called),
     });
     let admin = Arc::new(Admin {
@@ -76,7 +80,7 @@ pub(super) fn open(
     });
     let authzen = Authzen::new(AuthzenParts {
         desk: Arc::clone(lane.desk()),
-        peps: peps(config)?,
+        peps,
         hosts: hosts(called),
         public_url: called.public_url.to_owned(),
         pages: StateKey::load_or_create(&config.state.join("keys").join("pages.key"))?,

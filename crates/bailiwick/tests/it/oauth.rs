@@ -1,6 +1,8 @@
 //! The token endpoint and its metadata, over real sockets.
 
 mod discovery;
+mod ended;
+mod exchange;
 mod opening;
 mod refused;
 mod sdk;
@@ -13,6 +15,7 @@ use crate::governor::{Answer, Governor, NOTES};
 
 const JWT_BEARER: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
 const TYPE: &str = "bailiwick/task/v1";
+const ACCESS: &str = "urn:ietf:params:oauth:token-type:access_token";
 
 /// A governor of `notes` and `tickets`. `writer` has one template and reaches `tickets`; `planner`
 /// has two, reaches both, and may hand authority to `writer`. Both have keys of their own.
@@ -96,15 +99,48 @@ impl House {
     }
 
     fn form(&self, parameters: &[(&str, &str)]) -> Answer {
+        self.form_to("/oauth2/token", "", parameters)
+    }
+
+    fn form_to(&self, path: &str, headers: &str, parameters: &[(&str, &str)]) -> Answer {
         let pair = |(name, value): &(&str, &str)| format!("{name}={}", encoded(value));
         let body: Vec<_> = parameters.iter().map(pair).collect();
-        self.send("Content-Type: application/x-www-form-urlencoded\r\n", &body.join("&"))
+        let kind = "Content-Type: application/x-www-form-urlencoded\r\n";
+        self.send_to(path, &format!("{kind}{headers}"), &body.join("&"))
+    }
+
+    /// Asks about, or gives back, a token as `identity`.
+    fn about(&self, path: &str, identity: &str, token: &str) -> Answer {
+        let assertion = self.assertion(identity);
+        let proof = [
+            ("client_assertion_type", JWT_BEARER),
+            ("client_assertion", assertion.as_str()),
+            ("token", token),
+        ];
+        self.form_to(path, "", &proof)
+    }
+
+    /// Trades `token` as `identity`, with more parameters.
+    fn trade(&self, identity: &str, token: &str, more: &[(&str, &str)]) -> Answer {
+        let assertion = self.assertion(identity);
+        let proof = [
+            ("grant_type", "urn:ietf:params:oauth:grant-type:token-exchange"),
+            ("client_assertion_type", JWT_BEARER),
+            ("client_assertion", assertion.as_str()),
+            ("subject_token", token),
+            ("subject_token_type", ACCESS),
+        ];
+        self.form(&[&proof, more].concat())
     }
 
     fn send(&self, headers: &str, body: &str) -> Answer {
+        self.send_to("/oauth2/token", headers, body)
+    }
+
+    fn send_to(&self, path: &str, headers: &str, body: &str) -> Answer {
         let host = self.governor.host();
         let head = format!(
-            "POST /oauth2/token HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\nContent-Length: {}\r\n{headers}\r\n",
+            "POST {path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\nContent-Length: {}\r\n{headers}\r\n",
             body.len(),
         );
         self.governor.raw(&[head.as_bytes(), body.as_bytes()].concat())

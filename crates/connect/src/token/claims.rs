@@ -82,6 +82,12 @@ impl TaskClaims {
         })
     }
 
+    /// Ends it by `latest`, where that comes first.
+    #[must_use]
+    pub fn until(self, latest: Option<Timestamp>) -> Self {
+        Self { expires: latest.map_or(self.expires, |it| it.min(self.expires)), ..self }
+    }
+
     /// Names the key that proved who asks.
     #[must_use]
     pub fn asked_with(self, key: Option<CredentialId>) -> Self {

@@ -1,5 +1,5 @@
 //! What the token endpoint gives: RFC 6749 section 5.1, with the granted details of RFC 9396
-//! section 7.
+//! section 7; of an exchange also RFC 8693 section 2.2.1.
 
 use axum::{
     body::Body,
@@ -8,18 +8,21 @@ use axum::{
 use http::{StatusCode, header};
 use serde_json::{Map, Value, json};
 
-use super::{details::KIND, issue::Granted};
+use super::{details::KIND, exchange, issue::Granted};
 
 /// Writes the token and what it is for.
 pub(super) fn granted(granted: &Granted) -> Response {
     let claims = &granted.minted.claims;
-    let body = json!({
+    let mut body = json!({
         "access_token": granted.minted.token.expose(),
         "token_type": "Bearer",
         "expires_in": claims.expires.seconds().saturating_sub(claims.issued.seconds()),
         "scope": claims.audience.scope(),
         "authorization_details": [details(granted)],
     });
+    if let (Some(body), true) = (body.as_object_mut(), granted.exchanged) {
+        body.insert("issued_token_type".to_owned(), json!(exchange::ACCESS));
+    }
     json(StatusCode::OK, Body::from(body.to_string()))
 }
 

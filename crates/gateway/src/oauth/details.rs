@@ -35,7 +35,7 @@ pub(super) struct Opening {
     pub(super) template: TemplateName,
     pub(super) params: BTreeMap<String, String>,
     pub(super) purpose: Option<String>,
-    /// The task of the client's own that is handed on, and to whom.
+    /// The task that is handed on, and to whom.
     pub(super) handed: Option<(TaskId, IdentityId)>,
 }
 
@@ -43,9 +43,22 @@ impl Wish {
     /// Reads the parameter; without it the client's one template is meant.
     pub(super) fn read(text: Option<&str>, client: &Client) -> Result<Self, TokenRefusal> {
         match text {
-            Some(text) => read(text),
+            Some(text) => read(text, None),
             None => usual(client),
         }
+    }
+
+    /// Reads the parameter of a wish to narrow the task `above`, whose token was shown.
+    pub(super) fn below(
+        text: Option<&str>,
+        client: &Client,
+        above: &TaskId,
+    ) -> Result<Self, TokenRefusal> {
+        let wish = match text {
+            Some(text) => read(text, Some((above, client)))?,
+            None => usual(client)?,
+        };
+        Ok(wish)
     }
 
     /// Says whose token it will be.
@@ -71,7 +84,7 @@ fn usual(client: &Client) -> Result<Wish, TokenRefusal> {
     }
 }
 
-fn read(text: &str) -> Result<Wish, TokenRefusal> {
+fn read(text: &str, above: Option<(&TaskId, &Client)>) -> Result<Wish, TokenRefusal> {
     let parsed = Json::parse(text.as_bytes(), LIMITS)
         .map_err(|error| wrong(format!("`authorization_details` cannot be read: {error}")))?;
     let Json::List(list) = &parsed else {
@@ -89,11 +102,14 @@ fn read(text: &str) -> Result<Wish, TokenRefusal> {
     match parsed_parameter(details, "task")? {
         Some(task) if details.len() == 2 => Ok(Wish::Again(task)),
         Some(_) => Err(wrong("an open `task` is named alone: it stays as it was opened")),
-        None => opening(details).map(|it| Wish::Open(Box::new(it))),
+        None => opening(details, above).map(|it| Wish::Open(Box::new(it))),
     }
 }
 
-fn opening(details: &BTreeMap<String, Json>) -> Result<Opening, TokenRefusal> {
+fn opening(
+    details: &BTreeMap<String, Json>,
+    above: Option<(&TaskId, &Client)>,
+) -> Result<Opening, TokenRefusal> {
     let template = parsed_parameter(details, "template")?;
     let purpose = parameter(details, "purpose")?;
     if let Some(long) = purpose.filter(|it| PURPOSE_MAX < it.len()) {
@@ -102,15 +118,25 @@ fn opening(details: &BTreeMap<String, Json>) -> Result<Opening, TokenRefusal> {
     }
     let parent = parsed_parameter(details, "parent")?;
     let worker = parsed_parameter(details, "identity")?;
-    if parent.is_some() != worker.is_some() {
-        let text = "`parent` and `identity` belong together: which task is handed on, and to whom";
-        return Err(wrong(text));
-    }
+    let handed = match above {
+        Some((above, client)) => {
+            if parent.is_some_and(|it| it != *above) {
+                return Err(wrong(format!("`parent` is not `{above}`, whose token is shown")));
+            }
+            Some((above.clone(), worker.unwrap_or_else(|| client.identity.clone())))
+        }
+        None if parent.is_some() != worker.is_some() => {
+            let text =
+                "`parent` and `identity` belong together: which task is handed on, and to whom";
+            return Err(wrong(text));
+        }
+        None => parent.zip(worker),
+    };
     Ok(Opening {
         template: template.ok_or_else(|| wrong("`template` or `task` is missing"))?,
         params: params(details.get("params"))?,
         purpose: purpose.map(str::to_owned),
-        handed: parent.zip(worker),
+        handed,
     })
 }
 

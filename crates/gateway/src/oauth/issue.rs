@@ -6,9 +6,10 @@ use bailiwick_model::{EndCause, IdentityId, OpenRequest, Opener, Task, TaskId, T
 use super::{
     Client, Oauth,
     details::{Opening, Wish},
+    exchange::Above,
     refusal::{Code, TokenRefusal},
 };
-use crate::{Minted, mint_on_record};
+use crate::{Asked, Minted, mint_on_record};
 
 /// A token, and the task that it is for.
 #[derive(Debug)]
@@ -17,6 +18,8 @@ pub(super) struct Granted {
     pub(super) minted: Minted,
     /// The resource that it is for.
     pub(super) resource: String,
+    /// Another token was traded for it.
+    pub(super) exchanged: bool,
 }
 
 impl Oauth {
@@ -24,26 +27,29 @@ impl Oauth {
     pub(super) async fn issue(
         &self,
         client: &Client,
-        wish: Wish,
+        (wish, above): (Wish, Option<Above>),
         audience: Audience,
     ) -> Result<Granted, TokenRefusal> {
+        let above = above.as_ref();
         let (task, new) = match wish {
             Wish::Again(task) => (self.own(&client.identity, &task)?, false),
-            Wish::Open(opening) => (self.open(client, *opening).await?, true),
-            Wish::Usual(template) => match self.usual(&client.identity, &template) {
+            Wish::Open(opening) => (self.open(client, *opening, above).await?, true),
+            Wish::Usual(template) => match self.usual(&client.identity, &template, above) {
                 Some(task) => (task, false),
                 None => {
-                    let (params, purpose, handed) = Default::default();
+                    let (params, purpose) = Default::default();
+                    let handed = above.map(|it| (it.task().clone(), client.identity.clone()));
                     let opening = Opening { template, params, purpose, handed };
-                    (self.open(client, opening).await?, true)
+                    (self.open(client, opening, above).await?, true)
                 }
             },
         };
         let resource = self.mint.issuer().resource(&audience);
         let (desk, by) = (self.lane.desk(), label(&client.identity));
-        let asked = (audience, Some(client.key.clone()));
+        let until = above.map(Above::expires);
+        let asked = Asked { audience, key: Some(client.key.clone()), until };
         match mint_on_record(desk, &self.mint, &task, asked, &by).await {
-            Ok(minted) => Ok(Granted { task, minted, resource }),
+            Ok(minted) => Ok(Granted { task, minted, resource, exchanged: above.is_some() }),
             Err(error) => {
                 // Nobody could ever act in a task whose first token was not given.
                 if new {
@@ -56,18 +62,28 @@ impl Oauth {
 
     /// Opens a task: decided and recorded like every other. What the client says of itself stays
     /// its own word; what it hands on from a task of its own is its word to another.
-    async fn open(&self, client: &Client, opening: Opening) -> Result<Task, TokenRefusal> {
+    async fn open(
+        &self,
+        client: &Client,
+        opening: Opening,
+        above: Option<&Above>,
+    ) -> Result<Task, TokenRefusal> {
         let (client, credential) = (&client.identity, Some(client.key.clone()));
         let Opening { template, params, purpose, handed } = opening;
         let (identity, opener, parent) = match handed {
             None => (client.clone(), Opener::Itself, None),
+            // It was handed the token of the task above: what it says of its own stays its own word.
+            Some((parent, worker)) if above.is_some() && worker == *client => {
+                (worker, Opener::Itself, Some(parent))
+            }
             Some((parent, worker)) => {
                 self.own(client, &parent)?;
                 (worker, Opener::Orchestrator(client.clone()), Some(parent))
             }
         };
+        let shown = above.map(Above::shown);
         let request =
-            OpenRequest { identity, template, opener, params, purpose, parent, credential };
+            OpenRequest { identity, template, opener, params, purpose, parent, credential, shown };
         Ok(self.lane.desk().open(&request, &label(client)).await?)
     }
 
@@ -80,12 +96,17 @@ impl Oauth {
     }
 
     /// Finds the task that a client without words has opened before, and that goes on.
-    fn usual(&self, client: &IdentityId, template: &TemplateName) -> Option<Task> {
+    fn usual(
+        &self,
+        client: &IdentityId,
+        template: &TemplateName,
+        above: Option<&Above>,
+    ) -> Option<Task> {
         let now = self.now();
         let same = |it: &Task| {
             it.template == *template
                 && it.params.is_empty()
-                && it.parent.is_none()
+                && it.parent.as_ref() == above.map(Above::task)
                 && it.opener == Opener::Itself
                 && now < it.deadline
         };
@@ -94,6 +115,6 @@ impl Oauth {
 }
 
 /// Names the client for the record.
-fn label(client: &IdentityId) -> String {
+pub(super) fn label(client: &IdentityId) -> String {
     format!("identity:{client}")
 }

@@ -15,7 +15,7 @@ use bailiwick_connect::Audience;
 use http::{HeaderMap, StatusCode, header};
 use serde_json::{Value, json};
 
-use super::{Oauth, answer, details::KIND};
+use super::{GRANTS, Oauth, answer, details::KIND};
 
 /// `GET /.well-known/oauth-authorization-server`
 pub(super) async fn server(State(oauth): State<Arc<Oauth>>, headers: HeaderMap) -> Response {
@@ -25,7 +25,13 @@ pub(super) async fn server(State(oauth): State<Arc<Oauth>>, headers: HeaderMap) 
         "issuer": issuer.as_str(),
         "token_endpoint": at("/oauth2/token"),
         "jwks_uri": at("/oauth2/jwks"),
-        "grant_types_supported": ["client_credentials"],
+        "grant_types_supported": GRANTS,
+        "introspection_endpoint": at("/oauth2/introspect"),
+        "introspection_endpoint_auth_methods_supported": ["private_key_jwt"],
+        "introspection_endpoint_auth_signing_alg_values_supported": ["ES256"],
+        "revocation_endpoint": at("/oauth2/revoke"),
+        "revocation_endpoint_auth_methods_supported": ["private_key_jwt"],
+        "revocation_endpoint_auth_signing_alg_values_supported": ["ES256"],
         "token_endpoint_auth_methods_supported": ["private_key_jwt"],
         "token_endpoint_auth_signing_alg_values_supported": ["ES256"],
         "authorization_details_types_supported": [KIND],

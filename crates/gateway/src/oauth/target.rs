@@ -5,24 +5,39 @@ use bailiwick_model::{IdentityId, ServerName};
 
 use super::{
     Oauth,
+    exchange::Above,
     form::Form,
     refusal::{Code, TokenRefusal},
 };
 
-/// Gives whom the token is for: `resource`, or everything behind the gateway.
+/// Gives whom the token is for: `resource`, or else what the token above is for, or everything
+/// behind the gateway.
 pub(super) fn audience(
     oauth: &Oauth,
-    form: &Form,
+    (form, above): (&Form, Option<&Above>),
     worker: &IdentityId,
 ) -> Result<Audience, TokenRefusal> {
-    let Some(resource) = form.get("resource") else { return Ok(Audience::All) };
-    let audience = oauth.mint.issuer().audience(resource).filter(|it| match it {
-        Audience::All => true,
-        Audience::Server(server) => oauth.is_reached(server, worker),
+    let wide = above.map_or(&Audience::All, Above::audience);
+    let issuer = oauth.mint.issuer();
+    let resource = match (form.get("resource"), above.and_then(|_| form.get("audience"))) {
+        (Some(resource), Some(other)) if resource != other => None,
+        (Some(resource), _) | (None, Some(resource)) => issuer.audience(resource),
+        (None, None) => Some(wide.clone()),
+    };
+    let audience = resource.filter(|it| match it {
+        Audience::All => wide.covers(it),
+        Audience::Server(server) => wide.covers(it) && oauth.is_reached(server, worker),
     });
     audience.ok_or_else(|| {
-        let all = oauth.mint.issuer().resource(&Audience::All);
-        let text = format!("`resource` is `{all}`, or one server below it that `{worker}` reaches");
+        let most = issuer.resource(wide);
+        let text = match wide {
+            Audience::All => {
+                format!("`resource` is `{most}`, or one server below it that `{worker}` reaches")
+            }
+            Audience::Server(_) => {
+                format!("`resource` is `{most}` at most, where `{worker}` reaches it")
+            }
+        };
         Code::InvalidTarget.says(text)
     })
 }

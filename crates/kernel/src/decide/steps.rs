@@ -182,7 +182,13 @@ impl Asked<'_> {
             layer.servers.contains(server) && charter.is_some_and(|it| it.servers.contains(server))
         };
         if let Some(layer) = self.state.task.grant.layers.iter().find(|it| !reaches(it)) {
-            let text = format!("the charter of `{}` does not reach `{server}`", layer.identity);
+            let who = &layer.identity;
+            let now = self.snapshot.charters.get(who).is_some_and(|it| it.servers.contains(server));
+            let text = if now {
+                format!("what `{who}` was given when its task opened does not reach `{server}`")
+            } else {
+                format!("the charter of `{who}` does not reach `{server}`")
+            };
             let source = format!("charter:{}", layer.identity);
             return Said::deny(Step::Grant, ReasonCode::OutsideCharter, text, source);
         }

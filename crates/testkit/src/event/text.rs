@@ -75,6 +75,10 @@ fn open(mut words: Words<'_>) -> Result<OpenLine, String> {
                 by = Some(match words.word("who opens it")? {
                     "itself" => By::Itself,
                     "person" => By::Person,
+                    "token" => By::Token(None),
+                    word if word.starts_with("token:") => {
+                        By::Token(word.strip_prefix("token:").map(read).transpose()?)
+                    }
                     other => By::Orchestrator(read(other)?),
                 });
             }
@@ -205,6 +209,8 @@ impl fmt::Display for OpenLine {
             Some(By::Itself) => out.write_str(" by itself")?,
             Some(By::Person) => out.write_str(" by person")?,
             Some(By::Orchestrator(who)) => write!(out, " by {who}")?,
+            Some(By::Token(None)) => out.write_str(" by token")?,
+            Some(By::Token(Some(server))) => write!(out, " by token:{server}")?,
         }
         if let Some(key) = &self.with {
             write!(out, " with {key}")?;

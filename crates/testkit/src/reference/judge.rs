@@ -168,12 +168,14 @@ impl Reference {
 
     fn grant(&self, place: usize, call: &CallLine, now: Timestamp, found: &mut Found) {
         let task = self.task(place);
-        let reached = task.layers.iter().all(|layer| {
-            self.world
-                .charters
-                .iter()
-                .any(|it| it.identity == layer.identity && it.servers.contains(&call.server))
-        });
+        let reached =
+            task.layers.iter().all(|layer| {
+                let bound = layer.only.as_ref().is_none_or(|it| *it == call.server);
+                bound
+                    && self.world.charters.iter().any(|it| {
+                        it.identity == layer.identity && it.servers.contains(&call.server)
+                    })
+            });
         if !reached {
             found.deny(ReasonCode::OutsideCharter);
             return;

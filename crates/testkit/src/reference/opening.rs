@@ -91,6 +91,7 @@ impl Reference {
             identity: line.identity.clone(),
             template: template.name.clone(),
             params: line.params.clone(),
+            only: None,
         };
         if !observes && self.day_is_over(&layer, 1, now) {
             why.insert(ReasonCode::OverBudget);
@@ -109,6 +110,7 @@ impl Reference {
             None | Some(By::Person) => true,
             Some(By::Orchestrator(who)) => *who == task.identity,
             Some(By::Itself) => false,
+            Some(By::Token(_)) => true,
         };
         let to_itself = line.identity == task.identity;
         let many = task.via.len() >= 4;
@@ -140,6 +142,7 @@ impl Reference {
                 identity: line.identity.clone(),
                 template: template.name.clone(),
                 params: line.params.clone(),
+                only: above.and(line.token()).and_then(|it| it.server),
             }],
             parent: above,
             deadline: now.after(template.window.max),

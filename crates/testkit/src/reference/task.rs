@@ -2,7 +2,9 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
-use bailiwick_model::{Budget, Calendar, EndCause, IdentityId, TemplateName, Timestamp};
+use bailiwick_model::{
+    Budget, Calendar, EndCause, IdentityId, ServerName, TemplateName, Timestamp,
+};
 
 use super::Keys;
 use crate::CallLine;
@@ -42,6 +44,8 @@ pub(super) struct Layer {
     pub(super) identity: IdentityId,
     pub(super) template: TemplateName,
     pub(super) params: BTreeMap<String, String>,
+    /// The one server that the token of the task above was good for.
+    pub(super) only: Option<ServerName>,
 }
 
 impl Task {

@@ -135,6 +135,8 @@ pub fn open_line() -> impl Strategy<Value = OpenLine> {
         1 => Just(Some(By::Person)),
         1 => sample::select(AGENTS)
             .prop_map(|it| Some(By::Orchestrator(it.parse().expect("an identity")))),
+        3 => option::of(sample::select(SERVERS))
+            .prop_map(|it| Some(By::Token(it.map(|it| it.parse().expect("a server"))))),
     ];
     let letter = prop_oneof![20 => sample::select(LETTERS), 1 => Just("z")];
     (

@@ -24,7 +24,12 @@ fn a_client_finds_its_way_from_a_challenge_to_the_token_endpoint() {
     assert_eq!(server["issuer"], json!(url));
     assert_eq!(server["token_endpoint"], json!(format!("{url}/oauth2/token")));
     assert_eq!(server["token_endpoint_auth_methods_supported"], json!(["private_key_jwt"]));
-    assert_eq!(server["grant_types_supported"], json!(["client_credentials"]));
+    assert_eq!(
+        server["grant_types_supported"],
+        json!(["client_credentials", "urn:ietf:params:oauth:grant-type:token-exchange"])
+    );
+    assert_eq!(server["introspection_endpoint"], json!(format!("{url}/oauth2/introspect")));
+    assert_eq!(server["revocation_endpoint"], json!(format!("{url}/oauth2/revoke")));
     assert_eq!(server["authorization_details_types_supported"], json!(["bailiwick/task/v1"]));
     assert_eq!(server["response_types_supported"], json!([]));
 }
