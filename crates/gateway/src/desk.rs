@@ -81,6 +81,8 @@ pub(crate) struct Slot {
     generation: AtomicU64,
     /// What permits are held against, for calls that are under way.
     authority: Arc<AtomicU64>,
+    /// Tells calls that are under way when it has changed.
+    withdrawn: tokio::sync::Notify,
     state: Mutex<TaskState>,
     /// What was used of the days that it counts in, in the order in which they are locked.
     days: Vec<(DayKey, Arc<Mutex<DayAccount>>)>,
@@ -112,6 +114,7 @@ impl Slot {
         Arc::new(Self {
             generation: AtomicU64::new(state.task().generation),
             authority: Arc::new(AtomicU64::new(state.authority())),
+            withdrawn: tokio::sync::Notify::new(),
             state: Mutex::new(state),
             days,
         })
@@ -128,7 +131,9 @@ impl Slot {
         let mut state = self.lock();
         let result = step(&mut state);
         self.generation.store(state.task().generation, Ordering::Release);
-        self.authority.store(state.authority(), Ordering::Release);
+        if self.authority.swap(state.authority(), Ordering::AcqRel) != state.authority() {
+            self.withdrawn.notify_waiters();
+        }
         result
     }
 
@@ -165,6 +170,11 @@ impl Slot {
     /// Gives the authority as it changes, for a call that is under way.
     pub(crate) const fn authority(&self) -> &Arc<AtomicU64> {
         &self.authority
+    }
+
+    /// Waits until authority is withdrawn, from when this is called and not from when it is awaited.
+    pub(crate) fn news(&self) -> tokio::sync::futures::Notified<'_> {
+        self.withdrawn.notified()
     }
 
     /// Gives the generation without the lock.

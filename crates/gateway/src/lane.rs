@@ -12,6 +12,7 @@ mod stands;
 mod wait;
 mod watched;
 mod whole;
+mod withdrawn;
 
 use std::{
     collections::BTreeSet,
@@ -81,6 +82,8 @@ pub enum Answered {
     Refused(Refusal),
     /// It was allowed, and the server could not be reached or did not answer.
     Failed(DecisionId, String),
+    /// It was allowed and sent, and cut in the middle: its authority was withdrawn.
+    Cut(DecisionId, String),
 }
 
 /// Why a call was not sent.
@@ -258,7 +261,8 @@ impl Lane {
             Outcome::Forward(permit, asks) => {
                 let sent = AsSent::of(call, &request.offered, &asks);
                 listener.is_sent_by(|| Allowed { decision: decision.clone(), approved });
-                let answered = self.forward(decision, permit, &slot, (&sent, listener)).await;
+                let answered =
+                    self.forward(decision, permit, (caller, &slot), (&sent, listener)).await;
                 self.follow(answered, approved, (caller, &sent.call), (slot, started)).await
             }
             Outcome::Hold(hold, why) => {
@@ -285,7 +289,7 @@ impl Lane {
         &self,
         decision: DecisionId,
         permit: Permit,
-        slot: &Slot,
+        (caller, slot): (&Verified, &Slot),
         (call, listener): (&AsSent<'_>, &Listener),
     ) -> Answered {
         let started = Instant::now();
@@ -293,7 +297,9 @@ impl Lane {
         let server = call.call.action().server.clone();
         let (judged, listener) = ((&*call.call, call.offered), call.heard_by(listener));
         let sending = self.upstreams.send(permit, slot.authority(), judged, (&listener, now));
-        let sent = sending.instrument(tracing::debug_span!("send", %server)).await;
+        let sending = sending.instrument(tracing::debug_span!("send", %server));
+        let holder = (caller, call.call.action());
+        let (sent, cut) = self.unless_withdrawn(sending, slot, holder, &listener).await;
         seam::pass("sent");
         if let Some(told) = goes_on::told(&call.call, &sent) {
             let told = if call.asks.look_inside() { told.wordless() } else { told };
@@ -304,6 +310,9 @@ impl Lane {
         let sent = sent.map(|reply| call.obliged(&decision, reply, &mut came.1));
         let detail = call.failed(came.0, &came.1);
         self.came_to(Sent { decision: &decision, slot, server: &server, started }, came).await;
+        if let Some(why) = cut {
+            return Answered::Cut(decision, why);
+        }
         match sent {
             Ok((reply, owed)) => Answered::Reply(decision, reply, Box::new(owed)),
             Err(_) => Answered::Failed(decision, detail),

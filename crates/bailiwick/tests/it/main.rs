@@ -9,6 +9,8 @@ mod command;
 #[cfg(test)]
 mod crash;
 #[cfg(test)]
+mod cut;
+#[cfg(test)]
 mod demo;
 #[cfg(test)]
 mod doctor;

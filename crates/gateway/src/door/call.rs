@@ -94,7 +94,8 @@ impl Asked<'_> {
                 Some((decision, self.goes_on(&call, *goes_on)))
             }
             Answered::Failed(..) | Answered::Refused(_) if self.listener.is_cut() => None,
-            Answered::Failed(decision, why) => {
+            // The client cannot have cut it: then there was nobody to be cut from.
+            Answered::Failed(decision, why) | Answered::Cut(decision, why) => {
                 let text = format!("{why} ({decision})");
                 Some((decision, Answer::error(code::INTERNAL_ERROR, &text, None)))
             }

@@ -246,6 +246,7 @@ impl Asked<'_> {
             answered @ (Answered::Reply(..)
             | Answered::GoesOn(_)
             | Answered::Failed(..)
+            | Answered::Cut(..)
             | Answered::Refused(_)) => Held::Not(answered),
         }
     }

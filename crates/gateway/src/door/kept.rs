@@ -137,7 +137,7 @@ impl Memory {
 fn size(answered: &Answered) -> usize {
     match answered {
         Answered::Reply(_, reply, _) => reply.size(),
-        Answered::GoesOn(_) | Answered::Refused(_) | Answered::Failed(..) => 0,
+        Answered::GoesOn(_) | Answered::Refused(_) | Answered::Failed(..) | Answered::Cut(..) => 0,
     }
 }
 

@@ -162,7 +162,7 @@ impl Asked<'_> {
                 self.back(&handle.server, call.method(), reply).await
             }
             Answered::Refused(refusal) => self.refused(refusal.clone(), call.method(), call).await,
-            Answered::Failed(decision, why) => {
+            Answered::Failed(decision, why) | Answered::Cut(decision, why) => {
                 return self.failed(waiting, &format!("{why} ({decision})"));
             }
             // It was not said that anybody waits.

@@ -224,9 +224,10 @@ impl Asked<'_> {
                         let reply = owed.further((&decision, coming.call.method()), reply, &now);
                         Answered::Reply(decision, reply, owed)
                     }
-                    other @ (Answered::GoesOn(_) | Answered::Refused(_) | Answered::Failed(..)) => {
-                        other
-                    }
+                    other @ (Answered::GoesOn(_)
+                    | Answered::Refused(_)
+                    | Answered::Failed(..)
+                    | Answered::Cut(..)) => other,
                 };
                 self.further(coming, Some(last), answered).await
             }

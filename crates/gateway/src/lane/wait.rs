@@ -112,6 +112,7 @@ impl Lane {
                 settled @ (Answered::Reply(..)
                 | Answered::GoesOn(_)
                 | Answered::Failed(..)
+                | Answered::Cut(..)
                 | Answered::Refused(_)) => {
                     return Stayed::Settled(settled);
                 }

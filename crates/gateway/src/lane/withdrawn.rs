@@ -1,0 +1,60 @@
+//! A call that is under way when its authority is withdrawn is cut: nobody waits for its answer, and
+//! its server is told that nobody does.
+
+use std::{pin::pin, time::Duration};
+
+use bailiwick_connect::Verified;
+use bailiwick_model::Action;
+
+use super::{Lane, caller_of};
+use crate::{
+    Listener,
+    desk::Slot,
+    upstream::{Reply, SendError},
+};
+
+/// How long a server may take to be told that nobody wants its answer.
+const TOLD_WITHIN: Duration = Duration::from_secs(2);
+
+impl Lane {
+    /// Waits for what was sent, or cuts it, and says why it was cut. An answer that comes after that
+    /// is no answer.
+    pub(super) async fn unless_withdrawn(
+        &self,
+        sending: impl Future<Output = Result<Reply, SendError>>,
+        slot: &Slot,
+        holder: (&Verified, &Action),
+        listener: &Listener,
+    ) -> (Result<Reply, SendError>, Option<String>) {
+        let mut sending = pin!(sending);
+        loop {
+            // Heard from before it is sent: what is withdrawn until then is seen when the permit is spent.
+            let news = slot.news();
+            tokio::select! {
+                biased;
+                sent = &mut sending => return (sent, None),
+                () = news => {}
+            }
+            let Some(why) = self.withdrawn(slot, holder) else { continue };
+            listener.cut().cancel();
+            // Its server is told on the way; what it says now comes too late.
+            let _late = tokio::time::timeout(TOLD_WITHIN, sending).await;
+            let why = format!("cut: {why}");
+            return (Err(SendError::Unknown { why: why.clone() }), Some(why));
+        }
+    }
+
+    /// Says what took the authority of a call that was let through away, if anything did.
+    fn withdrawn(&self, slot: &Slot, (caller, action): (&Verified, &Action)) -> Option<String> {
+        let snapshot = self.desk.snapshot();
+        let task = slot.lock().task().clone();
+        if !task.is_open() || task.generation != caller.generation {
+            return Some(format!("the task `{}` has ended", task.id));
+        }
+        let mut found = snapshot.contained_of_caller(&caller_of(caller));
+        found.extend(snapshot.contained_of_task(&task));
+        found.extend(snapshot.contained_of_action(action));
+        let found: Vec<_> = found.iter().map(bailiwick_model::Subject::in_words).collect();
+        (!found.is_empty()).then(|| format!("contained meanwhile: {}", found.join(", ")))
+    }
+}
