@@ -5,6 +5,7 @@
 
 mod fixture;
 mod node;
+mod postgres;
 mod python;
 
 use std::ops::RangeInclusive;
@@ -113,11 +114,13 @@ pub(crate) fn install(root: &Path) -> anyhow::Result<Value> {
     let packages = node::packages(&places, &runtime, "node")?;
     let suite = node::packages(&places, &runtime, "conformance")?;
     let fixture = fixture::build(&places)?;
+    let postgres = postgres::install(&places, &modern)?;
     let mut parts = listed(&places, [&modern, &older], &runtime, &packages);
     let entry = "node_modules/@modelcontextprotocol/conformance/dist/index.js";
     if let Some(parts) = parts.as_object_mut() {
         parts.insert("conformance".to_owned(), json!(suite.join(entry)));
         parts.insert("fixture".to_owned(), json!(fixture));
+        parts.insert("postgres".to_owned(), json!(postgres));
     }
     std::fs::write(places.home.join("parts.json"), serde_json::to_vec_pretty(&parts)?)?;
     Ok(parts)

@@ -4,10 +4,16 @@
 //! when it ends and how often its end is tried is for the lease engine. Whoever calls a broker has
 //! the lease on record before, so a broker may fail, stall or die at any point.
 
+pub(crate) mod postgres;
+mod source;
+
 use std::{fmt, pin::Pin, time::Duration};
 
 use bailiwick_model::{IdentityId, LeaseId, TargetName, TaskId, Timestamp};
 use serde::{Deserialize, Serialize};
+
+pub use postgres::{Defaults as PostgresDefaults, Postgres, PostgresMistake, PostgresTarget};
+pub use source::{SecretSource, SecretSourceError};
 
 use crate::Secret;
 

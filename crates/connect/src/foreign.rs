@@ -5,7 +5,7 @@ use std::sync::OnceLock;
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 
 use crate::{
-    AssertionVerifier, SealKey, StateKey, Statement, check_public_pem, create_dir_private,
+    AssertionVerifier, SealKey, StateKey, Statement, broker, check_public_pem, create_dir_private,
     person_key, random_text, token, vault,
 };
 
@@ -15,6 +15,7 @@ pub type Read = fn(&[u8]);
 /// Every parser, by the name of its corpus.
 pub const PARSERS: &[(&str, Read)] = &[
     ("connect-pem", pem),
+    ("connect-postgres", broker::postgres::foreign),
     ("connect-person-key", person_key::foreign),
     ("connect-seal", seal),
     ("connect-statement", statement),

@@ -29,6 +29,7 @@ mod vault;
 
 pub use broker::{
     Attempt, Broker, BrokerError, Credential, EndedLease, EnforcedAs, Field, Issued, LeaseOrder,
+    Postgres, PostgresDefaults, PostgresMistake, PostgresTarget, SecretSource, SecretSourceError,
 };
 pub use es256::KeyError;
 pub use evidence_key::EvidenceKey;

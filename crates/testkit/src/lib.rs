@@ -10,6 +10,7 @@
 pub mod build;
 mod clock;
 mod event;
+pub mod real;
 pub mod reference;
 mod scenario;
 mod seen;

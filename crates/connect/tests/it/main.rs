@@ -1,0 +1,4 @@
+//! Brokers at targets that are real.
+
+#[cfg(test)]
+mod real;
