@@ -7,6 +7,7 @@ mod answer;
 mod containment;
 pub(crate) mod evaluations;
 mod holds;
+mod keys;
 pub(crate) mod metrics;
 mod people;
 mod tasks;
@@ -22,7 +23,7 @@ use axum::{
     response::Response,
     routing::{get, post},
 };
-use bailiwick_connect::{AssertionVerifier, Secret, StatementVerifier, TokenMint};
+use bailiwick_connect::{AssertionVerifier, Secret, StatementVerifier, TokenKeys, TokenMint};
 use bailiwick_gateway::{Door, Lane};
 use bailiwick_model::{Person, PersonName};
 use http::StatusCode;
@@ -36,6 +37,8 @@ use crate::command::sign::GOVERNOR;
 pub(crate) struct Admin {
     pub(crate) lane: Arc<Lane>,
     pub(crate) mint: TokenMint,
+    /// The keys that sign tokens.
+    pub(crate) keys: Arc<TokenKeys>,
     /// Shared with the token endpoint: an assertion counts once, wherever it is shown.
     pub(crate) assertions: Arc<AssertionVerifier>,
     pub(crate) statements: StatementVerifier,
@@ -124,6 +127,9 @@ fn routes(admin: &Arc<Admin>) -> Router {
         .route("/api/v1/containment", get(containment::list))
         .route("/api/v1/containment/{subject}", post(containment::contain))
         .route("/api/v1/containment/{subject}/release", post(containment::release))
+        .route("/api/v1/keys", get(keys::list))
+        .route("/api/v1/keys/rotate", post(keys::rotate))
+        .route("/api/v1/keys/withdraw", post(keys::withdraw))
         .route("/api/v1/templates", get(view::templates))
         .route("/api/v1/servers", get(view::servers))
         .route("/api/v1/servers/{server}/offer", get(view::offer))

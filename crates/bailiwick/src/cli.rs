@@ -160,8 +160,28 @@ pub(crate) enum Ask {
     /// Verify and export the evidence.
     #[command(subcommand)]
     Ledger(LedgerCommand),
+    /// The keys that sign task tokens.
+    #[command(subcommand)]
+    Keys(KeysCommand),
     /// Read the configuration again and put it in force.
     Reload,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum KeysCommand {
+    /// List them: the one that comes next, the one that signs, those whose tokens still count.
+    List,
+    /// Publish the next key now; it signs in five minutes, and tokens of before stay good.
+    Rotate,
+    /// Put a key that leaked out of use: no token that it signed counts from now on.
+    Withdraw {
+        /// Which, by its name; the next one goes with the current one.
+        #[arg(required_unless_present = "all", conflicts_with = "all")]
+        key: Option<String>,
+        /// All of them.
+        #[arg(long)]
+        all: bool,
+    },
 }
 
 #[derive(Debug, Subcommand)]

@@ -12,8 +12,8 @@ use crate::{
         LedgerCommand, PersonCommand, PolicyCommand, ServerCommand, TaskCommand, TemplateCommand,
     },
     command::{
-        configuration, contain, hold, identity, ledger, person, reference, server, show, task,
-        template,
+        configuration, contain, hold, identity, keys, ledger, person, reference, server, show,
+        task, template,
     },
     config::{Config, Found, House, Overrides},
     demo, doctor,
@@ -208,6 +208,7 @@ async fn ask(common: Common, place: Place, command: Ask) -> Outcome {
         Ask::Ledger(LedgerCommand::Export { privileged, task }) => {
             ledger::export(&place, privileged, task.as_deref())
         }
+        Ask::Keys(it) => keys::ask(&place, output, it).await,
         Ask::Reload => server::reload(&place, output).await,
     }
 }

@@ -2,6 +2,7 @@
 
 mod doors;
 mod drain;
+mod keys;
 mod limits;
 mod listen;
 mod meter;
@@ -134,7 +135,7 @@ impl Governor {
 
         let meter = Meter::start()?;
         let called = Called { public_url: &public_url, address };
-        let Doors { routes, door, admin } =
+        let Doors { routes, door, admin, keys } =
             doors::open(&config, &lane, (Arc::clone(&reload), meter.clone()), (&called, &stop))?;
 
         bailiwick_connect::write_private(&config.state.join("issuer"), public_url.as_bytes())?;
@@ -152,6 +153,7 @@ impl Governor {
         running.spawn(pins((Arc::clone(&desk), reload), heard, review, stop.clone()));
         running.spawn(meter.keep(stop.clone()));
         running.spawn(ticks(Arc::clone(&desk), stop.clone()));
+        running.spawn(keys::tend(keys, Arc::clone(&desk), stop.clone()));
         let faults = Arc::new(Faults::new(Arc::clone(&desk)));
         let on_socket = Served {
             routes: admin::on_socket(&admin, &door),

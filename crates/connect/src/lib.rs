@@ -50,6 +50,7 @@ pub use state_key::StateKey;
 pub use tls::{ListenerTls, ServerTrust, TlsError, TlsFiles};
 pub use token::{
     Audience, Intent, Issuer, MintError, TASK_TOKEN_LIFE, TaskClaims, TokenCounts, TokenError,
-    TokenKeys, TokenKeysError, TokenMint, TokenVerifier, VIA_MAX, Verified,
+    TokenKeyChange, TokenKeyState, TokenKeyView, TokenKeys, TokenKeysError, TokenMint,
+    TokenVerifier, VIA_MAX, Verified,
 };
 pub use vault::{KekSource, OpenSecret, Rekeyed, Sealed, SecretAbout, Vault, VaultError};

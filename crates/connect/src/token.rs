@@ -15,7 +15,7 @@ use std::time::Duration;
 
 pub use audience::{Audience, Issuer};
 pub use claims::{Intent, TaskClaims, Verified};
-pub use keys::{TokenKeys, TokenKeysError};
+pub use keys::{TokenKeyChange, TokenKeyState, TokenKeyView, TokenKeys, TokenKeysError};
 pub use mint::{MintError, TokenMint};
 pub use verify::{TokenCounts, TokenError, TokenVerifier};
 

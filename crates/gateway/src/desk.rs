@@ -6,6 +6,7 @@
 mod asked;
 mod changed;
 mod holds;
+mod keys;
 mod openings;
 mod pins;
 mod refusals;

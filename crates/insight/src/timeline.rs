@@ -150,6 +150,7 @@ fn commanded(by: String, command: &CommandRecord) -> Option<What> {
         | CommandRecord::PinChanged { .. }
         | CommandRecord::Contained { .. }
         | CommandRecord::TurnedAway { .. }
+        | CommandRecord::TokenKeyChanged { .. }
         | CommandRecord::Activated(_)
         | CommandRecord::Started { .. } => None,
     }

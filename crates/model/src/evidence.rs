@@ -238,6 +238,16 @@ pub enum CommandRecord {
         /// Since when; until the time of the record.
         since: Timestamp,
     },
+    /// A key that signs task tokens was published, began to sign, or was withdrawn.
+    TokenKeyChanged {
+        /// Its name: the `kid` of its tokens.
+        key: String,
+        /// What became of it: `published`, `signs` or `withdrawn`.
+        change: String,
+        /// From when on it signs, where it was published.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        signs_from: Option<Timestamp>,
+    },
     /// Files became active.
     Activated(Activation),
     /// The governor started; says what it found.
@@ -312,6 +322,7 @@ impl CommandRecord {
             | Self::PinChanged { .. }
             | Self::Contained { .. }
             | Self::TurnedAway { .. }
+            | Self::TokenKeyChanged { .. }
             | Self::Activated(_)
             | Self::Started { .. } => None,
         }

@@ -267,3 +267,30 @@ mod tests {
         assert_eq!(proved.details(), signed);
     }
 }
+
+/// The keys that sign tokens, the next one first.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct Keys {
+    pub(crate) keys: Vec<KeyView>,
+}
+
+/// One of the keys that sign tokens.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct KeyView {
+    /// Its name: the `kid` of its tokens.
+    pub(crate) key: String,
+    /// `next`, `current` or `previous`.
+    pub(crate) state: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) signs_from: Option<Timestamp>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) counts_until: Option<Timestamp>,
+}
+
+/// Which key is withdrawn; without one, all of them.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct WithdrawKey {
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) key: Option<String>,
+}

@@ -35,6 +35,8 @@ pub(super) struct Doors {
     pub(super) door: Arc<Door>,
     /// What answers on the admin socket.
     pub(super) admin: Arc<Admin>,
+    /// The keys that sign tokens.
+    pub(super) keys: Arc<TokenKeys>,
 }
 
 /// Loads the keys and opens every way in.
@@ -63,7 +65,7 @@ pub(super) fn open(
     let oauth = Oauth::new(OauthParts {
         lane: Arc::clone(lane),
         mint: mint.clone(),
-        keys,
+        keys: Arc::clone(&keys),
         verifier,
         assertions: Arc::clone(&assertions),
         peps: peps.clone(),
@@ -72,6 +74,7 @@ pub(super) fn open(
     let admin = Arc::new(Admin {
         lane: Arc::clone(lane),
         mint,
+        keys: Arc::clone(&keys),
         assertions,
         statements: StatementVerifier::new(now).kept_at(&config.state.join("statements.latest"))?,
         reload,
@@ -92,7 +95,7 @@ pub(super) fn open(
         .merge(authzen_router(Arc::new(authzen)))
         .merge(admin::on_listener(&admin, token))
         .merge(admin::metrics::on_listener(&admin, watchers));
-    Ok(Doors { routes, door, admin })
+    Ok(Doors { routes, door, admin, keys })
 }
 
 /// How held calls keep their callers.

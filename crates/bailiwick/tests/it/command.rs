@@ -5,6 +5,7 @@ mod contain;
 mod day;
 mod diff;
 mod hidden;
+mod keys;
 mod page;
 mod person;
 mod policy;

@@ -71,6 +71,13 @@ impl House {
         Self { keys, mint, verifier, root }
     }
 
+    /// Has a next key sign at `now`, which was published five minutes before.
+    fn turn_over(&self, now: Timestamp) {
+        let before = Timestamp::from_millis(now.millis().saturating_sub(300_000));
+        self.keys.rotate(before).unwrap();
+        self.keys.tend(now).unwrap();
+    }
+
     fn token(&self) -> Secret {
         self.mint.mint_for(&task(), "sha256:1", NOW).unwrap()
     }

@@ -303,6 +303,7 @@ impl Told {
             CommandRecord::TaskOpened { task: None, .. }
             | CommandRecord::TokenMinted { .. }
             | CommandRecord::TurnedAway { .. }
+            | CommandRecord::TokenKeyChanged { .. }
             | CommandRecord::Activated(_)
             | CommandRecord::Started { .. } => {}
         }

@@ -64,7 +64,7 @@ fn withdrawing_the_keys_stops_the_very_next_call_from_the_cache_too() {
     let house = House::new();
     let token = house.token();
     house.verify(token.expose(), NOW).unwrap();
-    house.keys.withdraw().unwrap();
+    house.keys.withdraw(None, NOW).unwrap();
     assert_eq!(house.verify(token.expose(), NOW), Err(TokenError::UnknownKey));
     let fresh = house.token();
     house.verify(fresh.expose(), NOW).unwrap();
@@ -75,7 +75,7 @@ fn rotating_the_keys_leaves_the_cache_alone() {
     let house = House::new();
     let token = house.token();
     house.verify(token.expose(), NOW).unwrap();
-    house.keys.rotate(NOW).unwrap();
+    house.turn_over(NOW);
     house.verify(token.expose(), NOW).unwrap();
     assert_eq!(house.verifier.counts().hits, 1);
 }
@@ -156,10 +156,13 @@ proptest! {
                     let claims = TaskClaims::of(&task, audience, "p", now);
                     tokens.extend(claims.and_then(|it| house.mint.mint(&it)));
                 }
-                Event::Pass(seconds) => now = now.after(Duration::from_secs(seconds)),
+                Event::Pass(seconds) => {
+                    now = now.after(Duration::from_secs(seconds));
+                    house.keys.tend(now).unwrap();
+                }
                 Event::Revoke => generation = generation.saturating_add(1),
-                Event::Rotate => house.keys.rotate(now).unwrap(),
-                Event::Withdraw => house.keys.withdraw().unwrap(),
+                Event::Rotate => drop(house.keys.rotate(now).unwrap()),
+                Event::Withdraw => drop(house.keys.withdraw(None, now).unwrap()),
             }
         }
     }
