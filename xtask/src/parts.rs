@@ -7,6 +7,7 @@ mod fixture;
 mod node;
 mod postgres;
 mod python;
+mod sshd;
 
 use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
@@ -121,6 +122,7 @@ pub(crate) fn install(root: &Path) -> anyhow::Result<Value> {
         parts.insert("conformance".to_owned(), json!(suite.join(entry)));
         parts.insert("fixture".to_owned(), json!(fixture));
         parts.insert("postgres".to_owned(), json!(postgres));
+        parts.insert("sshd".to_owned(), json!(sshd::unpack(&places)));
     }
     std::fs::write(places.home.join("parts.json"), serde_json::to_vec_pretty(&parts)?)?;
     Ok(parts)

@@ -4,16 +4,23 @@
 //! when it ends and how often its end is tried is for the lease engine. Whoever calls a broker has
 //! the lease on record before, so a broker may fail, stall or die at any point.
 
+mod deny;
+mod end;
 pub(crate) mod postgres;
 mod source;
+pub(crate) mod ssh;
+mod x509;
 
 use std::{fmt, pin::Pin, time::Duration};
 
 use bailiwick_model::{IdentityId, LeaseId, TargetName, TaskId, Timestamp};
 use serde::{Deserialize, Serialize};
 
+pub use end::EndCommand;
 pub use postgres::{Defaults as PostgresDefaults, Postgres, PostgresMistake, PostgresTarget};
 pub use source::{SecretSource, SecretSourceError};
+pub use ssh::{Ssh, SshTarget};
+pub use x509::{X509, X509Target};
 
 use crate::Secret;
 

@@ -18,6 +18,7 @@ pub const PARSERS: &[(&str, Read)] = &[
     ("connect-postgres", broker::postgres::foreign),
     ("connect-person-key", person_key::foreign),
     ("connect-seal", seal),
+    ("connect-ssh-key", broker::ssh::foreign),
     ("connect-statement", statement),
     ("connect-token", token),
     ("connect-vault", vault::foreign::foreign),

@@ -28,8 +28,9 @@ mod token;
 mod vault;
 
 pub use broker::{
-    Attempt, Broker, BrokerError, Credential, EndedLease, EnforcedAs, Field, Issued, LeaseOrder,
-    Postgres, PostgresDefaults, PostgresMistake, PostgresTarget, SecretSource, SecretSourceError,
+    Attempt, Broker, BrokerError, Credential, EndCommand, EndedLease, EnforcedAs, Field, Issued,
+    LeaseOrder, Postgres, PostgresDefaults, PostgresMistake, PostgresTarget, SecretSource,
+    SecretSourceError, Ssh, SshTarget, X509, X509Target,
 };
 pub use es256::KeyError;
 pub use evidence_key::EvidenceKey;

@@ -6,7 +6,7 @@
 use std::{
     fs::{self, DirBuilder, File, Metadata, OpenOptions},
     io::{self, Write},
-    os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt},
+    os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt},
     path::{Path, PathBuf},
 };
 
@@ -90,6 +90,16 @@ pub fn create_dir_private(path: &Path) -> Result<(), PrivateError> {
 pub fn write_private(path: &Path, bytes: &[u8]) -> Result<(), PrivateError> {
     place(path, bytes, |temporary| {
         fs::rename(temporary, path).map_err(PrivateError::io("write", path))
+    })
+}
+
+/// Writes `bytes` as the file `path`, whole or not at all, for everybody to read: what is published,
+/// never a key.
+pub(crate) fn write_public(path: &Path, bytes: &[u8]) -> Result<(), PrivateError> {
+    place(path, bytes, |temporary| {
+        fs::set_permissions(temporary, fs::Permissions::from_mode(0o644))
+            .and_then(|()| fs::rename(temporary, path))
+            .map_err(PrivateError::io("write", path))
     })
 }
 
@@ -193,7 +203,7 @@ pub(crate) fn read_private(path: &Path, max: u64) -> Result<String, PrivateError
 
 #[cfg(test)]
 mod tests {
-    use std::os::unix::fs::{PermissionsExt, symlink};
+    use std::os::unix::fs::symlink;
 
     use super::*;
 

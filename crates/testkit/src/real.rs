@@ -1,6 +1,7 @@
 //! Real systems of others, started for one test and gone with it.
 
 mod postgres;
+mod sshd;
 
 use std::{
     fs,
@@ -11,6 +12,7 @@ use std::{
 
 pub use postgres::Postgres;
 use serde_json::Value;
+pub use sshd::Sshd;
 
 /// What `cargo xtask real` wrote down of the parts that it installed; nothing where it never ran.
 pub(crate) fn parts() -> Option<Value> {

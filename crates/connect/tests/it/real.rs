@@ -1,6 +1,8 @@
 //! Each broker and the system that it was written for, as others made it.
 
 mod postgres;
+mod ssh;
+mod x509;
 
 use bailiwick_connect::{Credential, EndedLease, Field, LeaseOrder};
 use bailiwick_model::{LeaseId, Timestamp, Ulid};

@@ -1,0 +1,186 @@
+//! Which leases of an authority count no more although their certificates still would.
+//!
+//! A certificate cannot be taken back, only named. It is named here until its own time is over, and
+//! the list is published whole each time, so that whoever reads it has one that was true.
+
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+
+use bailiwick_model::{LeaseId, Timestamp};
+
+use crate::{PrivateError, private::read_private, write_private};
+
+/// The longest list that is read: half a million leases that ended early within their time.
+const LIST_MAX: u64 = 32 * 1024 * 1024;
+/// How far the clocks of others may be behind ours.
+pub(super) const SKEW: Duration = Duration::from_secs(60);
+
+/// What writes a list where the target reads it.
+pub(super) type Publish = dyn Fn(&[LeaseId], Timestamp) -> Result<(), String> + Send + Sync;
+
+/// The list, its file, and what publishes it.
+#[derive(Clone)]
+pub(super) struct DenyList(Arc<Inner>);
+
+struct Inner {
+    path: PathBuf,
+    /// Each lease with the end of its certificate. Held while the list is written and published, so
+    /// that no earlier list replaces a later one.
+    denied: Mutex<BTreeMap<LeaseId, Timestamp>>,
+    publish: Box<Publish>,
+}
+
+impl DenyList {
+    /// Reads the list, if there is one, and publishes it.
+    pub(super) fn open(
+        path: PathBuf,
+        now: Timestamp,
+        publish: Box<Publish>,
+    ) -> Result<Self, String> {
+        let text = match read_private(&path, LIST_MAX) {
+            Ok(text) => text,
+            Err(error) if error.is_missing() => String::new(),
+            Err(error) => return Err(told(&error)),
+        };
+        let read: Option<BTreeMap<_, _>> = text.lines().map(entry).collect();
+        let Some(denied) = read else {
+            return Err(format!("`{}` is not the list that was written", path.display()));
+        };
+        let inner = Inner { path, denied: Mutex::new(denied), publish };
+        inner.publish(now)?;
+        Ok(Self(Arc::new(inner)))
+    }
+
+    /// Names one more lease, and comes back when the list is published.
+    pub(super) async fn deny(
+        &self,
+        lease: LeaseId,
+        until: Timestamp,
+        now: Timestamp,
+    ) -> Result<(), String> {
+        self.blocking(move |it| it.deny(lease, until, now)).await
+    }
+
+    /// Publishes the list again, so that nobody takes it for an old one.
+    pub(super) async fn refresh(&self, now: Timestamp) -> Result<(), String> {
+        self.blocking(move |it| it.publish(now)).await
+    }
+
+    async fn blocking(
+        &self,
+        work: impl FnOnce(&Inner) -> Result<(), String> + Send + 'static,
+    ) -> Result<(), String> {
+        let inner = Arc::clone(&self.0);
+        let done = tokio::task::spawn_blocking(move || work(&inner)).await;
+        done.unwrap_or_else(|error| Err(error.to_string()))
+    }
+}
+
+impl Inner {
+    fn deny(&self, lease: LeaseId, until: Timestamp, now: Timestamp) -> Result<(), String> {
+        let mut denied = self.denied.lock().unwrap_or_else(PoisonError::into_inner);
+        denied.retain(|_, until| now <= until.after(SKEW));
+        if now <= until.after(SKEW) {
+            denied.insert(lease, until);
+        }
+        let lines: String =
+            denied.iter().map(|(lease, until)| format!("{lease} {}\n", until.millis())).collect();
+        write_private(&self.path, lines.as_bytes()).map_err(|error| told(&error))?;
+        (self.publish)(&denied.keys().cloned().collect::<Vec<_>>(), now)
+    }
+
+    fn publish(&self, now: Timestamp) -> Result<(), String> {
+        let denied = self.denied.lock().unwrap_or_else(PoisonError::into_inner);
+        (self.publish)(&denied.keys().cloned().collect::<Vec<_>>(), now)
+    }
+}
+
+fn entry(line: &str) -> Option<(LeaseId, Timestamp)> {
+    let (lease, until) = line.split_once(' ')?;
+    Some((lease.parse().ok()?, Timestamp::from_millis(until.parse().ok()?)))
+}
+
+/// Says an error with what the operating system said.
+pub(super) fn told(error: &PrivateError) -> String {
+    match std::error::Error::source(error) {
+        Some(source) => format!("{error}: {source}"),
+        None => error.to_string(),
+    }
+}
+
+/// The 128 bits of a lease's letters.
+pub(super) fn bits(lease: &LeaseId) -> u128 {
+    let (_, letters) = lease.as_str().split_once('_').unwrap_or_default();
+    letters.bytes().fold(0, |bits: u128, letter| {
+        let place = b"0123456789ABCDEFGHJKMNPQRSTVWXYZ".iter().position(|it| *it == letter);
+        (bits << 5) | place.and_then(|it| u128::try_from(it).ok()).unwrap_or_default()
+    })
+}
+
+/// Makes the folder of an authority, and says where a file in it is.
+pub(super) fn folder(path: &Path) -> Result<impl Fn(&str) -> PathBuf + use<>, String> {
+    crate::create_dir_private(path).map_err(|error| told(&error))?;
+    let path = path.to_owned();
+    Ok(move |name: &str| path.join(name))
+}
+
+#[cfg(test)]
+mod tests {
+    use bailiwick_model::Ulid;
+
+    use super::*;
+
+    fn lease(number: u8) -> LeaseId {
+        LeaseId::new(Ulid::new(Timestamp::from_millis(1), [number; 10]))
+    }
+
+    fn at(seconds: u64) -> Timestamp {
+        Timestamp::from_millis(0).after(Duration::from_secs(seconds))
+    }
+
+    /// A list whose publications are kept.
+    fn list(path: &Path) -> (DenyList, Arc<Mutex<Vec<Vec<LeaseId>>>>) {
+        let seen = Arc::new(Mutex::new(Vec::new()));
+        let published = Arc::clone(&seen);
+        let publish = move |leases: &[LeaseId], _: Timestamp| {
+            published.lock().unwrap().push(leases.to_vec());
+            Ok(())
+        };
+        (DenyList::open(path.to_owned(), at(0), Box::new(publish)).unwrap(), seen)
+    }
+
+    #[tokio::test]
+    async fn a_denied_lease_stays_denied_over_a_restart_until_its_time_is_over() {
+        let root = tempfile::tempdir().unwrap();
+        let path = root.path().join("denied");
+        let (first, seen) = list(&path);
+        first.deny(lease(1), at(100), at(10)).await.unwrap();
+        first.deny(lease(2), at(500), at(10)).await.unwrap();
+        first.deny(lease(3), at(5), at(100)).await.unwrap();
+        assert_eq!(seen.lock().unwrap().last().unwrap(), &[lease(1), lease(2)]);
+        let (second, seen) = list(&path);
+        assert_eq!(*seen.lock().unwrap(), [[lease(1), lease(2)]]);
+        second.deny(lease(4), at(500), at(161)).await.unwrap();
+        assert_eq!(seen.lock().unwrap().last().unwrap(), &[lease(2), lease(4)]);
+    }
+
+    #[test]
+    fn a_list_that_was_spoiled_is_not_taken_for_an_empty_one() {
+        let root = tempfile::tempdir().unwrap();
+        let path = root.path().join("denied");
+        write_private(&path, b"lease_x 1\n").unwrap();
+        let error = DenyList::open(path, at(0), Box::new(|_, _| Ok(()))).err().unwrap();
+        assert!(error.contains("is not the list that was written"), "{error}");
+    }
+
+    #[test]
+    fn letters_are_bits() {
+        assert_eq!(bits(&LeaseId::new(Ulid::new(at(0), [0; 10]))), 0);
+        let ones = bits(&LeaseId::new(Ulid::new(Timestamp::from_millis(1), [255; 10])));
+        assert_eq!(ones, (1 << 80) | ((1 << 80) - 1));
+    }
+}

@@ -1,0 +1,207 @@
+//! OpenSSH: a lease is a user certificate that lives minutes, of an authority that lies here.
+//!
+//! A certificate lets somebody in as one of the accounts that the operator named, runs one command where
+//! that is wanted, and forwards nothing. Its end is a line in a list (KRL) that the servers read, which
+//! keeps out whoever comes with it later; a connection that is there goes on, so a command of the
+//! operator's ends it. What a server still has cannot be asked for, so nothing is found there.
+//!
+//! Wants OpenSSH 8.2 or newer. Certificate and list are as OpenSSH's `PROTOCOL.certkeys` and
+//! `PROTOCOL.krl` describe them; keys are Ed25519.
+
+mod certificate;
+mod key;
+mod krl;
+mod words;
+
+use std::{fmt, path::PathBuf, sync::Arc, time::Duration};
+
+use bailiwick_model::{LeaseId, TargetName, Timestamp};
+
+use super::{
+    Attempt, Broker, BrokerError, Credential, EndCommand, EndedLease, EnforcedAs, Issued,
+    LeaseOrder,
+    deny::{DenyList, SKEW, bits, folder, told},
+};
+use crate::{
+    PrivateError, RandomError, Secret, create_private, private::write_public, random_bytes,
+};
+use certificate::Certificate;
+use key::Key;
+
+#[cfg(any(test, fuzzing))]
+pub(crate) use key::foreign;
+
+/// What the operator says of a target that believes SSH certificates of ours.
+#[derive(Clone, Debug)]
+pub struct SshTarget {
+    /// What it is called.
+    pub name: TargetName,
+    /// Where its server listens, for the holder to know.
+    pub host: String,
+    /// At which port.
+    pub port: u16,
+    /// The server's public key, as in `known_hosts`, for the holder to believe.
+    pub host_key: Option<String>,
+    /// Where the authority's key, its public half (`ca.pub`) and what it denied lie: nobody else's folder.
+    pub folder: PathBuf,
+    /// Where the list of ended certificates is published.
+    pub krl: PathBuf,
+    /// The accounts that a lease may be for.
+    pub principals: Vec<String>,
+    /// The one command that may be run; without, whatever the account may run.
+    pub command: Option<String>,
+    /// Whether its holder may have a terminal.
+    pub terminal: bool,
+    /// From which addresses it may be used (CIDR); without, from any.
+    pub sources: Vec<String>,
+    /// How long a certificate lives at the longest.
+    pub longest: Duration,
+    /// Ends open connections: it is told the key id, then the serial.
+    pub end: EndCommand,
+}
+
+/// Makes certificates for one target.
+pub struct Ssh {
+    target: SshTarget,
+    authority: Key,
+    denied: DenyList,
+}
+
+impl fmt::Debug for Ssh {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(out, "Ssh({} at {})", self.target.name, self.target.host)
+    }
+}
+
+impl Ssh {
+    /// Takes what the operator said, makes an authority where there is none, and publishes its list.
+    pub fn new(target: SshTarget, now: Timestamp) -> Result<Self, String> {
+        check(&target)?;
+        let place = folder(&target.folder)?;
+        let authority = authority(&target, &place("ca.key"))?;
+        let line = authority.public_line(&format!("bailiwick {}", target.name));
+        write_public(&place("ca.pub"), line.as_bytes()).map_err(|error| told(&error))?;
+        let (blob, krl) = (Arc::<[u8]>::from(authority.blob()), target.krl.clone());
+        let publish = move |leases: &[LeaseId], now: Timestamp| {
+            let serials = leases.iter().map(serial).collect();
+            write_public(&krl, &krl::list(&blob, serials, now)).map_err(|error| told(&error))
+        };
+        let denied = DenyList::open(place("denied"), now, Box::new(publish))?;
+        Ok(Self { target, authority, denied })
+    }
+
+    async fn make(&self, order: &LeaseOrder) -> Result<Issued, BrokerError> {
+        self.check_wanted(&order.wants)?;
+        let until = order.until.min(order.now.after(self.target.longest));
+        let (key, certificate) = self.sign(order, until).map_err(|it| self.away(it.to_string()))?;
+        self.denied.refresh(order.now).await.map_err(|why| self.away(why))?;
+        let mut credential = Credential::default()
+            .with("host", self.target.host.as_str())
+            .with("port", self.target.port.to_string())
+            .with("user", order.wants.first().cloned().unwrap_or_default())
+            .with("certificate", certificate);
+        if let Some(line) = &self.target.host_key {
+            credential = credential.with("host_key", line.as_str());
+        }
+        let credential = credential.with_secret("private_key", key);
+        Ok(Issued { credential, called: order.lease.to_string(), until, keepsake: None })
+    }
+
+    fn sign(&self, order: &LeaseOrder, until: Timestamp) -> Result<(Secret, String), RandomError> {
+        let holder = Key::new()?;
+        let skew = i64::try_from(SKEW.as_secs()).unwrap_or(0);
+        let certificate = Certificate {
+            serial: serial(&order.lease),
+            key_id: order.lease.as_str(),
+            principals: &order.wants,
+            from: order.now.seconds().saturating_sub(skew),
+            until: until.seconds(),
+            command: self.target.command.as_deref(),
+            sources: &self.target.sources,
+            terminal: self.target.terminal,
+        };
+        let line = certificate.signed(&holder, &self.authority, random_bytes()?);
+        Ok((holder.private_pem(order.lease.as_str())?, line))
+    }
+
+    fn check_wanted(&self, wants: &[String]) -> Result<(), BrokerError> {
+        let stranger = wants.iter().find(|it| !self.target.principals.contains(it));
+        let wanted = match (wants, stranger) {
+            ([], _) => "nothing",
+            (_, Some(other)) => other,
+            (_, None) => return Ok(()),
+        };
+        Err(BrokerError::Unfit {
+            target: self.target.name.clone(),
+            wanted: wanted.to_owned(),
+            why: format!("name one of its `principals` ({})", self.target.principals.join(", ")),
+        })
+    }
+
+    async fn end(&self, ended: &EndedLease) -> Result<(), BrokerError> {
+        let denied = self.denied.deny(ended.lease.clone(), ended.until, ended.now).await;
+        denied.map_err(|why| self.away(why))?;
+        let names = [ended.lease.as_str(), &serial(&ended.lease).to_string()];
+        self.target.end.run(&names).await.map_err(|why| self.away(why))
+    }
+
+    fn away(&self, why: String) -> BrokerError {
+        BrokerError::Away { target: self.target.name.clone(), why }
+    }
+}
+
+impl Broker for Ssh {
+    fn target(&self) -> &TargetName {
+        &self.target.name
+    }
+
+    fn reach(&self) -> EnforcedAs {
+        EnforcedAs::Session
+    }
+
+    fn issue<'a>(&'a self, order: &'a LeaseOrder) -> Attempt<'a, Issued> {
+        Box::pin(self.make(order))
+    }
+
+    fn revoke<'a>(&'a self, ended: &'a EndedLease) -> Attempt<'a, ()> {
+        Box::pin(self.end(ended))
+    }
+
+    fn found(&self) -> Attempt<'_, Vec<LeaseId>> {
+        Box::pin(async { Ok(Vec::new()) })
+    }
+}
+
+fn check(target: &SshTarget) -> Result<(), String> {
+    if target.principals.is_empty() {
+        return Err("`principals` names none: say which accounts a lease may be for".into());
+    }
+    let account = |it: &String| {
+        !it.is_empty() && it.len() <= 256 && !it.contains(|it: char| it.is_control() || it == ',')
+    };
+    if let Some(other) = target.principals.iter().find(|it| !account(it)) {
+        return Err(format!("`{other}` is no account's name"));
+    }
+    let cidr =
+        |it: &String| !it.is_empty() && it.bytes().all(|it| b"0123456789abcdef.:/".contains(&it));
+    match target.sources.iter().find(|it| !cidr(it)) {
+        Some(other) => Err(format!("`{other}` is no range of addresses: say it as `10.0.0.0/8`")),
+        None => Ok(()),
+    }
+}
+
+fn authority(target: &SshTarget, path: &std::path::Path) -> Result<Key, String> {
+    let made = Key::new().map_err(|error| error.to_string())?;
+    let pem = made.private_pem(target.name.as_str()).map_err(|error| error.to_string())?;
+    match create_private(path, pem.expose().as_bytes()) {
+        Ok(()) => Ok(made),
+        Err(PrivateError::Exists { .. }) => Key::load(path),
+        Err(error) => Err(told(&error)),
+    }
+}
+
+/// The serial of a lease's certificate: random bits of its id. None is 0, which names no certificate.
+fn serial(lease: &LeaseId) -> u64 {
+    let low = bits(lease) & u128::from(u64::MAX);
+    u64::try_from(low).unwrap_or(1).max(1)
+}
