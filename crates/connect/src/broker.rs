@@ -6,6 +6,7 @@
 
 mod deny;
 mod end;
+mod mistake;
 pub(crate) mod postgres;
 mod source;
 pub(crate) mod ssh;
@@ -17,7 +18,8 @@ use bailiwick_model::{IdentityId, LeaseId, TargetName, TaskId, Timestamp};
 use serde::{Deserialize, Serialize};
 
 pub use end::EndCommand;
-pub use postgres::{Defaults as PostgresDefaults, Postgres, PostgresMistake, PostgresTarget};
+pub use mistake::TargetMistake;
+pub use postgres::{Defaults as PostgresDefaults, Postgres, PostgresTarget, PostgresTrust};
 pub use source::{SecretSource, SecretSourceError};
 pub use ssh::{Ssh, SshTarget};
 pub use x509::{X509, X509Target};

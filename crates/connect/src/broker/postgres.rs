@@ -13,7 +13,7 @@ mod session;
 mod sql;
 mod wire;
 
-use std::{fmt, future::Future, net::IpAddr, time::Duration};
+use std::{fmt, future::Future, net::IpAddr, path::PathBuf, time::Duration};
 
 use bailiwick_model::{LeaseId, TargetName};
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
@@ -22,7 +22,10 @@ use tokio::time::{sleep, timeout};
 #[cfg(any(test, fuzzing))]
 pub(crate) use wire::foreign;
 
-use super::{Attempt, Broker, BrokerError, Credential, EndedLease, EnforcedAs, Issued, LeaseOrder};
+use super::{
+    Attempt, Broker, BrokerError, Credential, EndedLease, EnforcedAs, Issued, LeaseOrder,
+    TargetMistake,
+};
 use crate::{Secret, SecretSource, ServerTrust, random_bytes};
 use session::{Session, Trouble};
 
@@ -39,14 +42,12 @@ const PREFIX_MAX: usize = 20;
 /// What the operator says of a PostgreSQL target.
 #[derive(Clone, Debug)]
 pub struct PostgresTarget {
-    /// What it is called.
-    pub name: TargetName,
     /// Where it listens: a host, or the folder of its Unix socket (`/run/postgresql`).
     pub host: String,
     /// At which port.
     pub port: u16,
-    /// Whom it is believed by. Without, nothing is encrypted: on this machine alone.
-    pub trust: Option<ServerTrust>,
+    /// By whom it is believed. Without, nothing is encrypted: on this machine alone.
+    pub trust: Option<PostgresTrust>,
     /// The database that leases are for.
     pub database: String,
     /// The login that makes and ends roles.
@@ -78,14 +79,13 @@ pub struct Defaults {
     pub search_path: Vec<String>,
 }
 
-/// What is wrong with what the operator said.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("`{word}` {why}")]
-pub struct PostgresMistake {
-    /// The word that is wrong, or the setting that lacks one.
-    pub word: String,
-    /// What is wrong with it, and what to write.
-    pub why: &'static str,
+/// Whose word it takes that a server is the one it says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum PostgresTrust {
+    /// That of the authorities that this system believes.
+    System,
+    /// That of the authorities in a PEM file.
+    File(PathBuf),
 }
 
 /// Where it is reached.
@@ -97,47 +97,75 @@ enum Place {
 
 /// Makes and ends roles at one PostgreSQL.
 pub struct Postgres {
+    name: TargetName,
     target: PostgresTarget,
     place: Place,
+    trust: Option<ServerTrust>,
 }
 
 impl fmt::Debug for Postgres {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(out, "Postgres({} at {:?})", self.target.name, self.place)
+        write!(out, "Postgres({} at {:?})", self.name, self.place)
+    }
+}
+
+impl PostgresTarget {
+    /// Says what of it cannot be meant.
+    pub fn check(&self) -> Result<(), TargetMistake> {
+        let wrong = |setting, message: String| Err(TargetMistake::new(setting, message));
+        if self.trust.is_none() && !self.host.starts_with('/') && !is_here(&self.host) {
+            return wrong("host", format!("`{}` is another machine: reach it with TLS", self.host));
+        }
+        if self.groups.is_empty() {
+            let message = "`groups` names none: say which groups a lease may be a member of";
+            return wrong("groups", message.to_owned());
+        }
+        let named = [("database", &self.database), ("login", &self.login)].into_iter();
+        let named = named.chain(self.groups.iter().map(|it| ("groups", it)));
+        let named = named.chain(self.heir.iter().map(|it| ("heir", it)));
+        let path = self.defaults.search_path.iter().map(|it| ("search_path", it));
+        for (setting, name) in named.chain(path) {
+            if name.is_empty() || NAME_MAX < name.len() || name.chars().any(char::is_control) {
+                let name = name.escape_debug();
+                let message =
+                    format!("`{name}` is no name in PostgreSQL: 1 to 63 bytes on one line");
+                return wrong(setting, message);
+            }
+        }
+        let prefix = self.prefix.as_bytes();
+        let plain = prefix.iter().all(|it| matches!(it, b'a'..=b'z' | b'0'..=b'9' | b'_'));
+        if !plain || !(1..=PREFIX_MAX).contains(&prefix.len()) || prefix.starts_with(b"pg_") {
+            let prefix = self.prefix.escape_debug();
+            return wrong(
+                "prefix",
+                format!(
+                    "`{prefix}` cannot begin a role's name: 1 to 20 of `a-z`, `0-9`, `_`, and not `pg_`"
+                ),
+            );
+        }
+        if self.connections == 0 {
+            return wrong("connections", "`connections` lets nobody in: say at least 1".to_owned());
+        }
+        Ok(())
     }
 }
 
 impl Postgres {
-    /// Takes what the operator said, unless it cannot be meant.
-    pub fn new(target: PostgresTarget) -> Result<Self, PostgresMistake> {
-        let wrong = |word: &str, why| Err(PostgresMistake { word: word.to_owned(), why });
+    /// Takes what the operator said, unless it cannot be meant. The target is not asked.
+    pub fn new(name: TargetName, target: PostgresTarget) -> Result<Self, TargetMistake> {
+        target.check()?;
         let place = if target.host.starts_with('/') {
             Place::Socket(target.host.clone(), target.port)
-        } else if target.trust.is_none() && !is_here(&target.host) {
-            return wrong(&target.host, "is another machine: reach it with TLS");
         } else {
             Place::Tcp(target.host.clone(), target.port)
         };
-        if target.groups.is_empty() {
-            return wrong("groups", "names none: say which groups a lease may be a member of");
-        }
-        let named = [&target.database, &target.login].into_iter();
-        let named = named.chain(&target.groups).chain(&target.heir);
-        for name in named.chain(&target.defaults.search_path) {
-            if name.is_empty() || NAME_MAX < name.len() || name.chars().any(char::is_control) {
-                return wrong(name, "is no name in PostgreSQL: 1 to 63 bytes on one line");
-            }
-        }
-        let prefix = target.prefix.as_bytes();
-        let plain = prefix.iter().all(|it| matches!(it, b'a'..=b'z' | b'0'..=b'9' | b'_'));
-        if !plain || !(1..=PREFIX_MAX).contains(&prefix.len()) || prefix.starts_with(b"pg_") {
-            let why = "cannot begin a role's name: 1 to 20 of `a-z`, `0-9`, `_`, and not `pg_`";
-            return wrong(&target.prefix, why);
-        }
-        if target.connections == 0 {
-            return wrong("connections", "lets nobody in: say at least 1");
-        }
-        Ok(Self { target, place })
+        let trust = match &target.trust {
+            Some(PostgresTrust::System) => Some(ServerTrust::system()),
+            Some(PostgresTrust::File(path)) => Some(ServerTrust::of_file(path)),
+            None => None,
+        };
+        let trust = trust.transpose().map_err(|it| TargetMistake::new("ca", it.to_string()))?;
+        Ok(Self { name, target, place, trust })
     }
 
     async fn make(&self, order: &LeaseOrder) -> Result<Issued, Stop> {
@@ -262,8 +290,8 @@ impl Postgres {
             None => None,
         };
         let who = [self.target.login.as_str(), &self.target.database];
-        let trust = self.target.trust.as_ref();
-        let mut session = Session::open(&self.place, trust, who, password.as_ref()).await?;
+        let mut session =
+            Session::open(&self.place, self.trust.as_ref(), who, password.as_ref()).await?;
         session.ask(sql::OURSELVES).await?;
         Ok(session)
     }
@@ -281,7 +309,7 @@ impl Postgres {
 
     /// Begins the comment of each role of this target.
     fn comment(&self) -> String {
-        format!("bailiwick: a lease of {}", self.target.name)
+        format!("bailiwick: a lease of {}", self.name)
     }
 
     async fn within<T>(
@@ -290,13 +318,13 @@ impl Postgres {
     ) -> Result<T, BrokerError> {
         let done = timeout(PATIENCE, work).await;
         let late = || Err(Stop::Away("it takes too long".into()));
-        done.unwrap_or_else(|_| late()).map_err(|it| it.at(&self.target.name))
+        done.unwrap_or_else(|_| late()).map_err(|it| it.at(&self.name))
     }
 }
 
 impl Broker for Postgres {
     fn target(&self) -> &TargetName {
-        &self.target.name
+        &self.name
     }
 
     fn reach(&self) -> EnforcedAs {

@@ -19,7 +19,7 @@ use bailiwick_model::{LeaseId, TargetName, Timestamp};
 
 use super::{
     Attempt, Broker, BrokerError, Credential, EndCommand, EndedLease, EnforcedAs, Issued,
-    LeaseOrder,
+    LeaseOrder, TargetMistake,
     deny::{DenyList, SKEW, bits, folder, told},
 };
 use crate::{
@@ -34,8 +34,6 @@ pub(crate) use key::foreign;
 /// What the operator says of a target that believes SSH certificates of ours.
 #[derive(Clone, Debug)]
 pub struct SshTarget {
-    /// What it is called.
-    pub name: TargetName,
     /// Where its server listens, for the holder to know.
     pub host: String,
     /// At which port.
@@ -62,6 +60,7 @@ pub struct SshTarget {
 
 /// Makes certificates for one target.
 pub struct Ssh {
+    name: TargetName,
     target: SshTarget,
     authority: Key,
     denied: DenyList,
@@ -69,17 +68,46 @@ pub struct Ssh {
 
 impl fmt::Debug for Ssh {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(out, "Ssh({} at {})", self.target.name, self.target.host)
+        write!(out, "Ssh({} at {})", self.name, self.target.host)
+    }
+}
+
+impl SshTarget {
+    /// Says what of it cannot be meant.
+    pub fn check(&self) -> Result<(), TargetMistake> {
+        let wrong = |setting, message: String| Err(TargetMistake::new(setting, message));
+        if self.principals.is_empty() {
+            let message = "`principals` names none: say which accounts a lease may be for";
+            return wrong("principals", message.to_owned());
+        }
+        let odd = |it: char| it.is_control() || it == ',';
+        let account = |it: &String| (1..=256).contains(&it.len()) && !it.contains(odd);
+        if let Some(other) = self.principals.iter().find(|it| !account(it)) {
+            return wrong("principals", format!("`{}` is no account's name", other.escape_debug()));
+        }
+        let cidr = |it: &String| {
+            !it.is_empty() && it.bytes().all(|it| b"0123456789abcdef.:/".contains(&it))
+        };
+        match self.sources.iter().find(|it| !cidr(it)) {
+            Some(other) => wrong(
+                "sources",
+                format!(
+                    "`{}` is no range of addresses: say it as `10.0.0.0/8`",
+                    other.escape_debug()
+                ),
+            ),
+            None => Ok(()),
+        }
     }
 }
 
 impl Ssh {
     /// Takes what the operator said, makes an authority where there is none, and publishes its list.
-    pub fn new(target: SshTarget, now: Timestamp) -> Result<Self, String> {
-        check(&target)?;
+    pub fn new(name: TargetName, target: SshTarget, now: Timestamp) -> Result<Self, String> {
+        target.check().map_err(|it| it.to_string())?;
         let place = folder(&target.folder)?;
-        let authority = authority(&target, &place("ca.key"))?;
-        let line = authority.public_line(&format!("bailiwick {}", target.name));
+        let authority = authority(&name, &place("ca.key"))?;
+        let line = authority.public_line(&format!("bailiwick {name}"));
         write_public(&place("ca.pub"), line.as_bytes()).map_err(|error| told(&error))?;
         let (blob, krl) = (Arc::<[u8]>::from(authority.blob()), target.krl.clone());
         let publish = move |leases: &[LeaseId], now: Timestamp| {
@@ -87,7 +115,7 @@ impl Ssh {
             write_public(&krl, &krl::list(&blob, serials, now)).map_err(|error| told(&error))
         };
         let denied = DenyList::open(place("denied"), now, Box::new(publish))?;
-        Ok(Self { target, authority, denied })
+        Ok(Self { name, target, authority, denied })
     }
 
     async fn make(&self, order: &LeaseOrder) -> Result<Issued, BrokerError> {
@@ -132,7 +160,7 @@ impl Ssh {
             (_, None) => return Ok(()),
         };
         Err(BrokerError::Unfit {
-            target: self.target.name.clone(),
+            target: self.name.clone(),
             wanted: wanted.to_owned(),
             why: format!("name one of its `principals` ({})", self.target.principals.join(", ")),
         })
@@ -146,13 +174,13 @@ impl Ssh {
     }
 
     fn away(&self, why: String) -> BrokerError {
-        BrokerError::Away { target: self.target.name.clone(), why }
+        BrokerError::Away { target: self.name.clone(), why }
     }
 }
 
 impl Broker for Ssh {
     fn target(&self) -> &TargetName {
-        &self.target.name
+        &self.name
     }
 
     fn reach(&self) -> EnforcedAs {
@@ -172,27 +200,9 @@ impl Broker for Ssh {
     }
 }
 
-fn check(target: &SshTarget) -> Result<(), String> {
-    if target.principals.is_empty() {
-        return Err("`principals` names none: say which accounts a lease may be for".into());
-    }
-    let account = |it: &String| {
-        !it.is_empty() && it.len() <= 256 && !it.contains(|it: char| it.is_control() || it == ',')
-    };
-    if let Some(other) = target.principals.iter().find(|it| !account(it)) {
-        return Err(format!("`{other}` is no account's name"));
-    }
-    let cidr =
-        |it: &String| !it.is_empty() && it.bytes().all(|it| b"0123456789abcdef.:/".contains(&it));
-    match target.sources.iter().find(|it| !cidr(it)) {
-        Some(other) => Err(format!("`{other}` is no range of addresses: say it as `10.0.0.0/8`")),
-        None => Ok(()),
-    }
-}
-
-fn authority(target: &SshTarget, path: &std::path::Path) -> Result<Key, String> {
+fn authority(name: &TargetName, path: &std::path::Path) -> Result<Key, String> {
     let made = Key::new().map_err(|error| error.to_string())?;
-    let pem = made.private_pem(target.name.as_str()).map_err(|error| error.to_string())?;
+    let pem = made.private_pem(name.as_str()).map_err(|error| error.to_string())?;
     match create_private(path, pem.expose().as_bytes()) {
         Ok(()) => Ok(made),
         Err(PrivateError::Exists { .. }) => Key::load(path),

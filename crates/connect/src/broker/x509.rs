@@ -21,7 +21,7 @@ use rcgen::{
 
 use super::{
     Attempt, Broker, BrokerError, Credential, EndCommand, EndedLease, EnforcedAs, Issued,
-    LeaseOrder,
+    LeaseOrder, TargetMistake,
     deny::{DenyList, SKEW, bits, folder, told},
 };
 use crate::{
@@ -43,8 +43,6 @@ const ID_MAX: usize = 2048;
 /// What the operator says of a target that believes certificates of ours.
 #[derive(Clone, Debug)]
 pub struct X509Target {
-    /// What it is called.
-    pub name: TargetName,
     /// Where the authority's key, its certificate (`ca.pem`) and what it denied lie: nobody else's folder.
     pub folder: PathBuf,
     /// Where the list of ended certificates is published, in PEM.
@@ -61,6 +59,7 @@ pub struct X509Target {
 
 /// Makes certificates for one target.
 pub struct X509 {
+    name: TargetName,
     target: X509Target,
     authority: Arc<Issuer<'static, KeyPair>>,
     certificate: String,
@@ -69,22 +68,52 @@ pub struct X509 {
 
 impl fmt::Debug for X509 {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(out, "X509({} for {})", self.target.name, self.target.trust_domain)
+        write!(out, "X509({} for {})", self.name, self.target.trust_domain)
+    }
+}
+
+impl X509Target {
+    /// Says what of it cannot be meant.
+    pub fn check(&self) -> Result<(), TargetMistake> {
+        let wrong = |setting, message: String| Err(TargetMistake::new(setting, message));
+        let domain = self.trust_domain.as_bytes();
+        let plain = |it: &u8| matches!(it, b'a'..=b'z' | b'0'..=b'9' | b'.' | b'-' | b'_');
+        if !(1..=255).contains(&domain.len()) || !domain.iter().all(plain) {
+            let domain = self.trust_domain.escape_debug();
+            let message =
+                format!("`{domain}` is no trust domain: small letters, digits, `.`, `-`, `_`");
+            return wrong("trust_domain", message);
+        }
+        if self.paths.is_empty() {
+            let message = "`paths` names none: say which ids a lease may bear";
+            return wrong("paths", message.to_owned());
+        }
+        match self.paths.iter().find(|it| !is_path(it)) {
+            Some(path) => wrong(
+                "paths",
+                format!(
+                    "`{}` is no path of a SPIFFE id: `/` and letters, digits, `.`, `-`, `_`, and \
+                     `{IDENTITY}` for whose lease it is",
+                    path.escape_debug()
+                ),
+            ),
+            None => Ok(()),
+        }
     }
 }
 
 impl X509 {
     /// Takes what the operator said, makes an authority where there is none, and publishes its list.
-    pub fn new(target: X509Target, now: Timestamp) -> Result<Self, String> {
-        check(&target)?;
+    pub fn new(name: TargetName, target: X509Target, now: Timestamp) -> Result<Self, String> {
+        target.check().map_err(|it| it.to_string())?;
         let place = folder(&target.folder)?;
         let key = key(&place("ca.key"))?;
-        let params = authority(&target, now);
+        let params = authority(&name, now);
         let pem = certificate(&place("ca.pem"), &params, &key)?;
         let authority = Arc::new(Issuer::new(params, key));
         let publish = publisher(Arc::clone(&authority), target.crl.clone());
         let denied = DenyList::open(place("denied"), now, publish)?;
-        Ok(Self { target, authority, certificate: pem, denied })
+        Ok(Self { name, target, authority, certificate: pem, denied })
     }
 
     async fn make(&self, order: &LeaseOrder) -> Result<Issued, BrokerError> {
@@ -126,7 +155,7 @@ impl X509 {
     /// Says which id is meant: one of the paths that the operator listed.
     fn id(&self, wants: &[String], identity: &IdentityId) -> Result<String, BrokerError> {
         let unfit = |wanted: &str| BrokerError::Unfit {
-            target: self.target.name.clone(),
+            target: self.name.clone(),
             wanted: wanted.to_owned(),
             why: format!("name one of its `paths` ({})", self.target.paths.join(", ")),
         };
@@ -146,13 +175,13 @@ impl X509 {
     }
 
     fn away(&self, why: String) -> BrokerError {
-        BrokerError::Away { target: self.target.name.clone(), why }
+        BrokerError::Away { target: self.name.clone(), why }
     }
 }
 
 impl Broker for X509 {
     fn target(&self) -> &TargetName {
-        &self.target.name
+        &self.name
     }
 
     fn reach(&self) -> EnforcedAs {
@@ -169,25 +198,6 @@ impl Broker for X509 {
 
     fn found(&self) -> Attempt<'_, Vec<LeaseId>> {
         Box::pin(async { Ok(Vec::new()) })
-    }
-}
-
-fn check(target: &X509Target) -> Result<(), String> {
-    let domain = target.trust_domain.as_bytes();
-    let plain = |it: &u8| matches!(it, b'a'..=b'z' | b'0'..=b'9' | b'.' | b'-' | b'_');
-    if !(1..=255).contains(&domain.len()) || !domain.iter().all(plain) {
-        let domain = &target.trust_domain;
-        return Err(format!("`{domain}` is no trust domain: small letters, digits, `.`, `-`, `_`"));
-    }
-    if target.paths.is_empty() {
-        return Err("`paths` names none: say which ids a lease may bear".into());
-    }
-    match target.paths.iter().find(|it| !is_path(it)) {
-        Some(path) => Err(format!(
-            "`{path}` is no path of a SPIFFE id: `/` and letters, digits, `.`, `-`, `_`, and \
-             `{IDENTITY}` for whose lease it is"
-        )),
-        None => Ok(()),
     }
 }
 
@@ -213,10 +223,10 @@ fn key(path: &Path) -> Result<KeyPair, String> {
     }
 }
 
-fn authority(target: &X509Target, now: Timestamp) -> CertificateParams {
+fn authority(name: &TargetName, now: Timestamp) -> CertificateParams {
     let mut params = CertificateParams::default();
     params.distinguished_name = DistinguishedName::new();
-    params.distinguished_name.push(DnType::CommonName, format!("Bailiwick {}", target.name));
+    params.distinguished_name.push(DnType::CommonName, format!("Bailiwick {name}"));
     params.subject_alt_names = vec![];
     params.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
     params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];

@@ -10,9 +10,12 @@ use tokio::{
 
 use super::*;
 
+fn name() -> TargetName {
+    "orders-db".parse().unwrap()
+}
+
 fn target(port: u16) -> PostgresTarget {
     PostgresTarget {
-        name: "orders-db".parse().unwrap(),
         host: "127.0.0.1".into(),
         port,
         trust: None,
@@ -40,7 +43,7 @@ async fn met<F: Future<Output = ()> + Send + 'static>(
         let (stream, _) = listener.accept().await.unwrap();
         server(stream, heard).await;
     });
-    let error = Postgres::new(target(port)).unwrap().found().await.unwrap_err();
+    let error = Postgres::new(name(), target(port)).unwrap().found().await.unwrap_err();
     serving.abort();
     let told = told.lock().await.clone();
     (error.to_string(), told)
@@ -132,14 +135,14 @@ fn what_cannot_be_meant_is_refused_in_the_operators_words() {
     for (change, wanted) in changes {
         let mut wrong = target(5432);
         change(&mut wrong);
-        let error = Postgres::new(wrong).unwrap_err().to_string();
+        let error = Postgres::new(name(), wrong).unwrap_err().to_string();
         assert!(error.starts_with(wanted) || error.contains(wanted), "{error}");
     }
 }
 
 #[test]
 fn a_role_and_its_lease_lead_to_each_other() {
-    let broker = Postgres::new(target(5432)).unwrap();
+    let broker = Postgres::new(name(), target(5432)).unwrap();
     let lease: LeaseId = "lease_01JD8Q3W5X6Y7Z8A9B0C1D2E3F".parse().unwrap();
     let role = broker.role(&lease);
     assert_eq!(role, "bw_01jd8q3w5x6y7z8a9b0c1d2e3f");

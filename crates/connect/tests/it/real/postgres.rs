@@ -6,8 +6,8 @@ use std::{
 };
 
 use bailiwick_connect::{
-    Broker as _, BrokerError, Credential, Postgres, PostgresDefaults, PostgresTarget, Secret,
-    SecretSource,
+    Broker as _, BrokerError, Credential, Postgres, PostgresDefaults, PostgresTarget,
+    PostgresTrust, Secret, SecretSource,
 };
 use bailiwick_testkit::real::Postgres as Server;
 
@@ -36,7 +36,6 @@ fn each(test: impl AsyncFn(&mut Server)) {
 
 fn target(server: &Server) -> PostgresTarget {
     PostgresTarget {
-        name: "orders-db".parse().unwrap(),
         host: "127.0.0.1".into(),
         port: server.port(),
         trust: None,
@@ -56,8 +55,12 @@ fn target(server: &Server) -> PostgresTarget {
     }
 }
 
+fn made(target: PostgresTarget) -> Postgres {
+    Postgres::new("orders-db".parse().unwrap(), target).unwrap()
+}
+
 fn broker(server: &Server) -> Postgres {
-    Postgres::new(target(server)).unwrap()
+    made(target(server))
 }
 
 /// One of the server's own programs, used with a credential.
@@ -215,11 +218,10 @@ fn what_reaches_beyond_data_is_not_given() {
             "CREATE ROLE wide; GRANT wide TO gatekeeper WITH ADMIN OPTION;
              CREATE ROLE inner_one; GRANT inner_one TO wide;",
         );
-        let broker = Postgres::new(PostgresTarget {
+        let broker = made(PostgresTarget {
             groups: ["wide", "absent"].map(str::to_owned).to_vec(),
             ..target(server)
-        })
-        .unwrap();
+        });
         for (sql, undo, wanted) in [
             (
                 "ALTER ROLE wide SUPERUSER",
@@ -281,7 +283,7 @@ fn what_a_lease_leaves_behind_goes_to_the_heir_or_keeps_a_closed_role() {
         assert_eq!(strict.found().await.unwrap(), [lease(7)], "it is there, and found");
 
         let kind = PostgresTarget { heir: Some("heir".into()), ..target(server) };
-        let kind = Postgres::new(kind).unwrap();
+        let kind = made(kind);
         kind.revoke(&ended(7)).await.unwrap();
         let owner = server.sql("SELECT tableowner FROM pg_tables WHERE tablename = 'mine'");
         assert_eq!(owner, "heir");
@@ -293,8 +295,7 @@ fn what_a_lease_leaves_behind_goes_to_the_heir_or_keeps_a_closed_role() {
 fn only_its_own_leases_are_found() {
     each(async |server| {
         let ours = broker(server);
-        let name = "orders-db-2".parse().unwrap();
-        let other = Postgres::new(PostgresTarget { name, ..target(server) }).unwrap();
+        let other = Postgres::new("orders-db-2".parse().unwrap(), target(server)).unwrap();
         ours.issue(&order(8, &["readers"])).await.unwrap();
         other.issue(&order(9, &["readers"])).await.unwrap();
         server.sql("CREATE ROLE bw_somebody");
@@ -322,7 +323,7 @@ fn a_target_that_was_away_is_left_clean_when_it_is_back() {
 fn a_login_with_the_wrong_password_is_refused_in_the_targets_words() {
     each(async |server| {
         let password = Some(SecretSource::Held(Secret::new("hunter2")));
-        let broker = Postgres::new(PostgresTarget { password, ..target(server) }).unwrap();
+        let broker = made(PostgresTarget { password, ..target(server) });
         let why = refusal(broker.found().await.unwrap_err());
         assert!(
             why.contains("password authentication failed") && !why.contains("hunter2"),
@@ -336,7 +337,7 @@ fn a_unix_socket_and_a_peer_need_no_password() {
     each(async |server| {
         let host = server.folder().display().to_string();
         let here = PostgresTarget { host, password: None, ..target(server) };
-        let broker = Postgres::new(here).unwrap();
+        let broker = made(here);
         broker.issue(&order(11, &["readers"])).await.unwrap();
         assert_eq!(broker.found().await.unwrap(), [lease(11)]);
     });
@@ -350,7 +351,7 @@ fn with_tls_only_the_named_authority_counts() {
     let trusting = |pem: String| {
         let path = root.path().join("ca.pem");
         std::fs::write(&path, pem).unwrap();
-        Some(bailiwick_connect::ServerTrust::of_file(&path).unwrap())
+        Some(PostgresTrust::File(path))
     };
     for programs in Server::installed() {
         let mut server = Server::start(&programs, &[]);
@@ -362,7 +363,7 @@ fn with_tls_only_the_named_authority_counts() {
         };
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         let found = |server: &Server, pem| {
-            let broker = Postgres::new(secured(server, pem)).unwrap();
+            let broker = made(secured(server, pem));
             runtime.block_on(broker.found())
         };
         let why = refusal(found(&server, ours.cert.pem()).unwrap_err());

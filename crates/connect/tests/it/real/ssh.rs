@@ -32,7 +32,6 @@ impl Stage {
 
     fn target(&self) -> SshTarget {
         SshTarget {
-            name: "build-host".parse().unwrap(),
             host: "127.0.0.1".into(),
             port: 22,
             host_key: None,
@@ -48,7 +47,7 @@ impl Stage {
     }
 
     fn broker(&self) -> Ssh {
-        Ssh::new(self.target(), now()).unwrap()
+        Ssh::new("build-host".parse().unwrap(), self.target(), now()).unwrap()
     }
 
     /// Writes a credential to files, and gives the client that uses it.
@@ -145,7 +144,9 @@ async fn an_open_connection_ends_with_its_lease() {
 async fn with_the_list_alone_an_open_connection_goes_on() {
     let Some(stage) = Stage::new() else { return };
     let end = EndCommand::new(&["true".to_owned()]).unwrap();
-    let broker = Ssh::new(SshTarget { end, ..stage.target() }, now()).unwrap();
+    let broker =
+        Ssh::new("build-host".parse().unwrap(), SshTarget { end, ..stage.target() }, now())
+            .unwrap();
     let issued = broker.issue(&order(5, &[stage.server.account()])).await.unwrap();
     let mut open = Open::start(stage.client(5, &issued.credential));
     broker.revoke(&ended(5)).await.unwrap();
@@ -162,7 +163,9 @@ async fn with_the_list_alone_an_open_connection_goes_on() {
 async fn a_certificate_is_for_its_account_and_its_command_and_forwards_nothing() {
     let Some(stage) = Stage::new() else { return };
     let command = Some("echo only this".to_owned());
-    let broker = Ssh::new(SshTarget { command, ..stage.target() }, now()).unwrap();
+    let broker =
+        Ssh::new("build-host".parse().unwrap(), SshTarget { command, ..stage.target() }, now())
+            .unwrap();
     let issued = broker.issue(&order(6, &[stage.server.account()])).await.unwrap();
     assert_eq!(said(&stage.run(6, &issued.credential, &["id"])), "only this");
     let mut client = stage.client(6, &issued.credential);
@@ -183,7 +186,6 @@ async fn openssh_reads_what_a_certificate_says_and_the_list() {
     let folder = tempfile::tempdir().unwrap();
     let place = |name: &str| folder.path().join(name);
     let target = SshTarget {
-        name: "build-host".parse().unwrap(),
         host: "build.example".into(),
         port: 22,
         host_key: None,
@@ -196,7 +198,7 @@ async fn openssh_reads_what_a_certificate_says_and_the_list() {
         longest: Duration::from_secs(300),
         end: EndCommand::new(&["true".to_owned()]).unwrap(),
     };
-    let broker = Ssh::new(target, now()).unwrap();
+    let broker = Ssh::new("build-host".parse().unwrap(), target, now()).unwrap();
     let issued = broker.issue(&order(9, &["deploy"])).await.unwrap();
     fs::write(place("id-cert.pub"), field(&issued.credential, "certificate")).unwrap();
     let keygen = |words: &[&str]| {

@@ -38,7 +38,6 @@ impl Stage {
         let script = "test -s pid && kill $(cat pid); test ! -e refuse";
         let words = ["env", "-C", &self.folder.path().display().to_string(), "sh", "-c", script];
         X509Target {
-            name: "reports".parse().unwrap(),
             folder: self.place("private"),
             crl: self.place("crl.pem"),
             trust_domain: "example.org".into(),
@@ -49,7 +48,7 @@ impl Stage {
     }
 
     fn broker(&self) -> X509 {
-        X509::new(self.target(), now()).unwrap()
+        X509::new("reports".parse().unwrap(), self.target(), now()).unwrap()
     }
 
     fn openssl(&self, words: &str) -> Command {
@@ -206,7 +205,7 @@ fn what_cannot_be_meant_is_refused_in_the_operators_words() {
     ] {
         let trust_domain = domain.to_owned();
         let wrong = X509Target { trust_domain, paths: vec![path.to_owned()], ..stage.target() };
-        let error = X509::new(wrong, now()).unwrap_err();
+        let error = X509::new("reports".parse().unwrap(), wrong, now()).unwrap_err();
         assert!(error.starts_with(wanted), "{error}");
     }
 }
