@@ -4,12 +4,16 @@
 //! when it ends and how often its end is tried is for the lease engine. Whoever calls a broker has
 //! the lease on record before, so a broker may fail, stall or die at any point.
 
+mod call;
 mod deny;
 mod end;
 mod mistake;
+mod oauth;
 pub(crate) mod postgres;
 mod source;
 pub(crate) mod ssh;
+#[cfg(test)]
+mod stub;
 mod x509;
 
 use std::{fmt, pin::Pin, time::Duration};
@@ -19,6 +23,7 @@ use serde::{Deserialize, Serialize};
 
 pub use end::EndCommand;
 pub use mistake::TargetMistake;
+pub use oauth::{OAuth, OAuthTarget};
 pub use postgres::{Defaults as PostgresDefaults, Postgres, PostgresTarget, PostgresTrust};
 pub use source::{SecretSource, SecretSourceError};
 pub use ssh::{Ssh, SshTarget};
