@@ -5,6 +5,7 @@
 
 mod answer;
 mod containment;
+pub(crate) mod emergency;
 pub(crate) mod evaluations;
 mod holds;
 mod keys;
@@ -122,6 +123,10 @@ fn routes(admin: &Arc<Admin>) -> Router {
         .route("/api/v1/holds/{hold}/answer", post(holds::answer))
         .route("/api/v1/evaluations/{hold}", get(evaluations::show))
         .route("/api/v1/evaluations/{hold}/answer", post(evaluations::answer))
+        .route("/api/v1/openings/{hold}", get(emergency::show))
+        .route("/api/v1/openings/{hold}/answer", post(emergency::answer))
+        .route("/api/v1/reviews", get(emergency::reviews))
+        .route("/api/v1/reviews/{task}", post(emergency::review))
         .route("/api/v1/persons", get(people::list).post(people::add))
         .route("/api/v1/identities", get(view::identities))
         .route("/api/v1/containment", get(containment::list))

@@ -121,6 +121,9 @@ pub(crate) enum Ask {
     /// Calls that wait for a person.
     #[command(subcommand)]
     Hold(HoldCommand),
+    /// Break-glass tasks that a person still has to look at.
+    #[command(subcommand)]
+    Review(ReviewCommand),
     /// The reviewed shapes of tasks.
     #[command(subcommand)]
     Template(TemplateCommand),
@@ -366,6 +369,22 @@ pub(crate) enum HoldCommand {
     Deny {
         /// The ticket.
         hold: String,
+        #[command(flatten)]
+        person: ByPerson,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum ReviewCommand {
+    /// List the break-glass tasks that nobody has looked at yet.
+    List,
+    /// Say that you looked at what a break-glass task did.
+    Done {
+        /// The task: `task_…`.
+        task: String,
+        /// What you say of it, for the record.
+        #[arg(long)]
+        note: String,
         #[command(flatten)]
         person: ByPerson,
     },

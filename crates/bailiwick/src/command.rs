@@ -8,6 +8,7 @@ pub(crate) mod keys;
 pub(crate) mod ledger;
 pub(crate) mod person;
 pub(crate) mod reference;
+pub(crate) mod review;
 pub(crate) mod server;
 pub(crate) mod show;
 pub(crate) mod sign;

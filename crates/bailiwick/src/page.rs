@@ -91,7 +91,8 @@ fn strip(timeline: &Timeline) -> String {
             | What::Token { .. }
             | What::Hold { .. }
             | What::Noticed(_)
-            | What::Ended { .. } => None,
+            | What::Ended { .. }
+            | What::Reviewed { .. } => None,
         })
         .collect();
     let count = |verdict| calls.iter().filter(|(_, it)| *it == verdict).count();

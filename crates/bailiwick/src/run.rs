@@ -9,11 +9,12 @@ use crate::{
     check::{Checked, Look},
     cli::{
         Ask, ByPerson, Cli, Command, Common, ConfigCommand, HoldCommand, IdentityCommand,
-        LedgerCommand, PersonCommand, PolicyCommand, ServerCommand, TaskCommand, TemplateCommand,
+        LedgerCommand, PersonCommand, PolicyCommand, ReviewCommand, ServerCommand, TaskCommand,
+        TemplateCommand,
     },
     command::{
-        configuration, contain, hold, identity, keys, ledger, person, reference, server, show,
-        task, template,
+        configuration, contain, hold, identity, keys, ledger, person, reference, review, server,
+        show, task, template,
     },
     config::{Config, Found, House, Overrides},
     demo, doctor,
@@ -183,6 +184,10 @@ async fn ask(common: Common, place: Place, command: Ask) -> Outcome {
         },
         Ask::Person(it) => ask_person(&place, output, it).await,
         Ask::Hold(it) => ask_hold(&place, output, it).await,
+        Ask::Review(ReviewCommand::List) => review::list(&place, output).await,
+        Ask::Review(ReviewCommand::Done { task, note, person }) => {
+            review::done(&place, output, (&task, &note), &person).await
+        }
         Ask::Template(it) => match it {
             TemplateCommand::List => template::list(&place, output).await,
             TemplateCommand::Show { template } => template::show(&place, output, &template).await,

@@ -5,6 +5,7 @@
 
 mod asked;
 mod changed;
+mod emergency;
 mod holds;
 mod keys;
 mod openings;
@@ -34,6 +35,7 @@ use crate::{Clock, Evidence};
 
 pub(crate) use asked::{AskError, CancelError};
 pub(crate) use changed::Changed;
+pub use emergency::EmergencyError;
 pub use holds::AnswerError;
 pub use openings::OpenError;
 pub(crate) use openings::seconds;
@@ -55,6 +57,8 @@ pub struct Desk {
     holds: Mutex<HashMap<HoldId, Hold>>,
     /// Evaluations for which a person was asked.
     asked: asked::Asked,
+    /// Break-glass: what waits for a second person, and what waits to be looked at.
+    emergencies: emergency::Emergencies,
     /// Callers that stay with their held calls.
     waits: Arc<waits::Waits>,
     /// How often each identity was refused of late.
@@ -465,7 +469,11 @@ impl Desk {
                     self.changes.tell(Changed::Task(task.clone()));
                     let command = CommandRecord::TaskEnded { task: task.clone(), status };
                     writing.command(time, by, command);
-                    writing.changes.extend(self.task(task).map(|it| Change::Task(Box::new(it))));
+                    let ended = self.task(task);
+                    let glass = ended.as_ref().filter(|it| it.is_break_glass());
+                    let review = glass.map(|it| emergency::finding("break-glass-review", it, time));
+                    writing.records.extend(review);
+                    writing.changes.extend(ended.map(|it| Change::Task(Box::new(it))));
                 }
                 Effect::HoldOpened(hold) => {
                     self.holds_map().insert(hold.id.clone(), (*hold).clone());

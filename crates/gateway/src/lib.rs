@@ -39,7 +39,9 @@ mod upstream;
 pub use authzen::{Authzen, AuthzenParts, authzen_router};
 pub use call::{Call, CallError};
 pub use clock::{Clock, Hand};
-pub use desk::{Active, AnswerError, Desk, DeskError, DeskParts, Offer, OpenError, PinError};
+pub use desk::{
+    Active, AnswerError, Desk, DeskError, DeskParts, EmergencyError, Offer, OpenError, PinError,
+};
 pub use door::{Door, DoorParts, HoldParts, line_router, router};
 pub use evidence::{Evidence, Keep, looks_secret};
 pub use known::{facts_of, names_resources, offer_of};

@@ -85,6 +85,7 @@ fn would_allow(reason: &Reason) -> Option<String> {
         | ReasonCode::PastDeadline
         | ReasonCode::Idle => "the same call in a new task".to_owned(),
         ReasonCode::OutsideCalendar => "the same call in a task inside its hours".to_owned(),
+        ReasonCode::TwoPeople => "the same, by the word of two people".to_owned(),
         ReasonCode::OutsideCharter => format!("what the charter names: {text}"),
         ReasonCode::OutsideGrant => format!("what the grant covers: {text} ({source})"),
         ReasonCode::GrantError => format!("a call that the line can be asked about: {text}"),
@@ -137,6 +138,10 @@ fn ask_about(reason: &Reason) -> String {
         | ReasonCode::OverBudget => "open a new task: `bailiwick task open`".to_owned(),
         ReasonCode::OutsideCalendar => {
             "open a new task inside its hours: `bailiwick task open`".to_owned()
+        }
+        ReasonCode::TwoPeople => {
+            "ask two people: `bailiwick task open --by PERSON`, then `bailiwick hold approve`"
+                .to_owned()
         }
         ReasonCode::OutsideCharter => "ask the charter's owner to extend it".to_owned(),
         ReasonCode::OutsideGrant | ReasonCode::GrantError => {
@@ -199,6 +204,7 @@ const fn hardness(code: ReasonCode) -> u8 {
         | ReasonCode::OverBudget
         | ReasonCode::NotTheOwner => 2,
         ReasonCode::ApprovalNeeded
+        | ReasonCode::TwoPeople
         | ReasonCode::NotAccepted
         | ReasonCode::Changed
         | ReasonCode::Drift

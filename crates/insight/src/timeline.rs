@@ -65,6 +65,13 @@ pub enum What {
         /// Who ended it.
         by: String,
     },
+    /// A person looked at what it did.
+    Reviewed {
+        /// Who.
+        by: String,
+        /// What they say of it.
+        note: String,
+    },
 }
 
 /// A call that was judged, with all that was kept of it.
@@ -145,7 +152,10 @@ fn commanded(by: String, command: &CommandRecord) -> Option<What> {
         CommandRecord::TokenMinted { expires, .. } => Some(What::Token { by, expires: *expires }),
         CommandRecord::TaskEnded { status, .. } => Some(What::Ended { status: *status, by }),
         CommandRecord::HoldChanged { hold, .. } => Some(What::Hold { hold: hold.clone(), by }),
+        CommandRecord::TaskReviewed { note, .. } => Some(What::Reviewed { by, note: note.clone() }),
         CommandRecord::PersonAdded { .. }
+        | CommandRecord::OpeningHeld { .. }
+        | CommandRecord::OpeningAnswered { .. }
         | CommandRecord::EvaluationHeld { .. }
         | CommandRecord::PinChanged { .. }
         | CommandRecord::Contained { .. }
@@ -192,7 +202,8 @@ mod tests {
                 | What::Token { .. }
                 | What::Hold { .. }
                 | What::Noticed(_)
-                | What::Ended { .. } => None,
+                | What::Ended { .. }
+                | What::Reviewed { .. } => None,
             })
             .collect();
         assert_eq!(

@@ -223,6 +223,7 @@ pub fn prospective(
         grant,
         generation: 1,
         status: TaskStatus::Open,
+        people: std::collections::BTreeSet::new(),
     };
     Ok(TaskState::resume(task, program.into(), Memory::default()))
 }

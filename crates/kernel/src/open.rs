@@ -8,7 +8,7 @@ use std::{
 use bailiwick_model::{
     Budget, Charter, DayAccount, DayBudget, Grant, IdentityId, Judgement, Layer, Mode, OnWiden,
     OpenRequest, Opener, Param, Reason, ReasonCode, ServerName, Spend, Step, Subject, Task, TaskId,
-    TaskStatus, Template, Timestamp, Verdict,
+    TaskStatus, Template, TemplateKind, Timestamp, Verdict,
 };
 use bailiwick_policy::GrantProgram;
 
@@ -25,6 +25,8 @@ pub struct Opening {
     pub steps: Vec<Judgement>,
     /// The task, or every reason why there is none.
     pub outcome: Result<Box<TaskState>, BTreeSet<Reason>>,
+    /// Whether nothing is missing but another person.
+    pub held: bool,
 }
 
 /// Decides whether `request` opens a task, and makes it. `open_now` counts the identity's open
@@ -56,16 +58,48 @@ pub fn open(
         )),
         (None, None) => {}
     }
+    let alone = template.and_then(|it| alone(it, request));
+    let held = why.is_empty() && alone.is_some() && could_be_joined(request);
+    why.extend(alone);
     let made = match (charter, template, why.is_empty()) {
         (Some(charter), Some(template), true) => make(charter, template, parent, request, id, now),
         _ => Err(why.into_iter().collect()),
     };
-    Opening { steps: vec![judgement(request, &made)], outcome: made }
+    Opening { steps: vec![judgement(request, &made, held)], outcome: made, held }
 }
 
-fn judgement(request: &OpenRequest, made: &Result<Box<TaskState>, BTreeSet<Reason>>) -> Judgement {
+/// Says who is missing for a break-glass task. It is nobody's child: what two people open for minutes
+/// is not narrowed out of something that goes on.
+fn alone(template: &Template, request: &OpenRequest) -> Option<Reason> {
+    if !template.kind.is_break_glass() {
+        return None;
+    }
+    let (name, identity) = (&template.name, &request.identity);
+    let text = if request.parent.is_some() {
+        format!("`{name}` is a break-glass template: no task is opened from it under another")
+    } else if request.people.len() < TemplateKind::PEOPLE {
+        format!(
+            "`{name}` is a break-glass template, which takes two people: one asks with `bailiwick task open --template {name} --as {identity} --purpose WHY --by PERSON`, another one approves the ticket"
+        )
+    } else {
+        return None;
+    };
+    Some(Reason::new(ReasonCode::TwoPeople, text, format!("template:{name}")))
+}
+
+/// Says whether another person's word would make it an opening.
+const fn could_be_joined(request: &OpenRequest) -> bool {
+    matches!(request.opener, Opener::Person(_)) && request.parent.is_none()
+}
+
+fn judgement(
+    request: &OpenRequest,
+    made: &Result<Box<TaskState>, BTreeSet<Reason>>,
+    held: bool,
+) -> Judgement {
     let verdict = match made {
         Ok(_) => Verdict::allow(),
+        Err(why) if held => Verdict::Hold(why.clone()),
         Err(why) => Verdict::Deny(why.clone()),
     };
     Judgement {
@@ -285,6 +319,11 @@ fn make(
         grant,
         generation: 1,
         status: TaskStatus::Open,
+        people: if template.kind.is_break_glass() {
+            request.people.clone()
+        } else {
+            BTreeSet::new()
+        },
     };
     if let Some(parent) = parent {
         parent.carved.insert(task.id.clone(), task.grant.budget);

@@ -6,8 +6,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     Action, ActionFacts, CallDigest, CredentialId, DecisionId, Digest, EvaluationRecord,
-    Explanation, Finding, HeldEvaluation, HoldId, IdentityId, Judgement, SearchRecord, Spend,
-    Subject, Task, TaskId, TemplateName, Timestamp, VerdictKind, action::words,
+    Explanation, Finding, HeldEvaluation, HeldOpening, HoldId, IdentityId, Judgement, SearchRecord,
+    Spend, Subject, Task, TaskId, TemplateName, Timestamp, VerdictKind, action::words,
 };
 
 words! {
@@ -159,6 +159,31 @@ pub enum CommandRecord {
         /// The keyed digest of what the task was opened with, where not all of it is shown here.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         whole: Option<String>,
+    },
+    /// A person asked for a break-glass task, and another one must agree.
+    OpeningHeld {
+        /// What was asked for.
+        held: Box<HeldOpening>,
+        /// Their signed word.
+        statement: String,
+    },
+    /// Another person answered to it.
+    OpeningAnswered {
+        /// The ticket.
+        hold: HoldId,
+        /// Whether they agree.
+        yes: bool,
+        /// Their signed word.
+        statement: String,
+    },
+    /// A person looked at what a break-glass task did.
+    TaskReviewed {
+        /// Which.
+        task: TaskId,
+        /// What they say of it, as the evidence shows it.
+        note: String,
+        /// Their signed word.
+        statement: String,
     },
     /// A task ended.
     TaskEnded {
@@ -315,9 +340,13 @@ impl CommandRecord {
     pub fn task(&self) -> Option<&TaskId> {
         match self {
             Self::TaskOpened { task, .. } => task.as_ref().map(|it| &it.id),
-            Self::TaskEnded { task, .. } | Self::TokenMinted { task, .. } => Some(task),
+            Self::TaskEnded { task, .. }
+            | Self::TokenMinted { task, .. }
+            | Self::TaskReviewed { task, .. } => Some(task),
             Self::HoldChanged { hold, .. } => Some(&hold.task),
             Self::PersonAdded { .. }
+            | Self::OpeningHeld { .. }
+            | Self::OpeningAnswered { .. }
             | Self::EvaluationHeld { .. }
             | Self::PinChanged { .. }
             | Self::Contained { .. }

@@ -1,10 +1,13 @@
-//! An evaluation that waits for a person, as its enforcement point asked for.
+//! What waits for a person beside calls: an evaluation, as its enforcement point asked for, and the
+//! opening of a break-glass task.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
-use crate::{DecisionId, EntityName, HoldId, PersonName, Reason, Timestamp};
+use crate::{
+    DecisionId, EntityName, HoldId, IdentityId, PersonName, Reason, TemplateName, Timestamp,
+};
 
 /// Where it stands. What runs out says so by its own times.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -78,4 +81,25 @@ pub struct HeldEvaluation {
     pub expires: Timestamp,
     /// Where it stands.
     pub status: HeldStatus,
+}
+
+/// A break-glass task that one person asked for, and that waits for another: the ticket.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HeldOpening {
+    /// The ticket.
+    pub id: HoldId,
+    /// Who will do the work.
+    pub identity: IdentityId,
+    /// From which template.
+    pub template: TemplateName,
+    /// With what, as the evidence shows it.
+    pub params: BTreeMap<String, String>,
+    /// What it is for, in the words of whoever asked, as the evidence shows them.
+    pub purpose: String,
+    /// Who asked.
+    pub by: PersonName,
+    /// When.
+    pub opened: Timestamp,
+    /// Until when it can be answered.
+    pub expires: Timestamp,
 }

@@ -51,7 +51,7 @@ pub use explanation::{
 };
 pub use finding::Finding;
 pub use grant::{ApprovedLine, Grant, Layer};
-pub use held::{HeldEvaluation, HeldStatus};
+pub use held::{HeldEvaluation, HeldOpening, HeldStatus};
 pub use hold::{ApprovedCall, Hold, HoldStatus};
 pub use id::{
     Class, CredentialId, DecisionId, ExceptionId, HoldId, IdError, IdentityId, LeaseId, PersonName,
@@ -69,6 +69,6 @@ pub use pin::{Offered, Pin, PinStatus};
 pub use request::{AccessRequest, Caller, OpenRequest, ShownToken};
 pub use span::{SpanError, format_bytes, format_span, parse_bytes, parse_span};
 pub use task::{EndCause, Opener, Param, Task, TaskStatus};
-pub use template::{AllowLine, Mode, OnWiden, ParamShape, Template, Window};
+pub use template::{AllowLine, Mode, OnWiden, ParamShape, Template, TemplateKind, Window};
 pub use time::{TimeError, Timestamp};
 pub use verdict::{Judgement, Reason, ReasonCode, Step, Verdict, VerdictKind};

@@ -1,6 +1,10 @@
 //! One piece of work: who does it, for what, until when.
 
-use std::{collections::BTreeMap, fmt, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt,
+    time::Duration,
+};
 
 use serde::{Deserialize, Serialize};
 
@@ -119,12 +123,20 @@ pub struct Task {
     pub generation: u64,
     /// Whether it is open.
     pub status: TaskStatus,
+    /// The people who opened it together, where it is a break-glass task.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub people: BTreeSet<PersonName>,
 }
 
 impl Task {
     /// Says whether it is open.
     pub const fn is_open(&self) -> bool {
         matches!(self.status, TaskStatus::Open)
+    }
+
+    /// Says whether people opened it for an emergency.
+    pub fn is_break_glass(&self) -> bool {
+        !self.people.is_empty()
     }
 
     /// Gives the tasks that its authority came through, nearest first.

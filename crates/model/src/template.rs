@@ -16,6 +16,35 @@ words! {
     }
 }
 
+words! {
+    /// What sort of template it is.
+    #[derive(Default)]
+    TemplateKind {
+        /// Whoever may, opens tasks of it.
+        #[default]
+        Ordinary = "ordinary",
+        /// For emergencies: two people open a task, for minutes, and it is looked at afterwards.
+        BreakGlass = "break-glass",
+    }
+}
+
+impl TemplateKind {
+    /// The longest window of a break-glass template.
+    pub const WINDOW_MAX: Duration = Duration::from_secs(60 * 60);
+    /// How many people it takes to open a task of it.
+    pub const PEOPLE: usize = 2;
+
+    /// Says whether it is for emergencies.
+    pub const fn is_break_glass(self) -> bool {
+        matches!(self, Self::BreakGlass)
+    }
+
+    /// Says whether it is one like any other.
+    pub const fn is_ordinary(&self) -> bool {
+        matches!(self, Self::Ordinary)
+    }
+}
+
 /// Whether a verdict is carried out, or only recorded as what would have happened.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -117,6 +146,9 @@ pub struct Template {
     pub owner: String,
     /// What such a task is for.
     pub purpose: String,
+    /// Ordinary, or for emergencies.
+    #[serde(default, skip_serializing_if = "TemplateKind::is_ordinary")]
+    pub kind: TemplateKind,
     /// What happens outside the grant.
     pub on_widen: OnWiden,
     /// Whether the grant and the budget are enforced.

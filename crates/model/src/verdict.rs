@@ -53,6 +53,8 @@ words! {
         NoSuchTask = "no_such_task",
         /// The identity has no charter.
         NotRegistered = "not_registered",
+        /// A break-glass task takes two people.
+        TwoPeople = "two_people",
         /// The task has ended.
         TaskEnded = "task_ended",
         /// The task's deadline has passed.

@@ -41,7 +41,8 @@ const CONTEXT: &[&str] = &[
     "tool",
     "pep",
 ];
-const TASK: &[&str] = &["id", "template", "purpose", "params", "opened", "opened_by"];
+const TASK: &[&str] =
+    &["id", "template", "purpose", "params", "opened", "opened_by", "break_glass"];
 const APPROVAL: &[&str] = &["granted", "by"];
 const PEP: &[&str] = &["supports"];
 const IDENTITY: &[&str] = &["owner", "kind", "class"];

@@ -8,7 +8,7 @@ use std::{
 use bailiwick_model::{
     AccessRequest, Action, ActionFacts, ActionKind, AllowLine, Budget, CallDigest, Caller, Charter,
     Digest, Effect, Entity, Environment, IdentityKind, Json, Mode, Offered, OnWiden, Pin,
-    PinStatus, Reach, Sensitivity, Task, Template, Timestamp, Window,
+    PinStatus, Reach, Sensitivity, Task, Template, TemplateKind, Timestamp, Window,
 };
 use bailiwick_policy::{AccessPolicies, Declared, Inventory, PolicySource};
 
@@ -49,6 +49,7 @@ pub fn template(name: &str) -> Template {
         name: name.parse().expect("a template's name"),
         owner: "team-test".to_owned(),
         purpose: format!("Do {name}"),
+        kind: TemplateKind::default(),
         on_widen: OnWiden::Deny,
         mode: Mode::Enforce,
         params: BTreeMap::new(),

@@ -210,6 +210,7 @@ impl Stage {
             parent: parent.map(|_| above.map_or(nobody, |it| it.id.clone())),
             credential: line.with.clone(),
             shown: above.and(line.token()),
+            people: BTreeSet::new(),
         };
         let same = |it: &&Live| {
             let task = it.state.task();

@@ -6,7 +6,9 @@ use axum::{
     body::Body,
     response::{IntoResponse, Response},
 };
-use bailiwick_gateway::{AnswerError, DeskError, MintingError, OpenError, PinError};
+use bailiwick_gateway::{
+    AnswerError, DeskError, EmergencyError, MintingError, OpenError, PinError,
+};
 use bailiwick_model::Reason;
 use bytes::Bytes;
 use http::{StatusCode, header};
@@ -81,12 +83,32 @@ impl From<DeskError> for Refused {
 impl From<OpenError> for Refused {
     fn from(error: OpenError) -> Self {
         match error {
-            OpenError::Refused(why) => Self::decided("the task was not opened", why),
+            OpenError::Refused(why) | OpenError::Held(why) => {
+                Self::decided("the task was not opened", why)
+            }
             OpenError::TurnedAway { .. } => {
                 Self::new(StatusCode::TOO_MANY_REQUESTS, "turned_away", &error.to_string())
             }
             OpenError::Desk(error) => error.into(),
         }
+    }
+}
+
+impl From<EmergencyError> for Refused {
+    fn from(error: EmergencyError) -> Self {
+        let (status, code) = match error {
+            EmergencyError::Desk(error) => return error.into(),
+            EmergencyError::Opening(error) => return error.into(),
+            EmergencyError::TooMany => (StatusCode::TOO_MANY_REQUESTS, "too_many"),
+            EmergencyError::Unknown(_) | EmergencyError::NotWaiting(_) => {
+                (StatusCode::NOT_FOUND, "unknown")
+            }
+            EmergencyError::Same(_) | EmergencyError::Asker(_) => {
+                (StatusCode::FORBIDDEN, "own_request")
+            }
+            EmergencyError::Open(_) => (StatusCode::CONFLICT, "open"),
+        };
+        Self::new(status, code, &error.to_string())
     }
 }
 

@@ -12,7 +12,7 @@ use http::StatusCode;
 use super::{
     Admin,
     answer::{Answer, Refused, body, json, part},
-    wire::{Holds, SignedWord},
+    wire::{SignedWord, WaitingForPeople},
 };
 
 /// How long a yes waits for the call to come again, unless the person says otherwise.
@@ -21,7 +21,11 @@ const YES_LIFE: std::time::Duration = std::time::Duration::from_secs(3600);
 /// `GET /api/v1/holds`
 pub(super) async fn list(State(admin): State<Arc<Admin>>) -> Answer {
     let desk = admin.lane.desk();
-    json(&Holds { holds: desk.holds(), evaluations: desk.held_evaluations() })
+    json(&WaitingForPeople {
+        holds: desk.holds(),
+        evaluations: desk.held_evaluations(),
+        openings: desk.held_openings(),
+    })
 }
 
 /// `GET /api/v1/holds/{hold}`

@@ -7,7 +7,7 @@ use axum::{
     extract::{Path, RawQuery, State},
 };
 use bailiwick_connect::Audience;
-use bailiwick_gateway::{Asked, mint_on_record};
+use bailiwick_gateway::{Asked, OpenError, mint_on_record};
 use bailiwick_model::{
     Charter, CredentialId, EndCause, IdentityId, OpenRequest, Opener, Proof, ServerName, Spend,
     Task, TaskId,
@@ -19,7 +19,10 @@ use http::StatusCode;
 use super::{
     Admin, Peer,
     answer::{Answer, Refused, body, json, part},
-    wire::{DayView, GrantView, MintToken, MintedToken, OpenTask, OpenedTask, SignedWord, Tasks},
+    wire::{
+        DayView, GrantView, MintToken, MintedToken, OpenTask, OpenedTask, Opening, SignedWord,
+        Tasks,
+    },
 };
 use crate::can::CanInTask;
 
@@ -31,6 +34,10 @@ pub(super) async fn open(
 ) -> Answer {
     let wish: OpenTask = body(&bytes)?;
     let (opener, credential) = admin.opener(&wish, peer)?;
+    let asked_by = match &opener {
+        Opener::Person(person) => Some(person.clone()),
+        Opener::Itself | Opener::Orchestrator(_) => None,
+    };
     let request = OpenRequest {
         identity: wish.identity,
         template: wish.template,
@@ -39,16 +46,24 @@ pub(super) async fn open(
         purpose: wish.purpose,
         parent: wish.parent,
         credential: credential.clone(),
+        people: asked_by.iter().cloned().collect(),
         shown: None,
     };
-    let task = admin.lane.desk().open(&request, &peer.label()).await?;
+    let opened = admin.lane.desk().open(&request, &peer.label()).await;
+    let task = match (opened, asked_by, wish.signed) {
+        (Err(OpenError::Held(_)), Some(person), Some(word)) => {
+            let held = admin.lane.desk().hold_opening(request, &person, word).await?;
+            return json(&Opening::Held { held: held.id, expires: held.expires });
+        }
+        (opened, _, _) => opened?,
+    };
     let minted = admin.mint(&task, credential, peer).await?;
-    json(&OpenedTask {
+    json(&Opening::Opened(Box::new(OpenedTask {
         task: task.id.clone(),
         token: minted.token,
         expires: minted.expires,
         grant: GrantView::of(&task),
-    })
+    })))
 }
 
 /// `GET /api/v1/tasks`

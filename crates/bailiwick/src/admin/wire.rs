@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use bailiwick_model::{
-    AllowLine, Budget, Digest, HeldEvaluation, Hold, IdentityId, Json, Pin, PinStatus, Spend, Task,
-    TaskId, TemplateName, Timestamp,
+    AllowLine, Budget, Digest, HeldEvaluation, HeldOpening, Hold, HoldId, IdentityId, Json, Pin,
+    PinStatus, Spend, Task, TaskId, TemplateName, Timestamp,
 };
 use serde::{Deserialize, Serialize};
 
@@ -64,6 +64,45 @@ pub(crate) struct OpenedTask {
     pub(crate) token: String,
     pub(crate) expires: Timestamp,
     pub(crate) grant: GrantView,
+}
+
+/// What comes of asking for a task.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(untagged)]
+pub(crate) enum Opening {
+    /// It is open.
+    Opened(Box<OpenedTask>),
+    /// A second person must agree.
+    Held {
+        /// The ticket.
+        held: HoldId,
+        /// Until when it can be answered.
+        expires: Timestamp,
+    },
+}
+
+/// What came of a second person's answer.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct AnsweredOpening {
+    /// The ticket.
+    pub(crate) hold: HoldId,
+    /// The task, where they agreed.
+    pub(crate) task: Option<TaskId>,
+}
+
+/// What a person says of a break-glass task that they looked at.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct ReviewDone {
+    pub(crate) note: String,
+    pub(crate) by: bailiwick_model::PersonName,
+    pub(crate) signed: String,
+}
+
+/// Break-glass tasks that nobody has looked at yet.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct Reviews {
+    pub(crate) reviews: Vec<Task>,
 }
 
 /// A grant as people and programs read it.
@@ -152,13 +191,16 @@ pub(crate) struct Contained {
     pub(crate) contained: Vec<bailiwick_store::Contained>,
 }
 
-/// Holds, oldest first.
+/// Everything that waits for a person, oldest first.
 #[derive(Debug, Serialize, Deserialize)]
-pub(crate) struct Holds {
+pub(crate) struct WaitingForPeople {
     pub(crate) holds: Vec<Hold>,
     /// Evaluations for which a person was asked.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(crate) evaluations: Vec<HeldEvaluation>,
+    /// Break-glass tasks that wait for a second person.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) openings: Vec<HeldOpening>,
 }
 
 /// Tasks, newest first.

@@ -1,13 +1,14 @@
 //! `bailiwick hold …`
 
 mod evaluation;
+mod opening;
 
 use std::collections::BTreeMap;
 
 use bailiwick_model::{Hold, HoldId, HoldStatus, Reason};
 
 use crate::{
-    admin::wire::Holds,
+    admin::wire::WaitingForPeople,
     cli::ByPerson,
     client::Client,
     command::{sign, word},
@@ -18,15 +19,16 @@ use crate::{
 
 /// `hold list`
 pub(crate) async fn list(place: &Place, output: Output) -> Outcome {
-    let holds: Holds = match Client::reach(&place.state).await {
+    let holds: WaitingForPeople = match Client::reach(&place.state).await {
         Some(client) => client.get("/api/v1/holds").await?,
-        None => Holds {
+        None => WaitingForPeople {
             holds: place.holds(bailiwick_store::HoldFilter {
                 open_only: true,
                 ..bailiwick_store::HoldFilter::ALL
             })?,
             // Whoever asked for these gets nothing while nobody serves.
             evaluations: Vec::new(),
+            openings: Vec::new(),
         },
     };
     output.show(&holds, |it| {
@@ -40,6 +42,7 @@ pub(crate) async fn list(place: &Place, output: Output) -> Outcome {
             ]
         };
         let of_others = it.evaluations.iter().map(evaluation::row);
+        let of_others = of_others.chain(it.openings.iter().map(opening::row));
         table(
             &["hold", "caller", "action", "state", "why"],
             it.holds.iter().map(row).chain(of_others).collect(),
@@ -53,10 +56,15 @@ pub(crate) async fn show(place: &Place, output: Output, hold: &str) -> Outcome {
     let hold: HoldId = word(hold)?;
     match find(place, &hold).await {
         Ok(found) => output.show(&found, shown)?,
-        Err(error) => match evaluation::find(place, &hold).await {
-            Some(found) => output.show(&found, evaluation::shown)?,
-            None => return Err(error),
-        },
+        Err(error) => {
+            if let Some(found) = evaluation::find(place, &hold).await {
+                output.show(&found, evaluation::shown)?;
+            } else if let Some(found) = opening::find(place, &hold).await {
+                output.show(&found, opening::shown)?;
+            } else {
+                return Err(error);
+            }
+        }
     }
     Ok(Exit::Done)
 }
@@ -121,13 +129,16 @@ pub(crate) async fn answer(
     let client = Client::need(&place.state).await?;
     let found: Hold = match client.get(&format!("/api/v1/holds/{hold}")).await {
         Ok(found) => found,
-        Err(error) => match evaluation::find(place, &hold).await {
-            Some(found) => {
-                return evaluation::answer((place, &client), output, (&found, what), span, by)
-                    .await;
+        Err(error) => {
+            let at = (place, &client);
+            if let Some(found) = evaluation::find(place, &hold).await {
+                return evaluation::answer(at, output, (&found, what), span, by).await;
             }
-            None => return Err(error),
-        },
+            if let Some(found) = opening::find(place, &hold).await {
+                return opening::answer(at, output, (&found, what), span, by).await;
+            }
+            return Err(error);
+        }
     };
     let mut details = BTreeMap::from([
         ("call".to_owned(), found.call.to_string()),

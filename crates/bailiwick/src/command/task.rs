@@ -7,7 +7,7 @@ use bailiwick_connect::{IdentityKey, Secret};
 use bailiwick_model::{IdentityId, Task, TaskId, TaskStatus};
 
 use crate::{
-    admin::wire::{DayView, MintToken, MintedToken, OpenTask, OpenedTask, Tasks},
+    admin::wire::{DayView, MintToken, MintedToken, OpenTask, OpenedTask, Opening, Tasks},
     cli,
     client::Client,
     command::{sign, word},
@@ -19,7 +19,13 @@ use crate::{
 /// `task open`
 pub(crate) async fn open(place: &Place, output: Output, words: &cli::OpenTask) -> Outcome {
     let client = Client::need(&place.state).await?;
-    let opened = opened(place, &client, words).await?;
+    let opened = match asked(place, &client, words).await? {
+        Opening::Opened(opened) => opened,
+        held @ Opening::Held { .. } => {
+            output.show(&held, held_in_words)?;
+            return Ok(Exit::No);
+        }
+    };
     output.show(&opened, |it| {
         let lines: Vec<_> = it.grant.allow.iter().map(line).collect();
         format!(
@@ -34,12 +40,34 @@ pub(crate) async fn open(place: &Place, output: Output, words: &cli::OpenTask) -
     Ok(Exit::Done)
 }
 
+/// Says what a break-glass task waits for.
+fn held_in_words(opening: &Opening) -> String {
+    match opening {
+        Opening::Held { held, expires } => format!(
+            "held     {held}\nuntil    {expires}\nanother person agrees with `bailiwick hold approve {held} --by PERSON`\n"
+        ),
+        Opening::Opened(_) => String::new(),
+    }
+}
+
 /// Opens the task that the words describe.
 pub(crate) async fn opened(
     place: &Place,
     client: &Client,
     words: &cli::OpenTask,
 ) -> Result<OpenedTask, CommandError> {
+    match asked(place, client, words).await? {
+        Opening::Opened(opened) => Ok(*opened),
+        held @ Opening::Held { .. } => Err(CommandError::Words(held_in_words(&held))),
+    }
+}
+
+/// Asks for the task that the words describe.
+async fn asked(
+    place: &Place,
+    client: &Client,
+    words: &cli::OpenTask,
+) -> Result<Opening, CommandError> {
     let identity: IdentityId = word(&words.identity)?;
     let parent = words.parent.as_deref().map(word::<TaskId>).transpose()?;
     // Whoever narrows a task proves to be the one who holds it.

@@ -104,6 +104,8 @@ codes! {
     Window = "TPL-007",
     /// A day in which no call could be made.
     EmptyDay = "TPL-008",
+    /// A break-glass template that lasts too long, or stops nothing.
+    BreakGlass = "TPL-010",
     /// A template in a file of another name.
     TemplateFile = "TPL-101",
     /// A template that no charter may open.

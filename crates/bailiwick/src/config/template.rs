@@ -9,7 +9,8 @@ use std::{
 };
 
 use bailiwick_model::{
-    Budget, Mode, OnWiden, ParamShape, ServerName, Template, TemplateName, Timestamp,
+    Budget, Mode, OnWiden, ParamShape, ServerName, Template, TemplateKind, TemplateName, Timestamp,
+    Window,
 };
 use bailiwick_policy::Schema;
 use toml::Spanned;
@@ -78,13 +79,14 @@ fn read_root(root: &Table<'_>, source: &Source) -> Option<TemplateFile> {
     let (budget, day) = root.get("budget").table(budgets).unwrap_or_default();
     let max_open = max_open(root);
     root.not_yet("sequence", "is not enforced yet: the order of calls is not judged");
-    root.not_yet("kind", "is not enforced yet: there are no break-glass templates");
+    let kind = kind(root, window.as_ref(), mode.as_ref());
     let name = name?;
     let at = name.span();
     let template = Template {
         name: name.into_inner(),
         owner: owner?.into_inner(),
         purpose: purpose?.into_inner(),
+        kind,
         on_widen: on_widen.unwrap_or(OnWiden::Deny),
         mode: mode?,
         params,
@@ -95,6 +97,25 @@ fn read_root(root: &Table<'_>, source: &Source) -> Option<TemplateFile> {
         max_open,
     };
     Some(TemplateFile { template, name: at, servers, conditions, source: source.clone() })
+}
+
+/// Reads `kind`. What is opened in an emergency lasts for minutes, and everything in it counts.
+fn kind(root: &Table<'_>, window: Option<&Window>, mode: Option<&Mode>) -> TemplateKind {
+    let field = root.get("kind");
+    let kind = field.word(TemplateKind::ALL, TemplateKind::as_str).unwrap_or_default();
+    if !kind.is_break_glass() {
+        return kind;
+    }
+    if window.is_some_and(|it| TemplateKind::WINDOW_MAX < it.max) {
+        let message = "a break-glass task lasts for an hour at the most";
+        let help = "write `max = \"15m\"` in `[window]`";
+        field.fault(Code::BreakGlass, message, "this template's window is longer", Some(help));
+    }
+    if matches!(mode, Some(Mode::Observe { .. })) {
+        let message = "a break-glass template does not only observe";
+        field.fault(Code::BreakGlass, message, "this one has `mode = \"observe\"`", None);
+    }
+    kind
 }
 
 /// Reads `mode`, which needs `[observe]` with an owner and an end where it only observes.

@@ -18,6 +18,9 @@ pub(super) fn drawn(moment: &Moment, opened: Timestamp) -> String {
             ("noticed", format!("<h3>{}</h3><p>{}</p>", text(&it.code), text(&it.text)))
         }
         What::Ended { status, by } => ("mark", format!("<h3>{}</h3>{}", ended(*status), who(by))),
+        What::Reviewed { by, note } => {
+            ("mark", format!("<h3>Reviewed</h3><p>{}</p>{}", text(note), who(by)))
+        }
     };
     let since = moment.time.since(opened);
     let (minutes, seconds) = (since.as_secs() / 60, since.as_secs() % 60);

@@ -91,7 +91,7 @@ impl<'a> Rehearsal<'a> {
     /// Opens the task and judges its call.
     fn judge_call(&self, case: &Case, called: &Called) -> Came {
         let snapshot = self.snapshot(case, called);
-        let Opening { steps, outcome } = open(&snapshot, called, case.at);
+        let Opening { steps, outcome, .. } = open(&snapshot, called, case.at);
         let Ok(mut state) = outcome else { return Came::unopened(steps) };
         let liked = bailiwick_kernel::liked_inputs(&snapshot, &state);
         let tool = self.tool(&called.call);
@@ -347,6 +347,8 @@ fn one(
         purpose: None,
         parent: giver.map(|it| it.id.clone()),
         credential: None,
+        // What a break-glass task may do is rehearsed; that two people agreed is taken for granted.
+        people: ["one", "another"].iter().filter_map(|it| it.parse().ok()).collect(),
         shown: None,
     };
     let first_of_its_day = (TaskId::new(ulid(at, round)), 0, DayAccount::default());

@@ -7,7 +7,7 @@ use std::{
 
 use bailiwick_model::{Hold, HoldId, HoldStatus, TaskId};
 
-use crate::{admin::wire::Holds, client::Client, output::remark};
+use crate::{admin::wire::WaitingForPeople, client::Client, output::remark};
 
 /// The tickets that were told already.
 #[derive(Debug, Default)]
@@ -17,7 +17,7 @@ impl Tickets {
     /// Asks for the calls of `task` that wait, and tells those that are new.
     pub(super) async fn tell(&self, client: &Client, task: &TaskId) {
         // Where this fails the agent is told all the same, and it is only the terminal that is not.
-        let Ok(holds) = client.get::<Holds>("/api/v1/holds").await else { return };
+        let Ok(holds) = client.get::<WaitingForPeople>("/api/v1/holds").await else { return };
         for hold in holds.holds.iter().filter(|it| it.task == *task) {
             if hold.status == HoldStatus::Waiting && self.is_new(&hold.id) {
                 remark(&told(hold));

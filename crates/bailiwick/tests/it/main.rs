@@ -15,6 +15,8 @@ mod demo;
 #[cfg(test)]
 mod doctor;
 #[cfg(test)]
+mod emergency;
+#[cfg(test)]
 mod first_light;
 #[cfg(test)]
 mod governor;

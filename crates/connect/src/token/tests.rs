@@ -50,6 +50,7 @@ fn task() -> Task {
         },
         generation: 7,
         status: TaskStatus::Open,
+        people: std::collections::BTreeSet::new(),
     }
 }
 

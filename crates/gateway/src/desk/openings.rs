@@ -9,7 +9,7 @@ use bailiwick_model::{
 };
 use bailiwick_store::Change;
 
-use super::{Desk, DeskError, Writing};
+use super::{Desk, DeskError, Writing, emergency};
 
 /// The task was not opened.
 #[derive(Debug, thiserror::Error)]
@@ -25,6 +25,9 @@ pub enum OpenError {
         /// When to come back.
         wait: Duration,
     },
+    /// Nothing is missing but a second person.
+    #[error("a second person must agree")]
+    Held(BTreeSet<Reason>),
     /// It could not be written down.
     #[error(transparent)]
     Desk(#[from] DeskError),
@@ -57,7 +60,11 @@ impl Desk {
         let task = opening.outcome.as_ref().ok().map(|it| Box::new(it.task().clone()));
         let (evidence, params) = (&self.evidence, &request.params);
         let mut writing = Writing::default();
-        let verdict = if task.is_some() { VerdictKind::Allow } else { VerdictKind::Deny };
+        let verdict = match &task {
+            Some(_) => VerdictKind::Allow,
+            None if opening.held => VerdictKind::Hold,
+            None => VerdictKind::Deny,
+        };
         let command = CommandRecord::TaskOpened {
             verdict,
             steps: opening.steps.into_iter().map(|it| evidence.opening(it, params)).collect(),
@@ -67,8 +74,14 @@ impl Desk {
             template: request.template.to_string(),
         };
         writing.command(self.now(), by, command);
+        let glass = task.as_deref().filter(|it| it.is_break_glass()).cloned();
+        let found = glass.as_ref().map(|it| emergency::finding("break-glass", it, self.now()));
+        writing.records.extend(found);
         writing.changes.extend(task.map(Change::Task));
         let written = self.record(writing).await;
+        if let Some(task) = glass.filter(|_| written.is_ok()) {
+            self.emergencies.opened(evidence.task(&task));
+        }
         match opening.outcome {
             Ok(state) => self.opened(state.task(), written, by).await,
             Err(why) => {
@@ -77,7 +90,8 @@ impl Desk {
                     self.was_refused(asker);
                 }
                 let shown = why.iter().map(|it| self.evidence.opening_reason(it, &request.params));
-                Err(OpenError::Refused(shown.collect()))
+                let shown = shown.collect();
+                Err(if opening.held { OpenError::Held(shown) } else { OpenError::Refused(shown) })
             }
         }
     }

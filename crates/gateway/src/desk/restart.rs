@@ -65,6 +65,8 @@ struct Told {
     /// Evaluations for which a person was asked, and the approvals of them that were used.
     evaluations: (BTreeMap<HoldId, HeldEvaluation>, BTreeSet<HoldId>),
     persons: BTreeMap<PersonName, Person>,
+    /// Break-glass tasks that a person has looked at.
+    reviewed: BTreeSet<TaskId>,
     pins: BTreeMap<(ServerName, String), Pin>,
     /// Whether something is contained, since when, and why.
     contained: BTreeMap<Subject, (bool, Timestamp, String)>,
@@ -112,6 +114,7 @@ impl Desk {
                 &told.evaluations.1,
                 clock.now(),
             ),
+            emergencies: super::emergency::Emergencies::of(told.unreviewed()),
             waits: Arc::default(),
             refusals: super::refusals::Refusals::default(),
             changing: tokio::sync::Mutex::default(),
@@ -291,6 +294,9 @@ impl Told {
             CommandRecord::EvaluationHeld { held, .. } => {
                 self.evaluations.0.insert(held.id.clone(), *held);
             }
+            CommandRecord::TaskReviewed { task, .. } => {
+                self.reviewed.insert(task);
+            }
             CommandRecord::PersonAdded { person, .. } => {
                 self.persons.insert(person.name.clone(), person);
             }
@@ -301,12 +307,20 @@ impl Told {
                 self.contained.insert(subject, (contained, time, why));
             }
             CommandRecord::TaskOpened { task: None, .. }
+            | CommandRecord::OpeningHeld { .. }
+            | CommandRecord::OpeningAnswered { .. }
             | CommandRecord::TokenMinted { .. }
             | CommandRecord::TurnedAway { .. }
             | CommandRecord::TokenKeyChanged { .. }
             | CommandRecord::Activated(_)
             | CommandRecord::Started { .. } => {}
         }
+    }
+
+    /// Gives the break-glass tasks that nobody has looked at.
+    fn unreviewed(&self) -> impl Iterator<Item = Task> {
+        let open = |it: &&Task| it.is_break_glass() && !self.reviewed.contains(&it.id);
+        self.tasks.values().filter(open).cloned()
     }
 
     fn end(&mut self, task: &TaskId, status: TaskStatus) {

@@ -82,8 +82,19 @@ impl Oauth {
             }
         };
         let shown = above.map(Above::shown);
-        let request =
-            OpenRequest { identity, template, opener, params, purpose, parent, credential, shown };
+        // No person speaks here.
+        let people = std::collections::BTreeSet::new();
+        let request = OpenRequest {
+            identity,
+            template,
+            opener,
+            params,
+            purpose,
+            parent,
+            credential,
+            people,
+            shown,
+        };
         Ok(self.lane.desk().open(&request, &label(client)).await?)
     }
 

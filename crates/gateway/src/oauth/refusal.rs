@@ -137,7 +137,7 @@ impl From<DeskError> for TokenRefusal {
 impl From<OpenError> for TokenRefusal {
     fn from(error: OpenError) -> Self {
         match error {
-            OpenError::Refused(reasons) => Self::decided(reasons),
+            OpenError::Refused(reasons) | OpenError::Held(reasons) => Self::decided(reasons),
             OpenError::TurnedAway { .. } => Code::Unavailable.says(error.to_string()),
             OpenError::Desk(error) => error.into(),
         }

@@ -136,6 +136,7 @@ fn task(trouble: Trouble) -> Task {
         },
         generation: 3,
         status: TaskStatus::Open,
+        people: BTreeSet::new(),
     }
 }
 

@@ -77,6 +77,7 @@ fn task() -> Task {
         },
         generation: 3,
         status: TaskStatus::Ended { at: at("2026-11-23T10:30:00Z"), cause: EndCause::Idle },
+        people: BTreeSet::new(),
     }
 }
 

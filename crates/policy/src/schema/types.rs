@@ -58,6 +58,7 @@ fn context(input: &Shape, numbers: Numbers, params: &Params) -> Option<Type> {
         ("params", of_params(params), true),
         ("opened", moment()?, true),
         ("opened_by", Type::String, true),
+        ("break_glass", Type::primitive_boolean(), true),
     ]);
     let approval =
         closed([("granted", Type::primitive_boolean(), true), ("by", Type::String, false)]);

@@ -29,7 +29,8 @@ pub(crate) const STANDING: [&str; 8] =
 /// What only a call has.
 const OF_A_CALL: [&str; 5] = ["input", "destinations", "approval", "now", "facts"];
 /// What a task shows of itself.
-const OF_A_TASK: [&str; 6] = ["id", "template", "purpose", "params", "opened", "opened_by"];
+const OF_A_TASK: [&str; 7] =
+    ["id", "template", "purpose", "params", "opened", "opened_by", "break_glass"];
 
 /// Makes the context that `origin` is shown of a call: what `reads` says that conditions look at.
 /// None would mean that Cedar does not take a moment that we write.
@@ -113,7 +114,9 @@ pub(super) fn unknown(
     // moment is not. What is unknown is settled by the call.
     let of_task = OF_A_TASK.map(|name| match name {
         "opened" => Some(open(name)),
-        "id" | "purpose" | "params" | "opened_by" if !foreseen.task => Some(open(name)),
+        "id" | "purpose" | "params" | "opened_by" | "break_glass" if !foreseen.task => {
+            Some(open(name))
+        }
         other => Some(plain((name, of_a_task(other, subject.task, foreseen.origin)?))),
     });
     let of_task = of_task.into_iter().collect::<Option<Vec<_>>>()?;
@@ -184,6 +187,7 @@ fn of_a_task(name: &str, task: &Task, origin: Origin<'_>) -> Option<Value> {
         "params" => record(params.iter().map(|(name, param)| (name.as_str(), text(&param.value)))),
         "opened" => datetime(task.opened)?,
         "opened_by" => text(task.opener.label()),
+        "break_glass" => Value::from(task.is_break_glass()),
         _ => return None,
     })
 }

@@ -133,6 +133,7 @@ pub(crate) fn task() -> Task {
         grant: grant(Vec::new()),
         generation: 0,
         status: TaskStatus::Open,
+        people: BTreeSet::new(),
     }
 }
 

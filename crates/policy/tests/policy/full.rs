@@ -197,6 +197,7 @@ fn context(asked: &Asked, listing: bool) -> Context {
                 ("params".to_owned(), record(params)),
                 call("opened", moment(task.opened)),
                 ("opened_by".to_owned(), text(task.opener.label())),
+                ("break_glass".to_owned(), Value::new_bool(task.is_break_glass())),
             ]),
         ),
     ];

@@ -166,6 +166,7 @@ pub(crate) fn task(number: u64) -> Task {
         },
         generation: 3,
         status: TaskStatus::Open,
+        people: BTreeSet::new(),
     }
 }
 
@@ -232,6 +233,7 @@ pub(crate) fn template() -> Template {
         name: "ticket-triage".parse().unwrap(),
         owner: "team-support".to_owned(),
         purpose: "Triage one support ticket".to_owned(),
+        kind: TemplateKind::Ordinary,
         on_widen: OnWiden::Deny,
         mode: Mode::Enforce,
         params: BTreeMap::from([("ticket".to_owned(), ticket)]),

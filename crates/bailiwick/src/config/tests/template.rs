@@ -440,3 +440,36 @@ fn a_template_that_allows_nothing_is_remarked_on() {
             see docs/errors/TPL-103.md
     "#);
 }
+
+#[test]
+fn a_break_glass_template_is_short_and_counts() {
+    let observed = "kind = \"break-glass\"\nmode = \"observe\"\n[observe]\nowner = \"me\"\n\
+         until = \"2027-01-31T00:00:00Z\"\n[window]\nmax = \"61m\"";
+    let files = Files::good().template("[window]\nmax = \"1h\"", observed);
+    insta::assert_snapshot!(files.mistakes(), @r#"
+    TPL-010
+
+      x a break-glass task lasts for an hour at the most
+       ,-[templates/ticket-triage.toml:4:8]
+     3 | purpose = "Triage one support ticket"
+     4 | kind = "break-glass"
+       :        ^^^^^^|^^^^^^
+       :              `-- this template's window is longer
+     5 | mode = "observe"
+       `----
+      help: write `max = "15m"` in `[window]`
+            see docs/errors/TPL-010.md
+
+    TPL-010
+
+      x a break-glass template does not only observe
+       ,-[templates/ticket-triage.toml:4:8]
+     3 | purpose = "Triage one support ticket"
+     4 | kind = "break-glass"
+       :        ^^^^^^|^^^^^^
+       :              `-- this one has `mode = "observe"`
+     5 | mode = "observe"
+       `----
+      help: see docs/errors/TPL-010.md
+    "#);
+}
