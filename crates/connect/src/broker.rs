@@ -7,6 +7,7 @@
 mod call;
 mod deny;
 mod end;
+mod kubernetes;
 mod mistake;
 mod oauth;
 pub(crate) mod postgres;
@@ -22,6 +23,7 @@ use bailiwick_model::{IdentityId, LeaseId, TargetName, TaskId, Timestamp};
 use serde::{Deserialize, Serialize};
 
 pub use end::EndCommand;
+pub use kubernetes::{Kubernetes, KubernetesTarget};
 pub use mistake::TargetMistake;
 pub use oauth::{OAuth, OAuthTarget};
 pub use postgres::{Defaults as PostgresDefaults, Postgres, PostgresTarget, PostgresTrust};

@@ -29,8 +29,9 @@ mod vault;
 
 pub use broker::{
     Attempt, Broker, BrokerError, Credential, EndCommand, EndedLease, EnforcedAs, Field, Issued,
-    LeaseOrder, OAuth, OAuthTarget, Postgres, PostgresDefaults, PostgresTarget, PostgresTrust,
-    SecretSource, SecretSourceError, Ssh, SshTarget, TargetMistake, X509, X509Target,
+    Kubernetes, KubernetesTarget, LeaseOrder, OAuth, OAuthTarget, Postgres, PostgresDefaults,
+    PostgresTarget, PostgresTrust, SecretSource, SecretSourceError, Ssh, SshTarget, TargetMistake,
+    X509, X509Target,
 };
 pub use es256::KeyError;
 pub use evidence_key::EvidenceKey;
