@@ -11,6 +11,7 @@ mod holds;
 mod keys;
 pub(crate) mod metrics;
 mod people;
+mod secrets;
 mod tasks;
 mod view;
 pub(crate) mod wire;
@@ -24,7 +25,9 @@ use axum::{
     response::Response,
     routing::{get, post},
 };
-use bailiwick_connect::{AssertionVerifier, Secret, StatementVerifier, TokenKeys, TokenMint};
+use bailiwick_connect::{
+    AssertionVerifier, Secret, StatementVerifier, TokenKeys, TokenMint, Vault,
+};
 use bailiwick_gateway::{Door, Lane};
 use bailiwick_model::{Person, PersonName};
 use http::StatusCode;
@@ -45,6 +48,10 @@ pub(crate) struct Admin {
     pub(crate) statements: StatementVerifier,
     pub(crate) reload: Arc<crate::serve::Reload>,
     pub(crate) meter: crate::serve::Meter,
+    /// Where secrets are kept.
+    pub(crate) vault: Arc<Vault>,
+    /// Secrets change one after the other.
+    pub(crate) secrets: tokio::sync::Mutex<()>,
     /// People are added one after the other: there is only one first.
     pub(crate) people: tokio::sync::Mutex<()>,
 }
@@ -135,6 +142,11 @@ fn routes(admin: &Arc<Admin>) -> Router {
         .route("/api/v1/keys", get(keys::list))
         .route("/api/v1/keys/rotate", post(keys::rotate))
         .route("/api/v1/keys/withdraw", post(keys::withdraw))
+        .route("/api/v1/secrets", get(secrets::list))
+        .route("/api/v1/secrets/rekey", post(secrets::rekey))
+        .route("/api/v1/secrets/{name}/set", post(secrets::set))
+        .route("/api/v1/secrets/{name}/rotate", post(secrets::rotate))
+        .route("/api/v1/secrets/{name}/remove", post(secrets::remove))
         .route("/api/v1/templates", get(view::templates))
         .route("/api/v1/servers", get(view::servers))
         .route("/api/v1/servers/{server}/offer", get(view::offer))

@@ -160,6 +160,9 @@ pub(crate) enum Ask {
         #[arg(long)]
         html: bool,
     },
+    /// Secrets that other systems want, kept sealed and used for tasks that never see them.
+    #[command(subcommand)]
+    Secret(SecretCommand),
     /// Verify and export the evidence.
     #[command(subcommand)]
     Ledger(LedgerCommand),
@@ -408,6 +411,29 @@ pub(crate) enum ServerCommand {
         #[command(flatten)]
         person: ByPerson,
     },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum SecretCommand {
+    /// List secrets: how old each is, and by whom it was used. No value is shown, ever.
+    List,
+    /// Give a new secret its value, from a prompt or from standard input.
+    Set {
+        /// Its name.
+        name: String,
+    },
+    /// Give a secret its next value, from a prompt or from standard input.
+    Rotate {
+        /// Its name.
+        name: String,
+    },
+    /// Remove a secret: whatever needs it is refused from then on.
+    Remove {
+        /// Its name.
+        name: String,
+    },
+    /// Wrap the keys of all secrets by a new key, or by the one that the command gives now.
+    Rekey,
 }
 
 #[derive(Debug, Subcommand)]

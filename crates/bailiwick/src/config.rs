@@ -25,6 +25,7 @@ mod policies;
 mod questions;
 mod read;
 mod restart;
+mod secrets;
 mod server;
 mod state;
 mod telemetry;
@@ -55,6 +56,7 @@ pub(crate) use self::{
     origin::{Given, GivenServer, Overrides, Setting},
     place::{Place, place},
     read::{Field, Reader, Table, filled, plain},
+    secrets::Secrets,
     server::{Pinning, Server, ToolWord, Transport},
     telemetry::Telemetry,
 };
@@ -86,6 +88,8 @@ pub(crate) struct Config {
     pub(crate) builtin_permit: bool,
     /// The servers behind the gateway, in the file's order.
     pub(crate) servers: Vec<Server>,
+    /// How secrets are kept.
+    pub(crate) secrets: Secrets,
     /// What holds in the world, until its end.
     pub(crate) facts: Vec<Fact>,
     /// The settings as they came out, and where each comes from.
@@ -116,6 +120,7 @@ impl Config {
         let checkpoints = self.evidence.checkpoints.clone();
         // A key may be reached by a link, and is private wherever it lies.
         let key = self.listen.tls.iter().map(|it| it.key.clone());
+        let key = key.chain(self.secrets.kek_file().cloned());
         let keys = key.flat_map(|it| it.canonicalize().ok().into_iter().chain([it]));
         let files = [self.file.clone(), self.state.clone()].into_iter().chain(keys);
         files.chain(own).chain(checkpoints).collect()
@@ -196,6 +201,7 @@ impl Places<'_> {
         if let Some(given) = given.filter(|it| names.insert(it.name.clone())) {
             servers.push(Server::given(given));
         }
+        let secrets = secrets::read(root, &self.home, &mut settings);
         let facts = facts(root, &mut settings);
         if let (Some(state), Some(evidence)) = (&state, &evidence) {
             evidence::apart(root.reader(), &state.path, evidence);
@@ -215,6 +221,7 @@ impl Places<'_> {
                 telemetry: telemetry?,
                 builtin_permit,
                 servers,
+                secrets,
                 facts,
                 settings: settings.all(),
             })

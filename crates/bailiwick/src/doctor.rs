@@ -13,6 +13,7 @@ mod keys;
 mod listener;
 mod others;
 mod past;
+mod secrets;
 
 use std::path::Path;
 
@@ -21,6 +22,7 @@ use self::{clock::Watch, past::Past};
 use crate::{
     accepted,
     client::Client,
+    command::sign,
     config::{Config, House, Overrides, place},
     exit::{Exit, Outcome},
     output::Output,
@@ -38,6 +40,7 @@ pub(crate) async fn doctor(config: &Path, overrides: &Overrides, output: Output)
     let mut findings = Vec::new();
     findings.extend(authority::look(&house, keys::account(&house.config)));
     findings.extend(keys::look(&house.config));
+    findings.extend(secrets::look(&house.config, sign::now()));
     findings.extend(listener::look(&house.config.listen));
     findings.extend(confine::look(&house.config, serves));
     findings.extend(disk::look(&house.config, past.as_ref()));

@@ -1,6 +1,6 @@
 //! How answers are shown: as a table for people, as JSON or YAML for programs.
 
-use std::io::Write;
+use std::{io::Write, time::Duration};
 
 use serde::Serialize;
 use serde_json::Value;
@@ -67,6 +67,17 @@ pub(crate) fn table(head: &[&str], rows: Vec<Vec<String>>) -> String {
     }
     let text = table.to_string();
     text.lines().map(|line| format!("{}\n", line.trim_end())).collect()
+}
+
+/// Says in a word how long a time is.
+pub(crate) fn rough(time: Duration) -> String {
+    const HOUR: u64 = 3600;
+    let (seconds, day) = (time.as_secs(), HOUR.saturating_mul(24));
+    match seconds {
+        it if day.saturating_mul(2) <= it => format!("{}d", it / day),
+        it if HOUR.saturating_mul(2) <= it => format!("{}h", it / HOUR),
+        it => format!("{}m", it / 60),
+    }
 }
 
 /// Writes block YAML 1.2, every text quoted as JSON quotes it.

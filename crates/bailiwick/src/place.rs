@@ -1,14 +1,16 @@
 //! Where a configuration keeps its state, its keys and its evidence.
 
 use std::{
+    collections::BTreeMap,
     path::{Path, PathBuf},
     sync::Arc,
+    time::Duration,
 };
 
 use anyhow::Context;
 use bailiwick_connect::EvidenceKey;
 use bailiwick_gateway::{Evidence, Keep};
-use bailiwick_model::{Hold, HoldId, Task, TaskId};
+use bailiwick_model::{Hold, HoldId, SecretName, Task, TaskId};
 use bailiwick_store::{CheckpointPublicKey, HoldFilter, LedgerReader, Registry, TaskFilter};
 
 use crate::{
@@ -25,6 +27,8 @@ pub(crate) struct Place {
     pub(crate) keys: PathBuf,
     /// Whom assertions are made for: the public address.
     pub(crate) issuer: String,
+    /// How old each secret may become.
+    pub(crate) rotate_every: BTreeMap<SecretName, Duration>,
     /// How much of what was sent may be shown.
     kept: ArgumentsKept,
 }
@@ -36,6 +40,7 @@ impl Place {
             state: config.state.clone(),
             keys: config.keys(),
             issuer: issuer(config),
+            rotate_every: config.secrets.rotate_every.clone(),
             kept: config.evidence.arguments,
         }
     }

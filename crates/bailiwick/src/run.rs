@@ -13,7 +13,7 @@ use crate::{
         TemplateCommand,
     },
     command::{
-        configuration, contain, hold, identity, keys, ledger, person, reference, review, server,
+        configuration, contain, hold, identity, keys, ledger, person, reference, review, secret, server,
         show, task, template,
     },
     config::{Config, Found, House, Overrides},
@@ -207,6 +207,7 @@ async fn ask(common: Common, place: Place, command: Ask) -> Outcome {
         Ask::Why { decision } => show::why(&place, output, &decision).await,
         Ask::Path { task, html: true } => show::page(&place, &task),
         Ask::Path { task, html: false } => show::path(&place, output, &task).await,
+        Ask::Secret(it) => secret::run(&place, output, it).await,
         Ask::Ledger(LedgerCommand::Verify { against }) => {
             ledger::verify(&place, output, against.as_deref())
         }

@@ -8,6 +8,7 @@ mod listen;
 mod meter;
 mod parts;
 mod reload;
+mod secrets;
 mod stop;
 mod tls;
 
@@ -121,11 +122,7 @@ impl Governor {
         let reload = Arc::new(reload);
         reload.first(&desk, &house).await?;
 
-        if admin::cannot_tell_children() {
-            let text = "the governor cannot gain privileges (NoNewPrivs), so tool servers of its account can use the admin socket";
-            tracing::warn!("{text}");
-            desk.notice("admin-socket-open", text.to_owned(), "admin.sock").await?;
-        }
+        tell_open_socket(&desk).await?;
 
         let (stop, servers) = (CancellationToken::new(), CancellationToken::new());
         let (events, heard) = mpsc::channel(256);
@@ -133,10 +130,15 @@ impl Governor {
         let upstreams = Arc::new(Upstreams::start(specs, events, servers.clone(), room));
         let lane = Arc::new(Lane::new(Arc::clone(&desk), Arc::clone(&upstreams)));
 
+        let vault = secrets::open(&config).context("secrets cannot be opened")?;
         let meter = Meter::start()?;
         let called = Called { public_url: &public_url, address };
-        let Doors { routes, door, admin, keys } =
-            doors::open(&config, &lane, (Arc::clone(&reload), meter.clone()), (&called, &stop))?;
+        let Doors { routes, door, admin, keys } = doors::open(
+            &config,
+            &lane,
+            (Arc::clone(&reload), meter.clone(), Arc::clone(&vault)),
+            (&called, &stop),
+        )?;
 
         bailiwick_connect::write_private(&config.state.join("issuer"), public_url.as_bytes())?;
         bailiwick_connect::write_private(&config.state.join("front"), front.as_bytes())?;
@@ -152,6 +154,8 @@ impl Governor {
         let mut running = JoinSet::new();
         running.spawn(pins((Arc::clone(&desk), reload), heard, review, stop.clone()));
         running.spawn(meter.keep(stop.clone()));
+        let rotate_every = config.secrets.rotate_every.clone();
+        running.spawn(secrets::watch((Arc::clone(&desk), vault), rotate_every, stop.clone()));
         running.spawn(ticks(Arc::clone(&desk), stop.clone()));
         running.spawn(keys::tend(keys, Arc::clone(&desk), stop.clone()));
         let faults = Arc::new(Faults::new(Arc::clone(&desk)));
@@ -175,6 +179,16 @@ impl Governor {
 
 async fn listener(address: SocketAddr) -> anyhow::Result<TcpListener> {
     TcpListener::bind(address).await.with_context(|| format!("cannot listen on {address}"))
+}
+
+/// Says so where nothing tells a tool server on the admin socket from a person.
+async fn tell_open_socket(desk: &Desk) -> anyhow::Result<()> {
+    if admin::cannot_tell_children() {
+        let text = "the governor cannot gain privileges (NoNewPrivs), so tool servers of its account can use the admin socket";
+        tracing::warn!("{text}");
+        desk.notice("admin-socket-open", text.to_owned(), "admin.sock").await?;
+    }
+    Ok(())
 }
 
 /// Lets time pass for tasks.

@@ -55,4 +55,7 @@ pub use token::{
     TokenKeyChange, TokenKeyState, TokenKeyView, TokenKeys, TokenKeysError, TokenMint,
     TokenVerifier, VIA_MAX, Verified,
 };
-pub use vault::{KekSource, OpenSecret, Rekeyed, Sealed, SecretAbout, Vault, VaultError};
+pub use vault::{
+    KekSource, OpenSecret, Rekeyed, Sealed, SecretAbout, SecretsKept, Vault, VaultError,
+    secrets_kept,
+};

@@ -273,6 +273,33 @@ impl Kept {
     }
 }
 
+/// What may be told of secrets by their files alone.
+pub type SecretsKept = BTreeMap<SecretName, Result<SecretAbout, VaultError>>;
+
+/// Tells what is kept in `dir`, by the labels of the files: none is opened, so what they say is
+/// proved by nobody. Where there is no such folder, nothing is kept.
+pub fn secrets_kept(dir: &Path) -> Result<SecretsKept, VaultError> {
+    if !dir.exists() {
+        return Ok(SecretsKept::new());
+    }
+    let kept = files(dir)?.into_iter().map(|(name, path)| {
+        let about = labelled(&name, &path);
+        (name, about)
+    });
+    Ok(kept.collect())
+}
+
+fn labelled(name: &SecretName, path: &Path) -> Result<SecretAbout, VaultError> {
+    let broken = |why| VaultError::Broken { name: name.to_string(), why };
+    let text = read_private(path, FILE_MAX)?;
+    let envelope = Envelope::from_text(&text).ok_or_else(|| broken("its file cannot be read"))?;
+    if !envelope.label.is_secret(name) {
+        return Err(broken("its file is that of another"));
+    }
+    let Label { version, created, rotated, .. } = envelope.label;
+    Ok(SecretAbout { name: name.clone(), version, created, rotated, wrapped_by: envelope.kek })
+}
+
 fn check_value(value: &Secret) -> Result<(), VaultError> {
     match value.expose().len() {
         0 => Err(VaultError::Empty),

@@ -6,6 +6,7 @@
 mod asked;
 mod changed;
 mod emergency;
+mod command;
 mod holds;
 mod keys;
 mod openings;

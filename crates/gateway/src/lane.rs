@@ -341,6 +341,7 @@ impl Lane {
             detail: self.desk.evidence().text(&detail),
             bytes_in,
             millis: u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX),
+            secret: None,
         };
         // What has happened is not undone by a disk that fails now: the answer does not wait.
         if let Err(error) = self.desk.ledger().append_soon(vec![Record::Outcome(record)]).await {
@@ -372,6 +373,7 @@ impl Lane {
                 detail: text.to_owned(),
                 bytes_in: 0,
                 millis: 0,
+                secret: None,
             };
             if let Err(error) = self.desk.ledger().append(vec![Record::Outcome(record)]).await {
                 tracing::error!(%decision, %error, "the outcome of a call could not be recorded");

@@ -121,5 +121,6 @@ pub(crate) fn outcome(of: &DecisionRecord, outcome: OutcomeKind) -> OutcomeRecor
         detail: String::new(),
         bytes_in: 10,
         millis: 3,
+        secret: None,
     }
 }

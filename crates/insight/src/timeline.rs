@@ -159,6 +159,8 @@ fn commanded(by: String, command: &CommandRecord) -> Option<What> {
         | CommandRecord::EvaluationHeld { .. }
         | CommandRecord::PinChanged { .. }
         | CommandRecord::Contained { .. }
+        | CommandRecord::SecretChanged { .. }
+        | CommandRecord::SecretsRekeyed {}
         | CommandRecord::TurnedAway { .. }
         | CommandRecord::TokenKeyChanged { .. }
         | CommandRecord::Activated(_)

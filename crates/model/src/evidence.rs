@@ -7,7 +7,8 @@ use serde::{Deserialize, Serialize};
 use crate::{
     Action, ActionFacts, CallDigest, CredentialId, DecisionId, Digest, EvaluationRecord,
     Explanation, Finding, HeldEvaluation, HeldOpening, HoldId, IdentityId, Judgement, SearchRecord,
-    Spend, Subject, Task, TaskId, TemplateName, Timestamp, VerdictKind, action::words,
+    SecretName, ServerName, Spend, Subject, Task, TaskId, TemplateName, Timestamp, VerdictKind,
+    action::words,
 };
 
 words! {
@@ -15,9 +16,34 @@ words! {
     Surface {
         /// The Model Context Protocol.
         Mcp = "mcp",
+        /// A request to an HTTP API.
+        Http = "http",
         /// A command on the admin socket.
         Admin = "admin",
     }
+}
+
+words! {
+    /// What became of a secret.
+    SecretChange {
+        /// It got its first value.
+        Set = "set",
+        /// It got its next value.
+        Rotated = "rotated",
+        /// It is gone.
+        Removed = "removed",
+    }
+}
+
+/// With which value of a secret something was done; never the value.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SecretUse {
+    /// The secret.
+    pub secret: SecretName,
+    /// The how-manieth value that was.
+    pub version: u32,
+    /// To which server or route it went.
+    pub at: ServerName,
 }
 
 words! {
@@ -125,6 +151,9 @@ pub struct OutcomeRecord {
     pub bytes_in: u64,
     /// How long it took, in milliseconds.
     pub millis: u64,
+    /// With which secret it was sent, where with one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub secret: Option<SecretUse>,
 }
 
 /// A file or set of files that became active.
@@ -234,7 +263,7 @@ pub enum CommandRecord {
     /// A tool was pinned, accepted or found changed.
     PinChanged {
         /// The server.
-        server: crate::ServerName,
+        server: ServerName,
         /// The tool.
         tool: String,
         /// The pin as it stands now.
@@ -254,6 +283,17 @@ pub enum CommandRecord {
         /// The person's signed statement, where one was needed.
         statement: Option<String>,
     },
+    /// A secret is given a value, or removed. The value is nowhere on record.
+    SecretChanged {
+        /// Which.
+        secret: SecretName,
+        /// What becomes of it.
+        change: SecretChange,
+        /// The how-manieth value it has then, or had.
+        version: u32,
+    },
+    /// The keys of all secrets are wrapped anew.
+    SecretsRekeyed {},
     /// An identity had been refused so often that it was turned away before any decision.
     TurnedAway {
         /// Who.
@@ -350,6 +390,8 @@ impl CommandRecord {
             | Self::EvaluationHeld { .. }
             | Self::PinChanged { .. }
             | Self::Contained { .. }
+            | Self::SecretChanged { .. }
+            | Self::SecretsRekeyed {}
             | Self::TurnedAway { .. }
             | Self::TokenKeyChanged { .. }
             | Self::Activated(_)

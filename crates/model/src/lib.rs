@@ -43,7 +43,7 @@ pub use evaluation::{
 };
 pub use evidence::{
     Activation, ArgumentsRecord, CommandRecord, DecisionRecord, OutcomeKind, OutcomeRecord, Record,
-    Surface,
+    SecretChange, SecretUse, Surface,
 };
 pub use exception::Exception;
 pub use explanation::{

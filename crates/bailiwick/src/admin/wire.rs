@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use bailiwick_connect::{SecretAbout, VaultError};
 use bailiwick_model::{
     AllowLine, Budget, Digest, HeldEvaluation, HeldOpening, Hold, HoldId, IdentityId, Json, Pin,
     PinStatus, Spend, Task, TaskId, TemplateName, Timestamp,
@@ -270,6 +271,52 @@ pub(crate) struct Problem {
     pub(crate) code: String,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(crate) reasons: Vec<bailiwick_model::Reason>,
+}
+
+/// A secret's value on its way in.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct SecretValue {
+    pub(crate) value: String,
+}
+
+impl Drop for SecretValue {
+    fn drop(&mut self) {
+        zeroize::Zeroize::zeroize(&mut self.value);
+    }
+}
+
+/// What a secret is now.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct SecretChanged {
+    pub(crate) name: String,
+    pub(crate) version: u32,
+}
+
+/// What wrapping anew came to.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct SecretsRekeyed {
+    pub(crate) wrapped_by: String,
+    pub(crate) records: usize,
+}
+
+/// What may be told of a secret.
+#[derive(Debug, Serialize)]
+#[serde(untagged)]
+pub(crate) enum SecretShown {
+    Whole { name: String, version: u32, created: Timestamp, rotated: Timestamp },
+    Broken { broken: String },
+}
+
+impl SecretShown {
+    pub(crate) fn of(about: Result<SecretAbout, VaultError>) -> Self {
+        match about {
+            Ok(SecretAbout { name, version, created, rotated, .. }) => {
+                Self::Whole { name: name.to_string(), version, created, rotated }
+            }
+            Err(error) => Self::Broken { broken: error.to_string() },
+        }
+    }
 }
 
 #[cfg(test)]

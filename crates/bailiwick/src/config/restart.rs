@@ -12,6 +12,7 @@ impl Config {
             ("[evidence]", self.evidence == new.evidence),
             ("[holds]", self.holds == new.holds),
             ("[authzen]", (&self.peps, &self.identity_type) == (&new.peps, &new.identity_type)),
+            ("[secrets] and [[secret]]", self.secrets == new.secrets),
             ("[log]", self.log == new.log),
             ("[telemetry]", self.telemetry == new.telemetry),
             (

@@ -20,7 +20,7 @@ pub(super) fn account(config: &Config) -> u32 {
 
 pub(super) fn look(config: &Config) -> Vec<Finding> {
     let keys = files(&config.keys());
-    let state = ["keys", "ledger"].map(|it| files(&config.state.join(it)));
+    let state = ["keys", "ledger", "secrets"].map(|it| files(&config.state.join(it)));
     let private: Vec<_> = keys.iter().chain(state.iter().flatten()).collect();
     let readable = private.iter().filter(|it| !is_public(it)).filter_map(|it| readable(it));
     let written = said(config);

@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, net::SocketAddr, path::Path, sync::Arc};
 use axum::Router;
 use bailiwick_connect::{
     AssertionVerifier, Issuer, SealKey, Secret, StateKey, StatementVerifier, TokenKeys, TokenMint,
-    TokenVerifier, create_dir_private, create_private, random_text,
+    TokenVerifier, Vault, create_dir_private, create_private, random_text,
 };
 use bailiwick_gateway::{
     Authzen, AuthzenParts, Door, DoorParts, HoldParts, Lane, Oauth, OauthParts, authzen_router,
@@ -43,7 +43,7 @@ pub(super) struct Doors {
 pub(super) fn open(
     config: &Config,
     lane: &Arc<Lane>,
-    (reload, meter): (Arc<Reload>, Meter),
+    (reload, meter, vault): (Arc<Reload>, Meter, Arc<Vault>),
     (called, stop): (&Called<'_>, &CancellationToken),
 ) -> anyhow::Result<Doors> {
     let (issuer, now) = (Issuer::new(called.public_url), lane.desk().now());
@@ -79,6 +79,8 @@ pub(super) fn open(
         statements: StatementVerifier::new(now).kept_at(&config.state.join("statements.latest"))?,
         reload,
         meter,
+        vault,
+        secrets: tokio::sync::Mutex::default(),
         people: tokio::sync::Mutex::default(),
     });
     let authzen = Authzen::new(AuthzenParts {

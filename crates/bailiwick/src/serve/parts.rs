@@ -26,6 +26,7 @@ pub(super) fn prepare(config: &Config) -> anyhow::Result<StateLock> {
     create_dir_private(&config.state)?;
     create_dir_private(&config.state.join("keys"))?;
     create_dir_private(&config.state.join("ledger"))?;
+    create_dir_private(&config.state.join("secrets"))?;
     check_private_tree(&config.state)?;
     let keys = config.keys();
     if keys.exists() {

@@ -42,6 +42,8 @@ mod real;
 mod reloads;
 mod schema;
 #[cfg(test)]
+mod secrets;
+#[cfg(test)]
 mod sessions;
 #[cfg(test)]
 mod shifting;

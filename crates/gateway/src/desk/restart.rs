@@ -310,6 +310,8 @@ impl Told {
             | CommandRecord::OpeningHeld { .. }
             | CommandRecord::OpeningAnswered { .. }
             | CommandRecord::TokenMinted { .. }
+            | CommandRecord::SecretChanged { .. }
+            | CommandRecord::SecretsRekeyed {}
             | CommandRecord::TurnedAway { .. }
             | CommandRecord::TokenKeyChanged { .. }
             | CommandRecord::Activated(_)

@@ -294,6 +294,7 @@ proptest! {
             detail,
             bytes_in,
             millis,
+            secret: None,
         });
         reads_back(&record);
         prop_assert_eq!(record.task(), Some(&task().id));

@@ -147,6 +147,7 @@ mod tests {
             detail: String::new(),
             bytes_in: 7,
             millis: 1,
+            secret: None,
         });
         let record = Encoded::of(&record).unwrap();
         let room = layout::room(record.body.len());

@@ -98,6 +98,7 @@ pub(crate) fn outcome(number: u64, detail: &str) -> Record {
         detail: detail.to_owned(),
         bytes_in: 7,
         millis: 12,
+        secret: None,
     })
 }
 

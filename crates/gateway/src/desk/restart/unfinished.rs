@@ -60,6 +60,7 @@ impl Unfinished {
                         .to_owned(),
                 bytes_in: 0,
                 millis: 0,
+                secret: None,
             })
         };
         let outcomes: Vec<_> = unfinished.into_iter().map(outcome).collect();
