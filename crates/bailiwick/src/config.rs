@@ -25,6 +25,7 @@ mod policies;
 mod questions;
 mod read;
 mod restart;
+mod route;
 mod secrets;
 mod server;
 mod state;
@@ -56,6 +57,7 @@ pub(crate) use self::{
     origin::{Given, GivenServer, Overrides, Setting},
     place::{Place, place},
     read::{Field, Reader, Table, filled, plain},
+    route::{Credential, Route},
     secrets::Secrets,
     server::{Pinning, Server, ToolWord, Transport},
     telemetry::Telemetry,
@@ -196,6 +198,7 @@ impl Places<'_> {
         let builtin_permit = policy(root, &mut settings);
         publish(root, &mut settings);
         let (mut servers, mut names) = server::read_all(root, &self.home, &mut settings);
+        servers.extend(route::read_all(root, &self.home, &mut names, &mut settings));
         // What the file says of a server wins over a command line that knows no more than to start it.
         let given = self.overrides.server.as_ref();
         if let Some(given) = given.filter(|it| names.insert(it.name.clone())) {

@@ -72,10 +72,10 @@ pub(crate) fn table(head: &[&str], rows: Vec<Vec<String>>) -> String {
 /// Says in a word how long a time is.
 pub(crate) fn rough(time: Duration) -> String {
     const HOUR: u64 = 3600;
-    let (seconds, day) = (time.as_secs(), HOUR.saturating_mul(24));
-    match seconds {
-        it if day.saturating_mul(2) <= it => format!("{}d", it / day),
-        it if HOUR.saturating_mul(2) <= it => format!("{}h", it / HOUR),
+    const DAY: u64 = 86_400;
+    match time.as_secs() {
+        it if DAY <= it => format!("{}d", it / DAY),
+        it if HOUR <= it => format!("{}h", it / HOUR),
         it => format!("{}m", it / 60),
     }
 }

@@ -126,11 +126,11 @@ impl Governor {
 
         let (stop, servers) = (CancellationToken::new(), CancellationToken::new());
         let (events, heard) = mpsc::channel(256);
-        let (specs, room) = (parts::specs(&config)?, Room::new(config.listen.answers));
+        let vault = secrets::open(&config).context("secrets cannot be opened")?;
+        let (specs, room) = (parts::specs(&config, &vault)?, Room::new(config.listen.answers));
         let upstreams = Arc::new(Upstreams::start(specs, events, servers.clone(), room));
         let lane = Arc::new(Lane::new(Arc::clone(&desk), Arc::clone(&upstreams)));
 
-        let vault = secrets::open(&config).context("secrets cannot be opened")?;
         let meter = Meter::start()?;
         let called = Called { public_url: &public_url, address };
         let Doors { routes, door, admin, keys } = doors::open(
@@ -144,12 +144,8 @@ impl Governor {
         bailiwick_connect::write_private(&config.state.join("front"), front.as_bytes())?;
         let socket = client::socket(&config.state);
         let admin_listener = admin_socket(&socket)?;
-        let review: Vec<_> = config
-            .servers
-            .iter()
-            .filter(|it| it.pin == Pinning::Review)
-            .map(|it| it.name.clone())
-            .collect();
+        let review = config.servers.iter().filter(|it| it.pin == Pinning::Review);
+        let review: Vec<_> = review.map(|it| it.name.clone()).collect();
 
         let mut running = JoinSet::new();
         running.spawn(pins((Arc::clone(&desk), reload), heard, review, stop.clone()));

@@ -11,6 +11,7 @@ use crate::{
     jsonrpc::{RawError, RawObject, raw_of},
     mcp::tasks,
     trace::is_traceparent,
+    web::{Outgoing, Read},
 };
 
 /// The members in which a server's question is answered.
@@ -25,6 +26,10 @@ pub struct Call {
     arguments: Arc<Json>,
     digest: CallDigest,
     trace: Option<Box<str>>,
+    /// The request that it stands for, where it came as one.
+    web: Option<Arc<Outgoing>>,
+    /// What of that request could be read in two ways, or is no operation.
+    faults: Vec<String>,
 }
 
 /// The parameters are not those of a call that can be decided.
@@ -99,7 +104,39 @@ impl Call {
             return Err(CallError::WrongMember { member: ".arguments", wanted: "an object" });
         }
         let digest = CallDigest::of(&action, &Json::Object(members));
-        Ok(Self { action, params: params.into(), arguments: arguments.into(), digest, trace })
+        let (params, arguments) = (params.into(), arguments.into());
+        Ok(Self { action, params, arguments, digest, trace, web: None, faults: Vec::new() })
+    }
+
+    /// Makes the call that a request to an HTTP API stands for. All of the request is in its digest.
+    pub(crate) fn of_request(read: Read, outgoing: Outgoing) -> Self {
+        let Read { action, arguments, whole, faults, .. } = read;
+        let asked = [
+            ("name".to_owned(), Json::Text(action.name.clone())),
+            ("arguments".to_owned(), arguments.clone()),
+        ];
+        let asked = Json::Object(asked.into());
+        // What was written from a value is always read again.
+        let params = RawValue::from_string(asked.canonical()).unwrap_or_else(|_| no_members());
+        let digest = CallDigest::of(&action, &Json::List(vec![asked, whole]));
+        let (params, arguments, web) = (params.into(), arguments.into(), Some(Arc::new(outgoing)));
+        Self { action, params, arguments, digest, trace: None, web, faults }
+    }
+
+    /// Gives the request that it stands for, where it came as one.
+    pub(crate) fn web(&self) -> Option<&Outgoing> {
+        self.web.as_deref()
+    }
+
+    /// Says what of it could be read in two ways.
+    pub(crate) fn faults(&self) -> &[String] {
+        &self.faults
+    }
+
+    /// Says how many bytes are sent.
+    pub(crate) fn size(&self) -> u64 {
+        let size = self.web().map_or_else(|| self.params.get().len(), Outgoing::size);
+        u64::try_from(size).unwrap_or(u64::MAX)
     }
 
     /// Takes the trace that a header names, where the message itself names none.
@@ -152,6 +189,9 @@ impl Call {
         let changes = limits.changes(&self.arguments)?;
         if changes.is_empty() {
             return Ok(None);
+        }
+        if self.web.is_some() {
+            return Err("a request to an HTTP API is sent as it came".to_owned());
         }
         if self.action.kind == ActionKind::Resource {
             return Err("a resource has no arguments that could be sent otherwise".to_owned());

@@ -32,6 +32,8 @@ pub(crate) struct Known<'a> {
     pub(crate) mapping: Option<&'a Result<Mapping, String>>,
     /// Arguments that some condition compares with `like`.
     pub(crate) liked: &'a BTreeSet<String>,
+    /// Whether its call can be made with a credential that reads and does nothing else.
+    pub(crate) reading_credential: bool,
 }
 
 /// What a call turned out to be.
@@ -78,6 +80,7 @@ pub(crate) fn classify(call: &Call, known: &Known<'_>, caller: &IdentityId) -> C
     }
     let mut faults = places::faults(call.arguments(), known.input_schema, &checked);
     faults.extend(unmapped);
+    faults.extend(call.faults().iter().cloned());
     Classified { facts: action_facts(call.action(), known), resources, destinations, faults }
 }
 
@@ -147,7 +150,7 @@ impl Classified {
             destinations,
             arguments: call.arguments().clone(),
             call: *call.digest(),
-            bytes_out: u64::try_from(call.params().get().len()).unwrap_or(u64::MAX),
+            bytes_out: call.size(),
             offered,
             faults,
         }
@@ -167,6 +170,7 @@ pub(crate) fn action_facts(action: &Action, known: &Known<'_>) -> ActionFacts {
         || (action.kind == ActionKind::Tool && known.hints.open_world == Some(true));
     let reach = if outside { Reach::External } else { Reach::Internal };
     ActionFacts {
+        reading_credential: known.reading_credential,
         sensitivity: spec.and_then(|it| it.sensitivity).unwrap_or(Sensitivity::Internal),
         results_trusted: spec.and_then(|it| it.results_trusted).unwrap_or(false),
         reversible: spec.and_then(|it| it.reversible).unwrap_or(only_reads),

@@ -31,6 +31,8 @@ mod stream;
 mod subscribe;
 mod task;
 mod tell;
+mod view;
+mod web;
 
 use std::sync::Arc;
 
@@ -39,7 +41,7 @@ use axum::{
     body::Body,
     extract::{Path, State},
     response::{IntoResponse, Response},
-    routing::{get, post},
+    routing::{any, get, post},
 };
 use bailiwick_connect::{Audience, SealKey, TokenVerifier};
 use http::{HeaderValue, Request, StatusCode, header};
@@ -133,6 +135,9 @@ pub fn router(door: Arc<Door>) -> Router {
     Router::new()
         .route("/mcp", mcp())
         .route("/mcp/{server}", one())
+        .route("/http/{route}", any(web::ask))
+        .route("/http/{route}/", any(web::ask))
+        .route("/http/{route}/{*rest}", any(web::ask))
         .route("/approve/{hold}", get(approve::page))
         .route("/healthz", get(health::alive))
         .route("/readyz", get(health::ready))

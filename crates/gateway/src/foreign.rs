@@ -47,7 +47,15 @@ pub const PARSERS: &[(&str, Read)] = &[
     ("gateway-params", params),
     ("gateway-path", path),
     ("gateway-state", state),
+    ("gateway-target", target),
 ];
+
+/// The path and the query of a request to an HTTP API.
+fn target(bytes: &[u8]) {
+    if let Ok(text) = std::str::from_utf8(bytes) {
+        crate::web::foreign(text);
+    }
+}
 
 const LIMITS: JsonLimits = JsonLimits { bytes: 64 << 10, depth: 64, values: 4000 };
 
@@ -168,6 +176,7 @@ fn call(bytes: &[u8]) {
         let classified = classify(
             &call,
             &Known {
+                reading_credential: false,
                 spec,
                 hints: Hints::default(),
                 input_schema: schema.as_ref(),

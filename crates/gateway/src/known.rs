@@ -7,6 +7,7 @@ use bailiwick_model::{Action, ActionFacts, ActionKind, Environment, Offered, Ser
 use crate::{
     Catalog, Offer, ServerSpec, ToolDefinition, ToolSpec,
     classify::{Hints, Known, action_facts},
+    upstream::WRITTEN,
 };
 
 /// Gives what is known before a call is looked at.
@@ -19,6 +20,9 @@ pub(crate) fn known<'a>(
     let tool =
         catalog.and_then(|it| it.tool(&action.name)).filter(|_| action.kind == ActionKind::Tool);
     Known {
+        reading_credential: spec
+            .and_then(|it| it.credential.as_ref())
+            .is_some_and(|it| it.read_only.is_some() && it.is_for(&action.name)),
         spec: spec.and_then(|it| it.tools.get(&action.name)),
         hints: tool.map_or_else(Hints::default, hints),
         input_schema: tool.and_then(|it| it.schema.as_ref()),
@@ -46,6 +50,7 @@ pub fn facts_of(
     let name = tool.name.clone();
     let action = Action { server: server.clone(), kind: ActionKind::Tool, name };
     let known = Known {
+        reading_credential: false,
         spec,
         hints: hints(tool),
         input_schema: tool.schema.as_ref(),
@@ -76,9 +81,10 @@ pub(crate) fn offered(action: &Action, catalog: Option<&Catalog>) -> Offered {
     }
 }
 
-/// Gives a server's catalog as the desk pins it.
+/// Gives a server's catalog as the desk pins it. What an API offers is written in the configuration.
 pub fn offer_of(server: &ServerName, catalog: &Catalog, review: bool) -> Offer {
+    let written = catalog.protocol == WRITTEN;
     let tools: BTreeMap<_, _> =
         catalog.tools.iter().map(|it| (it.name.clone(), it.digest)).collect();
-    Offer { server: server.clone(), tools, executable: catalog.executable, review }
+    Offer { server: server.clone(), tools, executable: catalog.executable, review, written }
 }

@@ -11,6 +11,7 @@ mod sent;
 mod stands;
 mod wait;
 mod watched;
+mod web;
 mod whole;
 mod withdrawn;
 
@@ -27,7 +28,7 @@ use bailiwick_connect::Verified;
 use bailiwick_kernel::{Effect, Names, Outcome, Permit, Rewritable as _, TaskState};
 use bailiwick_model::{
     AccessRequest, Caller, DecisionId, DecisionRecord, Explanation, HoldId, OutcomeKind,
-    OutcomeRecord, Reason, ReasonCode, Record, ServerName, VerdictKind,
+    OutcomeRecord, Reason, ReasonCode, Record, SecretUse, ServerName, VerdictKind,
 };
 use bailiwick_store::LedgerError;
 use tokio_util::task::TaskTracker;
@@ -43,6 +44,7 @@ use crate::{
     places::Places,
     seam,
     upstream::{Reply, SendError, Upstreams},
+    web::Outgoing,
 };
 
 use around::Around;
@@ -108,6 +110,8 @@ struct Sent<'a> {
     slot: &'a Slot,
     server: &'a ServerName,
     started: Instant,
+    /// With which secret, where with one.
+    secret: Option<&'a SecretUse>,
 }
 
 /// How far a call has come, for whoever cleans up after a panic.
@@ -306,10 +310,13 @@ impl Lane {
             let (approved, owed) = (None, call.owed());
             return Answered::GoesOn(Box::new(GoesOn { decision, told, approved, owed }));
         }
-        let mut came = outcome_of(&sent);
+        let mut came =
+            call.call.web().map_or_else(|| outcome_of(&sent), |_| web::outcome_of(&sent));
+        let secret = call.call.web().and_then(Outgoing::used);
         let sent = sent.map(|reply| call.obliged(&decision, reply, &mut came.1));
         let detail = call.failed(came.0, &came.1);
-        self.came_to(Sent { decision: &decision, slot, server: &server, started }, came).await;
+        let sending = Sent { decision: &decision, slot, server: &server, started, secret };
+        self.came_to(sending, came).await;
         if let Some(why) = cut {
             return Answered::Cut(decision, why);
         }
@@ -325,7 +332,7 @@ impl Lane {
         sent: Sent<'_>,
         (outcome, detail, bytes_in): (OutcomeKind, String, u64),
     ) {
-        let Sent { decision, slot, server, started } = sent;
+        let Sent { decision, slot, server, started, secret } = sent;
         let now = self.desk.now();
         let task = slot.with(|state| {
             bailiwick_kernel::observe(state, now);
@@ -341,7 +348,7 @@ impl Lane {
             detail: self.desk.evidence().text(&detail),
             bytes_in,
             millis: u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX),
-            secret: None,
+            secret: secret.cloned(),
         };
         // What has happened is not undone by a disk that fails now: the answer does not wait.
         if let Err(error) = self.desk.ledger().append_soon(vec![Record::Outcome(record)]).await {

@@ -35,6 +35,7 @@ pub mod seam;
 mod signs;
 mod trace;
 mod upstream;
+mod web;
 
 pub use authzen::{Authzen, AuthzenParts, authzen_router};
 pub use call::{Call, CallError};
@@ -58,4 +59,8 @@ pub use upstream::{
     Catalog, Confine, EventStream, Lines, Noted, Reply, SendError, ServerSpec, ServerStatus,
     TooLarge, ToolDefinition, ToolSpec, Transport, UpstreamError, UpstreamEvent, Upstreams,
     find_program, try_confine,
+};
+pub use web::{
+    BodyField, Injection, Operation, OperationError, PathTemplate, Scalar, UNMATCHED, WebSpec,
+    may_pass,
 };

@@ -92,6 +92,7 @@ pub fn oauth_router(oauth: Arc<Oauth>) -> Router {
         .route("/.well-known/oauth-authorization-server", get(metadata::server))
         .route("/.well-known/oauth-protected-resource/mcp", get(metadata::all))
         .route("/.well-known/oauth-protected-resource/mcp/{server}", get(metadata::one))
+        .route("/.well-known/oauth-protected-resource/http/{route}", get(metadata::route))
         .with_state(oauth)
 }
 

@@ -35,6 +35,14 @@ pub fn rehearsed<'l>(
     offered: Offered,
 ) -> Rehearsed<'l> {
     let (spec, hints, input_schema) = (tool, Hints::default(), None);
-    let known = Known { spec, hints, input_schema, environment, mapping: None, liked };
+    let known = Known {
+        spec,
+        hints,
+        input_schema,
+        environment,
+        mapping: None,
+        liked,
+        reading_credential: false,
+    };
     Rehearsed(Reading::of(call, known, caller, offered))
 }

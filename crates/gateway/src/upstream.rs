@@ -30,6 +30,7 @@ mod supervise;
 #[cfg(test)]
 mod tests;
 mod under_way;
+pub(crate) mod web;
 mod why;
 
 use std::{
@@ -38,6 +39,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use bailiwick_connect::TlsError;
 use bailiwick_kernel::Permit;
 use bailiwick_model::{ActionKind, Offered, ServerName, TaskId, Timestamp};
 use serde_json::value::RawValue;
@@ -47,8 +49,8 @@ use tokio_util::{
     task::TaskTracker,
 };
 
-pub(crate) use catalog::DECORATION;
 pub use catalog::{Catalog, ToolDefinition};
+pub(crate) use catalog::{DECORATION, WRITTEN};
 pub use confine::try_confine;
 pub use error::{SendError, UpstreamError};
 pub use event::{Noted, UpstreamEvent};
@@ -73,6 +75,7 @@ use crate::{
     mcp::Era,
     room::{Room, Share},
     signs,
+    web::WebSpec,
 };
 
 /// Why a call does not go to a server that has changed since.
@@ -136,6 +139,12 @@ impl Upstreams {
             .map(|spec| {
                 let spec = Arc::new(spec);
                 let (sender, state) = watch::channel(State::Starting { why: None });
+                if let Transport::Web(web) = &spec.transport {
+                    let opened = web::Link::open(Arc::clone(&spec), Arc::clone(web));
+                    supervisors.spawn(stand(opened, sender, Events(events.clone()), stop.clone()));
+                    let subscribed = Arc::default();
+                    return (spec.name.clone(), Server { spec, state, subscribed });
+                }
                 let subscribed = Arc::new(Subscribed::default());
                 let supervisor = Supervisor {
                     spec: Arc::clone(&spec),
@@ -153,9 +162,22 @@ impl Upstreams {
         Self { servers, stop, supervisors, news, room }
     }
 
-    /// Gives the servers' names, in order.
+    /// Gives the names of the MCP servers, in order.
     pub fn names(&self) -> impl Iterator<Item = &ServerName> {
+        self.servers.iter().filter(|(_, it)| !it.spec.is_web()).map(|(name, _)| name)
+    }
+
+    /// Gives the names of all servers and routes, in order.
+    pub(crate) fn all_names(&self) -> impl Iterator<Item = &ServerName> {
         self.servers.keys()
+    }
+
+    /// Gives what is configured of a route; none where the name is that of an MCP server.
+    pub(crate) fn web(&self, route: &ServerName) -> Option<Arc<WebSpec>> {
+        match &self.servers.get(route)?.spec.transport {
+            Transport::Web(web) => Some(Arc::clone(web)),
+            Transport::Stdio { .. } | Transport::Http { .. } => None,
+        }
     }
 
     /// Gives what is configured of a server.
@@ -222,6 +244,13 @@ impl Upstreams {
         if listener.is_cut() {
             return Err(SendError::NotSent { why: CUT.to_owned() });
         }
+        if let (Link::Web(link), Some(outgoing)) = (&up.link, call.web()) {
+            return tokio::select! {
+                biased;
+                answered = link.send(spent, outgoing, (listener, within)) => answered,
+                () = self.stop.cancelled() => Err(SendError::Unknown { why: STOPPING.to_owned() }),
+            };
+        }
         let tool = up.catalog.tool(&call.action().name);
         let tool = tool.filter(|_| call.action().kind == ActionKind::Tool);
         let repeated = tool.map_or(&[][..], |it| it.repeated.as_slice());
@@ -270,7 +299,7 @@ impl Upstreams {
     async fn cut_off(&self, link: &Link) {
         match link {
             Link::Stdio(_) => std::future::pending().await,
-            Link::Http(_) => self.stop.cancelled().await,
+            Link::Http(_) | Link::Web(_) => self.stop.cancelled().await,
         }
     }
 
@@ -377,6 +406,28 @@ impl Upstreams {
             State::Starting { why: Some(why) } | State::Down { why } => {
                 Err(UpstreamError::Down { server, why: why.short().to_owned() })
             }
+        }
+    }
+}
+
+/// Says that an API is there, and what can be asked of it, until the gateway stops.
+async fn stand(
+    opened: Result<(Arc<web::Link>, Catalog), TlsError>,
+    state: watch::Sender<State>,
+    events: Events,
+    stop: CancellationToken,
+) {
+    match opened {
+        Ok((link, catalog)) => {
+            let (server, catalog) = (link.name().clone(), Arc::new(catalog));
+            let up = Up { link: Link::Web(link), catalog: Arc::clone(&catalog) };
+            state.send_replace(State::Up(up));
+            events.catalog(&server, &catalog).await;
+            stop.cancelled().await;
+            state.send_replace(State::Down { why: STOPPING.to_owned().into() });
+        }
+        Err(error) => {
+            state.send_replace(State::Down { why: error.to_string().into() });
         }
     }
 }

@@ -62,6 +62,7 @@ fn decision(id: &str, tool: &str, verdict: VerdictKind, steps: Vec<Judgement>) -
         call: CallDigest::of(&action, &Json::Null),
         action,
         facts: ActionFacts {
+            reading_credential: false,
             effects: BTreeSet::from([Effect::Read, Effect::Egress]),
             sensitivity: Sensitivity::Internal,
             results_trusted: false,

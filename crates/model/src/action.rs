@@ -175,6 +175,9 @@ pub struct ActionFacts {
     pub reach: Reach,
     /// Where its server runs.
     pub environment: Environment,
+    /// Is there a credential for it that reads and does nothing else?
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub reading_credential: bool,
 }
 
 impl ActionFacts {

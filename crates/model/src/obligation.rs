@@ -19,7 +19,7 @@ use std::{collections::BTreeSet, fmt};
 
 use serde::{Deserialize, Serialize};
 
-use crate::action::words;
+use crate::action::{ActionFacts, words};
 
 pub use argument::{ArgumentLimit, ArgumentPath, Arguments, Change, PathError};
 pub use constraint::{Constraint, Constraints};
@@ -132,6 +132,15 @@ impl ObligationKind {
     /// What this gateway can meet. Whatever else is asked for, it denies.
     pub const MET_HERE: &'static [Self] =
         &[Self::Arguments, Self::Redact, Self::Rows, Self::Bytes, Self::Rate];
+
+    /// The same, for a call that can be made with a credential that reads and does nothing else.
+    const MET_BY_A_READER: &'static [Self] =
+        &[Self::Arguments, Self::Redact, Self::Rows, Self::Bytes, Self::Rate, Self::Credential];
+
+    /// Gives what this gateway can meet for a call of which this is known.
+    pub const fn met_for(facts: &ActionFacts) -> &'static [Self] {
+        if facts.reading_credential { Self::MET_BY_A_READER } else { Self::MET_HERE }
+    }
 
     /// What an enforcement point elsewhere can be asked to meet: all but what is counted here.
     pub const MET_ELSEWHERE: &'static [Self] =

@@ -85,6 +85,7 @@ pub fn tool(server: &str, name: &str) -> Action {
 /// Gives facts of a harmless action.
 pub fn facts() -> ActionFacts {
     ActionFacts {
+        reading_credential: false,
         effects: BTreeSet::from([Effect::Read]),
         sensitivity: Sensitivity::Internal,
         results_trusted: true,

@@ -88,6 +88,8 @@ codes! {
     Shadowed = "CFG-114",
     /// A constraint that a call can get round.
     LooseConstraint = "CFG-115",
+    /// An operation of an `OpenAPI` document that is left out.
+    LeftOut = "CFG-116",
     /// A parameter's pattern is no regular expression.
     Pattern = "TPL-001",
     /// A line that allows nothing.

@@ -96,8 +96,10 @@ fn most(limit: Option<Spanned<u64>>) -> Most {
 fn credential(field: &Field<'_>) -> CredentialScope {
     let word = field.word(&[CredentialScope::ReadOnly], CredentialScope::as_str);
     if word.is_some() {
-        let message = "no gateway brokers credentials yet: every call under this is denied";
-        field.warn(Code::UnmetConstraint, message, "leave it out until leases are there");
+        let message =
+            "every call under this is denied that does not go to a route with a `read_only` secret";
+        let help = "name one in its `[route.credential]`, or leave this out";
+        field.warn(Code::UnmetConstraint, message, help);
     }
     word.unwrap_or_default()
 }

@@ -13,6 +13,7 @@ use super::{
     file::{Folder, Source},
     place, policies, questions,
     read::Reader,
+    server::Transport,
     template::{self, TemplateFile},
 };
 
@@ -164,6 +165,13 @@ impl House {
         }
         let mut groups = folders.groups(draft.source.as_ref(), &charters);
         let servers = draft.config.iter().flat_map(|it| &it.servers);
+        for server in &draft.config.iter().flat_map(|it| &it.servers).collect::<Vec<_>>() {
+            if let Transport::Route(route) = &server.transport
+                && let Some((name, digest)) = &route.document
+            {
+                groups.entry("configuration").and_modify(|it| it.add(name.clone(), *digest));
+            }
+        }
         for given in servers.filter(|it| it.is_given()) {
             // A server of the command line is a part of the configuration, and on record like it.
             let shown = format!("{:?}", given.transport);

@@ -16,7 +16,7 @@ impl Config {
             ("[log]", self.log == new.log),
             ("[telemetry]", self.telemetry == new.telemetry),
             (
-                "[[server]]",
+                "[[server]] and [[route]]",
                 self.servers.iter().map(placeless).eq(new.servers.iter().map(placeless)),
             ),
         ];

@@ -14,9 +14,12 @@ use std::{
 use bailiwick_model::{Environment, ServerName, ToolName};
 use toml::Spanned;
 
-pub(super) use self::transport::address;
 pub(crate) use self::{tool::ToolWord, transport::Transport};
-use super::{Code, GivenServer, origin::Settings, read::Table};
+pub(super) use self::{
+    tool::read as tool_word,
+    transport::{address, remote},
+};
+use super::{Code, Credential, GivenServer, origin::Settings, read::Table};
 
 /// What happens to the tools a server offers at its first connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -56,6 +59,8 @@ pub(crate) struct Server {
     pub(crate) timeout: Duration,
     /// The operator's word on its tools.
     pub(crate) tools: BTreeMap<ToolName, ToolWord>,
+    /// Which secret its requests get.
+    pub(crate) credential: Option<Credential>,
     /// Where its name stands in the file.
     pub(super) place: Range<usize>,
 }
@@ -73,6 +78,7 @@ impl Server {
             methods: BTreeSet::new(),
             timeout: TIMEOUT,
             tools: BTreeMap::new(),
+            credential: None,
         }
     }
 
@@ -107,7 +113,11 @@ pub(super) fn read_all(
     (servers, names)
 }
 
-fn seen(table: &Table<'_>, name: &Spanned<ServerName>, names: &mut BTreeSet<ServerName>) {
+pub(super) fn seen(
+    table: &Table<'_>,
+    name: &Spanned<ServerName>,
+    names: &mut BTreeSet<ServerName>,
+) {
     if !names.insert(name.get_ref().clone()) {
         let message = format!("server `{}` is given twice", name.get_ref());
         let error = table.reader().error(Code::Twice, name.span(), message);
@@ -133,10 +143,11 @@ fn read(table: &Table<'_>, home: &Path, name: Option<Spanned<ServerName>>) -> Op
         methods,
         timeout,
         tools,
+        credential: None,
     })
 }
 
-fn timeout(table: &Table<'_>) -> Duration {
+pub(super) fn timeout(table: &Table<'_>) -> Duration {
     let field = table.get("timeout");
     let timeout = field.length().map_or(TIMEOUT, Spanned::into_inner);
     if timeout.is_zero() {

@@ -14,6 +14,8 @@ pub(super) async fn look(config: &Config) -> Vec<Finding> {
     for server in &config.servers {
         let name = format!("server {}", server.name);
         match &server.transport {
+            // Whether an API answers strangers only its own documentation says.
+            Transport::Route(_) => {}
             Transport::Http { url, .. } => found.push(http::look(&name, url).await),
             Transport::Child { env, dir, .. } => {
                 let own = std::env::current_exe().unwrap_or_default();

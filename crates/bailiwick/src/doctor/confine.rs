@@ -11,7 +11,7 @@ use crate::{
 pub(super) fn look(config: &Config, serves: bool) -> Vec<Finding> {
     let children = config.servers.iter().any(|it| match it.transport {
         Transport::Child { .. } => true,
-        Transport::Http { .. } => false,
+        Transport::Http { .. } | Transport::Route(_) => false,
     });
     if !children {
         return Vec::new();

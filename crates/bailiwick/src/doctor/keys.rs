@@ -84,7 +84,7 @@ fn changeable(path: &Path) -> Option<Finding> {
 fn variables(config: &Config) -> Option<Finding> {
     let gives = |it: &&crate::config::Server| match &it.transport {
         Transport::Child { env, .. } => !it.is_given() && !env.is_empty(),
-        Transport::Http { .. } => false,
+        Transport::Http { .. } | Transport::Route(_) => false,
     };
     let server = config.servers.iter().find(gives)?;
     others::may_read(&config.file).then(|| Finding {

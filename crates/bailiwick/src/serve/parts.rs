@@ -4,13 +4,13 @@ use std::{collections::BTreeMap, path::Path, sync::Arc};
 
 use anyhow::Context;
 use bailiwick_connect::{
-    EvidenceKey, ListenerTls, ServerTrust, check_private_tree, create_dir_private,
+    EvidenceKey, ListenerTls, ServerTrust, Vault, check_private_tree, create_dir_private,
 };
 use bailiwick_gateway::{
-    Clock, Confine, Desk, DeskParts, Evidence, ServerSpec, ToolSpec, Transport,
+    Clock, Confine, Desk, DeskParts, Evidence, Injection, ServerSpec, ToolSpec, Transport, WebSpec,
 };
 use bailiwick_kernel::Snapshot;
-use bailiwick_model::{Containment, Timestamp};
+use bailiwick_model::{Containment, Timestamp, ToolName};
 use bailiwick_store::{CheckpointKey, Ledger, LedgerOptions, Registry, StateLock};
 
 use crate::{
@@ -124,16 +124,16 @@ pub(crate) fn snapshot(house: &House) -> Snapshot {
 }
 
 /// Turns the configuration's servers into what is started. No child may see what is private.
-pub(super) fn specs(config: &Config) -> anyhow::Result<Vec<ServerSpec>> {
+pub(super) fn specs(config: &Config, vault: &Arc<Vault>) -> anyhow::Result<Vec<ServerSpec>> {
     let own = std::env::current_exe().context("this program does not know its own path")?;
     let private = config.private();
-    config.servers.iter().map(|it| spec(it, &own, &private)).collect()
+    config.servers.iter().map(|it| spec(it, &own, (&private, vault))).collect()
 }
 
 fn spec(
     server: &config::Server,
     own: &Path,
-    private: &[std::path::PathBuf],
+    (private, vault): (&[std::path::PathBuf], &Arc<Vault>),
 ) -> anyhow::Result<ServerSpec> {
     let transport = match &server.transport {
         config::Transport::Child { env, dir, .. } => Transport::Stdio {
@@ -142,6 +142,7 @@ fn spec(
             dir: Some(dir.clone()),
         },
         config::Transport::Http { url, .. } => Transport::Http { url: url.clone() },
+        config::Transport::Route(route) => Transport::Web(Arc::new(web(route))),
     };
     let trust = trust(&server.transport)
         .with_context(|| format!("`{}` cannot be reached by TLS", server.name))?;
@@ -153,8 +154,32 @@ fn spec(
         confine: Confine { forbidden: private.to_vec() },
         extra_methods: server.methods.clone(),
         call_timeout: server.timeout,
+        credential: server.credential.as_ref().map(|it| injection(it, vault)),
         tools: server.tools.iter().map(|(name, word)| (name.to_string(), tool(word))).collect(),
     })
+}
+
+/// Turns a route into what is asked.
+fn web(route: &config::Route) -> WebSpec {
+    WebSpec {
+        base: route.url.clone(),
+        operations: route.operations.clone(),
+        headers: route.headers.clone(),
+        response_max: route.response_max,
+    }
+}
+
+/// Turns the word on a credential into what makes one.
+fn injection(word: &config::Credential, vault: &Arc<Vault>) -> Injection {
+    let names = |it: &std::collections::BTreeSet<_>| it.iter().map(ToString::to_string).collect();
+    Injection {
+        vault: Arc::clone(vault),
+        secret: word.secret.clone(),
+        read_only: word.read_only.clone(),
+        header: word.header.clone(),
+        around: word.around.clone(),
+        only: word.only.as_ref().map(|it: &std::collections::BTreeSet<ToolName>| names(it)),
+    }
 }
 
 /// Says by whom a server is believed to be itself, where TLS is spoken to it.
@@ -164,7 +189,14 @@ fn trust(transport: &config::Transport) -> anyhow::Result<Option<ServerTrust>> {
             let trust = ca.as_ref().map_or_else(ServerTrust::system, |it| ServerTrust::of_file(it));
             Ok(Some(trust?))
         }
-        config::Transport::Http { .. } | config::Transport::Child { .. } => Ok(None),
+        config::Transport::Route(route) if route.url.scheme_str() == Some("https") => {
+            let trust =
+                route.ca.as_ref().map_or_else(ServerTrust::system, |it| ServerTrust::of_file(it));
+            Ok(Some(trust?))
+        }
+        config::Transport::Http { .. }
+        | config::Transport::Route(_)
+        | config::Transport::Child { .. } => Ok(None),
     }
 }
 

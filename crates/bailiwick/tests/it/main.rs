@@ -40,6 +40,8 @@ mod process;
 mod real;
 #[cfg(test)]
 mod reloads;
+#[cfg(test)]
+mod routes;
 mod schema;
 #[cfg(test)]
 mod secrets;

@@ -11,6 +11,8 @@ pub enum Audience {
     All,
     /// `/mcp/{server}`: this one.
     Server(ServerName),
+    /// `/http/{route}`: this API.
+    Route(ServerName),
 }
 
 impl Audience {
@@ -18,9 +20,10 @@ impl Audience {
     /// of them, one for a server is good for that server and nothing else.
     pub fn covers(&self, asked: &Self) -> bool {
         match (self, asked) {
-            (Self::All, Self::All | Self::Server(_)) => true,
-            (Self::Server(ours), Self::Server(theirs)) => ours == theirs,
-            (Self::Server(_), Self::All) => false,
+            (Self::All, Self::All | Self::Server(_) | Self::Route(_)) => true,
+            (Self::Server(ours), Self::Server(theirs))
+            | (Self::Route(ours), Self::Route(theirs)) => ours == theirs,
+            (Self::Server(_) | Self::Route(_), _) => false,
         }
     }
 
@@ -29,6 +32,7 @@ impl Audience {
         match self {
             Self::All => "mcp".to_owned(),
             Self::Server(server) => format!("mcp:{server}"),
+            Self::Route(route) => format!("http:{route}"),
         }
     }
 
@@ -37,6 +41,7 @@ impl Audience {
         match self {
             Self::All => "/mcp".to_owned(),
             Self::Server(server) => format!("/mcp/{server}"),
+            Self::Route(route) => format!("/http/{route}"),
         }
     }
 }
@@ -68,7 +73,11 @@ impl Issuer {
 
     /// Reads a resource URI of ours, byte for byte.
     pub fn audience(&self, resource: &str) -> Option<Audience> {
-        match resource.strip_prefix(&self.0)?.strip_prefix("/mcp")? {
+        let path = resource.strip_prefix(&self.0)?;
+        if let Some(route) = path.strip_prefix("/http/") {
+            return route.parse().ok().map(Audience::Route);
+        }
+        match path.strip_prefix("/mcp")? {
             "" => Some(Audience::All),
             rest => rest.strip_prefix('/')?.parse().ok().map(Audience::Server),
         }
@@ -93,7 +102,8 @@ mod tests {
     fn a_resource_is_read_as_it_is_written() {
         for url in ["http://127.0.0.1:8470", "https://gw.example.org/bailiwick/"] {
             let issuer = Issuer::new(url);
-            for audience in [Audience::All, server("files"), server("a.b-c_d")] {
+            let route = Audience::Route("crm".parse().unwrap());
+            for audience in [Audience::All, server("files"), server("a.b-c_d"), route] {
                 assert_eq!(issuer.audience(&issuer.resource(&audience)), Some(audience));
             }
         }

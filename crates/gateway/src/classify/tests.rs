@@ -17,6 +17,7 @@ fn call(method: &str, params: &str) -> Call {
 
 fn known<'a>(spec: Option<&'a ToolSpec>, liked: &'a BTreeSet<String>) -> Known<'a> {
     Known {
+        reading_credential: false,
         spec,
         hints: Hints::default(),
         input_schema: None,

@@ -36,6 +36,8 @@ pub struct Offer {
     pub executable: Option<Digest>,
     /// Does a person look first?
     pub review: bool,
+    /// Is it what the operator wrote? Then it is accepted as it was put in force.
+    pub written: bool,
 }
 
 impl Desk {
@@ -46,6 +48,9 @@ impl Desk {
         let now = self.now();
         let known = self.snapshot().pins.get(&offer.server).cloned();
         let mut writing = Writing::default();
+        if offer.written {
+            return self.accept_written(offer, &known.unwrap_or_default()).await;
+        }
         let Some(known) = known else {
             let (status, by) = if offer.review {
                 (PinStatus::Waiting, "nobody")
@@ -65,6 +70,32 @@ impl Desk {
         };
         writing.records.extend(differences(offer, &known, now).into_iter().map(Record::Finding));
         self.record(writing).await
+    }
+
+    /// Accepts what the operator wrote; what is not written any more is pinned no more than before.
+    async fn accept_written(
+        &self,
+        offer: &Offer,
+        known: &BTreeMap<String, Pin>,
+    ) -> Result<(), DeskError> {
+        const BY: &str = "configuration";
+        let (at, mut writing) = (self.now(), Writing::default());
+        let accepted = |it: &Pin| it.status == PinStatus::Accepted;
+        for (tool, digest) in &offer.tools {
+            if known.get(tool).is_some_and(|it| it.digest == *digest && accepted(it)) {
+                continue;
+            }
+            let status = PinStatus::Accepted;
+            let pin = Pin { digest: *digest, executable: None, status, at, by: BY.to_owned() };
+            writing.pin(at, BY, (&offer.server, tool), (pin, None));
+        }
+        if writing.records.is_empty() {
+            return Ok(());
+        }
+        let pins = writing.pins();
+        self.record(writing).await?;
+        self.swap(|it| it.pins.entry(offer.server.clone()).or_default().extend(pins.clone()));
+        Ok(())
     }
 
     /// Accepts what a server offers now: one tool, or all of them. `statement` is the person's

@@ -8,22 +8,18 @@ use std::{
 
 use axum::response::{IntoResponse, Response};
 use bailiwick_connect::{Audience, Verified, random_bytes};
-use bailiwick_kernel::advise_judged;
-use bailiwick_model::{ActionKind, Reason, ServerName, VerdictKind};
+use bailiwick_model::{ActionKind, ServerName};
 use http::{StatusCode, header::HeaderValue};
 use serde_json::value::RawValue;
 
-use super::{Door, LIMITS, answered, between::passed_on, enter::Entered, refusal};
+use super::{Door, LIMITS, answered, between::passed_on, enter::Entered, refusal, view};
 use crate::{
     Call, CallError, Listener,
     jsonrpc::{Answer, Message, RawObject, Refused, code},
-    lane::{Refusal, shortened},
+    lane::Refusal,
     mcp::{
-        Era, Spoken, answers,
-        askable::Askable,
-        headers, input_required, names, param_header,
-        refusal::{RefusalForm, RefusalView, Stop},
-        session::SessionFacts,
+        Era, Spoken, answers, askable::Askable, headers, input_required, names, param_header,
+        refusal::RefusalForm, session::SessionFacts,
     },
     upstream::Catalog,
 };
@@ -188,7 +184,9 @@ impl<'a> Asked<'a> {
             Audience::All if upstreams.names().any(|it| self.reaches(it)) => {
                 answers::Capabilities { tools: true, prompts: true, tasks: true, ..<_>::default() }
             }
-            Audience::Server(_) | Audience::All => answers::Capabilities::default(),
+            Audience::Server(_) | Audience::Route(_) | Audience::All => {
+                answers::Capabilities::default()
+            }
         }
     }
 
@@ -239,7 +237,9 @@ impl<'a> Asked<'a> {
         params: &RawValue,
     ) -> Result<(ServerName, Call), Refused> {
         let (server, params) = match &self.audience {
-            Audience::Server(server) => (server.clone(), Cow::Borrowed(params)),
+            Audience::Server(server) | Audience::Route(server) => {
+                (server.clone(), Cow::Borrowed(params))
+            }
             Audience::All => {
                 let servers = self.door.lane.upstreams().names();
                 let named = RawObject::read(params.get()).ok().and_then(|it| it.text("name"));
@@ -287,34 +287,7 @@ impl<'a> Asked<'a> {
         let output_schema = catalog.is_ok_and(|it| {
             it.tools.iter().any(|it| it.name == call.action().name && it.has_output_schema)
         });
-        let purpose = self.door.lane.desk().task(&self.caller.task).map(|it| it.purpose);
-        let hold = refusal.hold;
-        let stop = match (refusal.verdict, hold.clone()) {
-            (VerdictKind::Hold, Some(hold)) => Stop::Hold(hold),
-            (VerdictKind::Hold | VerdictKind::Deny | VerdictKind::Allow, _) => Stop::Deny,
-        };
-        // What an agent is told may be passed on, and stands in its own logs: no secret in it.
-        let evidence = self.door.lane.desk().evidence();
-        let shown = |it: &Reason| {
-            let hidden = evidence.reason(it, call.action());
-            // Where a reason comes from is our word, unless it is the name that was asked for.
-            let ours = !it.source.contains(&call.action().name);
-            Reason { source: if ours { it.source.clone() } else { hidden.source }, ..hidden }
-        };
-        let reasons: Vec<Reason> = refusal.reasons.iter().map(shown).collect();
-        // It quotes reasons, so it is made of what is shown of them.
-        let judged = refusal.explained.as_ref().map_or(&[][..], |it| &it.judged);
-        let advice = advise_judged(refusal.verdict, &reasons, hold.as_ref(), judged);
-        let view = RefusalView {
-            stop,
-            decision: refusal.decision,
-            reasons,
-            would_allow: advice.would_allow,
-            how_to_ask: advice.how_to_ask,
-            asked: refusal.explained.map_or_else(Vec::new, |it| shortened(it.asked)),
-            purpose: purpose.unwrap_or_else(|| "a task that is no longer known".to_owned()),
-            task: self.caller.task.clone(),
-        };
+        let view = view::of(self.door, refusal, (self.caller, call.action()));
         view.answer(RefusalForm { era: self.era, method, output_schema })
     }
 }

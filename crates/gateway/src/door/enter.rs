@@ -15,6 +15,7 @@ use crate::{
     mcp::headers,
     pieces::Pieces,
     room::{Full, Share},
+    upstream::ServerSpec,
 };
 
 /// Who came in, with what.
@@ -91,10 +92,15 @@ impl Door {
     /// Checks that there is such a server; strangers were turned away before and never learn it.
     pub(super) fn check_server(&self, audience: &Audience) -> Result<(), Refused> {
         match audience {
-            Audience::Server(server) if self.lane.upstreams().spec(server).is_none() => {
+            Audience::Server(server)
+                if self.lane.upstreams().spec(server).is_none_or(ServerSpec::is_web) =>
+            {
                 Err(Refused::new(StatusCode::NOT_FOUND, INVALID_REQUEST, "no such server"))
             }
-            Audience::Server(_) | Audience::All => Ok(()),
+            Audience::Route(route) if self.lane.upstreams().web(route).is_none() => {
+                Err(Refused::new(StatusCode::NOT_FOUND, INVALID_REQUEST, "no such route"))
+            }
+            Audience::Server(_) | Audience::Route(_) | Audience::All => Ok(()),
         }
     }
 
@@ -118,7 +124,11 @@ pub(crate) fn bearer(headers: &HeaderMap) -> Option<&str> {
 }
 
 /// Takes a body to its end, as long as there is room for it.
-async fn arrived(mut body: Body, headers: &HeaderMap, seat: &mut Seat) -> Result<Bytes, Refused> {
+pub(super) async fn arrived(
+    mut body: Body,
+    headers: &HeaderMap,
+    seat: &mut Seat,
+) -> Result<Bytes, Refused> {
     let length = headers.get(header::CONTENT_LENGTH).and_then(|it| it.to_str().ok()?.parse().ok());
     if length.is_some_and(|it: u64| u64::try_from(LIMITS.bytes).is_ok_and(|max| max < it)) {
         return Err(too_large());

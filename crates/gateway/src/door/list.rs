@@ -32,7 +32,9 @@ impl Asked<'_> {
     /// Answers a list.
     pub(super) async fn list(&self, listed: Listed) -> Result<Box<RawValue>, Refused> {
         let items = match &self.audience {
-            Audience::Server(server) => self.items(server, listed).await?,
+            Audience::Server(server) | Audience::Route(server) => {
+                self.items(server, listed).await?
+            }
             Audience::All => self.joined(listed).await,
         };
         Ok(answers::list(listed, &items, self.era, LIST_TTL))

@@ -200,7 +200,7 @@ impl Asked<'_> {
     pub(super) fn is_here(&self, server: &ServerName) -> bool {
         match &self.audience {
             Audience::All => true,
-            Audience::Server(only) => only == server,
+            Audience::Server(only) | Audience::Route(only) => only == server,
         }
     }
 }

@@ -90,7 +90,8 @@ impl Lane {
         let Some(place) = self.going.take(&caller.task) else {
             self.call_off(caller, server, &goes_on.told.task_id).await;
             let why = format!("{EACH} calls of one task may go on at once, and this was one more");
-            let sent = Sent { decision: &goes_on.decision, slot: &slot, server, started };
+            let sent =
+                Sent { decision: &goes_on.decision, slot: &slot, server, started, secret: None };
             self.came_to(sent, (OutcomeKind::None, why.clone(), 0)).await;
             return Answered::Failed(goes_on.decision, why);
         };
@@ -142,7 +143,7 @@ impl Follower {
                 without("something of ours failed while it was followed")
             }
         };
-        let sent = Sent { decision, slot: &self.slot, server, started: self.started };
+        let sent = Sent { decision, slot: &self.slot, server, started: self.started, secret: None };
         self.lane.came_to(sent, came).await;
     }
 

@@ -18,7 +18,7 @@ impl Lane {
         let slot = self.desk.slot(task)?;
         let state = slot.lock().clone();
         let mut all = Vec::new();
-        for server in self.upstreams.names() {
+        for server in self.upstreams.all_names() {
             if only.is_some_and(|it| it != server) {
                 continue;
             }

@@ -22,7 +22,11 @@ impl Lane {
         DecisionRecord {
             decision: decision.clone(),
             time: self.desk.now(),
-            surface: Surface::Mcp,
+            surface: if self.upstreams.web(&request.action.server).is_some() {
+                Surface::Http
+            } else {
+                Surface::Mcp
+            },
             task: request.caller.task.clone(),
             template,
             caller: request.caller.identity.clone(),

@@ -25,6 +25,9 @@ impl<'c> AsSent<'c> {
     /// Writes `came` as `asks` want it. The permit is for the digest of what was judged: were this
     /// another call, it would not be sent.
     pub(super) fn of(came: &'c Call, offered: &'c Offered, asks: &'c Obligations) -> Self {
+        if let Some(request) = came.web() {
+            request.owes(asks);
+        }
         let limited = came.limited(&asks.arguments, MESSAGE).ok().flatten();
         let call = limited.map_or(Cow::Borrowed(came), Cow::Owned);
         let sent = Self { call, offered, asks, came };
@@ -73,7 +76,8 @@ impl<'c> AsSent<'c> {
         reply: Reply,
         detail: &mut String,
     ) -> (Reply, Owed) {
-        if self.asks.is_nothing() {
+        // What is owed of an answer that comes in pieces was done as they came.
+        if self.asks.is_nothing() || self.call.web().is_some() {
             return (reply, Owed::default());
         }
         let (method, asks) = (self.call.method(), self.asks);

@@ -126,6 +126,11 @@ impl RefusalView {
         }))
     }
 
+    /// Writes the answer to a request that is no message of MCP's.
+    pub(crate) fn body(&self) -> Vec<u8> {
+        raw_of(&self.reason()).get().as_bytes().to_vec()
+    }
+
     fn code(&self) -> i64 {
         match self.stop {
             Stop::Deny if self.reasons.iter().any(|it| it.code == ReasonCode::NoEvidence) => {

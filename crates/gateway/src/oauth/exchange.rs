@@ -102,7 +102,7 @@ impl Above {
     pub(super) fn shown(&self) -> ShownToken {
         let server = match &self.0.audience {
             Audience::All => None,
-            Audience::Server(server) => Some(server.clone()),
+            Audience::Server(server) | Audience::Route(server) => Some(server.clone()),
         };
         ShownToken { server }
     }

@@ -60,6 +60,18 @@ pub(super) async fn one(
     }
 }
 
+/// `GET /.well-known/oauth-protected-resource/http/{route}`
+pub(super) async fn route(
+    State(oauth): State<Arc<Oauth>>,
+    Path(route): Path<String>,
+    headers: HeaderMap,
+) -> Response {
+    match route.parse() {
+        Ok(route) => published(&oauth, &headers, &resource(&oauth, &Audience::Route(route))),
+        Err(_) => StatusCode::NOT_FOUND.into_response(),
+    }
+}
+
 /// `GET /oauth2/jwks`
 pub(super) async fn keys(State(oauth): State<Arc<Oauth>>, headers: HeaderMap) -> Response {
     let keys = oauth.keys.jwks(oauth.now()).canonical();

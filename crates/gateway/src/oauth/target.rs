@@ -26,7 +26,9 @@ pub(super) fn audience(
     };
     let audience = resource.filter(|it| match it {
         Audience::All => wide.covers(it),
-        Audience::Server(server) => wide.covers(it) && oauth.is_reached(server, worker),
+        Audience::Server(server) | Audience::Route(server) => {
+            wide.covers(it) && oauth.is_reached(server, worker)
+        }
     });
     audience.ok_or_else(|| {
         let most = issuer.resource(wide);
@@ -34,7 +36,7 @@ pub(super) fn audience(
             Audience::All => {
                 format!("`resource` is `{most}`, or one server below it that `{worker}` reaches")
             }
-            Audience::Server(_) => {
+            Audience::Server(_) | Audience::Route(_) => {
                 format!("`resource` is `{most}` at most, where `{worker}` reaches it")
             }
         };
@@ -58,7 +60,8 @@ pub(super) fn check_scope(form: &Form, audience: &Audience) -> Result<(), TokenR
     let Some(scope) = form.get("scope") else { return Ok(()) };
     let given = audience.scope();
     let ours = |it: &str| {
-        let server = it.strip_prefix("mcp:").map(str::parse::<ServerName>);
+        let server = it.strip_prefix("mcp:").or_else(|| it.strip_prefix("http:"));
+        let server = server.map(str::parse::<ServerName>);
         it == "mcp" || server.is_some_and(|it| it.is_ok())
     };
     let mut asked = scope.split(' ');

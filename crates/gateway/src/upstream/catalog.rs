@@ -10,6 +10,9 @@ use crate::{
     mcp::param_header::{ParamHeader, param_headers},
 };
 
+/// The protocol of a catalog that the operator wrote.
+pub(crate) const WRITTEN: &str = "http";
+
 /// What one server offers at one moment.
 #[derive(Clone, Debug)]
 pub struct Catalog {

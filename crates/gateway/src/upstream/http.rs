@@ -34,7 +34,7 @@ use super::{
 };
 use crate::mcp::{Era, headers::SESSION};
 use answer::{Asked, unknown};
-use connector::{Connector, connector};
+pub(super) use connector::{Connector, connector};
 use events::Mark;
 pub use events::{Events, TooLarge};
 

@@ -4,7 +4,7 @@ use std::{convert::Infallible, sync::Arc, time::Duration};
 
 use super::{
     error::SendError, http, incoming::Reply, news::Changes, request::Request, stdio,
-    subscribed::Subscribed,
+    subscribed::Subscribed, web,
 };
 use crate::mcp::Era;
 
@@ -13,6 +13,7 @@ use crate::mcp::Era;
 pub(super) enum Link {
     Stdio(Arc<stdio::Link>),
     Http(Arc<http::Link>),
+    Web(Arc<web::Link>),
 }
 
 impl Link {
@@ -25,6 +26,7 @@ impl Link {
         match self {
             Self::Stdio(link) => link.ask(request, within).await,
             Self::Http(link) => link.ask(request, within).await,
+            Self::Web(_) => Err(SendError::NotSent { why: web::ELSEWHERE.to_owned() }),
         }
     }
 
@@ -33,6 +35,7 @@ impl Link {
         match self {
             Self::Stdio(link) => link.tell(line),
             Self::Http(link) => link.tell(line),
+            Self::Web(_) => {}
         }
     }
 
@@ -41,6 +44,7 @@ impl Link {
         match self {
             Self::Stdio(link) => link.era(),
             Self::Http(link) => link.era(),
+            Self::Web(_) => Era::Modern,
         }
     }
 
@@ -49,6 +53,7 @@ impl Link {
         match self {
             Self::Stdio(link) => link.hear(subscribed).await,
             Self::Http(link) => link.hear(subscribed).await,
+            Self::Web(_) => std::future::pending().await,
         }
     }
 
@@ -57,6 +62,7 @@ impl Link {
         match self {
             Self::Stdio(link) => &link.changed,
             Self::Http(link) => &link.changed,
+            Self::Web(link) => &link.changed,
         }
     }
 }

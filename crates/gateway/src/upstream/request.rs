@@ -92,6 +92,16 @@ impl<'a> Spent<'a> {
         permit.spend(digest, generation, now).map(|()| Self { call, still, tool })
     }
 
+    /// Gives the call.
+    pub(super) const fn call(&self) -> &Call {
+        self.call
+    }
+
+    /// Gives what must hold when the first byte is written.
+    pub(super) const fn still(&self) -> &Still {
+        &self.still
+    }
+
     /// Pretends, so that what lies behind the permit can be tested by itself.
     #[cfg(test)]
     pub(super) fn pretend(call: &'a Call, judged: &Offered) -> Self {

@@ -4,11 +4,14 @@ use std::{
     collections::{BTreeMap, BTreeSet},
     fmt,
     path::PathBuf,
+    sync::Arc,
     time::Duration,
 };
 
 use bailiwick_connect::ServerTrust;
 use bailiwick_model::{Effect, Environment, Reach, Sensitivity, ServerName};
+
+use crate::web::{Injection, WebSpec};
 
 /// One MCP server behind the gateway, as configured.
 #[derive(Clone, Debug)]
@@ -29,6 +32,15 @@ pub struct ServerSpec {
     pub call_timeout: Duration,
     /// The operator's word on its tools, by name.
     pub tools: BTreeMap<String, ToolSpec>,
+    /// What its requests get on their way out.
+    pub credential: Option<Injection>,
+}
+
+impl ServerSpec {
+    /// Says whether it is an HTTP API.
+    pub(crate) const fn is_web(&self) -> bool {
+        matches!(self.transport, Transport::Web(_))
+    }
 }
 
 /// How a server is reached.
@@ -48,6 +60,8 @@ pub enum Transport {
         /// The one address that requests are posted to.
         url: http::Uri,
     },
+    /// As an HTTP API, whose operations are its tools.
+    Web(Arc<WebSpec>),
 }
 
 impl fmt::Debug for Transport {
@@ -60,6 +74,9 @@ impl fmt::Debug for Transport {
                 .field("env", &env.keys())
                 .field("dir", dir)
                 .finish_non_exhaustive(),
+            Self::Web(web) => {
+                out.debug_struct("Web").field("host", &web.base.host()).finish_non_exhaustive()
+            }
             Self::Http { url } => {
                 out.debug_struct("Http").field("host", &url.host()).finish_non_exhaustive()
             }

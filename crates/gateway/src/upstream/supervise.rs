@@ -129,7 +129,7 @@ impl Supervisor {
         loop {
             match (&up.link, up.link.era()) {
                 (Link::Stdio(_), Era::Legacy) => up.link.changed().notified().await,
-                (Link::Stdio(_), Era::Modern) | (Link::Http(_), _) => {
+                (Link::Stdio(_), Era::Modern) | (Link::Http(_) | Link::Web(_), _) => {
                     // Either is a reason to look.
                     let _rung = timeout(LOOK_AGAIN, up.link.changed().notified()).await;
                 }

@@ -65,6 +65,7 @@ fn spec(transport: Transport) -> ServerSpec {
         extra_methods: BTreeSet::new(),
         call_timeout: DEADLINE,
         tools: BTreeMap::new(),
+        credential: None,
     }
 }
 

@@ -241,6 +241,7 @@ mod tests {
             extra_methods: BTreeSet::new(),
             call_timeout: Duration::from_secs(1),
             tools: BTreeMap::new(),
+            credential: None,
         })
     }
 

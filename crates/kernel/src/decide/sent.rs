@@ -101,7 +101,7 @@ fn next(
     if asks.is_nothing() {
         return Ok(None);
     }
-    let impossible = asks.unmet(ObligationKind::MET_HERE);
+    let impossible = asks.unmet(ObligationKind::met_for(&call.request().facts));
     if !impossible.is_empty() {
         return Err(impossible);
     }

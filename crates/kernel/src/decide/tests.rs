@@ -155,6 +155,7 @@ fn request(task: &Task, trouble: Trouble) -> AccessRequest {
         call: CallDigest::of(&action, &Json::Null),
         action,
         facts: ActionFacts {
+            reading_credential: false,
             effects: BTreeSet::new(),
             sensitivity: Sensitivity::Internal,
             results_trusted: true,

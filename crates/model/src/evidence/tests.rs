@@ -92,6 +92,7 @@ fn decision() -> DecisionRecord {
         via: task().via,
         action: action(),
         facts: ActionFacts {
+            reading_credential: false,
             effects: BTreeSet::from([crate::Effect::Read]),
             sensitivity: Sensitivity::Restricted,
             results_trusted: false,

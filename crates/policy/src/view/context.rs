@@ -155,7 +155,7 @@ fn surrounding(name: &str, subject: &Subject<'_>) -> Option<Value> {
         "environment" => text(subject.facts.environment.as_str()),
         "chain" => texts(via.iter().map(IdentityId::as_str)),
         "depth" => Value::from(i64::try_from(via.len()).unwrap_or(i64::MAX)),
-        "pep" => pep(ObligationKind::MET_HERE.iter().map(|it| it.as_str())),
+        "pep" => pep(ObligationKind::met_for(subject.facts).iter().map(|it| it.as_str())),
         _ => return None,
     })
 }

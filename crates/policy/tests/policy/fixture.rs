@@ -160,6 +160,7 @@ pub(crate) fn asked(text: &str) -> Asked {
             call: CallDigest::of(&action, &Json::Null),
             action,
             facts: ActionFacts {
+                reading_credential: false,
                 effects: BTreeSet::new(),
                 sensitivity: Sensitivity::Internal,
                 results_trusted: false,

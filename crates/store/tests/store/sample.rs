@@ -59,6 +59,7 @@ pub(crate) fn decision(number: u64) -> Record {
         via: vec!["lead-agent".parse().unwrap()],
         action: action(),
         facts: ActionFacts {
+            reading_credential: false,
             effects: BTreeSet::from([Effect::Write]),
             sensitivity: Sensitivity::Internal,
             results_trusted: false,

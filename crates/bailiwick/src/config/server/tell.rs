@@ -22,6 +22,8 @@ pub(super) fn tell(table: &Table<'_>, server: &Server, settings: &mut Settings<'
                 settings.add(key(&format!("env.{}", name.get_ref())), &MASK, field.at());
             }
         }
+        // A route tells of itself.
+        Transport::Route(_) => {}
         Transport::Http { url, ca } => {
             settings.add(key("url"), url, at("url"));
             if let Some(ca) = ca {

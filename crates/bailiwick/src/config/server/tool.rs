@@ -27,7 +27,7 @@ pub(crate) struct ToolWord {
 }
 
 /// Reads the word on one tool.
-pub(super) fn read(table: &Table<'_>) -> ToolWord {
+pub(in crate::config) fn read(table: &Table<'_>) -> ToolWord {
     ToolWord {
         effects: effects(table),
         resource: table.get("resource").made(argument).map(Spanned::into_inner),

@@ -11,7 +11,7 @@ use http::Uri;
 use toml::Spanned;
 
 use crate::config::{
-    Code,
+    Code, Route,
     listen::{explained, is_loopback},
     read::{Field, Table, filled},
 };
@@ -36,6 +36,8 @@ pub(crate) enum Transport {
         /// The authorities that it is believed by, where not those of the system.
         ca: Option<PathBuf>,
     },
+    /// An HTTP API.
+    Route(Box<Route>),
 }
 
 // Variables of a child often hold its secrets, so only their names are shown.
@@ -47,6 +49,7 @@ impl fmt::Debug for Transport {
                 let mut shown = out.debug_struct("Child");
                 shown.field("command", command).field("env", &env).field("dir", dir).finish()
             }
+            Self::Route(route) => out.debug_struct("Route").field("url", &route.url).finish(),
             Self::Http { url, .. } => out.debug_struct("Http").field("url", url).finish(),
         }
     }
@@ -158,7 +161,10 @@ pub(in super::super) fn address(text: &str) -> Result<Uri, String> {
 }
 
 /// Refuses what would go over a network in the clear, and authorities that cannot be believed.
-fn remote((field, url): (&Field<'_>, &Uri), (ca, authorities): (&Field<'_>, Option<&Path>)) {
+pub(in super::super) fn remote(
+    (field, url): (&Field<'_>, &Uri),
+    (ca, authorities): (&Field<'_>, Option<&Path>),
+) {
     if url.scheme_str() == Some("https") {
         let (trust, at) = match authorities {
             Some(path) => (ServerTrust::of_file(path), ca),

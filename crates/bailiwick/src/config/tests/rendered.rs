@@ -86,13 +86,14 @@ fn constraints_in_another_file_unasked_for_and_unmet() {
     insta::assert_snapshot!(narrow("credential = \"read-only\"").remarks("CFG-111"), @r#"
     CFG-111
 
-      ! no gateway brokers credentials yet: every call under this is denied
+      ! every call under this is denied that does not go to a route with a
+      | `read_only` secret
        ,-[constraints/narrow.toml:4:14]
      3 | owner = "team-data"
      4 | credential = "read-only"
        :              ^^^^^^^^^^^
        `----
-      help: leave it out until leases are there
+      help: name one in its `[route.credential]`, or leave this out
             see docs/errors/CFG-111.md
     "#);
 }

@@ -10,10 +10,10 @@ use hyper_util::client::legacy::connect::HttpConnector;
 /// How long a connection may take to come about.
 const CONNECT: Duration = Duration::from_secs(5);
 
-pub(super) type Connector = HttpsConnector<HttpConnector>;
+pub(in crate::upstream) type Connector = HttpsConnector<HttpConnector>;
 
 /// Makes the way to a server whom `trust` believes; without it, in the clear alone.
-pub(super) fn connector(trust: Option<&ServerTrust>) -> Result<Connector, TlsError> {
+pub(in crate::upstream) fn connector(trust: Option<&ServerTrust>) -> Result<Connector, TlsError> {
     let mut plain = HttpConnector::new();
     plain.set_connect_timeout(Some(CONNECT));
     plain.enforce_http(false);

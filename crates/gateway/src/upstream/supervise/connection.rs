@@ -14,6 +14,7 @@ use crate::upstream::{
     http,
     link::Link,
     stdio::{self, Running, Start},
+    web,
     why::Why,
 };
 use first_words::FirstWords;
@@ -37,6 +38,8 @@ impl Connection {
                 let start = Start { server, command, env, dir: dir.as_ref(), forbidden };
                 Self::open_child(start, events, &spec.extra_methods).await
             }
+            // Nobody looks after an API: it is asked, or it is not.
+            Transport::Web(_) => Err(Why::from(web::ELSEWHERE.to_owned())),
             Transport::Http { url } => {
                 let (link, opened) =
                     http::Link::open(Arc::clone(spec), url.clone(), HANDSHAKE).await?;

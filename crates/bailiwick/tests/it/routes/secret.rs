@@ -1,0 +1,111 @@
+//! The secret that a request gets: situation 12. The API sees it, and nobody else does.
+
+use base64::{Engine as _, engine::general_purpose::STANDARD};
+use serde_json::json;
+
+use super::{CREDENTIAL, World, api};
+use crate::secrets::{holding, with_value};
+
+const VALUE: &str = "k3y/of+the==crm&long";
+const NEXT: &str = "an0ther-key-of-the-crm";
+
+/// Gives everything back that it was sent, as it is and as it is commonly written.
+fn echo() -> impl Fn(&api::Request, &mut std::net::TcpStream) + Send + Sync + 'static {
+    |request, stream| {
+        let sent = request.header("authorization").unwrap_or_default().to_owned();
+        let quoted = serde_json::Value::from(sent.as_str()).to_string().replace('/', "\\/");
+        let text = format!(
+            "{sent} | {} | {quoted} | {}",
+            STANDARD.encode(&sent),
+            STANDARD.encode(format!("user:{sent}"))
+        );
+        if request.line.contains("stream") {
+            api::write(stream, b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n");
+            for piece in text.as_bytes().chunks(3) {
+                let head = format!("{:x}\r\n", piece.len());
+                api::write(stream, &[head.as_bytes(), piece, b"\r\n"].concat());
+            }
+            api::write(stream, b"0\r\n\r\n");
+        } else if request.line.contains("away") {
+            let to = format!("http://127.0.0.1:9/?key={sent}");
+            api::answer(stream, "307 Temporary Redirect", &[("Location", &to)], "");
+        } else if request.line.contains("error") {
+            api::answer(stream, "401 Unauthorized", &[("X-Sent", &sent)], &text);
+        } else {
+            api::answer(stream, "200 OK", &[("X-Sent", &sent)], &text);
+        }
+    }
+}
+
+#[test]
+fn a_secret_goes_along_is_never_seen_and_each_use_is_on_record_without_it() {
+    let world = World::start(CREDENTIAL, echo());
+    let ask = |what: &str| {
+        world.ask(&format!("GET /http/crm/customers?q={what}"), &[("X-Api-Key", "mine")], "")
+    };
+    let without = ask("plain");
+    assert_eq!(without.status, 502, "{without:?}");
+    assert!(without.body.contains("bailiwick secret set crm-key"), "{without:?}");
+    assert_eq!(world.api.count(), 0);
+
+    assert_eq!(with_value(&world.governor, &["secret", "set", "crm-key"], VALUE).code, 0);
+    let mut answers = Vec::new();
+    for what in ["plain", "stream", "error", "away"] {
+        let answer = ask(what);
+        let sent = world.api.last();
+        assert_eq!(sent.header("authorization"), Some(&*format!("Bearer {VALUE}")), "{what}");
+        assert!(!sent.head.contains(&world.token) && sent.header("x-api-key").is_none(), "{what}");
+        assert!(answer.body.contains("***") || what == "away", "{answer:?}");
+        answers.push(format!("{answer:?}"));
+    }
+    assert_eq!(with_value(&world.governor, &["secret", "rotate", "crm-key"], NEXT).code, 0);
+    answers.push(format!("{:?}", ask("plain")));
+    assert_eq!(world.api.last().header("authorization"), Some(&*format!("Bearer {NEXT}")));
+
+    let mut seen = answers.concat();
+    for words in [
+        vec!["ledger", "export"],
+        vec!["path", &world.task],
+        vec!["secret", "list"],
+        vec!["config", "show"],
+    ] {
+        let ran = world.governor.run(&words);
+        assert_eq!(ran.code, 0, "{ran:?}");
+        seen.push_str(&ran.stdout);
+        seen.push_str(&ran.stderr);
+    }
+    for value in [VALUE, NEXT] {
+        let core = STANDARD.encode(value);
+        let quoted = value.replace('/', "\\/");
+        for form in [value, core.get(..16).unwrap(), &quoted] {
+            assert!(!seen.contains(form), "{form}: {seen}");
+        }
+        assert_eq!(holding(world.governor.folder(), value), Vec::<String>::new());
+    }
+    let used: Vec<_> = world.records("outcome").iter().map(|it| it["secret"].clone()).collect();
+    let first = json!({"secret": "crm-key", "version": 1, "at": "crm"});
+    let next = json!({"secret": "crm-key", "version": 2, "at": "crm"});
+    assert_eq!(used[0], json!(null), "nothing was sent without it");
+    assert_eq!(used[1..], [first.clone(), first.clone(), first.clone(), first, next]);
+    let listed = world.governor.json(&["secret", "list"]);
+    assert_eq!((&listed[0]["used_by"], listed[0]["used"].is_string()), (&json!(["crm"]), true));
+}
+
+#[test]
+fn what_may_only_read_is_sent_with_the_secret_that_only_reads() {
+    let more = format!("{CREDENTIAL}read_only = \"crm-reader\"\n");
+    let constraint =
+        "name = \"reader\"\nversion = 1\nowner = \"team-test\"\ncredential = \"read-only\"\n";
+    let policy = "@id(\"searches-read\")\n@constrain(\"reader\")\npermit (principal, action == Action::\"crm__search\", resource);\n";
+    let files = [("constraints/reader.toml", constraint), ("policies/reader.cedar", policy)];
+    let world = World::with(&more, &files, echo());
+    assert_eq!(with_value(&world.governor, &["secret", "set", "crm-key"], VALUE).code, 0);
+    let search = || world.ask("GET /http/crm/customers?q=x", &[], "");
+    assert_eq!(search().status, 502, "what should only read is not sent with more");
+    assert_eq!(world.api.count(), 0);
+    assert_eq!(with_value(&world.governor, &["secret", "set", "crm-reader"], NEXT).code, 0);
+    assert_eq!(search().status, 200);
+    assert_eq!(world.api.last().header("authorization"), Some(&*format!("Bearer {NEXT}")));
+    assert_eq!(world.ask("GET /http/crm/customers/42", &[], "").status, 200);
+    assert_eq!(world.api.last().header("authorization"), Some(&*format!("Bearer {VALUE}")));
+}

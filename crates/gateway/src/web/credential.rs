@@ -1,0 +1,78 @@
+//! The credential that a request gets on its way out. Its holder is the gateway: whoever asks never
+//! sees it.
+
+use std::{collections::BTreeSet, sync::Arc};
+
+use bailiwick_connect::{OpenSecret, Vault};
+use bailiwick_model::{CredentialScope, SecretName, SecretUse, ServerName};
+use http::{HeaderName, HeaderValue};
+use zeroize::Zeroizing;
+
+use super::Scrubber;
+
+/// What of a secret could be told from chance in an answer has at least so many bytes.
+const SECRET_MIN: usize = 8;
+
+/// Which secret goes where. It stands in one header of requests to one host, and nowhere else.
+#[derive(Clone, Debug)]
+pub struct Injection {
+    /// Where secrets are kept.
+    pub vault: Arc<Vault>,
+    /// The secret.
+    pub secret: SecretName,
+    /// The one that can read and nothing else, where there is one.
+    pub read_only: Option<SecretName>,
+    /// The header.
+    pub header: HeaderName,
+    /// What stands before the secret in it, and after.
+    pub around: (String, String),
+    /// The operations that get it; all of them where nothing is said.
+    pub only: Option<BTreeSet<String>>,
+}
+
+/// A credential for one request.
+#[derive(Debug)]
+pub(crate) struct Made {
+    pub(crate) header: HeaderName,
+    pub(crate) value: HeaderValue,
+    pub(crate) used: SecretUse,
+    /// Takes it out of what comes back.
+    pub(crate) scrubber: Scrubber,
+}
+
+impl Injection {
+    /// Says whether requests of an operation get it.
+    pub(crate) fn is_for(&self, operation: &str) -> bool {
+        self.only.as_ref().is_none_or(|it| it.contains(operation))
+    }
+
+    /// Makes the credential of a request to `at`, or says why there is none: then nothing is sent.
+    pub(crate) fn made(&self, at: &ServerName, scope: CredentialScope) -> Result<Made, String> {
+        let name = match scope {
+            CredentialScope::Any => &self.secret,
+            CredentialScope::ReadOnly => {
+                self.read_only.as_ref().ok_or("it has no credential that only reads")?
+            }
+        };
+        let open = self.vault.get(name).map_err(|error| error.to_string())?;
+        self.of(at, &open)
+    }
+
+    fn of(&self, at: &ServerName, open: &OpenSecret) -> Result<Made, String> {
+        let (secret, (before, after)) = (open.value.expose(), &self.around);
+        if secret.len() < SECRET_MIN {
+            let name = &open.name;
+            return Err(format!(
+                "the secret `{name}` has fewer than {SECRET_MIN} bytes: it could not be kept out of answers"
+            ));
+        }
+        let whole = Zeroizing::new([before.as_str(), secret, after.as_str()].concat());
+        let no_header =
+            |_| format!("the secret `{}` has a character that no header can have", open.name);
+        let mut value = HeaderValue::from_str(&whole).map_err(no_header)?;
+        value.set_sensitive(true);
+        let used = SecretUse { secret: open.name.clone(), version: open.version, at: at.clone() };
+        let scrubber = Scrubber::of(secret, &whole);
+        Ok(Made { header: self.header.clone(), value, used, scrubber })
+    }
+}
