@@ -2,6 +2,7 @@
 
 mod agent;
 mod house;
+mod legacy;
 mod scenes;
 pub(crate) mod tool_server;
 
@@ -18,6 +19,7 @@ use crate::{
     output::say,
     serve::{Front, Governor},
 };
+use legacy::Legacy;
 use scenes::{Scene, Stage, Told};
 
 /// Shows every scene, and then what reached the tool servers.
@@ -45,7 +47,9 @@ pub(crate) async fn run() -> Outcome {
 }
 
 async fn start(folder: &Path) -> anyhow::Result<(Governor, Stage)> {
-    let file = house::write(folder)?;
+    house::prepare(folder)?;
+    let legacy = Legacy::start(house::count_of(folder, "legacy")).await?;
+    let file = house::write(folder, legacy.address)?;
     let overrides = Overrides::default();
     let (house, warnings) = House::load(&file, &overrides).map_err(|found| {
         anyhow::anyhow!("the demonstration's own configuration is wrong: {:?}", found.errors)
@@ -53,7 +57,7 @@ async fn start(folder: &Path) -> anyhow::Result<(Governor, Stage)> {
     let state = house.config.state.clone();
     let governor = Governor::start(house, overrides, &warnings, Front::Listener).await?;
     let client = Client::reach(&state).await.context("the governor does not answer")?;
-    let stage = Stage { client, address: governor.address };
+    let stage = Stage { client, address: governor.address, legacy: Some(legacy) };
     stage.servers_are_up().await?;
     Ok((governor, stage))
 }

@@ -4,13 +4,35 @@ use std::net::SocketAddr;
 
 use anyhow::Context;
 use bytes::Bytes;
-use http::{Request, header};
+use http::{Request, StatusCode, header};
 use http_body_util::{BodyExt, Full};
 use hyper_util::rt::TokioIo;
 use serde_json::{Value, json};
 use tokio::net::TcpStream;
 
 const REVISION: &str = "2026-07-28";
+
+/// Asks for `path`, and gives the status, all that came back, and the decision.
+pub(super) async fn get(
+    (address, token): (SocketAddr, Option<&str>),
+    path: &str,
+) -> anyhow::Result<(StatusCode, String, String)> {
+    let request = Request::get(path).header(header::HOST, address.to_string());
+    let request = match token {
+        Some(token) => request.header(header::AUTHORIZATION, format!("Bearer {token}")),
+        None => request,
+    };
+    let stream = TcpStream::connect(address).await?;
+    let (mut sender, connection) =
+        hyper::client::conn::http1::handshake(TokioIo::new(stream)).await?;
+    let driving = tokio::spawn(connection);
+    let answer = sender.send_request(request.body(Full::new(Bytes::new()))?).await?;
+    let (status, decision) = (answer.status(), answer.headers().get("bailiwick-decision").cloned());
+    let decision = decision.and_then(|it| it.to_str().ok().map(str::to_owned)).unwrap_or_default();
+    let body = answer.into_body().collect().await?.to_bytes();
+    driving.abort();
+    Ok((status, String::from_utf8_lossy(&body).into_owned(), decision))
+}
 
 /// Calls `tool` of `server` with a task's token, and gives the result with its decision.
 pub(super) async fn call(

@@ -1,10 +1,15 @@
 //! The demonstration's configuration, and what its tool servers counted.
 
-use std::path::{Path, PathBuf};
+use std::{
+    net::SocketAddr,
+    path::{Path, PathBuf},
+};
 
-const FILES: [(&str, &str); 10] = [
+const FILES: [(&str, &str); 12] = [
     ("bailiwick.toml", include_str!("house/bailiwick.toml")),
     ("policies/guardrails.cedar", include_str!("house/guardrails.cedar")),
+    ("charters/billing-agent.toml", include_str!("house/billing-agent.charter.toml")),
+    ("templates/dunning.toml", include_str!("house/dunning.template.toml")),
     ("charters/build-agent.toml", include_str!("house/build-agent.charter.toml")),
     ("charters/triage-agent.toml", include_str!("house/triage-agent.charter.toml")),
     ("charters/summary-agent.toml", include_str!("house/summary-agent.charter.toml")),
@@ -15,15 +20,27 @@ const FILES: [(&str, &str); 10] = [
     ("templates/nightly-report.toml", include_str!("house/nightly-report.template.toml")),
 ];
 
-/// Writes the configuration below `folder`; every identity proves itself by this account.
-pub(super) fn write(folder: &Path) -> anyhow::Result<PathBuf> {
+/// Gives where requests are counted that reach the server or application `name`.
+pub(super) fn count_of(folder: &Path, name: &str) -> PathBuf {
+    folder.join("reached").join(name)
+}
+
+/// Makes the folders of the configuration.
+pub(super) fn prepare(folder: &Path) -> anyhow::Result<()> {
     bailiwick_connect::create_dir_private(folder)?;
     for sub in ["policies", "charters", "templates", "reached"] {
         std::fs::create_dir_all(folder.join(sub))?;
     }
+    Ok(())
+}
+
+/// Writes the configuration below `folder`, for an application at `legacy`; every identity proves
+/// itself by this account.
+pub(super) fn write(folder: &Path, legacy: SocketAddr) -> anyhow::Result<PathBuf> {
+    let legacy = legacy.to_string();
     let uid = rustix::process::geteuid().as_raw().to_string();
     for (name, text) in FILES {
-        std::fs::write(folder.join(name), text.replace("UID", &uid))?;
+        std::fs::write(folder.join(name), text.replace("UID", &uid).replace("LEGACY", &legacy))?;
     }
     Ok(folder.join("bailiwick.toml"))
 }

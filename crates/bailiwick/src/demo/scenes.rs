@@ -1,5 +1,7 @@
 //! The scenes: agents that are what they say, and go further than they may.
 
+mod secret;
+
 use std::{collections::BTreeMap, future::Future, net::SocketAddr, pin::Pin, time::Duration};
 
 use anyhow::Context;
@@ -8,7 +10,7 @@ use bailiwick_model::{TaskId, Timestamp};
 use indicatif::ProgressBar;
 use serde_json::{Value, json};
 
-use super::agent;
+use super::{agent, legacy::Legacy};
 use crate::{
     admin::wire::{OpenTask, OpenedTask, Servers},
     client::Client,
@@ -20,6 +22,8 @@ use crate::{
 pub(super) struct Stage {
     pub(super) client: Client,
     pub(super) address: SocketAddr,
+    /// The application that wants a key.
+    pub(super) legacy: Option<Legacy>,
 }
 
 /// What a scene told.
@@ -64,6 +68,11 @@ pub(super) const ALL: &[Scene] = &[
         number: 9,
         title: "A sub-agent inherits trust and reaches for more",
         play: |stage, progress| Box::pin(wider_child(stage, progress)),
+    },
+    Scene {
+        number: 12,
+        title: "A legacy application needs a secret that lives for months",
+        play: |stage, progress| Box::pin(secret::long_lived_secret(stage, progress)),
     },
 ];
 
