@@ -15,6 +15,7 @@ use crate::{
     command::{
         configuration, contain, hold, identity, keys, ledger, person, reference, review, secret, server,
         show, task, template,
+        show, task, template,
     },
     config::{Config, Found, House, Overrides},
     demo, doctor,

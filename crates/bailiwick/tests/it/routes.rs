@@ -225,16 +225,13 @@ fn whoever_has_no_token_for_it_gets_nothing_and_an_end_takes_all_away() {
     let metadata = strange.governor.raw(metadata.as_bytes()).json();
     assert_eq!(metadata["resource"], format!("{}/http/crm", strange.governor.url()));
     assert!(refused.header("www-authenticate").unwrap().contains("/http/crm"), "{refused:?}");
-    let world =
-        World { token: strange.governor.open("clerk", "serving", &["customer=42"]).1, ..strange };
+    let (task, token) = strange.governor.open("clerk", "serving", &["customer=42"]);
+    let world = World { task, token, ..strange };
     assert_eq!(world.ask("GET /http/nowhere/customers/42", &[], "").status, 404);
     let mcp = world.governor.ask("/mcp", &world.token, "tools/list", &json!({}));
     assert!(!mcp.to_string().contains("get_customer"), "{mcp}");
     assert_eq!(world.ask("GET /http/crm/customers/42", &[], "").status, 200);
-    let tasks = world.governor.json(&["task", "list"]);
-    for task in tasks.as_array().unwrap() {
-        world.governor.json(&["task", "end", task["id"].as_str().unwrap()]);
-    }
+    world.governor.json(&["task", "end", &world.task]);
     assert_eq!(world.ask("GET /http/crm/customers/42", &[], "").status, 403);
     assert_eq!(world.api.count(), 1);
 }

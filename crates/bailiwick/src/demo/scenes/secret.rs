@@ -9,10 +9,7 @@ use crate::admin::wire::{SecretChanged, SecretValue};
 
 const KEY: &str = "legacy-key";
 
-pub(super) async fn long_lived_secret(
-    stage: Stage,
-    progress: ProgressBar,
-) -> anyhow::Result<Told> {
+pub(super) async fn long_lived_secret(stage: Stage, progress: ProgressBar) -> anyhow::Result<Told> {
     let mut told = Told::default();
     let legacy = stage.legacy.clone().context("there is no legacy application")?;
     let value = SecretValue { value: legacy.key.expose().to_owned() };
@@ -24,7 +21,8 @@ pub(super) async fn long_lived_secret(
     ));
     let (status, text, _) = agent::get((legacy.address, None), "/invoices/INV-7").await?;
     told.lines.push(format!("an agent asks the application itself: {status} {text}"));
-    let task = stage.open(&mut told, ("billing-agent", "dunning"), &[("invoice", "INV-7")], None).await?;
+    let task =
+        stage.open(&mut told, ("billing-agent", "dunning"), &[("invoice", "INV-7")], None).await?;
     let mut act = stage.acting(&mut told, &task, &progress);
     let mut seen = act.invoice("INV-7", "allow").await?;
     seen.push_str(&act.invoice("INV-8", "deny").await?);
@@ -41,8 +39,7 @@ impl Acting<'_> {
         let shown = format!("legacy__get_invoice {}", json!({"id": id}));
         self.progress.set_message(shown.clone());
         let path = format!("/http/legacy/invoices/{id}");
-        let (status, text, decision) =
-            agent::get((self.address, Some(&self.token)), &path).await?;
+        let (status, text, decision) = agent::get((self.address, Some(&self.token)), &path).await?;
         let refused: serde_json::Value = serde_json::from_str(&text).unwrap_or_default();
         let verdict = if status.is_success() { "allow" } else { "deny" };
         let why = refused.get("why").and_then(serde_json::Value::as_str).unwrap_or(&text);
