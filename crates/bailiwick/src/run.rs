@@ -13,9 +13,8 @@ use crate::{
         TemplateCommand,
     },
     command::{
-        configuration, contain, hold, identity, keys, ledger, person, reference, review, secret, server,
-        show, task, template,
-        show, task, template,
+        configuration, contain, hold, identity, keys, ledger, person, reference, review, secret,
+        server, show, task, template,
     },
     config::{Config, Found, House, Overrides},
     demo, doctor,

@@ -5,8 +5,8 @@
 
 mod asked;
 mod changed;
-mod emergency;
 mod command;
+mod emergency;
 mod holds;
 mod keys;
 mod openings;

@@ -120,6 +120,7 @@ mod tests {
             detail: String::new(),
             bytes_in: 7,
             millis: 1,
+            secret: None,
         });
         let (mut one, mut two) = (sample.clone(), sample.clone());
         rename(&mut one, 1);
