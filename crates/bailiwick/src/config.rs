@@ -31,6 +31,7 @@ mod server;
 mod state;
 mod telemetry;
 mod template;
+mod vouch;
 
 use std::{
     collections::BTreeSet,
@@ -61,6 +62,7 @@ pub(crate) use self::{
     secrets::Secrets,
     server::{Pinning, Server, ToolWord, Transport},
     telemetry::Telemetry,
+    vouch::Vouchers,
 };
 
 /// What `bailiwick.toml` says, with what flags and environment put in its place.
@@ -82,6 +84,8 @@ pub(crate) struct Config {
     pub(crate) peps: BTreeSet<String>,
     /// What these call the identities that charters register.
     pub(crate) identity_type: IdentityType,
+    /// Who may vouch for identities.
+    pub(crate) vouchers: Vouchers,
     /// How it tells what it does.
     pub(crate) log: Log,
     /// Where traces go.
@@ -193,6 +197,7 @@ impl Places<'_> {
         let evidence = evidence::read(root, &self.home, &mut settings);
         let holds = holds::read(root, &mut settings);
         let authzen = authzen::read(root, state.as_ref().map(|it| &*it.path), &mut settings);
+        let vouchers = vouch::read(root, &self.home, &mut settings);
         let log = log::read(root, self.overrides.log.as_ref(), &mut settings);
         let telemetry = telemetry::read(root, &mut settings);
         let builtin_permit = policy(root, &mut settings);
@@ -220,6 +225,7 @@ impl Places<'_> {
                 holds: holds?,
                 peps,
                 identity_type,
+                vouchers,
                 log: log?,
                 telemetry: telemetry?,
                 builtin_permit,

@@ -6,7 +6,7 @@ use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 
 use crate::{
     AssertionVerifier, SealKey, StateKey, Statement, broker, check_public_pem, create_dir_private,
-    person_key, random_text, token, vault,
+    dpop, jwk, person_key, random_text, token, vault,
 };
 
 /// Reads bytes, and panics where something is wrong with how they are read.
@@ -14,6 +14,7 @@ pub type Read = fn(&[u8]);
 
 /// Every parser, by the name of its corpus.
 pub const PARSERS: &[(&str, Read)] = &[
+    ("connect-jwks", jwk::foreign),
     ("connect-pem", pem),
     ("connect-postgres", broker::postgres::foreign),
     ("connect-person-key", person_key::foreign),
@@ -70,6 +71,7 @@ fn token(bytes: &[u8]) {
     let mut half = || URL_SAFE_NO_PAD.encode(halves.next().unwrap_or_default());
     let encoded = format!("{}.{}.{}", half(), half(), URL_SAFE_NO_PAD.encode([7; 64]));
     for token in text(bytes).map(str::to_owned).into_iter().chain([encoded]) {
+        dpop::foreign(&token);
         let _read_or_refused = (AssertionVerifier::claimed(&token), token::foreign(&token));
     }
 }

@@ -182,7 +182,7 @@ fn check_signature(jws: &Jws<'_>, charter: &Charter) -> Result<CredentialId, Pro
         .iter()
         .filter_map(|proof| match proof {
             Proof::Key { pem, .. } => Es256PublicKey::from_pem(pem).ok(),
-            Proof::Uid(_) => None,
+            Proof::Spiffe(_) | Proof::Oidc { .. } | Proof::Uid(_) => None,
         })
         .take(KEYS_MAX)
         .peekable();

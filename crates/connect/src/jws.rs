@@ -39,6 +39,9 @@ pub enum ShapeError {
     /// Signed in a way we do not take.
     #[error("the token's `alg` is not `ES256`")]
     WrongAlgorithm,
+    /// Signed in a way that is not taken from whoever is said to have signed.
+    #[error("the token's `alg` is not one that is taken from its issuer")]
+    OtherAlgorithm,
     /// It demands extensions to be understood; we know none.
     #[error("the token has a `crit` header, and we know no extension")]
     Critical,
@@ -70,9 +73,21 @@ pub(crate) struct Jws<'a> {
     pub(crate) claims: Json,
 }
 
-impl<'a> Jws<'a> {
-    /// Takes `token` apart; its `typ` must be exactly `wanted`.
-    pub(crate) fn read(token: &'a str, wanted: &'static str) -> Result<Self, ShapeError> {
+/// The parts of a token, nothing of which is believed yet.
+pub(crate) struct Parts<'a> {
+    /// What was signed: the first two parts with their dot.
+    pub(crate) signed: &'a str,
+    /// The signature, base64url.
+    pub(crate) signature: &'a str,
+    /// The header.
+    pub(crate) header: Json,
+    /// What it says.
+    pub(crate) claims: Json,
+}
+
+impl<'a> Parts<'a> {
+    /// Takes `token` apart.
+    pub(crate) fn take(token: &'a str) -> Result<Self, ShapeError> {
         if TOKEN_MAX < token.len() {
             return Err(ShapeError::TooLong { len: token.len() });
         }
@@ -84,12 +99,20 @@ impl<'a> Jws<'a> {
             return Err(parts);
         }
         let header = object(header).ok_or_else(|| malformed("its header is not plain JSON"))?;
-        let key_id = check_header(&header, wanted)?;
         let claims = object(payload).ok_or_else(|| malformed("its claims are not plain JSON"))?;
+        Ok(Self { signed, signature, header, claims })
+    }
+}
+
+impl<'a> Jws<'a> {
+    /// Takes `token` apart; its `typ` must be exactly `wanted`.
+    pub(crate) fn read(token: &'a str, wanted: &'static str) -> Result<Self, ShapeError> {
+        let Parts { signed, signature, header, claims } = Parts::take(token)?;
+        let key_id = check_header(&header, wanted)?;
         // 64 bytes, no padding, no stray bits: one signature has one text.
         match URL_SAFE_NO_PAD.decode(signature) {
             Ok(bytes) if bytes.len() == 64 => Ok(Self { signed, signature, key_id, claims }),
-            Ok(_) | Err(_) => Err(malformed("its signature is not 64 bytes")),
+            Ok(_) | Err(_) => Err(ShapeError::Malformed { why: "its signature is not 64 bytes" }),
         }
     }
 
@@ -124,10 +147,20 @@ impl<'a> Jws<'a> {
 
     /// Says whether the token begins later than `now`, as far as clocks may differ.
     pub(crate) fn is_early(&self, now: Timestamp) -> Result<bool, ShapeError> {
+        self.moment("iat")?;
+        self.is_before_its_time(now)
+    }
+
+    /// Says the same of a token that need not say when it was made.
+    pub(crate) fn is_before_its_time(&self, now: Timestamp) -> Result<bool, ShapeError> {
         let latest = now.millis().saturating_add(SKEW_MILLIS);
-        let late = |it: Timestamp| latest < it.millis();
-        let not_before = self.claims.get("nbf").map(|_| self.moment("nbf")).transpose()?;
-        Ok(late(self.moment("iat")?) || not_before.is_some_and(late))
+        for name in ["iat", "nbf"] {
+            let moment = self.claims.get(name).map(|_| self.moment(name)).transpose()?;
+            if moment.is_some_and(|it| latest < it.millis()) {
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 }
 

@@ -5,13 +5,17 @@
 //! what they may do is for the kernel. Every `now` is an argument, so that a test can hold time
 //! still.
 
+mod attest;
 mod broker;
+mod dpop;
 mod es256;
 mod evidence_key;
+mod fetch;
 #[cfg(any(test, fuzzing))]
 pub mod foreign;
 mod hmac_file;
 mod identity_key;
+mod jwk;
 mod jws;
 mod pem;
 mod person_key;
@@ -27,15 +31,19 @@ mod tls;
 mod token;
 mod vault;
 
+pub use attest::{Attested, Attestor, KeyPlace, TrustedDomain, TrustedIssuer, Vouched};
 pub use broker::{
     Attempt, Broker, BrokerError, Credential, EndCommand, EndedLease, EnforcedAs, Field, Issued,
     Kubernetes, KubernetesTarget, LeaseOrder, OAuth, OAuthTarget, Postgres, PostgresDefaults,
     PostgresTarget, PostgresTrust, SecretSource, SecretSourceError, Ssh, SshTarget, TargetMistake,
     X509, X509Target,
 };
+pub use dpop::{DPOP_ALGORITHMS, DpopError, DpopRequest, DpopVerifier};
 pub use es256::KeyError;
 pub use evidence_key::EvidenceKey;
+pub use fetch::{FetchError, FetchPlace, FetchPlaceError, check_fetch_address};
 pub use identity_key::{AssertionVerifier, IdentityKey, check_public_pem};
+pub use jwk::{Algorithm, check_key_set};
 pub use jws::ShapeError;
 pub use person_key::{
     PersonKey, PersonKeyError, SealedPersonKey, Statement, StatementVerifier, Stretch,
@@ -51,8 +59,8 @@ pub use secret::Secret;
 pub use state_key::StateKey;
 pub use tls::{ListenerTls, ServerTrust, TlsError, TlsFiles};
 pub use token::{
-    Audience, Intent, Issuer, MintError, TASK_TOKEN_LIFE, TaskClaims, TokenCounts, TokenError,
-    TokenKeyChange, TokenKeyState, TokenKeyView, TokenKeys, TokenKeysError, TokenMint,
+    Audience, Held, Intent, Issuer, MintError, TASK_TOKEN_LIFE, TaskClaims, TokenCounts,
+    TokenError, TokenKeyChange, TokenKeyState, TokenKeyView, TokenKeys, TokenKeysError, TokenMint,
     TokenVerifier, VIA_MAX, Verified,
 };
 pub use vault::{

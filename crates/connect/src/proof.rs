@@ -45,6 +45,18 @@ pub enum ProofError {
     /// Its time has not come.
     #[error("the proof lies in the future: check the clocks")]
     NotYet,
+    /// Nobody in the configuration vouches for it.
+    #[error("nobody who may vouch for it is configured: see `[[trust]]` and `[[issuer]]`")]
+    UnknownTrust,
+    /// Its key is not one of those who vouch for it.
+    #[error("its key is not among the known keys of whoever is said to vouch for it")]
+    UnknownKey,
+    /// The key that it names did not sign it.
+    #[error("the proof's signature does not fit")]
+    ForeignSignature,
+    /// It could be used for longer than a day.
+    #[error("the proof would live longer than a day")]
+    LivesTooLong,
     /// It could be used for longer than five minutes.
     #[error("the proof would live longer than 5 minutes")]
     TooLongLived,

@@ -17,7 +17,7 @@ pub use audience::{Audience, Issuer};
 pub use claims::{Intent, TaskClaims, Verified};
 pub use keys::{TokenKeyChange, TokenKeyState, TokenKeyView, TokenKeys, TokenKeysError};
 pub use mint::{MintError, TokenMint};
-pub use verify::{TokenCounts, TokenError, TokenVerifier};
+pub use verify::{Held, TokenCounts, TokenError, TokenVerifier};
 
 /// How long a task token lives.
 pub const TASK_TOKEN_LIFE: Duration = Duration::from_secs(5 * 60);

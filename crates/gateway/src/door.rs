@@ -23,6 +23,7 @@ mod named;
 mod opened;
 mod parked;
 mod parking;
+mod possession;
 mod question;
 mod roots;
 mod running;
@@ -43,7 +44,7 @@ use axum::{
     response::{IntoResponse, Response},
     routing::{any, get, post},
 };
-use bailiwick_connect::{Audience, SealKey, TokenVerifier};
+use bailiwick_connect::{Audience, DpopVerifier, SealKey, TokenVerifier};
 use http::{HeaderValue, Request, StatusCode, header};
 
 #[cfg(any(test, fuzzing))]
@@ -52,7 +53,11 @@ use self::{
     ask::Asked, crowd::Crowd, enter::Turned, hold::Holds, kept::Kept, lists::Lists, opened::Opened,
     parking::Parking, roots::Ears, running::Running, sessions::Sessions,
 };
-pub(crate) use self::{enter::bearer, host::Hosts};
+pub(crate) use self::{
+    enter::bearer,
+    host::Hosts,
+    possession::{DPOP_NONCE, dpop_proof},
+};
 pub use self::{hold::HoldParts, line::line_router};
 use crate::{
     Lane, Listener,
@@ -72,6 +77,8 @@ pub struct DoorParts {
     pub lane: Arc<Lane>,
     /// Who verifies tokens.
     pub verifier: Arc<TokenVerifier>,
+    /// Who verifies proofs of possession.
+    pub dpop: Arc<DpopVerifier>,
     /// What seals the session ids of legacy clients.
     pub seal: SealKey,
     /// The values of `Host` that are answered.
@@ -85,6 +92,7 @@ pub struct DoorParts {
 pub struct Door {
     lane: Arc<Lane>,
     verifier: Arc<TokenVerifier>,
+    dpop: Arc<DpopVerifier>,
     seal: SealKey,
     hosts: Hosts,
     running: Arc<Running>,
@@ -103,7 +111,7 @@ pub struct Door {
 impl Door {
     /// Makes the door.
     pub fn new(parts: DoorParts) -> Self {
-        let DoorParts { lane, verifier, seal, hosts, holds } = parts;
+        let DoorParts { lane, verifier, dpop, seal, hosts, holds } = parts;
         let (hosts, holds) = (Hosts::new(hosts), Holds::new(holds));
         let (running, crowd, asks) = (Arc::default(), Crowd::default(), Arc::default());
         let (streams, kept) = (Places::new(STREAMS_OF_A_TASK, STREAMS), Arc::default());
@@ -111,6 +119,7 @@ impl Door {
         Self {
             lane,
             verifier,
+            dpop,
             seal,
             hosts,
             running,
@@ -223,7 +232,8 @@ impl Door {
 
     /// Lets a legacy client leave: what it said of its session is forgotten.
     fn leave(&self, audience: &Audience, request: &Request<Body>) -> Response {
-        let caller = self.check_caller(audience, request.headers());
+        let caller = self
+            .check_caller(audience, (request.method(), request.uri().path(), request.headers()));
         let caller = match caller.and_then(|it| Ok((it, self.check_server(audience)?))) {
             Ok((caller, ())) => caller,
             Err(turned) => return turned.into_response(),
@@ -265,9 +275,9 @@ fn json(status: StatusCode, body: Vec<u8>) -> Response {
 impl IntoResponse for Turned {
     fn into_response(self) -> Response {
         let mut response = refusal(&self.refused);
-        if let Some(challenge) = self.challenge.and_then(|it| it.parse().ok()) {
+        if let Some(challenge) = self.challenge.as_deref().and_then(|it| it.parse().ok()) {
             response.headers_mut().insert(header::WWW_AUTHENTICATE, challenge);
         }
-        response
+        self.with_nonce(response)
     }
 }

@@ -150,6 +150,9 @@ fn why(error: &TokenError) -> &'static str {
         TokenError::Shape(_)
         | TokenError::NoKeyId
         | TokenError::Bound
+        | TokenError::NotBound
+        | TokenError::OtherKey
+        | TokenError::Proof(_)
         | TokenError::NotYet
         | TokenError::TooLongLived
         | _ => "malformed",

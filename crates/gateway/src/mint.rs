@@ -35,6 +35,8 @@ pub struct Asked {
     pub audience: Audience,
     /// The key that proved who asks; none where an account or a person did.
     pub key: Option<CredentialId>,
+    /// The thumbprint of the key that it is bound to; none where it is to none.
+    pub bound: Option<String>,
     /// When the token that it is traded for ends; none where there is none.
     pub until: Option<Timestamp>,
 }
@@ -45,7 +47,7 @@ pub async fn mint_on_record(
     desk: &Desk,
     mint: &TokenMint,
     task: &Task,
-    Asked { audience, key, until }: Asked,
+    Asked { audience, key, bound, until }: Asked,
     by: &str,
 ) -> Result<Minted, MintingError> {
     let snapshot = desk.snapshot();
@@ -56,7 +58,8 @@ pub async fn mint_on_record(
         return Err(MintingError::Contained(first));
     }
     let version = snapshot.policies.version();
-    let claims = TaskClaims::of(task, audience, version, desk.now())?.asked_with(key).until(until);
+    let claims = TaskClaims::of(task, audience, version, desk.now())?;
+    let claims = claims.asked_with(key).bound_to(bound).until(until);
     let (id, token) = mint.mint_named(&claims)?;
     let digest = Digest::of(token.expose().as_bytes()).to_string();
     desk.token_minted(task, (digest, id, claims.expires), by).await?;

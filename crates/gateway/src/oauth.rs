@@ -12,6 +12,7 @@ mod form;
 mod introspect;
 mod issue;
 mod metadata;
+mod possession;
 mod refusal;
 mod revoke;
 mod target;
@@ -25,7 +26,9 @@ use axum::{
     response::{IntoResponse, Response},
     routing::{get, post},
 };
-use bailiwick_connect::{AssertionVerifier, Secret, TokenKeys, TokenMint, TokenVerifier};
+use bailiwick_connect::{
+    AssertionVerifier, Attestor, DpopVerifier, Secret, TokenKeys, TokenMint, TokenVerifier,
+};
 use bailiwick_model::{CredentialId, IdentityId, TemplateName, Timestamp};
 use http::{HeaderMap, Request};
 
@@ -53,6 +56,10 @@ pub struct OauthParts {
     pub peps: BTreeMap<String, Secret>,
     /// Who verifies the clients' assertions; one for all ways in, so that each counts once.
     pub assertions: Arc<AssertionVerifier>,
+    /// Who verifies proofs of possession; one for all ways in, so that each counts once.
+    pub dpop: Arc<DpopVerifier>,
+    /// Who verifies what others vouch for.
+    pub attestor: Arc<Attestor>,
     /// The values of `Host` that are answered.
     pub hosts: Vec<String>,
 }
@@ -66,14 +73,18 @@ pub struct Oauth {
     verifier: Arc<TokenVerifier>,
     peps: BTreeMap<String, Secret>,
     assertions: Arc<AssertionVerifier>,
+    dpop: Arc<DpopVerifier>,
+    attestor: Arc<Attestor>,
     hosts: Hosts,
 }
 
 impl Oauth {
     /// Makes the token endpoint.
     pub fn new(parts: OauthParts) -> Self {
-        let OauthParts { lane, mint, keys, verifier, peps, assertions, hosts } = parts;
-        Self { lane, mint, keys, verifier, peps, assertions, hosts: Hosts::new(hosts) }
+        let OauthParts { lane, mint, keys, verifier, peps, assertions, dpop, attestor, hosts } =
+            parts;
+        let hosts = Hosts::new(hosts);
+        Self { lane, mint, keys, verifier, peps, assertions, dpop, attestor, hosts }
     }
 
     fn now(&self) -> Timestamp {
@@ -108,12 +119,13 @@ impl Oauth {
     /// Reads the request, has the client prove itself, and only then looks at what it wants.
     async fn take(self: &Arc<Self>, request: Request<Body>) -> Result<Granted, TokenRefusal> {
         let (headers, form) = self.form(request).await?;
-        let client = client::authenticate(self, &headers, &form)?;
+        let client = client::authenticate(self, &headers, &form).await?;
+        let bound = self.possession(&headers)?;
         let details = form.get("authorization_details");
         let (wish, above) = match form.needed("grant_type")? {
-            "client_credentials" => (Wish::read(details, &client)?, None),
+            "client_credentials" | client::GRANT => (Wish::read(details, &client)?, None),
             exchange::GRANT => {
-                let above = Above::read(self, &form, &client)?;
+                let above = Above::read(self, &form, (&client, bound.as_deref()))?;
                 (above.wish(details, &client)?, Some(above))
             }
             _ => {
@@ -127,7 +139,7 @@ impl Oauth {
         let oauth = Arc::clone(self);
         let issuing = tokio::spawn(async move {
             seam::pass("issue");
-            oauth.issue(&client, (wish, above), audience).await
+            oauth.issue(&client, (wish, above), (audience, bound)).await
         });
         match issuing.await {
             Ok(issued) => issued,
@@ -152,7 +164,7 @@ impl Oauth {
 }
 
 /// The ways to a token.
-const GRANTS: [&str; 2] = ["client_credentials", exchange::GRANT];
+const GRANTS: [&str; 3] = ["client_credentials", exchange::GRANT, client::GRANT];
 
 /// Who asks, and what its charter lets it open.
 #[derive(Debug)]

@@ -239,6 +239,7 @@ mod tests {
 
     fn caller(number: u8) -> Arc<Verified> {
         Arc::new(Verified {
+            bound: None,
             task: TaskId::new(Ulid::new(Timestamp::from_millis(0), [number; 10])),
             identity: "ann".parse().unwrap(),
             via: Vec::new(),

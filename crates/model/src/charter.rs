@@ -4,7 +4,7 @@ use std::{collections::BTreeSet, fmt};
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Class, IdentityId, ServerName, TemplateName, action::words};
+use crate::{Class, IdentityId, ServerName, SpiffeId, TemplateName, action::words};
 
 words! {
     /// What sort of identity it is.
@@ -34,6 +34,18 @@ pub enum Proof {
         path: String,
         /// The public key, PEM.
         pem: String,
+    },
+    /// It is this workload, as its trust domain vouches.
+    Spiffe(SpiffeId),
+    /// An issuer of OIDC tokens calls it so.
+    Oidc {
+        /// The issuer, as its tokens name it.
+        issuer: String,
+        /// What the issuer calls it, to the letter.
+        subject: String,
+        /// Whom its tokens are for; where it is left out, the governor itself.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        audience: Option<String>,
     },
     /// It runs as this operating-system account. Counts only where the kernel says so: on the
     /// admin socket, never over the network.

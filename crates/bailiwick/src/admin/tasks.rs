@@ -234,7 +234,7 @@ impl Admin {
         peer: Peer,
     ) -> Result<MintedToken, Refused> {
         let desk = self.lane.desk();
-        let asked = Asked { audience: Audience::All, key, until: None };
+        let asked = Asked { audience: Audience::All, key, bound: None, until: None };
         let by = peer.label();
         let minted = mint_on_record(desk, &self.mint, task, asked, &by).await?;
         let token = minted.token.expose().to_owned();

@@ -54,6 +54,11 @@ fn proof(proof: &Proof) -> String {
             let name = check_public_pem(pem).unwrap_or_else(|error| error.to_string());
             format!("key        credential:{name} ({path})\n")
         }
+        Proof::Spiffe(id) => format!("workload   {id}\n"),
+        Proof::Oidc { issuer, subject, audience } => {
+            let audience = audience.as_deref().unwrap_or("this governor");
+            format!("oidc       {subject} of {issuer}, for {audience}\n")
+        }
         Proof::Uid(uid) => format!("account    {uid}\n"),
     }
 }

@@ -29,6 +29,7 @@ pub(super) fn check(
     twice_charters(charters, found);
     twice_templates(templates, found);
     shared_keys(charters, found);
+    vouched_for(draft, charters, found);
     if let Some(servers) = &draft.servers {
         servers_exist(servers, charters, templates, found);
         unused_servers(draft, charters, found);
@@ -98,6 +99,48 @@ fn shared_keys(charters: &[CharterFile], found: &mut Found) {
                     "give each identity a key of its own, or neither can be told from the other",
                 ));
             }
+        }
+    }
+}
+
+/// What others vouch for must be vouched for by somebody configured, and prove one identity.
+fn vouched_for(draft: &Draft, charters: &[CharterFile], found: &mut Found) {
+    let mut first: Vec<(&Proof, &CharterFile)> = Vec::new();
+    for file in charters {
+        for (proof, at) in file.charter.proof.iter().zip(&file.proofs) {
+            let unknown = match (proof, &draft.config) {
+                (Proof::Key { .. } | Proof::Uid(_), _) => continue,
+                (_, None) => None,
+                (Proof::Spiffe(id), Some(config)) => {
+                    let domains = &config.vouchers.domains;
+                    let known = domains.iter().any(|it| it.name == *id.domain());
+                    let domain = id.domain();
+                    (!known).then(|| format!("trust domain `{domain}` is not configured"))
+                }
+                (Proof::Oidc { issuer, .. }, Some(config)) => {
+                    let known = config.vouchers.issuers.iter().any(|it| it.name == *issuer);
+                    (!known).then(|| format!("issuer `{issuer}` is not configured"))
+                }
+            };
+            if let Some(message) = unknown {
+                let error = ConfigError::new(Code::UnknownVoucher, message);
+                let help =
+                    "say in `bailiwick.toml` where its keys lie: `[[trust]]` or `[[issuer]]`";
+                found.push(
+                    error.at(&file.source.file, at.clone()).label("nobody vouches").help(help),
+                );
+            }
+            let other = first.iter().find(|(it, _)| *it == proof).map(|(_, other)| *other);
+            let Some(other) = other.filter(|it| it.charter.identity != file.charter.identity)
+            else {
+                first.push((proof, file));
+                continue;
+            };
+            let message = format!("this proves `{}` already", other.charter.identity);
+            let error = ConfigError::new(Code::SharedProof, message);
+            found.push(error.at(&file.source.file, at.clone()).label("the same proof").help(
+                "give each identity a name of its own where it is vouched for: neither could be told from the other",
+            ));
         }
     }
 }

@@ -2,7 +2,9 @@
 
 use std::{collections::BTreeSet, ops::Range, path::Path};
 
-use bailiwick_model::{Charter, Class, IdentityId, IdentityKind, Proof, ServerName, TemplateName};
+use bailiwick_model::{
+    Charter, Class, IdentityId, IdentityKind, Proof, ServerName, SpiffeId, TemplateName,
+};
 use toml::Spanned;
 
 use super::{
@@ -100,8 +102,7 @@ fn proofs(root: &Table<'_>, home: &Path) -> Vec<Spanned<Proof>> {
 
 fn proof(table: &Table<'_>, home: &Path) -> Option<Proof> {
     let (key, uid) = (table.get("key"), table.get("uid"));
-    table.not_yet("spiffe", "is not verified yet");
-    table.not_yet("oidc", "is not verified yet");
+    let (spiffe, oidc) = (table.get("spiffe"), table.get("oidc"));
     let kinds = ["key", "uid", "spiffe", "oidc"];
     let given = kinds.into_iter().filter(|kind| table.get(kind).is_given()).count();
     if given != 1 {
@@ -116,12 +117,34 @@ fn proof(table: &Table<'_>, home: &Path) -> Option<Proof> {
     if key.is_given() {
         return key_file(&key, home);
     }
+    if spiffe.is_given() {
+        let read = |text: &str| match text.parse::<SpiffeId>() {
+            Ok(id) => Ok(id),
+            Err(why) => Err(format!("`{text}` is no SPIFFE ID: {why}")),
+        };
+        return spiffe.made(read).map(|it| Proof::Spiffe(it.into_inner()));
+    }
+    if oidc.is_given() {
+        return oidc.table(oidc_subject).flatten();
+    }
     let uid = uid.whole()?.into_inner();
     let account = u32::try_from(uid).ok();
     if account.is_none() {
         table.get("uid").wrong(format!("`{uid}` is no account number"));
     }
     account.map(Proof::Uid)
+}
+
+/// Reads what an issuer calls the identity.
+fn oidc_subject(table: &Table<'_>) -> Option<Proof> {
+    let (issuer, subject) = (table.get("issuer").required(), table.get("subject").required());
+    let (issuer, subject) = (issuer.made(filled), subject.made(filled));
+    let audience = table.get("audience");
+    let audience = match audience.made(filled) {
+        None if audience.is_given() => return None,
+        read => read.map(Spanned::into_inner),
+    };
+    Some(Proof::Oidc { issuer: issuer?.into_inner(), subject: subject?.into_inner(), audience })
 }
 
 /// Reads the public key that a proof names.

@@ -58,6 +58,8 @@ codes! {
     SameVersion = "CFG-017",
     /// Two that ask show the same token.
     SameToken = "CFG-018",
+    /// Keys of somebody who vouches that prove nobody.
+    KeySet = "CFG-019",
     /// Checkpoints lie on the same disk as the state.
     SameDisk = "CFG-101",
     /// Evidence is kept for a very short time.
@@ -130,6 +132,10 @@ codes! {
     CharterTwice = "CHR-006",
     /// Two charters with one key.
     SharedKey = "CHR-007",
+    /// A proof of which nobody may vouch.
+    UnknownVoucher = "CHR-008",
+    /// Two charters with one proof that others vouch for.
+    SharedProof = "CHR-009",
     /// A charter in a file of another name.
     CharterFile = "CHR-101",
     /// An identity that nothing proves.

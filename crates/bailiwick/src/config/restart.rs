@@ -13,6 +13,8 @@ impl Config {
             ("[holds]", self.holds == new.holds),
             ("[authzen]", (&self.peps, &self.identity_type) == (&new.peps, &new.identity_type)),
             ("[secrets] and [[secret]]", self.secrets == new.secrets),
+            ("[[trust]]", self.vouchers.domains == new.vouchers.domains),
+            ("[[issuer]]", self.vouchers.issuers == new.vouchers.issuers),
             ("[log]", self.log == new.log),
             ("[telemetry]", self.telemetry == new.telemetry),
             (

@@ -2,15 +2,18 @@
 
 use std::{collections::BTreeMap, net::SocketAddr, path::Path, sync::Arc};
 
+use anyhow::Context;
 use axum::Router;
 use bailiwick_connect::{
-    AssertionVerifier, Issuer, SealKey, Secret, StateKey, StatementVerifier, TokenKeys, TokenMint,
-    TokenVerifier, Vault, create_dir_private, create_private, random_text,
+    AssertionVerifier, Attestor, DpopVerifier, Issuer, SealKey, Secret, StateKey,
+    StatementVerifier, TokenKeys, TokenMint, TokenVerifier, Vault, create_dir_private,
+    create_private, random_text,
 };
 use bailiwick_gateway::{
     Authzen, AuthzenParts, Door, DoorParts, HoldParts, Lane, Oauth, OauthParts, authzen_router,
     oauth_router,
 };
+use bailiwick_model::Timestamp;
 use tokio_util::sync::CancellationToken;
 
 use super::{Meter, Reload};
@@ -35,8 +38,8 @@ pub(super) struct Doors {
     pub(super) door: Arc<Door>,
     /// What answers on the admin socket.
     pub(super) admin: Arc<Admin>,
-    /// The keys that sign tokens.
-    pub(super) keys: Arc<TokenKeys>,
+    /// The keys that sign tokens, and what reads those of whoever vouches for identities.
+    pub(super) keys: (Arc<TokenKeys>, Arc<Attestor>),
 }
 
 /// Loads the keys and opens every way in.
@@ -53,11 +56,14 @@ pub(super) fn open(
         AssertionVerifier::new(issuer.as_str(), now)
             .kept_at(&config.state.join("assertions.latest"))?,
     );
+    let attestor = Arc::new(attestor(config, issuer.as_str(), now)?);
     let verifier = Arc::new(TokenVerifier::new(Arc::clone(&keys), issuer));
+    let dpop = Arc::new(DpopVerifier::new(now)?);
     let peps = peps(config)?;
     let door = Arc::new(Door::new(DoorParts {
         lane: Arc::clone(lane),
         verifier: Arc::clone(&verifier),
+        dpop: Arc::clone(&dpop),
         seal: SealKey::load_or_create(&config.state.join("keys").join("session.key"))?,
         hosts: hosts(called),
         holds: holds(config, called, stop)?,
@@ -68,6 +74,8 @@ pub(super) fn open(
         keys: Arc::clone(&keys),
         verifier,
         assertions: Arc::clone(&assertions),
+        dpop,
+        attestor: Arc::clone(&attestor),
         peps: peps.clone(),
         hosts: hosts(called),
     });
@@ -97,7 +105,14 @@ pub(super) fn open(
         .merge(authzen_router(Arc::new(authzen)))
         .merge(admin::on_listener(&admin, token))
         .merge(admin::metrics::on_listener(&admin, watchers));
-    Ok(Doors { routes, door, admin, keys })
+    Ok(Doors { routes, door, admin, keys: (keys, attestor) })
+}
+
+/// What verifies whom others vouch for.
+fn attestor(config: &Config, ours: &str, now: Timestamp) -> anyhow::Result<Attestor> {
+    let (domains, issuers) = config.vouchers.trusted().context("nobody can vouch for anybody")?;
+    let attestor = Attestor::new(ours, now, domains, issuers);
+    Ok(attestor.kept_at(&config.state.join("attested.latest"))?)
 }
 
 /// How held calls keep their callers.

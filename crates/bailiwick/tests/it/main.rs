@@ -50,6 +50,8 @@ mod sessions;
 #[cfg(test)]
 mod shifting;
 #[cfg(test)]
+mod signer;
+#[cfg(test)]
 mod stopping;
 #[cfg(test)]
 mod streams;

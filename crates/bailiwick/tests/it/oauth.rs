@@ -1,9 +1,11 @@
 //! The token endpoint and its metadata, over real sockets.
 
+mod attested;
 mod discovery;
 mod ended;
 mod exchange;
 mod opening;
+mod possession;
 mod refused;
 mod sdk;
 

@@ -141,6 +141,7 @@ mod tests {
             generation: 1,
             policy: "p".to_owned(),
             audience: Audience::All,
+            bound: None,
             issued: at(0),
             expires,
             credentials: std::collections::BTreeSet::new(),

@@ -12,6 +12,8 @@ use crate::jws::{Jws, ShapeError};
 
 /// The longest token id that is taken.
 const ID_MAX: usize = 64;
+/// How long a thumbprint is: SHA-256 as base64url.
+const THUMBPRINT_LEN: usize = 43;
 
 /// What the task is about, for those who read the token without its record.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -44,6 +46,9 @@ pub struct TaskClaims {
     /// The key that it was asked for with, so that containing the key reaches it; none where an
     /// account or a person asked.
     pub asked_with: Option<CredentialId>,
+    /// The thumbprint of the key that whoever shows it must hold; none where whoever has it may
+    /// show it.
+    pub bound: Option<String>,
     /// What the task is about.
     pub intent: Intent,
     /// When it is minted.
@@ -71,6 +76,7 @@ impl TaskClaims {
             generation: task.generation,
             policy: policy.to_owned(),
             asked_with: None,
+            bound: None,
             intent: Intent {
                 class: task.template.as_str().to_owned(),
                 purpose: Digest::of(task.purpose.as_bytes()),
@@ -80,6 +86,12 @@ impl TaskClaims {
             issued: now,
             expires: now.after(TASK_TOKEN_LIFE).min(task.deadline),
         })
+    }
+
+    /// Binds it to the key of this thumbprint.
+    #[must_use]
+    pub fn bound_to(self, key: Option<String>) -> Self {
+        Self { bound: key, ..self }
     }
 
     /// Ends it by `latest`, where that comes first.
@@ -113,6 +125,8 @@ impl TaskClaims {
         ];
         members.extend(self.chain().map(|it| member("act", it)));
         members.extend(self.asked_with.as_ref().map(|it| member(ASKED_WITH, text(it.as_str()))));
+        let key = |it: &String| Json::Object([member("jkt", text(it))].into());
+        members.extend(self.bound.as_ref().map(|it| member("cnf", key(it))));
         Json::Object(members.into_iter().collect())
     }
 
@@ -184,6 +198,8 @@ pub struct Verified {
     pub policy: String,
     /// Whom the token is for.
     pub audience: Audience,
+    /// The thumbprint of the key that whoever shows it must hold.
+    pub bound: Option<String>,
     /// When it was minted, in whole seconds.
     pub issued: Timestamp,
     /// When it stops working.
@@ -206,9 +222,7 @@ impl Verified {
             None => return Err(ShapeError::Missing { name: "aud" }.into()),
         };
         let audience = audience.ok_or(TokenError::WrongAudience)?;
-        if jws.claims.get("cnf").is_some() {
-            return Err(TokenError::Bound);
-        }
+        let bound = jws.claims.get("cnf").map(read_bound).transpose()?;
         if jws.text("scope")? != audience.scope() {
             return Err(
                 ShapeError::Wrong { name: "scope", wanted: "the scope of its `aud`" }.into()
@@ -228,6 +242,7 @@ impl Verified {
         }
         Ok(Self {
             audience,
+            bound,
             task: parsed(jws, "txn", "a task")?,
             via: read_chain(jws.claims.get("act"), &identity)?,
             identity,
@@ -246,6 +261,16 @@ fn parsed<T: std::str::FromStr>(
     wanted: &'static str,
 ) -> Result<T, ShapeError> {
     jws.text(name)?.parse().map_err(|_| ShapeError::Wrong { name, wanted })
+}
+
+/// Reads what a token is bound to: one key, by its thumbprint, and nothing else beside it.
+fn read_bound(cnf: &Json) -> Result<String, ShapeError> {
+    let wrong = ShapeError::Wrong { name: "cnf", wanted: "the thumbprint of a key (`jkt`)" };
+    let Json::Object(members) = cnf else { return Err(wrong) };
+    match (members.len(), members.get("jkt")) {
+        (1, Some(Json::Text(key))) if key.len() == THUMBPRINT_LEN => Ok(key.clone()),
+        _ => Err(wrong),
+    }
 }
 
 fn read_chain(act: Option<&Json>, caller: &IdentityId) -> Result<Vec<IdentityId>, ShapeError> {

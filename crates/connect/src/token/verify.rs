@@ -8,7 +8,10 @@ use std::sync::{
 use bailiwick_model::{Json, TaskId, Timestamp};
 
 use super::{Audience, Issuer, KIND, TASK_TOKEN_LIFE, TokenKeys, Verified, cache::Cache};
-use crate::jws::{Jws, ShapeError};
+use crate::{
+    dpop::DpopError,
+    jws::{Jws, ShapeError},
+};
 
 /// Why a token is not taken. No message ever holds a part of the token.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -35,9 +38,18 @@ pub enum TokenError {
     /// Minted for another server behind this gateway.
     #[error("the token is for another server")]
     OtherServer,
-    /// It demands a proof of possession that cannot be checked here.
-    #[error("the token is bound to a key (`cnf`), which cannot be checked here")]
+    /// It is bound to a key, and shown without a proof of it.
+    #[error("the token is bound to a key (`cnf`): show it with a DPoP proof of that key")]
     Bound,
+    /// It is bound to no key, and shown as if it were.
+    #[error("the token is bound to no key: show it as a bearer token")]
+    NotBound,
+    /// It is bound to another key than the one that was proved.
+    #[error("the token is bound to another key")]
+    OtherKey,
+    /// The proof of its key proves nothing.
+    #[error(transparent)]
+    Proof(#[from] DpopError),
     /// Its time is over.
     #[error("the token has expired: ask for a new one")]
     Expired(
@@ -97,7 +109,7 @@ impl TokenVerifier {
         &self.issuer
     }
 
-    /// Accepts `token` for a call to `asked`. `current` gives a task's generation, none for a task
+    /// Accepts `token` for a call to `asked`; one that is bound to a key is refused. `current` gives a task's generation, none for a task
     /// that is not known; it is asked every time.
     pub fn verify(
         &self,
@@ -106,21 +118,34 @@ impl TokenVerifier {
         now: Timestamp,
         current: &dyn Fn(&TaskId) -> Option<u64>,
     ) -> Result<Arc<Verified>, TokenError> {
-        let result = self.look_up(token, Some(asked), now, current);
+        self.verify_held(token, (asked, &unheld), now, current)
+    }
+
+    /// Does the same for a token that may be bound: `held` gets its key, and says whether whoever
+    /// shows it proved that they hold it.
+    pub fn verify_held(
+        &self,
+        token: &str,
+        (asked, held): (&Audience, &Held<'_>),
+        now: Timestamp,
+        current: &dyn Fn(&TaskId) -> Option<u64>,
+    ) -> Result<Arc<Verified>, TokenError> {
+        let result = self.look_up(token, (Some(asked), held), now, current);
         if result.is_err() {
             self.refused.fetch_add(1, Ordering::Relaxed);
         }
         result
     }
 
-    /// Says what `token` is good for, whatever that is: for those who trade, end or look at it.
+    /// Says what `token` is good for, whatever that is and whatever it is bound to: for those who
+    /// trade, end or look at it.
     pub fn shown(
         &self,
         token: &str,
         now: Timestamp,
         current: &dyn Fn(&TaskId) -> Option<u64>,
     ) -> Result<Arc<Verified>, TokenError> {
-        let result = self.look_up(token, None, now, current);
+        let result = self.look_up(token, (None, &|_| Ok(())), now, current);
         if result.is_err() {
             self.refused.fetch_add(1, Ordering::Relaxed);
         }
@@ -135,7 +160,7 @@ impl TokenVerifier {
     fn look_up(
         &self,
         token: &str,
-        asked: Option<&Audience>,
+        shown: Shown<'_>,
         now: Timestamp,
         current: &dyn Fn(&TaskId) -> Option<u64>,
     ) -> Result<Arc<Verified>, TokenError> {
@@ -143,12 +168,12 @@ impl TokenVerifier {
         let key_generation = self.keys.generation();
         if let Some(found) = self.cache.get(token, key_generation, now) {
             self.hits.fetch_add(1, Ordering::Relaxed);
-            check(&found, asked, now, current)?;
+            check(&found, shown, now, current)?;
             return Ok(found);
         }
         let verified = Arc::new(self.verify_in_full(token, now)?);
         self.verified.fetch_add(1, Ordering::Relaxed);
-        check(&verified, asked, now, current)?;
+        check(&verified, shown, now, current)?;
         self.cache.keep(token, Arc::clone(&verified), key_generation, now);
         // The keys may have been withdrawn meanwhile.
         if self.keys.generation() == key_generation {
@@ -189,13 +214,26 @@ impl TokenVerifier {
     }
 }
 
+/// What a token is shown for, and what says whether its key is held.
+type Shown<'a> = (Option<&'a Audience>, &'a Held<'a>);
+
+/// Says whether the key that a token is bound to, if it is to one, is held by whoever shows it.
+pub type Held<'a> = dyn Fn(Option<&str>) -> Result<(), TokenError> + 'a;
+
+/// Takes what is bound to nothing.
+fn unheld(bound: Option<&str>) -> Result<(), TokenError> {
+    bound.map_or(Ok(()), |_| Err(TokenError::Bound))
+}
+
 /// Checks what can change from one call to the next.
 fn check(
     verified: &Arc<Verified>,
-    asked: Option<&Audience>,
+    (asked, held): Shown<'_>,
     now: Timestamp,
     current: &dyn Fn(&TaskId) -> Option<u64>,
 ) -> Result<(), TokenError> {
+    // Whoever does not hold its key is told nothing else of it.
+    held(verified.bound.as_deref())?;
     if verified.expires <= now {
         return Err(TokenError::Expired(Arc::clone(verified)));
     }

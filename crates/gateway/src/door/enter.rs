@@ -2,13 +2,18 @@
 
 use std::sync::Arc;
 
-use axum::body::Body;
-use bailiwick_connect::{Audience, TokenError, Verified};
+use axum::{body::Body, response::Response};
+use bailiwick_connect::{Audience, DpopError, Held, TokenError, Verified};
 use bytes::Bytes;
-use http::{HeaderMap, Request, StatusCode, header};
+use http::{HeaderMap, Method, Request, StatusCode, header};
 use http_body_util::BodyExt as _;
 
-use super::{Door, LIMITS, challenge::turned_away, crowd::Seat};
+use super::{
+    Door, LIMITS,
+    challenge::turned_away,
+    crowd::Seat,
+    possession::{DPOP_NONCE, Scheme, shown},
+};
 use crate::{
     jsonrpc::Refused,
     limits::BODY_WAIT,
@@ -36,11 +41,23 @@ pub(super) struct Entered {
 pub(super) struct Turned {
     pub(super) refused: Refused,
     pub(super) challenge: Option<String>,
+    /// The nonce for the next proof of possession.
+    pub(super) nonce: Option<String>,
+}
+
+impl Turned {
+    /// Gives the nonce for the next proof along with an answer.
+    pub(super) fn with_nonce(&self, mut response: Response) -> Response {
+        if let Some(nonce) = self.nonce.as_deref().and_then(|it| it.parse().ok()) {
+            response.headers_mut().insert(DPOP_NONCE, nonce);
+        }
+        response
+    }
 }
 
 impl From<Refused> for Turned {
     fn from(refused: Refused) -> Self {
-        Self { refused, challenge: None }
+        Self { refused, challenge: None, nonce: None }
     }
 }
 
@@ -54,7 +71,8 @@ impl Door {
         request: Request<Body>,
     ) -> Result<(Entered, Seat), Turned> {
         let (parts, body) = request.into_parts();
-        let caller = self.check_caller(audience, &parts.headers)?;
+        let caller =
+            self.check_caller(audience, (&parts.method, parts.uri.path(), &parts.headers))?;
         self.check_server(audience)?;
         headers::check_post(&parts.headers)?;
         let mut seat = self.crowd.enter(&caller.task)?;
@@ -72,13 +90,21 @@ impl Door {
     pub(super) fn check_caller(
         &self,
         audience: &Audience,
-        headers: &HeaderMap,
+        (method, path, headers): (&Method, &str, &HeaderMap),
     ) -> Result<Arc<Verified>, Turned> {
         self.check_host(headers)?;
-        let turned = |error: Option<&_>| turned_away(self.verifier.issuer(), audience, error);
-        let token = bearer(headers).ok_or_else(|| turned(None))?;
         let desk = self.lane.desk();
-        let verified = self.verifier.verify(token, audience, desk.now(), &|it| desk.generation(it));
+        let turned = |error: Option<&_>| {
+            let turned = turned_away(self.verifier.issuer(), audience, error);
+            let needed = matches!(error, Some(TokenError::Proof(DpopError::NeedsNonce)));
+            Turned { nonce: needed.then(|| self.dpop.nonce(desk.now())), ..turned }
+        };
+        let (scheme, token) = shown(headers).ok_or_else(|| turned(None))?;
+        let request = (method, path, headers);
+        let held = |bound: Option<&str>| self.held(bound, (scheme, token), request);
+        let shown = (audience, &held as &Held<'_>);
+        let verified =
+            self.verifier.verify_held(token, shown, desk.now(), &|it| desk.generation(it));
         match verified {
             Ok(caller) => Ok(caller),
             // True once: the kernel says what became of the task, and that goes on record.
@@ -117,10 +143,10 @@ impl Door {
 
 /// Gives the token that is shown as `Authorization: Bearer …` (RFC 6750), where there is exactly one.
 pub(crate) fn bearer(headers: &HeaderMap) -> Option<&str> {
-    let mut values = headers.get_all(header::AUTHORIZATION).iter();
-    let (value, None) = (values.next()?.to_str().ok()?, values.next()) else { return None };
-    let (scheme, token) = value.split_once(' ')?;
-    scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
+    shown(headers).and_then(|(scheme, token)| match scheme {
+        Scheme::Bearer => Some(token),
+        Scheme::Dpop => None,
+    })
 }
 
 /// Takes a body to its end, as long as there is room for it.

@@ -125,6 +125,7 @@ mod tests {
 
     fn caller() -> Arc<Verified> {
         Arc::new(Verified {
+            bound: None,
             task: TASK.parse().unwrap(),
             identity: "ann".parse().unwrap(),
             via: Vec::new(),

@@ -93,10 +93,14 @@ impl Door {
     async fn taken(&self, route: &ServerName, request: Request<Body>) -> Result<Taken, Response> {
         let (parts, body) = request.into_parts();
         let audience = Audience::Route(route.clone());
-        let turned =
-            |turned: enter::Turned| turned_away(&turned.refused, turned.challenge.as_deref());
+        let turned = |turned: enter::Turned| {
+            let response = turned_away(&turned.refused, turned.challenge.as_deref());
+            turned.with_nonce(response)
+        };
         let refused = |it: Refused| turned_away(&it, None);
-        let caller = self.check_caller(&audience, &parts.headers).map_err(turned)?;
+        let caller =
+            self.check_caller(&audience, (&parts.method, parts.uri.path(), &parts.headers));
+        let caller = caller.map_err(turned)?;
         self.check_server(&audience).map_err(refused)?;
         if let Some(wait) = self.lane.desk().turned_away(&caller.identity) {
             return Err(too_often(&caller, seconds(&wait)));

@@ -15,7 +15,7 @@ pub(super) fn granted(granted: &Granted) -> Response {
     let claims = &granted.minted.claims;
     let mut body = json!({
         "access_token": granted.minted.token.expose(),
-        "token_type": "Bearer",
+        "token_type": if claims.bound.is_some() { "DPoP" } else { "Bearer" },
         "expires_in": claims.expires.seconds().saturating_sub(claims.issued.seconds()),
         "scope": claims.audience.scope(),
         "authorization_details": [details(granted)],

@@ -30,7 +30,11 @@ pub(super) struct Above(Arc<Verified>);
 
 impl Above {
     /// Reads what is traded in, which must be good now.
-    pub(super) fn read(oauth: &Oauth, form: &Form, client: &Client) -> Result<Self, TokenRefusal> {
+    pub(super) fn read(
+        oauth: &Oauth,
+        form: &Form,
+        (client, held): (&Client, Option<&str>),
+    ) -> Result<Self, TokenRefusal> {
         let wanted = form.get("requested_token_type").unwrap_or(ACCESS);
         if ![ACCESS, JWT].contains(&wanted) {
             let text = format!("`requested_token_type` is `{ACCESS}`, or left out");
@@ -38,6 +42,11 @@ impl Above {
         }
         let above = token(oauth, form, ("subject_token", "subject_token_type"))?;
         let above = above.ok_or_else(|| Code::InvalidRequest.says("`subject_token` is missing"))?;
+        // What is bound to a key is worth nothing to whoever does not hold it, here either.
+        if above.bound.is_some() && above.bound.as_deref() != held {
+            let text = "`subject_token` is bound to a key: send a DPoP proof of it";
+            return Err(Code::InvalidRequest.says(text));
+        }
         let actor = token(oauth, form, ("actor_token", "actor_token_type"))?;
         if actor.is_some_and(|it| it.identity != client.identity) {
             let text = format!(

@@ -53,17 +53,17 @@ pub(super) async fn answer(State(oauth): State<Arc<Oauth>>, request: Request<Bod
 impl Oauth {
     async fn look_at(&self, request: Request<Body>) -> Result<Json, TokenRefusal> {
         let (headers, form) = self.form(request).await?;
-        let asker = self.asker(&headers, &form)?;
+        let asker = self.asker(&headers, &form).await?;
         let token = form.needed("token")?;
         Ok(self.told(token, &asker).unwrap_or_else(|| active(false, [])))
     }
 
-    fn asker(&self, headers: &HeaderMap, form: &Form) -> Result<Asker, TokenRefusal> {
+    async fn asker(&self, headers: &HeaderMap, form: &Form) -> Result<Asker, TokenRefusal> {
         let pep = bearer(headers).is_some_and(|it| self.peps.values().any(|own| own.matches(it)));
         if pep {
             return Ok(Asker::Pep);
         }
-        client::authenticate(self, headers, form).map(|it| Asker::Client(it.identity))
+        client::authenticate(self, headers, form).await.map(|it| Asker::Client(it.identity))
     }
 
     /// Says what a token says, where it is good now and the asker has to do with it.
@@ -82,7 +82,8 @@ impl Oauth {
         }
         let claims = TokenVerifier::claims(token)?;
         let told = |name: &&str| Some(((*name).to_owned(), claims.get(name)?.clone()));
-        let kind = ("token_type".to_owned(), Json::Text("Bearer".to_owned()));
+        let kind = if shown.bound.is_some() { "DPoP" } else { "Bearer" };
+        let kind = ("token_type".to_owned(), Json::Text(kind.to_owned()));
         Some(active(true, TOLD.iter().filter_map(told).chain([kind])))
     }
 }

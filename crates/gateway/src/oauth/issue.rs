@@ -28,7 +28,7 @@ impl Oauth {
         &self,
         client: &Client,
         (wish, above): (Wish, Option<Above>),
-        audience: Audience,
+        (audience, bound): (Audience, Option<String>),
     ) -> Result<Granted, TokenRefusal> {
         let above = above.as_ref();
         let (task, new) = match wish {
@@ -47,7 +47,7 @@ impl Oauth {
         let resource = self.mint.issuer().resource(&audience);
         let (desk, by) = (self.lane.desk(), label(&client.identity));
         let until = above.map(Above::expires);
-        let asked = Asked { audience, key: Some(client.key.clone()), until };
+        let asked = Asked { audience, key: Some(client.key.clone()), bound, until };
         match mint_on_record(desk, &self.mint, &task, asked, &by).await {
             Ok(minted) => Ok(Granted { task, minted, resource, exchanged: above.is_some() }),
             Err(error) => {

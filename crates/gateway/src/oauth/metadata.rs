@@ -11,7 +11,7 @@ use axum::{
     extract::{Path, State},
     response::{IntoResponse, Response},
 };
-use bailiwick_connect::Audience;
+use bailiwick_connect::{Audience, DPOP_ALGORITHMS};
 use http::{HeaderMap, StatusCode, header};
 use serde_json::{Value, json};
 
@@ -32,8 +32,9 @@ pub(super) async fn server(State(oauth): State<Arc<Oauth>>, headers: HeaderMap) 
         "revocation_endpoint": at("/oauth2/revoke"),
         "revocation_endpoint_auth_methods_supported": ["private_key_jwt"],
         "revocation_endpoint_auth_signing_alg_values_supported": ["ES256"],
-        "token_endpoint_auth_methods_supported": ["private_key_jwt"],
+        "token_endpoint_auth_methods_supported": ["private_key_jwt", "spiffe_jwt"],
         "token_endpoint_auth_signing_alg_values_supported": ["ES256"],
+        "dpop_signing_alg_values_supported": signs(),
         "authorization_details_types_supported": [KIND],
         "scopes_supported": [Audience::All.scope()],
         // Needed only where codes are given, and yet the MCP SDKs read no document without it.
@@ -92,8 +93,15 @@ fn resource(oauth: &Oauth, audience: &Audience) -> Value {
         "authorization_servers": [issuer.as_str()],
         "scopes_supported": [audience.scope()],
         "bearer_methods_supported": ["header"],
+        "dpop_signing_alg_values_supported": signs(),
+        "dpop_bound_access_tokens_required": false,
         "authorization_details_types_supported": [KIND],
     })
+}
+
+/// Names what proofs of possession may be signed with.
+fn signs() -> Vec<&'static str> {
+    DPOP_ALGORITHMS.iter().map(|it| it.as_str()).collect()
 }
 
 fn published(oauth: &Oauth, headers: &HeaderMap, document: &Value) -> Response {

@@ -12,7 +12,7 @@ use http::{HeaderValue, StatusCode, header};
 use serde_json::json;
 
 use super::answer;
-use crate::{DeskError, MintingError, OpenError};
+use crate::{DeskError, MintingError, OpenError, door::DPOP_NONCE};
 
 /// The longest description that is sent.
 const TEXT_MAX: usize = 600;
@@ -36,6 +36,10 @@ pub(super) enum Code {
     InvalidTarget,
     /// The details say something that cannot be granted.
     InvalidDetails,
+    /// The proof of a key proves nothing.
+    InvalidDpop,
+    /// The proof of a key needs a nonce of ours.
+    UseNonce,
     /// It cannot be written down now.
     Unavailable,
     /// Something of ours failed.
@@ -53,6 +57,8 @@ impl Code {
             Self::InvalidScope => "invalid_scope",
             Self::InvalidTarget => "invalid_target",
             Self::InvalidDetails => "invalid_authorization_details",
+            Self::InvalidDpop => "invalid_dpop_proof",
+            Self::UseNonce => "use_dpop_nonce",
             Self::Unavailable => "temporarily_unavailable",
             Self::ServerError => "server_error",
         }
@@ -69,13 +75,15 @@ impl Code {
             | Self::UnsupportedGrantType
             | Self::InvalidScope
             | Self::InvalidTarget
+            | Self::InvalidDpop
+            | Self::UseNonce
             | Self::InvalidDetails => StatusCode::BAD_REQUEST,
         }
     }
 
     /// Refuses with a sentence for people.
     pub(super) fn says(self, text: impl Into<String>) -> TokenRefusal {
-        TokenRefusal { code: self, text: text.into(), reasons: Vec::new() }
+        TokenRefusal { code: self, text: text.into(), reasons: Vec::new(), nonce: None }
     }
 }
 
@@ -86,16 +94,40 @@ pub(super) struct TokenRefusal {
     text: String,
     /// What the decision said, where it was one.
     reasons: Vec<Reason>,
+    /// The nonce for the next proof.
+    nonce: Option<String>,
 }
 
 impl TokenRefusal {
+    /// Gives the nonce for the next proof along.
+    pub(super) fn with_nonce(self, nonce: String) -> Self {
+        Self { nonce: Some(nonce), ..self }
+    }
+
+    /// Refuses a proof under another code; what is our own fault stays that.
+    pub(super) fn under(self, code: Code) -> Self {
+        match self.code {
+            Code::ServerError | Code::Unavailable => self,
+            Code::InvalidRequest
+            | Code::InvalidClient
+            | Code::InvalidGrant
+            | Code::UnauthorizedClient
+            | Code::UnsupportedGrantType
+            | Code::InvalidScope
+            | Code::InvalidTarget
+            | Code::InvalidDpop
+            | Code::UseNonce
+            | Code::InvalidDetails => Self { code, ..self },
+        }
+    }
+
     /// Refuses what the kernel refused: by what the client could change about it.
     pub(super) fn decided(reasons: BTreeSet<Reason>) -> Self {
         let texts: Vec<_> = reasons.iter().map(|it| it.text.as_str()).collect();
         let text = format!("the task was not opened: {}", texts.join("; "));
         let code = reasons.iter().map(|it| code_of(it.code)).min_by_key(|it| rank(*it));
         let code = code.unwrap_or(Code::UnauthorizedClient);
-        Self { code, text, reasons: reasons.into_iter().collect() }
+        Self { code, text, reasons: reasons.into_iter().collect(), nonce: None }
     }
 }
 
@@ -162,6 +194,9 @@ impl IntoResponse for TokenRefusal {
             body.insert("reasons".to_owned(), json!(self.reasons));
         }
         let mut response = answer::json(self.code.status(), Body::from(body.to_string()));
+        if let Some(nonce) = self.nonce.and_then(|it| it.parse().ok()) {
+            response.headers_mut().insert(DPOP_NONCE, nonce);
+        }
         if self.code == Code::InvalidClient {
             // An answer of 401 names a scheme; assertions are bearer assertions (RFC 7521).
             let challenge = HeaderValue::from_static("Bearer error=\"invalid_client\"");

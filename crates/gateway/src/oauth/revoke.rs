@@ -28,7 +28,7 @@ pub(super) async fn answer(State(oauth): State<Arc<Oauth>>, request: Request<Bod
 impl Oauth {
     async fn revoke(&self, request: Request<Body>) -> Result<(), TokenRefusal> {
         let (headers, form) = self.form(request).await?;
-        let client = client::authenticate(self, &headers, &form)?.identity;
+        let client = client::authenticate(self, &headers, &form).await?.identity;
         let token = form.needed("token")?;
         let Some(shown) = self.once_good(token).filter(|it| concerns(it, &client)) else {
             return Ok(());

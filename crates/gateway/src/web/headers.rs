@@ -76,9 +76,18 @@ pub fn may_pass(name: &HeaderName) -> bool {
     !kept.contains(name)
         && !is_hop_by_hop(name)
         && !OVERRIDES.contains(&text)
-        && !["x-forwarded-", "x-real-", "x-original-", "x-rewrite-", "proxy-", "sec-", "bailiwick-"]
-            .iter()
-            .any(|it| text.starts_with(it))
+        && ![
+            "x-forwarded-",
+            "x-real-",
+            "x-original-",
+            "x-rewrite-",
+            "proxy-",
+            "sec-",
+            "dpop",
+            "bailiwick-",
+        ]
+        .iter()
+        .any(|it| text.starts_with(it))
 }
 
 /// Says whether a header is for one connection alone.

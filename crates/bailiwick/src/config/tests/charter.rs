@@ -147,39 +147,142 @@ fn a_proof_is_of_exactly_one_kind() {
     "#);
 }
 
+/// Whoever vouches, with keys of their own.
+fn vouched(proof: &str) -> Files {
+    let set = |purpose: &str| {
+        format!(r#"{{"keys":[{{"kty":"RSA","n":"AQAB","e":"AQAB","kid":"a","use":"{purpose}"}}]}}"#)
+    };
+    Files::good()
+        .config("[[trust]]\ndomain = \"example.org\"\nbundle = \"bundle.json\"\n[[issuer]]\nurl = \"https://tokens.example\"\njwks = \"keys.json\"\n")
+        .with("bundle.json", set("jwt-svid"))
+        .with("keys.json", set("sig"))
+        .charter("{ uid = 1000 }", proof)
+}
+
 #[test]
-fn proofs_that_nothing_verifies_are_errors() {
-    let files = Files::good().charter(
-        "{ uid = 1000 }",
-        "{ spiffe = \"spiffe://example.org/a\" }, { oidc = { issuer = \"i\", subject = \"s\" } }",
+fn proofs_that_others_vouch_for_are_read() {
+    let files = vouched(
+        "{ spiffe = \"spiffe://example.org/a\" }, { oidc = { issuer = \"https://tokens.example\", subject = \"s\", audience = \"x\" } }",
+    );
+    let (house, _) = files.load().unwrap_or_else(|found| panic!("{:#?}", found.errors));
+    let identity: IdentityId = "triage-agent".parse().unwrap();
+    assert_eq!(
+        house.charters[&identity].proof,
+        [
+            Proof::Spiffe("spiffe://example.org/a".parse().unwrap()),
+            Proof::Oidc {
+                issuer: "https://tokens.example".to_owned(),
+                subject: "s".to_owned(),
+                audience: Some("x".to_owned()),
+            },
+        ]
+    );
+}
+
+#[test]
+fn proofs_of_which_nobody_may_vouch_are_errors() {
+    let files = vouched(
+        "{ spiffe = \"spiffe://other.org/a\" }, { oidc = { issuer = \"https://x.example\", subject = \"s\" } }",
     );
     insta::assert_snapshot!(files.mistakes(), @r#"
-    CFG-009
+    CHR-008
 
-      x `proof[0].spiffe` is not verified yet
-       ,-[charters/triage-agent.toml:6:21]
+      x trust domain `other.org` is not configured
+       ,-[charters/triage-agent.toml:6:10]
      5 | purpose = "Triage support tickets"
-     6 | proof = [{ spiffe = "spiffe://example.org/a" }, { oidc = { issuer = "i", subject = "s" } }]
-       :                     ^^^^^^^^^^^^|^^^^^^^^^^^
-       :                                 `-- this would change nothing
+     6 | proof = [{ spiffe = "spiffe://other.org/a" }, { oidc = { issuer = "https://x.example", subject = "s" } }]
+       :          ^^^^^^^^^^^^^^^^^|^^^^^^^^^^^^^^^^^
+       :                           `-- nobody vouches
      7 | templates = ["ticket-triage"]
        `----
-      help: take it out: what is written and not enforced would be believed
-            see docs/errors/CFG-009.md
+      help: say in `bailiwick.toml` where its keys lie: `[[trust]]` or
+            `[[issuer]]`
+            see docs/errors/CHR-008.md
 
-    CFG-009
+    CHR-008
 
-      x `proof[1].oidc` is not verified yet
-       ,-[charters/triage-agent.toml:6:58]
+      x issuer `https://x.example` is not configured
+       ,-[charters/triage-agent.toml:6:47]
      5 | purpose = "Triage support tickets"
-     6 | proof = [{ spiffe = "spiffe://example.org/a" }, { oidc = { issuer = "i", subject = "s" } }]
-       :                                                          ^^^^^^^^^^^^^^^|^^^^^^^^^^^^^^^
-       :                                                                         `-- this would change nothing
+     6 | proof = [{ spiffe = "spiffe://other.org/a" }, { oidc = { issuer = "https://x.example", subject = "s" } }]
+       :                                               ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^|^^^^^^^^^^^^^^^^^^^^^^^^^^^^
+       :                                                                            `-- nobody vouches
      7 | templates = ["ticket-triage"]
        `----
-      help: take it out: what is written and not enforced would be believed
-            see docs/errors/CFG-009.md
+      help: say in `bailiwick.toml` where its keys lie: `[[trust]]` or
+            `[[issuer]]`
+            see docs/errors/CHR-008.md
     "#);
+}
+
+#[test]
+fn one_name_that_others_vouch_for_proves_one_identity() {
+    let files = vouched("{ spiffe = \"spiffe://example.org/a\" }");
+    let text = std::fs::read_to_string(files.path("charters/triage-agent.toml")).unwrap();
+    let files = files.with("charters/twin.toml", text.replace("triage-agent", "twin"));
+    insta::assert_snapshot!(files.mistakes(), @r#"
+    CHR-009
+
+      x this proves `triage-agent` already
+       ,-[charters/twin.toml:6:10]
+     5 | purpose = "Triage support tickets"
+     6 | proof = [{ spiffe = "spiffe://example.org/a" }]
+       :          ^^^^^^^^^^^^^^^^^^|^^^^^^^^^^^^^^^^^^
+       :                            `-- the same proof
+     7 | templates = ["ticket-triage"]
+       `----
+      help: give each identity a name of its own where it is vouched for:
+            neither could be told from the other
+            see docs/errors/CHR-009.md
+    "#);
+}
+
+#[test]
+fn whoever_vouches_says_where_its_keys_lie() {
+    let files = Files::good().config("[[trust]]\ndomain = \"example.org\"\n");
+    insta::assert_snapshot!(files.mistakes(), @r#"
+    CFG-019
+
+      x nothing says where the keys lie: `trust[0].bundle` or `trust[0].url`
+       ,-[bailiwick.toml:6:1]
+     5 | command = ["files-server"]
+     6 | [[trust]]
+       : ^^^^|^^^^
+       :     `-- whose keys?
+     7 | domain = "example.org"
+       `----
+      help: see docs/errors/CFG-019.md
+    "#);
+}
+
+#[test]
+fn keys_that_prove_nobody_are_errors() {
+    let config = |text: &str| {
+        let files = Files::good().config(text).with("none.json", "{\"keys\":[]}");
+        files.mistakes()
+    };
+    let trust = "[[trust]]\ndomain = \"example.org\"\n";
+    for (lines, code) in [
+        ("bundle = \"none.json\"\n", "CFG-019"),
+        ("bundle = \"missing.json\"\n", "CFG-019"),
+        ("", "CFG-019"),
+        ("bundle = \"none.json\"\nurl = \"https://x.example/\"\n", "CFG-019"),
+        ("url = \"http://x.example/bundle\"\n", "CFG-007"),
+        ("url = \"https://secret@x.example/bundle\"\n", "CFG-007"),
+        ("url = \"http://127.0.0.1:1/bundle\"\nca = \"ca.pem\"\n", "CFG-007"),
+        ("url = \"http://127.0.0.1:1/bundle\"\nonce = 7\n", "CFG-005"),
+    ] {
+        let told = config(&format!("{trust}{lines}"));
+        assert!(told.contains(code), "{lines}: {told}");
+    }
+    let issuer = "[[issuer]]\nurl = \"https://x.example\"\njwks_url = \"http://127.0.0.1:1/\"\n";
+    assert!(config(&format!("{issuer}algorithms = [\"HS256\"]\n")).contains("CFG-006"));
+    assert!(config(&format!("{issuer}algorithms = []\n")).contains("CFG-007"));
+    assert!(config(&format!("{issuer}{issuer}")).contains("CFG-008"));
+    let wrong = vouched("{ spiffe = \"spiffe://example.org\" }").mistakes();
+    assert!(wrong.contains("CFG-007") && wrong.contains("is no SPIFFE ID"), "{wrong}");
+    let wrong = vouched("{ oidc = { issuer = \"https://tokens.example\" } }").mistakes();
+    assert!(wrong.contains("CFG-004"), "{wrong}");
 }
 
 #[test]

@@ -23,11 +23,19 @@ fn a_client_finds_its_way_from_a_challenge_to_the_token_endpoint() {
     let server = house.get("/.well-known/oauth-authorization-server").json();
     assert_eq!(server["issuer"], json!(url));
     assert_eq!(server["token_endpoint"], json!(format!("{url}/oauth2/token")));
-    assert_eq!(server["token_endpoint_auth_methods_supported"], json!(["private_key_jwt"]));
+    assert_eq!(
+        server["token_endpoint_auth_methods_supported"],
+        json!(["private_key_jwt", "spiffe_jwt"])
+    );
     assert_eq!(
         server["grant_types_supported"],
-        json!(["client_credentials", "urn:ietf:params:oauth:grant-type:token-exchange"])
+        json!([
+            "client_credentials",
+            "urn:ietf:params:oauth:grant-type:token-exchange",
+            "urn:ietf:params:oauth:grant-type:jwt-bearer"
+        ])
     );
+    assert_eq!(server["dpop_signing_alg_values_supported"][0], "ES256");
     assert_eq!(server["introspection_endpoint"], json!(format!("{url}/oauth2/introspect")));
     assert_eq!(server["revocation_endpoint"], json!(format!("{url}/oauth2/revoke")));
     assert_eq!(server["authorization_details_types_supported"], json!(["bailiwick/task/v1"]));

@@ -44,6 +44,7 @@ fn signed(keys: &Path, (url, task): (&str, &str), issued: Timestamp) -> String {
         generation: 1,
         policy: "none".to_owned(),
         asked_with: None,
+        bound: None,
         intent,
         issued,
         expires,

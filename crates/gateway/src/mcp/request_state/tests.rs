@@ -17,6 +17,7 @@ fn ulid(number: u8) -> Ulid {
 
 fn caller(task: u8, identity: &str, via: &[&str]) -> Verified {
     Verified {
+        bound: None,
         task: TaskId::new(ulid(task)),
         identity: identity.parse().unwrap(),
         via: via.iter().map(|it| it.parse().unwrap()).collect(),

@@ -1,0 +1,166 @@
+//! Where keys of others come from, read again in time and never in a storm.
+//!
+//! Whoever shows a key's name that nobody heard of makes the source be read once in a while, however
+//! many do so at once. While the source is away, the keys that are known go on counting for a day.
+
+use std::{
+    fs,
+    path::PathBuf,
+    sync::{Arc, PoisonError, RwLock},
+    time::Duration,
+};
+
+use bailiwick_model::Timestamp;
+
+use crate::{
+    fetch::FetchPlace,
+    jwk::{ForeignKeys, Purpose, SET_MAX},
+};
+
+/// How long lies between two readings at least.
+const BETWEEN: Duration = Duration::from_secs(10);
+/// How often keys are read again, where their owner does not say.
+const USUAL: Duration = Duration::from_secs(5 * 60);
+/// How often that is at the most, and at least, whatever their owner says.
+const BOUNDS: (Duration, Duration) = (Duration::from_secs(30), Duration::from_secs(60 * 60));
+/// How long keys count that could not be read again.
+const KEPT: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// Where keys lie.
+#[derive(Clone, Debug)]
+pub enum KeyPlace {
+    /// In a file.
+    File(PathBuf),
+    /// At an address.
+    Address(FetchPlace),
+}
+
+/// What is known of the source.
+#[derive(Debug, Default)]
+struct Known {
+    keys: Arc<ForeignKeys>,
+    /// When they were read.
+    read: Option<Timestamp>,
+    /// When it was last tried.
+    tried: Option<Timestamp>,
+    /// Why the last try failed.
+    failed: Option<String>,
+    /// The failure is told.
+    told: bool,
+}
+
+/// The keys of one owner.
+#[derive(Debug)]
+pub(super) struct KeySource {
+    place: KeyPlace,
+    purpose: Purpose,
+    known: RwLock<Known>,
+    /// One reads, and whoever else wants to know waits for it.
+    reading: tokio::sync::Mutex<()>,
+}
+
+impl KeySource {
+    pub(super) fn new(place: KeyPlace, purpose: Purpose) -> Self {
+        let (known, reading) = Default::default();
+        Self { place, purpose, known, reading }
+    }
+
+    /// Gives the keys among which `name` should be: read anew where it is not among those known.
+    pub(super) async fn keys(&self, name: &str, now: Timestamp) -> Arc<ForeignKeys> {
+        let known = self.counting(now);
+        if known.named(name).next().is_some() {
+            return known;
+        }
+        let _reading = self.reading.lock().await;
+        let known = self.counting(now);
+        if known.named(name).next().is_some() || self.was_just_tried(now) {
+            return known;
+        }
+        self.read(now).await;
+        self.counting(now)
+    }
+
+    /// Reads again what is due, and gives why it could not be read, once for every time that it
+    /// begins to fail.
+    pub(super) async fn tend(&self, now: Timestamp) -> Option<String> {
+        if self.is_due(now) {
+            let _reading = self.reading.lock().await;
+            if self.is_due(now) && !self.was_just_tried(now) {
+                self.read(now).await;
+            }
+        }
+        let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);
+        let stale = known.read.is_none_or(|it| it.after(every(&known.keys)) <= now);
+        let why = known.failed.clone().filter(|_| stale && !known.told)?;
+        known.told = true;
+        let since = match known.read {
+            Some(read) => format!("those of {read} count until {}", read.after(KEPT)),
+            None => "none are known, so nobody is proved by them".to_owned(),
+        };
+        Some(format!("keys could not be read: {why}; {since}"))
+    }
+
+    /// Gives the keys that count: for a day after they were read.
+    fn counting(&self, now: Timestamp) -> Arc<ForeignKeys> {
+        let known = self.known.read().unwrap_or_else(PoisonError::into_inner);
+        if known.read.is_some_and(|it| now < it.after(KEPT)) {
+            Arc::clone(&known.keys)
+        } else {
+            Arc::default()
+        }
+    }
+
+    fn is_due(&self, now: Timestamp) -> bool {
+        let known = self.known.read().unwrap_or_else(PoisonError::into_inner);
+        known.read.is_none_or(|it| it.after(every(&known.keys)) <= now)
+    }
+
+    fn was_just_tried(&self, now: Timestamp) -> bool {
+        let known = self.known.read().unwrap_or_else(PoisonError::into_inner);
+        known.tried.is_some_and(|it| now < it.after(BETWEEN))
+    }
+
+    /// Reads the source. What cannot be read, has no key or is an older edition leaves the keys of
+    /// before.
+    async fn read(&self, now: Timestamp) {
+        let read = match &self.place {
+            KeyPlace::File(path) => read_file(path),
+            KeyPlace::Address(place) => {
+                place.read(SET_MAX).await.map(|it| it.to_vec()).map_err(|it| it.to_string())
+            }
+        };
+        let read = read.and_then(|it| ForeignKeys::read(&it, self.purpose));
+        let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);
+        known.tried = Some(now);
+        let read = read.and_then(|it| match (it.sequence, known.keys.sequence) {
+            _ if it.is_empty() => Err("it has no key that counts".to_owned()),
+            (Some(new), Some(old)) if new < old => {
+                Err(format!("it is edition {new}, and {old} was read before"))
+            }
+            _ => Ok(it),
+        });
+        match read {
+            Ok(keys) => {
+                (known.keys, known.read) = (Arc::new(keys), Some(now));
+                (known.failed, known.told) = (None, false);
+            }
+            Err(why) => known.failed = Some(why),
+        }
+    }
+}
+
+/// Says how often keys are read again.
+fn every(keys: &ForeignKeys) -> Duration {
+    keys.hint.unwrap_or(USUAL).clamp(BOUNDS.0, BOUNDS.1)
+}
+
+fn read_file(path: &PathBuf) -> Result<Vec<u8>, String> {
+    let len = fs::metadata(path).map_err(|error| error.to_string())?.len();
+    if u64::try_from(SET_MAX).is_ok_and(|max| max < len) {
+        return Err(format!("it has {len} bytes, {SET_MAX} at most"));
+    }
+    fs::read(path).map_err(|error| error.to_string())
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,68 @@
+//! Whether whoever shows a token holds the key that it is bound to (RFC 9449, section 7).
+
+use bailiwick_connect::{DpopRequest, TokenError};
+use http::{HeaderMap, HeaderName, Method, header};
+
+use super::Door;
+
+/// Where the nonce for the next proof comes.
+pub(crate) const DPOP_NONCE: HeaderName = HeaderName::from_static("dpop-nonce");
+const DPOP: HeaderName = HeaderName::from_static("dpop");
+
+/// How a token is shown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Scheme {
+    /// Whoever has it may show it (RFC 6750).
+    Bearer,
+    /// With a proof of its key.
+    Dpop,
+}
+
+/// Gives the token that `Authorization` shows, where there is exactly one.
+pub(super) fn shown(headers: &HeaderMap) -> Option<(Scheme, &str)> {
+    let mut values = headers.get_all(header::AUTHORIZATION).iter();
+    let (value, None) = (values.next()?.to_str().ok()?, values.next()) else { return None };
+    let (scheme, token) = value.split_once(' ')?;
+    let scheme = if scheme.eq_ignore_ascii_case("bearer") {
+        Scheme::Bearer
+    } else if scheme.eq_ignore_ascii_case("dpop") {
+        Scheme::Dpop
+    } else {
+        return None;
+    };
+    Some((scheme, token.trim()))
+}
+
+/// Gives the proof that comes along, where one does; two are none.
+pub(crate) fn dpop_proof(headers: &HeaderMap) -> Result<Option<&str>, ()> {
+    let mut values = headers.get_all(DPOP).iter();
+    match (values.next(), values.next()) {
+        (None, _) => Ok(None),
+        (Some(one), None) => one.to_str().map(Some).map_err(|_| ()),
+        (Some(_), Some(_)) => Err(()),
+    }
+}
+
+impl Door {
+    /// Says whether a token that is bound to `bound` may be shown as it is in this request.
+    pub(super) fn held(
+        &self,
+        bound: Option<&str>,
+        (scheme, token): (Scheme, &str),
+        (method, path, headers): (&Method, &str, &HeaderMap),
+    ) -> Result<(), TokenError> {
+        let bound = match (bound, scheme) {
+            (None, Scheme::Bearer) => return Ok(()),
+            (None, Scheme::Dpop) => return Err(TokenError::NotBound),
+            (Some(_), Scheme::Bearer) => return Err(TokenError::Bound),
+            (Some(bound), Scheme::Dpop) => bound,
+        };
+        let Ok(Some(proof)) = dpop_proof(headers) else { return Err(TokenError::Bound) };
+        // As it is called outside; a proof does not cover the query.
+        let address = format!("{}{path}", self.verifier.issuer());
+        let request =
+            DpopRequest { method: method.as_str(), address: &address, token: Some(token) };
+        let key = self.dpop.verify(proof, request, self.lane.desk().now())?;
+        if key == bound { Ok(()) } else { Err(TokenError::OtherKey) }
+    }
+}
