@@ -3,10 +3,12 @@
 mod agent;
 mod house;
 mod legacy;
+mod night;
+mod people;
 mod scenes;
 pub(crate) mod tool_server;
 
-use std::{path::Path, time::Duration};
+use std::{path::Path, sync::Arc, time::Duration};
 
 use anyhow::Context;
 use indicatif::{ProgressBar, ProgressStyle};
@@ -20,6 +22,7 @@ use crate::{
     serve::{Front, Governor},
 };
 use legacy::Legacy;
+use people::Actor;
 use scenes::{Scene, Stage, Told};
 
 /// Shows every scene, and then what reached the tool servers.
@@ -57,7 +60,11 @@ async fn start(folder: &Path) -> anyhow::Result<(Governor, Stage)> {
     let state = house.config.state.clone();
     let governor = Governor::start(house, overrides, &warnings, Front::Listener).await?;
     let client = Client::reach(&state).await.context("the governor does not answer")?;
-    let stage = Stage { client, address: governor.address, legacy: Some(legacy) };
+    let at = (&client, governor.public_url.as_str());
+    let ada = Actor::join(at, "ada", None).await?;
+    let bob = Actor::join(at, "bob", Some(&ada)).await?;
+    let people = Arc::new((ada, bob));
+    let stage = Stage { client, address: governor.address, legacy: Some(legacy), people };
     stage.servers_are_up().await?;
     Ok((governor, stage))
 }

@@ -499,7 +499,12 @@ impl Desk {
                         self.waits.wake(hold);
                     }
                 }
-                Effect::Noticed(finding) => writing.records.push(Record::Finding(*finding)),
+                Effect::Noticed(finding) => {
+                    tracing::warn!(code = finding.code, %task, "{}", finding.text);
+                    writing.records.push(Record::Finding(*finding));
+                }
+                // Whoever decided sees to it, once the decision is on record.
+                Effect::Contain { .. } => {}
             }
         }
     }

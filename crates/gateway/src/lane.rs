@@ -28,7 +28,7 @@ use bailiwick_connect::Verified;
 use bailiwick_kernel::{Effect, Names, Outcome, Permit, Rewritable as _, TaskState};
 use bailiwick_model::{
     AccessRequest, Caller, DecisionId, DecisionRecord, Explanation, HoldId, OutcomeKind,
-    OutcomeRecord, Reason, ReasonCode, Record, SecretUse, ServerName, VerdictKind,
+    OutcomeRecord, Reason, ReasonCode, Record, SecretUse, ServerName, Subject, VerdictKind,
 };
 use bailiwick_store::LedgerError;
 use tokio_util::task::TaskTracker;
@@ -236,15 +236,10 @@ impl Lane {
         let record = self.decision_record(&decision, request, Some(template), made.judged);
         let record = DecisionRecord { explained: explained.clone(), ..record };
         let shown = record.arguments.text();
+        let contain = made.effects.iter().find_map(contained);
         let effects = made.effects.into_iter().map(|it| with_arguments(it, shown)).collect();
         writing.records.push(Record::Decision(Box::new(record)));
-        // A window that closed is noticed here before the clock's next round.
-        for (task, effects) in self.desk.spread(&caller.task, effects) {
-            let (ends, own): (Vec<_>, Vec<_>) = effects.into_iter().partition(is_an_end);
-            let by = format!("identity:{}", caller.identity);
-            self.desk.write_up(&mut over, &task, ends, ("clock", None));
-            self.desk.write_up(&mut writing, &task, own, (&by, Some(&decision)));
-        }
+        self.write_up((&mut writing, &mut over), caller, (&decision, effects));
         let recorded = self.record(writing.records).await;
         if let Err(error) = self.desk.owe(over).await {
             tracing::error!(%error, "the end of a task is not on record yet");
@@ -254,6 +249,9 @@ impl Lane {
             return Answered::Refused(unrecorded(decision, &error.to_string()));
         }
         progress.decided.store(true, Ordering::Release);
+        if let Some((subject, why)) = contain {
+            self.contain(&subject, &why).await;
+        }
         // The ledger is the truth: what the registry misses it is told again at the next start.
         if !writing.changes.is_empty()
             && let Err(error) = self.desk.registry().write(writing.changes).await
@@ -276,6 +274,29 @@ impl Lane {
             Outcome::Refuse(why) => {
                 explained::refused(decision, (VerdictKind::Deny, None, why), explained)
             }
+        }
+    }
+
+    /// Writes up what a decision brought with it, and apart from that what is over whatever becomes of
+    /// the call: a window that closed is noticed here before the clock's next round.
+    fn write_up(
+        &self,
+        (writing, over): (&mut Writing, &mut Writing),
+        caller: &Verified,
+        (decision, effects): (&DecisionId, Vec<Effect>),
+    ) {
+        for (task, effects) in self.desk.spread(&caller.task, effects) {
+            let (ends, own): (Vec<_>, Vec<_>) = effects.into_iter().partition(is_an_end);
+            let by = format!("identity:{}", caller.identity);
+            self.desk.write_up(over, &task, ends, ("clock", None));
+            self.desk.write_up(writing, &task, own, (&by, Some(decision)));
+        }
+    }
+
+    /// Withdraws authority for what a decision noticed. It holds in memory whatever the disk says.
+    async fn contain(&self, subject: &Subject, why: &str) {
+        if let Err(error) = self.desk.contain(subject, why, "detector").await {
+            tracing::error!(%subject, %error, "what is contained is not on record yet");
         }
     }
 
@@ -414,11 +435,26 @@ impl Lane {
     }
 }
 
+/// Gives what an effect withdraws authority from, and why.
+fn contained(effect: &Effect) -> Option<(Subject, String)> {
+    match effect {
+        Effect::Contain { subject, why } => Some((subject.clone(), why.clone())),
+        Effect::TaskStatus(_)
+        | Effect::HoldsExpired(_)
+        | Effect::HoldOpened(_)
+        | Effect::HoldUsed(_)
+        | Effect::Noticed(_) => None,
+    }
+}
+
 /// Says whether an effect must be on record whatever becomes of the call that noticed it.
 fn is_an_end(effect: &Effect) -> bool {
     match effect {
         Effect::TaskStatus(_) | Effect::HoldsExpired(_) => true,
-        Effect::HoldOpened(_) | Effect::HoldUsed(_) | Effect::Noticed(_) => false,
+        Effect::HoldOpened(_)
+        | Effect::HoldUsed(_)
+        | Effect::Noticed(_)
+        | Effect::Contain { .. } => false,
     }
 }
 
@@ -453,7 +489,8 @@ fn with_arguments(effect: Effect, shown: &str) -> Effect {
         Effect::TaskStatus(_)
         | Effect::HoldUsed(_)
         | Effect::HoldsExpired(_)
-        | Effect::Noticed(_) => effect,
+        | Effect::Noticed(_)
+        | Effect::Contain { .. } => effect,
     }
 }
 

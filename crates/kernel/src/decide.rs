@@ -21,7 +21,7 @@ use crate::{
         sent::{AsSent, as_sent},
         steps::Said,
     },
-    life,
+    lateral, life,
     state::Waiting,
 };
 
@@ -103,7 +103,10 @@ pub(crate) fn decide_with(
             state.active = now;
             Outcome::Hold(hold, why)
         }
-        Verdict::Deny(why) => Outcome::Refuse(why),
+        Verdict::Deny(why) => {
+            effects.extend(lateral::denied(state, request, now).into_iter().flatten());
+            Outcome::Refuse(why)
+        }
     };
     let advice = advice(&outcome);
     Decision { outcome, sent: sent.map(Box::new), judged, advice, effects }

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use bailiwick_model::{
     AccessRequest, DecisionId, Finding, Hold, HoldId, Judgement, Obligations, Reason, Spend,
-    TaskStatus, VerdictKind,
+    Subject, TaskStatus, VerdictKind,
 };
 
 use bailiwick_insight::Advice;
@@ -81,4 +81,11 @@ pub enum Effect {
     HoldsExpired(Vec<HoldId>),
     /// Something was noticed.
     Noticed(Box<Finding>),
+    /// Authority is withdrawn until a person has looked at it.
+    Contain {
+        /// From what.
+        subject: Subject,
+        /// Why.
+        why: String,
+    },
 }

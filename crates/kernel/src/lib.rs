@@ -10,6 +10,7 @@ mod decision;
 mod evaluate;
 mod explain;
 mod held;
+mod lateral;
 mod life;
 mod open;
 mod ours;

@@ -11,7 +11,7 @@ use bailiwick_model::{
 };
 use bailiwick_policy::{Briefs, GrantProgram};
 
-use crate::Paced;
+use crate::{Paced, lateral::Lateral};
 
 /// One task and everything its decisions depend on. Sharded by task: no decision needs two.
 #[derive(Clone, Debug)]
@@ -28,6 +28,7 @@ pub struct TaskState {
     pub(crate) refusals: Vec<RefusedCall>,
     pub(crate) paced: Paced,
     pub(crate) in_flight: u32,
+    pub(crate) lateral: Lateral,
     pub(crate) active: Timestamp,
     pub(crate) latest: Timestamp,
     pub(crate) authority: u64,
@@ -105,6 +106,7 @@ impl TaskState {
             refusals: Vec::new(),
             paced: memory.paced,
             in_flight: 0,
+            lateral: Lateral::default(),
             active,
             latest: active,
             authority: 0,

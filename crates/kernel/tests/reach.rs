@@ -133,7 +133,8 @@ fn held(stage: &Stage, state: &mut TaskState, request: &AccessRequest) -> Option
         Effect::TaskStatus(_)
         | Effect::HoldUsed(_)
         | Effect::HoldsExpired(_)
-        | Effect::Noticed(_) => None,
+        | Effect::Noticed(_)
+        | Effect::Contain { .. } => None,
     })
 }
 

@@ -5,7 +5,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-const FILES: [(&str, &str); 12] = [
+const FILES: &[(&str, &str)] = &[
     ("bailiwick.toml", include_str!("house/bailiwick.toml")),
     ("policies/guardrails.cedar", include_str!("house/guardrails.cedar")),
     ("charters/billing-agent.toml", include_str!("house/billing-agent.charter.toml")),
@@ -14,6 +14,8 @@ const FILES: [(&str, &str); 12] = [
     ("charters/triage-agent.toml", include_str!("house/triage-agent.charter.toml")),
     ("charters/summary-agent.toml", include_str!("house/summary-agent.charter.toml")),
     ("charters/report-job.toml", include_str!("house/report-job.charter.toml")),
+    ("charters/ops-agent.toml", include_str!("house/ops-agent.charter.toml")),
+    ("templates/night-fix.toml", include_str!("house/night-fix.template.toml")),
     ("templates/release.toml", include_str!("house/release.template.toml")),
     ("templates/ticket-triage.toml", include_str!("house/ticket-triage.template.toml")),
     ("templates/summary.toml", include_str!("house/summary.template.toml")),

@@ -2,7 +2,9 @@
 
 mod secret;
 
-use std::{collections::BTreeMap, future::Future, net::SocketAddr, pin::Pin, time::Duration};
+use std::{
+    collections::BTreeMap, future::Future, net::SocketAddr, pin::Pin, sync::Arc, time::Duration,
+};
 
 use anyhow::Context;
 use bailiwick_insight::AccessPath;
@@ -10,7 +12,7 @@ use bailiwick_model::{TaskId, Timestamp};
 use indicatif::ProgressBar;
 use serde_json::{Value, json};
 
-use super::{agent, legacy::Legacy};
+use super::{agent, legacy::Legacy, night, people::Actor};
 use crate::{
     admin::wire::{OpenTask, OpenedTask, Servers},
     client::Client,
@@ -24,6 +26,8 @@ pub(super) struct Stage {
     pub(super) address: SocketAddr,
     /// The application that wants a key.
     pub(super) legacy: Option<Legacy>,
+    /// Two people who may break the glass together.
+    pub(super) people: Arc<(Actor, Actor)>,
 }
 
 /// What a scene told.
@@ -65,6 +69,11 @@ pub(super) const ALL: &[Scene] = &[
         play: |stage, progress| Box::pin(closed_window(stage, progress)),
     },
     Scene {
+        number: 6,
+        title: "A fresh token tries one server after the other",
+        play: |stage, progress| Box::pin(lateral_access(stage, progress)),
+    },
+    Scene {
         number: 9,
         title: "A sub-agent inherits trust and reaches for more",
         play: |stage, progress| Box::pin(wider_child(stage, progress)),
@@ -73,6 +82,11 @@ pub(super) const ALL: &[Scene] = &[
         number: 12,
         title: "A legacy application needs a secret that lives for months",
         play: |stage, progress| Box::pin(secret::long_lived_secret(stage, progress)),
+    },
+    Scene {
+        number: 15,
+        title: "Break-glass at night takes two people",
+        play: |stage, progress| Box::pin(night::break_glass(stage, progress)),
     },
 ];
 
@@ -115,6 +129,21 @@ async fn closed_window(stage: Stage, progress: ProgressBar) -> anyhow::Result<To
     Ok(told)
 }
 
+async fn lateral_access(stage: Stage, progress: ProgressBar) -> anyhow::Result<Told> {
+    let mut told = Told::default();
+    let task = stage
+        .open(&mut told, ("triage-agent", "ticket-triage"), &[("ticket", "T-52")], None)
+        .await?;
+    let mut act = stage.acting(&mut told, &task, &progress);
+    act.call(("tickets", "get_ticket"), json!({"ticket": "T-52"}), "allow").await?;
+    act.call(("deploy", "status"), json!({"service": "shop"}), "deny").await?;
+    act.call(("vault", "read_secret"), json!({"path": "staging/smoke-test"}), "deny").await?;
+    act.call(("warehouse", "query"), json!({"sql": "select 1"}), "deny").await?;
+    // It is contained by now: what it was given is gone, too.
+    act.call(("tickets", "get_ticket"), json!({"ticket": "T-52"}), "deny").await?;
+    Ok(told)
+}
+
 async fn wider_child(stage: Stage, progress: ProgressBar) -> anyhow::Result<Told> {
     let mut told = Told::default();
     let parent = stage
@@ -131,7 +160,7 @@ async fn wider_child(stage: Stage, progress: ProgressBar) -> anyhow::Result<Told
 }
 
 /// One agent at work in one task.
-struct Acting<'a> {
+pub(super) struct Acting<'a> {
     address: SocketAddr,
     token: String,
     told: &'a mut Told,
@@ -184,7 +213,16 @@ impl Stage {
         task: &OpenedTask,
         progress: &'a ProgressBar,
     ) -> Acting<'a> {
-        Acting { address: self.address, token: task.token.clone(), told, progress }
+        self.acting_with(told, task.token.clone(), progress)
+    }
+
+    pub(super) const fn acting_with<'a>(
+        &self,
+        told: &'a mut Told,
+        token: String,
+        progress: &'a ProgressBar,
+    ) -> Acting<'a> {
+        Acting { address: self.address, token, told, progress }
     }
 
     /// Asks for a task's path.
@@ -194,7 +232,7 @@ impl Stage {
 }
 
 impl Acting<'_> {
-    async fn call(
+    pub(super) async fn call(
         &mut self,
         what: (&str, &str),
         arguments: Value,

@@ -363,7 +363,8 @@ fn held(decision: &Decision) -> Option<&bailiwick_model::Hold> {
         Effect::TaskStatus(_)
         | Effect::HoldUsed(_)
         | Effect::HoldsExpired(_)
-        | Effect::Noticed(_) => None,
+        | Effect::Noticed(_)
+        | Effect::Contain { .. } => None,
     })
 }
 

@@ -151,7 +151,8 @@ fn an_approval_is_for_the_call_as_it_will_be_sent() {
         Effect::TaskStatus(_)
         | Effect::HoldUsed(_)
         | Effect::HoldsExpired(_)
-        | Effect::Noticed(_) => None,
+        | Effect::Noticed(_)
+        | Effect::Contain { .. } => None,
     });
     let held = held.unwrap();
     assert_eq!(held.call, made.sent.unwrap().call);
