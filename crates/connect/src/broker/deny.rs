@@ -7,7 +7,7 @@ use std::{
     collections::BTreeMap,
     path::{Path, PathBuf},
     sync::{Arc, Mutex, PoisonError},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use bailiwick_model::{LeaseId, Timestamp};
@@ -16,8 +16,10 @@ use crate::{PrivateError, private::read_private, write_private};
 
 /// The longest list that is read: half a million leases that ended early within their time.
 const LIST_MAX: u64 = 32 * 1024 * 1024;
-/// How far the clocks of others may be behind ours.
+/// How far the clocks of others may be from ours where a certificate begins.
 pub(super) const SKEW: Duration = Duration::from_secs(60);
+/// How long a lease is named after the end of its certificate, for clocks that are behind.
+const STAYS: Duration = Duration::from_secs(600);
 
 /// What writes a list where the target reads it.
 pub(super) type Publish = dyn Fn(&[LeaseId], Timestamp) -> Result<(), String> + Send + Sync;
@@ -31,6 +33,8 @@ struct Inner {
     /// Each lease with the end of its certificate. Held while the list is written and published, so
     /// that no earlier list replaces a later one.
     denied: Mutex<BTreeMap<LeaseId, Timestamp>>,
+    /// The last moment that somebody told, and when that was.
+    told: Mutex<(Timestamp, Instant)>,
     publish: Box<Publish>,
 }
 
@@ -50,7 +54,8 @@ impl DenyList {
         let Some(denied) = read else {
             return Err(format!("`{}` is not the list that was written", path.display()));
         };
-        let inner = Inner { path, denied: Mutex::new(denied), publish };
+        let told = Mutex::new((now, Instant::now()));
+        let inner = Inner { path, denied: Mutex::new(denied), told, publish };
         inner.publish(now)?;
         Ok(Self(Arc::new(inner)))
     }
@@ -70,6 +75,15 @@ impl DenyList {
         self.blocking(move |it| it.publish(now)).await
     }
 
+    /// Publishes the list again where nobody tells the time.
+    pub(super) async fn refresh_by_itself(&self) -> Result<(), String> {
+        self.blocking(move |it| {
+            let (told, at) = *it.told.lock().unwrap_or_else(PoisonError::into_inner);
+            it.publish(told.after(at.elapsed()))
+        })
+        .await
+    }
+
     async fn blocking(
         &self,
         work: impl FnOnce(&Inner) -> Result<(), String> + Send + 'static,
@@ -82,19 +96,26 @@ impl DenyList {
 
 impl Inner {
     fn deny(&self, lease: LeaseId, until: Timestamp, now: Timestamp) -> Result<(), String> {
-        let mut denied = self.denied.lock().unwrap_or_else(PoisonError::into_inner);
-        denied.retain(|_, until| now <= until.after(SKEW));
-        if now <= until.after(SKEW) {
-            denied.insert(lease, until);
+        if until.after(STAYS) < now {
+            // Nobody takes it any more, named or not.
+            return Ok(());
         }
-        let lines: String =
-            denied.iter().map(|(lease, until)| format!("{lease} {}\n", until.millis())).collect();
+        let mut denied = self.denied.lock().unwrap_or_else(PoisonError::into_inner);
+        denied.retain(|_, until| now <= until.after(STAYS));
+        denied.insert(lease, until);
+        let lines = denied.iter().map(|(lease, until)| format!("{lease} {}\n", until.millis()));
+        let lines: String = lines.collect();
         write_private(&self.path, lines.as_bytes()).map_err(|error| told(&error))?;
-        (self.publish)(&denied.keys().cloned().collect::<Vec<_>>(), now)
+        self.written(&denied, now)
     }
 
     fn publish(&self, now: Timestamp) -> Result<(), String> {
         let denied = self.denied.lock().unwrap_or_else(PoisonError::into_inner);
+        self.written(&denied, now)
+    }
+
+    fn written(&self, denied: &BTreeMap<LeaseId, Timestamp>, now: Timestamp) -> Result<(), String> {
+        *self.told.lock().unwrap_or_else(PoisonError::into_inner) = (now, Instant::now());
         (self.publish)(&denied.keys().cloned().collect::<Vec<_>>(), now)
     }
 }
@@ -160,11 +181,11 @@ mod tests {
         let (first, seen) = list(&path);
         first.deny(lease(1), at(100), at(10)).await.unwrap();
         first.deny(lease(2), at(500), at(10)).await.unwrap();
-        first.deny(lease(3), at(5), at(100)).await.unwrap();
+        first.deny(lease(3), at(5), at(606)).await.unwrap();
         assert_eq!(seen.lock().unwrap().last().unwrap(), &[lease(1), lease(2)]);
         let (second, seen) = list(&path);
         assert_eq!(*seen.lock().unwrap(), [[lease(1), lease(2)]]);
-        second.deny(lease(4), at(500), at(161)).await.unwrap();
+        second.deny(lease(4), at(900), at(701)).await.unwrap();
         assert_eq!(seen.lock().unwrap().last().unwrap(), &[lease(2), lease(4)]);
     }
 

@@ -5,7 +5,7 @@
 //! whose name is made of the lease's, and its end is the end of that Secret. What is left behind is found
 //! by its label.
 
-use std::{fmt, path::PathBuf, time::Duration};
+use std::{fmt, future::Future, path::PathBuf, time::Duration};
 
 use bailiwick_model::{LeaseId, TargetName, Timestamp};
 use http::{Method, StatusCode};
@@ -25,6 +25,8 @@ const SHORTEST: Duration = Duration::from_secs(600);
 /// What the Secrets of our leases bear.
 const LABEL: &str = "bailiwick.target";
 const TOKEN_MAX: usize = 16 * 1024;
+/// How long one attempt may take, of several questions.
+const PATIENCE: Duration = Duration::from_secs(30);
 /// How many Secrets one page has, and how many pages are read.
 const PAGE: usize = 200;
 const PAGES_MAX: usize = 200;
@@ -164,7 +166,7 @@ impl Kubernetes {
             .with("namespace", self.target.namespace.as_str())
             .with("account", account)
             .with_secret("token", token);
-        Ok(Issued { credential, called, until: until.min(order.until), keepsake: None })
+        Ok(Issued { credential, called, until, keepsake: None })
     }
 
     fn wanted<'w>(&self, wants: &'w [String]) -> Result<&'w str, BrokerError> {
@@ -241,6 +243,14 @@ impl Kubernetes {
         Ok(leases)
     }
 
+    async fn within<T>(
+        &self,
+        work: impl Future<Output = Result<T, BrokerError>>,
+    ) -> Result<T, BrokerError> {
+        let done = tokio::time::timeout(PATIENCE, work).await;
+        done.unwrap_or_else(|_| Err(self.away("it takes too long".into())))
+    }
+
     fn path(&self, rest: &str) -> String {
         format!("/api/v1/namespaces/{}/{rest}", self.target.namespace)
     }
@@ -307,15 +317,15 @@ impl Broker for Kubernetes {
     }
 
     fn issue<'a>(&'a self, order: &'a LeaseOrder) -> Attempt<'a, Issued> {
-        Box::pin(self.make(order))
+        Box::pin(self.within(self.make(order)))
     }
 
     fn revoke<'a>(&'a self, ended: &'a EndedLease) -> Attempt<'a, ()> {
-        Box::pin(async move { self.remove(&object(&ended.lease)).await })
+        Box::pin(self.within(async move { self.remove(&object(&ended.lease)).await }))
     }
 
     fn found(&self) -> Attempt<'_, Vec<LeaseId>> {
-        Box::pin(self.list())
+        Box::pin(self.within(self.list()))
     }
 }
 

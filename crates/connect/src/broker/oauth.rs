@@ -21,6 +21,19 @@ use crate::Secret;
 
 /// The longest token that is taken.
 const TOKEN_MAX: usize = 16 * 1024;
+/// What a server may say of itself (RFC 6749, section 5.2; RFC 7009; RFC 8707); nothing else is shown.
+const WORDS: &[&str] = &[
+    "invalid_request",
+    "invalid_client",
+    "invalid_grant",
+    "unauthorized_client",
+    "unsupported_grant_type",
+    "invalid_scope",
+    "invalid_target",
+    "unsupported_token_type",
+    "server_error",
+    "temporarily_unavailable",
+];
 const FORM: &str = "application/x-www-form-urlencoded";
 
 /// What the operator says of an authorization server and what its tokens are for.
@@ -220,9 +233,8 @@ impl OAuth {
     /// Says no in the server's word for it, which RFC 6749 lists.
     fn denied(&self, answer: &Answered) -> BrokerError {
         let denied: Option<Denied> = serde_json::from_slice(&answer.body).ok();
-        let plain =
-            |it: &String| it.len() <= 64 && it.bytes().all(|it| matches!(it, b'a'..=b'z' | b'_'));
-        let word = denied.map(|it| it.error).filter(plain).unwrap_or_default();
+        let known = denied.and_then(|it| WORDS.iter().find(|word| **word == it.error));
+        let word = known.unwrap_or(&"");
         let why = format!("it answers {} {word}", answer.status.as_u16());
         match answer.status {
             StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE => {
