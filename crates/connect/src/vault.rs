@@ -129,6 +129,15 @@ impl Vault {
         self.lock().secrets.values().map(about).collect()
     }
 
+    /// Says whether a value can be kept.
+    pub fn fits(value: &Secret) -> Result<(), VaultError> {
+        match value.expose().len() {
+            0 => Err(VaultError::Empty),
+            len if VALUE_MAX < len => Err(VaultError::TooLong { len, max: VALUE_MAX }),
+            _ => Ok(()),
+        }
+    }
+
     /// Gives a secret its first value. One that is there stays as it is.
     pub fn set(
         &self,
@@ -224,7 +233,7 @@ impl Vault {
         label: Label,
         value: &Secret,
     ) -> Result<SecretAbout, VaultError> {
-        check_value(value)?;
+        Self::fits(value)?;
         let envelope = Envelope::seal(&inside.keks, label, value.expose().as_bytes())?;
         write_private(&self.path(name), envelope.to_text().as_bytes())?;
         let version = envelope.label.version;
@@ -298,14 +307,6 @@ fn labelled(name: &SecretName, path: &Path) -> Result<SecretAbout, VaultError> {
     }
     let Label { version, created, rotated, .. } = envelope.label;
     Ok(SecretAbout { name: name.clone(), version, created, rotated, wrapped_by: envelope.kek })
-}
-
-fn check_value(value: &Secret) -> Result<(), VaultError> {
-    match value.expose().len() {
-        0 => Err(VaultError::Empty),
-        len if VALUE_MAX < len => Err(VaultError::TooLong { len, max: VALUE_MAX }),
-        _ => Ok(()),
-    }
 }
 
 /// Finds the files of secrets. What has another ending is not ours.

@@ -21,6 +21,7 @@ pub(crate) fn known<'a>(
         catalog.and_then(|it| it.tool(&action.name)).filter(|_| action.kind == ActionKind::Tool);
     Known {
         reading_credential: spec
+            .filter(|it| it.is_web())
             .and_then(|it| it.credential.as_ref())
             .is_some_and(|it| it.read_only.is_some() && it.is_for(&action.name)),
         spec: spec.and_then(|it| it.tools.get(&action.name)),

@@ -321,6 +321,7 @@ impl Lane {
         let now = self.desk.now();
         let server = call.call.action().server.clone();
         let (judged, listener) = ((&*call.call, call.offered), call.heard_by(listener));
+        let shown = self.upstreams.shows(&server);
         let sending = self.upstreams.send(permit, slot.authority(), judged, (&listener, now));
         let sending = sending.instrument(tracing::debug_span!("send", %server));
         let holder = (caller, call.call.action());
@@ -333,7 +334,7 @@ impl Lane {
         }
         let mut came =
             call.call.web().map_or_else(|| outcome_of(&sent), |_| web::outcome_of(&sent));
-        let secret = call.call.web().and_then(Outgoing::used);
+        let secret = call.call.web().and_then(Outgoing::used).or(shown.as_ref());
         let sent = sent.map(|reply| call.obliged(&decision, reply, &mut came.1));
         let detail = call.failed(came.0, &came.1);
         let sending = Sent { decision: &decision, slot, server: &server, started, secret };

@@ -16,7 +16,7 @@ pub use headers::may_pass;
 pub use operation::{BodyField, Operation, OperationError, PathTemplate, Scalar};
 pub(crate) use outgoing::{Outgoing, Summary};
 pub(crate) use read::{Came, Read, read};
-pub(crate) use scrub::Scrubber;
+pub(crate) use scrub::{Scrubber, Scrubbing};
 #[cfg(any(test, fuzzing))]
 pub(crate) use target::foreign;
 

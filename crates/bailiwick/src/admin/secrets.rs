@@ -7,7 +7,7 @@ use axum::{
     Extension,
     extract::{Path, State},
 };
-use bailiwick_connect::{Secret, VaultError};
+use bailiwick_connect::{Secret, Vault, VaultError};
 use bailiwick_model::{CommandRecord, SecretChange, SecretName};
 use bytes::Bytes;
 use http::StatusCode;
@@ -99,8 +99,8 @@ impl Admin {
         change: SecretChange,
         value: Option<&Secret>,
     ) -> Result<u32, Refused> {
-        if value.is_some_and(|it| it.expose().is_empty()) {
-            return Err(refused(VaultError::Empty));
+        if let Some(value) = value {
+            Vault::fits(value).map_err(refused)?;
         }
         match (change, self.vault.get(name)) {
             (SecretChange::Set, Err(VaultError::Unknown { .. })) => Ok(1),

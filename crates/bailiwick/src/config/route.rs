@@ -16,6 +16,7 @@ use http::{HeaderName, Uri};
 use toml::Spanned;
 
 pub(crate) use self::credential::Credential;
+pub(super) use self::credential::of_a_server as credential_of_a_server;
 use super::{
     Code,
     origin::Settings,

@@ -19,7 +19,7 @@ pub(super) use self::{
     tool::read as tool_word,
     transport::{address, remote},
 };
-use super::{Code, Credential, GivenServer, origin::Settings, read::Table};
+use super::{Code, Credential, GivenServer, origin::Settings, read::Table, route};
 
 /// What happens to the tools a server offers at its first connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -131,6 +131,7 @@ fn read(table: &Table<'_>, home: &Path, name: Option<Spanned<ServerName>>) -> Op
     let pin = table.get("pin").word(Pinning::ALL, Pinning::as_str);
     let methods = methods(table);
     let timeout = timeout(table);
+    let credential = route::credential_of_a_server(table);
     let tools = tools(table);
     let name = name?;
     Some(Server {
@@ -143,7 +144,7 @@ fn read(table: &Table<'_>, home: &Path, name: Option<Spanned<ServerName>>) -> Op
         methods,
         timeout,
         tools,
-        credential: None,
+        credential: credential.ok()?,
     })
 }
 

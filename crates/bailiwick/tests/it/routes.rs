@@ -4,6 +4,7 @@
 mod api;
 mod hostile;
 mod secret;
+mod server;
 
 use serde_json::{Value, json};
 

@@ -3,6 +3,7 @@
 mod answer;
 mod connector;
 mod events;
+mod heard;
 mod hearing;
 mod resume;
 
@@ -15,10 +16,10 @@ use std::{
     time::Duration,
 };
 
+use bailiwick_model::CredentialScope;
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Method, Response, Uri, header, uri::Scheme};
 use http_body_util::Full;
-use hyper::body::Incoming as Body;
 use hyper_util::{client::legacy::Client, rt::TokioExecutor};
 use tokio::sync::mpsc;
 
@@ -37,6 +38,7 @@ use answer::{Asked, unknown};
 pub(super) use connector::{Connector, connector};
 use events::Mark;
 pub use events::{Events, TooLarge};
+use heard::Heard as Body;
 
 const BODY_MAX: usize = 8 << 20;
 /// How long a message that nobody waits for may take.
@@ -364,14 +366,27 @@ impl Link {
         all.insert(header::ACCEPT, HeaderValue::from_static("application/json, text/event-stream"));
         all.extend(self.host.clone().map(|it| (header::HOST, it)));
         all.extend(headers.clone());
-        self.client.request(request).await.map_err(|error| {
+        let credential = self.spec.credential.as_ref();
+        let made = credential.map(|it| it.made(&self.spec.name, CredentialScope::Any));
+        let made = made.transpose().map_err(Missed::Nobody)?;
+        if let Some(made) = &made {
+            all.insert(made.header.clone(), made.value.clone());
+        }
+        let asked = self.client.request(request).await;
+        let scrubber = made.as_ref().map(|it| &it.scrubber);
+        let response = asked.map_err(|error| {
             let cause = error.source().map(|it| format!(": {it}")).unwrap_or_default();
             if error.is_connect() {
                 Missed::Nobody(format!("it cannot be reached{cause}"))
             } else {
                 unknown(format!("it did not answer{cause}"))
             }
-        })
+        })?;
+        let (mut head, body) = response.into_parts();
+        if let Some(scrubber) = scrubber {
+            scrubber.headers(&mut head.headers);
+        }
+        Ok(Response::from_parts(head, Body::new(body, scrubber)))
     }
 
     fn session(&self) -> Arc<Session> {

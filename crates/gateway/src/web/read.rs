@@ -143,6 +143,14 @@ fn fields(operation: &Operation, came: &Came<'_>) -> Result<BTreeMap<String, Jso
     }
     let kind =
         came.headers.get(header::CONTENT_TYPE).and_then(|it| it.to_str().ok()).unwrap_or_default();
+    let charset = kind.split(';').skip(1).find_map(|it| it.trim().split_once('='));
+    let unicode = |(name, value): &(&str, &str)| {
+        !name.eq_ignore_ascii_case("charset")
+            || value.trim_matches('"').eq_ignore_ascii_case("utf-8")
+    };
+    if !charset.as_ref().is_none_or(unicode) {
+        return Err("policies look into its body, which must be in UTF-8".to_owned());
+    }
     let kind = kind.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
     let json =
         kind == "application/json" || (kind.starts_with("application/") && kind.ends_with("+json"));

@@ -4,7 +4,7 @@
 //! over with as many stars, so that lengths and quotes stay right. What is held back of a stream is
 //! never more than could still become a find.
 
-use std::{collections::BTreeSet, fmt};
+use std::{collections::BTreeSet, fmt, sync::Arc};
 
 use base64::{
     Engine,
@@ -21,13 +21,13 @@ const STAR: u8 = b'*';
 /// What must not come back.
 #[derive(Clone, Default)]
 pub(crate) struct Scrubber {
-    patterns: Vec<Zeroizing<Vec<u8>>>,
+    patterns: Arc<[Zeroizing<Vec<u8>>]>,
 }
 
 /// A stream that is looked through as it passes.
 #[derive(Debug)]
-pub(crate) struct Scrubbing<'s> {
-    scrubber: &'s Scrubber,
+pub(crate) struct Scrubbing {
+    scrubber: Scrubber,
     held: Vec<u8>,
 }
 
@@ -82,8 +82,8 @@ impl Scrubber {
     }
 
     /// Begins on a stream.
-    pub(crate) const fn stream(&self) -> Scrubbing<'_> {
-        Scrubbing { scrubber: self, held: Vec::new() }
+    pub(crate) fn stream(&self) -> Scrubbing {
+        Scrubbing { scrubber: self.clone(), held: Vec::new() }
     }
 
     /// Says how many bytes at the end of `bytes` may be the beginning of a find.
@@ -99,7 +99,7 @@ impl Scrubber {
     }
 }
 
-impl Scrubbing<'_> {
+impl Scrubbing {
     /// Takes a piece, and gives what can go on.
     pub(crate) fn pass(&mut self, piece: &[u8]) -> Vec<u8> {
         if self.scrubber.patterns.is_empty() {

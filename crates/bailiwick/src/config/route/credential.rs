@@ -1,4 +1,4 @@
-//! `[route.credential]`: which secret a request gets on its way out.
+//! `[route.credential]` and `[server.credential]`: which secret a request gets on its way out.
 
 use std::collections::BTreeSet;
 
@@ -29,7 +29,22 @@ pub(crate) struct Credential {
 
 /// What is there cannot be read, and was reported.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Unread;
+pub(in crate::config) struct Unread;
+
+/// Reads that of an MCP server, which every request to it gets.
+pub(in crate::config) fn of_a_server(table: &Table<'_>) -> Result<Option<Credential>, Unread> {
+    let field = table.get("credential");
+    if field.is_given() && !table.get("url").is_given() {
+        field.wrong(format!("`{}` is for a server with a `url`: a child gets `env`", field.name()));
+        return Err(Unread);
+    }
+    let read = read(table)?;
+    if read.as_ref().is_some_and(|it| it.only.is_some() || it.read_only.is_some()) {
+        field.wrong("every request to an MCP server gets its one secret: `operations` and `read_only` are for routes");
+        return Err(Unread);
+    }
+    Ok(read)
+}
 
 /// Reads it, where it is there.
 pub(super) fn read(table: &Table<'_>) -> Result<Option<Credential>, Unread> {

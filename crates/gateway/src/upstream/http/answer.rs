@@ -3,13 +3,12 @@
 use bytes::Bytes;
 use http::{HeaderMap, Response, StatusCode, header};
 use http_body_util::{BodyExt as _, Limited};
-use hyper::body::Incoming as Body;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 use tokio::sync::mpsc;
 
 use super::{
-    BODY_MAX, Missed,
+    BODY_MAX, Body, Missed,
     events::{Events, Mark},
 };
 use crate::{

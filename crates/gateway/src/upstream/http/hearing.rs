@@ -10,11 +10,10 @@ use std::{
 use bytes::Bytes;
 use http::{Method, Response, StatusCode, header};
 use http_body_util::BodyExt as _;
-use hyper::body::Incoming as Body;
 use serde_json::json;
 use tokio::sync::mpsc;
 
-use super::{ASIDE, BODY_MAX, Link, Missed, events::Events};
+use super::{ASIDE, BODY_MAX, Body, Link, Missed, events::Events};
 use crate::{
     jsonrpc::raw_of,
     mcp::{Era, subscription::Wanted},
