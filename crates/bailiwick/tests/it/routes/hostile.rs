@@ -129,9 +129,9 @@ fn an_api_that_lies_stalls_or_dies_is_told_from_one_that_answers() {
         assert_eq!(answer.json()["code"], "no_answer", "{what}");
     }
     let short = ask("short");
-    // What came of it may be lost with the connection, and says how much is missing all the same.
-    assert!(short.status == 200 && "abc".starts_with(&short.body), "{short:?}");
-    assert_eq!(short.header("content-length"), Some("100"));
+    // Whatever came of it, or nothing, before the connection ended: it never looks whole.
+    let missing = short.header("content-length") == Some("100") && "abc".starts_with(&short.body);
+    assert!(short.status == 0 || (short.status == 200 && missing), "{short:?}");
     let endless = ask("endless");
     assert!(!endless.body.ends_with("0\r\n\r\n"), "what was cut does not look whole");
     assert!(endless.body.len() < 80 << 10, "{}", endless.body.len());
