@@ -1,6 +1,6 @@
 //! What of the configuration takes effect only at a start.
 
-use super::{Config, Server};
+use super::{Config, Server, Transport};
 
 impl Config {
     /// Gives the sections in which `new` says something else, and which are read at a start alone.
@@ -17,13 +17,17 @@ impl Config {
             ("[[issuer]]", self.vouchers.issuers == new.vouchers.issuers),
             ("[log]", self.log == new.log),
             ("[telemetry]", self.telemetry == new.telemetry),
-            (
-                "[[server]] and [[route]]",
-                self.servers.iter().map(placeless).eq(new.servers.iter().map(placeless)),
-            ),
+            ("[[server]]", of(self, false).eq(of(new, false))),
+            ("[[route]]", of(self, true).eq(of(new, true))),
         ];
         parts.into_iter().filter(|(_, same)| !same).map(|(name, _)| name).collect()
     }
+}
+
+/// Gives the routes of a configuration, or its other servers.
+fn of(config: &Config, routes: bool) -> impl Iterator<Item = Server> + '_ {
+    let is_route = |it: &Server| matches!(it.transport, Transport::Route(_));
+    config.servers.iter().filter(move |it| is_route(it) == routes).map(placeless)
 }
 
 /// A server that only moved within the file is the same.
