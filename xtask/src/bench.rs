@@ -3,6 +3,7 @@
 mod judgement;
 mod lane;
 mod program;
+mod tokens;
 
 use std::path::Path;
 
@@ -22,6 +23,7 @@ struct Group {
 const GROUPS: &[Group] = &[
     Group { name: "lane", measure: lane::measure },
     Group { name: "judgement", measure: judgement::measure },
+    Group { name: "leases", measure: tokens::measure },
 ];
 
 /// Whether programs of others are installed and measured beside ours.
