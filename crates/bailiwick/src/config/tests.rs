@@ -11,6 +11,7 @@ mod pinned;
 mod questions;
 mod rendered;
 mod restart;
+mod route;
 mod server;
 mod settings;
 mod template;
