@@ -2,6 +2,7 @@
 
 mod judgement;
 mod lane;
+mod leases;
 mod program;
 mod tokens;
 
@@ -23,7 +24,7 @@ struct Group {
 const GROUPS: &[Group] = &[
     Group { name: "lane", measure: lane::measure },
     Group { name: "judgement", measure: judgement::measure },
-    Group { name: "leases", measure: tokens::measure },
+    Group { name: "leases", measure: leases::measure },
 ];
 
 /// Whether programs of others are installed and measured beside ours.

@@ -82,7 +82,10 @@ pub(crate) fn offering(config: &Config, pins: &Pins) -> Offering {
         others.extend(server.tools.keys().map(|it| (server.name.clone(), it.to_string())));
     }
     let servers = config.servers.iter().map(|it| (it.name.clone(), it.environment)).collect();
-    Offering { servers, tools, others, ..Offering::default() }
+    let target =
+        |it: &crate::config::Target| Some((it.name.as_str().parse().ok()?, it.environment));
+    let targets = config.targets.iter().filter_map(target).collect();
+    Offering { servers, targets, tools, others, ..Offering::default() }
 }
 
 /// What was found last, and what it was found for.

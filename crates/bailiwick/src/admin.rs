@@ -9,6 +9,7 @@ pub(crate) mod emergency;
 pub(crate) mod evaluations;
 mod holds;
 mod keys;
+mod leases;
 pub(crate) mod metrics;
 mod people;
 mod secrets;
@@ -28,7 +29,7 @@ use axum::{
 use bailiwick_connect::{
     AssertionVerifier, Secret, StatementVerifier, TokenKeys, TokenMint, Vault,
 };
-use bailiwick_gateway::{Door, Lane};
+use bailiwick_gateway::{Door, Lane, Leases};
 use bailiwick_model::{Person, PersonName};
 use http::StatusCode;
 use tokio::net::UnixStream;
@@ -40,6 +41,7 @@ use crate::command::sign::GOVERNOR;
 #[derive(Debug)]
 pub(crate) struct Admin {
     pub(crate) lane: Arc<Lane>,
+    pub(crate) leases: Arc<Leases>,
     pub(crate) mint: TokenMint,
     /// The keys that sign tokens.
     pub(crate) keys: Arc<TokenKeys>,
@@ -101,10 +103,12 @@ impl Peer {
 pub(crate) fn on_socket(admin: &Arc<Admin>, door: &Arc<Door>) -> Router {
     let gateway = bailiwick_gateway::router(Arc::clone(door));
     let lines = bailiwick_gateway::line_router(Arc::clone(door));
+    let leases = bailiwick_gateway::lease_router(Arc::clone(door), Arc::clone(&admin.leases));
     routes(admin)
         .merge(metrics::routes(admin))
         .merge(gateway)
         .merge(lines)
+        .merge(leases)
         .layer(middleware::from_fn(own_account))
 }
 
@@ -125,6 +129,9 @@ fn routes(admin: &Arc<Admin>) -> Router {
         .route("/api/v1/tasks/{task}/can", get(tasks::can))
         .route("/api/v1/tasks/{task}/end", post(tasks::end))
         .route("/api/v1/tasks/{task}/token", post(tasks::token))
+        .route("/api/v1/leases", get(leases::list).post(leases::issue))
+        .route("/api/v1/leases/{lease}", get(leases::show))
+        .route("/api/v1/leases/{lease}/revoke", post(leases::revoke))
         .route("/api/v1/holds", get(holds::list))
         .route("/api/v1/holds/{hold}", get(holds::show))
         .route("/api/v1/holds/{hold}/answer", post(holds::answer))

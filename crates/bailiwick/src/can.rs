@@ -147,6 +147,7 @@ fn one(
         ActionKind::Tool => ("tools/call", json!({ "name": action.name, "arguments": {} })),
         ActionKind::Prompt => ("prompts/get", json!({ "name": action.name, "arguments": {} })),
         ActionKind::Resource => ("resources/read", json!({ "uri": action.name })),
+        ActionKind::Lease => return None,
     };
     let raw = RawValue::from_string(params.to_string()).ok()?;
     let call = Call::read(server.name.clone(), method, raw, JsonLimits::default()).ok()?;
@@ -167,7 +168,7 @@ fn one(
     let on = match action.kind {
         ActionKind::Tool => word.as_ref().and_then(|it| it.resource.clone()),
         ActionKind::Resource => Some(action.name.clone()),
-        ActionKind::Prompt => None,
+        ActionKind::Prompt | ActionKind::Lease => None,
     };
     Some(Can { on, ..bailiwick_kernel::can(snapshot, state, sought, at) })
 }

@@ -124,6 +124,9 @@ pub(crate) enum Ask {
     /// Break-glass tasks that a person still has to look at.
     #[command(subcommand)]
     Review(ReviewCommand),
+    /// Credentials at other systems, which end with their tasks.
+    #[command(subcommand)]
+    Lease(LeaseCommand),
     /// The reviewed shapes of tasks.
     #[command(subcommand)]
     Template(TemplateCommand),
@@ -391,6 +394,51 @@ pub(crate) enum ReviewCommand {
         #[command(flatten)]
         person: ByPerson,
     },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum LeaseCommand {
+    /// Get a credential for an open task, by its identity's proof.
+    Issue(IssueLease),
+    /// List leases, oldest first.
+    List {
+        /// Only this task's.
+        #[arg(long, value_name = "TASK")]
+        task: Option<String>,
+        /// Those that are gone, too.
+        #[arg(long)]
+        all: bool,
+    },
+    /// Show one lease: when it was issued, last used, accepted to end, and known to be gone.
+    Show {
+        /// Which: `lease_…`.
+        lease: String,
+    },
+    /// End one lease now, whatever its task does.
+    Revoke {
+        /// Which.
+        lease: String,
+    },
+}
+
+/// A credential that is wanted.
+#[derive(Debug, Args)]
+pub(crate) struct IssueLease {
+    /// For which open task.
+    #[arg(long)]
+    pub(crate) task: String,
+    /// Of which target.
+    #[arg(long, value_name = "NAME")]
+    pub(crate) target: String,
+    /// What of it, once for each; without any all that the task's lines name.
+    #[arg(long = "want", value_name = "NAME")]
+    pub(crate) wants: Vec<String>,
+    /// For how long; without it as long as it may be.
+    #[arg(long = "for", value_name = "SPAN")]
+    pub(crate) span: Option<String>,
+    /// The private key that proves the identity; default `keys/ID.pem` where there is one.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) key: Option<PathBuf>,
 }
 
 #[derive(Debug, Subcommand)]

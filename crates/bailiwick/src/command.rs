@@ -5,6 +5,7 @@ pub(crate) mod contain;
 pub(crate) mod hold;
 pub(crate) mod identity;
 pub(crate) mod keys;
+pub(crate) mod lease;
 pub(crate) mod ledger;
 pub(crate) mod person;
 pub(crate) mod reference;

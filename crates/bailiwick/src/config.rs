@@ -29,6 +29,7 @@ mod route;
 mod secrets;
 mod server;
 mod state;
+mod target;
 mod telemetry;
 mod template;
 mod vouch;
@@ -38,7 +39,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use bailiwick_model::{Fact, ServerName};
+use bailiwick_model::{Fact, ServerName, TargetName};
 use bailiwick_policy::IdentityType;
 use toml::Spanned;
 
@@ -61,6 +62,7 @@ pub(crate) use self::{
     route::{Credential, Route},
     secrets::Secrets,
     server::{Pinning, Server, ToolWord, Transport},
+    target::Target,
     telemetry::Telemetry,
     vouch::Vouchers,
 };
@@ -96,6 +98,8 @@ pub(crate) struct Config {
     pub(crate) servers: Vec<Server>,
     /// How secrets are kept.
     pub(crate) secrets: Secrets,
+    /// The systems that credentials are made at, in the file's order.
+    pub(crate) targets: Vec<Target>,
     /// What holds in the world, until its end.
     pub(crate) facts: Vec<Fact>,
     /// The settings as they came out, and where each comes from.
@@ -129,7 +133,8 @@ impl Config {
         let key = key.chain(self.secrets.kek_file().cloned());
         let keys = key.flat_map(|it| it.canonicalize().ok().into_iter().chain([it]));
         let files = [self.file.clone(), self.state.clone()].into_iter().chain(keys);
-        files.chain(own).chain(checkpoints).collect()
+        let targets = self.targets.iter().flat_map(|it| it.settings.private());
+        files.chain(own).chain(checkpoints).chain(targets).collect()
     }
 }
 
@@ -140,6 +145,8 @@ struct Draft {
     source: Option<Source>,
     /// The servers it names, whole or not; nothing where it could not be read at all.
     servers: Option<BTreeSet<ServerName>>,
+    /// The targets it names, likewise.
+    targets: Option<BTreeSet<TargetName>>,
 }
 
 impl Draft {
@@ -175,8 +182,9 @@ impl Draft {
         let places = Places { file, home, overrides, source: &source };
         let read = reader.read(|root| places.read(root));
         found.extend(reader.found());
-        let (config, servers) = read.map_or((None, None), |(config, names)| (config, Some(names)));
-        Self { config, servers, source: Some(source) }
+        let (config, names) = read.map_or((None, None), |(config, names)| (config, Some(names)));
+        let (servers, targets) = names.unzip();
+        Self { config, servers, targets, source: Some(source) }
     }
 }
 
@@ -190,7 +198,7 @@ struct Places<'a> {
 }
 
 impl Places<'_> {
-    fn read(&self, root: &Table<'_>) -> (Option<Config>, BTreeSet<ServerName>) {
+    fn read(&self, root: &Table<'_>) -> (Option<Config>, Named) {
         let mut settings = Settings::new(self.source);
         let listen = listen::read(root, &self.home, self.overrides.listen.as_ref(), &mut settings);
         let state = state::read(root, &self.home, self.overrides.state.as_ref(), &mut settings);
@@ -210,6 +218,7 @@ impl Places<'_> {
             servers.push(Server::given(given));
         }
         let secrets = secrets::read(root, &self.home, &mut settings);
+        let (targets, at) = target::read_all(root, &self.home, &mut settings);
         let facts = facts(root, &mut settings);
         if let (Some(state), Some(evidence)) = (&state, &evidence) {
             evidence::apart(root.reader(), &state.path, evidence);
@@ -231,13 +240,17 @@ impl Places<'_> {
                 builtin_permit,
                 servers,
                 secrets,
+                targets,
                 facts,
                 settings: settings.all(),
             })
         })();
-        (config, names)
+        (config, (names, at))
     }
 }
+
+/// The servers and the targets that are named.
+type Named = (BTreeSet<ServerName>, BTreeSet<TargetName>);
 
 fn policy(root: &Table<'_>, settings: &mut Settings<'_>) -> bool {
     let permit = root.get("policy").table(|policy| policy.get("builtin_permit").truth()).flatten();

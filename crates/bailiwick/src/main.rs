@@ -20,6 +20,7 @@ mod place;
 mod policy;
 mod run;
 mod serve;
+mod targets;
 mod telemetry;
 mod wrap;
 

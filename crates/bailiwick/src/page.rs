@@ -91,6 +91,7 @@ fn strip(timeline: &Timeline) -> String {
             | What::Token { .. }
             | What::Hold { .. }
             | What::Noticed(_)
+            | What::Lease(_)
             | What::Ended { .. }
             | What::Reviewed { .. } => None,
         })

@@ -9,12 +9,12 @@ use crate::{
     check::{Checked, Look},
     cli::{
         Ask, ByPerson, Cli, Command, Common, ConfigCommand, HoldCommand, IdentityCommand,
-        LedgerCommand, PersonCommand, PolicyCommand, ReviewCommand, ServerCommand, TaskCommand,
-        TemplateCommand,
+        LeaseCommand, LedgerCommand, PersonCommand, PolicyCommand, ReviewCommand, ServerCommand,
+        TaskCommand, TemplateCommand,
     },
     command::{
-        configuration, contain, hold, identity, keys, ledger, person, reference, review, secret,
-        server, show, task, template,
+        configuration, contain, hold, identity, keys, lease, ledger, person, reference, review,
+        secret, server, show, task, template,
     },
     config::{Config, Found, House, Overrides},
     demo, doctor,
@@ -188,6 +188,14 @@ async fn ask(common: Common, place: Place, command: Ask) -> Outcome {
         Ask::Review(ReviewCommand::Done { task, note, person }) => {
             review::done(&place, output, (&task, &note), &person).await
         }
+        Ask::Lease(it) => match it {
+            LeaseCommand::Issue(words) => lease::issue(&place, output, &words).await,
+            LeaseCommand::List { task, all } => {
+                lease::list(&place, output, (task.as_deref(), all)).await
+            }
+            LeaseCommand::Show { lease } => lease::show(&place, output, &lease).await,
+            LeaseCommand::Revoke { lease } => lease::revoke(&place, output, &lease).await,
+        },
         Ask::Template(it) => match it {
             TemplateCommand::List => template::list(&place, output).await,
             TemplateCommand::Show { template } => template::show(&place, output, &template).await,

@@ -25,7 +25,7 @@ use bailiwick_store::StateLock;
 use tokio::{
     net::{TcpListener, UnixListener},
     sync::mpsc,
-    task::JoinSet,
+    task::{JoinHandle, JoinSet},
 };
 use tokio_util::sync::CancellationToken;
 
@@ -42,7 +42,7 @@ pub(crate) use self::{
 };
 use crate::{
     admin, client,
-    config::{House, Overrides, Pinning, Warning},
+    config::{Config, House, Overrides, Pinning, Warning},
 };
 
 /// How often time passes for tasks: how late a window may close on screens. Calls see it at once.
@@ -81,6 +81,8 @@ pub(crate) struct Governor {
     stop: CancellationToken,
     running: JoinSet<anyhow::Result<()>>,
     lane: Arc<Lane>,
+    /// Who ends leases, until the tool servers end.
+    leases: JoinHandle<anyhow::Result<()>>,
     /// When the tool servers end: later than everybody who may still call them.
     servers: CancellationToken,
     /// How long calls that are under way may still take.
@@ -102,19 +104,8 @@ impl Governor {
         }
         let config = house.config.clone();
         let lock = parts::prepare(&config)?;
-        let listener = match front {
-            Front::Listener => Some(listener(config.listen.http).await?),
-            Front::Socket => None,
-        };
-        let address = match &listener {
-            Some(listener) => listener.local_addr()?,
-            None => config.listen.http,
-        };
-        let public_url = config
-            .listen
-            .public_url
-            .clone()
-            .unwrap_or_else(|| format!("{}://{address}", config.listen.scheme()));
+        let (listener, address) = bound(front, &config).await?;
+        let public_url = called_outside(&config, address);
 
         let desk = Arc::new(parts::desk(&house).await?);
         let shown = parts::tls(&config, desk.now())?;
@@ -131,11 +122,12 @@ impl Governor {
         let upstreams = Arc::new(Upstreams::start(specs, events, servers.clone(), room));
         let lane = Arc::new(Lane::new(Arc::clone(&desk), Arc::clone(&upstreams)));
 
+        let (leases, ending) = parts::leases(&config, &lane, &vault, servers.clone())?;
         let meter = Meter::start()?;
         let called = Called { public_url: &public_url, address };
         let Doors { routes, door, admin, keys } = doors::open(
             &config,
-            &lane,
+            (&lane, &leases),
             (Arc::clone(&reload), meter.clone(), Arc::clone(&vault)),
             (&called, &stop),
         )?;
@@ -144,8 +136,7 @@ impl Governor {
         bailiwick_connect::write_private(&config.state.join("front"), front.as_bytes())?;
         let socket = client::socket(&config.state);
         let admin_listener = admin_socket(&socket)?;
-        let review = config.servers.iter().filter(|it| it.pin == Pinning::Review);
-        let review: Vec<_> = review.map(|it| it.name.clone()).collect();
+        let review = review(&config);
 
         let mut running = JoinSet::new();
         running.spawn(pins((Arc::clone(&desk), reload), heard, review, stop.clone()));
@@ -169,8 +160,43 @@ impl Governor {
             running.spawn(listen::serve(listener, shown, served));
         }
         let drain = config.listen.drain;
-        Ok(Self { address, public_url, stop, running, lane, servers, drain, socket, _lock: lock })
+        Ok(Self {
+            address,
+            public_url,
+            stop,
+            running,
+            lane,
+            leases: ending,
+            servers,
+            drain,
+            socket,
+            _lock: lock,
+        })
     }
+}
+
+/// Names the servers whose tools wait for a person before they are accepted.
+fn review(config: &Config) -> Vec<bailiwick_model::ServerName> {
+    let reviewed = config.servers.iter().filter(|it| it.pin == Pinning::Review);
+    reviewed.map(|it| it.name.clone()).collect()
+}
+
+/// Binds the address of the configuration, where the governor answers there.
+async fn bound(front: Front, config: &Config) -> anyhow::Result<(Option<TcpListener>, SocketAddr)> {
+    match front {
+        Front::Listener => {
+            let listener = listener(config.listen.http).await?;
+            let address = listener.local_addr()?;
+            Ok((Some(listener), address))
+        }
+        Front::Socket => Ok((None, config.listen.http)),
+    }
+}
+
+/// Says what the governor is called outside: what was configured, or where it listens.
+fn called_outside(config: &Config, address: SocketAddr) -> String {
+    let usual = || format!("{}://{address}", config.listen.scheme());
+    config.listen.public_url.clone().unwrap_or_else(usual)
 }
 
 async fn listener(address: SocketAddr) -> anyhow::Result<TcpListener> {

@@ -11,6 +11,7 @@ mod kubernetes;
 mod mistake;
 mod oauth;
 pub(crate) mod postgres;
+mod program;
 mod source;
 pub(crate) mod ssh;
 #[cfg(test)]
@@ -19,8 +20,7 @@ mod x509;
 
 use std::{fmt, pin::Pin, time::Duration};
 
-use bailiwick_model::{IdentityId, LeaseId, TargetName, TaskId, Timestamp};
-use serde::{Deserialize, Serialize};
+use bailiwick_model::{EnforcedAs, IdentityId, LeaseId, TargetName, TaskId, Timestamp};
 
 pub use end::EndCommand;
 pub use kubernetes::{Kubernetes, KubernetesTarget};
@@ -32,6 +32,10 @@ pub use ssh::{Ssh, SshTarget};
 pub use x509::{X509, X509Target};
 
 use crate::Secret;
+
+#[cfg(any(test, fuzzing))]
+pub(crate) use program::foreign as program_foreign;
+pub use program::{ProgramBroker, ProgramSpec};
 
 /// What a broker has been asked for and is working on.
 pub type Attempt<'a, T> = Pin<Box<dyn Future<Output = Result<T, BrokerError>> + Send + 'a>>;
@@ -146,16 +150,6 @@ pub struct EndedLease {
     pub until: Timestamp,
     /// What is being asked for now, by whoever counts the time.
     pub now: Timestamp,
-}
-
-/// How closely what is done with a credential is kept within bounds.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum EnforcedAs {
-    /// It never leaves the gateway: each use of it is a call that was decided.
-    Prevent,
-    /// Its holder uses it by itself, within what the target lets it, until it ends.
-    Session,
 }
 
 /// A broker could not do it.

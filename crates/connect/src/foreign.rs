@@ -18,6 +18,7 @@ pub const PARSERS: &[(&str, Read)] = &[
     ("connect-pem", pem),
     ("connect-postgres", broker::postgres::foreign),
     ("connect-person-key", person_key::foreign),
+    ("connect-program", broker::program_foreign),
     ("connect-seal", seal),
     ("connect-ssh-key", broker::ssh::foreign),
     ("connect-statement", statement),

@@ -32,11 +32,12 @@ mod token;
 mod vault;
 
 pub use attest::{Attested, Attestor, KeyPlace, TrustedDomain, TrustedIssuer, Vouched};
+pub use bailiwick_model::EnforcedAs;
 pub use broker::{
-    Attempt, Broker, BrokerError, Credential, EndCommand, EndedLease, EnforcedAs, Field, Issued,
-    Kubernetes, KubernetesTarget, LeaseOrder, OAuth, OAuthTarget, Postgres, PostgresDefaults,
-    PostgresTarget, PostgresTrust, SecretSource, SecretSourceError, Ssh, SshTarget, TargetMistake,
-    X509, X509Target,
+    Attempt, Broker, BrokerError, Credential, EndCommand, EndedLease, Field, Issued, Kubernetes,
+    KubernetesTarget, LeaseOrder, OAuth, OAuthTarget, Postgres, PostgresDefaults, PostgresTarget,
+    PostgresTrust, ProgramBroker, ProgramSpec, SecretSource, SecretSourceError, Ssh, SshTarget,
+    TargetMistake, X509, X509Target,
 };
 pub use dpop::{DPOP_ALGORITHMS, DpopError, DpopRequest, DpopVerifier};
 pub use es256::KeyError;

@@ -75,7 +75,7 @@ impl Call {
         let kind = kind_of(method)?;
         let parsed = Json::parse(params.get().as_bytes(), limits)?;
         let member = match kind {
-            ActionKind::Tool | ActionKind::Prompt => "name",
+            ActionKind::Tool | ActionKind::Prompt | ActionKind::Lease => "name",
             ActionKind::Resource => "uri",
         };
         let name = match parsed.get(member).and_then(Json::as_text) {
@@ -95,7 +95,7 @@ impl Call {
         let trace = meta.as_ref().and_then(|it| it.get("traceparent")).and_then(Json::as_text);
         let trace = trace.filter(|it| is_traceparent(it)).map(Into::into);
         let arguments = match kind {
-            ActionKind::Tool | ActionKind::Prompt => {
+            ActionKind::Tool | ActionKind::Prompt | ActionKind::Lease => {
                 members.get("arguments").cloned().unwrap_or_else(empty)
             }
             ActionKind::Resource => Json::Object(members.clone()),
@@ -222,7 +222,7 @@ impl Call {
             ActionKind::Tool | ActionKind::Prompt => {
                 RawObject::read(self.params.get()).ok()?.with("arguments", &raw).ok()?
             }
-            ActionKind::Resource => return None,
+            ActionKind::Resource | ActionKind::Lease => return None,
         };
         let server = self.action.server.clone();
         Self::read(server, self.method(), params, JsonLimits::default()).ok()
@@ -254,6 +254,8 @@ impl Call {
             ActionKind::Tool => "tools/call",
             ActionKind::Resource => "resources/read",
             ActionKind::Prompt => "prompts/get",
+            // No message is one: it is asked for otherwise.
+            ActionKind::Lease => "lease",
         }
     }
 }
@@ -295,7 +297,9 @@ fn check_members<'m>(
     mut names: impl Iterator<Item = &'m String>,
 ) -> Result<(), CallError> {
     let known: &[&str] = match kind {
-        ActionKind::Tool | ActionKind::Prompt => &["name", "arguments", "_meta"],
+        ActionKind::Tool | ActionKind::Prompt | ActionKind::Lease => {
+            &["name", "arguments", "_meta"]
+        }
         ActionKind::Resource => &["uri", "_meta"],
     };
     let Some(member) = names.find(|it| !known.contains(&it.as_str())) else { return Ok(()) };

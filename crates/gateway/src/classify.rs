@@ -59,7 +59,7 @@ pub(crate) fn classify(call: &Call, known: &Known<'_>, caller: &IdentityId) -> C
         ActionKind::Resource => {
             resources.insert(call.action().name.clone());
         }
-        ActionKind::Prompt => {}
+        ActionKind::Prompt | ActionKind::Lease => {}
         ActionKind::Tool => {
             let names = Names::of(known);
             match names.resources(call, caller) {
@@ -164,6 +164,7 @@ pub(crate) fn action_facts(action: &Action, known: &Known<'_>) -> ActionFacts {
     let effects = spec.and_then(|spec| spec.effects.clone()).unwrap_or_else(|| match action.kind {
         ActionKind::Tool => suggest_effects(&action.name, known.hints),
         ActionKind::Resource | ActionKind::Prompt => BTreeSet::from([Effect::Read]),
+        ActionKind::Lease => BTreeSet::from([Effect::Credential]),
     });
     let only_reads = effects.iter().all(|it| *it == Effect::Read);
     let outside = effects.contains(&Effect::Egress)

@@ -32,7 +32,7 @@ use bailiwick_model::{
 };
 use bailiwick_store::{Change, Ledger, LedgerError, Registry, RegistryError};
 
-use crate::{Clock, Evidence};
+use crate::{Clock, Evidence, leases::Shelf};
 
 pub(crate) use asked::{AskError, CancelError};
 pub(crate) use changed::Changed;
@@ -78,6 +78,8 @@ pub struct Desk {
     clock: Clock,
     counter: AtomicU64,
     changes: changed::Changes,
+    /// Leases that live; what ends a task ends them.
+    shelf: Arc<Shelf>,
 }
 
 /// One task's place: its state behind a lock that no await is made under, and its generation
@@ -217,6 +219,16 @@ impl Desk {
         &self.ledger
     }
 
+    /// Gives the clock.
+    pub(crate) fn clock(&self) -> Clock {
+        self.clock.clone()
+    }
+
+    /// Gives the leases that live.
+    pub(crate) const fn shelf(&self) -> &Arc<Shelf> {
+        &self.shelf
+    }
+
     /// Gives the registry.
     pub const fn registry(&self) -> &Registry {
         &self.registry
@@ -252,6 +264,16 @@ impl Desk {
 
     fn slots(&self) -> Vec<Arc<Slot>> {
         self.slots.read().unwrap_or_else(PoisonError::into_inner).values().cloned().collect()
+    }
+
+    /// Gives a task and those below it, as far as they are at the desk.
+    pub(crate) fn below(&self, task: &TaskId) -> Vec<TaskId> {
+        let below = |slot: &Arc<Slot>| {
+            let state = slot.lock();
+            let it = state.task();
+            it.ancestors().any(|above| above == task).then(|| it.id.clone())
+        };
+        std::iter::once(task.clone()).chain(self.slots().iter().filter_map(below)).collect()
     }
 
     fn place(&self, state: TaskState) {
@@ -467,6 +489,9 @@ impl Desk {
         for effect in effects {
             match effect {
                 Effect::TaskStatus(status) => {
+                    if let TaskStatus::Ended { cause, .. } = status {
+                        self.shelf.task_ended(task, cause, time);
+                    }
                     self.changes.tell(Changed::Task(task.clone()));
                     let command = CommandRecord::TaskEnded { task: task.clone(), status };
                     writing.command(time, by, command);

@@ -14,6 +14,7 @@ mod health;
 mod hold;
 mod host;
 mod kept;
+mod lease;
 mod line;
 mod list;
 mod listen;
@@ -58,7 +59,7 @@ pub(crate) use self::{
     host::Hosts,
     possession::{DPOP_NONCE, dpop_proof},
 };
-pub use self::{hold::HoldParts, line::line_router};
+pub use self::{hold::HoldParts, lease::lease_router, line::line_router};
 use crate::{
     Lane, Listener,
     asks::Asks,

@@ -111,7 +111,7 @@ impl Evidence {
     pub fn action(&self, action: &Action) -> Action {
         let name = match action.kind {
             ActionKind::Resource => self.text(&action.name),
-            ActionKind::Tool | ActionKind::Prompt => self.phrase(&action.name),
+            ActionKind::Tool | ActionKind::Prompt | ActionKind::Lease => self.phrase(&action.name),
         };
         Action { name, ..action.clone() }
     }

@@ -71,7 +71,7 @@ pub fn names_resources(spec: Option<&ToolSpec>, tool: &ToolDefinition) -> bool {
 /// Gives what the server offers under the action's name.
 pub(crate) fn offered(action: &Action, catalog: Option<&Catalog>) -> Offered {
     match (action.kind, catalog) {
-        (ActionKind::Resource | ActionKind::Prompt, _) => Offered::NotPinned,
+        (ActionKind::Resource | ActionKind::Prompt | ActionKind::Lease, _) => Offered::NotPinned,
         (ActionKind::Tool, None) => Offered::Nothing,
         (ActionKind::Tool, Some(catalog)) => {
             catalog.tool(&action.name).map_or(Offered::Nothing, |tool| Offered::Tool {

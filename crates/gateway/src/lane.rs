@@ -3,6 +3,7 @@
 mod around;
 mod explained;
 mod goes_on;
+mod leased;
 mod plain;
 mod prospects;
 mod record;
@@ -27,7 +28,7 @@ use std::{
 use bailiwick_connect::Verified;
 use bailiwick_kernel::{Effect, Names, Outcome, Permit, Rewritable as _, TaskState};
 use bailiwick_model::{
-    AccessRequest, Caller, DecisionId, DecisionRecord, Explanation, HoldId, OutcomeKind,
+    AccessRequest, Caller, DecisionId, DecisionRecord, Explanation, HoldId, LeaseId, OutcomeKind,
     OutcomeRecord, Reason, ReasonCode, Record, SecretUse, ServerName, Subject, VerdictKind,
 };
 use bailiwick_store::LedgerError;
@@ -53,6 +54,7 @@ use sent::AsSent;
 use explained::Stood;
 pub(crate) use explained::shortened;
 pub use goes_on::GoesOn;
+pub(crate) use leased::{LeaseDone, MayLease, until as lease_until};
 pub(crate) use recorded::Recorded;
 pub(crate) use stands::digest as digest_of;
 pub(crate) use wait::{Patience, Stayed};
@@ -191,6 +193,14 @@ impl Lane {
             answered
         };
         whole::ToTheEnd::new(self.under_way.track_future(whole.instrument(span))).await
+    }
+
+    /// Goes to the end of `work` whatever becomes of whoever waits for it.
+    pub(crate) async fn to_the_end<T: Send + 'static>(
+        &self,
+        work: impl Future<Output = T> + Send + 'static,
+    ) -> T {
+        whole::ToTheEnd::new(self.under_way.track_future(work)).await
     }
 
     async fn run(
@@ -367,7 +377,11 @@ impl Lane {
             task,
             time: now,
             outcome,
-            detail: self.desk.evidence().text(&detail),
+            // A lease is named by its id, which looks like a secret and is none.
+            detail: match detail.parse::<LeaseId>() {
+                Ok(lease) => lease.to_string(),
+                Err(_) => self.desk.evidence().text(&detail),
+            },
             bytes_in,
             millis: u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX),
             secret: secret.cloned(),

@@ -18,6 +18,7 @@ pub mod foreign;
 mod jsonrpc;
 mod known;
 mod lane;
+mod leases;
 mod limits;
 mod listener;
 mod mcp;
@@ -43,10 +44,13 @@ pub use clock::{Clock, Hand};
 pub use desk::{
     Active, AnswerError, Desk, DeskError, DeskParts, EmergencyError, Offer, OpenError, PinError,
 };
-pub use door::{Door, DoorParts, HoldParts, line_router, router};
+pub use door::{Door, DoorParts, HoldParts, lease_router, line_router, router};
 pub use evidence::{Evidence, Keep, looks_secret};
 pub use known::{facts_of, names_resources, offer_of};
 pub use lane::{Answered, GoesOn, Lane, Refusal};
+pub use leases::{
+    HandedOut, LeaseAnswered, LeaseAsker, LeaseWish, Leases, LeasesParts, NotHandedOut, TargetSpec,
+};
 pub use limits::ANSWER_BYTES;
 pub use listener::Listener;
 pub use meter::{describe_metrics, reloaded};

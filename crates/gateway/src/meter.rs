@@ -10,7 +10,7 @@ use std::{
 };
 
 use bailiwick_connect::TokenError;
-use bailiwick_model::{OutcomeKind, ServerName, Sought, VerdictKind};
+use bailiwick_model::{LeaseState, OutcomeKind, ServerName, Sought, TargetName, VerdictKind};
 use metrics::{
     Counter, Gauge, Histogram, counter, describe_counter, describe_gauge, describe_histogram,
     gauge, histogram,
@@ -26,6 +26,11 @@ const DECISION: &str = "bailiwick_decision_seconds";
 const RECORD: &str = "bailiwick_record_seconds";
 const RECORDING: &str = "bailiwick_recording";
 const UPSTREAM: &str = "bailiwick_upstream_seconds";
+const LEASES_MADE: &str = "bailiwick_leases_made_total";
+const LEASES_TOLD: &str = "bailiwick_leases_told_total";
+const LEASES_FOUND: &str = "bailiwick_leases_orphaned_total";
+const LEASE_GONE: &str = "bailiwick_lease_revoke_seconds";
+const LEASES: &str = "bailiwick_leases";
 const RELOADS: &str = "bailiwick_reloads_total";
 
 /// What each call is counted by. To find it costs more than to count, and whoever reads the metrics
@@ -77,6 +82,20 @@ pub fn describe_metrics() {
     describe_histogram!(DECISION, "Seconds from a call's arrival at the lane to its verdict.");
     describe_histogram!(RECORD, "Seconds until a decision was on disk.");
     describe_gauge!(RECORDING, "Decisions that wait to be on disk.");
+    describe_counter!(LEASES_MADE, "Credentials that were ordered, by target and outcome.");
+    describe_counter!(
+        LEASES_TOLD,
+        "Times that a target was told that a lease ended, by target and outcome."
+    );
+    describe_counter!(
+        LEASES_FOUND,
+        "Leases that their target still had though they should be gone, by target."
+    );
+    describe_histogram!(
+        LEASE_GONE,
+        "Seconds from the end of a lease until its target said that it is gone, by target."
+    );
+    describe_gauge!(LEASES, "Leases of which something may be alive, by state.");
     describe_histogram!(UPSTREAM, "Seconds that a server took for an allowed call, by server.");
 }
 
@@ -133,6 +152,34 @@ pub(crate) fn answered(server: &ServerName, outcome: OutcomeKind, took: Duration
     let count = |server| counter!(OUTCOMES, "server" => server, "outcome" => outcome);
     CAME_TO.get(server, outcome, count).increment(1);
     ANSWERED.get(server, "", |server| histogram!(UPSTREAM, "server" => server)).record(took);
+}
+
+/// Counts a credential that was ordered.
+pub(crate) fn lease_made(target: &TargetName, made: bool) {
+    let outcome = if made { "made" } else { "failed" };
+    counter!(LEASES_MADE, "target" => target.to_string(), "outcome" => outcome).increment(1);
+}
+
+/// Counts that a target was told that a lease ended.
+pub(crate) fn lease_told(target: &TargetName, gone: bool) {
+    let outcome = if gone { "gone" } else { "failed" };
+    counter!(LEASES_TOLD, "target" => target.to_string(), "outcome" => outcome).increment(1);
+}
+
+/// Counts a lease that its target still had.
+pub(crate) fn lease_orphan(target: &TargetName) {
+    counter!(LEASES_FOUND, "target" => target.to_string()).increment(1);
+}
+
+/// Times how long a lease outlived its end.
+pub(crate) fn lease_gone(target: &TargetName, took: Duration) {
+    histogram!(LEASE_GONE, "target" => target.to_string()).record(took);
+}
+
+/// Tells how many leases are in a state.
+pub(crate) fn leases(state: LeaseState, count: usize) {
+    let count = u32::try_from(count).unwrap_or(u32::MAX);
+    gauge!(LEASES, "state" => state.as_str()).set(f64::from(count));
 }
 
 /// Counts a caller whose token did not count.

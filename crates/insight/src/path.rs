@@ -3,8 +3,9 @@
 use std::collections::BTreeMap;
 
 use bailiwick_model::{
-    ActionKind, DecisionId, DecisionRecord, Effect, IdentityId, OutcomeKind, Reason, Record,
-    ServerName, Task, TaskId, TaskStatus, TemplateName, Timestamp, VerdictKind,
+    ActionKind, DecisionId, DecisionRecord, Effect, EnforcedAs, IdentityId, LeaseEnd, LeaseId,
+    LeaseRecord, LeaseState, OutcomeKind, Reason, Record, ServerName, TargetName, Task, TaskId,
+    TaskStatus, TemplateName, Timestamp, VerdictKind,
 };
 use serde::{Deserialize, Serialize};
 
@@ -26,6 +27,32 @@ pub struct AccessPath {
     pub ended: Option<Timestamp>,
     /// Every call that was judged.
     pub steps: Vec<PathStep>,
+    /// Every credential that it got, as it stood last.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub leases: Vec<PathLease>,
+}
+
+/// A credential that a task got.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PathLease {
+    /// Its lease.
+    pub lease: LeaseId,
+    /// Where it counts.
+    pub target: TargetName,
+    /// What of the target.
+    pub wants: Vec<String>,
+    /// How closely what is done with it is kept within bounds.
+    pub enforced: EnforcedAs,
+    /// How far it has come.
+    pub state: LeaseState,
+    /// When it was ordered.
+    pub opened: Timestamp,
+    /// When its end was accepted, and why.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ended: Option<LeaseEnd>,
+    /// When its target said that it is gone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub gone: Option<Timestamp>,
 }
 
 /// One call that was judged, and what became of it.
@@ -41,7 +68,7 @@ pub struct PathStep {
     pub via: Vec<IdentityId>,
     /// Which server was asked.
     pub server: ServerName,
-    /// The tool, or `resources/read`, or `prompts/get`.
+    /// The tool, or `resources/read`, or `prompts/get`, or `lease`.
     pub tool: String,
     /// What it was done to; the tool itself where no argument names a resource.
     pub resource: String,
@@ -67,14 +94,16 @@ pub fn access_path(task: &Task, records: &[(u64, Record)]) -> AccessPath {
     let mut records: Vec<_> =
         records.iter().filter(|(_, it)| it.task() == Some(&task.id)).collect();
     records.sort_by_key(|(seq, _)| *seq);
-    let mut outcomes = BTreeMap::new();
-    let mut steps = Vec::new();
+    let (mut outcomes, mut handed) = (BTreeMap::new(), BTreeMap::new());
+    let (mut steps, mut leases) = (Vec::new(), BTreeMap::new());
     for (seq, record) in records {
         match record {
             Record::Decision(it) => steps.push(step(*seq, it)),
             Record::Outcome(it) => {
                 outcomes.entry(it.decision.clone()).or_insert(it.outcome);
+                handed.entry(it.decision.clone()).or_insert(it.detail.clone());
             }
+            Record::Lease(it) => stands(&mut leases, it),
             Record::Command { .. }
             | Record::Finding(_)
             | Record::Evaluation(_)
@@ -83,6 +112,8 @@ pub fn access_path(task: &Task, records: &[(u64, Record)]) -> AccessPath {
     }
     for step in &mut steps {
         step.outcome = outcomes.get(&step.decision).copied().unwrap_or(OutcomeKind::None);
+        // Of a credential that was handed out, the outcome names the lease.
+        step.lease = handed.remove(&step.decision).filter(|it| it.parse::<LeaseId>().is_ok());
     }
     AccessPath {
         task: task.id.clone(),
@@ -95,7 +126,25 @@ pub fn access_path(task: &Task, records: &[(u64, Record)]) -> AccessPath {
             TaskStatus::Ended { at, .. } => Some(at),
         },
         steps,
+        leases: leases.into_values().collect(),
     }
+}
+
+/// Takes down how a lease stands.
+fn stands(leases: &mut BTreeMap<LeaseId, PathLease>, record: &LeaseRecord) {
+    let lease = leases.entry(record.lease.clone()).or_insert_with(|| PathLease {
+        lease: record.lease.clone(),
+        target: record.target.clone(),
+        wants: record.wants.clone(),
+        enforced: record.enforced,
+        state: record.state,
+        opened: record.time,
+        ended: None,
+        gone: None,
+    });
+    lease.state = record.state;
+    lease.ended = record.ended;
+    lease.gone = (record.state == LeaseState::Revoked).then_some(record.time);
 }
 
 pub(crate) fn step(seq: u64, record: &DecisionRecord) -> PathStep {
@@ -129,6 +178,7 @@ fn asked(record: &DecisionRecord) -> (String, Option<String>) {
         ActionKind::Tool => (name, None),
         ActionKind::Resource => ("resources/read".to_owned(), Some(name)),
         ActionKind::Prompt => ("prompts/get".to_owned(), Some(name)),
+        ActionKind::Lease => ("lease".to_owned(), Some(name)),
     }
 }
 

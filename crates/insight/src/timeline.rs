@@ -4,8 +4,8 @@
 use std::collections::BTreeMap;
 
 use bailiwick_model::{
-    CommandRecord, DecisionId, DecisionRecord, Finding, Hold, HoldId, OutcomeRecord, Record, Task,
-    TaskStatus, Timestamp, VerdictKind,
+    CommandRecord, DecisionId, DecisionRecord, Finding, Hold, HoldId, LeaseRecord, OutcomeRecord,
+    Record, Task, TaskStatus, Timestamp, VerdictKind,
 };
 
 use crate::path::{AccessPath, PathStep, access_path, step};
@@ -56,6 +56,8 @@ pub enum What {
         /// Who did it.
         by: String,
     },
+    /// A step in the life of one of its leases.
+    Lease(Box<LeaseRecord>),
     /// Something was noticed.
     Noticed(Box<Finding>),
     /// The task ended.
@@ -125,6 +127,7 @@ fn what(
         }
         // An outcome stands with its call; evaluations and searches are of no task.
         Record::Outcome(_) | Record::Evaluation(_) | Record::Search(_) => None,
+        Record::Lease(it) => Some(What::Lease(it.clone())),
         Record::Finding(it) => Some(What::Noticed(Box::new(it.clone()))),
         Record::Command { by, command, .. } => commanded(by.clone(), command),
     }
@@ -204,6 +207,7 @@ mod tests {
                 | What::Token { .. }
                 | What::Hold { .. }
                 | What::Noticed(_)
+                | What::Lease(_)
                 | What::Ended { .. }
                 | What::Reviewed { .. } => None,
             })

@@ -69,8 +69,8 @@ fn withdrawn(snapshot: &Snapshot, state: &TaskState, action: &Action) -> Vec<Bec
     }
     for layer in &task.grant.layers {
         let charter = snapshot.charters.get(&layer.identity);
-        let now = charter.is_some_and(|it| it.servers.contains(server));
-        if !now || !layer.servers.contains(server) {
+        let now = charter.is_some_and(|it| it.reaches(action));
+        if !now || !layer.reaches(action) {
             let text = format!("the charter of `{}` does not name `{server}`", layer.identity);
             all.push(never(format!("charter:{}", layer.identity), text));
         }
@@ -197,6 +197,7 @@ pub fn prospective(
         purpose: template.purpose.clone(),
         params: BTreeMap::new(),
         servers: charter.servers.clone(),
+        targets: charter.targets.clone(),
         lines: template.allow.clone(),
     };
     let grant = Grant {

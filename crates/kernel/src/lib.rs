@@ -11,6 +11,7 @@ mod evaluate;
 mod explain;
 mod held;
 mod lateral;
+mod lease;
 mod life;
 mod open;
 mod ours;
@@ -31,6 +32,7 @@ pub use explain::{Stopped, explain, is_stopped};
 pub use held::{
     Shown, Standing, Unfit, answer_held, cancel_held, evaluate_approved, fits, standing,
 };
+pub use lease::{LeaseBook, LeaseEffect, LeaseEvent, UNSURE};
 pub use life::{Answer, answer, end, forget, observe, stay, tick};
 pub use open::{DEPTH_MAX, Opening, open};
 pub use paced::Paced;

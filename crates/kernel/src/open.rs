@@ -360,6 +360,8 @@ fn grant(
         purpose: template.purpose.clone(),
         params: params.clone(),
         servers: charter.servers.iter().filter(within).cloned().collect(),
+        // Of one for a server, credentials elsewhere are no part.
+        targets: if only.is_none() { charter.targets.clone() } else { BTreeSet::new() },
         lines: template.allow.clone(),
     }];
     let Some(parent) = parent else {

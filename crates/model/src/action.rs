@@ -4,7 +4,7 @@ use std::{collections::BTreeSet, fmt};
 
 use serde::{Deserialize, Serialize};
 
-use crate::{ServerName, Timestamp};
+use crate::{ServerName, TargetName, Timestamp};
 
 macro_rules! words {
     ($(#[$doc:meta])* $name:ident { $($(#[$vdoc:meta])* $variant:ident = $text:literal,)+ }) => {
@@ -111,6 +111,8 @@ words! {
         Resource = "resource",
         /// `prompts/get`
         Prompt = "prompt",
+        /// A credential of a target, handed out; its server is the target.
+        Lease = "lease",
     }
 }
 
@@ -126,7 +128,8 @@ impl Sensitivity {
     }
 }
 
-/// One thing that can be asked of one server. Written `server__tool`; reading a resource is
+/// One thing that can be asked of one server, or a credential of a target, which is written
+/// `lease:TARGET` and has what is wanted of the target as its name. Otherwise written `server__tool`; reading a resource is
 /// `server__resources/read` and getting a prompt `server__prompts/get`, which no tool can be
 /// called, since a tool's name holds no `/`.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -140,12 +143,41 @@ pub struct Action {
 }
 
 impl Action {
+    /// Makes the action of handing out a credential of `target` for `wants`; none where the target's
+    /// name could be no server's.
+    pub fn lease(target: &TargetName, wants: &BTreeSet<String>) -> Option<Self> {
+        let server = target.as_str().parse().ok()?;
+        let name = wants.iter().map(String::as_str).collect::<Vec<_>>().join(",");
+        Some(Self { server, kind: ActionKind::Lease, name })
+    }
+
+    /// Says whether what it is done with is among these.
+    pub(crate) fn is_within(
+        &self,
+        servers: &BTreeSet<ServerName>,
+        targets: &BTreeSet<TargetName>,
+    ) -> bool {
+        match self.kind {
+            ActionKind::Tool | ActionKind::Resource | ActionKind::Prompt => {
+                servers.contains(&self.server)
+            }
+            ActionKind::Lease => targets.contains(self.server.as_str()),
+        }
+    }
+
+    /// Gives what is wanted of a target, one by one.
+    pub fn wants(&self) -> impl Iterator<Item = &str> {
+        let name = (self.kind == ActionKind::Lease).then_some(self.name.as_str());
+        name.into_iter().flat_map(|it| it.split(',')).filter(|it| !it.is_empty())
+    }
+
     /// Gives the name that policies and sequences use.
     pub fn policy_name(&self) -> String {
         match self.kind {
             ActionKind::Tool => format!("{}__{}", self.server, self.name),
             ActionKind::Resource => format!("{}__resources/read", self.server),
             ActionKind::Prompt => format!("{}__prompts/get", self.server),
+            ActionKind::Lease => format!("lease:{}", self.server),
         }
     }
 }
@@ -156,6 +188,7 @@ impl fmt::Display for Action {
             ActionKind::Tool => write!(out, "{}__{}", self.server, self.name),
             ActionKind::Resource => write!(out, "{} resource {}", self.server, self.name),
             ActionKind::Prompt => write!(out, "{} prompt {}", self.server, self.name),
+            ActionKind::Lease => write!(out, "lease:{} {}", self.server, self.name),
         }
     }
 }

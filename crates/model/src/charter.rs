@@ -4,7 +4,9 @@ use std::{collections::BTreeSet, fmt};
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Class, IdentityId, ServerName, SpiffeId, TemplateName, action::words};
+use crate::{
+    Action, Class, IdentityId, ServerName, SpiffeId, TargetName, TemplateName, action::words,
+};
 
 words! {
     /// What sort of identity it is.
@@ -71,6 +73,16 @@ pub struct Charter {
     pub templates: BTreeSet<TemplateName>,
     /// Servers it may reach, whatever a grant says.
     pub servers: BTreeSet<ServerName>,
+    /// Targets it may have credentials of, whatever a grant says.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub targets: BTreeSet<TargetName>,
     /// Whom it may hand narrowed authority.
     pub delegates_to: BTreeSet<IdentityId>,
+}
+
+impl Charter {
+    /// Says whether it reaches what `action` is done with.
+    pub fn reaches(&self, action: &Action) -> bool {
+        action.is_within(&self.servers, &self.targets)
+    }
 }

@@ -1,4 +1,4 @@
-//! What the ledger keeps: decisions, outcomes, commands and findings.
+//! What the ledger keeps: decisions, outcomes, commands, findings and the lives of leases.
 
 use std::{collections::BTreeSet, fmt};
 
@@ -6,9 +6,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     Action, ActionFacts, CallDigest, CredentialId, DecisionId, Digest, EvaluationRecord,
-    Explanation, Finding, HeldEvaluation, HeldOpening, HoldId, IdentityId, Judgement, SearchRecord,
-    SecretName, ServerName, Spend, Subject, Task, TaskId, TemplateName, Timestamp, VerdictKind,
-    action::words,
+    Explanation, Finding, HeldEvaluation, HeldOpening, HoldId, IdentityId, Judgement, LeaseRecord,
+    SearchRecord, SecretName, ServerName, Spend, Subject, Task, TaskId, TemplateName, Timestamp,
+    VerdictKind, action::words,
 };
 
 words! {
@@ -18,6 +18,8 @@ words! {
         Mcp = "mcp",
         /// A request to an HTTP API.
         Http = "http",
+        /// The route on which credentials are asked for.
+        Lease = "lease",
         /// A command on the admin socket.
         Admin = "admin",
     }
@@ -347,6 +349,8 @@ pub enum Record {
     },
     /// Something noticed.
     Finding(Finding),
+    /// A step in the life of a lease.
+    Lease(Box<LeaseRecord>),
 }
 
 impl Record {
@@ -356,6 +360,7 @@ impl Record {
             Self::Decision(it) => Some(&it.task),
             Self::Outcome(it) => Some(&it.task),
             Self::Finding(it) => it.task.as_ref(),
+            Self::Lease(it) => Some(&it.task),
             Self::Command { command, .. } => command.task(),
             // Whoever asks from elsewhere works under no task of ours.
             Self::Evaluation(_) | Self::Search(_) => None,
@@ -368,6 +373,7 @@ impl Record {
             Self::Decision(it) => it.time,
             Self::Outcome(it) => it.time,
             Self::Finding(it) => it.at,
+            Self::Lease(it) => it.time,
             Self::Command { time, .. } => *time,
             Self::Evaluation(it) => it.time,
             Self::Search(it) => it.time,

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     Action, AllowLine, Budget, DayBudget, HoldId, IdentityId, Mode, OnWiden, Param, PersonName,
-    ServerName, TemplateName, Timestamp,
+    ServerName, TargetName, TemplateName, Timestamp,
 };
 
 /// What one task may do. A call is covered when **every** layer covers it: a task's own layer is
@@ -37,11 +37,21 @@ pub struct Layer {
     pub params: BTreeMap<String, Param>,
     /// The charter's servers when it was opened.
     pub servers: BTreeSet<ServerName>,
+    /// The charter's targets when it was opened.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub targets: BTreeSet<TargetName>,
     /// The lines.
     pub lines: Vec<AllowLine>,
     /// What all such tasks of this identity may use in a day, together.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub day: Option<DayBudget>,
+}
+
+impl Layer {
+    /// Says whether its charter reached what `action` is done with.
+    pub fn reaches(&self, action: &Action) -> bool {
+        action.is_within(&self.servers, &self.targets)
+    }
 }
 
 /// An authority line that a person added to one task: this action on these resources towards

@@ -59,7 +59,7 @@ pub use id::{
     SecretName, ServerName, TargetName, TaskId, TemplateName, ToolName, Ulid,
 };
 pub use json::{Json, JsonError, JsonLimits};
-pub use lease::LeaseState;
+pub use lease::{EnforcedAs, Lease, LeaseCause, LeaseEnd, LeaseRecord, LeaseState};
 pub use obligation::{
     ArgumentLimit, ArgumentPath, Arguments, Change, Constraint, Constraints, CredentialScope,
     FieldPath, Most, Obligation, ObligationKind, Obligations, PathError, Rate, Rates, Redact,

@@ -141,6 +141,8 @@ impl ObligationKind {
     pub const fn met_for(facts: &ActionFacts) -> &'static [Self] {
         if facts.reading_credential { Self::MET_BY_A_READER } else { Self::MET_HERE }
     }
+    /// What can be met where a credential is handed out: whoever has it does with it what it allows.
+    pub const MET_OF_LEASES: &'static [Self] = &[Self::Rate];
 
     /// What an enforcement point elsewhere can be asked to meet: all but what is counted here.
     pub const MET_ELSEWHERE: &'static [Self] =

@@ -131,6 +131,12 @@ pub struct AllowLine {
     /// Its prompts, by name; a `*` at the end covers what follows.
     #[serde(default)]
     pub prompts: Vec<String>,
+    /// What of a target its credentials may be for: here `server` is the target.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub leases: Vec<String>,
+    /// The longest life of such a credential.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max: Option<Duration>,
     /// A Cedar condition; none is always true.
     pub when: Option<String>,
     /// Where it is written, for reasons: `ticket-triage.toml:14`.

@@ -121,7 +121,7 @@ impl Tally {
 
 impl Compiled {
     fn could_cover(&self, action: &Action) -> bool {
-        self.layer.servers.contains(&action.server) && self.lines.iter().any(|it| it.names(action))
+        self.layer.reaches(action) && self.lines.iter().any(|it| it.names(action))
     }
 
     /// Judges every resource by the lines that name the action; each needs one that covers it.
@@ -149,7 +149,7 @@ impl Compiled {
     /// Says why no line of this layer can cover `action`, if none can.
     fn out_of_reach(&self, action: &Action) -> Option<Reason> {
         let (server, template) = (&action.server, &self.layer.template);
-        if !self.layer.servers.contains(server) {
+        if !self.layer.reaches(action) {
             let text = format!("the charter of `{}` does not name `{server}`", self.layer.identity);
             let source = format!("charter:{}", self.layer.identity);
             return Some(Reason::new(ReasonCode::OutsideCharter, text, source));

@@ -38,6 +38,8 @@ use crate::vocabulary::Types;
 pub struct Offering {
     /// The configured servers, and where they run.
     pub servers: BTreeMap<ServerName, Environment>,
+    /// The configured targets, and where they run: what policies call servers, too.
+    pub targets: BTreeMap<ServerName, Environment>,
     /// The tools that were accepted.
     pub tools: Vec<AcceptedTool>,
     /// Tools that are known by name alone: those that wait for a person, and those that the operator
@@ -112,13 +114,21 @@ impl Schema {
             // Of what is not configured the worst is assumed, as it is of calls.
             servers.entry(tool.server.clone()).or_insert(Environment::Production);
         }
+        let reached = servers.clone();
+        for (target, environment) in &offering.targets {
+            servers.entry(target.clone()).or_insert(*environment);
+        }
         let make = Maker { types, params: offering.params.as_ref(), servers: &servers };
         for tool in &offering.tools {
             let deed = make.tool(tool)?;
             deeds.insert(deed.name.clone(), deed);
         }
         let any = !offering.tools.is_empty();
-        for server in servers.keys().filter(|_| any) {
+        for target in offering.targets.keys().filter(|_| any) {
+            let deed = make.lease(target)?;
+            deeds.insert(deed.name.clone(), deed);
+        }
+        for server in reached.keys().filter(|_| any) {
             for kind in [ActionKind::Resource, ActionKind::Prompt] {
                 let deed = make.other(server, kind)?;
                 deeds.insert(deed.name.clone(), deed);
@@ -168,8 +178,7 @@ impl Schema {
     pub fn takes(
         &self,
     ) -> impl Iterator<Item = (&ServerName, &str, Option<impl Iterator<Item = &str>>)> {
-        let tools = self.deeds.iter().filter(|it| !names::OTHERS.contains(&it.tool.as_str()));
-        tools.map(|it| {
+        self.deeds.iter().filter(|it| is_tool(it)).map(|it| {
             let fields = it.input.fields().filter(|it| !it.more);
             let takes = fields.map(|it| it.named.keys().map(String::as_str));
             (&it.server, it.tool.as_str(), takes)
@@ -178,10 +187,17 @@ impl Schema {
 
     /// Says how many tools it knows.
     pub fn tools(&self) -> usize {
-        // Of each server, resources and prompts are no tools.
-        self.deeds.len().saturating_sub(self.servers.len().saturating_mul(2))
+        self.deeds.iter().filter(|it| is_tool(it)).count()
     }
 }
+
+/// Says whether a deed is a tool's: resources and prompts are none, and neither is a credential.
+fn is_tool(deed: &Deed) -> bool {
+    !names::OTHERS.contains(&deed.tool.as_str()) && deed.tool != LEASE
+}
+
+/// What a target offers: no tool can be called so where there are such, as no server is one.
+const LEASE: &str = "lease/issue";
 
 /// Makes deeds.
 struct Maker<'a> {
@@ -206,10 +222,24 @@ impl Maker<'_> {
                 let input = Shape::Record(Fields { named, more: false });
                 self.deed((server, "resources/read"), (&reads, true), input)
             }
-            ActionKind::Prompt | ActionKind::Tool => {
+            ActionKind::Prompt | ActionKind::Tool | ActionKind::Lease => {
                 self.deed((server, "prompts/get"), (&reads, false), Shape::anything())
             }
         }
+    }
+
+    /// A credential of a target.
+    fn lease(&self, target: &ServerName) -> Result<Deed, SchemaError> {
+        let field = |shape, required| Field { shape, required };
+        let named = BTreeMap::from([
+            ("wants".to_owned(), field(Shape::Set(Box::new(Shape::Text)), true)),
+            ("seconds".to_owned(), field(Shape::Whole, false)),
+        ]);
+        let input = Shape::Record(Fields { named, more: false });
+        let effects = BTreeSet::from([Effect::Credential]);
+        let deed = self.deed((target, LEASE), (&effects, true), input)?;
+        let name = format!("lease:{target}");
+        Ok(Deed { action: self.types.action(&name), name, ..deed })
     }
 
     fn deed(

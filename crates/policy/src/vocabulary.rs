@@ -65,7 +65,8 @@ pub(crate) fn fields_of(path: &str) -> Option<&'static [&'static str]> {
 /// Says whether some action, or a group of them, could be called `name`.
 pub(crate) fn is_action(name: &str) -> bool {
     let server_fits = |server: &str| ServerName::from_str(server).is_ok();
-    match (name.strip_prefix("server:"), name.split_once("__")) {
+    let of = name.strip_prefix("server:").or_else(|| name.strip_prefix("lease:"));
+    match (of, name.split_once("__")) {
         (Some(server), _) => server_fits(server),
         (None, Some((server, tool))) => server_fits(server) && !tool.is_empty(),
         (None, None) => Effect::from_word(name).is_some(),

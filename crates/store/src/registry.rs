@@ -1,4 +1,4 @@
-//! The registry: identities, templates, tasks, holds, people, pins, containment and exceptions,
+//! The registry: identities, templates, tasks, holds, leases, people, pins, containment and exceptions,
 //! with a gap-free change log written in the same transaction.
 //!
 //! One OS thread writes. Several waiting writes share a commit; each keeps its own savepoint and
@@ -29,10 +29,10 @@ use tokio::sync::{
 
 pub use self::{
     audit::Disagreement,
-    change::{Change, Contained},
+    change::{Change, Contained, KeptLease},
     error::RegistryError,
     load::Loaded,
-    query::{ChangeRow, HoldFilter, TaskFilter},
+    query::{ChangeRow, HoldFilter, LeaseFilter, TaskFilter},
 };
 use self::{
     change::Row,

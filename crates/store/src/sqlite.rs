@@ -64,6 +64,8 @@ pub(crate) struct Schema {
     pub(crate) version: i64,
     /// Makes the tables.
     pub(crate) tables: &'static str,
+    /// What was added since version 1, one step a version.
+    pub(crate) added: &'static [&'static str],
 }
 
 const BUSY: Duration = Duration::from_secs(5);
@@ -79,7 +81,8 @@ pub(crate) fn open_writer(path: &Path, schema: &Schema) -> Result<Connection, Sq
     let connection = Connection::open_with_flags(path, flags).map_err(engine)?;
     configure(&connection).map_err(engine)?;
     create(&connection, schema).map_err(engine)?;
-    check(&connection, path, schema)?;
+    grow(&connection, schema).map_err(engine)?;
+    check(&connection, path, schema, schema.version)?;
     file::sync_parent(path)?;
     Ok(connection)
 }
@@ -101,15 +104,36 @@ fn create(connection: &Connection, schema: &Schema) -> rusqlite::Result<()> {
     if version != 0 || things != 0 {
         return Ok(());
     }
-    let Schema { application, version, tables } = schema;
+    let Schema { application, tables, .. } = schema;
     connection.execute_batch(&format!(
-        "BEGIN IMMEDIATE; PRAGMA application_id = {application}; PRAGMA user_version = {version};
+        "BEGIN IMMEDIATE; PRAGMA application_id = {application}; PRAGMA user_version = 1;
          {tables} COMMIT;"
     ))
 }
 
-/// Refuses a database that is not as [`create`] makes it.
-fn check(connection: &Connection, path: &Path, schema: &Schema) -> Result<(), SqliteError> {
+/// Adds what later versions have, step by step, each whole or not at all. A file that is not ours
+/// stays as it is.
+fn grow(connection: &Connection, schema: &Schema) -> rusqlite::Result<()> {
+    let ask = |sql: &str| connection.query_row(sql, [], |row| row.get::<_, i64>(0));
+    if ask("PRAGMA application_id")? != schema.application {
+        return Ok(());
+    }
+    let found = ask("PRAGMA user_version")?;
+    for (version, added) in (2..).zip(schema.added).filter(|(version, _)| found < *version) {
+        connection.execute_batch(&format!(
+            "BEGIN IMMEDIATE; {added} PRAGMA user_version = {version}; COMMIT;"
+        ))?;
+    }
+    Ok(())
+}
+
+/// Refuses a database that is not as [`create`] makes it, or older than `oldest`.
+fn check(
+    connection: &Connection,
+    path: &Path,
+    schema: &Schema,
+    oldest: i64,
+) -> Result<(), SqliteError> {
     let engine = |source| SqliteError::Engine { path: path.to_owned(), source };
     let ask = |sql: &str| connection.query_row(sql, [], |row| row.get::<_, i64>(0)).map_err(engine);
     let not_ours = |why: &str| SqliteError::NotOurs { path: path.to_owned(), why: why.to_owned() };
@@ -117,7 +141,7 @@ fn check(connection: &Connection, path: &Path, schema: &Schema) -> Result<(), Sq
         return Err(not_ours("another program's mark is on it"));
     }
     let found = ask("PRAGMA user_version")?;
-    if found != schema.version {
+    if !(oldest..=schema.version).contains(&found) {
         let known = schema.version;
         return Err(SqliteError::UnknownSchema { path: path.to_owned(), found, known });
     }
@@ -138,7 +162,8 @@ pub(crate) fn open_reader(path: &Path, schema: &Schema) -> Result<Connection, Sq
     let connection = Connection::open_with_flags(path, flags).map_err(engine)?;
     connection.busy_timeout(BUSY).map_err(engine)?;
     connection.pragma_update(None, "trusted_schema", false).map_err(engine)?;
-    check(&connection, path, schema)?;
+    // What an older program left can be read before this one has written.
+    check(&connection, path, schema, 1)?;
     Ok(connection)
 }
 

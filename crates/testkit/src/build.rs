@@ -2,15 +2,19 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
+    sync::Arc,
     time::Duration,
 };
 
+use bailiwick_kernel::Snapshot;
 use bailiwick_model::{
     AccessRequest, Action, ActionFacts, ActionKind, AllowLine, Budget, CallDigest, Caller, Charter,
-    Digest, Effect, Entity, Environment, IdentityKind, Json, Mode, Offered, OnWiden, Pin,
-    PinStatus, Reach, Sensitivity, Task, Template, TemplateKind, Timestamp, Window,
+    Containment, Digest, Effect, Entity, Environment, IdentityKind, Json, Mode, Offered, OnWiden,
+    Pin, PinStatus, Reach, Sensitivity, Task, Template, TemplateKind, Timestamp, Window,
 };
-use bailiwick_policy::{AccessPolicies, Declared, Inventory, PolicySource};
+use bailiwick_policy::{
+    AccessPolicies, Declared, Inventory, PolicyOptions, PolicySet, PolicySource,
+};
 
 /// Gives the charter of an agent that may nothing yet.
 pub fn charter(identity: &str) -> Charter {
@@ -23,6 +27,7 @@ pub fn charter(identity: &str) -> Charter {
         proof: Vec::new(),
         templates: BTreeSet::new(),
         servers: BTreeSet::new(),
+        targets: BTreeSet::new(),
         delegates_to: BTreeSet::new(),
     }
 }
@@ -68,6 +73,8 @@ pub fn line(server: &str, tools: &str, when: Option<&str>, source: &str) -> Allo
         tools: tools.split(',').map(|it| it.parse().expect("a tool's name")).collect(),
         resources: Vec::new(),
         prompts: Vec::new(),
+        leases: Vec::new(),
+        max: None,
         when: when.map(str::to_owned),
         source: source.to_owned(),
     }
@@ -136,5 +143,22 @@ pub fn request(task: &Task, action: Action, arguments: Json) -> AccessRequest {
         bytes_out: 0,
         offered: offered(1),
         faults: Vec::new(),
+    }
+}
+
+/// Gives what decisions look at where only these are registered and no policy is written.
+pub fn snapshot(charters: Vec<Charter>, templates: Vec<Template>) -> Snapshot {
+    let policies = PolicySet::compile(&[], PolicyOptions { builtin_permit: true });
+    let by_identity = |it: Charter| (it.identity.clone(), Arc::new(it));
+    let by_name = |it: Template| (it.name.clone(), Arc::new(it));
+    Snapshot {
+        policies: Arc::new(policies.expect("no policies")),
+        access: Arc::new(AccessPolicies::compile(&[]).expect("no policies")),
+        charters: charters.into_iter().map(by_identity).collect(),
+        templates: templates.into_iter().map(by_name).collect(),
+        contained: Containment::default(),
+        pins: BTreeMap::new(),
+        facts: Vec::new(),
+        exceptions: Vec::new(),
     }
 }

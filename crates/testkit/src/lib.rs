@@ -7,6 +7,7 @@
     reason = "only tests run this: what is broken here should stop them"
 )]
 
+pub mod broker;
 pub mod build;
 mod clock;
 mod event;

@@ -28,6 +28,7 @@ pub(crate) fn samples(dir: &Path) -> anyhow::Result<Vec<Record>> {
             Record::Command { .. }
             | Record::Finding(_)
             | Record::Evaluation(_)
+            | Record::Lease(_)
             | Record::Search(_) => {}
         }
         ControlFlow::Continue(())
@@ -99,7 +100,7 @@ fn rename(record: &mut Record, number: u64) {
         Record::Outcome(it) => it.decision = id,
         Record::Evaluation(it) => it.decision = id,
         Record::Search(it) => it.decision = id,
-        Record::Command { .. } | Record::Finding(_) => {}
+        Record::Command { .. } | Record::Finding(_) | Record::Lease(_) => {}
     }
 }
 

@@ -126,6 +126,7 @@ fn charter(key: &IdentityKey) -> anyhow::Result<Charter> {
         proof: vec![Proof::Key { path: "key".to_owned(), pem: key.public_pem() }],
         templates: BTreeSet::new(),
         servers: BTreeSet::new(),
+        targets: BTreeSet::new(),
         delegates_to: BTreeSet::new(),
     })
 }

@@ -64,7 +64,10 @@ impl Admin {
             Subject::Identity(it) => snapshot.charters.contains_key(it),
             Subject::Credential(_) | Subject::Everyone => true,
             Subject::Task(it) => return self.task(it).map(|_| ()),
-            Subject::Server(it) => self.lane.upstreams().spec(it).is_some(),
+            Subject::Server(it) => {
+                let target = |name: &str| self.leases.targets().any(|(at, _)| at.as_str() == name);
+                self.lane.upstreams().spec(it).is_some() || target(it.as_str())
+            }
             Subject::Tool(server, tool) => snapshot.pin(server, tool.as_str()).is_some(),
             Subject::Class(it) => snapshot.charters.values().any(|charter| charter.class == *it),
             Subject::Owner(it) => snapshot.charters.values().any(|charter| charter.owner == *it),

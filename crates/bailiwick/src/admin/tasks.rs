@@ -19,6 +19,7 @@ use http::StatusCode;
 use super::{
     Admin, Peer,
     answer::{Answer, Refused, body, json, part},
+    leases::WAIT,
     wire::{
         DayView, GrantView, MintToken, MintedToken, OpenTask, OpenedTask, Opening, SignedWord,
         Tasks,
@@ -117,8 +118,19 @@ pub(super) async fn end(
 ) -> Answer {
     let id: TaskId = part(&task)?;
     admin.task(&id)?;
+    // Its children end with it, and so do their leases.
+    let open = admin.leases.tasks_below(&id);
     admin.lane.desk().end(&id, EndCause::Asked, &peer.label()).await?;
-    json(&admin.task(&id)?)
+    let leases = admin.leases.settled(&open, WAIT).await?;
+    let task = admin.task(&id)?;
+    // The task as ever, with what became of its credentials beside it.
+    let mut ended = serde_json::to_value(&task).map_err(|error| Refused::fault(&error))?;
+    let leases = serde_json::to_value(&leases).map_err(|error| Refused::fault(&error))?;
+    if let serde_json::Value::Object(ended) = &mut ended {
+        ended.insert("leases".to_owned(), leases);
+        ended.insert("authority".to_owned(), admin.authority(&task).await?);
+    }
+    json(&ended)
 }
 
 /// `POST /api/v1/tasks/{task}/token`: a new token always needs the original proof.
@@ -139,6 +151,19 @@ pub(super) async fn token(
 }
 
 impl Admin {
+    /// Holds what a task was given beside what it used.
+    async fn authority(&self, task: &Task) -> Result<serde_json::Value, Refused> {
+        let (desk, task) = (Arc::clone(self.lane.desk()), task.clone());
+        let reading = tokio::task::spawn_blocking(move || {
+            let records = desk.ledger().task_records(&task.id)?;
+            let records: Vec<_> = records.into_iter().map(|it| (it.seq, it.record)).collect();
+            Ok::<_, bailiwick_store::LedgerError>(bailiwick_insight::authority(&task, &records))
+        });
+        let read = reading.await.map_err(|error| Refused::fault(&error))?;
+        let used = read.map_err(|error| Refused::fault(&error))?;
+        serde_json::to_value(used).map_err(|error| Refused::fault(&error))
+    }
+
     /// Finds a task, at the desk or long ended, as people may see it.
     pub(super) fn task(&self, task: &TaskId) -> Result<Task, Refused> {
         let desk = self.lane.desk();
@@ -188,7 +213,7 @@ impl Admin {
 
     /// Proves that the asker is `identity`: by its key, which is named, or by the account the
     /// kernel reports.
-    fn prove(
+    pub(super) fn prove(
         &self,
         identity: &IdentityId,
         assertion: Option<&str>,

@@ -1,11 +1,14 @@
 //! What commands and the server say to each other on the admin socket.
 
-use std::collections::BTreeMap;
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt,
+};
 
 use bailiwick_connect::{SecretAbout, VaultError};
 use bailiwick_model::{
-    AllowLine, Budget, Digest, HeldEvaluation, HeldOpening, Hold, HoldId, IdentityId, Json, Pin,
-    PinStatus, Spend, Task, TaskId, TemplateName, Timestamp,
+    AllowLine, Budget, DecisionId, Digest, HeldEvaluation, HeldOpening, Hold, HoldId, IdentityId,
+    Json, Lease, Pin, PinStatus, Spend, TargetName, Task, TaskId, TemplateName, Timestamp,
 };
 use serde::{Deserialize, Serialize};
 
@@ -104,6 +107,41 @@ pub(crate) struct ReviewDone {
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct Reviews {
     pub(crate) reviews: Vec<Task>,
+}
+
+/// A wish for a credential.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct IssueLease {
+    pub(crate) task: TaskId,
+    pub(crate) target: TargetName,
+    #[serde(default)]
+    pub(crate) wants: BTreeSet<String>,
+    #[serde(rename = "for", default)]
+    pub(crate) span: Option<String>,
+    #[serde(default)]
+    pub(crate) assertion: Assertion,
+}
+
+/// A credential and its lease. Whoever reads this holds it.
+#[derive(Serialize, Deserialize)]
+pub(crate) struct IssuedLease {
+    pub(crate) decision: DecisionId,
+    pub(crate) lease: Lease,
+    pub(crate) credential: Vec<(String, String)>,
+}
+
+// Some of the fields are secret.
+impl fmt::Debug for IssuedLease {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(out, "IssuedLease({}, ***)", self.lease.id)
+    }
+}
+
+/// Leases, oldest first.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct LeaseList {
+    pub(crate) leases: Vec<Lease>,
 }
 
 /// A grant as people and programs read it.

@@ -48,6 +48,7 @@ pub(crate) fn export(place: &Place, privileged: bool, task: Option<&str>) -> Out
             | Record::Evaluation(_)
             | Record::Search(_)
             | Record::Command { .. }
+            | Record::Lease(_)
             | Record::Finding(_) => !privileged,
         };
         chosen && task.as_ref().is_none_or(|task| it.record.task() == Some(task))

@@ -117,7 +117,7 @@ pub(crate) fn explain(records: &[StoredRecord]) -> Option<Why> {
         Record::Decision(it) => Some(Ok(it)),
         Record::Evaluation(it) => Some(Err(bailiwick_insight::why_answered(it))),
         Record::Search(it) => Some(Err(bailiwick_insight::why_found(it))),
-        Record::Outcome(_) | Record::Command { .. } | Record::Finding(_) => None,
+        Record::Outcome(_) | Record::Command { .. } | Record::Finding(_) | Record::Lease(_) => None,
     })?;
     let decision = match found {
         Ok(decision) => decision,
@@ -129,7 +129,8 @@ pub(crate) fn explain(records: &[StoredRecord]) -> Option<Why> {
         | Record::Evaluation(_)
         | Record::Search(_)
         | Record::Command { .. }
-        | Record::Finding(_) => None,
+        | Record::Finding(_)
+        | Record::Lease(_) => None,
     });
     Some(bailiwick_insight::why(decision, outcome))
 }
@@ -163,5 +164,12 @@ pub(crate) fn drawn(path: &AccessPath) -> String {
     };
     let head = ["seq", "verdict", "action", "resource", "outcome", "decision", "why"];
     text.push_str(&table(&head, path.steps.iter().map(row).collect()));
+    for it in &path.leases {
+        let (id, target, wants) = (&it.lease, &it.target, it.wants.join(", "));
+        let (enforced, state) = (it.enforced, it.state);
+        text.push_str(&format!(
+            "lease     {id} at {target} ({wants}), enforced as {enforced}: {state}\n"
+        ));
+    }
     text
 }

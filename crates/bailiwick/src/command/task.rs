@@ -4,13 +4,14 @@ use std::{collections::BTreeMap, path::Path};
 
 use anyhow::Context;
 use bailiwick_connect::{IdentityKey, Secret};
-use bailiwick_model::{IdentityId, Task, TaskId, TaskStatus};
+use bailiwick_insight::AuthorityUse;
+use bailiwick_model::{IdentityId, Lease, Task, TaskId, TaskStatus};
 
 use crate::{
     admin::wire::{DayView, MintToken, MintedToken, OpenTask, OpenedTask, Opening, Tasks},
     cli,
     client::Client,
-    command::{sign, word},
+    command::{lease, sign, word},
     exit::{CommandError, Exit, Outcome},
     output::{Output, table},
     place::Place,
@@ -96,7 +97,8 @@ pub(crate) fn line(line: &bailiwick_model::AllowLine) -> String {
     let tools = line.tools.iter().map(ToString::to_string);
     let resources = line.resources.iter().map(|it| format!("resource {it}"));
     let prompts = line.prompts.iter().map(|it| format!("prompt {it}"));
-    let what: Vec<_> = tools.chain(resources).chain(prompts).collect();
+    let leases = line.leases.iter().map(|it| format!("lease {it}"));
+    let what: Vec<_> = tools.chain(resources).chain(prompts).chain(leases).collect();
     let when = line.when.as_ref().map(|it| format!(" when {it}")).unwrap_or_default();
     format!("{}: {}{when}", line.server, what.join(", "))
 }
@@ -156,9 +158,27 @@ pub(crate) async fn token(
 pub(crate) async fn end(place: &Place, output: Output, task: &str) -> Outcome {
     let task: TaskId = word(task)?;
     let client = Client::need(&place.state).await?;
-    let ended: Task = client.post(&format!("/api/v1/tasks/{task}/end"), &()).await?;
-    output.show(&ended, |it| format!("{} {}\n", it.id, status(it)))?;
+    let ended: serde_json::Value = client.post(&format!("/api/v1/tasks/{task}/end"), &()).await?;
+    let read = || anyhow::anyhow!("the answer cannot be read");
+    let leases = ended.get("leases").cloned().unwrap_or_default();
+    let leases: Vec<Lease> = serde_json::from_value(leases).ok().with_context(read)?;
+    let authority = ended.get("authority").cloned().unwrap_or_default();
+    let authority: Vec<AuthorityUse> = serde_json::from_value(authority).ok().with_context(read)?;
+    let task: Task = serde_json::from_value(ended.clone()).ok().with_context(read)?;
+    output.show(&ended, |_| {
+        let said = format!("{} {}\n", task.id, status(&task));
+        said + &lease::proofs(&leases) + &used(&authority)
+    })?;
     Ok(Exit::Done)
+}
+
+/// Shows what a task was given beside what it used.
+fn used(authority: &[AuthorityUse]) -> String {
+    if authority.is_empty() {
+        return String::new();
+    }
+    let row = |it: &AuthorityUse| vec![it.what.clone(), it.used.to_string(), it.source.clone()];
+    table(&["given", "used", "by"], authority.iter().map(row).collect())
 }
 
 /// `task show`

@@ -6,7 +6,8 @@ use std::{
     ops::Range,
 };
 
-use bailiwick_model::{Proof, ServerName};
+use bailiwick_connect::EnforcedAs;
+use bailiwick_model::{AllowLine, Proof, ServerName, TargetName};
 use toml::Spanned;
 
 use super::{
@@ -15,6 +16,7 @@ use super::{
     file::{Folder, Source},
     house::{Folders, Found},
     nearest::suggestion,
+    target::Target,
     template::TemplateFile,
 };
 
@@ -33,6 +35,13 @@ pub(super) fn check(
     if let Some(servers) = &draft.servers {
         servers_exist(servers, charters, templates, found);
         unused_servers(draft, charters, found);
+    }
+    if let Some(targets) = &draft.targets {
+        targets_exist(targets, charters, templates, found);
+        unused_targets(draft, charters, found);
+    }
+    if let Some(config) = &draft.config {
+        leases_beside(&config.targets, templates, found);
     }
     let known = Known::new(folders, charters, templates);
     known.templates_exist(charters, found);
@@ -162,6 +171,53 @@ fn servers_exist(
     }
 }
 
+fn targets_exist(
+    targets: &BTreeSet<TargetName>,
+    charters: &[CharterFile],
+    templates: &[TemplateFile],
+    found: &mut Found,
+) {
+    let of_charters = charters.iter().map(|it| (Code::CharterTarget, &it.targets, &it.source));
+    let of_templates = templates.iter().map(|it| (Code::LineTarget, &it.targets, &it.source));
+    for (code, named, source) in of_charters.chain(of_templates) {
+        for name in named.iter().filter(|name| !targets.contains(name.get_ref())) {
+            let message = format!("target `{}` is not configured", name.get_ref());
+            let known = targets.iter().map(TargetName::as_str);
+            found.push(unknown(code, message, name, source, known));
+        }
+    }
+}
+
+/// Whoever holds a credential that works by itself is not held to what calls of the same system may
+/// say: a template that limits the one may not hand out the other.
+fn leases_beside(targets: &[Target], templates: &[TemplateFile], found: &mut Found) {
+    for file in templates {
+        let limited = |target: &Target| {
+            let lines = file.template.allow.iter();
+            let mut limited = lines.filter(|it| it.leases.is_empty() && it.when.is_some());
+            limited.find(|it| target.is_of(&it.server))
+        };
+        for name in &file.targets {
+            let of_name = |it: &&Target| it.name == *name.get_ref();
+            let session = |it: &&Target| it.settings.reach() == EnforcedAs::Session;
+            let target = targets.iter().find(of_name).filter(session);
+            let Some((target, line)) = target.and_then(|it| Some((it, limited(it)?))) else {
+                continue;
+            };
+            let message = format!(
+                "`{}` limits the arguments of `{}`, and a credential of `{}` has no such limits",
+                line.source, line.server, target.name
+            );
+            found.push(
+                ConfigError::new(Code::LeaseBeside, message)
+                    .at(&file.source.file, name.span())
+                    .label("who holds it does with it what its target lets it")
+                    .help("hand it out by another template, or take the conditions out and say at the target what it allows"),
+            );
+        }
+    }
+}
+
 fn unknown<'a, T: Display>(
     code: Code,
     message: String,
@@ -189,6 +245,21 @@ fn unused_servers(draft: &Draft, charters: &[CharterFile], found: &mut Found) {
             ConfigError::warning(Code::UnusedServer, message)
                 .at(&source.file, server.place.clone())
                 .help("it is started and nobody may use it: name it in a charter's `servers`"),
+        );
+    }
+}
+
+/// Remarks on targets that no charter reaches: nobody gets a credential there.
+fn unused_targets(draft: &Draft, charters: &[CharterFile], found: &mut Found) {
+    let (Some(source), Some(config)) = (&draft.source, &draft.config) else { return };
+    let reached =
+        |it: &&Target| charters.iter().any(|file| file.charter.targets.contains(&it.name));
+    for target in config.targets.iter().filter(|it| !reached(it)) {
+        let message = format!("no charter reaches target `{}`", target.name);
+        found.push(
+            ConfigError::warning(Code::UnusedTarget, message)
+                .at(&source.file, target.place.clone())
+                .help("nobody may have a credential of it: name it in a charter's `targets`"),
         );
     }
 }
@@ -277,18 +348,30 @@ fn out_of_reach(charters: &[CharterFile], templates: &[TemplateFile], found: &mu
         for name in &charter.templates {
             let same = |it: &&TemplateFile| it.template.name == *name.get_ref();
             let Some(template) = templates.iter().find(same) else { continue };
-            let lines = template.template.allow.iter().map(|it| &it.server);
-            let beyond: BTreeSet<&ServerName> =
-                lines.filter(|it| !charter.charter.servers.contains(*it)).collect();
-            for server in beyond {
+            let its = &charter.charter;
+            let beyond = |it: &&AllowLine| {
+                let target = !it.leases.is_empty();
+                let reached = if target {
+                    its.targets.contains(it.server.as_str())
+                } else {
+                    its.servers.contains(&it.server)
+                };
+                !reached
+            };
+            let lines = template.template.allow.iter().filter(beyond);
+            let lines = lines
+                .map(|it| (if it.leases.is_empty() { "server" } else { "target" }, &it.server));
+            for (what, server) in lines.collect::<BTreeSet<_>>() {
                 let message = format!(
-                    "`{}` uses server `{server}`, which this charter does not reach",
+                    "`{}` uses {what} `{server}`, which this charter does not reach",
                     name.get_ref()
                 );
+                let help =
+                    format!("such calls are denied: add the {what} to `{what}s`, or leave it so");
                 found.push(
                     ConfigError::warning(Code::OutOfReach, message)
                         .at(&charter.source.file, name.span())
-                        .help("such calls are denied: add the server to `servers`, or leave it so"),
+                        .help(help),
                 );
             }
         }

@@ -3,7 +3,7 @@
 use std::{collections::BTreeSet, ops::Range, path::Path};
 
 use bailiwick_model::{
-    Charter, Class, IdentityId, IdentityKind, Proof, ServerName, SpiffeId, TemplateName,
+    Charter, Class, IdentityId, IdentityKind, Proof, ServerName, SpiffeId, TargetName, TemplateName,
 };
 use toml::Spanned;
 
@@ -24,6 +24,8 @@ pub(super) struct CharterFile {
     pub(super) templates: Vec<Spanned<TemplateName>>,
     /// The servers it names.
     pub(super) servers: Vec<Spanned<ServerName>>,
+    /// The targets it names.
+    pub(super) targets: Vec<Spanned<TargetName>>,
     /// The identities it may delegate to.
     pub(super) delegates: Vec<Spanned<IdentityId>>,
     /// Its proofs' places, in their order.
@@ -55,6 +57,7 @@ fn read_root(root: &Table<'_>, source: &Source, home: &Path) -> Option<CharterFi
     let proof = proofs(root, home);
     let templates = names::<TemplateName>(&root.get("templates"));
     let servers = names::<ServerName>(&root.get("servers"));
+    let targets = names::<TargetName>(&root.get("targets"));
     let delegates = names::<IdentityId>(&root.get("delegates_to"));
     root.not_yet("allow", "is not enforced yet: no charter carries a standing grant");
     let identity = identity?;
@@ -67,11 +70,12 @@ fn read_root(root: &Table<'_>, source: &Source, home: &Path) -> Option<CharterFi
         proof: proof.iter().map(|it| it.get_ref().clone()).collect(),
         templates: set(&templates),
         servers: set(&servers),
+        targets: set(&targets),
         delegates_to: set(&delegates),
     };
     let proofs = proof.iter().map(Spanned::span).collect();
     let (identity, source) = (identity.span(), source.clone());
-    Some(CharterFile { charter, identity, templates, servers, delegates, proofs, source })
+    Some(CharterFile { charter, identity, templates, servers, targets, delegates, proofs, source })
 }
 
 fn names<T: std::str::FromStr<Err: std::fmt::Display>>(field: &Field<'_>) -> Vec<Spanned<T>> {

@@ -60,6 +60,8 @@ codes! {
     SameToken = "CFG-018",
     /// Keys of somebody who vouches that prove nobody.
     KeySet = "CFG-019",
+    /// A kind of target that there is not, or a target without what its kind needs.
+    TargetKind = "CFG-021",
     /// Checkpoints lie on the same disk as the state.
     SameDisk = "CFG-101",
     /// Evidence is kept for a very short time.
@@ -92,6 +94,8 @@ codes! {
     LooseConstraint = "CFG-115",
     /// An operation of an `OpenAPI` document that is left out.
     LeftOut = "CFG-116",
+    /// A target that no charter reaches.
+    UnusedTarget = "CFG-120",
     /// A parameter's pattern is no regular expression.
     Pattern = "TPL-001",
     /// A line that allows nothing.
@@ -108,8 +112,12 @@ codes! {
     Window = "TPL-007",
     /// A day in which no call could be made.
     EmptyDay = "TPL-008",
+    /// A lease of a target that is not configured.
+    LineTarget = "TPL-009",
     /// A break-glass template that lasts too long, or stops nothing.
     BreakGlass = "TPL-010",
+    /// A lease beside lines that limit the arguments of the same system.
+    LeaseBeside = "TPL-011",
     /// A template in a file of another name.
     TemplateFile = "TPL-101",
     /// A template that no charter may open.
@@ -136,6 +144,8 @@ codes! {
     UnknownVoucher = "CHR-008",
     /// Two charters with one proof that others vouch for.
     SharedProof = "CHR-009",
+    /// A target that is not configured.
+    CharterTarget = "CHR-010",
     /// A charter in a file of another name.
     CharterFile = "CHR-101",
     /// An identity that nothing proves.

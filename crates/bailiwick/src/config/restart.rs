@@ -17,6 +17,7 @@ impl Config {
             ("[[issuer]]", self.vouchers.issuers == new.vouchers.issuers),
             ("[log]", self.log == new.log),
             ("[telemetry]", self.telemetry == new.telemetry),
+            ("[[target]]", self.targets == new.targets),
             ("[[server]]", of(self, false).eq(of(new, false))),
             ("[[route]]", of(self, true).eq(of(new, true))),
         ];

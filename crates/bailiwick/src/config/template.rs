@@ -9,8 +9,8 @@ use std::{
 };
 
 use bailiwick_model::{
-    Budget, Mode, OnWiden, ParamShape, ServerName, Template, TemplateKind, TemplateName, Timestamp,
-    Window,
+    Budget, Mode, OnWiden, ParamShape, ServerName, TargetName, Template, TemplateKind,
+    TemplateName, Timestamp, Window,
 };
 use bailiwick_policy::Schema;
 use toml::Spanned;
@@ -30,6 +30,8 @@ pub(super) struct TemplateFile {
     pub(super) name: Range<usize>,
     /// The servers its lines name.
     pub(super) servers: Vec<Spanned<ServerName>>,
+    /// The targets its lines name.
+    pub(super) targets: Vec<Spanned<TargetName>>,
     /// The conditions of its lines, in their order, each with its place.
     conditions: Vec<Option<Spanned<String>>>,
     /// The file.
@@ -74,7 +76,9 @@ fn read_root(root: &Table<'_>, source: &Source) -> Option<TemplateFile> {
     let params = params(root);
     let window = root.section("window", window::read).flatten();
     let names: BTreeSet<String> = params.keys().cloned().collect();
-    let (lines, servers) = line::read_all(root, source, &names);
+    let (mut lines, servers) = line::read_all(root, source, &names);
+    let (leases, targets) = line::read_leases(root, source, &names);
+    lines.extend(leases);
     let (allow, conditions) = lines.into_iter().unzip();
     let (budget, day) = root.get("budget").table(budgets).unwrap_or_default();
     let max_open = max_open(root);
@@ -96,7 +100,8 @@ fn read_root(root: &Table<'_>, source: &Source) -> Option<TemplateFile> {
         day,
         max_open,
     };
-    Some(TemplateFile { template, name: at, servers, conditions, source: source.clone() })
+    let source = source.clone();
+    Some(TemplateFile { template, name: at, servers, targets, conditions, source })
 }
 
 /// Reads `kind`. What is opened in an emergency lasts for minutes, and everything in it counts.

@@ -86,6 +86,7 @@ mod tests {
             proof,
             templates: std::collections::BTreeSet::new(),
             servers: std::collections::BTreeSet::new(),
+            targets: std::collections::BTreeSet::new(),
             delegates_to: std::collections::BTreeSet::new(),
         }
     }

@@ -1,7 +1,7 @@
 //! One moment of the timeline.
 
 use bailiwick_insight::{Moment, Told, What};
-use bailiwick_model::{Hold, HoldStatus, Reason, TaskStatus, Timestamp, VerdictKind};
+use bailiwick_model::{Hold, HoldStatus, LeaseRecord, Reason, TaskStatus, Timestamp, VerdictKind};
 
 use super::escape::{attribute, text};
 
@@ -17,6 +17,7 @@ pub(super) fn drawn(moment: &Moment, opened: Timestamp) -> String {
         What::Noticed(it) => {
             ("noticed", format!("<h3>{}</h3><p>{}</p>", text(&it.code), text(&it.text)))
         }
+        What::Lease(it) => ("mark", lease(it)),
         What::Ended { status, by } => ("mark", format!("<h3>{}</h3>{}", ended(*status), who(by))),
         What::Reviewed { by, note } => {
             ("mark", format!("<h3>Reviewed</h3><p>{}</p>{}", text(note), who(by)))
@@ -47,6 +48,22 @@ fn ended(status: TaskStatus) -> String {
         TaskStatus::Open => "Open".to_owned(),
         TaskStatus::Ended { cause, .. } => format!("Ended ({})", text(cause.as_str())),
     }
+}
+
+/// Tells a step in the life of a lease.
+fn lease(it: &LeaseRecord) -> String {
+    let called = it.called.as_ref().map(|it| format!(" as <code>{}</code>", text(it)));
+    let why = if it.why.is_empty() { String::new() } else { format!("<p>{}</p>", text(&it.why)) };
+    let cause = it.ended.map(|it| format!(" ({})", text(it.cause.as_str())));
+    format!(
+        "<h3>Lease of {}: {}{}</h3><p><code>{}</code>{}, enforced as {}</p>{why}",
+        text(it.target.as_str()),
+        text(it.state.as_str()),
+        cause.unwrap_or_default(),
+        text(it.lease.as_str()),
+        called.unwrap_or_default(),
+        text(it.enforced.as_str()),
+    )
 }
 
 fn call(told: &Told) -> String {

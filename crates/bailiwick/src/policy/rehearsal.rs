@@ -186,7 +186,7 @@ impl<'a> Rehearsal<'a> {
         let environment = server.map_or(Environment::Production, |it| it.environment);
         let offered = match action.kind {
             ActionKind::Tool => Offered::Tool { definition: definition(action), executable: None },
-            ActionKind::Resource | ActionKind::Prompt => Offered::NotPinned,
+            ActionKind::Resource | ActionKind::Prompt | ActionKind::Lease => Offered::NotPinned,
         };
         bailiwick_gateway::rehearsed(call, caller, (word, environment), liked, offered)
     }

@@ -10,8 +10,8 @@ use bailiwick_connect::{
     create_private, random_text,
 };
 use bailiwick_gateway::{
-    Authzen, AuthzenParts, Door, DoorParts, HoldParts, Lane, Oauth, OauthParts, authzen_router,
-    oauth_router,
+    Authzen, AuthzenParts, Door, DoorParts, HoldParts, Lane, Leases, Oauth, OauthParts,
+    authzen_router, lease_router, oauth_router,
 };
 use bailiwick_model::Timestamp;
 use tokio_util::sync::CancellationToken;
@@ -45,7 +45,7 @@ pub(super) struct Doors {
 /// Loads the keys and opens every way in.
 pub(super) fn open(
     config: &Config,
-    lane: &Arc<Lane>,
+    (lane, leases): (&Arc<Lane>, &Arc<Leases>),
     (reload, meter, vault): (Arc<Reload>, Meter, Arc<Vault>),
     (called, stop): (&Called<'_>, &CancellationToken),
 ) -> anyhow::Result<Doors> {
@@ -81,6 +81,7 @@ pub(super) fn open(
     });
     let admin = Arc::new(Admin {
         lane: Arc::clone(lane),
+        leases: Arc::clone(leases),
         mint,
         keys: Arc::clone(&keys),
         assertions,
@@ -101,6 +102,7 @@ pub(super) fn open(
     let token = own_token(&config.state.join("admin.token"))?;
     let watchers = own_token(&config.state.join("metrics.token"))?;
     let routes = bailiwick_gateway::router(Arc::clone(&door))
+        .merge(lease_router(Arc::clone(&door), Arc::clone(leases)))
         .merge(oauth_router(Arc::new(oauth)))
         .merge(authzen_router(Arc::new(authzen)))
         .merge(admin::on_listener(&admin, token))

@@ -23,6 +23,7 @@ impl Governor {
                 None
             }
             ended = self.running.join_next() => ended,
+            ended = &mut self.leases => Some(ended),
         };
         let hurried = tokio::select! {
             () = self.drained() => None,
@@ -64,6 +65,11 @@ impl Governor {
         if tokio::time::timeout(LAST, left).await.is_err() {
             tracing::warn!("some connections did not end in time: they are cut");
         }
+        // What is known of leases by now is written; what is not is taken up by the next start.
+        if !self.leases.is_finished() && tokio::time::timeout(LAST, &mut self.leases).await.is_err()
+        {
+            tracing::warn!("what became of some leases is not written");
+        }
     }
 
     /// Waits until every part has ended, and no call is under way.
@@ -75,6 +81,7 @@ impl Governor {
     /// Writes down what is left to say, signs the ledger's head, and lets the state go.
     async fn close(mut self) {
         self.running.abort_all();
+        self.leases.abort();
         let desk = std::sync::Arc::clone(self.lane.desk());
         let closed = async move {
             if let Err(error) = desk.tell_turned_away().await {

@@ -7,11 +7,14 @@ use bailiwick_connect::{
     EvidenceKey, ListenerTls, ServerTrust, Vault, check_private_tree, create_dir_private,
 };
 use bailiwick_gateway::{
-    Clock, Confine, Desk, DeskParts, Evidence, Injection, ServerSpec, ToolSpec, Transport, WebSpec,
+    Clock, Confine, Desk, DeskParts, Evidence, Injection, Lane, Leases, LeasesParts, ServerSpec,
+    TargetSpec, ToolSpec, Transport, WebSpec,
 };
 use bailiwick_kernel::Snapshot;
 use bailiwick_model::{Containment, Timestamp, ToolName};
 use bailiwick_store::{CheckpointKey, Ledger, LedgerOptions, Registry, StateLock};
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
 
 use crate::{
     config::{self, Config, House},
@@ -211,4 +214,38 @@ pub(crate) fn tool(word: &config::ToolWord) -> ToolSpec {
         reversible: word.reversible,
         reach: word.reach,
     }
+}
+
+/// The lease engine, and its work.
+type Ending = (Arc<Leases>, JoinHandle<anyhow::Result<()>>);
+
+/// Starts the lease engine. What was left open is taken up already, with the desk. It goes on until
+/// `stop`: as long as anybody may still be handed something.
+pub(super) fn leases(
+    config: &Config,
+    lane: &Arc<Lane>,
+    vault: &Arc<Vault>,
+    stop: CancellationToken,
+) -> anyhow::Result<Ending> {
+    let vault = Arc::clone(vault);
+    let target = |it: &config::Target| {
+        let broker = it.settings.broker(&it.name);
+        let broker = broker.with_context(|| format!("target `{}` has no broker", it.name))?;
+        Ok(TargetSpec {
+            broker,
+            environment: it.environment,
+            sensitivity: it.sensitivity,
+            reach: it.reach,
+            at_once: it.at_once,
+            sweep: it.sweep,
+        })
+    };
+    let targets = config.targets.iter().map(target).collect::<anyhow::Result<Vec<_>>>()?;
+    let leases = Leases::new(LeasesParts { lane: Arc::clone(lane), targets, vault });
+    let working = Arc::clone(&leases).run(stop);
+    let ending = tokio::spawn(async move {
+        working.await;
+        Ok(())
+    });
+    Ok((leases, ending))
 }

@@ -25,6 +25,8 @@ mod holds;
 #[cfg(test)]
 mod hostile;
 #[cfg(test)]
+mod leases;
+#[cfg(test)]
 mod liar;
 #[cfg(test)]
 mod mapped;

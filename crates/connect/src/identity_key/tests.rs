@@ -27,6 +27,7 @@ fn charter(proof: Vec<Proof>) -> Charter {
         proof,
         templates: [].into(),
         servers: [].into(),
+        targets: std::collections::BTreeSet::new(),
         delegates_to: [].into(),
     }
 }

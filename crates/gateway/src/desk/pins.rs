@@ -167,7 +167,8 @@ impl Writing {
             | Record::Evaluation(_)
             | Record::Search(_)
             | Record::Outcome(_)
-            | Record::Finding(_) => None,
+            | Record::Finding(_)
+            | Record::Lease(_) => None,
         };
         self.records.iter().filter_map(pin).collect()
     }

@@ -16,8 +16,8 @@ use arc_swap::ArcSwap;
 use bailiwick_kernel::{DayKey, Memory, Paced, Snapshot, TaskState};
 use bailiwick_model::{
     ApprovedLine, Budget, Charter, CommandRecord, DayAccount, DecisionId, EndCause, HeldEvaluation,
-    Hold, HoldId, HoldStatus, IdentityId, Person, PersonName, Pin, Record, ServerName, Spend,
-    Subject, Task, TaskId, TaskStatus, Timestamp, VerdictKind,
+    Hold, HoldId, HoldStatus, IdentityId, LeaseCause, Person, PersonName, Pin, Record, ServerName,
+    Spend, Subject, Task, TaskId, TaskStatus, Timestamp, VerdictKind,
 };
 use bailiwick_store::{Ledger, Registry};
 
@@ -26,7 +26,7 @@ use self::{
     unfinished::Unfinished,
 };
 use super::{Desk, DeskError, asked::Asked};
-use crate::{Clock, Evidence};
+use crate::{Clock, Evidence, leases::Shelf};
 
 /// What a desk is made of.
 #[derive(Debug)]
@@ -91,6 +91,7 @@ impl Desk {
             registry.write(repairs).await?;
         }
         let loaded = registry.load()?;
+        let shelf = Arc::new(Shelf::load(&registry, clock.now())?);
         snapshot.contained = loaded.contained.into_iter().map(|it| it.subject).collect();
         snapshot.exceptions = loaded.exceptions;
         for ((server, tool), pin) in loaded.pins {
@@ -103,6 +104,7 @@ impl Desk {
             loaded.templates.into_iter().map(|(name, it)| (name, Arc::new(it))).collect();
         let contained = snapshot.contained.iter().filter(|it| it.is_of_identities());
         let contained: Vec<_> = contained.cloned().collect();
+        let withdrawn: Vec<_> = snapshot.contained.iter().cloned().collect();
         let desk = Self {
             snapshot: ArcSwap::from_pointee(snapshot),
             slots: RwLock::default(),
@@ -127,10 +129,12 @@ impl Desk {
             clock,
             counter: std::sync::atomic::AtomicU64::default(),
             changes: super::changed::Changes::default(),
+            shelf,
         };
         for state in told.states() {
             desk.place(state);
         }
+        desk.end_leases_left(&withdrawn);
         desk.holds_map().extend(told.answerable());
         for subject in contained {
             desk.end_tasks_within(&subject, "governor").await?;
@@ -140,6 +144,20 @@ impl Desk {
             desk.end(&task, EndCause::Lost, "governor").await?;
         }
         Ok(desk)
+    }
+}
+
+impl Desk {
+    /// Ends the leases of tasks that have ended and of what is contained, whatever was written of them.
+    fn end_leases_left(&self, contained: &[Subject]) {
+        for subject in contained {
+            self.end_leases_of(subject);
+        }
+        for task in self.shelf.tasks() {
+            if !self.task(&task).is_some_and(|it| it.is_open()) {
+                self.shelf.end_task(&task, LeaseCause::Task, self.now());
+            }
+        }
     }
 }
 
@@ -215,7 +233,7 @@ impl Told {
             }
             Record::Command { command, time, .. } => self.command(command, time),
             Record::Evaluation(it) => self.evaluations.1.extend(it.approval),
-            Record::Outcome(_) | Record::Finding(_) | Record::Search(_) => {}
+            Record::Outcome(_) | Record::Finding(_) | Record::Search(_) | Record::Lease(_) => {}
         }
     }
 
@@ -240,6 +258,7 @@ impl Told {
             Record::Command { .. }
             | Record::Finding(_)
             | Record::Evaluation(_)
+            | Record::Lease(_)
             | Record::Search(_) => {}
         }
     }

@@ -7,8 +7,8 @@ use std::{
 
 use bailiwick_kernel::Snapshot;
 use bailiwick_model::{
-    Activation, CommandRecord, CredentialId, EndCause, Finding, IdentityId, Person, Subject, Task,
-    Timestamp,
+    Activation, CommandRecord, CredentialId, EndCause, Finding, IdentityId, LeaseCause, Person,
+    Subject, Task, Timestamp,
 };
 use bailiwick_store::Change;
 
@@ -43,11 +43,36 @@ impl Desk {
         writing.command(self.now(), by, command);
         let (since, why) = (self.now(), why.to_owned());
         writing.changes.push(Change::Contain { subject: subject.clone(), since, why });
+        self.end_leases_of(subject);
         let written = self.owe(writing).await;
         if subject.is_of_identities() {
             self.end_tasks_within(subject, by).await?;
         }
         written
+    }
+
+    /// Ends the leases of what is contained, as far as that is told by name: those at a target that is
+    /// called so, those of a task and of the tasks below it. An identity's end with its tasks.
+    pub(super) fn end_leases_of(&self, subject: &Subject) {
+        let now = self.now();
+        match subject {
+            Subject::Server(server) => {
+                if let Ok(target) = server.as_str().parse() {
+                    self.shelf.end_target(&target, LeaseCause::Contained, now);
+                }
+            }
+            Subject::Task(task) => {
+                for task in self.below(task) {
+                    self.shelf.end_task(&task, LeaseCause::Contained, now);
+                }
+            }
+            Subject::Identity(_)
+            | Subject::Credential(_)
+            | Subject::Tool(..)
+            | Subject::Class(_)
+            | Subject::Owner(_)
+            | Subject::Everyone => {}
+        }
     }
 
     /// Ends the tasks of the identities that `subject` means.

@@ -47,7 +47,7 @@ impl Lane {
         let on = match action.kind {
             ActionKind::Tool => known.spec.and_then(|it| it.resource.clone()),
             ActionKind::Resource => Some(action.name.clone()),
-            ActionKind::Prompt => None,
+            ActionKind::Prompt | ActionKind::Lease => None,
         };
         Can { on, ..bailiwick_kernel::can(snapshot, state, sought, self.desk.now()) }
     }

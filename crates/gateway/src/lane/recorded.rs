@@ -39,6 +39,7 @@ impl Recorded {
             Record::Command { .. }
             | Record::Finding(_)
             | Record::Evaluation(_)
+            | Record::Lease(_)
             | Record::Search(_) => known,
         };
         records.iter().fold(Self::Nothing, each)

@@ -7,8 +7,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use bailiwick_model::{
-    AccessRequest, Arguments, Change, Json, ObligationKind, Obligations, Rate, Reason, ReasonCode,
-    Step, Timestamp, Verdict, format_span,
+    AccessRequest, ActionKind, Arguments, Change, Json, ObligationKind, Obligations, Rate, Reason,
+    ReasonCode, Step, Timestamp, Verdict, format_span,
 };
 use bailiwick_policy::Briefs;
 
@@ -101,7 +101,13 @@ fn next(
     if asks.is_nothing() {
         return Ok(None);
     }
-    let impossible = asks.unmet(ObligationKind::met_for(&call.request().facts));
+    let met = match call.request().action.kind {
+        ActionKind::Tool | ActionKind::Resource | ActionKind::Prompt => {
+            ObligationKind::met_for(&call.request().facts)
+        }
+        ActionKind::Lease => ObligationKind::MET_OF_LEASES,
+    };
+    let impossible = asks.unmet(met);
     if !impossible.is_empty() {
         return Err(impossible);
     }

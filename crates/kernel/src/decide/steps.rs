@@ -175,11 +175,11 @@ impl Asked<'_> {
     }
 
     fn grant(&self) -> Said {
-        let server = &self.request.action.server;
+        let (server, action) = (&self.request.action.server, &self.request.action);
         // Charters bound the whole line of hands, as they were when it was opened and as they are.
         let reaches = |layer: &Layer| {
             let charter = self.snapshot.charters.get(&layer.identity);
-            layer.servers.contains(server) && charter.is_some_and(|it| it.servers.contains(server))
+            layer.reaches(action) && charter.is_some_and(|it| it.reaches(action))
         };
         if let Some(layer) = self.state.task.grant.layers.iter().find(|it| !reaches(it)) {
             let who = &layer.identity;
@@ -197,7 +197,9 @@ impl Asked<'_> {
             Some(line) => self.approved_line(line, case),
             None => self.lines(case),
         };
-        judged.observed = !self.state.task.grant.mode.enforces(self.now);
+        // What was handed out cannot be watched any more: of a credential nothing is only observed.
+        let lease = action.kind == ActionKind::Lease;
+        judged.observed = !lease && !self.state.task.grant.mode.enforces(self.now);
         judged
     }
 
@@ -351,7 +353,8 @@ impl Asked<'_> {
         } else {
             Said::new(Step::Budget, Verdict::Deny(over.into_iter().collect()))
         };
-        judged.observed = !state.task.grant.mode.enforces(self.now);
+        let lease = self.request.action.kind == ActionKind::Lease;
+        judged.observed = !lease && !state.task.grant.mode.enforces(self.now);
         judged
     }
 }

@@ -91,6 +91,7 @@ fn charter() -> Charter {
         proof: Vec::new(),
         templates: BTreeSet::new(),
         servers: BTreeSet::from(["s".parse().unwrap()]),
+        targets: BTreeSet::new(),
         delegates_to: BTreeSet::new(),
     }
 }
@@ -101,6 +102,8 @@ fn task(trouble: Trouble) -> Task {
         tools: vec![if trouble.outside { "other" } else { "t" }.parse().unwrap()],
         resources: Vec::new(),
         prompts: Vec::new(),
+        leases: Vec::new(),
+        max: None,
         when: None,
         source: "t.toml:1".to_owned(),
     };
@@ -111,6 +114,7 @@ fn task(trouble: Trouble) -> Task {
         purpose: "Test".to_owned(),
         params: BTreeMap::new(),
         servers: charter().servers,
+        targets: BTreeSet::new(),
         lines: vec![line],
     };
     let calls = if trouble.poor { 0 } else { 9 };

@@ -39,6 +39,8 @@ fn task() -> Task {
         tools: vec!["get_ticket".parse().unwrap()],
         resources: vec!["file:///srv/*".to_owned()],
         prompts: Vec::new(),
+        leases: Vec::new(),
+        max: None,
         when: Some("context.input.ticket == context.task.params.ticket".to_owned()),
         source: "t.toml:1".to_owned(),
     };
@@ -53,6 +55,7 @@ fn task() -> Task {
         purpose: "Triage".to_owned(),
         params: params.clone(),
         servers: BTreeSet::from(["tickets".parse().unwrap()]),
+        targets: BTreeSet::new(),
         lines: vec![line],
     };
     Task {

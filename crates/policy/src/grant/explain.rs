@@ -73,7 +73,7 @@ impl Compiled {
         // What is the same of every resource is asked of one.
         let several = reads.resource == Looks::Itself && 1 < request.resources.len();
         let most = if several { request.resources.len() } else { 1 };
-        let reaches = self.layer.servers.contains(&request.action.server) && !lines.is_empty();
+        let reaches = self.layer.reaches(&request.action) && !lines.is_empty();
         let views = case.views(Origin::Layer(&self.layer), &reads).into_iter().flatten();
         let covers = |it: &&Line, view: &View<'_>| matches!(it.judge(view), Outcome::Covers);
         let missed = views

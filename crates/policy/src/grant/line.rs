@@ -63,6 +63,10 @@ impl Line {
                 ActionKind::Tool => self.line.tools.iter().any(|it| it.as_str() == name),
                 ActionKind::Resource => self.line.resources.iter().any(|it| fits(it, name)),
                 ActionKind::Prompt => self.line.prompts.iter().any(|it| fits(it, name)),
+                ActionKind::Lease => {
+                    let has = |want: &str| self.line.leases.iter().any(|it| it == want);
+                    action.wants().next().is_some() && action.wants().all(has)
+                }
             }
     }
 

@@ -194,6 +194,7 @@ fn covers(line: &AllowLine, deed: &Deed) -> bool {
         && match deed.tool.as_str() {
             "resources/read" => !line.resources.is_empty(),
             "prompts/get" => !line.prompts.is_empty(),
+            super::LEASE => !line.leases.is_empty(),
             tool => line.tools.iter().any(|it| it.as_str() == tool),
         }
 }

@@ -69,7 +69,7 @@ struct Written<'a> {
 impl Names {
     pub(super) fn of(offering: &Offering) -> Self {
         let mut servers: BTreeMap<String, Tools> = BTreeMap::new();
-        for server in offering.servers.keys() {
+        for server in offering.servers.keys().chain(offering.targets.keys()) {
             servers.entry(server.to_string()).or_default();
         }
         for tool in &offering.tools {
@@ -199,6 +199,9 @@ fn named(uid: &EntityUID, at: Range<usize>) -> Option<Written<'_>> {
     }
     if let Some(name) = id.strip_prefix("server:").filter(|_| uid.is_action()) {
         return Some(Written { kind: Kind::Server, name, around: around("server:"), at });
+    }
+    if let Some(name) = id.strip_prefix("lease:").filter(|_| uid.is_action()) {
+        return Some(Written { kind: Kind::Server, name, around: around("lease:"), at });
     }
     // An effect that is none was told already.
     let (server, tool) = id.split_once("__")?;

@@ -131,6 +131,7 @@ fn offering(shape: &Shape, to_resources: bool) -> Offering {
     let server: ServerName = "files".parse().unwrap();
     Offering {
         servers: BTreeMap::from([(server.clone(), Environment::Development)]),
+        targets: BTreeMap::new(),
         tools: vec![AcceptedTool {
             server,
             name: "do".to_owned(),

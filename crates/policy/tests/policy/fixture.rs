@@ -80,6 +80,7 @@ pub(crate) fn charter() -> Charter {
         proof: Vec::new(),
         templates: BTreeSet::from(["ticket-triage".parse().unwrap()]),
         servers: BTreeSet::from(["files".parse().unwrap(), "tickets".parse().unwrap()]),
+        targets: BTreeSet::new(),
         delegates_to: BTreeSet::new(),
     }
 }
@@ -90,6 +91,8 @@ pub(crate) fn line(server: &str, tools: &[&str], when: Option<&str>, source: &st
         tools: tools.iter().map(|it| it.parse().unwrap()).collect(),
         resources: Vec::new(),
         prompts: Vec::new(),
+        leases: Vec::new(),
+        max: None,
         when: when.map(str::to_owned),
         source: source.to_owned(),
     }
@@ -104,6 +107,7 @@ pub(crate) fn layer(params: &[(&str, &str)], lines: Vec<AllowLine>) -> Layer {
         purpose: "Triage one support ticket".to_owned(),
         params: params.iter().map(|(name, value)| ((*name).to_owned(), param(value))).collect(),
         servers: charter().servers,
+        targets: BTreeSet::new(),
         lines,
     }
 }

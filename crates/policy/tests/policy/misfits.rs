@@ -35,6 +35,7 @@ pub(crate) fn schema() -> Schema {
         ["files", "mail", "bank", "later"].map(|it| (it.parse().unwrap(), Environment::Staging));
     Schema::of(&Offering {
         servers: BTreeMap::from(servers),
+        targets: BTreeMap::new(),
         tools: vec![
             tool("files", "write_file", &[Effect::Write], Some(WRITE)),
             tool("mail", "send", &[Effect::Egress, Effect::Write], Some(SEND)),

@@ -33,6 +33,8 @@ impl Encoded {
                 cfg!(debug_assertions)
             }
             Kind::Command | Kind::Finding => true,
+            // These come by the thousand, too, when many tasks end at once.
+            Kind::Lease => cfg!(debug_assertions),
         };
         if look && Outline::of(0, FORMAT, &body) != Some(outline) {
             return Err(LedgerError::NotReadable { kind: outline.kind.name() });
@@ -51,6 +53,7 @@ pub(crate) enum Kind {
     Finding,
     Evaluation,
     Search,
+    Lease,
 }
 
 impl Kind {
@@ -62,6 +65,7 @@ impl Kind {
             Record::Finding(_) => Self::Finding,
             Record::Evaluation(_) => Self::Evaluation,
             Record::Search(_) => Self::Search,
+            Record::Lease(_) => Self::Lease,
         }
     }
 
@@ -74,6 +78,7 @@ impl Kind {
             Self::Finding => "finding",
             Self::Evaluation => "evaluation",
             Self::Search => "search",
+            Self::Lease => "lease",
         }
     }
 
@@ -86,6 +91,7 @@ impl Kind {
             Self::Finding => 4,
             Self::Evaluation => 5,
             Self::Search => 6,
+            Self::Lease => 7,
         }
     }
 }
@@ -97,6 +103,7 @@ pub(super) const fn decision(record: &Record) -> Option<&DecisionId> {
         Record::Outcome(it) => Some(&it.decision),
         Record::Evaluation(it) => Some(&it.decision),
         Record::Search(it) => Some(&it.decision),
+        Record::Lease(it) => it.decision.as_ref(),
         Record::Command { .. } | Record::Finding(_) => None,
     }
 }
@@ -124,7 +131,7 @@ pub(crate) struct Outline {
     pub(crate) landmark: bool,
 }
 
-/// The fields of decisions, evaluations, searches, outcomes and findings that matter here. Ids and kinds hold nothing
+/// The fields of decisions, evaluations, searches, outcomes, findings and leases that matter here. Ids and kinds hold nothing
 /// that JSON writes otherwise, so that none of them is copied.
 #[derive(Deserialize)]
 struct Fields<'a> {
@@ -149,6 +156,7 @@ impl Outline {
             "finding" => Kind::Finding,
             "evaluation" => Kind::Evaluation,
             "search" => Kind::Search,
+            "lease" => Kind::Lease,
             // A command's task lies deeper, and commands are few.
             _ => return Some(Self::whole(&decode(seq, format, body).ok()?)),
         };
@@ -163,7 +171,7 @@ impl Outline {
             Record::Decision(it) => it.approval.is_some(),
             Record::Evaluation(it) => it.approval.is_some(),
             Record::Command { .. } => true,
-            Record::Outcome(_) | Record::Finding(_) | Record::Search(_) => false,
+            Record::Outcome(_) | Record::Finding(_) | Record::Search(_) | Record::Lease(_) => false,
         };
         Self {
             kind: Kind::of(record),

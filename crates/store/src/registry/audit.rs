@@ -6,7 +6,7 @@ use bailiwick_model::{Digest, Hold, Task};
 use rusqlite::{Connection, Row as SqlRow};
 
 use super::{
-    Rev,
+    KeptLease, Rev,
     change::Place,
     format::{FORMAT, Stored},
     schema::{Kind, read_counter},
@@ -122,5 +122,8 @@ fn place_of(kind: Kind, body: &str) -> Option<Place> {
         | Kind::Pin
         | Kind::Containment
         | Kind::Exception => None,
+        Kind::Lease => {
+            KeptLease::decode("", FORMAT, body).ok().map(|it| Place::of_lease(&it.lease))
+        }
     }
 }

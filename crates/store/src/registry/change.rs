@@ -1,8 +1,8 @@
 //! What can be changed, and the row that each change becomes.
 
 use bailiwick_model::{
-    Charter, Exception, Hold, HoldStatus, IdentityId, Person, Pin, ServerName, Subject, Task,
-    Template, TemplateName, Timestamp,
+    Charter, Exception, Hold, HoldStatus, IdentityId, Lease, Person, Pin, ServerName, Subject,
+    Task, Template, TemplateName, Timestamp,
 };
 use serde::{Deserialize, Serialize};
 
@@ -54,6 +54,18 @@ pub enum Change {
     Template(Box<Template>),
     /// A template is gone.
     TemplateGone(TemplateName),
+    /// A lease came a step further.
+    Lease(Box<KeptLease>),
+}
+
+/// A lease, with what ending it needs.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct KeptLease {
+    /// The lease.
+    pub lease: Lease,
+    /// What ending it needs beyond its name, sealed by whoever keeps it here.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub keepsake: Option<String>,
 }
 
 /// Something whose authority is withdrawn.
@@ -75,11 +87,11 @@ pub(super) struct Row {
     pub(super) key: String,
     /// The text; none where the thing is gone.
     pub(super) body: Option<String>,
-    /// Of tasks and holds: whose, and whether open.
+    /// Of tasks, holds and leases: whose, and whether open.
     pub(super) place: Option<Place>,
 }
 
-/// Whose a task or hold is, and whether it is open.
+/// Whose a task, hold or lease is, and whether it is open.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Place {
     pub(super) of: String,
@@ -89,6 +101,10 @@ pub(super) struct Place {
 impl Place {
     pub(super) fn of_task(task: &Task) -> Self {
         Self { of: task.identity.to_string(), open: task.is_open() }
+    }
+
+    pub(super) fn of_lease(lease: &Lease) -> Self {
+        Self { of: lease.task.to_string(), open: lease.is_open() }
     }
 
     pub(super) fn of_hold(hold: &Hold) -> Self {
@@ -127,6 +143,8 @@ impl Row {
             Change::CharterGone(it) => Ok(Self::gone(Kind::Charter, it.to_string())),
             Change::Template(it) => Self::put(it.name.to_string(), &**it),
             Change::TemplateGone(it) => Ok(Self::gone(Kind::Template, it.to_string())),
+            Change::Lease(it) => Self::put(it.lease.id.to_string(), &**it)
+                .map(|row| row.at(Place::of_lease(&it.lease))),
         }
     }
 

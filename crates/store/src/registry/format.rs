@@ -3,7 +3,7 @@
 use bailiwick_model::{Charter, Exception, Hold, Person, Pin, ServerName, Subject, Task, Template};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
-use super::{Contained, RegistryError, schema::Kind};
+use super::{Contained, KeptLease, RegistryError, schema::Kind};
 
 /// The format that is written. Older ones stay readable; a test holds a text of each.
 pub(super) const FORMAT: i64 = 1;
@@ -53,6 +53,10 @@ impl Stored for Exception {
 
 impl Stored for Contained {
     const KIND: Kind = Kind::Containment;
+}
+
+impl Stored for KeptLease {
+    const KIND: Kind = Kind::Lease;
 }
 
 /// A pin with the tool that it is for.

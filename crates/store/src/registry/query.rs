@@ -3,12 +3,12 @@
 use std::collections::BTreeMap;
 
 use bailiwick_model::{
-    Charter, Digest, Exception, Hold, HoldId, IdentityId, Person, PersonName, Pin, ServerName,
-    Task, TaskId, Template, TemplateName,
+    Charter, Digest, Exception, Hold, HoldId, IdentityId, LeaseId, Person, PersonName, Pin,
+    ServerName, Task, TaskId, Template, TemplateName,
 };
 use rusqlite::{Connection, Params};
 
-use super::{Contained, Registry, RegistryError, Rev, format::Stored, load::pins_of};
+use super::{Contained, KeptLease, Registry, RegistryError, Rev, format::Stored, load::pins_of};
 use crate::sqlite::int;
 
 /// Which tasks are wanted.
@@ -43,13 +43,29 @@ impl HoldFilter {
     pub const ALL: Self = Self { open_only: false, task: None, limit: usize::MAX };
 }
 
+/// Which leases are wanted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LeaseFilter {
+    /// Only those of which something may still be alive.
+    pub open_only: bool,
+    /// Only those of this task.
+    pub task: Option<TaskId>,
+    /// The most; the newest are given.
+    pub limit: usize,
+}
+
+impl LeaseFilter {
+    /// Every lease.
+    pub const ALL: Self = Self { open_only: false, task: None, limit: usize::MAX };
+}
+
 /// One row of the change log.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ChangeRow {
     /// Its number.
     pub rev: Rev,
     /// What was changed: `charter`, `template`, `task`, `hold`, `person`, `pin`, `containment`,
-    /// `exception`.
+    /// `exception`, `lease`.
     pub kind: String,
     /// Which one.
     pub key: String,
@@ -70,6 +86,16 @@ impl Registry {
     /// Gives one hold.
     pub fn hold(&self, hold: &HoldId) -> Result<Option<Hold>, RegistryError> {
         self.one("SELECT key, format, body FROM holds WHERE key = ?1", hold.as_str())
+    }
+
+    /// Gives one lease.
+    pub fn lease(&self, lease: &LeaseId) -> Result<Option<KeptLease>, RegistryError> {
+        self.one("SELECT key, format, body FROM leases WHERE key = ?1", lease.as_str())
+    }
+
+    /// Gives leases, oldest first.
+    pub fn leases(&self, filter: LeaseFilter) -> Result<Vec<KeptLease>, RegistryError> {
+        self.many(|connection, engine| leases(connection, &filter, engine))
     }
 
     /// Gives one person.
@@ -177,6 +203,20 @@ pub(super) fn holds(
     let HoldFilter { open_only, task, limit } = filter;
     let of = task.as_ref().map(TaskId::as_str);
     let select = "SELECT key, format, body FROM holds
+        WHERE (?1 IS NULL OR of = ?1) AND open >= ?2 ORDER BY key DESC LIMIT ?3";
+    let mut found = select_all(connection, select, (of, open_only, bound(*limit)), engine)?;
+    found.reverse();
+    Ok(found)
+}
+
+fn leases(
+    connection: &Connection,
+    filter: &LeaseFilter,
+    engine: impl Fn(rusqlite::Error) -> RegistryError,
+) -> Answer<KeptLease> {
+    let LeaseFilter { open_only, task, limit } = filter;
+    let of = task.as_ref().map(TaskId::as_str);
+    let select = "SELECT key, format, body FROM leases
         WHERE (?1 IS NULL OR of = ?1) AND open >= ?2 ORDER BY key DESC LIMIT ?3";
     let mut found = select_all(connection, select, (of, open_only, bound(*limit)), engine)?;
     found.reverse();

@@ -6,11 +6,11 @@ use rusqlite::Connection;
 use super::Rev;
 use crate::sqlite::Schema;
 
-/// Every table keeps a thing's text as JSON, with the format it is in. Tasks and holds also say
-/// whose they are and whether they are open, so that the open ones are found.
+/// Every table keeps a thing's text as JSON, with the format it is in. Tasks, holds and leases also
+/// say whose they are and whether they are open, so that the open ones are found.
 pub(super) static REGISTRY: Schema = Schema {
     application: 0x4257_5247,
-    version: 1,
+    version: 2,
     tables: "
         CREATE TABLE counter (
             id INTEGER PRIMARY KEY CHECK (id = 1), rev INTEGER NOT NULL, hash BLOB NOT NULL);
@@ -40,6 +40,12 @@ pub(super) static REGISTRY: Schema = Schema {
             of TEXT NOT NULL, open INTEGER NOT NULL) WITHOUT ROWID;
         CREATE INDEX holds_open ON holds (open, key);
         CREATE INDEX holds_of ON holds (of, key);",
+    added: &["
+        CREATE TABLE leases (
+            key TEXT PRIMARY KEY, format INTEGER NOT NULL, body TEXT NOT NULL,
+            of TEXT NOT NULL, open INTEGER NOT NULL) WITHOUT ROWID;
+        CREATE INDEX leases_open ON leases (open, key);
+        CREATE INDEX leases_of ON leases (of, key);"],
 };
 
 /// A kind of thing that the registry keeps.
@@ -53,6 +59,7 @@ pub(super) enum Kind {
     Pin,
     Containment,
     Exception,
+    Lease,
 }
 
 /// The statements of one kind.
@@ -84,7 +91,7 @@ macro_rules! placed {
 }
 
 impl Kind {
-    pub(super) const ALL: [Self; 8] = [
+    pub(super) const ALL: [Self; 9] = [
         Self::Charter,
         Self::Template,
         Self::Task,
@@ -93,6 +100,7 @@ impl Kind {
         Self::Pin,
         Self::Containment,
         Self::Exception,
+        Self::Lease,
     ];
 
     /// Gives the word that the change log uses.
@@ -106,6 +114,7 @@ impl Kind {
             Self::Pin => "pin",
             Self::Containment => "containment",
             Self::Exception => "exception",
+            Self::Lease => "lease",
         }
     }
 
@@ -120,6 +129,7 @@ impl Kind {
             Self::Pin => &plain!("pins"),
             Self::Containment => &plain!("containment"),
             Self::Exception => &plain!("exceptions"),
+            Self::Lease => &placed!("leases"),
         }
     }
 
@@ -133,7 +143,9 @@ impl Kind {
             | Self::Person
             | Self::Pin
             | Self::Containment
-            | Self::Exception => None,
+            | Self::Exception
+            // What its target still has is told to be gone once more, whatever was written of it.
+            | Self::Lease => None,
         }
     }
 }

@@ -17,6 +17,8 @@ mod journal;
 #[cfg(test)]
 mod kill;
 #[cfg(test)]
+mod leases;
+#[cfg(test)]
 mod ledger;
 #[cfg(test)]
 mod power;

@@ -8,7 +8,7 @@ use std::{
 
 use bailiwick_model::*;
 use bailiwick_store::{
-    CheckpointKey, Ledger, LedgerOptions, Recovered, SegmentSizes, StoredRecord,
+    CheckpointKey, KeptLease, Ledger, LedgerOptions, Recovered, SegmentSizes, StoredRecord,
 };
 
 pub(crate) const START: i64 = 1_785_000_000_000;
@@ -160,6 +160,7 @@ pub(crate) fn task(number: u64) -> Task {
                 purpose: "Triage one support ticket".to_owned(),
                 params,
                 servers: BTreeSet::from(["files".parse().unwrap()]),
+                targets: BTreeSet::new(),
                 lines: vec![line()],
             }],
             budget: Budget { calls: Some(200), bytes_out: None },
@@ -183,6 +184,8 @@ fn line() -> AllowLine {
         tools: vec!["read_text_file".parse().unwrap()],
         resources: vec!["file:///srv/*".to_owned()],
         prompts: vec!["summary".to_owned()],
+        leases: Vec::new(),
+        max: None,
         when: Some("context.input.path like \"/srv/data/*\"".to_owned()),
         source: "ticket-triage.toml:14".to_owned(),
     }
@@ -212,6 +215,35 @@ pub(crate) fn hold(number: u64) -> Hold {
     }
 }
 
+pub(crate) fn lease(number: u64, state: LeaseState) -> KeptLease {
+    let ended = match state {
+        LeaseState::Minting | LeaseState::Active => None,
+        LeaseState::Revoking | LeaseState::Revoked | LeaseState::Stuck => {
+            Some(LeaseEnd { at: time(number), cause: LeaseCause::Task })
+        }
+    };
+    let lease = Lease {
+        id: LeaseId::new(ulid(number)),
+        task: task_id(0),
+        identity: "triage-agent".parse().unwrap(),
+        target: "orders-db".parse().unwrap(),
+        wants: vec!["readers".to_owned()],
+        decision: Some(decision_id(number)),
+        enforced: EnforcedAs::Session,
+        state,
+        called: Some("bw_1".to_owned()),
+        until: time(number + 1),
+        opened: time(number),
+        issued: Some(time(number)),
+        used: None,
+        ended,
+        gone: None,
+        tries: 0,
+        why: String::new(),
+    };
+    KeptLease { lease, keepsake: Some("v1.sealed".to_owned()) }
+}
+
 pub(crate) fn charter() -> Charter {
     Charter {
         identity: "triage-agent".parse().unwrap(),
@@ -225,6 +257,7 @@ pub(crate) fn charter() -> Charter {
         ],
         templates: BTreeSet::from(["ticket-triage".parse().unwrap()]),
         servers: BTreeSet::from(["files".parse().unwrap()]),
+        targets: BTreeSet::new(),
         delegates_to: BTreeSet::from(["summary-agent".parse().unwrap()]),
     }
 }

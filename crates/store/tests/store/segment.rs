@@ -44,6 +44,7 @@ impl Row {
             Record::Finding(_) => (4, false),
             Record::Evaluation(it) => (5, it.approval.is_some()),
             Record::Search(_) => (6, false),
+            Record::Lease(_) => (7, false),
         };
         Self {
             seq: 0,

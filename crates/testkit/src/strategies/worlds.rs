@@ -53,6 +53,7 @@ fn charter(name: &'static str) -> impl Strategy<Value = Charter> {
         move |(templates, servers, delegates_to)| Charter {
             templates,
             servers,
+            targets: BTreeSet::new(),
             delegates_to,
             ..build::charter(name)
         },

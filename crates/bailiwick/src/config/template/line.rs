@@ -1,8 +1,8 @@
 //! `[[allow]]`: what such a task may do, line by line.
 
-use std::{collections::BTreeSet, ops::Range};
+use std::{collections::BTreeSet, ops::Range, time::Duration};
 
-use bailiwick_model::{AllowLine, ServerName, ToolName};
+use bailiwick_model::{AllowLine, ServerName, TargetName, ToolName};
 use bailiwick_policy::{WhenError, check_when};
 use toml::Spanned;
 
@@ -13,7 +13,7 @@ use crate::config::{
 };
 
 /// A line, and its condition where it stands.
-type Placed = (AllowLine, Option<Spanned<String>>);
+pub(super) type Placed = (AllowLine, Option<Spanned<String>>);
 
 /// Reads all lines, and which servers they name where.
 pub(super) fn read_all(
@@ -60,11 +60,77 @@ fn read(
         tools: tools.items().iter().filter_map(tool).collect(),
         resources: resources.items().iter().filter_map(pattern).collect(),
         prompts: prompts.items().iter().filter_map(pattern).collect(),
+        leases: Vec::new(),
+        max: None,
         when: when.as_ref().map(|it| it.get_ref().clone()),
         source: format!("{}:{line}", source.base()),
         server: server?,
     };
     Some((line, when))
+}
+
+/// Reads `[[lease]]`: what credentials such a task may have, target by target.
+pub(super) fn read_leases(
+    root: &Table<'_>,
+    source: &Source,
+    params: &BTreeSet<String>,
+) -> (Vec<Placed>, Vec<Spanned<TargetName>>) {
+    let (mut targets, mut lines) = (Vec::new(), Vec::new());
+    for field in root.get("lease").items() {
+        let line = field.table(|table| {
+            let target = table.get("target").required().parsed::<TargetName>();
+            targets.extend(target.clone());
+            lease(table, source, params, target.map(Spanned::into_inner))
+        });
+        lines.extend(line.flatten());
+    }
+    (lines, targets)
+}
+
+fn lease(
+    table: &Table<'_>,
+    source: &Source,
+    params: &BTreeSet<String>,
+    target: Option<TargetName>,
+) -> Option<Placed> {
+    const LONGEST: Duration = Duration::from_secs(12 * 3600);
+    let (wants, max) = (table.get("wants").required(), table.get("max"));
+    let when = condition(&table.get("when"), table.reader(), params);
+    if wants.is_empty_list() {
+        let message = "this line allows nothing";
+        wants.fault(Code::EmptyLine, message, "nothing is wanted of its target", None);
+    }
+    let span = max.length().map(Spanned::into_inner);
+    if span.is_some_and(|it| it < Duration::from_secs(1) || LONGEST < it) {
+        max.wrong("a credential lives between a second and 12 hours");
+    }
+    let line = source.line(table.at().start);
+    let line = AllowLine {
+        // What is no server's name is no target's, and that is told where targets are read.
+        server: target?.as_str().parse().ok()?,
+        tools: Vec::new(),
+        resources: Vec::new(),
+        prompts: Vec::new(),
+        leases: wants.items().iter().filter_map(want).collect(),
+        max: span,
+        when: when.as_ref().map(|it| it.get_ref().clone()),
+        source: format!("{}:{line}", source.base()),
+    };
+    Some((line, when))
+}
+
+/// Takes what can be wanted of a target, one by one.
+fn want(field: &Field<'_>) -> Option<String> {
+    let text = field.made(filled)?.into_inner();
+    let fits = |it: char| it.is_ascii_graphic() && it != ',';
+    if text.contains('*') || !text.chars().all(fits) || 256 < text.len() {
+        let message =
+            format!("`{}` is nothing that can be wanted of a target", text.escape_debug());
+        let help = "name each group, scope or role as the target calls it: no star, comma or space";
+        field.fault(Code::Star, message, "not one name", Some(help));
+        return None;
+    }
+    Some(text)
 }
 
 fn tool(field: &Field<'_>) -> Option<ToolName> {

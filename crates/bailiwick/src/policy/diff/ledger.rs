@@ -103,6 +103,7 @@ fn request(
         ActionKind::Tool => ("tools/call", json!({ "name": action.name, "arguments": plain })),
         ActionKind::Prompt => ("prompts/get", json!({ "name": action.name, "arguments": plain })),
         ActionKind::Resource => ("resources/read", plain),
+        ActionKind::Lease => return Err("a credential was handed out, which is no call"),
     };
     let raw = RawValue::from_string(params.to_string()).map_err(|_| NOT_KEPT)?;
     let call = Call::read(action.server.clone(), method, raw, JsonLimits::default());

@@ -142,6 +142,8 @@ fn a_grant_of_many_tools_still_fits() {
             .collect(),
         resources: Vec::new(),
         prompts: Vec::new(),
+        leases: Vec::new(),
+        max: None,
         when: None,
         source: "t.toml:1".to_owned(),
     };
@@ -153,6 +155,7 @@ fn a_grant_of_many_tools_still_fits() {
             purpose: String::new(),
             params: [].into(),
             servers: [].into(),
+            targets: std::collections::BTreeSet::new(),
             lines: vec![line(tools)],
         }];
         let token = house.mint.mint_for(&wide, "p", NOW).unwrap();

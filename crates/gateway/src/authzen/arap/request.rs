@@ -102,7 +102,8 @@ async fn held(authzen: &Authzen, pep: &Pep, wanted: &Wanted) -> Result<Evaluatio
         | Record::Decision(_)
         | Record::Outcome(_)
         | Record::Command { .. }
-        | Record::Finding(_) => None,
+        | Record::Finding(_)
+        | Record::Lease(_) => None,
     });
     let record = evaluations.next().ok_or_else(|| {
         Type::InvalidDenialBinding.says("`denial.evaluation_id` names no evaluation of yours")

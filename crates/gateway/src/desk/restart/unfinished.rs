@@ -33,6 +33,7 @@ impl Unfinished {
                 | Record::Evaluation(_)
                 | Record::Search(_)
                 | Record::Command { .. }
+                | Record::Lease(_)
                 | Record::Finding(_) => {}
             }
         }

@@ -133,6 +133,7 @@ fn identities_are_what_their_charters_say() {
         proof: Vec::new(),
         templates: BTreeSet::new(),
         servers: BTreeSet::new(),
+        targets: BTreeSet::new(),
         delegates_to: BTreeSet::new(),
     };
     let (ours, theirs) = (charter("ann", "team-a"), charter("ben", "team-b"));

@@ -1,0 +1,88 @@
+//! `kind = "program"`: credentials that a program of the operator's makes and ends.
+
+use std::{collections::BTreeMap, fmt, path::PathBuf, sync::Arc, time::Duration};
+
+use bailiwick_connect::{Broker, EnforcedAs, ProgramBroker, ProgramSpec};
+use bailiwick_model::{TargetName, format_span};
+use toml::Spanned;
+
+use super::{Home, TargetKind, TargetSettings};
+use crate::config::{Table, filled};
+
+/// Its line in the list.
+pub(super) const KIND: TargetKind = TargetKind { name: "program", read };
+
+/// How long it may take where nobody says it.
+const TIMEOUT: Duration = Duration::from_secs(20);
+
+/// What its table says.
+#[derive(Clone)]
+struct Settings {
+    command: Vec<String>,
+    env: BTreeMap<String, String>,
+    dir: PathBuf,
+    timeout: Duration,
+}
+
+// Variables often hold secrets.
+impl fmt::Debug for Settings {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { command, env, dir, timeout } = self;
+        let names: Vec<_> = env.keys().collect();
+        write!(out, "program {command:?} with {names:?} in {dir:?} within {timeout:?}")
+    }
+}
+
+fn read(table: &Table<'_>, home: &Home<'_>) -> Option<Arc<dyn TargetSettings>> {
+    let field = table.get("command").required();
+    let items = field.items();
+    let mut command: Vec<String> =
+        items.iter().filter_map(|it| it.made(filled)).map(Spanned::into_inner).collect();
+    if field.is_empty_list() {
+        field.wrong(format!("`{}` names no program", field.name()));
+    }
+    let mut env = BTreeMap::new();
+    for (name, value) in table.get("env").named() {
+        let text = value.made(filled).map(Spanned::into_inner);
+        let name = name.into_inner();
+        if name.is_empty() || name.contains('=') {
+            value.wrong(format!("`{}` is no name of a variable", name.escape_debug()));
+        }
+        env.extend(text.map(|text| (name, text)));
+    }
+    let timeout = table.get("timeout");
+    let span = timeout.length().map_or(TIMEOUT, Spanned::into_inner);
+    if span.is_zero() || Duration::from_secs(45) < span {
+        timeout.wrong("a program is waited for between 1 and 45 seconds");
+    }
+    if command.len() != items.len() {
+        return None;
+    }
+    let first = command.first_mut()?;
+    if first.contains('/') {
+        *first = home.home.join(&*first).to_string_lossy().into_owned();
+    }
+    Some(Arc::new(Settings { command, env, dir: home.home.to_path_buf(), timeout: span }))
+}
+
+impl TargetSettings for Settings {
+    fn reach(&self) -> EnforcedAs {
+        EnforcedAs::Session
+    }
+
+    fn private(&self) -> Vec<PathBuf> {
+        Vec::new()
+    }
+
+    fn told(&self) -> Vec<(&'static str, String)> {
+        // What follows the program may be a secret.
+        let program = self.command.first().cloned().unwrap_or_default();
+        vec![("command", program), ("timeout", format_span(self.timeout))]
+    }
+
+    fn broker(&self, target: &TargetName) -> anyhow::Result<Arc<dyn Broker>> {
+        let Self { command, env, dir, timeout } = self.clone();
+        let target = target.clone();
+        Ok(Arc::new(ProgramBroker::new(ProgramSpec { target, command, env, dir, timeout })))
+    }
+}

@@ -1,0 +1,249 @@
+//! Ends leases at their targets: as many at once as each target takes, for as long as it takes.
+
+use std::{
+    sync::{Arc, atomic::Ordering},
+    time::Duration,
+};
+
+use bailiwick_connect::{BrokerError, EndedLease, Secret};
+use bailiwick_kernel::LeaseEvent;
+use bailiwick_model::{Lease, LeaseCause, LeaseId, LeaseState, TargetName, TaskId, Timestamp};
+use bailiwick_store::LeaseFilter;
+use tokio::sync::{mpsc, oneshot};
+use tokio_util::sync::CancellationToken;
+
+use super::{
+    Leases,
+    shelf::{Owed, Unwritten},
+};
+use crate::{DeskError, caught, meter};
+
+/// The most that time passes for at once.
+const PIECE: usize = 256;
+/// How much may be unwritten while time passes on: what ends by the hundred thousand does not lie
+/// in memory twice.
+const UNWRITTEN: usize = 4096;
+/// How long nobody looks at the clock at the most: it may be set.
+const LOOK: Duration = Duration::from_millis(500);
+/// How long a target may take to end one lease. Brokers have bounds of their own; this is the last.
+const REVOKE_WAIT: Duration = Duration::from_secs(60);
+
+impl Leases {
+    /// Lets time pass for leases until told to stop.
+    pub(super) async fn pass(&self, stop: CancellationToken) {
+        while !stop.is_cancelled() {
+            let now = self.desk().now();
+            let (tell, next) = {
+                let mut kept = self.shelf().lock();
+                // Ending needs no disk: where nothing can be written, it goes on.
+                let writes = !self.shelf().failing.load(Ordering::Acquire);
+                if writes && UNWRITTEN <= kept.unwritten.len() {
+                    (None, None)
+                } else {
+                    let effects = kept.book.pass(now, PIECE);
+                    let some = !effects.is_empty();
+                    let tell = kept.note(effects, now);
+                    (some.then_some(tell), kept.book.next())
+                }
+            };
+            if let Some(tell) = tell {
+                self.shelf().owing.notify_one();
+                self.tell(tell, now);
+                tokio::task::yield_now().await;
+                continue;
+            }
+            self.count();
+            let wait = next.map_or(LOOK, |at| at.since(now)).min(LOOK);
+            tokio::select! {
+                () = stop.cancelled() => {}
+                () = self.shelf().due.notified() => {}
+                () = tokio::time::sleep(wait) => {}
+            }
+        }
+    }
+
+    /// Counts the leases, for whoever watches.
+    fn count(&self) {
+        let counts = self.shelf().lock().book.counts();
+        for (state, count) in LeaseState::ALL.iter().zip(counts) {
+            meter::leases(*state, count);
+        }
+    }
+
+    /// Puts leases in the line of their target.
+    fn tell(&self, leases: Vec<(LeaseId, TargetName)>, now: Timestamp) {
+        for (lease, target) in leases {
+            let line = self.targets.get(&target).map(|it| &it.line);
+            if line.is_none_or(|it| it.send(lease.clone()).is_err()) {
+                let why = format!("target `{target}` is no longer configured");
+                let event = LeaseEvent::Failed { why, after: None, jitter: jitter() };
+                self.shelf().with(|kept| kept.step(&lease, event, now));
+            }
+        }
+    }
+
+    /// Ends leases at one target, one after the other. As many of these run as the target takes.
+    pub(super) async fn work(
+        self: Arc<Self>,
+        target: TargetName,
+        line: Arc<tokio::sync::Mutex<mpsc::UnboundedReceiver<LeaseId>>>,
+        stop: CancellationToken,
+    ) {
+        loop {
+            let next = async { line.lock().await.recv().await };
+            let lease = tokio::select! {
+                () = stop.cancelled() => return,
+                lease = next => lease,
+            };
+            let Some(lease) = lease else { return };
+            self.revoke(&target, &lease).await;
+        }
+    }
+
+    /// Tells a target that a lease ended, and takes down what it says.
+    async fn revoke(&self, target: &TargetName, id: &LeaseId) {
+        let Some(at) = self.targets.get(target) else { return };
+        let (lease, sealed) = {
+            let kept = self.shelf().lock();
+            let Some(lease) = kept.book.get(id).cloned() else { return };
+            (lease, kept.sealed.get(id).cloned())
+        };
+        let open = |it: String| self.vault.unseal(id.as_str(), &it.parse()?);
+        let told = match sealed.map(open) {
+            Some(Err::<Secret, bailiwick_connect::VaultError>(_)) => {
+                Err(("what ending it needs cannot be opened".to_owned(), None))
+            }
+            keepsake => {
+                let ended = EndedLease {
+                    lease: id.clone(),
+                    called: lease.called.clone(),
+                    keepsake: keepsake.and_then(Result::ok),
+                    until: lease.until,
+                    now: self.desk().now(),
+                };
+                let telling = tokio::time::timeout(REVOKE_WAIT, at.broker.revoke(&ended));
+                match caught::whole(telling).await {
+                    Ok(Ok(Ok(()))) => Ok(()),
+                    Ok(Ok(Err(error))) => Err(failed(&error)),
+                    Ok(Err(_)) => Err(("it did not answer in time".to_owned(), None)),
+                    Err(broke_off) => Err((broke_off.to_string(), None)),
+                }
+            }
+        };
+        let now = self.desk().now();
+        let event = match told {
+            Ok(()) => LeaseEvent::Gone,
+            Err((why, after)) => {
+                tracing::warn!(lease = %id, %target, why, "a lease is not known to be gone");
+                LeaseEvent::Failed { why, after, jitter: jitter() }
+            }
+        };
+        let gone = event == LeaseEvent::Gone;
+        let over = self.shelf().with(|kept| {
+            kept.step(id, event, now);
+            kept.book.get(id).is_none()
+        });
+        meter::lease_told(target, gone);
+        if let Some(ended) = lease.ended.filter(|_| over) {
+            let took = now.since(ended.at);
+            meter::lease_gone(target, took);
+            tracing::info!(lease = %id, %target, cause = %ended.cause, ?took, "a lease is gone");
+        }
+        self.shelf().moved.notify_waiters();
+    }
+
+    /// Ends one lease, whatever its task does; none where there is no such lease.
+    pub async fn end(&self, id: &LeaseId, wait: Duration) -> Result<Option<Lease>, DeskError> {
+        let now = self.desk().now();
+        let found = self.shelf().with(|kept| {
+            let lease = kept.book.get(id).cloned()?;
+            kept.step(id, LeaseEvent::Ends(LeaseCause::Asked), now);
+            Some(lease)
+        });
+        if found.is_some() {
+            let over = || self.shelf().lock().book.get(id).is_none();
+            self.until(over, wait).await;
+        }
+        self.lease(id)
+    }
+
+    /// Waits until no lease of these tasks can be alive, `wait` at the longest, and gives all that
+    /// they ever had: the proof of what became of each.
+    pub async fn settled(&self, tasks: &[TaskId], wait: Duration) -> Result<Vec<Lease>, DeskError> {
+        let over = || {
+            let kept = self.shelf().lock();
+            tasks.iter().all(|it| kept.book.of_task(it).next().is_none())
+        };
+        self.until(over, wait).await;
+        let mut all = Vec::new();
+        for task in tasks {
+            all.extend(self.of(Some(task), true, usize::MAX)?);
+        }
+        Ok(all)
+    }
+
+    /// Gives a task and the tasks below it that are at the desk.
+    pub fn tasks_below(&self, task: &TaskId) -> Vec<TaskId> {
+        self.desk().below(task)
+    }
+
+    /// Waits until something is so and written, `wait` at the longest.
+    async fn until(&self, so: impl Fn() -> bool, wait: Duration) {
+        let waiting = async {
+            loop {
+                let moved = self.shelf().moved.notified();
+                tokio::pin!(moved);
+                moved.as_mut().enable();
+                if so() {
+                    break;
+                }
+                moved.await;
+            }
+            let (heard, hears) = oneshot::channel();
+            let mark = Unwritten { owed: Owed::Mark, heard: Some(heard) };
+            self.shelf().with(|kept| kept.unwritten.push_back(mark));
+            drop(hears.await);
+        };
+        drop(tokio::time::timeout(wait, waiting).await);
+    }
+
+    /// Counts the leases of which something may be alive.
+    pub fn open_leases(&self) -> usize {
+        self.shelf().lock().book.len()
+    }
+
+    /// Gives one lease as it stands.
+    pub fn lease(&self, id: &LeaseId) -> Result<Option<Lease>, DeskError> {
+        if let Some(lease) = self.shelf().lock().book.get(id) {
+            return Ok(Some(lease.clone()));
+        }
+        Ok(self.desk().registry().lease(id)?.map(|it| it.lease))
+    }
+
+    /// Gives the newest leases as they stand, oldest first: those of one task or of all, with those
+    /// that are gone or without.
+    pub fn of(
+        &self,
+        task: Option<&TaskId>,
+        all: bool,
+        limit: usize,
+    ) -> Result<Vec<Lease>, DeskError> {
+        let filter = LeaseFilter { open_only: !all, task: task.cloned(), limit };
+        let found = self.desk().registry().leases(filter)?;
+        let kept = self.shelf().lock();
+        let now = |lease: Lease| kept.book.get(&lease.id).cloned().unwrap_or(lease);
+        Ok(found.into_iter().map(|it| now(it.lease)).collect())
+    }
+}
+
+/// Says what a broker could not do, and how long its target wants to be left alone.
+pub(super) fn failed(error: &BrokerError) -> (String, Option<Duration>) {
+    let after = if let BrokerError::Busy { after, .. } = error { *after } else { None };
+    (error.to_string(), after)
+}
+
+/// Draws a number up to a thousand.
+fn jitter() -> u16 {
+    let drawn = bailiwick_connect::random_bytes::<2>().map(u16::from_be_bytes);
+    drawn.map_or(500, |it| it % 1001)
+}

@@ -1,0 +1,506 @@
+//! Law 5, all of it: real ledger, real registry, a target that fails in every way, and a process that
+//! dies at any point. Nothing is forgotten, and nothing is alive at the end.
+
+use std::{collections::BTreeSet, path::Path, sync::Arc, time::Duration};
+
+use bailiwick_connect::{EvidenceKey, KekSource, Vault};
+use bailiwick_model::{
+    AllowLine, Caller, EndCause, Environment, Lease, LeaseCause, LeaseState, OpenRequest, Opener,
+    Reach, Sensitivity, Subject, Surface, Task, TaskId, Timestamp,
+};
+use bailiwick_store::{CheckpointKey, LeaseFilter, Ledger, LedgerOptions, Registry};
+use bailiwick_testkit::{
+    broker::{ScriptedTarget, Trouble},
+    build,
+};
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+
+use super::{LeaseAnswered, LeaseAsker, LeaseWish, Leases, LeasesParts, TargetSpec};
+use crate::{
+    Active, Clock, Desk, DeskParts, Evidence, Hand, HandedOut, Keep, Lane, Room, Upstreams,
+};
+
+const START: i64 = 1_800_000_000_000;
+
+/// A governor with an engine and nothing else, over a state on disk.
+struct House {
+    engine: Arc<Leases>,
+    hand: Hand,
+    stop: CancellationToken,
+    running: JoinHandle<()>,
+}
+
+fn line(target: &str, wants: &[&str]) -> AllowLine {
+    AllowLine {
+        tools: Vec::new(),
+        leases: wants.iter().map(|it| (*it).to_owned()).collect(),
+        max: Some(Duration::from_secs(1800)),
+        ..build::line(target, "nothing", None, "report.toml:1")
+    }
+}
+
+impl House {
+    /// Starts a governor over what an earlier one left in `dir`.
+    async fn start(dir: &Path, at: Timestamp, targets: &[ScriptedTarget]) -> Self {
+        let key = CheckpointKey::load_or_create(&dir.join("checkpoint.key")).unwrap();
+        let options = LedgerOptions {
+            dir: dir.join("ledger"),
+            key,
+            copies: None,
+            checkpoint_every: Duration::from_secs(3600),
+            retain: None,
+        };
+        let (ledger, _) = Ledger::open(options).unwrap();
+        let registry = Registry::open(&dir.join("registry.db")).unwrap();
+        let (clock, hand) = Clock::set(at);
+        let mut charter = build::charter("reporter");
+        charter.templates = BTreeSet::from(["report".parse().unwrap()]);
+        charter.targets = BTreeSet::from(["orders-db".parse().unwrap()]);
+        let mut template = build::template("report");
+        template.allow = vec![line("orders-db", &["auditors", "readers"])];
+        let evidence = EvidenceKey::load_or_create(&dir.join("evidence.key")).unwrap();
+        let snapshot = build::snapshot(vec![charter], vec![template]);
+        let parts = DeskParts {
+            snapshot: build::snapshot(Vec::new(), Vec::new()),
+            ledger,
+            registry,
+            evidence: Evidence::new(Keep::Full, Arc::new(evidence)),
+            clock,
+        };
+        let desk = Arc::new(Desk::resume(parts).await.unwrap());
+        desk.activate(Active { snapshot, activations: Vec::new() }, "files").await.unwrap();
+        let (events, _) = tokio::sync::mpsc::channel(1);
+        let stop = CancellationToken::new();
+        let upstreams = Upstreams::start(Vec::new(), events, stop.clone(), Room::new(1 << 20));
+        let lane = Arc::new(Lane::new(desk, Arc::new(upstreams)));
+        let vault = Vault::open(&dir.join("secrets"), KekSource::File(dir.join("kek"))).unwrap();
+        let spec = |it: &ScriptedTarget| TargetSpec {
+            broker: Arc::new(it.clone()),
+            environment: Environment::Production,
+            sensitivity: Sensitivity::Confidential,
+            reach: Reach::Internal,
+            at_once: 3,
+            sweep: Duration::from_secs(3600),
+        };
+        let targets = targets.iter().map(spec).collect();
+        let engine = Leases::new(LeasesParts { lane, targets, vault: Arc::new(vault) });
+        let running = tokio::spawn(Arc::clone(&engine).run(stop.clone()));
+        Self { engine, hand, stop, running }
+    }
+
+    /// The process dies: whatever is under way is dropped where it stands.
+    async fn crash(self) {
+        self.running.abort();
+        drop(self.running.await);
+        self.stop.cancel();
+    }
+
+    fn now(&self) -> Timestamp {
+        self.engine.desk().now()
+    }
+
+    async fn open(&self) -> Task {
+        let request = OpenRequest {
+            identity: "reporter".parse().unwrap(),
+            template: "report".parse().unwrap(),
+            opener: Opener::Itself,
+            params: std::collections::BTreeMap::new(),
+            purpose: None,
+            parent: None,
+            credential: None,
+            shown: None,
+            people: BTreeSet::default(),
+        };
+        self.engine.desk().open(&request, "identity:reporter").await.unwrap()
+    }
+
+    async fn ask(&self, task: &Task, wants: &[&str]) -> LeaseAnswered {
+        let caller = Caller {
+            identity: task.identity.clone(),
+            via: Vec::new(),
+            task: task.id.clone(),
+            generation: task.generation,
+            credentials: BTreeSet::new(),
+        };
+        let wants = wants.iter().map(|it| (*it).to_owned()).collect();
+        let wish = LeaseWish { target: "orders-db".parse().unwrap(), wants, span: None };
+        self.engine.ask(LeaseAsker { caller, surface: Surface::Lease }, wish).await.unwrap()
+    }
+
+    async fn get(&self, task: &Task) -> HandedOut {
+        match self.ask(task, &[]).await {
+            LeaseAnswered::HandedOut(_, handed) => {
+                handed.take();
+                *handed
+            }
+            other @ (LeaseAnswered::Refused(_) | LeaseAnswered::Failed(..)) => {
+                panic!("it is not handed out: {other:?}")
+            }
+        }
+    }
+
+    async fn end(&self, task: &TaskId) {
+        self.engine.desk().end(task, EndCause::Asked, "uid:0").await.unwrap();
+    }
+
+    /// Moves time on and has it noticed.
+    fn wait(&self, span: Duration) {
+        self.hand.on(span);
+        self.engine.shelf().due.notify_one();
+    }
+
+    /// Waits until `so`, moving time on meanwhile as nobody else would.
+    async fn until(&self, what: &str, so: impl Fn() -> bool) {
+        for _ in 0..2_000 {
+            if so() {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(2)).await;
+            self.wait(Duration::from_secs(2));
+        }
+        panic!("{what} never came: {:?}", self.engine.of(None, false, 10));
+    }
+
+    fn open_leases(&self) -> usize {
+        self.engine.shelf().lock().book.len()
+    }
+
+    fn all(&self) -> Vec<Lease> {
+        let all = self.engine.desk().registry().leases(LeaseFilter::ALL).unwrap();
+        all.into_iter().map(|it| it.lease).collect()
+    }
+}
+
+fn start() -> Timestamp {
+    Timestamp::from_millis(START)
+}
+
+#[tokio::test]
+async fn a_credential_is_on_record_before_it_exists_and_gone_when_its_task_has_ended() {
+    let (dir, target) = (tempfile::tempdir().unwrap(), ScriptedTarget::new("orders-db"));
+    let house = House::start(dir.path(), start(), std::slice::from_ref(&target)).await;
+    let task = house.open().await;
+    let handed = house.get(&task).await;
+    assert!(target.lets_in(&handed.credential));
+    assert_eq!(house.all()[0].state, LeaseState::Active);
+    assert_eq!(house.all()[0].wants, ["auditors", "readers"].map(str::to_owned));
+
+    house.end(&task.id).await;
+    let proof = house
+        .engine
+        .settled(std::slice::from_ref(&task.id), Duration::from_secs(10))
+        .await
+        .unwrap();
+    assert!(!target.lets_in(&handed.credential));
+    let [lease] = proof.as_slice() else { panic!("{proof:?}") };
+    assert_eq!(lease.state, LeaseState::Revoked);
+    assert!(lease.issued.is_some() && lease.used.is_some() && lease.gone.is_some());
+    assert_eq!(lease.ended.unwrap().cause, LeaseCause::Task);
+
+    // Every step is in the ledger, and no secret is.
+    let mut steps = Vec::new();
+    house
+        .engine
+        .desk()
+        .ledger()
+        .scan(0, &mut |it| {
+            let text = serde_json::to_string(&it.record).unwrap();
+            assert!(!text.contains("secret-") && !text.contains("keepsake-"), "{text}");
+            if let bailiwick_model::Record::Lease(it) = it.record {
+                steps.push(it.state);
+            }
+            std::ops::ControlFlow::Continue(())
+        })
+        .unwrap();
+    let words: Vec<_> = steps.iter().map(|it| it.as_str()).collect();
+    assert_eq!(words, ["minting", "active", "revoking", "revoked"]);
+    house.crash().await;
+}
+
+#[tokio::test]
+async fn a_task_gets_the_same_credential_again_and_never_another_tasks() {
+    let (dir, target) = (tempfile::tempdir().unwrap(), ScriptedTarget::new("orders-db"));
+    let house = House::start(dir.path(), start(), std::slice::from_ref(&target)).await;
+    let (one, other) = (house.open().await, house.open().await);
+    let (first, again) = (house.get(&one).await, house.get(&one).await);
+    assert_eq!(first.lease.id, again.lease.id);
+    assert_ne!(first.lease.id, house.get(&other).await.lease.id);
+    assert_eq!(target.made(), 2);
+    // Those who ask at once for the same get one, too.
+    let third = house.open().await;
+    let all = tokio::join!(house.get(&third), house.get(&third), house.get(&third));
+    assert_eq!((&all.0.lease.id, &all.0.lease.id), (&all.1.lease.id, &all.2.lease.id));
+    assert_eq!(target.made(), 3);
+    house.crash().await;
+}
+
+#[tokio::test]
+async fn what_nobody_takes_any_more_ends() {
+    let (dir, target) = (tempfile::tempdir().unwrap(), ScriptedTarget::new("orders-db"));
+    let house = House::start(dir.path(), start(), std::slice::from_ref(&target)).await;
+    let task = house.open().await;
+    let LeaseAnswered::HandedOut(_, handed) = house.ask(&task, &["readers"]).await else {
+        panic!("it is not handed out");
+    };
+    drop(handed);
+    house.until("the end", || !house.all()[0].is_open()).await;
+    assert_eq!(target.live(), []);
+    assert_eq!(house.all()[0].ended.unwrap().cause, LeaseCause::Unclaimed);
+    house.crash().await;
+}
+
+#[tokio::test]
+async fn what_no_line_names_is_refused_and_its_target_never_hears_of_it() {
+    let (dir, target) = (tempfile::tempdir().unwrap(), ScriptedTarget::new("orders-db"));
+    let house = House::start(dir.path(), start(), std::slice::from_ref(&target)).await;
+    let task = house.open().await;
+    for wants in [&["writers"][..], &["readers", "writers"], &["a,b"], &["read ers"], &[""]] {
+        let answered = house.ask(&task, wants).await;
+        assert!(matches!(answered, LeaseAnswered::Refused(_)), "{wants:?}: {answered:?}");
+    }
+    house.end(&task.id).await;
+    assert!(matches!(house.ask(&task, &["readers"]).await, LeaseAnswered::Refused(_)));
+    assert_eq!((target.made(), house.all().len()), (0, 0));
+    house.crash().await;
+}
+
+#[tokio::test]
+async fn a_lease_ends_with_its_own_time_with_its_target_and_when_asked() {
+    let (dir, target) = (tempfile::tempdir().unwrap(), ScriptedTarget::new("orders-db"));
+    let house = House::start(dir.path(), start(), std::slice::from_ref(&target)).await;
+    let task = house.open().await;
+    let expires = house.get(&task).await.lease;
+    assert_eq!(expires.until, start().after(Duration::from_secs(1800)));
+    house.wait(Duration::from_secs(1801));
+    house.until("its time", || house.open_leases() == 0).await;
+
+    let asked = house.get(&task).await.lease;
+    let ended = house.engine.end(&asked.id, Duration::from_secs(10)).await.unwrap().unwrap();
+    assert!(ended.gone.is_some(), "{ended:?}");
+
+    let contained = house.get(&task).await.lease;
+    let subject: Subject = "server:orders-db".parse().unwrap();
+    house.engine.desk().contain(&subject, "it leaks", "uid:0").await.unwrap();
+    house.until("containment", || !house.all().iter().any(Lease::is_open)).await;
+    assert!(matches!(house.ask(&task, &[]).await, LeaseAnswered::Refused(_)));
+
+    let cause = |id| house.engine.lease(id).unwrap().unwrap().ended.unwrap().cause;
+    assert_eq!(cause(&expires.id), LeaseCause::Expired);
+    assert_eq!(cause(&asked.id), LeaseCause::Asked);
+    assert_eq!(cause(&contained.id), LeaseCause::Contained);
+    assert_eq!(target.live(), []);
+    house.crash().await;
+}
+
+#[tokio::test]
+async fn a_target_that_is_away_for_long_is_told_again_and_that_is_a_finding() {
+    let (dir, target) = (tempfile::tempdir().unwrap(), ScriptedTarget::new("orders-db"));
+    let house = House::start(dir.path(), start(), std::slice::from_ref(&target)).await;
+    let task = house.open().await;
+    house.get(&task).await;
+    target.set_away(true);
+    house.end(&task.id).await;
+    let stuck =
+        || house.engine.of(None, false, 9).unwrap().iter().any(|it| it.state == LeaseState::Stuck);
+    house.until("a stuck lease", stuck).await;
+    house.wait(Duration::from_secs(24 * 3600));
+    let tried = |least| house.engine.of(None, false, 9).unwrap().iter().any(|it| least <= it.tries);
+    house.until("more tries", || tried(9)).await;
+    target.comes_round();
+    house.until("the end", || !house.all()[0].is_open()).await;
+    assert_eq!(target.live(), []);
+    let mut found = Vec::new();
+    house
+        .engine
+        .desk()
+        .ledger()
+        .scan(0, &mut |it| {
+            if let bailiwick_model::Record::Finding(it) = it.record {
+                found.push(it.code);
+            }
+            std::ops::ControlFlow::Continue(())
+        })
+        .unwrap();
+    assert_eq!(found, ["lease-stuck"]);
+    house.crash().await;
+}
+
+#[tokio::test]
+async fn an_orphan_is_found_and_ended_and_a_stranger_is_told_of_and_left() {
+    let (dir, target) = (tempfile::tempdir().unwrap(), ScriptedTarget::new("orders-db"));
+    let house = House::start(dir.path(), start(), std::slice::from_ref(&target)).await;
+    let task = house.open().await;
+    target.goes_wrong([]);
+    house.get(&task).await;
+    // It says that it ended it, and did not.
+    target.goes_wrong([Trouble::Lies]);
+    house.end(&task.id).await;
+    house.until("the lie", || house.open_leases() == 0).await;
+    assert_eq!(target.live().len(), 1);
+    let stranger = bailiwick_testkit::broker::order(&target, 77);
+    bailiwick_connect::Broker::issue(&target, &stranger).await.unwrap();
+
+    let (name, mut strangers) = ("orders-db".parse().unwrap(), BTreeSet::new());
+    house.wait(Duration::from_secs(1));
+    house.engine.sweep_once(&name, &mut strangers).await.unwrap();
+    house.until("the orphan's end", || house.open_leases() == 0).await;
+    house.until("its record", || !house.all()[0].is_open()).await;
+    assert_eq!(target.live(), std::slice::from_ref(&stranger.lease));
+    assert_eq!(strangers, BTreeSet::from([stranger.lease]));
+    assert_eq!(house.all()[0].ended.unwrap().cause, LeaseCause::Orphan);
+    house.crash().await;
+}
+
+#[tokio::test]
+async fn no_more_is_asked_of_a_target_at_once_than_it_takes() {
+    let (dir, target) = (tempfile::tempdir().unwrap(), ScriptedTarget::new("orders-db"));
+    let house = House::start(dir.path(), start(), std::slice::from_ref(&target)).await;
+    for _ in 0..20 {
+        let task = house.open().await;
+        house.get(&task).await;
+    }
+    house.wait(Duration::from_secs(4000));
+    house.until("the end of all", || house.open_leases() == 0).await;
+    assert!(target.most_at_once() <= 3, "{}", target.most_at_once());
+    assert_eq!(target.live(), []);
+    house.crash().await;
+}
+
+/// Numbers that are the same in every run.
+struct Dice(u64);
+
+impl Dice {
+    fn roll(&mut self, sides: u64) -> u64 {
+        self.0 =
+            self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (self.0 >> 33).checked_rem(sides).unwrap_or(0)
+    }
+}
+
+/// One life of a state directory: tasks come and go, the target fails as it likes, the process dies
+/// where it stands; at the end the target comes round.
+async fn one_life(seed: u64) {
+    const TROUBLES: [Trouble; 6] = [
+        Trouble::Away,
+        Trouble::DoesItUnheard,
+        Trouble::DoesItLater,
+        Trouble::Busy,
+        Trouble::Refuses,
+        Trouble::Panics,
+    ];
+    let (dir, target) = (tempfile::tempdir().unwrap(), ScriptedTarget::new("orders-db"));
+    let (mut dice, mut at) = (Dice(seed), start());
+    for _ in 0..4 {
+        let house = Arc::new(House::start(dir.path(), at, std::slice::from_ref(&target)).await);
+        let mut asking = Vec::new();
+        for _ in 0..dice.roll(6) {
+            let trouble = |dice: &mut Dice| TROUBLES[usize::try_from(dice.roll(6)).unwrap()];
+            let many = dice.roll(4);
+            target.goes_wrong((0..many).map(|_| trouble(&mut dice)).collect::<Vec<_>>());
+            let task = house.open().await;
+            let (asks, ends) = (Arc::clone(&house), dice.roll(2) == 0);
+            asking.push(tokio::spawn(async move {
+                if let LeaseAnswered::HandedOut(_, handed) = asks.ask(&task, &[]).await {
+                    handed.take();
+                }
+                if ends {
+                    asks.end(&task.id).await;
+                }
+            }));
+            for _ in 0..dice.roll(8) {
+                tokio::task::yield_now().await;
+            }
+            house.wait(Duration::from_secs(dice.roll(400)));
+        }
+        tokio::time::sleep(Duration::from_millis(dice.roll(8))).await;
+        // The process dies. What it was doing is dropped where it stands.
+        asking.iter().for_each(JoinHandle::abort);
+        for it in asking {
+            drop(it.await);
+        }
+        at = house.now().after(Duration::from_secs(dice.roll(100)));
+        // What still goes on in tasks of its own holds the house; it is let go of with them.
+        let House { running, stop, .. } = &*house;
+        running.abort();
+        stop.cancel();
+        house.engine.desk().registry().clone().close();
+        house.engine.desk().ledger().clone().close();
+        drop(house);
+    }
+    let house = House::start(dir.path(), at, std::slice::from_ref(&target)).await;
+    for task in house.engine.desk().open_tasks(&"reporter".parse().unwrap()) {
+        house.end(&task.id).await;
+    }
+    target.comes_round();
+    house.until("the end of all", || house.open_leases() == 0).await;
+    // What the target did long after it was asked is found there.
+    house.wait(Duration::from_secs(1));
+    house.engine.sweep_once(&"orders-db".parse().unwrap(), &mut BTreeSet::new()).await.unwrap();
+    house.until("the end of what came late", || house.open_leases() == 0).await;
+    let alive: Vec<_> = target.live();
+    assert_eq!(alive, [], "seed {seed}: something is alive");
+    // What became of each is on disk, too.
+    house.until("the record of all", || !house.all().iter().any(Lease::is_open)).await;
+    house.crash().await;
+}
+
+#[tokio::test]
+async fn law_5_nothing_is_forgotten_and_nothing_is_alive_at_the_end() {
+    let lives = if std::env::var_os("BAILIWICK_LONG").is_some() { 300 } else { 12 };
+    for seed in 1..=lives {
+        one_life(seed).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_storm_of_leases_ends_in_pieces() {
+    use bailiwick_model::{LeaseId, Ulid};
+    use bailiwick_store::{Change, KeptLease};
+    let long = std::env::var_os("BAILIWICK_LONG").is_some();
+    let count: u32 = if long { 100_000 } else { 3_000 };
+    let (dir, target) = (tempfile::tempdir().unwrap(), ScriptedTarget::new("orders-db"));
+    let registry = Registry::open(&dir.path().join("registry.db")).unwrap();
+    let template = LeaseState::Active;
+    for piece in (0..count).collect::<Vec<_>>().chunks(1000) {
+        let change = |number: &u32| {
+            let mut random = [0; 10];
+            random[..4].copy_from_slice(&number.to_be_bytes());
+            let ulid = Ulid::new(start(), random);
+            let lease = Lease {
+                id: LeaseId::new(ulid),
+                task: TaskId::new(ulid),
+                identity: "reporter".parse().unwrap(),
+                target: "orders-db".parse().unwrap(),
+                wants: vec!["readers".to_owned()],
+                decision: None,
+                enforced: bailiwick_model::EnforcedAs::Session,
+                state: template,
+                called: Some(LeaseId::new(ulid).as_str().to_lowercase()),
+                until: start(),
+                opened: start(),
+                issued: Some(start()),
+                used: None,
+                ended: None,
+                gone: None,
+                tries: 0,
+                why: String::new(),
+            };
+            Change::Lease(Box::new(KeptLease { lease, keepsake: None }))
+        };
+        registry.write(piece.iter().map(change).collect()).await.unwrap();
+    }
+    registry.close();
+    let house = House::start(dir.path(), start(), std::slice::from_ref(&target)).await;
+    let mut most_unwritten = 0;
+    let deadline = std::time::Instant::now() + Duration::from_secs(120);
+    while house.open_leases() != 0 {
+        assert!(std::time::Instant::now() < deadline, "it stalls: {}", house.open_leases());
+        most_unwritten = most_unwritten.max(house.engine.shelf().lock().unwritten.len());
+        tokio::task::yield_now().await;
+    }
+    // What is unwritten is bounded, whatever ends at once.
+    assert!(most_unwritten <= 8192, "{most_unwritten}");
+    assert!(target.most_at_once() <= 3);
+    house.crash().await;
+}

@@ -1,0 +1,227 @@
+//! What every broker has to keep, checked at whatever target it is given; and a target of its own that
+//! does what a test tells it.
+
+mod scripted;
+
+use std::{pin::Pin, time::Duration};
+
+use bailiwick_connect::{
+    Broker, BrokerError, Credential, EndedLease, Field, Issued, LeaseOrder, Secret,
+};
+use bailiwick_model::{LeaseId, TaskId, Timestamp, Ulid};
+
+pub use scripted::{ScriptedTarget, Trouble};
+
+/// Something that is awaited.
+pub type Waited<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
+
+/// A target at which a broker is tried, as its holders and its operators see it.
+pub trait Trial: Send + Sync {
+    /// The broker.
+    fn broker(&self) -> &dyn Broker;
+
+    /// What can be wanted of the target.
+    fn wants(&self) -> Vec<String>;
+
+    /// What cannot.
+    fn unfit(&self) -> Option<String> {
+        None
+    }
+
+    /// The time that the target goes by.
+    fn now(&self) -> Timestamp;
+
+    /// Uses a credential once, anew, and says whether the target let it.
+    fn is_let_in<'a>(&'a self, credential: &'a Credential) -> Waited<'a, bool>;
+
+    /// Begins to use a credential and stays; none where nothing stays open at such a target.
+    fn stays<'a>(&'a self, credential: &'a Credential) -> Waited<'a, Option<Box<dyn Stay>>>;
+
+    /// Takes the target away, or brings it back; no where that cannot be done.
+    fn away(&self, away: bool) -> Waited<'_, bool>;
+}
+
+/// A use of a credential that stays open.
+pub trait Stay: Send + Sync {
+    /// Does something once more, and says whether the target let it.
+    fn goes_on(&mut self) -> Waited<'_, bool>;
+}
+
+/// Checks everything at one target.
+pub async fn conforms(trial: &dyn Trial) {
+    what_is_issued_counts_until_it_is_revoked(trial).await;
+    what_is_open_ends_with_it(trial).await;
+    revoking_twice_and_revoking_nothing_is_done(trial).await;
+    issuing_again_leaves_one(trial).await;
+    what_is_there_is_found(trial).await;
+    what_nobody_has_is_refused(trial).await;
+    nothing_of_a_secret_is_shown(trial).await;
+    what_is_dropped_midway_can_be_ended(trial).await;
+    an_outage_is_said_and_outlived(trial).await;
+}
+
+/// Makes the order of a new lease.
+pub fn order(trial: &dyn Trial, number: u8) -> LeaseOrder {
+    let now = trial.now();
+    let mut random = [number; 10];
+    random[0] = 0x5a;
+    LeaseOrder {
+        lease: LeaseId::new(Ulid::new(now, random)),
+        task: TaskId::new(Ulid::new(now, random)),
+        identity: "reporter".parse().expect("an identity"),
+        wants: trial.wants(),
+        until: now.after(Duration::from_secs(1800)),
+        now,
+    }
+}
+
+/// Makes the end of what was ordered, of which `issued` came back.
+pub fn ended(trial: &dyn Trial, order: &LeaseOrder, issued: Option<&Issued>) -> EndedLease {
+    EndedLease {
+        lease: order.lease.clone(),
+        called: issued.map(|it| it.called.clone()),
+        keepsake: issued.and_then(|it| it.keepsake.as_ref()).map(|it| Secret::new(it.expose())),
+        until: order.until,
+        now: trial.now(),
+    }
+}
+
+async fn issue(trial: &dyn Trial, order: &LeaseOrder) -> Issued {
+    trial.broker().issue(order).await.expect("the target makes it")
+}
+
+async fn revoke(trial: &dyn Trial, order: &LeaseOrder, issued: Option<&Issued>) {
+    trial.broker().revoke(&ended(trial, order, issued)).await.expect("the target ends it");
+}
+
+/// A credential counts from when it was issued, and not after it was revoked.
+pub async fn what_is_issued_counts_until_it_is_revoked(trial: &dyn Trial) {
+    let order = order(trial, 1);
+    let issued = issue(trial, &order).await;
+    assert!(trial.is_let_in(&issued.credential).await, "what was issued does not count");
+    assert!(trial.is_let_in(&issued.credential).await, "what was issued counts once only");
+    revoke(trial, &order, Some(&issued)).await;
+    assert!(!trial.is_let_in(&issued.credential).await, "what was revoked still counts");
+}
+
+/// When revoke returns, open use is over.
+pub async fn what_is_open_ends_with_it(trial: &dyn Trial) {
+    let order = order(trial, 2);
+    let issued = issue(trial, &order).await;
+    let mut stays = Vec::new();
+    for _ in 0..3 {
+        stays.extend(trial.stays(&issued.credential).await);
+    }
+    for stay in &mut stays {
+        assert!(stay.goes_on().await, "what is open does not work");
+    }
+    revoke(trial, &order, Some(&issued)).await;
+    for stay in &mut stays {
+        assert!(!stay.goes_on().await, "what was open outlives its lease");
+    }
+}
+
+/// Already gone is done, and so is what never was.
+pub async fn revoking_twice_and_revoking_nothing_is_done(trial: &dyn Trial) {
+    let one = order(trial, 3);
+    let issued = issue(trial, &one).await;
+    revoke(trial, &one, Some(&issued)).await;
+    revoke(trial, &one, Some(&issued)).await;
+    // After a crash nobody knows what it is called.
+    let other = order(trial, 4);
+    revoke(trial, &other, None).await;
+}
+
+/// A lease that is issued again leaves nothing of the first try.
+pub async fn issuing_again_leaves_one(trial: &dyn Trial) {
+    let order = order(trial, 5);
+    let first = issue(trial, &order).await;
+    let second = issue(trial, &order).await;
+    assert!(trial.is_let_in(&second.credential).await, "what was issued again does not count");
+    revoke(trial, &order, Some(&second)).await;
+    assert!(!trial.is_let_in(&second.credential).await, "what was revoked still counts");
+    assert!(!trial.is_let_in(&first.credential).await, "the first try still counts");
+}
+
+/// A target says which leases it has something of, where it can.
+pub async fn what_is_there_is_found(trial: &dyn Trial) {
+    let order = order(trial, 6);
+    let before = trial.broker().found().await.expect("the target says what it has");
+    assert!(!before.contains(&order.lease), "the target has what it was never asked for");
+    let issued = issue(trial, &order).await;
+    let during = trial.broker().found().await.expect("the target says what it has");
+    revoke(trial, &order, Some(&issued)).await;
+    let after = trial.broker().found().await.expect("the target says what it has");
+    assert!(!after.contains(&order.lease), "what was revoked is still there");
+    if during.len() == before.len() {
+        // Some targets cannot list: then they list nothing, ever.
+        assert!(during.is_empty(), "the target lists others and not this one");
+    }
+}
+
+/// What a target does not have is refused, and leaves nothing.
+pub async fn what_nobody_has_is_refused(trial: &dyn Trial) {
+    let Some(unfit) = trial.unfit() else { return };
+    let order = LeaseOrder { wants: vec![unfit], ..order(trial, 7) };
+    let refused = trial.broker().issue(&order).await;
+    assert!(
+        matches!(refused, Err(BrokerError::Unfit { .. } | BrokerError::Refused { .. })),
+        "{refused:?}"
+    );
+    let found = trial.broker().found().await.expect("the target says what it has");
+    assert!(!found.contains(&order.lease), "what was refused is there");
+}
+
+/// What is secret of a credential is in no name and in no text that is printed of it.
+pub async fn nothing_of_a_secret_is_shown(trial: &dyn Trial) {
+    let order = order(trial, 8);
+    let issued = issue(trial, &order).await;
+    let shown = format!("{issued:?} {:?} {:?}", order, trial.broker());
+    for secret in issued.credential.secrets().chain(&issued.keepsake) {
+        assert!(!shown.contains(secret.expose()), "a secret is printed");
+        assert!(!issued.called.contains(secret.expose()), "a name is a secret");
+        for (_, field) in issued.credential.fields() {
+            if let Field::Plain(text) = field {
+                assert!(!text.contains(secret.expose()), "a secret stands in a plain field");
+            }
+        }
+    }
+    revoke(trial, &order, Some(&issued)).await;
+}
+
+/// Who asks may go at any moment: whatever the target has by then is ended by the lease's name alone.
+pub async fn what_is_dropped_midway_can_be_ended(trial: &dyn Trial) {
+    for (number, wait) in (10_u8..).zip([0, 1, 3, 10, 30]) {
+        let order = order(trial, number);
+        let issuing = trial.broker().issue(&order);
+        let dropped = tokio::time::timeout(Duration::from_millis(wait), issuing).await;
+        drop(dropped);
+        // What is still under way at the target may come later: the engine asks once more after a while.
+        for _ in 0..2 {
+            revoke(trial, &order, None).await;
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        let found = trial.broker().found().await.expect("the target says what it has");
+        assert!(!found.contains(&order.lease), "what was dropped after {wait} ms is there");
+    }
+}
+
+/// A target that is away is an error, never a success; when it is back, what is to end ends.
+pub async fn an_outage_is_said_and_outlived(trial: &dyn Trial) {
+    let (one, other) = (order(trial, 20), order(trial, 21));
+    let issued = issue(trial, &one).await;
+    if !trial.away(true).await {
+        revoke(trial, &one, Some(&issued)).await;
+        return;
+    }
+    let revoked = trial.broker().revoke(&ended(trial, &one, Some(&issued))).await;
+    assert!(
+        matches!(revoked, Err(BrokerError::Away { .. } | BrokerError::Busy { .. })),
+        "{revoked:?}"
+    );
+    assert!(trial.broker().issue(&other).await.is_err(), "an absent target makes something");
+    assert!(trial.away(false).await, "the target does not come back");
+    revoke(trial, &one, Some(&issued)).await;
+    revoke(trial, &other, None).await;
+    assert!(!trial.is_let_in(&issued.credential).await, "what was revoked still counts");
+}
