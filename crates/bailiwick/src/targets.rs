@@ -1,6 +1,12 @@
 //! The kinds of targets: each is one line here, and one file with what its entry says and its broker.
 
+mod kubernetes;
+mod oauth;
+mod postgres;
 mod program;
+mod said;
+mod ssh;
+mod x509;
 
 use std::{fmt, path::PathBuf, sync::Arc};
 
@@ -41,7 +47,8 @@ pub(crate) trait TargetSettings: fmt::Debug + Send + Sync {
 }
 
 /// Every kind.
-pub(crate) static KINDS: &[TargetKind] = &[program::KIND];
+pub(crate) static KINDS: &[TargetKind] =
+    &[kubernetes::KIND, oauth::KIND, postgres::KIND, program::KIND, ssh::KIND, x509::KIND];
 
 /// Finds a kind by its name.
 pub(crate) fn kind(name: &str) -> Option<TargetKind> {

@@ -1,11 +1,13 @@
 //! Measures the lease engine in one process, over a real ledger and a real registry, at a target in
-//! memory: `leases PROGRAM FOLDER`, where the program is not needed.
+//! memory, and the end of sessions at a real PostgreSQL: `leases PROGRAM FOLDER`, where the program is
+//! not needed.
 //!
 //! Prints the metrics as one JSON object, and on standard error how far the runs lay apart.
 
 #[path = "../shared/figures.rs"]
 mod figures;
 mod governor;
+mod postgres;
 mod revoked;
 mod storm;
 
@@ -35,6 +37,7 @@ fn measure(folder: &Path) -> anyhow::Result<()> {
     let measured = runtime.block_on(async {
         let mut metrics = storm::measure(&folder).await?;
         metrics.extend(revoked::measure(&folder).await?);
+        metrics.extend(postgres::measure().await?);
         anyhow::Ok(metrics)
     });
     fs::remove_dir_all(&folder).context("the folder cannot be cleared away")?;

@@ -58,6 +58,8 @@ mod stopping;
 #[cfg(test)]
 mod streams;
 #[cfg(test)]
+mod target_kinds;
+#[cfg(test)]
 mod tasks;
 #[cfg(test)]
 mod tls;

@@ -1,0 +1,63 @@
+//! `kind = "oauth"`: a token of an authorization server of others for each lease.
+
+use std::{path::PathBuf, sync::Arc, time::Duration};
+
+use bailiwick_connect::{Broker, OAuth, OAuthTarget};
+use bailiwick_model::{EnforcedAs, TargetName, format_span};
+
+use super::{Home, TargetKind, TargetSettings, said};
+use crate::config::Table;
+
+/// Its line in the list.
+pub(super) const KIND: TargetKind = TargetKind { name: "oauth", read };
+
+/// How long a token may live: where nobody says it, and at the most.
+const LONGEST: Duration = Duration::from_secs(3600);
+const LONGEST_MAX: Duration = Duration::from_secs(12 * 3600);
+
+fn read(table: &Table<'_>, home: &Home<'_>) -> Option<Arc<dyn TargetSettings>> {
+    let [token_endpoint, revocation_endpoint, client] =
+        ["token_endpoint", "revocation_endpoint", "client"].map(|key| said::required(table, key));
+    let ca = said::path(table, "ca", home);
+    let secret = said::needed_secret(table, ["secret_file", "secret_command"], home);
+    let resource = said::text(table, "resource");
+    let scopes = said::needed_texts(table, "scopes");
+    let longest = said::longest(table, LONGEST, LONGEST_MAX);
+    let target = OAuthTarget {
+        token_endpoint: token_endpoint?,
+        revocation_endpoint: revocation_endpoint?,
+        ca,
+        client: client?,
+        secret: secret?,
+        resource,
+        scopes: scopes?,
+        longest,
+    };
+    let check = target.check();
+    Some(Arc::new(said::checked(table, target, check)?))
+}
+
+impl TargetSettings for OAuthTarget {
+    fn reach(&self) -> EnforcedAs {
+        EnforcedAs::Session
+    }
+
+    fn private(&self) -> Vec<PathBuf> {
+        said::file(Some(&self.secret))
+    }
+
+    fn told(&self) -> Vec<(&'static str, String)> {
+        vec![
+            ("token_endpoint", self.token_endpoint.clone()),
+            ("revocation_endpoint", self.revocation_endpoint.clone()),
+            ("client", self.client.clone()),
+            ("resource", self.resource.clone().unwrap_or_default()),
+            ("scopes", self.scopes.join(", ")),
+            ("longest", format_span(self.longest)),
+        ]
+    }
+
+    fn broker(&self, target: &TargetName) -> anyhow::Result<Arc<dyn Broker>> {
+        Ok(Arc::new(OAuth::new(target.clone(), self.clone())?))
+    }
+}
