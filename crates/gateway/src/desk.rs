@@ -529,7 +529,7 @@ impl Desk {
                     writing.records.push(Record::Finding(*finding));
                 }
                 // Whoever decided sees to it, once the decision is on record.
-                Effect::Contain { .. } => {}
+                Effect::MustEnd => {}
             }
         }
     }

@@ -28,8 +28,9 @@ use std::{
 use bailiwick_connect::Verified;
 use bailiwick_kernel::{Effect, Names, Outcome, Permit, Rewritable as _, TaskState};
 use bailiwick_model::{
-    AccessRequest, Caller, DecisionId, DecisionRecord, Explanation, HoldId, LeaseId, OutcomeKind,
-    OutcomeRecord, Reason, ReasonCode, Record, SecretUse, ServerName, Subject, VerdictKind,
+    AccessRequest, Caller, DecisionId, DecisionRecord, EndCause, Explanation, HoldId, LeaseId,
+    OutcomeKind, OutcomeRecord, Reason, ReasonCode, Record, SecretUse, ServerName, TaskId,
+    VerdictKind,
 };
 use bailiwick_store::LedgerError;
 use tokio_util::task::TaskTracker;
@@ -246,7 +247,7 @@ impl Lane {
         let record = self.decision_record(&decision, request, Some(template), made.judged);
         let record = DecisionRecord { explained: explained.clone(), ..record };
         let shown = record.arguments.text();
-        let contain = made.effects.iter().find_map(contained);
+        let must_end = made.effects.contains(&Effect::MustEnd);
         let effects = made.effects.into_iter().map(|it| with_arguments(it, shown)).collect();
         writing.records.push(Record::Decision(Box::new(record)));
         self.write_up((&mut writing, &mut over), caller, (&decision, effects));
@@ -259,8 +260,8 @@ impl Lane {
             return Answered::Refused(unrecorded(decision, &error.to_string()));
         }
         progress.decided.store(true, Ordering::Release);
-        if let Some((subject, why)) = contain {
-            self.contain(&subject, &why).await;
+        if must_end {
+            self.end(&caller.task).await;
         }
         // The ledger is the truth: what the registry misses it is told again at the next start.
         if !writing.changes.is_empty()
@@ -303,10 +304,10 @@ impl Lane {
         }
     }
 
-    /// Withdraws authority for what a decision noticed. It holds in memory whatever the disk says.
-    async fn contain(&self, subject: &Subject, why: &str) {
-        if let Err(error) = self.desk.contain(subject, why, "detector").await {
-            tracing::error!(%subject, %error, "what is contained is not on record yet");
+    /// Ends a task for what a decision noticed. It holds in memory whatever the disk says.
+    async fn end(&self, task: &TaskId) {
+        if let Err(error) = self.desk.end(task, EndCause::Contained, "detector").await {
+            tracing::error!(%task, %error, "the end of a task is not on record yet");
         }
     }
 
@@ -450,26 +451,11 @@ impl Lane {
     }
 }
 
-/// Gives what an effect withdraws authority from, and why.
-fn contained(effect: &Effect) -> Option<(Subject, String)> {
-    match effect {
-        Effect::Contain { subject, why } => Some((subject.clone(), why.clone())),
-        Effect::TaskStatus(_)
-        | Effect::HoldsExpired(_)
-        | Effect::HoldOpened(_)
-        | Effect::HoldUsed(_)
-        | Effect::Noticed(_) => None,
-    }
-}
-
 /// Says whether an effect must be on record whatever becomes of the call that noticed it.
 fn is_an_end(effect: &Effect) -> bool {
     match effect {
         Effect::TaskStatus(_) | Effect::HoldsExpired(_) => true,
-        Effect::HoldOpened(_)
-        | Effect::HoldUsed(_)
-        | Effect::Noticed(_)
-        | Effect::Contain { .. } => false,
+        Effect::HoldOpened(_) | Effect::HoldUsed(_) | Effect::Noticed(_) | Effect::MustEnd => false,
     }
 }
 
@@ -505,7 +491,7 @@ fn with_arguments(effect: Effect, shown: &str) -> Effect {
         | Effect::HoldUsed(_)
         | Effect::HoldsExpired(_)
         | Effect::Noticed(_)
-        | Effect::Contain { .. } => effect,
+        | Effect::MustEnd => effect,
     }
 }
 

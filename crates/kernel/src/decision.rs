@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use bailiwick_model::{
     AccessRequest, DecisionId, Finding, Hold, HoldId, Judgement, Obligations, Reason, Spend,
-    Subject, TaskStatus, VerdictKind,
+    TaskStatus, VerdictKind,
 };
 
 use bailiwick_insight::Advice;
@@ -81,11 +81,6 @@ pub enum Effect {
     HoldsExpired(Vec<HoldId>),
     /// Something was noticed.
     Noticed(Box<Finding>),
-    /// Authority is withdrawn until a person has looked at it.
-    Contain {
-        /// From what.
-        subject: Subject,
-        /// Why.
-        why: String,
-    },
+    /// The task must end once this decision is on record, and those below it with it.
+    MustEnd,
 }

@@ -6,7 +6,7 @@
 
 use std::{collections::BTreeSet, time::Duration};
 
-use bailiwick_model::{AccessRequest, Finding, ServerName, Subject, Timestamp};
+use bailiwick_model::{AccessRequest, Finding, ServerName, Timestamp};
 
 use crate::{Effect, TaskState};
 
@@ -39,20 +39,19 @@ pub(crate) fn denied(
     let (task, identity) = (&state.task.id, &state.task.identity);
     let named: Vec<_> = state.lateral.0.iter().map(|it| format!("`{it}`")).collect();
     let text = format!(
-        "`{identity}` tried {} within {} s of opening `{task}`, and was given nothing of them: the task is contained",
+        "`{identity}` tried {} within {} s of opening `{task}`, and was given nothing of them: the task is over",
         named.join(", "),
         now.since(state.task.opened).as_secs(),
     );
     let finding = Finding {
         code: "lateral-access".to_owned(),
-        text: text.clone(),
+        text,
         at: now,
         task: Some(task.clone()),
         identity: Some(identity.clone()),
         subject: task.to_string(),
     };
-    let contain = Effect::Contain { subject: Subject::Task(task.clone()), why: text };
-    Some([Effect::Noticed(Box::new(finding)), contain])
+    Some([Effect::Noticed(Box::new(finding)), Effect::MustEnd])
 }
 
 /// Says whether anything of a server was given to the task: by its grant, or by a person since.

@@ -134,7 +134,7 @@ fn held(stage: &Stage, state: &mut TaskState, request: &AccessRequest) -> Option
         | Effect::HoldUsed(_)
         | Effect::HoldsExpired(_)
         | Effect::Noticed(_)
-        | Effect::Contain { .. } => None,
+        | Effect::MustEnd => None,
     })
 }
 

@@ -65,7 +65,8 @@ words! {
         Calendar = "calendar",
         /// Its parent ended.
         Parent = "parent",
-        /// Its identity was contained or is no longer registered.
+        /// Its authority was withdrawn: its identity was contained or is no longer registered, or it
+        /// tried what nobody with good reason tries.
         Contained = "contained",
         /// What it was opened with was lost in a crash, and nobody acts on half of it.
         Lost = "lost",

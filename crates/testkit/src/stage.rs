@@ -402,9 +402,7 @@ impl Stage {
         for effect in effects {
             match effect {
                 Effect::TaskStatus(TaskStatus::Ended { cause, .. }) => ended = Some(cause),
-                Effect::TaskStatus(TaskStatus::Open)
-                | Effect::Noticed(_)
-                | Effect::Contain { .. } => {}
+                Effect::TaskStatus(TaskStatus::Open) | Effect::Noticed(_) | Effect::MustEnd => {}
                 Effect::HoldOpened(hold) => {
                     self.tickets.push(Ticket { task: place, hold: *hold, line: None });
                 }

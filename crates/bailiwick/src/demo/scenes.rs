@@ -139,7 +139,7 @@ async fn lateral_access(stage: Stage, progress: ProgressBar) -> anyhow::Result<T
     act.call(("deploy", "status"), json!({"service": "shop"}), "deny").await?;
     act.call(("vault", "read_secret"), json!({"path": "staging/smoke-test"}), "deny").await?;
     act.call(("warehouse", "query"), json!({"sql": "select 1"}), "deny").await?;
-    // It is contained by now: what it was given is gone, too.
+    // It has ended by now: what it was given is gone, too.
     act.call(("tickets", "get_ticket"), json!({"ticket": "T-52"}), "deny").await?;
     Ok(told)
 }

@@ -364,7 +364,7 @@ fn held(decision: &Decision) -> Option<&bailiwick_model::Hold> {
         | Effect::HoldUsed(_)
         | Effect::HoldsExpired(_)
         | Effect::Noticed(_)
-        | Effect::Contain { .. } => None,
+        | Effect::MustEnd => None,
     })
 }
 

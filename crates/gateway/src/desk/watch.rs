@@ -29,10 +29,7 @@ impl Desk {
     pub async fn contain(&self, subject: &Subject, why: &str, by: &str) -> Result<(), DeskError> {
         let _one_by_one = self.changing.lock().await;
         self.swap(|snapshot| snapshot.contained.contain(subject.clone()));
-        // What was decided before and is not sent yet stays behind.
-        for slot in self.slots() {
-            slot.with(bailiwick_kernel::TaskState::withdraw_permits);
-        }
+        self.withdraw_permits_of(subject);
         let mut writing = Writing::default();
         let command = CommandRecord::Contained {
             subject: subject.clone(),
@@ -49,6 +46,28 @@ impl Desk {
             self.end_tasks_within(subject, by).await?;
         }
         written
+    }
+
+    /// Leaves behind what was decided before and is not sent yet, and has what is under way looked at:
+    /// of whatever task the subject may concern.
+    fn withdraw_permits_of(&self, subject: &Subject) {
+        let snapshot = self.snapshot();
+        let concerned = |task: &Task| match subject {
+            Subject::Task(it) => task.id == *it || task.ancestors().any(|above| above == it),
+            Subject::Identity(_) | Subject::Class(_) | Subject::Owner(_) | Subject::Everyone => {
+                let mut hands = std::iter::once(&task.identity).chain(&task.via);
+                hands.any(|it| snapshot.is_within(it, subject))
+            }
+            // Who shows a credential, or is about to call something, is known to no task.
+            Subject::Credential(_) | Subject::Server(_) | Subject::Tool(..) => true,
+        };
+        for slot in self.slots() {
+            slot.with(|state| {
+                if concerned(state.task()) {
+                    state.withdraw_permits();
+                }
+            });
+        }
     }
 
     /// Ends the leases of what is contained, as far as that is told by name: those at a target that is
@@ -169,10 +188,33 @@ impl Desk {
             Change::Template,
             Change::TemplateGone,
         ));
+        // No edit of a file lifts what is contained: who leaves a crowd stays so by name.
+        let now = self.now();
+        let mut after = Snapshot { charters: new.charters.clone(), ..Snapshot::clone(&old) };
+        let left = released_by(&old, &after);
+        for identity in &left {
+            let subject = Subject::Identity(identity.clone());
+            let why = "its charter left what is contained".to_owned();
+            let command = CommandRecord::Contained {
+                subject: subject.clone(),
+                contained: true,
+                why: why.clone(),
+                statement: None,
+            };
+            writing.command(now, by, command);
+            writing.changes.push(Change::Contain { subject: subject.clone(), since: now, why });
+            after.contained.contain(subject);
+        }
+        let entered = released_by(&after, &old);
         self.record(writing).await?;
-        let gone: BTreeSet<_> =
+        let mut gone: BTreeSet<_> =
             old.charters.keys().filter(|it| !new.charters.contains_key(*it)).cloned().collect();
+        gone.extend(entered);
         self.swap(|snapshot| {
+            left.iter()
+                .cloned()
+                .map(Subject::Identity)
+                .for_each(|it| snapshot.contained.contain(it));
             snapshot.policies = Arc::clone(&new.policies);
             snapshot.access = Arc::clone(&new.access);
             snapshot.charters.clone_from(&new.charters);
@@ -231,6 +273,18 @@ impl Desk {
         self.changes.tell(Changed::Everything);
         self.waits.wake_all();
     }
+}
+
+/// Finds whom one snapshot holds contained and the other does not.
+fn released_by(one: &Snapshot, other: &Snapshot) -> BTreeSet<IdentityId> {
+    if one.contained.iter().next().is_none() {
+        return BTreeSet::new();
+    }
+    let none = BTreeSet::new();
+    let held = |snapshot: &Snapshot, it: &IdentityId| {
+        !snapshot.contained_of_identity(it, &none).is_empty()
+    };
+    one.charters.keys().filter(|it| held(one, it) && !held(other, it)).cloned().collect()
 }
 
 /// Gives the changes that turn one set of files into another.

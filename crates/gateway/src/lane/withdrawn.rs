@@ -27,14 +27,16 @@ impl Lane {
         listener: &Listener,
     ) -> (Result<Reply, SendError>, Option<String>) {
         let mut sending = pin!(sending);
+        // Heard from before it is sent: what is withdrawn until then is seen when the permit is spent.
+        let mut news = pin!(slot.news());
         loop {
-            // Heard from before it is sent: what is withdrawn until then is seen when the permit is spent.
-            let news = slot.news();
             tokio::select! {
                 biased;
                 sent = &mut sending => return (sent, None),
-                () = news => {}
+                () = &mut news => {}
             }
+            // And from before it is looked at: what comes meanwhile is news again.
+            news.set(slot.news());
             let Some(why) = self.withdrawn(slot, holder) else { continue };
             listener.cut().cancel();
             // Its server is told on the way; what it says now comes too late.

@@ -134,3 +134,38 @@ fn a_whole_class_an_owners_identities_and_everyone_are_contained_with_one_word()
         governor.refused(&[&["contain", "--why", "typed in a hurry"], wrong].concat(), code);
     }
 }
+
+#[test]
+fn no_edit_of_a_charter_lifts_what_is_contained_and_whoever_comes_in_is_contained_too() {
+    let mut governor = keyed();
+    governor.stop();
+    let reader = NOTES[1].1.replace("\"interactive-agent\"", "\"batch\"");
+    governor.write(NOTES[1].0, &reader);
+    governor.serve();
+    governor.json(&["contain", "--class", "interactive-agent", "--why", "it looks wrong"]);
+    let open = |who: &'static str| ["task", "open", "--as", who, "--template", "reading"];
+    assert!(governor.refused(&open("keyed"), 1).contains("contained"));
+    let (task, token) = governor.open("reader", "reading", &[]);
+    let read =
+        |governor: &Governor| governor.call(&token, "read_note", &json!({"path": "/notes/today"}));
+    assert_eq!(read(&governor)["isError"], false);
+    // The one moves out of the class, the other one into it.
+    let keyed = std::fs::read_to_string(governor.path("charters/keyed.toml")).unwrap();
+    let moved = keyed.replace("\"interactive-agent\"", "\"batch\"");
+    assert_ne!(keyed, moved);
+    governor.write("charters/keyed.toml", &moved);
+    governor.write(NOTES[1].0, NOTES[1].1);
+    governor.json(&["reload"]);
+    for _ in 0..2 {
+        assert!(governor.refused(&open("keyed"), 1).contains("contained"));
+        assert!(governor.refused(&open("reader"), 1).contains("contained"));
+        let status = governor.json(&["task", "show", &task])["status"].clone();
+        assert_eq!(status["cause"], "contained", "{status}");
+        let listed = governor.json(&["contained"])["contained"].clone();
+        let listed: Vec<_> =
+            listed.as_array().unwrap().iter().map(|it| it["subject"].as_str().unwrap()).collect();
+        assert_eq!(listed, ["class:interactive-agent", "identity:keyed"]);
+        governor.stop();
+        governor.serve();
+    }
+}

@@ -152,7 +152,7 @@ fn an_approval_is_for_the_call_as_it_will_be_sent() {
         | Effect::HoldUsed(_)
         | Effect::HoldsExpired(_)
         | Effect::Noticed(_)
-        | Effect::Contain { .. } => None,
+        | Effect::MustEnd => None,
     });
     let held = held.unwrap();
     assert_eq!(held.call, made.sent.unwrap().call);
