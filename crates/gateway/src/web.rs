@@ -1,6 +1,7 @@
 //! HTTP APIs behind the gateway. A route is a server whose tools are the operations of an API: what
 //! is decided of a tool's call is decided of a request.
 
+mod body;
 mod credential;
 mod headers;
 mod operation;
@@ -11,8 +12,8 @@ mod target;
 
 pub use credential::Injection;
 pub(crate) use credential::Made;
-pub(crate) use headers::goes_back;
 pub use headers::may_pass;
+pub(crate) use headers::{goes_back, is_coded};
 pub use operation::{BodyField, Operation, OperationError, PathTemplate, Scalar};
 pub(crate) use outgoing::{Outgoing, Summary};
 pub(crate) use read::{Came, Read, read};

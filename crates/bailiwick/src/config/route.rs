@@ -49,7 +49,6 @@ pub(crate) struct Route {
 struct Said {
     operations: Vec<Operation>,
     words: BTreeMap<ToolName, ToolWord>,
-    headers: BTreeSet<String>,
     document: Option<(String, Digest)>,
 }
 
@@ -87,7 +86,7 @@ fn read(
     let mut said = Said::default();
     openapi::read(table, home, &mut said);
     operation::read_all(table, &mut said);
-    let headers = headers(table, &said);
+    let headers = headers(table);
     let credential = credential::read(table);
     // A credential that cannot be read is none that a route could do without.
     let (name, credential) = (name?, credential.ok()?);
@@ -145,8 +144,8 @@ fn response_max(table: &Table<'_>) -> u64 {
     most
 }
 
-/// Reads the headers that go on besides: those of the file, and those that the document knows.
-fn headers(table: &Table<'_>, said: &Said) -> Vec<HeaderName> {
+/// Reads the headers that go on besides. A document opens none: policies do not see them.
+fn headers(table: &Table<'_>) -> Vec<HeaderName> {
     let name = |it: &Field<'_>| {
         let name =
             it.made(|text| text.parse::<HeaderName>().map_err(|_| "this is no header's name"))?;
@@ -156,9 +155,7 @@ fn headers(table: &Table<'_>, said: &Said) -> Vec<HeaderName> {
         it.wrong(format!("`{}` is never passed on: it would say who asks, or how", name.get_ref()));
         None
     };
-    let written = table.get("headers").items().iter().filter_map(name).collect::<Vec<_>>();
-    let known = said.headers.iter().filter_map(|it| it.parse().ok()).filter(may_pass);
-    let mut all: Vec<HeaderName> = written.into_iter().chain(known).collect();
+    let mut all: Vec<HeaderName> = table.get("headers").items().iter().filter_map(name).collect();
     all.sort_by(|one, other| one.as_str().cmp(other.as_str()));
     all.dedup();
     all

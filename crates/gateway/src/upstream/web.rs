@@ -29,7 +29,7 @@ use crate::{
     Catalog, Listener,
     jsonrpc::raw_of,
     limits::MESSAGE,
-    web::{Made, Outgoing, Scrubber, Summary, WebSpec, goes_back},
+    web::{Made, Outgoing, Scrubber, Summary, WebSpec, goes_back, is_coded},
 };
 use pieces::{Pieces, pieces};
 
@@ -153,7 +153,9 @@ impl Link {
         headers.insert(header::ACCEPT_ENCODING, HeaderValue::from_static("identity"));
         if let Some(made) = made {
             headers.insert(made.header.clone(), made.value.clone());
-            // A few bytes of a secret at a time could not be told from anything.
+        }
+        if made.is_some() || outgoing.asks().look_inside() {
+            // A few bytes of a secret at a time, or a part of a list, could not be told from anything.
             headers.remove(header::RANGE);
             headers.remove(header::IF_RANGE);
         }
@@ -176,6 +178,12 @@ impl Terms<'_> {
         }
         let declared = body.size_hint().exact();
         let looked_into = injected || self.asks.look_inside();
+        if is_coded(&head.headers) {
+            return Err(unknown("its answer comes in a transfer coding that nobody asked for"));
+        }
+        if looked_into && head.status == StatusCode::PARTIAL_CONTENT {
+            return Err(unknown("its answer is a part, and cannot be looked into: it is withheld"));
+        }
         if looked_into && is_encoded(&head.headers) {
             return Err(unknown("its answer is compressed, and cannot be looked through"));
         }

@@ -105,12 +105,9 @@ pub(super) fn goes_on(headers: &HeaderMap, more: &[HeaderName]) -> Result<Header
     if headers.get_all(header::CONTENT_ENCODING).iter().any(encoded) {
         return Err("its body is compressed, and would be read by nobody here".to_owned());
     }
-    let named = named_by_connection(headers);
+    only_names_its_own(headers)?;
     let mut passed = HeaderMap::new();
     for name in PASSED.iter().chain(more) {
-        if named.iter().any(|it| it == name.as_str()) {
-            continue;
-        }
         let mut values = headers.get_all(name).iter();
         match (values.next(), values.next()) {
             (Some(value), None) => drop(passed.insert(name.clone(), value.clone())),
@@ -155,6 +152,28 @@ pub(crate) fn goes_back(headers: &HeaderMap) -> HeaderMap {
     back
 }
 
+/// Refuses a `Connection` that would take away a header by which the request is judged.
+fn only_names_its_own(headers: &HeaderMap) -> Result<(), String> {
+    let own = |it: &str| {
+        let hop = || it.parse::<HeaderName>().is_ok_and(|it| is_hop_by_hop(&it));
+        matches!(it, "" | "close") || hop()
+    };
+    let text = |it: &http::HeaderValue| it.to_str().is_ok();
+    let readable = headers.get_all(header::CONNECTION).iter().all(text);
+    if readable && named_by_connection(headers).iter().all(|it| own(it)) {
+        return Ok(());
+    }
+    Err("`Connection` names a header that is no connection's own".to_owned())
+}
+
+/// Says whether an answer comes in a coding that is not taken off here: whoever looks through it
+/// would see nothing.
+pub(crate) fn is_coded(headers: &HeaderMap) -> bool {
+    let chunked = |it: &http::HeaderValue| it.as_bytes().eq_ignore_ascii_case(b"chunked");
+    let mut codings = headers.get_all(header::TRANSFER_ENCODING).iter();
+    !codings.next().is_none_or(chunked) || codings.next().is_some()
+}
+
 /// Gives the names that `Connection` makes headers of one connection.
 fn named_by_connection(headers: &HeaderMap) -> Vec<String> {
     let values = headers.get_all(header::CONNECTION).iter().filter_map(|it| it.to_str().ok());
@@ -194,14 +213,14 @@ mod tests {
             ("x-remote-user", "root"),
             ("te", "trailers"),
             ("upgrade", "websocket"),
-            ("connection", "close, If-Match"),
+            ("connection", "close, TE, keep-alive"),
             ("if-match", "x"),
             ("accept", "a/b"),
             ("content-type", "application/json"),
             ("x-tenant", "t"),
         ]);
         let passed = goes_on(&came, &[HeaderName::from_static("x-tenant")]).unwrap();
-        assert_eq!(names(&passed), ["accept", "content-type", "x-tenant"]);
+        assert_eq!(names(&passed), ["accept", "content-type", "if-match", "x-tenant"]);
     }
 
     #[test]
@@ -210,6 +229,8 @@ mod tests {
             [("x-http-method-override", "DELETE"), ("accept", "a")],
             [("x-method-override", "GET"), ("accept", "a")],
             [("content-encoding", "gzip"), ("accept", "a")],
+            [("connection", "Content-Type"), ("content-type", "application/json")],
+            [("connection", "close, x-tenant"), ("x-tenant", "a")],
             [("content-type", "application/json"), ("content-type", "text/plain")],
         ] {
             assert!(goes_on(&map(&pair), &[]).is_err(), "{pair:?}");

@@ -11,7 +11,7 @@ use bailiwick_model::ToolName;
 use http::Method;
 use serde_json::{Value, json, value::RawValue};
 
-use super::UNMATCHED;
+use super::{UNMATCHED, body::Spelling};
 
 /// How many parts a path may have.
 pub(super) const SEGMENTS_MAX: usize = 64;
@@ -27,6 +27,7 @@ struct Inside {
     path: PathTemplate,
     query: BTreeMap<String, Scalar>,
     body: BTreeMap<String, BodyField>,
+    spelling: Spelling,
     definition: Box<RawValue>,
 }
 
@@ -109,7 +110,8 @@ impl Operation {
             }
         }
         let definition = definition(&name, (&method, &path), &query, &body);
-        Ok(Self(Arc::new(Inside { name, method, path, query, body, definition })))
+        let spelling = Spelling::of(&body);
+        Ok(Self(Arc::new(Inside { name, method, path, query, body, spelling, definition })))
     }
 
     /// Gives its name.
@@ -138,6 +140,10 @@ impl Operation {
 
     pub(super) fn body(&self) -> &BTreeMap<String, BodyField> {
         &self.0.body
+    }
+
+    pub(super) fn spelling(&self) -> &Spelling {
+        &self.0.spelling
     }
 
     /// Says whether some request would be both.

@@ -5,12 +5,9 @@ use std::collections::BTreeMap;
 
 use bailiwick_model::{Action, ActionKind, Digest, Json, ServerName};
 use bytes::Bytes;
-use http::{HeaderMap, Method, header};
+use http::{HeaderMap, Method};
 
-use super::{
-    Operation, UNMATCHED, WebSpec, headers, operation::Scalar, operation::takes_a_body,
-    target::Target,
-};
+use super::{Operation, UNMATCHED, WebSpec, body, headers, operation::Scalar, target::Target};
 use crate::limits::MESSAGE;
 
 /// How much of a path that leads nowhere is kept.
@@ -85,7 +82,7 @@ fn matched(
             )),
         }
     }
-    match fields(operation, came) {
+    match body::fields(operation, &passed, came.body) {
         Ok(fields) => arguments.extend(fields),
         Err(fault) => faults.push(fault),
     }
@@ -130,40 +127,6 @@ fn scalar(of: Scalar, text: &str) -> Option<Json> {
             Json::Null | Json::Bool(_) | Json::Text(_) | Json::List(_) | Json::Object(_) => None,
         },
     }
-}
-
-/// Gives what policies see of the body.
-fn fields(operation: &Operation, came: &Came<'_>) -> Result<BTreeMap<String, Json>, String> {
-    let method = operation.method();
-    if !came.body.is_empty() && !takes_a_body(method) {
-        return Err(format!("a `{method}` has no body"));
-    }
-    if operation.body().is_empty() || came.body.is_empty() {
-        return Ok(BTreeMap::new());
-    }
-    let kind =
-        came.headers.get(header::CONTENT_TYPE).and_then(|it| it.to_str().ok()).unwrap_or_default();
-    let charset = kind.split(';').skip(1).find_map(|it| it.trim().split_once('='));
-    let unicode = |(name, value): &(&str, &str)| {
-        !name.eq_ignore_ascii_case("charset")
-            || value.trim_matches('"').eq_ignore_ascii_case("utf-8")
-    };
-    if !charset.as_ref().is_none_or(unicode) {
-        return Err("policies look into its body, which must be in UTF-8".to_owned());
-    }
-    let kind = kind.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
-    let json =
-        kind == "application/json" || (kind.starts_with("application/") && kind.ends_with("+json"));
-    if !json {
-        return Err("policies look into its body, which must be `application/json`".to_owned());
-    }
-    let parsed = Json::parse(came.body, MESSAGE)
-        .map_err(|error| format!("its body cannot be read: {error}"))?;
-    let Json::Object(mut members) = parsed else {
-        return Err("policies look into its body, which must be an object".to_owned());
-    };
-    members.retain(|name, _| operation.body().contains_key(name));
-    Ok(members)
 }
 
 /// Gives all that a permit or an approval of the request is for.

@@ -58,6 +58,26 @@ fn a_document_tells_what_operations_take_and_references_are_followed() {
 }
 
 #[test]
+fn a_document_opens_no_headers_and_the_operator_does() {
+    let document = r#"{"openapi": "3.0.3", "paths": {"/c": {"get": {"operationId": "c",
+        "parameters": [{"name": "X-Remote-User", "in": "header"}]}}}}"#;
+    let file = "openapi = \"crm.json\"\nheaders = [\"X-Tenant\"]\n";
+    let files = of(file).with("crm.json", document);
+    let (house, _) = files.load().unwrap_or_else(|found| panic!("{:#?}", found.errors));
+    let passed: Vec<_> = house
+        .config
+        .servers
+        .iter()
+        .filter_map(|it| match &it.transport {
+            Transport::Route(route) => Some(route.headers.clone()),
+            Transport::Child { .. } | Transport::Http { .. } => None,
+        })
+        .flatten()
+        .collect();
+    assert_eq!(passed, ["x-tenant"]);
+}
+
+#[test]
 fn what_cannot_be_judged_is_left_out_of_a_document_and_told() {
     let files = documented(
         r#"{"/a": {"get": {}}, "/b/{x}.json": {"get": {"operationId": "b"}},

@@ -111,6 +111,10 @@ fn an_api_that_lies_stalls_or_dies_is_told_from_one_that_answers() {
                     api::write(stream, piece.as_bytes());
                 }
             }
+            "coded" => api::write(
+                stream,
+                b"HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip, chunked\r\n\r\n2\r\nok\r\n0\r\n\r\n",
+            ),
             "away" => api::answer(stream, "302 Found", &[("Location", "http://127.0.0.1:9/x")], ""),
             "cookie" => api::answer(
                 stream,
@@ -123,7 +127,7 @@ fn an_api_that_lies_stalls_or_dies_is_told_from_one_that_answers() {
         }
     });
     let ask = |what: &str| world.ask(&format!("GET /http/crm/customers?q={what}"), &[], "");
-    for what in ["upgrade", "dies", "garbage", "large"] {
+    for what in ["upgrade", "dies", "garbage", "large", "coded"] {
         let answer = ask(what);
         assert_eq!(answer.status, 502, "{what}: {answer:?}");
         assert_eq!(answer.json()["code"], "no_answer", "{what}");
@@ -142,7 +146,8 @@ fn an_api_that_lies_stalls_or_dies_is_told_from_one_that_answers() {
     assert_eq!(ask("nothing").status, 204);
     let outcomes: Vec<_> =
         world.records("outcome").iter().map(|it| it["outcome"].clone()).collect();
-    let wanted = ["none", "none", "none", "none", "none", "none", "ok", "ok", "error", "ok"];
+    let wanted =
+        ["none", "none", "none", "none", "none", "none", "none", "ok", "ok", "error", "ok"];
     assert_eq!(outcomes, wanted);
 }
 
@@ -171,4 +176,25 @@ fn an_answer_that_comes_is_cut_when_its_task_ends() {
     assert!(!seen.contains("second") && !seen.contains("\r\n0\r\n"), "{seen}");
     until("the outcome is on record", || world.records("outcome").len() == 1);
     assert_eq!(world.records("outcome")[0]["outcome"], "none");
+}
+
+#[test]
+fn no_part_of_an_answer_is_asked_for_or_passed_where_it_is_looked_into() {
+    let constraint = "name = \"shy\"\nversion = 1\nowner = \"team-test\"\nredact = [\"mail\"]\n";
+    let policy = "@id(\"shy\")\n@constrain(\"shy\")\npermit (principal, action == Action::\"crm__search\", resource);\n";
+    let files = [("constraints/shy.toml", constraint), ("policies/shy.cedar", policy)];
+    let world = World::with("", &files, |request, stream| {
+        let partial = request.line.contains("partial") || request.header("range").is_some();
+        let status = if partial { "206 Partial Content" } else { "200 OK" };
+        let body =
+            if partial { "\"alice@example.org\"" } else { r#"{"mail":"alice@example.org"}"# };
+        api::answer(stream, status, &[], body);
+    });
+    let range = [("Range", "bytes=8-26"), ("If-Range", "x")];
+    let whole = world.ask("GET /http/crm/customers?q=x", &range, "");
+    assert_eq!((whole.status, &*whole.body), (200, r#"{"mail":"[redacted]"}"#), "{whole:?}");
+    assert_eq!(world.api.last().header("if-range"), None);
+    let part = world.ask("GET /http/crm/customers?q=partial", &range, "");
+    assert_eq!(part.status, 502, "{part:?}");
+    assert!(part.body.contains("withheld") && !part.body.contains("alice"), "{part:?}");
 }
