@@ -27,7 +27,7 @@ const ANSWER_MAX: usize = 256 * 1024;
 
 /// Where a service listens.
 #[derive(Clone)]
-pub(super) struct Service {
+pub(super) struct Endpoint {
     authority: Authority,
     host: String,
     port: u16,
@@ -35,9 +35,9 @@ pub(super) struct Service {
     trust: Option<ServerTrust>,
 }
 
-impl fmt::Debug for Service {
+impl fmt::Debug for Endpoint {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(out, "Service({}{})", self.authority, self.path)
+        write!(out, "Endpoint({}{})", self.authority, self.path)
     }
 }
 
@@ -60,7 +60,7 @@ pub(super) struct Answered {
     pub(super) body: Bytes,
 }
 
-impl Service {
+impl Endpoint {
     /// Takes an address that was configured as `setting`: `https://`, or `http://` on this machine.
     pub(super) fn new(
         setting: &'static str,

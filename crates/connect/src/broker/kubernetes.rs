@@ -15,7 +15,7 @@ use serde_json::json;
 use super::{
     Attempt, Broker, BrokerError, Credential, EndedLease, EnforcedAs, Issued, LeaseOrder,
     SecretSource, TargetMistake,
-    call::{Answered, Question, Service, escaped, wiped},
+    call::{Answered, Endpoint, Question, escaped, wiped},
 };
 use crate::Secret;
 
@@ -54,7 +54,7 @@ pub struct KubernetesTarget {
 pub struct Kubernetes {
     name: TargetName,
     target: KubernetesTarget,
-    server: Service,
+    server: Endpoint,
 }
 
 impl fmt::Debug for Kubernetes {
@@ -121,7 +121,7 @@ impl KubernetesTarget {
                 return Err(TargetMistake::new(setting, message));
             }
         }
-        Service::new("server", &self.server, self.ca.as_deref()).map(drop)
+        Endpoint::new("server", &self.server, self.ca.as_deref()).map(drop)
     }
 }
 
@@ -129,7 +129,7 @@ impl Kubernetes {
     /// Takes what the operator said, unless it cannot be meant. The cluster is not asked.
     pub fn new(name: TargetName, target: KubernetesTarget) -> Result<Self, TargetMistake> {
         target.check()?;
-        let server = Service::new("server", &target.server, target.ca.as_deref())?;
+        let server = Endpoint::new("server", &target.server, target.ca.as_deref())?;
         Ok(Self { name, target, server })
     }
 

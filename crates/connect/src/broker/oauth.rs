@@ -15,7 +15,7 @@ use serde::Deserialize;
 use super::{
     Attempt, Broker, BrokerError, Credential, EndedLease, EnforcedAs, Issued, LeaseOrder,
     SecretSource, TargetMistake,
-    call::{Answered, Question, Service, escaped, form, wiped},
+    call::{Answered, Endpoint, Question, escaped, form, wiped},
 };
 use crate::Secret;
 
@@ -61,8 +61,8 @@ pub struct OAuthTarget {
 pub struct OAuth {
     name: TargetName,
     target: OAuthTarget,
-    tokens: Service,
-    revocations: Service,
+    tokens: Endpoint,
+    revocations: Endpoint,
 }
 
 impl fmt::Debug for OAuth {
@@ -105,11 +105,11 @@ impl OAuthTarget {
         self.services().map(drop)
     }
 
-    fn services(&self) -> Result<[Service; 2], TargetMistake> {
+    fn services(&self) -> Result<[Endpoint; 2], TargetMistake> {
         let ca = self.ca.as_deref();
         Ok([
-            Service::new("token_endpoint", &self.token_endpoint, ca)?,
-            Service::new("revocation_endpoint", &self.revocation_endpoint, ca)?,
+            Endpoint::new("token_endpoint", &self.token_endpoint, ca)?,
+            Endpoint::new("revocation_endpoint", &self.revocation_endpoint, ca)?,
         ])
     }
 }
@@ -219,7 +219,7 @@ impl OAuth {
         if answer.status == StatusCode::OK { Ok(()) } else { Err(self.denied(&answer)) }
     }
 
-    async fn ask(&self, service: &Service, body: Secret) -> Result<Answered, BrokerError> {
+    async fn ask(&self, service: &Endpoint, body: Secret) -> Result<Answered, BrokerError> {
         let secret = self.target.secret.fetch().await.map_err(|it| self.refused(it.to_string()))?;
         // Each half is escaped before both are joined (RFC 6749, section 2.3.1).
         let both = format!("{}:{}", escaped(&self.target.client), escaped(secret.expose()));

@@ -27,7 +27,7 @@ use super::{
     TargetMistake,
 };
 use crate::{Secret, SecretSource, ServerTrust, random_bytes};
-use session::{Session, Trouble};
+use session::{Connection, Trouble};
 
 /// How long one attempt may take.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -221,7 +221,7 @@ impl Postgres {
     }
 
     /// Sees that nothing is given that reaches beyond data, and nothing that we could not end.
-    async fn check_reach(&self, session: &mut Session, groups: &[String]) -> Result<(), Stop> {
+    async fn check_reach(&self, session: &mut Connection, groups: &[String]) -> Result<(), Stop> {
         let asked: Vec<String> = groups.iter().chain(&self.target.heir).cloned().collect();
         let rows = session.ask(&sql::reach(&asked)).await?;
         let mut seen = Vec::new();
@@ -249,7 +249,7 @@ impl Postgres {
     }
 
     /// Ends a role and its sessions, and sees that neither is there.
-    async fn end(&self, session: &mut Session, role: &str) -> Result<(), Stop> {
+    async fn end(&self, session: &mut Connection, role: &str) -> Result<(), Stop> {
         let Some(number) = one(&session.ask(&sql::number(role)).await?).map(str::parse) else {
             return Ok(());
         };
@@ -265,7 +265,7 @@ impl Postgres {
         }
     }
 
-    async fn remove(&self, session: &mut Session, role: &str) -> Result<(), Stop> {
+    async fn remove(&self, session: &mut Connection, role: &str) -> Result<(), Stop> {
         /// It owns something, or was given something.
         const DEPENDED_ON: &str = "2BP01";
         let trouble = match session.ask(&sql::drop_role(role)).await {
@@ -284,14 +284,14 @@ impl Postgres {
         Ok(())
     }
 
-    async fn session(&self) -> Result<Session, Stop> {
+    async fn session(&self) -> Result<Connection, Stop> {
         let password = match &self.target.password {
             Some(source) => Some(source.fetch().await.map_err(|it| Stop::Refused(it.to_string()))?),
             None => None,
         };
         let who = [self.target.login.as_str(), &self.target.database];
         let mut session =
-            Session::open(&self.place, self.trust.as_ref(), who, password.as_ref()).await?;
+            Connection::open(&self.place, self.trust.as_ref(), who, password.as_ref()).await?;
         session.ask(sql::OURSELVES).await?;
         Ok(session)
     }
@@ -357,7 +357,7 @@ impl Broker for Postgres {
 }
 
 /// Ends all sessions of a role, and comes back when there is none.
-async fn end_sessions(session: &mut Session, number: u32) -> Result<(), Stop> {
+async fn end_sessions(session: &mut Connection, number: u32) -> Result<(), Stop> {
     let mut pause = Duration::from_millis(2);
     while one(&session.ask(&sql::end_sessions(number)).await?) != Some("0") {
         sleep(pause).await;

@@ -49,13 +49,13 @@ trait Wire: AsyncRead + AsyncWrite + Send + Unpin {}
 impl<T: AsyncRead + AsyncWrite + Send + Unpin> Wire for T {}
 
 /// A session that is signed in.
-pub(super) struct Session {
+pub(super) struct Connection {
     wire: BufReader<Box<dyn Wire>>,
     /// How much of the present answer has come.
     taken: usize,
 }
 
-impl Session {
+impl Connection {
     /// Connects and signs in.
     pub(super) async fn open(
         place: &Place,
