@@ -91,11 +91,12 @@ impl KeySource {
         }
         let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);
         let stale = known.read.is_none_or(|it| it.after(every(&known.keys)) <= now);
-        let why = known.failed.clone().filter(|_| stale && !known.told)?;
+        let none = known.keys.is_empty();
+        let why = known.failed.clone().filter(|_| (stale || none) && !known.told)?;
         known.told = true;
         let since = match known.read {
-            Some(read) => format!("those of {read} count until {}", read.after(KEPT)),
-            None => "none are known, so nobody is proved by them".to_owned(),
+            Some(read) if !none => format!("those of {read} count until {}", read.after(KEPT)),
+            Some(_) | None => "none are known, so nobody is proved by them".to_owned(),
         };
         Some(format!("keys could not be read: {why}; {since}"))
     }
@@ -120,8 +121,8 @@ impl KeySource {
         known.tried.is_some_and(|it| now < it.after(BETWEEN))
     }
 
-    /// Reads the source. What cannot be read, has no key or is an older edition leaves the keys of
-    /// before.
+    /// Reads the source. What cannot be read, is no key set or is an older edition leaves the keys of
+    /// before; a set without a key leaves none.
     async fn read(&self, now: Timestamp) {
         let read = match &self.place {
             KeyPlace::File(path) => read_file(path),
@@ -133,13 +134,18 @@ impl KeySource {
         let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);
         known.tried = Some(now);
         let read = read.and_then(|it| match (it.sequence, known.keys.sequence) {
-            _ if it.is_empty() => Err("it has no key that counts".to_owned()),
             (Some(new), Some(old)) if new < old => {
                 Err(format!("it is edition {new}, and {old} was read before"))
             }
             _ => Ok(it),
         });
         match read {
+            // Its owner took them all back: none counts, and a person hears of it.
+            Ok(keys) if keys.is_empty() => {
+                known.told &= known.read.is_some() && known.keys.is_empty();
+                (known.keys, known.read) = (Arc::new(keys), Some(now));
+                known.failed = Some("there is none that counts".to_owned());
+            }
             Ok(keys) => {
                 (known.keys, known.read) = (Arc::new(keys), Some(now));
                 (known.failed, known.told) = (None, false);

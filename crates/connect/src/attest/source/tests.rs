@@ -133,3 +133,20 @@ async fn while_the_owner_is_away_known_keys_count_for_a_day_and_unknown_ones_nev
     owner.says(None);
     assert!(owner.source.tend(later(DAY + 600)).await.is_some(), "a new failure is told anew");
 }
+
+#[tokio::test]
+async fn an_owner_that_takes_all_its_keys_back_leaves_none_in_force() {
+    for none in [r#"{"keys":[]}"#, r#"{"keys":[{"kty":"oct","k":"AAAA","kid":"a"}]}"#] {
+        let owner = Owner::new(&set("a", "")).await;
+        assert!(owner.knows("a", NOW).await);
+        owner.says(Some(none));
+        let told = owner.source.tend(later(300)).await.unwrap();
+        assert!(told.contains("none that counts") && told.contains("nobody"), "{told}");
+        assert!(!owner.knows("a", later(301)).await);
+        assert_eq!(owner.source.tend(later(600)).await, None, "it is told once");
+        owner.says(Some(&set("a", "")));
+        assert!(owner.knows("a", later(700)).await);
+        owner.says(Some(none));
+        assert!(owner.source.tend(later(1000)).await.is_some(), "and anew the next time");
+    }
+}
