@@ -8,7 +8,7 @@ mod seen;
 use std::{fmt, time::Duration};
 
 use aws_lc_rs::hmac;
-use bailiwick_model::{Digest, Json, Timestamp};
+use bailiwick_model::{Digest, IdentityId, Json, Timestamp};
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 
 use self::seen::Seen;
@@ -72,12 +72,27 @@ pub enum DpopError {
     /// It was used before.
     #[error("the DPoP proof was used before: make a new one for every request")]
     Replayed,
-    /// Its key proves too much at once.
-    #[error("too many DPoP proofs of this key in the last minutes")]
+    /// Its holder, or all of them together, prove too much at once.
+    #[error("too many DPoP proofs in the last minutes")]
     TooMany,
     /// It wants a nonce of ours, and has none, or one that is too old.
     #[error("the DPoP proof needs the `nonce` that comes with this answer")]
     NeedsNonce,
+}
+
+/// A proof that fits its request, and was perhaps used before: only using it up tells.
+#[derive(Debug, PartialEq, Eq)]
+#[must_use]
+pub struct DpopProof {
+    key: String,
+    id: Digest,
+}
+
+impl DpopProof {
+    /// Says whether it is one of the key with this thumbprint.
+    pub fn is_of(&self, thumbprint: &str) -> bool {
+        self.key == thumbprint
+    }
 }
 
 /// Verifies proofs.
@@ -101,13 +116,13 @@ impl DpopVerifier {
         Ok(Self { started, seen: Seen::default(), nonces })
     }
 
-    /// Accepts a proof for `request`, uses it up, and gives the thumbprint of its key (`jkt`).
+    /// Accepts a proof for `request`. Nothing is remembered of it before it is used up.
     pub fn verify(
         &self,
         proof: &str,
         request: DpopRequest<'_>,
         now: Timestamp,
-    ) -> Result<String, DpopError> {
+    ) -> Result<DpopProof, DpopError> {
         let Parts { signed, signature, header, claims } = Parts::take(proof)?;
         let key = signed_by(&header, signed, signature)?;
         let jws = Jws { signed, signature, key_id: None, claims };
@@ -138,9 +153,23 @@ impl DpopVerifier {
         if ID_MAX < id.len() {
             return Err(ShapeError::Wrong { name: "jti", wanted: "at most 256 bytes" }.into());
         }
-        let thumbprint = key.thumbprint();
-        self.seen.spend(&thumbprint, id, now)?;
-        Ok(thumbprint)
+        Ok(DpopProof { id: Digest::of(id.as_bytes()), key: key.thumbprint() })
+    }
+
+    /// Uses a proof up for `who`, who showed it, and gives the thumbprint of its key (`jkt`). It counts
+    /// against nobody else: whoever it is must have proved themselves, and a key that is not theirs be
+    /// refused, before this.
+    pub fn use_up(
+        &self,
+        proof: DpopProof,
+        who: &IdentityId,
+        now: Timestamp,
+    ) -> Result<String, DpopError> {
+        let DpopProof { key, id } = proof;
+        // A key's name is as long as any other's, so no two proofs are one text.
+        let name = Digest::of(&[key.as_bytes(), id.as_bytes()].concat());
+        self.seen.spend(who, *name.as_bytes(), now)?;
+        Ok(key)
     }
 
     /// Makes a nonce: when it was made, and our word that we made it.

@@ -39,7 +39,7 @@ pub use broker::{
     PostgresTrust, ProgramBroker, ProgramSpec, SecretSource, SecretSourceError, Ssh, SshTarget,
     TargetMistake, X509, X509Target,
 };
-pub use dpop::{DPOP_ALGORITHMS, DpopError, DpopRequest, DpopVerifier};
+pub use dpop::{DPOP_ALGORITHMS, DpopError, DpopProof, DpopRequest, DpopVerifier};
 pub use es256::KeyError;
 pub use evidence_key::EvidenceKey;
 pub use fetch::{FetchError, FetchPlace, FetchPlaceError, check_fetch_address};

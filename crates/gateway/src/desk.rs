@@ -17,7 +17,7 @@ mod waits;
 mod watch;
 
 use std::{
-    collections::{BTreeMap, HashMap},
+    collections::{BTreeMap, BTreeSet, HashMap},
     sync::{
         Arc, Mutex, MutexGuard, PoisonError, RwLock,
         atomic::{AtomicU64, Ordering},
@@ -27,8 +27,8 @@ use std::{
 use arc_swap::ArcSwap;
 use bailiwick_kernel::{DayKey, Effect, Outcome, Snapshot, TaskState};
 use bailiwick_model::{
-    CommandRecord, DayAccount, DecisionId, EndCause, Hold, HoldId, HoldStatus, Person, PersonName,
-    Record, Task, TaskId, TaskStatus, Timestamp, Ulid,
+    CommandRecord, CredentialId, DayAccount, DecisionId, EndCause, Hold, HoldId, HoldStatus,
+    Person, PersonName, Record, Task, TaskId, TaskStatus, Timestamp, Ulid,
 };
 use bailiwick_store::{Change, Ledger, LedgerError, Registry, RegistryError};
 
@@ -78,6 +78,8 @@ pub struct Desk {
     clock: Clock,
     counter: AtomicU64,
     changes: changed::Changes,
+    /// Token keys that were withdrawn since the start.
+    gone_keys: RwLock<BTreeSet<CredentialId>>,
     /// Leases that live; what ends a task ends them.
     shelf: Arc<Shelf>,
 }

@@ -215,10 +215,11 @@ impl Lane {
         let started = Instant::now();
         let around = self.around(caller, call).await;
         let reading = around.reading(caller, call);
-        let Some(slot) = self.desk.slot(&caller.task) else {
-            let text = format!("there is no open task `{}`", caller.task);
-            let reason = Reason::new(ReasonCode::NoSuchTask, text, caller.task.as_str());
-            return self.refuse_unjudged(decision, reading.request(), reason, progress).await;
+        let slot = match self.slot_of(&reading.request().caller) {
+            Ok(slot) => slot,
+            Err(why) => {
+                return self.refuse_unjudged(decision, reading.request(), why, progress).await;
+            }
         };
 
         let names = Names { decision: decision.clone(), hold: HoldId::of(&decision) };
@@ -333,6 +334,7 @@ impl Lane {
         let server = call.call.action().server.clone();
         let (judged, listener) = ((&*call.call, call.offered), call.heard_by(listener));
         let shown = self.upstreams.shows(&server);
+        self.check_key_again(&caller.credentials, slot);
         let sending = self.upstreams.send(permit, slot.authority(), judged, (&listener, now));
         let sending = sending.instrument(tracing::debug_span!("send", %server));
         let holder = (caller, call.call.action());

@@ -120,7 +120,7 @@ impl Oauth {
     async fn take(self: &Arc<Self>, request: Request<Body>) -> Result<Granted, TokenRefusal> {
         let (headers, form) = self.form(request).await?;
         let client = client::authenticate(self, &headers, &form).await?;
-        let bound = self.possession(&headers)?;
+        let bound = self.possession(&headers, &client.identity)?;
         let details = form.get("authorization_details");
         let (wish, above) = match form.needed("grant_type")? {
             "client_credentials" | client::GRANT => (Wish::read(details, &client)?, None),

@@ -22,6 +22,21 @@ fn verifier() -> DpopVerifier {
     DpopVerifier::new(Timestamp::from_millis(NOW.millis().saturating_sub(600_000))).unwrap()
 }
 
+fn holder() -> IdentityId {
+    "a".parse().unwrap()
+}
+
+/// Verifies a proof and uses it up.
+fn shown(
+    verifier: &DpopVerifier,
+    proof: &str,
+    request: DpopRequest<'_>,
+    now: Timestamp,
+) -> Result<String, DpopError> {
+    let proof = verifier.verify(proof, request, now)?;
+    verifier.use_up(proof, &holder(), now)
+}
+
 struct Proof {
     key: Es256Key,
     header: BTreeMap<String, Json>,
@@ -75,11 +90,22 @@ fn a_proof_is_for_one_request_once() {
     let verifier = verifier();
     let proof = Proof::new("1");
     let (signed, key) = (proof.signed(), proof.key.public().thumbprint());
-    assert_eq!(verifier.verify(&signed, request(), NOW), Ok(key));
-    assert_eq!(verifier.verify(&signed, request(), later(1)), Err(DpopError::Replayed));
+    assert_eq!(shown(&verifier, &signed, request(), NOW), Ok(key));
+    assert_eq!(shown(&verifier, &signed, request(), later(1)), Err(DpopError::Replayed));
     // Another key may use the same name; a query is not covered.
     let other = Proof::new("1").says("htu", text(&format!("{ADDRESS}?x=1#y")));
-    assert!(verifier.verify(&other.signed(), request(), NOW).is_ok());
+    assert!(shown(&verifier, &other.signed(), request(), NOW).is_ok());
+}
+
+#[test]
+fn a_proof_that_is_not_used_up_takes_no_room() {
+    let verifier = verifier();
+    let signed = Proof::new("1").signed();
+    for _ in 0..3 {
+        let proof = verifier.verify(&signed, request(), NOW).unwrap();
+        assert!(!proof.is_of("another"));
+    }
+    assert!(shown(&verifier, &signed, request(), NOW).is_ok());
 }
 
 #[test]
@@ -105,18 +131,18 @@ fn a_proof_for_something_else_proves_nothing() {
         ),
     ] {
         let proof = Proof::new("1").says(name, value).signed();
-        assert_eq!(verifier().verify(&proof, request(), NOW), Err(error), "{name}");
+        assert_eq!(shown(&verifier(), &proof, request(), NOW), Err(error), "{name}");
     }
     for name in ["htm", "htu", "ath", "iat", "jti"] {
         let mut proof = Proof::new("1");
         proof.claims.remove(name);
-        assert_eq!(verifier().verify(&proof.signed(), request(), NOW), Err(missing(name)));
+        assert_eq!(shown(&verifier(), &proof.signed(), request(), NOW), Err(missing(name)));
     }
     // Where a token is asked for, there is none to be bound to.
     let mut asking = Proof::new("1");
     asking.claims.remove("ath");
     let request = DpopRequest { token: None, ..request() };
-    assert!(verifier().verify(&asking.signed(), request, NOW).is_ok());
+    assert!(shown(&verifier(), &asking.signed(), request, NOW).is_ok());
 }
 
 #[test]
@@ -140,7 +166,7 @@ fn the_key_signs_what_it_is_in_and_is_no_secret() {
         ("jwk", text("key"), DpopError::Key),
     ] {
         let proof = Proof::new("1").heads(name, value).signed();
-        assert_eq!(verifier().verify(&proof, request(), NOW), Err(error), "{name}");
+        assert_eq!(shown(&verifier(), &proof, request(), NOW), Err(error), "{name}");
     }
 }
 
@@ -148,22 +174,22 @@ fn the_key_signs_what_it_is_in_and_is_no_secret() {
 fn just_after_a_start_a_nonce_is_needed_and_one_of_ours_is_taken_for_a_while() {
     let fresh = DpopVerifier::new(NOW).unwrap();
     let proof = Proof::new("1").signed();
-    assert_eq!(fresh.verify(&proof, request(), NOW), Err(DpopError::NeedsNonce));
+    assert_eq!(shown(&fresh, &proof, request(), NOW), Err(DpopError::NeedsNonce));
     let nonce = fresh.nonce(NOW);
     let with = |id: &str, nonce: &str| Proof::new(id).says("nonce", text(nonce)).signed();
-    assert!(fresh.verify(&with("2", &nonce), request(), NOW).is_ok());
+    assert!(shown(&fresh, &with("2", &nonce), request(), NOW).is_ok());
     // Dated a minute after the start, nobody can have used it before.
     let dated = |id: &str, seconds: i64| {
         Proof::new(id).says("iat", Json::Int(NOW.seconds().saturating_add(seconds).into())).signed()
     };
-    assert_eq!(fresh.verify(&dated("3", 60), request(), later(61)), Err(DpopError::NeedsNonce));
-    assert!(fresh.verify(&dated("4", 61), request(), later(61)).is_ok());
+    assert_eq!(shown(&fresh, &dated("3", 60), request(), later(61)), Err(DpopError::NeedsNonce));
+    assert!(shown(&fresh, &dated("4", 61), request(), later(61)).is_ok());
     // Another process's, one of before, one that is changed.
     let other = DpopVerifier::new(NOW).unwrap().nonce(NOW);
     let old = fresh.nonce(Timestamp::from_millis(NOW.millis().saturating_sub(300_000)));
     let ahead = fresh.nonce(later(1));
     for nonce in [other, old, ahead, format!("{nonce}A"), String::from("A")] {
-        let told = fresh.verify(&with("5", &nonce), request(), NOW);
+        let told = shown(&fresh, &with("5", &nonce), request(), NOW);
         assert_eq!(told, Err(DpopError::NeedsNonce), "{nonce}");
     }
 }

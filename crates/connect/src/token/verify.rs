@@ -121,8 +121,8 @@ impl TokenVerifier {
         self.verify_held(token, (asked, &unheld), now, current)
     }
 
-    /// Does the same for a token that may be bound: `held` gets its key, and says whether whoever
-    /// shows it proved that they hold it.
+    /// Does the same for a token that may be bound: `held` gets what it says, and says whether
+    /// whoever shows it proved that they hold its key.
     pub fn verify_held(
         &self,
         token: &str,
@@ -218,11 +218,11 @@ impl TokenVerifier {
 type Shown<'a> = (Option<&'a Audience>, &'a Held<'a>);
 
 /// Says whether the key that a token is bound to, if it is to one, is held by whoever shows it.
-pub type Held<'a> = dyn Fn(Option<&str>) -> Result<(), TokenError> + 'a;
+pub type Held<'a> = dyn Fn(&Verified) -> Result<(), TokenError> + 'a;
 
 /// Takes what is bound to nothing.
-fn unheld(bound: Option<&str>) -> Result<(), TokenError> {
-    bound.map_or(Ok(()), |_| Err(TokenError::Bound))
+fn unheld(shown: &Verified) -> Result<(), TokenError> {
+    shown.bound.as_ref().map_or(Ok(()), |_| Err(TokenError::Bound))
 }
 
 /// Checks what can change from one call to the next.
@@ -233,7 +233,7 @@ fn check(
     current: &dyn Fn(&TaskId) -> Option<u64>,
 ) -> Result<(), TokenError> {
     // Whoever does not hold its key is told nothing else of it.
-    held(verified.bound.as_deref())?;
+    held(verified)?;
     if verified.expires <= now {
         return Err(TokenError::Expired(Arc::clone(verified)));
     }

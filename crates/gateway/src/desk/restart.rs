@@ -118,6 +118,7 @@ impl Desk {
             ),
             emergencies: super::emergency::Emergencies::of(told.unreviewed()),
             waits: Arc::default(),
+            gone_keys: RwLock::default(),
             refusals: super::refusals::Refusals::default(),
             changing: tokio::sync::Mutex::default(),
             answering: tokio::sync::Mutex::default(),

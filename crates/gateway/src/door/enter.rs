@@ -83,6 +83,7 @@ impl Door {
         };
         let arriving = arrived(body, &parts.headers, &mut seat);
         let body = tokio::time::timeout(BODY_WAIT, arriving).await.map_err(|_| late())??;
+        self.check_key(audience, &caller)?;
         Ok((Entered { caller, headers: parts.headers, body, share }, seat))
     }
 
@@ -101,7 +102,7 @@ impl Door {
         };
         let (scheme, token) = shown(headers).ok_or_else(|| turned(None))?;
         let request = (method, path, headers);
-        let held = |bound: Option<&str>| self.held(bound, (scheme, token), request);
+        let held = |it: &Verified| self.held(it, (scheme, token), request);
         let shown = (audience, &held as &Held<'_>);
         let verified =
             self.verifier.verify_held(token, shown, desk.now(), &|it| desk.generation(it));
@@ -113,6 +114,13 @@ impl Door {
             Err(TokenError::Expired(caller)) if desk.has_ended(&caller.task) => Ok(caller),
             Err(error) => Err(turned(Some(&error))),
         }
+    }
+
+    /// Checks that the key which a caller was let in by counts still, now that its body is here.
+    pub(super) fn check_key(&self, audience: &Audience, caller: &Verified) -> Result<(), Turned> {
+        let lost = self.lane.desk().has_lost_key(&caller.credentials);
+        let error = Some(&TokenError::UnknownKey);
+        if lost { Err(turned_away(self.verifier.issuer(), audience, error)) } else { Ok(()) }
     }
 
     /// Checks that there is such a server; strangers were turned away before and never learn it.

@@ -190,6 +190,7 @@ impl Asked<'_> {
         desk.generation(&self.caller.task) == Some(self.caller.generation)
             && !desk.has_ended(&self.caller.task)
             && desk.now() < self.caller.expires
+            && !desk.has_lost_key(&self.caller.credentials)
     }
 
     /// Says whether a change at `server` is visible through this address.

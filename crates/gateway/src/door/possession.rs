@@ -1,6 +1,6 @@
 //! Whether whoever shows a token holds the key that it is bound to (RFC 9449, section 7).
 
-use bailiwick_connect::{DpopRequest, TokenError};
+use bailiwick_connect::{DpopRequest, TokenError, Verified};
 use http::{HeaderMap, HeaderName, Method, header};
 
 use super::Door;
@@ -44,14 +44,14 @@ pub(crate) fn dpop_proof(headers: &HeaderMap) -> Result<Option<&str>, ()> {
 }
 
 impl Door {
-    /// Says whether a token that is bound to `bound` may be shown as it is in this request.
+    /// Says whether a token, bound to a key or to none, may be shown as it is in this request.
     pub(super) fn held(
         &self,
-        bound: Option<&str>,
+        shown: &Verified,
         (scheme, token): (Scheme, &str),
         (method, path, headers): (&Method, &str, &HeaderMap),
     ) -> Result<(), TokenError> {
-        let bound = match (bound, scheme) {
+        let bound = match (shown.bound.as_deref(), scheme) {
             (None, Scheme::Bearer) => return Ok(()),
             (None, Scheme::Dpop) => return Err(TokenError::NotBound),
             (Some(_), Scheme::Bearer) => return Err(TokenError::Bound),
@@ -62,7 +62,13 @@ impl Door {
         let address = format!("{}{path}", self.verifier.issuer());
         let request =
             DpopRequest { method: method.as_str(), address: &address, token: Some(token) };
-        let key = self.dpop.verify(proof, request, self.lane.desk().now())?;
-        if key == bound { Ok(()) } else { Err(TokenError::OtherKey) }
+        let now = self.lane.desk().now();
+        let proof = self.dpop.verify(proof, request, now)?;
+        // Keys cost nothing: one that opens nothing must not take room, either.
+        if !proof.is_of(bound) {
+            return Err(TokenError::OtherKey);
+        }
+        self.dpop.use_up(proof, &shown.identity, now)?;
+        Ok(())
     }
 }

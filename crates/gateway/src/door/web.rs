@@ -111,6 +111,7 @@ impl Door {
         let late =
             || problem(StatusCode::REQUEST_TIMEOUT, "late", "the body did not arrive in time");
         let body = body.map_err(|_| late())?.map_err(refused)?;
+        self.check_key(&audience, &caller).map_err(turned)?;
         Ok(Taken { caller, parts, body, seat })
     }
 

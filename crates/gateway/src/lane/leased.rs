@@ -4,8 +4,8 @@ use std::{collections::BTreeSet, time::Instant};
 
 use bailiwick_kernel::{Names, Outcome, Permit, TaskState};
 use bailiwick_model::{
-    AccessRequest, DecisionId, DecisionRecord, HoldId, OutcomeKind, Reason, ReasonCode, Record,
-    Surface, Timestamp, VerdictKind,
+    AccessRequest, DecisionId, DecisionRecord, HoldId, OutcomeKind, Reason, Record, Surface,
+    Timestamp, VerdictKind,
 };
 
 use super::{Lane, Refusal, Sent, denied, is_an_end, record, unrecorded, with_arguments};
@@ -33,10 +33,11 @@ impl Lane {
     ) -> Result<MayLease, Refusal> {
         let (started, decision) = (Instant::now(), DecisionId::new(self.desk.ulid()));
         let caller = &request.caller;
-        let Some(slot) = self.desk.slot(&caller.task) else {
-            let text = format!("there is no open task `{}`", caller.task);
-            let reason = Reason::new(ReasonCode::NoSuchTask, text, caller.task.as_str());
-            return Err(self.refuse_lease(decision, request, (reason, surface)).await);
+        let slot = match self.slot_of(caller) {
+            Ok(slot) => slot,
+            Err(reason) => {
+                return Err(self.refuse_lease(decision, request, (reason, surface)).await);
+            }
         };
         let names = Names { decision: decision.clone(), hold: HoldId::of(&decision) };
         let now = self.desk.now();
@@ -81,7 +82,10 @@ impl Lane {
             explained: None,
         };
         match made.outcome {
-            Outcome::Forward(permit, _) => Ok(MayLease { decision, permit, slot, started }),
+            Outcome::Forward(permit, _) => {
+                self.check_key_again(&caller.credentials, &slot);
+                Ok(MayLease { decision, permit, slot, started })
+            }
             Outcome::Hold(hold, why) => {
                 let (task, caller) = (&caller.task, &caller.identity);
                 tracing::info!(%decision, %hold, %task, %caller, action = %request.action, "a lease waits for a person");

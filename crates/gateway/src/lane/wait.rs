@@ -169,6 +169,9 @@ impl Lane {
     }
 
     async fn still_waits(&self, (caller, call): (&Verified, &Call), hold: &HoldId) -> bool {
+        if self.desk.has_lost_key(&caller.credentials) {
+            return false;
+        }
         let around = self.around(caller, call).await;
         let reading = around.reading(caller, call);
         let Some(slot) = self.desk.slot(&caller.task) else { return false };

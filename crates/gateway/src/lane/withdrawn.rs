@@ -1,10 +1,11 @@
 //! A call that is under way when its authority is withdrawn is cut: nobody waits for its answer, and
 //! its server is told that nobody does.
 
-use std::{pin::pin, time::Duration};
+use std::{collections::BTreeSet, pin::pin, sync::Arc, time::Duration};
 
 use bailiwick_connect::Verified;
-use bailiwick_model::Action;
+use bailiwick_kernel::TaskState;
+use bailiwick_model::{Action, Caller, CredentialId, Reason, ReasonCode};
 
 use super::{Lane, caller_of};
 use crate::{
@@ -17,6 +18,26 @@ use crate::{
 const TOLD_WITHIN: Duration = Duration::from_secs(2);
 
 impl Lane {
+    /// Gives the place of a caller's task, where its token counts still: it counted when it was shown.
+    pub(super) fn slot_of(&self, caller: &Caller) -> Result<Arc<Slot>, Reason> {
+        let task = &caller.task;
+        if self.desk.has_lost_key(&caller.credentials) {
+            let text = "the key that signed the token was withdrawn: ask for a new token";
+            return Err(Reason::new(ReasonCode::StaleToken, text, task.as_str()));
+        }
+        let text = || format!("there is no open task `{task}`");
+        let slot = self.desk.slot(task);
+        slot.ok_or_else(|| Reason::new(ReasonCode::NoSuchTask, text(), task.as_str()))
+    }
+
+    /// Makes the permit of a caller whose key went while it was decided worthless. A key that goes
+    /// after this finds the permit made, and does so itself.
+    pub(super) fn check_key_again(&self, credentials: &BTreeSet<CredentialId>, slot: &Slot) {
+        if self.desk.has_lost_key(credentials) {
+            slot.with(TaskState::withdraw_permits);
+        }
+    }
+
     /// Waits for what was sent, or cuts it, and says why it was cut. An answer that comes after that
     /// is no answer.
     pub(super) async fn unless_withdrawn(
@@ -48,6 +69,9 @@ impl Lane {
 
     /// Says what took the authority of a call that was let through away, if anything did.
     fn withdrawn(&self, slot: &Slot, (caller, action): (&Verified, &Action)) -> Option<String> {
+        if self.desk.has_lost_key(&caller.credentials) {
+            return Some("the key that signed its token was withdrawn".to_owned());
+        }
         let snapshot = self.desk.snapshot();
         let task = slot.lock().task().clone();
         if !task.is_open() || task.generation != caller.generation {

@@ -49,6 +49,23 @@ fn the_end_of_the_task_ends_the_wait() {
 }
 
 #[test]
+fn a_key_that_is_withdrawn_ends_the_wait_and_a_yes_after_that_sends_nothing() {
+    let house = House::start(LONG);
+    let answer = while_waiting(&house, |hold| {
+        house.governor.json(&["keys", "withdraw", "--all"]);
+        house.answer("approve", hold);
+    });
+    assert_eq!(why(&answer), "stale_token", "{answer}");
+    assert_eq!(house.governor.reached(), 0);
+    assert_eq!(house.verdicts(), ["hold", "deny"]);
+    // The yes is the task's: with a token of the new key the call goes.
+    let fresh = house.governor.json(&["task", "token", &house.task]);
+    let answer = house.call(fresh["token"].as_str().unwrap(), &arguments("hello"), &Value::Null);
+    assert_eq!(answer["result"]["isError"], false, "{answer}");
+    assert_eq!(house.governor.reached(), 1);
+}
+
+#[test]
 fn a_ticket_whose_time_runs_out_ends_the_wait() {
     let brief = r#"
 name = "asking"

@@ -52,6 +52,16 @@ fn a_changed_policy_is_told_to_those_who_see_another_list_than_before() {
 }
 
 #[test]
+fn a_stream_ends_with_the_key_of_its_token() {
+    let house = House::new();
+    let mut modern = house.listen(&json!({"toolsListChanged": true}));
+    assert!(modern.next().is_some());
+    house.governor.json(&["keys", "withdraw", "--all"]);
+    assert_eq!(modern.next().unwrap()["id"], "s1");
+    assert!(modern.next().is_none());
+}
+
+#[test]
 fn a_task_has_a_bounded_number_of_streams() {
     let house = House::new();
     let mut open: Vec<_> = (0..8).map(|_| house.begin("GET /mcp/tells", "", "")).collect();
