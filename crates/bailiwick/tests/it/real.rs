@@ -12,6 +12,7 @@ mod failing;
 mod forged;
 mod joined;
 mod kind;
+mod leased;
 mod obliged;
 mod pages;
 mod pairings;
