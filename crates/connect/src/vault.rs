@@ -59,6 +59,8 @@ struct Inside {
 struct Kept {
     envelope: Envelope,
     open: Arc<OpenSecret>,
+    /// What it was before: whoever was sent that may still give it back.
+    before: Option<Arc<OpenSecret>>,
 }
 
 /// A secret in use.
@@ -122,6 +124,12 @@ impl Vault {
         }
     }
 
+    /// Gives the value that a secret had before its last, where that ended since the vault was opened:
+    /// to know it where it comes back, and for nothing else.
+    pub fn before(&self, name: &SecretName) -> Option<Arc<OpenSecret>> {
+        self.lock().secrets.get(name)?.as_ref().ok()?.before.clone()
+    }
+
     /// Tells of every secret, in the order of their names, and of each that cannot be opened why.
     pub fn list(&self) -> Vec<Result<SecretAbout, VaultError>> {
         let about =
@@ -156,7 +164,7 @@ impl Vault {
         self.put(&mut inside, name, label, value)
     }
 
-    /// Gives a secret its next value; the one before is nowhere any more.
+    /// Gives a secret its next value; the one before is in no file any more.
     pub fn rotate(
         &self,
         name: &SecretName,
@@ -238,7 +246,9 @@ impl Vault {
         write_private(&self.path(name), envelope.to_text().as_bytes())?;
         let version = envelope.label.version;
         let open = Arc::new(OpenSecret { name: name.clone(), version, value: value.clone() });
-        let kept = Kept { envelope, open };
+        let before = inside.secrets.get(name).and_then(|it| it.as_ref().ok());
+        let before = before.map(|it| Arc::clone(&it.open));
+        let kept = Kept { envelope, open, before };
         let about = kept.about();
         inside.secrets.insert(name.clone(), Ok(kept));
         Ok(about)
@@ -272,7 +282,7 @@ impl Kept {
         let value = std::str::from_utf8(&value).map_err(|_| broken("it is no text"))?;
         let version = envelope.label.version;
         let open = OpenSecret { name: name.clone(), version, value: Secret::new(value) };
-        Ok(Self { envelope, open: Arc::new(open) })
+        Ok(Self { envelope, open: Arc::new(open), before: None })
     }
 
     fn about(&self) -> SecretAbout {

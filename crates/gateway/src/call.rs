@@ -1,9 +1,13 @@
 //! One call, read once: what is decided is read from the very bytes that are sent.
 
-use std::{borrow::Cow, sync::Arc};
+use std::{
+    borrow::Cow,
+    sync::{Arc, Mutex, PoisonError},
+};
 
 use bailiwick_model::{
-    Action, ActionKind, Arguments, CallDigest, Change, Json, JsonError, JsonLimits, ServerName,
+    Action, ActionKind, Arguments, CallDigest, Change, Json, JsonError, JsonLimits, SecretUse,
+    ServerName,
 };
 use serde_json::value::RawValue;
 
@@ -30,6 +34,23 @@ pub struct Call {
     web: Option<Arc<Outgoing>>,
     /// What of that request could be read in two ways, or is no operation.
     faults: Vec<String>,
+    used: Used,
+}
+
+/// With which secret a call was sent: said by whoever sends it, for the record.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Used(Arc<Mutex<Option<SecretUse>>>);
+
+impl Used {
+    /// Says it. Where a call is sent again, the last time counts.
+    pub(crate) fn say(&self, used: SecretUse) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(used);
+    }
+
+    /// Gives it.
+    pub(crate) fn get(&self) -> Option<SecretUse> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
 }
 
 /// The parameters are not those of a call that can be decided.
@@ -105,7 +126,8 @@ impl Call {
         }
         let digest = CallDigest::of(&action, &Json::Object(members));
         let (params, arguments) = (params.into(), arguments.into());
-        Ok(Self { action, params, arguments, digest, trace, web: None, faults: Vec::new() })
+        let (web, faults, used) = (None, Vec::new(), Used::default());
+        Ok(Self { action, params, arguments, digest, trace, web, faults, used })
     }
 
     /// Makes the call that a request to an HTTP API stands for. All of the request is in its digest.
@@ -120,12 +142,18 @@ impl Call {
         let params = RawValue::from_string(asked.canonical()).unwrap_or_else(|_| no_members());
         let digest = CallDigest::of(&action, &Json::List(vec![asked, whole]));
         let (params, arguments, web) = (params.into(), arguments.into(), Some(Arc::new(outgoing)));
-        Self { action, params, arguments, digest, trace: None, web, faults }
+        let used = Used::default();
+        Self { action, params, arguments, digest, trace: None, web, faults, used }
     }
 
     /// Gives the request that it stands for, where it came as one.
     pub(crate) fn web(&self) -> Option<&Outgoing> {
         self.web.as_deref()
+    }
+
+    /// Says with which secret it is sent.
+    pub(crate) const fn used(&self) -> &Used {
+        &self.used
     }
 
     /// Says what of it could be read in two ways.

@@ -46,7 +46,6 @@ use crate::{
     places::Places,
     seam,
     upstream::{Reply, SendError, Upstreams},
-    web::Outgoing,
 };
 
 use around::Around;
@@ -333,7 +332,6 @@ impl Lane {
         let now = self.desk.now();
         let server = call.call.action().server.clone();
         let (judged, listener) = ((&*call.call, call.offered), call.heard_by(listener));
-        let shown = self.upstreams.shows(&server);
         self.check_key_again(&caller.credentials, slot);
         let sending = self.upstreams.send(permit, slot.authority(), judged, (&listener, now));
         let sending = sending.instrument(tracing::debug_span!("send", %server));
@@ -347,10 +345,11 @@ impl Lane {
         }
         let mut came =
             call.call.web().map_or_else(|| outcome_of(&sent), |_| web::outcome_of(&sent));
-        let secret = call.call.web().and_then(Outgoing::used).or(shown.as_ref());
+        let used = call.call.used().get();
         let sent = sent.map(|reply| call.obliged(&decision, reply, &mut came.1));
         let detail = call.failed(came.0, &came.1);
-        let sending = Sent { decision: &decision, slot, server: &server, started, secret };
+        let sending =
+            Sent { decision: &decision, slot, server: &server, started, secret: used.as_ref() };
         self.came_to(sending, came).await;
         if let Some(why) = cut {
             return Answered::Cut(decision, why);

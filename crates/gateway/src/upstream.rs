@@ -41,9 +41,7 @@ use std::{
 
 use bailiwick_connect::TlsError;
 use bailiwick_kernel::Permit;
-use bailiwick_model::{
-    ActionKind, CredentialScope, Offered, SecretUse, ServerName, TaskId, Timestamp,
-};
+use bailiwick_model::{ActionKind, Offered, ServerName, TaskId, Timestamp};
 use serde_json::value::RawValue;
 use tokio::sync::{broadcast, mpsc, watch};
 use tokio_util::{
@@ -167,13 +165,6 @@ impl Upstreams {
     /// Gives the names of the MCP servers, in order.
     pub fn names(&self) -> impl Iterator<Item = &ServerName> {
         self.servers.iter().filter(|(_, it)| !it.spec.is_web()).map(|(name, _)| name)
-    }
-
-    /// Gives with which secret an MCP server is asked now, where with one.
-    pub(crate) fn shows(&self, server: &ServerName) -> Option<SecretUse> {
-        let spec = &self.servers.get(server)?.spec;
-        let credential = spec.credential.as_ref().filter(|_| !spec.is_web())?;
-        credential.made(server, CredentialScope::Any).ok().map(|it| it.used)
     }
 
     /// Gives the names of all servers and routes, in order.

@@ -33,7 +33,11 @@ use super::{
     over::Over,
     request::{self, CUT, Request, Still, WITHDRAWN},
 };
-use crate::mcp::{Era, headers::SESSION};
+use crate::{
+    call::Used,
+    mcp::{Era, headers::SESSION},
+    web::is_coded,
+};
 use answer::{Asked, unknown};
 pub(super) use connector::{Connector, connector};
 use events::Mark;
@@ -278,7 +282,8 @@ impl Link {
         headers: &HeaderMap,
         request: Option<&Request<'_>>,
     ) -> Result<Reply, Missed> {
-        let response = self.send(Method::POST, body, headers).await?;
+        let used = request.and_then(Request::used);
+        let response = self.send_as((Method::POST, body, headers), used).await?;
         let (relay, share) = (request.and_then(Request::relay), request.and_then(Request::share));
         let asked = Asked { relay, share, ..self.asked(id) };
         let taken = answer::take(response, asked, headers.contains_key(&SESSION)).await;
@@ -357,6 +362,15 @@ impl Link {
         body: Bytes,
         headers: &HeaderMap,
     ) -> Result<Response<Body>, Missed> {
+        self.send_as((method, body, headers), None).await
+    }
+
+    /// Sends a message, and says with which secret.
+    async fn send_as(
+        &self,
+        (method, body, headers): (Method, Bytes, &HeaderMap),
+        used: Option<&Used>,
+    ) -> Result<Response<Body>, Missed> {
         let mut request = http::Request::new(Full::new(body));
         *request.method_mut() = method;
         *request.uri_mut() = self.url.clone();
@@ -371,6 +385,9 @@ impl Link {
         let made = made.transpose().map_err(Missed::Nobody)?;
         if let Some(made) = &made {
             all.insert(made.header.clone(), made.value.clone());
+            if let Some(used) = used {
+                used.say(made.used.clone());
+            }
         }
         let asked = self.client.request(request).await;
         let scrubber = made.as_ref().map(|it| &it.scrubber);
@@ -383,6 +400,11 @@ impl Link {
             }
         })?;
         let (mut head, body) = response.into_parts();
+        if is_coded(&head.headers) {
+            return Err(unknown(
+                "its answer comes in a transfer coding that nobody asked for".to_owned(),
+            ));
+        }
         if let Some(scrubber) = scrubber {
             scrubber.headers(&mut head.headers);
         }

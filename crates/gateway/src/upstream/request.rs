@@ -17,6 +17,7 @@ use serde_json::value::RawValue;
 use super::{ToolDefinition, error::SendError, relay::Relay};
 use crate::{
     Call, Listener,
+    call::Used,
     mcp::{Era, meta, mirror, param_header::ParamHeader, tasks},
     room::Share,
 };
@@ -133,6 +134,8 @@ pub(super) struct Request<'a> {
     era: Option<Era>,
     /// What its answer takes of the room for answers; what we ask for ourselves is not counted.
     share: Option<Share>,
+    /// Where it is said with which secret it was sent; none where nothing is on record of it.
+    used: Option<Used>,
 }
 
 impl<'a> Request<'a> {
@@ -152,6 +155,7 @@ impl<'a> Request<'a> {
             relay: Some(relay),
             repeated: Some((repeated, spent.call.arguments())),
             share: listener.share().cloned(),
+            used: Some(spent.call.used().clone()),
             ..Self::undecided(method, Some(params))
         })
     }
@@ -213,6 +217,11 @@ impl<'a> Request<'a> {
         self.share.as_ref()
     }
 
+    /// Gives where it is said with which secret it was sent.
+    pub(super) const fn used(&self) -> Option<&Used> {
+        self.used.as_ref()
+    }
+
     /// Opens a session.
     pub(super) fn opening(params: &'a RawValue) -> Self {
         Self { era: Some(Era::Legacy), ..Self::undecided("initialize", Some(params)) }
@@ -244,6 +253,7 @@ impl<'a> Request<'a> {
             kept: None,
             era: None,
             share: None,
+            used: None,
         }
     }
 

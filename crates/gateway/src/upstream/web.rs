@@ -101,7 +101,7 @@ impl Link {
             return Err(SendError::NotSent { why: WITHDRAWN.to_owned() });
         }
         if let Some(made) = &made {
-            outgoing.uses(made.used.clone());
+            spent.call().used().say(made.used.clone());
         }
         let response = tokio::select! {
             biased;
@@ -112,12 +112,18 @@ impl Link {
                 Ok(Ok(response)) => response,
             },
         };
-        let none = Scrubber::default();
-        let scrubber = made.as_ref().map_or(&none, |it| &it.scrubber);
+        // The API may give back to one request what it was sent with another.
+        let credential = self.spec.credential.as_ref();
+        let scrubber = match made {
+            Some(made) => Some(made.scrubber),
+            None => credential.map(|it| it.scrubber(None)),
+        };
+        let holds = scrubber.is_some();
+        let scrubber = &scrubber.unwrap_or_default();
         let most =
             asks.bytes.limit().map_or(self.web.response_max, |it| it.min(self.web.response_max));
         let terms = Terms { asks, scrubber, most, within, outgoing, cut: &cut };
-        terms.take(response, made.is_some()).await.map(|summary| Reply::Result(raw_of(&summary)))
+        terms.take(response, holds).await.map(|summary| Reply::Result(raw_of(&summary)))
     }
 
     fn made(&self, spent: &Spent<'_>, asks: &Obligations) -> Result<Option<Made>, String> {
@@ -154,7 +160,7 @@ impl Link {
         if let Some(made) = made {
             headers.insert(made.header.clone(), made.value.clone());
         }
-        if made.is_some() || outgoing.asks().look_inside() {
+        if self.spec.credential.is_some() || outgoing.asks().look_inside() {
             // A few bytes of a secret at a time, or a part of a list, could not be told from anything.
             headers.remove(header::RANGE);
             headers.remove(header::IF_RANGE);
@@ -164,11 +170,7 @@ impl Link {
 }
 
 impl Terms<'_> {
-    async fn take(
-        &self,
-        response: Response<Incoming>,
-        injected: bool,
-    ) -> Result<Summary, SendError> {
+    async fn take(&self, response: Response<Incoming>, holds: bool) -> Result<Summary, SendError> {
         let (mut head, body) = response.into_parts();
         if head.status.is_informational() {
             return Err(unknown(&format!(
@@ -177,7 +179,7 @@ impl Terms<'_> {
             )));
         }
         let declared = body.size_hint().exact();
-        let looked_into = injected || self.asks.look_inside();
+        let looked_into = holds || self.asks.look_inside();
         if is_coded(&head.headers) {
             return Err(unknown("its answer comes in a transfer coding that nobody asked for"));
         }

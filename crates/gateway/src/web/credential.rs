@@ -36,7 +36,7 @@ pub(crate) struct Made {
     pub(crate) header: HeaderName,
     pub(crate) value: HeaderValue,
     pub(crate) used: SecretUse,
-    /// Takes it out of what comes back.
+    /// Takes it, and what else the route is sent, out of what comes back.
     pub(crate) scrubber: Scrubber,
 }
 
@@ -58,7 +58,20 @@ impl Injection {
         self.of(at, &open)
     }
 
-    fn of(&self, at: &ServerName, open: &OpenSecret) -> Result<Made, String> {
+    /// Looks for all that may come back: the secret that is `sent`, those that other requests get,
+    /// and the value that each of them had before.
+    pub(crate) fn scrubber(&self, sent: Option<&Arc<OpenSecret>>) -> Scrubber {
+        let names = std::iter::once(&self.secret).chain(&self.read_only);
+        let kept = names.flat_map(|it| [self.vault.get(it).ok(), self.vault.before(it)]).flatten();
+        let all: Vec<_> = kept.chain(sent.cloned()).collect();
+        let long = all.iter().map(|it| it.value.expose()).filter(|it| SECRET_MIN <= it.len());
+        let (before, after) = &self.around;
+        let whole = |it: &str| Zeroizing::new([before.as_str(), it, after.as_str()].concat());
+        let texts: Vec<_> = long.map(|it| (it, whole(it))).collect();
+        Scrubber::of(texts.iter().map(|(secret, whole)| (*secret, whole.as_str())))
+    }
+
+    fn of(&self, at: &ServerName, open: &Arc<OpenSecret>) -> Result<Made, String> {
         let (secret, (before, after)) = (open.value.expose(), &self.around);
         if secret.len() < SECRET_MIN {
             let name = &open.name;
@@ -72,7 +85,7 @@ impl Injection {
         let mut value = HeaderValue::from_str(&whole).map_err(no_header)?;
         value.set_sensitive(true);
         let used = SecretUse { secret: open.name.clone(), version: open.version, at: at.clone() };
-        let scrubber = Scrubber::of(secret, &whole);
+        let scrubber = self.scrubber(Some(open));
         Ok(Made { header: self.header.clone(), value, used, scrubber })
     }
 }

@@ -6,7 +6,7 @@ use std::{
 };
 
 use axum::{body::Body, response::Response};
-use bailiwick_model::{Obligations, SecretUse};
+use bailiwick_model::Obligations;
 use bytes::Bytes;
 use http::{HeaderMap, Method};
 use serde::{Deserialize, Serialize};
@@ -21,8 +21,6 @@ pub(crate) struct Outgoing {
     pub(crate) body: Bytes,
     /// What must happen along with it; known when it is sent.
     asks: OnceLock<Obligations>,
-    /// With which secret it was sent.
-    used: OnceLock<SecretUse>,
     answer: Mutex<Option<oneshot::Sender<Response<Body>>>>,
 }
 
@@ -40,8 +38,7 @@ impl Outgoing {
         answer: oneshot::Sender<Response<Body>>,
     ) -> Self {
         let answer = Mutex::new(Some(answer));
-        let (asks, used) = (OnceLock::new(), OnceLock::new());
-        Self { method, target, headers, body, asks, used, answer }
+        Self { method, target, headers, body, asks: OnceLock::new(), answer }
     }
 
     /// Says how many bytes it has.
@@ -63,16 +60,6 @@ impl Outgoing {
     pub(crate) fn asks(&self) -> &Obligations {
         const NONE: &Obligations = &Obligations::NONE;
         self.asks.get().unwrap_or(NONE)
-    }
-
-    /// Says with which secret it is sent.
-    pub(crate) fn uses(&self, used: SecretUse) {
-        let _said = self.used.set(used);
-    }
-
-    /// Gives with which secret it was sent.
-    pub(crate) fn used(&self) -> Option<&SecretUse> {
-        self.used.get()
     }
 
     /// Gives the answer to whoever asked; says whether anybody waits for it.

@@ -14,12 +14,16 @@ fn echo() -> impl Fn(&api::Request, &mut std::net::TcpStream) + Send + Sync + 's
     |request, stream| {
         let sent = request.header("authorization").unwrap_or_default().to_owned();
         let quoted = serde_json::Value::from(sent.as_str()).to_string().replace('/', "\\/");
+        let escaped = sent.replace('/', "\\u002F").replace('&', "\\u0026");
+        let percent = sent.replace('=', "%3d").replace('&', "%26");
         let text = format!(
-            "{sent} | {} | {quoted} | {}",
+            "{sent} | {} | {quoted} | {escaped} | {percent} | {}",
             STANDARD.encode(&sent),
             STANDARD.encode(format!("user:{sent}"))
         );
-        if request.line.contains("reason") {
+        if request.line.contains("before") {
+            api::answer(stream, "200 OK", &[], &format!("it was {VALUE}"));
+        } else if request.line.contains("reason") {
             let head = format!("HTTP/1.1 200 {sent}\r\nContent-Length: 2\r\n\r\nok");
             api::write(stream, head.as_bytes());
         } else if request.line.contains("stream") {
@@ -75,6 +79,7 @@ fn a_secret_goes_along_is_never_seen_and_each_use_is_on_record_without_it() {
     }
     assert_eq!(with_value(&world.governor, &["secret", "rotate", "crm-key"], NEXT).code, 0);
     answers.push(format!("{:?}", ask("plain")));
+    answers.push(format!("{:?}", ask("before")));
     assert_eq!(world.api.last().header("authorization"), Some(&*format!("Bearer {NEXT}")));
 
     let mut seen = answers.concat();
@@ -92,7 +97,9 @@ fn a_secret_goes_along_is_never_seen_and_each_use_is_on_record_without_it() {
     for value in [VALUE, NEXT] {
         let core = STANDARD.encode(value);
         let quoted = value.replace('/', "\\/");
-        for form in [value, core.get(..16).unwrap(), &quoted] {
+        let (percent, escaped) = (value.replace('=', "%3d"), value.replace('/', "\\u002F"));
+        let some = |it: &str| it.get(..16).unwrap().to_owned();
+        for form in [value, &some(&core), &quoted, &some(&percent), &some(&escaped)] {
             assert!(!seen.contains(form), "{form}: {seen}");
         }
         assert_eq!(holding(world.governor.folder(), value), Vec::<String>::new());
@@ -101,9 +108,9 @@ fn a_secret_goes_along_is_never_seen_and_each_use_is_on_record_without_it() {
     let first = json!({"secret": "crm-key", "version": 1, "at": "crm"});
     let next = json!({"secret": "crm-key", "version": 2, "at": "crm"});
     assert_eq!(used[0], json!(null), "nothing was sent without it");
-    assert_eq!(used.len(), 12);
+    assert_eq!(used.len(), 13);
     assert!(used[1..11].iter().all(|it| *it == first), "{used:?}");
-    assert_eq!(used[11], next);
+    assert!(used[11] == next && used[12] == next, "{used:?}");
     let listed = world.governor.json(&["secret", "list"]);
     assert_eq!((&listed[0]["used_by"], listed[0]["used"].is_string()), (&json!(["crm"]), true));
 }

@@ -74,7 +74,7 @@ fn an_mcp_server_gets_its_secret_and_no_caller_does() {
         said["result"]["content"].is_array() && said["result"]["isError"] != true
     });
     assert_eq!(api.last().header("authorization"), Some(&*format!("Bearer {VALUE}")));
-    assert_eq!(said["result"]["content"][0]["text"], "*".repeat("Bearer ".len() + VALUE.len()));
+    assert_eq!(said["result"]["content"][0]["text"], format!("Bearer {}", "*".repeat(VALUE.len())));
     let mut outcomes = governor.records().into_iter().filter(|it| it["kind"] == "outcome");
     let used = json!({"secret": "mcp-key", "version": 1, "at": "liar"});
     assert_eq!(outcomes.next_back().unwrap()["secret"], used);
