@@ -187,11 +187,15 @@ impl Examiner<'_> {
     /// Reads the segment that takes new records. Its end may just be written.
     fn live(&mut self, header: &Header) -> Result<(), LedgerError> {
         let before = (self.compared, self.report.clone());
-        let mut pause = PAUSE;
+        let (mut pause, mut bad) = (PAUSE, None);
         for _ in 1..LOOKS {
-            let found = self.read(header)?;
-            if !found.is_some_and(|it| matches!(it.ending, Ending::Torn { .. })) {
-                break;
+            let Some(found) = self.read(header)? else { break };
+            match found.ending {
+                Ending::Whole => break,
+                Ending::Torn { .. } => bad = None,
+                // Records may come between the look at one place and at the next. What is bad stays so.
+                Ending::Bad(flaw) if bad.as_ref() == Some(&flaw) => break,
+                Ending::Bad(flaw) => bad = Some(flaw),
             }
             std::thread::sleep(pause);
             pause = pause.saturating_mul(2);
