@@ -7,7 +7,7 @@ mod answer;
 mod containment;
 pub(crate) mod emergency;
 pub(crate) mod evaluations;
-mod holds;
+pub(crate) mod holds;
 mod keys;
 mod leases;
 pub(crate) mod metrics;
@@ -163,6 +163,20 @@ fn routes(admin: &Arc<Admin>) -> Router {
         .route("/api/v1/reload", post(people::reload))
         .layer(axum::extract::DefaultBodyLimit::max(256 << 10))
         .with_state(Arc::clone(admin))
+}
+
+/// What a person signed is what is there, to the digit.
+fn agrees<const N: usize>(
+    statement: &bailiwick_connect::Statement,
+    details: [(&str, String); N],
+) -> Result<(), Refused> {
+    match details.iter().find(|(name, value)| statement.details.get(*name) != Some(value)) {
+        None => Ok(()),
+        Some((name, _)) => {
+            let text = format!("the signed statement is about another {name}");
+            Err(Refused::new(StatusCode::FORBIDDEN, "statement", &text))
+        }
+    }
 }
 
 async fn own_account(request: Request, next: Next) -> Result<Response, Refused> {

@@ -5,10 +5,9 @@ use std::sync::Arc;
 use axum::extract::{Path, State};
 use bailiwick_model::{HeldOpening, HoldId, TaskId};
 use bytes::Bytes;
-use http::StatusCode;
 
 use super::{
-    Admin,
+    Admin, agrees,
     answer::{Answer, Refused, body, json, part},
     wire::{AnsweredOpening, ReviewDone, Reviews, SignedWord},
 };
@@ -28,12 +27,7 @@ pub(super) async fn answer(
     let word: SignedWord = body(&bytes)?;
     let held = admin.held_opening(&id)?;
     let statement = admin.signed(&word, (&["approve-hold", "refuse-hold"], id.as_str()))?;
-    for (name, value) in opening_details(&held) {
-        if statement.details.get(name) != Some(&value) {
-            let text = format!("the signed statement is about another {name}");
-            return Err(Refused::new(StatusCode::FORBIDDEN, "statement", &text));
-        }
-    }
+    agrees(&statement, opening_details(&held))?;
     let answer = (&word.by, statement.what == "approve-hold");
     let task = admin.lane.desk().answer_opening(&id, answer, word.signed).await?;
     json(&AnsweredOpening { hold: id, task: task.map(|it| it.id) })
@@ -54,10 +48,7 @@ pub(super) async fn review(
     let ReviewDone { note, by, signed } = body(&bytes)?;
     let word = SignedWord { by, signed };
     let statement = admin.signed(&word, (&["review-task"], task.as_str()))?;
-    if statement.details.get("note") != Some(&note) {
-        let text = "the signed statement is about another note";
-        return Err(Refused::new(StatusCode::FORBIDDEN, "statement", text));
-    }
+    agrees(&statement, [("note", note.clone())])?;
     json(&admin.lane.desk().review(&task, (&word.by, &note), word.signed).await?)
 }
 

@@ -3,13 +3,12 @@
 use std::sync::Arc;
 
 use axum::extract::{Path, State};
-use bailiwick_connect::Statement;
 use bailiwick_model::{HeldEvaluation, HoldId, PersonName};
 use bytes::Bytes;
 use http::StatusCode;
 
 use super::{
-    Admin,
+    Admin, agrees,
     answer::{Answer, Refused, body, json, part},
     wire::SignedWord,
 };
@@ -29,7 +28,11 @@ pub(super) async fn answer(
     let word: SignedWord = body(&bytes)?;
     let held = admin.held_evaluation(&id)?;
     let statement = admin.signed(&word, (&["approve-hold", "refuse-hold"], id.as_str()))?;
-    agrees(&statement, &held)?;
+    agrees(&statement, held_details(&held))?;
+    if statement.details.contains_key("for") {
+        let text = "an approved evaluation is used once: approve it without --for";
+        return Err(Refused::new(StatusCode::CONFLICT, "once", text));
+    }
     let yes = statement.what == "approve-hold";
     if yes && admin.is_for(&held, &word.by) {
         let text = format!("`{}` cannot approve what is asked for itself", word.by);
@@ -50,21 +53,6 @@ impl Admin {
         let shown = self.lane.desk().evidence().text(person.as_str());
         held.subject.id == shown || held.actor.as_deref() == Some(&shown)
     }
-}
-
-/// What the person signed is what is held, to the digit.
-fn agrees(statement: &Statement, held: &HeldEvaluation) -> Result<(), Refused> {
-    for (name, value) in held_details(held) {
-        if statement.details.get(name) != Some(&value) {
-            let text = format!("the signed statement is about another {name}");
-            return Err(Refused::new(StatusCode::FORBIDDEN, "statement", &text));
-        }
-    }
-    if statement.details.contains_key("for") {
-        let text = "an approved evaluation is used once: approve it without --for";
-        return Err(Refused::new(StatusCode::CONFLICT, "once", text));
-    }
-    Ok(())
 }
 
 /// Gives what a person signs of a held evaluation.

@@ -10,7 +10,7 @@ use bytes::Bytes;
 use http::StatusCode;
 
 use super::{
-    Admin,
+    Admin, agrees,
     answer::{Answer, Refused, body, json, part},
     wire::{SignedWord, WaitingForPeople},
 };
@@ -43,7 +43,7 @@ pub(super) async fn answer(
     let word: SignedWord = body(&bytes)?;
     let hold = admin.hold(&id)?;
     let statement = admin.signed(&word, (&["approve-hold", "refuse-hold"], id.as_str()))?;
-    agrees(&statement, &hold)?;
+    agrees(&statement, hold_details(&hold))?;
     let answer = read(&statement, &hold, admin.lane.desk().now())?;
     if answer != PersonsAnswer::No {
         admin.not_the_asker(&word.by, &hold)?;
@@ -78,21 +78,14 @@ impl Admin {
     }
 }
 
-/// What the person signed is what is held, to the digit.
-fn agrees(statement: &Statement, hold: &Hold) -> Result<(), Refused> {
-    let same = [
+/// Gives what a person signs of a held call.
+pub(crate) fn hold_details(hold: &Hold) -> [(&'static str, String); 4] {
+    [
         ("call", hold.call.to_string()),
         ("task", hold.task.to_string()),
         ("caller", hold.caller.to_string()),
         ("action", hold.action.to_string()),
-    ];
-    for (name, value) in same {
-        if statement.details.get(name) != Some(&value) {
-            let text = format!("the signed statement is about another {name}");
-            return Err(Refused::new(StatusCode::FORBIDDEN, "statement", &text));
-        }
-    }
-    Ok(())
+    ]
 }
 
 fn asked_by(task: &Task, person: &PersonName) -> bool {

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use bailiwick_model::{Hold, HoldId, HoldStatus, Reason};
 
 use crate::{
-    admin::wire::WaitingForPeople,
+    admin::{holds::hold_details, wire::WaitingForPeople},
     cli::ByPerson,
     client::Client,
     command::{sign, word},
@@ -140,12 +140,8 @@ pub(crate) async fn answer(
             return Err(error);
         }
     };
-    let mut details = BTreeMap::from([
-        ("call".to_owned(), found.call.to_string()),
-        ("task".to_owned(), found.task.to_string()),
-        ("caller".to_owned(), found.caller.to_string()),
-        ("action".to_owned(), found.action.to_string()),
-    ]);
+    let details = hold_details(&found).into_iter().map(|(name, it)| (name.to_owned(), it));
+    let mut details: BTreeMap<String, String> = details.collect();
     if let Some(span) = span {
         details.insert("for".to_owned(), span.to_owned());
     }
