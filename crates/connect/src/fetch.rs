@@ -196,7 +196,8 @@ fn broke(error: impl fmt::Display) -> FetchError {
     FetchError::Broke(error.to_string())
 }
 
-fn is_loopback_name(host: &str) -> bool {
+/// Says whether a host is this machine, by its name or address.
+pub(crate) fn is_loopback_name(host: &str) -> bool {
     host == "localhost" || host.parse::<IpAddr>().is_ok_and(|it| it.is_loopback())
 }
 

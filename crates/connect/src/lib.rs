@@ -1,5 +1,6 @@
 //! Who calls, and with what proof: task tokens, the keys of agents and of people, TLS, and the
-//! private files they live in; and the secrets that other people's systems want, sealed.
+//! private files they live in; the secrets that other people's systems want, sealed; and the brokers
+//! that make credentials there.
 //!
 //! No judgement happens here. This crate says *who* is asking and refuses what it cannot prove;
 //! what they may do is for the kernel. Every `now` is an argument, so that a test can hold time

@@ -66,5 +66,5 @@ pub use upstream::{
 };
 pub use web::{
     BodyField, Injection, Operation, OperationError, PathTemplate, Scalar, UNMATCHED, WebSpec,
-    may_pass,
+    may_pass, takes_a_body,
 };

@@ -14,7 +14,7 @@ pub use credential::Injection;
 pub(crate) use credential::Made;
 pub use headers::may_pass;
 pub(crate) use headers::{goes_back, is_coded};
-pub use operation::{BodyField, Operation, OperationError, PathTemplate, Scalar};
+pub use operation::{BodyField, Operation, OperationError, PathTemplate, Scalar, takes_a_body};
 pub(crate) use outgoing::{Outgoing, Summary};
 pub(crate) use read::{Came, Read, read};
 pub(crate) use scrub::{Scrubber, Scrubbing};

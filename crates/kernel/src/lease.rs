@@ -42,7 +42,7 @@ pub enum LeaseEvent {
         /// What was seen.
         why: String,
     },
-    /// Its credential was handed out, or a call was sent with it.
+    /// Its credential was handed out.
     Used,
     /// It ends.
     Ends(LeaseCause),

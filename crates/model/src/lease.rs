@@ -93,7 +93,7 @@ pub struct Lease {
     /// When its credential was made.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub issued: Option<Timestamp>,
-    /// When its credential was last handed out, or a call was last sent with it.
+    /// When its credential was last handed out.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub used: Option<Timestamp>,
     /// Its end, as it was accepted.

@@ -113,7 +113,9 @@ impl Admin {
             (SecretChange::Rotated, Ok(now)) => Ok(now.version.saturating_add(1)),
             (SecretChange::Removed, Ok(now)) => Ok(now.version),
             // What is broken can be removed, and nothing else.
-            (SecretChange::Removed, Err(VaultError::Broken { .. })) => Ok(0),
+            (SecretChange::Removed, Err(VaultError::Broken { .. } | VaultError::Private(_))) => {
+                Ok(0)
+            }
             (SecretChange::Rotated | SecretChange::Removed, Err(error)) => Err(refused(error)),
         }
     }

@@ -57,6 +57,8 @@ impl Target {
 
 /// How often a target is swept where nobody says it.
 const SWEEP: Duration = Duration::from_secs(5 * 60);
+/// The longest pause between two sweeps: a list of ended certificates counts for a day.
+const SWEEP_MAX: Duration = Duration::from_secs(12 * 3600);
 /// How much is done at once where nobody says it.
 const AT_ONCE: u64 = 4;
 /// The most that is done at once.
@@ -105,6 +107,9 @@ fn read(table: &Table<'_>, home: &Path, name: Option<Spanned<TargetName>>) -> Op
     let span = sweep.length().map_or(SWEEP, Spanned::into_inner);
     if span < Duration::from_secs(1) {
         sweep.wrong("a target is swept once a second at the most");
+    }
+    if SWEEP_MAX < span {
+        sweep.wrong("a target is swept every twelve hours at least: what it is told grows old");
     }
     // Of an unknown kind no table is known: one mistake is not to bring a second with it.
     let settings = match kind {

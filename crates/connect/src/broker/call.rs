@@ -2,7 +2,7 @@
 //!
 //! Nobody is sent on: a redirect is an answer like any other, and none that counts.
 
-use std::{fmt, net::IpAddr, path::Path, sync::Arc, time::Duration};
+use std::{fmt, path::Path, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use http::{HeaderValue, Method, Request, StatusCode, Uri, header, uri::Authority};
@@ -18,7 +18,7 @@ use tokio::{
 use tokio_rustls::TlsConnector;
 
 use super::TargetMistake;
-use crate::{Secret, ServerTrust};
+use crate::{Secret, ServerTrust, fetch::is_loopback_name};
 
 /// How long one question may take.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -68,7 +68,8 @@ impl Endpoint {
         authority: Option<&Path>,
     ) -> Result<Self, TargetMistake> {
         let wrong = || {
-            let text = text.escape_debug();
+            // What stands before an `@` would be a secret, and is not repeated.
+            let text = text.rsplit('@').next().unwrap_or_default().escape_debug();
             TargetMistake::new(
                 setting,
                 format!("`{text}` is no address: say `https://…`, or `http://` on this machine"),
@@ -77,7 +78,7 @@ impl Endpoint {
         let uri: Uri = text.parse().map_err(|_| wrong())?;
         let place = uri.authority().filter(|it| !it.as_str().contains('@')).ok_or_else(wrong)?;
         let host = place.host().trim_matches(['[', ']']).to_owned();
-        let here = host == "localhost" || host.parse().is_ok_and(|it: IpAddr| it.is_loopback());
+        let here = is_loopback_name(&host);
         let (usual, trust) = match uri.scheme_str() {
             Some("https") => {
                 let trust = authority.map_or_else(ServerTrust::system, ServerTrust::of_file);

@@ -13,7 +13,7 @@ mod session;
 mod sql;
 mod wire;
 
-use std::{fmt, future::Future, net::IpAddr, path::PathBuf, time::Duration};
+use std::{fmt, future::Future, path::PathBuf, time::Duration};
 
 use bailiwick_model::{LeaseId, TargetName};
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
@@ -26,7 +26,7 @@ use super::{
     Attempt, Broker, BrokerError, Credential, EndedLease, EnforcedAs, Issued, LeaseOrder,
     TargetMistake,
 };
-use crate::{Secret, SecretSource, ServerTrust, random_bytes};
+use crate::{Secret, SecretSource, ServerTrust, fetch::is_loopback_name, random_bytes};
 use session::{Connection, Trouble};
 
 /// How long one attempt may take.
@@ -113,7 +113,7 @@ impl PostgresTarget {
     /// Says what of it cannot be meant.
     pub fn check(&self) -> Result<(), TargetMistake> {
         let wrong = |setting, message: String| Err(TargetMistake::new(setting, message));
-        if self.trust.is_none() && !self.host.starts_with('/') && !is_here(&self.host) {
+        if self.trust.is_none() && !self.host.starts_with('/') && !is_loopback_name(&self.host) {
             return wrong("host", format!("`{}` is another machine: reach it with TLS", self.host));
         }
         if self.groups.is_empty() {
@@ -369,10 +369,6 @@ async fn end_sessions(session: &mut Connection, number: u32) -> Result<(), Stop>
 /// The first field of an answer.
 fn one(rows: &[session::Row]) -> Option<&str> {
     rows.first()?.first()?.as_deref()
-}
-
-fn is_here(host: &str) -> bool {
-    host == "localhost" || host.parse().is_ok_and(|it: IpAddr| it.is_loopback())
 }
 
 /// Why an attempt ended early.

@@ -3,8 +3,8 @@
 use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
 use bailiwick_model::{
-    AccessRequest, Action, ActionFacts, CallDigest, Caller, DecisionId, Effect, EnforcedAs, Json,
-    Offered, OutcomeKind, Surface, TargetName, TaskId,
+    AccessRequest, Action, ActionFacts, AllowLine, CallDigest, Caller, DecisionId, Effect,
+    EnforcedAs, Json, Offered, OutcomeKind, Surface, TargetName, TaskId,
 };
 
 use super::{HandedOut, Leases, NotHandedOut, making::Order};
@@ -164,12 +164,17 @@ impl Leases {
         })
     }
 
-    /// Gives what the task's own lines name of a target.
+    /// Gives what the task's one line for a target names. One line must name all that is wanted at
+    /// once, so of several lines it is to be said which is meant.
     fn usual(&self, task: &TaskId, target: &TargetName) -> BTreeSet<String> {
         let layers = self.desk().task(task).map(|it| it.grant.layers).unwrap_or_default();
         let own = layers.into_iter().next().map(|it| it.lines).unwrap_or_default();
-        let lines = own.into_iter().filter(|it| it.server.as_str() == target.as_str());
-        lines.flat_map(|it| it.leases).collect()
+        let of_it = |it: &AllowLine| it.server.as_str() == target.as_str() && !it.leases.is_empty();
+        let mut lines = own.into_iter().filter(of_it);
+        match (lines.next(), lines.next()) {
+            (Some(line), None) => line.leases.into_iter().collect(),
+            (Some(_), Some(_)) | (None, _) => BTreeSet::new(),
+        }
     }
 }
 

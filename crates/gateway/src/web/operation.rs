@@ -153,7 +153,7 @@ impl Operation {
 }
 
 /// Says whether requests of this method carry something.
-pub(super) fn takes_a_body(method: &Method) -> bool {
+pub fn takes_a_body(method: &Method) -> bool {
     [Method::POST, Method::PUT, Method::PATCH, Method::DELETE].contains(method)
 }
 

@@ -3,7 +3,7 @@
 
 use std::{collections::BTreeMap, path::Path};
 
-use bailiwick_gateway::{BodyField, Operation, PathTemplate, Scalar};
+use bailiwick_gateway::{BodyField, Operation, PathTemplate, Scalar, takes_a_body};
 use bailiwick_model::{Digest, Json, JsonLimits, ToolName};
 use http::Method;
 use serde_json::{Map, Value};
@@ -109,11 +109,7 @@ impl Document<'_> {
                 }
             }
         }
-        let body = if [Method::POST, Method::PUT, Method::PATCH].contains(&method) {
-            self.body(operation)
-        } else {
-            BTreeMap::new()
-        };
+        let body = if takes_a_body(&method) { self.body(operation) } else { BTreeMap::new() };
         let made =
             Operation::new(name, (method, template), query, body).map_err(|it| it.to_string())?;
         if DEFINITION_MAX < made.definition().get().len() {

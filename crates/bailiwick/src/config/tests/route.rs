@@ -125,3 +125,12 @@ fn mistakes_of_a_route_are_told_where_they_stand() {
     let clear = Files::good().config(&HEAD.replace("127.0.0.1:9", "crm.example.org"));
     assert!(unwrapped(&clear.mistakes()).contains("in the clear"));
 }
+
+#[test]
+fn what_a_delete_carries_is_seen_where_its_document_tells_it() {
+    let files = documented(
+        r#"{"/c": {"delete": {"operationId": "drop", "requestBody": {"content": {"application/json":
+        {"schema": {"properties": {"ids": {"type": "string"}}}}}}}}}"#,
+    );
+    assert_eq!(operations(&files), [r#"DELETE /c {"ids":{"type":"string"}}"#]);
+}
