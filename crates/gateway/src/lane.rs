@@ -250,7 +250,7 @@ impl Lane {
         let must_end = made.effects.contains(&Effect::MustEnd);
         let effects = made.effects.into_iter().map(|it| with_arguments(it, shown)).collect();
         writing.records.push(Record::Decision(Box::new(record)));
-        self.write_up((&mut writing, &mut over), caller, (&decision, effects));
+        self.write_up((&mut writing, &mut over), &request.caller, (&decision, effects));
         let recorded = self.record(writing.records).await;
         if let Err(error) = self.desk.owe(over).await {
             tracing::error!(%error, "the end of a task is not on record yet");
@@ -293,12 +293,12 @@ impl Lane {
     fn write_up(
         &self,
         (writing, over): (&mut Writing, &mut Writing),
-        caller: &Verified,
+        caller: &Caller,
         (decision, effects): (&DecisionId, Vec<Effect>),
     ) {
+        let by = format!("identity:{}", caller.identity);
         for (task, effects) in self.desk.spread(&caller.task, effects) {
             let (ends, own): (Vec<_>, Vec<_>) = effects.into_iter().partition(is_an_end);
-            let by = format!("identity:{}", caller.identity);
             self.desk.write_up(over, &task, ends, ("clock", None));
             self.desk.write_up(writing, &task, own, (&by, Some(decision)));
         }

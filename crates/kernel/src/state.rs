@@ -253,6 +253,11 @@ impl TaskState {
         })
     }
 
+    /// Gives the end of the line of a person's that covers `request`, where that is all that covers it.
+    pub fn line_until(&self, request: &AccessRequest, now: Timestamp) -> Option<Timestamp> {
+        self.line_for(request, now).map(|it| it.until)
+    }
+
     /// Finds a line that a person added and that covers `request`. What names no resource is
     /// covered by none: there the line would be the tool with every argument.
     pub(crate) fn line_for(

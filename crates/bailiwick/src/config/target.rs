@@ -1,6 +1,12 @@
 //! `[[target]]`: the systems that credentials are made at.
 
-use std::{collections::BTreeSet, ops::Range, path::Path, sync::Arc, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    ops::Range,
+    path::Path,
+    sync::Arc,
+    time::Duration,
+};
 
 use bailiwick_model::{Environment, Reach, Sensitivity, ServerName, TargetName, format_span};
 use toml::Spanned;
@@ -87,7 +93,26 @@ pub(super) fn read_all(
         });
         targets.extend(target.flatten());
     }
+    shared(root, &targets);
     (targets, names)
+}
+
+/// Says which targets write to one file: each would take what the other has written away.
+fn shared(root: &Table<'_>, targets: &[Target]) {
+    let mut written: BTreeMap<String, &TargetName> = BTreeMap::new();
+    for target in targets {
+        let files = target.settings.told().into_iter();
+        for (key, path) in files.filter(|(key, _)| ["folder", "krl", "crl"].contains(key)) {
+            let Some(other) = written.insert(path.clone(), &target.name) else { continue };
+            if *other == target.name {
+                continue;
+            }
+            let message = format!("`{}` and `{other}` have one `{key}`: `{path}`", target.name);
+            let error = root.reader().error(Code::Twice, target.place.clone(), message);
+            let help = "give each target a list of its own: where a server reads one file, let `end` join them";
+            root.reader().push(error.label("this one would undo what the other ended").help(help));
+        }
+    }
 }
 
 /// Takes what names a target, and could name a server: policies speak of both in one way.

@@ -259,3 +259,24 @@ fn a_configuration_that_cannot_be_kept_is_a_mistake() {
     let said = mistakes(&governor);
     assert!(said.contains("TPL-009") && said.contains("CHR-010"), "{said}");
 }
+
+#[test]
+fn what_stands_on_a_persons_line_lives_no_longer_than_the_line() {
+    let mut governor = house("");
+    governor.serve();
+    let alice = governor.person("alice");
+    let (_, token) = governor.open("reader", "report", &[]);
+    let wish = json!({"wants": ["writers"]});
+    let held = ask(&governor, &token, &wish);
+    assert_eq!((held.status, &held.json()["code"]), (403, &json!("held")), "{held:?}");
+    let hold = held.json()["hold"].as_str().unwrap().to_owned();
+    let by: Vec<&str> = alice.iter().map(String::as_str).collect();
+    let answered =
+        governor.json(&[&["hold", "approve", &hold, "--for", "1m"], by.as_slice()].concat());
+    let until = answered["status"]["expires"].clone();
+    let until = until.as_str().unwrap_or_else(|| panic!("{answered}"));
+    let lease = ask(&governor, &token, &wish);
+    assert_eq!(lease.status, 200, "{lease:?}");
+    // Both are written alike, so that the earlier one is the smaller text.
+    assert!(lease.json()["expires"].as_str().unwrap() <= until, "{lease:?} {until}");
+}

@@ -7,7 +7,7 @@ use std::{
     collections::BTreeMap,
     path::{Path, PathBuf},
     sync::{Arc, Mutex, PoisonError},
-    time::{Duration, Instant},
+    time::{Duration, Instant, SystemTime, UNIX_EPOCH},
 };
 
 use bailiwick_model::{LeaseId, Timestamp};
@@ -21,6 +21,9 @@ pub(super) const SKEW: Duration = Duration::from_secs(60);
 /// How long a lease is named after the end of its certificate, for clocks that are behind.
 const STAYS: Duration = Duration::from_secs(600);
 
+/// How long a lease is named at least, whatever clocks say: no certificate lives longer.
+const KEPT: Duration = Duration::from_secs(3600 + 600);
+
 /// What writes a list where the target reads it.
 pub(super) type Publish = dyn Fn(&[LeaseId], Timestamp) -> Result<(), String> + Send + Sync;
 
@@ -30,16 +33,19 @@ pub(super) struct DenyList(Arc<Inner>);
 
 struct Inner {
     path: PathBuf,
-    /// Each lease with the end of its certificate. Held while the list is written and published, so
+    /// Each lease with the end of its certificate, and since when it is named here. Held while the list is written and published, so
     /// that no earlier list replaces a later one.
-    denied: Mutex<BTreeMap<LeaseId, Timestamp>>,
+    denied: Mutex<BTreeMap<LeaseId, (Timestamp, Instant)>>,
     /// The last moment that somebody told, and when that was.
     told: Mutex<(Timestamp, Instant)>,
     publish: Box<Publish>,
+    /// One write at a time: where the list lies may hang, and every thread that waits for it is one less.
+    turn: Arc<tokio::sync::Semaphore>,
 }
 
 impl DenyList {
-    /// Reads the list, if there is one, and publishes it.
+    /// Reads the list, if there is one, and publishes it. Where it cannot be published now the next sweep
+    /// tries again: a start that failed for it would end the leases of no other target either.
     pub(super) fn open(
         path: PathBuf,
         now: Timestamp,
@@ -50,13 +56,16 @@ impl DenyList {
             Err(error) if error.is_missing() => String::new(),
             Err(error) => return Err(told(&error)),
         };
-        let read: Option<BTreeMap<_, _>> = text.lines().map(entry).collect();
+        let since = Instant::now();
+        let dated = |it: (LeaseId, Timestamp)| (it.0, (it.1, since));
+        let read: Option<BTreeMap<_, _>> = text.lines().map(|it| entry(it).map(dated)).collect();
         let Some(denied) = read else {
             return Err(format!("`{}` is not the list that was written", path.display()));
         };
         let told = Mutex::new((now, Instant::now()));
-        let inner = Inner { path, denied: Mutex::new(denied), told, publish };
-        inner.publish(now)?;
+        let turn = Arc::new(tokio::sync::Semaphore::new(1));
+        let inner = Inner { path, denied: Mutex::new(denied), told, publish, turn };
+        let _until_the_sweep = inner.publish(now);
         Ok(Self(Arc::new(inner)))
     }
 
@@ -89,24 +98,34 @@ impl DenyList {
         work: impl FnOnce(&Inner) -> Result<(), String> + Send + 'static,
     ) -> Result<(), String> {
         let inner = Arc::clone(&self.0);
-        let done = tokio::task::spawn_blocking(move || work(&inner)).await;
+        let turn = Arc::clone(&inner.turn).acquire_owned().await;
+        let turn = turn.map_err(|error| error.to_string())?;
+        let done = tokio::task::spawn_blocking(move || {
+            let _turn = turn;
+            work(&inner)
+        })
+        .await;
         done.unwrap_or_else(|error| Err(error.to_string()))
     }
 }
 
 impl Inner {
     fn deny(&self, lease: LeaseId, until: Timestamp, now: Timestamp) -> Result<(), String> {
-        if until.after(STAYS) < now {
-            // Nobody takes it any more, named or not.
-            return Ok(());
-        }
         let mut denied = self.denied.lock().unwrap_or_else(PoisonError::into_inner);
-        denied.retain(|_, until| now <= until.after(STAYS));
-        denied.insert(lease, until);
-        let lines = denied.iter().map(|(lease, until)| format!("{lease} {}\n", until.millis()));
-        let lines: String = lines.collect();
-        write_private(&self.path, lines.as_bytes()).map_err(|error| told(&error))?;
-        self.written(&denied, now)
+        let wall = wall();
+        denied.retain(|_, (until, since)| {
+            let end = until.after(STAYS);
+            // One clock may have jumped ahead; the other two have not.
+            since.elapsed() < KEPT || now <= end || wall <= end
+        });
+        denied.insert(lease, (until, Instant::now()));
+        let line = |(lease, (until, _)): (&LeaseId, &(Timestamp, Instant))| {
+            format!("{lease} {}\n", until.millis())
+        };
+        let lines: String = denied.iter().map(line).collect();
+        let kept = write_private(&self.path, lines.as_bytes()).map_err(|error| told(&error));
+        // What cannot be kept is published all the same, and tried again until it is both.
+        self.written(&denied, now).and(kept)
     }
 
     fn publish(&self, now: Timestamp) -> Result<(), String> {
@@ -114,10 +133,20 @@ impl Inner {
         self.written(&denied, now)
     }
 
-    fn written(&self, denied: &BTreeMap<LeaseId, Timestamp>, now: Timestamp) -> Result<(), String> {
+    fn written(
+        &self,
+        denied: &BTreeMap<LeaseId, (Timestamp, Instant)>,
+        now: Timestamp,
+    ) -> Result<(), String> {
         *self.told.lock().unwrap_or_else(PoisonError::into_inner) = (now, Instant::now());
         (self.publish)(&denied.keys().cloned().collect::<Vec<_>>(), now)
     }
+}
+
+/// The system's own clock: whoever counts the time elsewhere never lets it go back.
+fn wall() -> Timestamp {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    Timestamp::default().after(since)
 }
 
 fn entry(line: &str) -> Option<(LeaseId, Timestamp)> {
@@ -181,12 +210,31 @@ mod tests {
         let (first, seen) = list(&path);
         first.deny(lease(1), at(100), at(10)).await.unwrap();
         first.deny(lease(2), at(500), at(10)).await.unwrap();
-        first.deny(lease(3), at(5), at(606)).await.unwrap();
         assert_eq!(seen.lock().unwrap().last().unwrap(), &[lease(1), lease(2)]);
         let (second, seen) = list(&path);
         assert_eq!(*seen.lock().unwrap(), [[lease(1), lease(2)]]);
+        // A clock that jumped ahead takes nobody off the list.
+        second.deny(lease(3), at(5), at(900_000)).await.unwrap();
+        assert_eq!(seen.lock().unwrap().last().unwrap(), &[lease(1), lease(2), lease(3)]);
+        // Those that are long over by every clock go.
+        let long_ago = Instant::now().checked_sub(KEPT).unwrap();
+        for entry in second.0.denied.lock().unwrap().values_mut().take(1) {
+            entry.1 = long_ago;
+        }
         second.deny(lease(4), at(900), at(701)).await.unwrap();
-        assert_eq!(seen.lock().unwrap().last().unwrap(), &[lease(2), lease(4)]);
+        assert_eq!(seen.lock().unwrap().last().unwrap(), &[lease(2), lease(3), lease(4)]);
+    }
+
+    #[tokio::test]
+    async fn what_cannot_be_kept_is_published_all_the_same_and_said() {
+        let root = tempfile::tempdir().unwrap();
+        let path = root.path().join("denied");
+        let (first, seen) = list(&path);
+        std::fs::create_dir(&path).unwrap();
+        first.deny(lease(1), at(100), at(10)).await.unwrap_err();
+        assert_eq!(seen.lock().unwrap().last().unwrap(), &[lease(1)]);
+        std::fs::remove_dir(&path).unwrap();
+        first.deny(lease(1), at(100), at(11)).await.unwrap();
     }
 
     #[test]

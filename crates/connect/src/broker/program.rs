@@ -10,6 +10,7 @@ use std::{
 };
 
 use bailiwick_model::{EnforcedAs, IdentityId, LeaseId, TargetName, TaskId, Timestamp};
+use rustix::process::{Pid, Signal, kill_process_group};
 use serde::{Deserialize, Deserializer, Serialize};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use zeroize::Zeroizing;
@@ -17,8 +18,19 @@ use zeroize::Zeroizing;
 use super::{Attempt, Broker, BrokerError, Credential, EndedLease, Issued, LeaseOrder};
 use crate::Secret;
 
+/// A program and what it started, for as long as somebody waits for it.
+struct Group(Option<Pid>);
+
+impl Drop for Group {
+    fn drop(&mut self) {
+        if let Some(group) = self.0 {
+            let _gone_already = kill_process_group(group, Signal::KILL);
+        }
+    }
+}
+
 /// The longest answer that is read.
-const ANSWER_MAX: u64 = 256 << 10;
+const ANSWER_MAX: u64 = 4 << 20;
 /// How many leases an answer may name.
 const FOUND_MAX: usize = 100_000;
 /// What a credential's fields may be called.
@@ -171,9 +183,12 @@ impl ProgramBroker {
         }
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null());
         let mut child = command
+            .process_group(0)
             .kill_on_drop(true)
             .spawn()
             .map_err(|error| failed("cannot be started", &error))?;
+        // Nobody waits any more: what it started ends with it.
+        let mut group = Group(child.id().and_then(|it| Pid::from_raw(i32::try_from(it).ok()?)));
         let asked = serde_json::to_vec(question).map_err(|_| self.away("it cannot be asked"))?;
         let asked = Zeroizing::new(asked);
         let (stdin, stdout) = (child.stdin.take(), child.stdout.take());
@@ -196,6 +211,7 @@ impl ProgramBroker {
             return Err(self.away(format!("the program says more than {ANSWER_MAX} bytes")));
         }
         let status = child.wait().await.map_err(|error| failed("cannot be awaited", &error))?;
+        group.0 = None;
         Ok((status, answer))
     }
 

@@ -168,9 +168,10 @@ impl Ssh {
 
     async fn end(&self, ended: &EndedLease) -> Result<(), BrokerError> {
         let denied = self.denied.deny(ended.lease.clone(), ended.until, ended.now).await;
-        denied.map_err(|why| self.away(why))?;
+        // Whatever became of the list: what is open is ended.
         let names = [ended.lease.as_str(), &serial(&ended.lease).to_string()];
-        self.target.end.run(&names).await.map_err(|why| self.away(why))
+        let over = self.target.end.run(&names).await;
+        denied.and(over).map_err(|why| self.away(why))
     }
 
     fn away(&self, why: String) -> BrokerError {

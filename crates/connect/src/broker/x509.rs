@@ -169,9 +169,10 @@ impl X509 {
 
     async fn end(&self, ended: &EndedLease) -> Result<(), BrokerError> {
         let denied = self.denied.deny(ended.lease.clone(), ended.until, ended.now).await;
-        denied.map_err(|why| self.away(why))?;
+        // Whatever became of the list: what is open is ended.
         let called = serial(&ended.lease);
-        self.target.end.run(&[&called, ended.lease.as_str()]).await.map_err(|why| self.away(why))
+        let over = self.target.end.run(&[&called, ended.lease.as_str()]).await;
+        denied.and(over).map_err(|why| self.away(why))
     }
 
     fn away(&self, why: String) -> BrokerError {

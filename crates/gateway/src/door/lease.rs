@@ -118,10 +118,12 @@ fn written(answered: &LeaseAnswered) -> Response {
             (super::json(StatusCode::OK, body(&shown(handed, decision.as_str()))), decision)
         }
         LeaseAnswered::Refused(refusal) => (refused(refusal), &refusal.decision),
-        LeaseAnswered::Failed(decision, error) => {
+        // What its target said is for the record, and for whoever runs the governor.
+        LeaseAnswered::Failed(decision, _) => {
             let more = json!({"decision": decision});
             let status = StatusCode::SERVICE_UNAVAILABLE;
-            (problem(status, "not_made", &error.to_string(), more), decision)
+            let text = "the target did not make the credential: ask again later, or whoever runs this governor";
+            (problem(status, "not_made", text, more), decision)
         }
     };
     if let Ok(value) = HeaderValue::from_str(decision.as_str()) {

@@ -2,13 +2,13 @@
 
 use std::{collections::BTreeSet, time::Instant};
 
-use bailiwick_kernel::{Names, Outcome, Permit, TaskState};
+use bailiwick_kernel::{Effect, Names, Outcome, Permit, TaskState};
 use bailiwick_model::{
     AccessRequest, DecisionId, DecisionRecord, HoldId, OutcomeKind, Reason, Record, Surface,
     Timestamp, VerdictKind,
 };
 
-use super::{Lane, Refusal, Sent, denied, is_an_end, record, unrecorded, with_arguments};
+use super::{Lane, Refusal, Sent, denied, record, unrecorded, with_arguments};
 use crate::{
     desk::{Slot, Writing},
     meter,
@@ -53,14 +53,10 @@ impl Lane {
         let record = self.decision_record(&decision, request, Some(template), made.judged);
         let record = DecisionRecord { surface, ..record };
         let shown = record.arguments.text();
+        let must_end = made.effects.contains(&Effect::MustEnd);
         let effects = made.effects.into_iter().map(|it| with_arguments(it, shown)).collect();
         writing.records.push(Record::Decision(Box::new(record)));
-        for (task, effects) in self.desk.spread(&caller.task, effects) {
-            let (ends, own): (Vec<_>, Vec<_>) = effects.into_iter().partition(is_an_end);
-            let by = format!("identity:{}", caller.identity);
-            self.desk.write_up(&mut over, &task, ends, ("clock", None));
-            self.desk.write_up(&mut writing, &task, own, (&by, Some(&decision)));
-        }
+        self.write_up((&mut writing, &mut over), caller, (&decision, effects));
         let recorded = self.record(writing.records).await;
         if let Err(error) = self.desk.owe(over).await {
             tracing::error!(%error, "the end of a task is not on record yet");
@@ -68,6 +64,9 @@ impl Lane {
         if let Err(error) = recorded {
             self.desk.unmake(&slot, &made.outcome, now);
             return Err(unrecorded(decision, &error.to_string()));
+        }
+        if must_end {
+            self.end(&caller.task).await;
         }
         if !writing.changes.is_empty()
             && let Err(error) = self.desk.registry().write(writing.changes).await
@@ -153,5 +152,7 @@ pub(crate) fn until(state: &TaskState, request: &AccessRequest, now: Timestamp) 
             && wants.iter().all(|want| it.leases.iter().any(|has| has == want))
     });
     let shortest = covering.map(|it| it.max.unwrap_or(USUAL)).min().unwrap_or(USUAL);
-    now.after(shortest).min(state.task().deadline)
+    // What stands on a person's line lives no longer than that.
+    let line = state.line_until(request, now).unwrap_or(Timestamp::MAX);
+    now.after(shortest).min(state.task().deadline).min(line)
 }

@@ -2,7 +2,7 @@
 
 use std::{sync::atomic::Ordering, time::Duration};
 
-use bailiwick_model::{LeaseRecord, Record};
+use bailiwick_model::{Finding, LeaseRecord, Record};
 use bailiwick_store::{Change, KeptLease};
 use tokio_util::sync::CancellationToken;
 
@@ -84,8 +84,10 @@ impl Leases {
                     changes.push(Change::Lease(Box::new(KeptLease { lease, keepsake })));
                 }
                 Owed::Noticed(finding) => {
-                    tracing::warn!(code = finding.code, "{}", finding.text);
-                    records.push(Record::Finding((**finding).clone()));
+                    // It may quote what a target said.
+                    let text = self.desk().evidence().phrase(&finding.text);
+                    tracing::warn!(code = finding.code, "{text}");
+                    records.push(Record::Finding(Finding { text, ..(**finding).clone() }));
                 }
                 Owed::Mark => {}
             }

@@ -54,7 +54,8 @@ impl Leases {
         };
         let known: Vec<_> = {
             let kept = self.shelf().lock();
-            let unknown = found.into_iter().filter(|it| kept.book.get(it).is_none());
+            let new = |it: &LeaseId| kept.book.get(it).is_none() && !strangers.contains(it);
+            let unknown = found.into_iter().filter(new);
             unknown.take(ROUND).collect()
         };
         for id in known {

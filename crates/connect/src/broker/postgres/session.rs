@@ -66,7 +66,7 @@ impl Connection {
         let wire = BufReader::new(reached(place, trust).await?);
         let mut session = Self { wire, taken: 0 };
         session.begin(login, database).await?;
-        session.prove(password).await?;
+        session.prove(password, trust.is_some()).await?;
         while session.next_well().await? != Said::Ready {}
         Ok(session)
     }
@@ -115,9 +115,15 @@ impl Connection {
         self.say(None, &parts).await
     }
 
-    async fn prove(&mut self, password: Option<&Secret>) -> Result<(), Trouble> {
+    /// Proves who we are. The server proves itself by that, too, unless its certificate has (`known`).
+    async fn prove(&mut self, password: Option<&Secret>, known: bool) -> Result<(), Trouble> {
         match self.next().await? {
-            Said::Welcome => Ok(()),
+            Said::Welcome if password.is_none() || known => Ok(()),
+            // Whoever holds the port while the server is away must not pass for it.
+            Said::Welcome => Err(Trouble::Unproven(
+                "it does not ask for the password that is configured, so it has not proved itself: say \
+                 `scram-sha-256` for this login in pg_hba.conf, or configure `tls`",
+            )),
             Said::Sasl(ways) if ways.iter().any(|it| it == MECHANISM) => match password {
                 Some(password) => self.prove_by_scram(password).await,
                 None => Err(Trouble::Unproven("it wants a password, and none is configured")),

@@ -35,6 +35,14 @@ fn target(port: u16) -> PostgresTarget {
 async fn met<F: Future<Output = ()> + Send + 'static>(
     server: impl FnOnce(TcpStream, Arc<Mutex<Vec<u8>>>) -> F + Send + 'static,
 ) -> (String, Vec<u8>) {
+    met_as(target, server).await
+}
+
+/// The same, of a target like this.
+async fn met_as<F: Future<Output = ()> + Send + 'static>(
+    target: impl FnOnce(u16) -> PostgresTarget,
+    server: impl FnOnce(TcpStream, Arc<Mutex<Vec<u8>>>) -> F + Send + 'static,
+) -> (String, Vec<u8>) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let port = listener.local_addr().unwrap().port();
     let told = Arc::new(Mutex::new(Vec::new()));
@@ -88,6 +96,13 @@ async fn a_password_is_not_given_to_who_asks_for_it_in_the_clear() {
 }
 
 #[tokio::test]
+async fn who_asks_for_no_password_where_one_is_configured_is_not_believed() {
+    let (error, told) = says(b"R\0\0\0\x08\0\0\0\0Z\0\0\0\x05I").await;
+    assert!(error.contains("has not proved itself"), "{error}");
+    assert_eq!(told, b"", "nothing was said to that");
+}
+
+#[tokio::test]
 async fn who_skips_the_proof_in_the_middle_is_not_believed() {
     let (error, told) =
         says(b"R\0\0\0\x17\0\0\0\x0aSCRAM-SHA-256\0\0R\0\0\0\x08\0\0\0\0Z\0\0\0\x05I").await;
@@ -97,7 +112,8 @@ async fn who_skips_the_proof_in_the_middle_is_not_believed() {
 
 #[tokio::test]
 async fn an_answer_without_end_is_cut() {
-    let (error, _) = met(|mut stream, _| async move {
+    let trusting = |port| PostgresTarget { password: None, ..target(port) };
+    let (error, _) = met_as(trusting, |mut stream, _| async move {
         let mut greeting = [0; 256];
         let _len = stream.read(&mut greeting).await.unwrap();
         stream.write_all(b"R\0\0\0\x08\0\0\0\0Z\0\0\0\x05I").await.unwrap();
