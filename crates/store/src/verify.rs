@@ -184,25 +184,9 @@ impl Examiner<'_> {
         }
     }
 
-    /// Reads the segment that takes new records. Its end may just be written.
+    /// Reads the segment that takes new records.
     fn live(&mut self, header: &Header) -> Result<(), LedgerError> {
-        let before = (self.compared, self.report.clone());
-        let (mut pause, mut bad) = (PAUSE, None);
-        for _ in 1..LOOKS {
-            let Some(found) = self.read(header)? else { break };
-            match found.ending {
-                Ending::Whole => break,
-                Ending::Torn { .. } => bad = None,
-                // Records may come between the look at one place and at the next. What is bad stays so.
-                Ending::Bad(flaw) if bad.as_ref() == Some(&flaw) => break,
-                Ending::Bad(flaw) => bad = Some(flaw),
-            }
-            std::thread::sleep(pause);
-            pause = pause.saturating_mul(2);
-            (self.compared, self.report) = before.clone();
-        }
-        (self.compared, self.report) = before;
-        let Some(Survey { index, ending }) = self.read(header)? else {
+        let Some(Survey { index, ending }) = self.settled(header)? else {
             return Ok(());
         };
         match ending {
@@ -213,6 +197,32 @@ impl Examiner<'_> {
             }
             Ending::Bad(Flaw { seq, why, .. }) => Err(LedgerError::Tampered { seq, why }),
         }
+    }
+
+    /// Reads a segment whose end may just be written: again and again, until a reading is whole, finds
+    /// what the one before found bad, or was the last.
+    fn settled(&mut self, header: &Header) -> Result<Option<Survey>, LedgerError> {
+        let before = (self.compared, self.report.clone());
+        let mut pause = PAUSE;
+        let mut read = self.read(header)?;
+        for _ in 1..LOOKS {
+            let earlier = match read {
+                None | Some(Survey { ending: Ending::Whole, .. }) => break,
+                Some(Survey { ending, .. }) => ending,
+            };
+            std::thread::sleep(pause);
+            pause = pause.saturating_mul(2);
+            (self.compared, self.report) = before.clone();
+            read = self.read(header)?;
+            // Records may come between the look at one place and at the next. What is bad stays so.
+            let now = read.as_ref().map(|it| &it.ending);
+            if let (Ending::Bad(earlier), Some(Ending::Bad(now))) = (&earlier, now)
+                && earlier == now
+            {
+                break;
+            }
+        }
+        Ok(read)
     }
 
     /// Reads a segment, every record of it whole, and compares the heads that were made in it.

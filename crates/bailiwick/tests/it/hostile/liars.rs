@@ -189,14 +189,20 @@ const ANSWERS: [Case; 9] = [
     ),
     (
         "a page",
-        |_, to| send(to, &format!("{}<p>done</p>", head("text/html", "Content-Length: 11\r\n"))),
+        |_, to| {
+            let more = "Connection: close\r\nContent-Length: 11\r\n";
+            send(to, &format!("{}<p>done</p>", head("text/html", more)));
+        },
         Ends::Unknown("text/html"),
     ),
     (
         "compressed, which nobody asked for",
         |asked, to| {
             let body = asked.answer("done");
-            let more = format!("Content-Encoding: gzip\r\nContent-Length: {}\r\n", body.len());
+            let more = format!(
+                "Connection: close\r\nContent-Encoding: gzip\r\nContent-Length: {}\r\n",
+                body.len()
+            );
             send(to, &format!("{}{body}", head("application/json", &more)));
         },
         Ends::Unknown("compressed"),
@@ -208,7 +214,7 @@ const ANSWERS: [Case; 9] = [
             send(
                 to,
                 &format!(
-                    "HTTP/1.1 307 Temporary Redirect\r\nLocation: http://{to_us}/other\r\nContent-Length: 0\r\n\r\n"
+                    "HTTP/1.1 307 Temporary Redirect\r\nLocation: http://{to_us}/other\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"
                 ),
             );
         },
@@ -221,7 +227,7 @@ const ANSWERS: [Case; 9] = [
             send(
                 to,
                 &format!(
-                    "HTTP/1.1 500 X\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n{body}",
+                    "HTTP/1.1 500 X\r\nConnection: close\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n{body}",
                     body.len()
                 ),
             );
