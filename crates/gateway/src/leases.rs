@@ -7,6 +7,7 @@ mod asked;
 mod clerk;
 mod ending;
 mod making;
+mod over;
 mod shelf;
 mod sweep;
 #[cfg(test)]

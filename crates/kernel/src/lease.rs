@@ -142,7 +142,7 @@ impl Life {
         match event {
             LeaseEvent::Issued { called, until } => {
                 self.made(now);
-                self.lease.issued = Some(now);
+                self.lease.issued.get_or_insert(now);
                 self.lease.called = Some(called);
                 self.lease.until = self.lease.until.min(until);
                 if !self.lease.has_ended() {

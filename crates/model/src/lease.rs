@@ -1,10 +1,12 @@
 //! One live credential under a grant, from before it exists until it is known to be gone.
 
-use std::fmt;
+use std::{collections::BTreeMap, fmt};
 
 use serde::{Deserialize, Serialize};
 
-use crate::{DecisionId, IdentityId, LeaseId, TargetName, TaskId, Timestamp, action::words};
+use crate::{
+    DecisionId, IdentityId, LeaseId, Record, TargetName, TaskId, Timestamp, action::words,
+};
 
 words! {
     /// How far a lease has come. It goes one way: nothing that was given up comes to life again.
@@ -129,6 +131,57 @@ impl Lease {
     /// Says whether its end was accepted.
     pub const fn has_ended(&self) -> bool {
         self.ended.is_some()
+    }
+}
+
+impl Lease {
+    /// Tells of every lease that there are steps of among `records`, the oldest first.
+    pub fn all_told<'a>(records: impl IntoIterator<Item = &'a Record>) -> Vec<Self> {
+        let mut steps: BTreeMap<&LeaseId, Vec<&LeaseRecord>> = BTreeMap::new();
+        for record in records {
+            if let Record::Lease(it) = record {
+                steps.entry(&it.lease).or_default().push(it);
+            }
+        }
+        steps.into_values().filter_map(Self::told).collect()
+    }
+
+    /// Tells of the lease that `records` are the steps of, in order: how it stands, as far as its
+    /// steps say. None where there are none.
+    pub fn told<'a>(records: impl IntoIterator<Item = &'a LeaseRecord>) -> Option<Self> {
+        let mut records = records.into_iter();
+        let first = records.next()?;
+        let mut lease = Self {
+            id: first.lease.clone(),
+            task: first.task.clone(),
+            identity: first.identity.clone(),
+            target: first.target.clone(),
+            wants: first.wants.clone(),
+            decision: first.decision.clone(),
+            enforced: first.enforced,
+            state: first.state,
+            called: None,
+            until: first.until,
+            opened: first.time,
+            issued: None,
+            used: None,
+            ended: None,
+            gone: None,
+            tries: 0,
+            why: String::new(),
+        };
+        for record in std::iter::once(first).chain(records) {
+            // Its name comes with its credential.
+            if lease.called.is_none() && record.called.is_some() {
+                lease.issued = Some(record.time);
+            }
+            lease.called.clone_from(&record.called);
+            lease.why.clone_from(&record.why);
+            (lease.state, lease.until) = (record.state, record.until);
+            (lease.used, lease.ended, lease.tries) = (record.used, record.ended, record.tries);
+            lease.gone = (record.state == LeaseState::Revoked).then_some(record.time);
+        }
+        Some(lease)
     }
 }
 

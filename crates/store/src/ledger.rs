@@ -42,7 +42,7 @@ use std::{
     time::Duration,
 };
 
-use bailiwick_model::{DecisionId, Digest, Record, TaskId, Timestamp};
+use bailiwick_model::{DecisionId, Digest, LeaseId, Record, TaskId, Timestamp};
 
 use self::{
     chores::Chore,
@@ -348,6 +348,12 @@ impl Ledger {
     pub fn task_records(&self, task: &TaskId) -> Result<Vec<StoredRecord>, LedgerError> {
         self.reach();
         self.inner.shared.records.of_task(task)
+    }
+
+    /// Gives the steps of a lease in order. Blocks on the disk.
+    pub fn lease_records(&self, lease: &LeaseId) -> Result<Vec<StoredRecord>, LedgerError> {
+        self.reach();
+        self.inner.shared.records.of_lease(lease)
     }
 
     /// Gives a decision and its outcome. Blocks on the disk.

@@ -27,8 +27,8 @@ pub use ledger::{
 };
 pub use lock::{LockError, StateLock};
 pub use registry::{
-    Change, ChangeRow, Contained, Disagreement, HoldFilter, KeptLease, LeaseFilter, Loaded,
-    Registry, RegistryError, RegistryHealth, Rev, TaskFilter,
+    Change, ChangeRow, Contained, Disagreement, Folding, HoldFilter, KeptLease, LeaseFilter,
+    Loaded, Registry, RegistryError, RegistryHealth, Rev, TaskFilter,
 };
 pub use sqlite::SqliteError;
 pub use verify::{CheckpointReport, VerifyError, VerifyReport, verify};

@@ -7,6 +7,7 @@
 mod audit;
 mod change;
 mod error;
+mod fold;
 mod format;
 mod load;
 mod query;
@@ -31,6 +32,7 @@ pub use self::{
     audit::Disagreement,
     change::{Change, Contained, KeptLease},
     error::RegistryError,
+    fold::Folding,
     load::Loaded,
     query::{ChangeRow, HoldFilter, LeaseFilter, TaskFilter},
 };
@@ -39,7 +41,7 @@ use self::{
     schema::REGISTRY,
     writer::{Write, Writer},
 };
-use crate::sqlite::{Failed, Pen, ReadPool, open_reader, open_writer};
+use crate::sqlite::{Failed, Pen, ReadPool, SqliteError, open_reader, open_writer};
 
 /// The number of one change: 1, 2, 3 and so on without a gap.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -95,13 +97,21 @@ impl Registry {
     /// Opens the registry in the file `path`, making it where it is missing. That nobody else
     /// writes it is for the owner of the directory to see to ([`StateLock`](crate::StateLock)).
     pub fn open(path: &Path) -> Result<Self, RegistryError> {
+        Self::open_folding(path, Folding::default())
+    }
+
+    /// Does the same, and folds the change log as wanted.
+    pub fn open_folding(path: &Path, folding: Folding) -> Result<Self, RegistryError> {
         if let Some(dir) = path.parent() {
             crate::file::create_private_dir(dir)?;
         }
         let connection = open_writer(path, &REGISTRY)?;
         let failed = Failed::default();
         let (sender, receiver) = mpsc::channel(PLACES);
-        let writer = Writer::new(Pen::new(connection, path, Arc::clone(&failed))?, receiver);
+        let engine = |source| SqliteError::Engine { path: path.to_owned(), source };
+        let sides = fold::sides(&connection).map_err(engine)?;
+        let pen = Pen::new(connection, path, Arc::clone(&failed))?;
+        let writer = Writer::new(pen, receiver, (folding, sides));
         let thread = std::thread::Builder::new()
             .name("registry-writer".to_owned())
             .spawn(move || writer.run())

@@ -36,13 +36,13 @@ pub(super) async fn list(State(admin): State<Arc<Admin>>, RawQuery(query): RawQu
             }
         }
     }
-    json(&LeaseList { leases: admin.leases.of(task.as_ref(), all, LISTED)? })
+    json(&LeaseList { leases: admin.leases.of(task.as_ref(), all, LISTED).await? })
 }
 
 /// `GET /api/v1/leases/{lease}`
 pub(super) async fn show(State(admin): State<Arc<Admin>>, Path(lease): Path<String>) -> Answer {
     let id: LeaseId = part(&lease)?;
-    let found = admin.leases.lease(&id)?;
+    let found = admin.leases.lease(&id).await?;
     json(&found.ok_or_else(|| Refused::unknown(&format!("lease `{id}`")))?)
 }
 

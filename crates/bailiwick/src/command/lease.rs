@@ -1,5 +1,7 @@
 //! `bailiwick lease …`
 
+use std::collections::BTreeSet;
+
 use bailiwick_model::{Lease, LeaseId, TargetName, Task, TaskId, Timestamp};
 use bailiwick_store::LeaseFilter;
 
@@ -58,9 +60,17 @@ pub(crate) async fn list(
             client.get(&format!("/api/v1/leases?{all}{of}")).await?
         }
         None => {
-            let filter = LeaseFilter { open_only: !all, task, ..LeaseFilter::ALL };
-            let found = place.registry()?.leases(filter).map_err(anyhow::Error::from)?;
-            LeaseList { leases: found.into_iter().map(|it| it.lease).collect() }
+            let filter = LeaseFilter { open_only: !all, task: task.clone(), ..LeaseFilter::ALL };
+            let kept = place.registry()?.leases(filter).map_err(anyhow::Error::from)?;
+            let mut leases: Vec<_> = kept.into_iter().map(|it| it.lease).collect();
+            if let Some(task) = task.filter(|_| all) {
+                let records = place.ledger()?.task_records(&task).map_err(anyhow::Error::from)?;
+                let there: BTreeSet<_> = leases.iter().map(|it| it.id.clone()).collect();
+                let told = Lease::all_told(records.iter().map(|it| &it.record));
+                leases.extend(told.into_iter().filter(|it| !there.contains(&it.id)));
+                leases.sort_by(|one, other| one.id.cmp(&other.id));
+            }
+            LeaseList { leases }
         }
     };
     let now = sign::now();
@@ -107,9 +117,14 @@ pub(crate) async fn show(place: &Place, output: Output, lease: &str) -> Outcome 
     let found: Lease = match Client::reach(&place.state).await {
         Some(client) => client.get(&format!("/api/v1/leases/{id}")).await?,
         None => {
-            let found = place.registry()?.lease(&id).map_err(anyhow::Error::from)?;
-            let none = || CommandError::Words(format!("there is no lease `{id}`"));
-            found.ok_or_else(none)?.lease
+            let kept = place.registry()?.lease(&id).map_err(anyhow::Error::from)?;
+            let told = || {
+                // What has been over for long is in the ledger alone.
+                let records = place.ledger()?.lease_records(&id).map_err(anyhow::Error::from)?;
+                Ok::<_, CommandError>(Lease::all_told(records.iter().map(|it| &it.record)).pop())
+            };
+            let found = kept.map_or_else(told, |it| Ok(Some(it.lease)))?;
+            found.ok_or_else(|| CommandError::Words(format!("there is no lease `{id}`")))?
         }
     };
     let now = sign::now();

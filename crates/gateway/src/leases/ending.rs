@@ -8,7 +8,6 @@ use std::{
 use bailiwick_connect::{BrokerError, EndedLease, Secret};
 use bailiwick_kernel::LeaseEvent;
 use bailiwick_model::{Lease, LeaseCause, LeaseId, LeaseState, TargetName, TaskId, Timestamp};
-use bailiwick_store::LeaseFilter;
 use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 
@@ -164,7 +163,7 @@ impl Leases {
             let over = || self.shelf().lock().book.get(id).is_none();
             self.until(over, wait).await;
         }
-        self.lease(id)
+        self.lease(id).await
     }
 
     /// Waits until no lease of these tasks can be alive, `wait` at the longest, and gives all that
@@ -177,7 +176,7 @@ impl Leases {
         self.until(over, wait).await;
         let mut all = Vec::new();
         for task in tasks {
-            all.extend(self.of(Some(task), true, usize::MAX)?);
+            all.extend(self.of(Some(task), true, usize::MAX).await?);
         }
         Ok(all)
     }
@@ -210,29 +209,6 @@ impl Leases {
     /// Counts the leases of which something may be alive.
     pub fn open_leases(&self) -> usize {
         self.shelf().lock().book.len()
-    }
-
-    /// Gives one lease as it stands.
-    pub fn lease(&self, id: &LeaseId) -> Result<Option<Lease>, DeskError> {
-        if let Some(lease) = self.shelf().lock().book.get(id) {
-            return Ok(Some(lease.clone()));
-        }
-        Ok(self.desk().registry().lease(id)?.map(|it| it.lease))
-    }
-
-    /// Gives the newest leases as they stand, oldest first: those of one task or of all, with those
-    /// that are gone or without.
-    pub fn of(
-        &self,
-        task: Option<&TaskId>,
-        all: bool,
-        limit: usize,
-    ) -> Result<Vec<Lease>, DeskError> {
-        let filter = LeaseFilter { open_only: !all, task: task.cloned(), limit };
-        let found = self.desk().registry().leases(filter)?;
-        let kept = self.shelf().lock();
-        let now = |lease: Lease| kept.book.get(&lease.id).cloned().unwrap_or(lease);
-        Ok(found.into_iter().map(|it| now(it.lease)).collect())
     }
 }
 

@@ -124,6 +124,13 @@ impl Kept {
         }
     }
 
+    /// Says whether nothing at all is kept.
+    #[cfg(test)]
+    pub(super) fn is_bare(&self) -> bool {
+        let Self { book, sealed, ready, unwritten } = self;
+        book.is_empty() && sealed.is_empty() && ready.is_empty() && unwritten.is_empty()
+    }
+
     fn not_ready(&mut self, task: &TaskId, wanted: &Wanted, id: &LeaseId) {
         let Some(of_task) = self.ready.get_mut(task) else { return };
         if of_task.get(wanted).is_some_and(|(ready, _)| ready == id) {

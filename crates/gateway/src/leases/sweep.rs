@@ -59,7 +59,7 @@ impl Leases {
             unknown.take(ROUND).collect()
         };
         for id in known {
-            match self.desk().registry().lease(&id)? {
+            match self.known(&id).await? {
                 Some(KeptLease { lease, keepsake }) if lease.target == *target => {
                     // What went while the target was counting is no orphan.
                     if lease.gone.is_some_and(|gone| begun <= gone) {

@@ -8,7 +8,7 @@ use bailiwick_model::{
     AllowLine, Caller, EndCause, Environment, Lease, LeaseCause, LeaseState, OpenRequest, Opener,
     Reach, Sensitivity, Subject, Surface, Task, TaskId, Timestamp,
 };
-use bailiwick_store::{CheckpointKey, LeaseFilter, Ledger, LedgerOptions, Registry};
+use bailiwick_store::{CheckpointKey, Folding, LeaseFilter, Ledger, LedgerOptions, Registry};
 use bailiwick_testkit::{
     broker::{ScriptedTarget, Trouble},
     build,
@@ -52,7 +52,9 @@ impl House {
             retain: None,
         };
         let (ledger, _) = Ledger::open(options).unwrap();
-        let registry = Registry::open(&dir.join("registry.db")).unwrap();
+        // Few changes and few leases that are over are kept, so that every test here goes through it.
+        let folding = Folding { after: 64, over: 8 };
+        let registry = Registry::open_folding(&dir.join("registry.db"), folding).unwrap();
         let (clock, hand) = Clock::set(at);
         let mut charter = build::charter("reporter");
         charter.templates = BTreeSet::from(["report".parse().unwrap()]);
@@ -159,7 +161,7 @@ impl House {
             tokio::time::sleep(Duration::from_millis(2)).await;
             self.wait(Duration::from_secs(2));
         }
-        panic!("{what} never came: {:?}", self.engine.of(None, false, 10));
+        panic!("{what} never came: {:?}", self.engine.of(None, false, 10).await);
     }
 
     fn open_leases(&self) -> usize {
@@ -285,10 +287,14 @@ async fn a_lease_ends_with_its_own_time_with_its_target_and_when_asked() {
     house.until("containment", || !house.all().iter().any(Lease::is_open)).await;
     assert!(matches!(house.ask(&task, &[]).await, LeaseAnswered::Refused(_)));
 
-    let cause = |id| house.engine.lease(id).unwrap().unwrap().ended.unwrap().cause;
-    assert_eq!(cause(&expires.id), LeaseCause::Expired);
-    assert_eq!(cause(&asked.id), LeaseCause::Asked);
-    assert_eq!(cause(&contained.id), LeaseCause::Contained);
+    let causes = [
+        (expires.id, LeaseCause::Expired),
+        (asked.id, LeaseCause::Asked),
+        (contained.id, LeaseCause::Contained),
+    ];
+    for (id, cause) in causes {
+        assert_eq!(house.engine.lease(&id).await.unwrap().unwrap().ended.unwrap().cause, cause);
+    }
     assert_eq!(target.live(), []);
     house.crash().await;
 }
@@ -301,12 +307,11 @@ async fn a_target_that_is_away_for_long_is_told_again_and_that_is_a_finding() {
     house.get(&task).await;
     target.set_away(true);
     house.end(&task.id).await;
-    let stuck =
-        || house.engine.of(None, false, 9).unwrap().iter().any(|it| it.state == LeaseState::Stuck);
+    let any = |so: fn(&Lease) -> bool| house.engine.shelf().lock().book.iter().any(so);
+    let stuck = || any(|it| it.state == LeaseState::Stuck);
     house.until("a stuck lease", stuck).await;
     house.wait(Duration::from_secs(24 * 3600));
-    let tried = |least| house.engine.of(None, false, 9).unwrap().iter().any(|it| least <= it.tries);
-    house.until("more tries", || tried(9)).await;
+    house.until("more tries", || any(|it| 9 <= it.tries)).await;
     target.comes_round();
     house.until("the end", || !house.all()[0].is_open()).await;
     assert_eq!(target.live(), []);
@@ -351,6 +356,60 @@ async fn an_orphan_is_found_and_ended_and_a_stranger_is_told_of_and_left() {
     assert_eq!(target.live(), std::slice::from_ref(&stranger.lease));
     assert_eq!(strangers, BTreeSet::from([stranger.lease]));
     assert_eq!(house.all()[0].ended.unwrap().cause, LeaseCause::Orphan);
+    house.crash().await;
+}
+
+#[tokio::test]
+async fn what_is_over_leaves_memory_and_registry_and_is_known_all_the_same() {
+    let (dir, target) = (tempfile::tempdir().unwrap(), ScriptedTarget::new("orders-db"));
+    let (mut at, mut over) = (start(), Vec::new());
+    for restart in 0..4 {
+        let house = House::start(dir.path(), at, std::slice::from_ref(&target)).await;
+        for round in 0..15 {
+            let task = house.open().await;
+            let lease = house.get(&task).await.lease;
+            if (restart, round) == (0, 0) {
+                // It says that it ended it, and did not.
+                target.goes_wrong([Trouble::Lies]);
+            }
+            house.end(&task.id).await;
+            let tasks = std::slice::from_ref(&task.id);
+            let proof = house.engine.settled(tasks, Duration::from_secs(60)).await.unwrap();
+            assert_eq!(proof.iter().map(|it| &it.id).collect::<Vec<_>>(), [&lease.id]);
+            over.extend(proof);
+        }
+        // Nothing of them is in memory, and in the registry no more than it was told to keep since.
+        let shelf = format!("{:?}", house.engine.shelf());
+        assert!(shelf.contains("Kept(0 leases"), "{shelf}");
+        assert!(house.engine.shelf().lock().is_bare(), "{shelf}");
+        let registry = house.engine.desk().registry();
+        assert!(house.all().len() <= 8 + 64 / 4 + 1, "{}", house.all().len());
+        let tasks = registry.tasks(bailiwick_store::TaskFilter::ALL).unwrap().len();
+        let changes = registry.changes(bailiwick_store::Rev(0), usize::MAX).unwrap().len();
+        assert!(changes <= 2 * (tasks + 64 + 16), "{changes} changes for {tasks} tasks");
+        assert_eq!(registry.verify_changes().unwrap(), None);
+        assert_eq!(registry.verify_rows().unwrap(), []);
+        at = house.now();
+        house.engine.desk().registry().clone().close();
+        house.engine.desk().ledger().clone().close();
+        house.crash().await;
+    }
+    let house = House::start(dir.path(), at, std::slice::from_ref(&target)).await;
+    assert!(house.all().len() < over.len());
+    for lease in &over {
+        assert_eq!(house.engine.lease(&lease.id).await.unwrap().as_ref(), Some(lease));
+        let of_task = house.engine.of(Some(&lease.task), true, 10).await.unwrap();
+        assert_eq!(of_task, std::slice::from_ref(lease));
+    }
+    // What is found of one of them is an orphan and no stranger, however long it has been over.
+    let first = over[0].id.clone();
+    assert!(house.all().iter().all(|it| it.id != first));
+    assert_eq!(target.live(), std::slice::from_ref(&first));
+    let mut strangers = BTreeSet::new();
+    house.wait(Duration::from_secs(1));
+    house.engine.sweep_once(&"orders-db".parse().unwrap(), &mut strangers).await.unwrap();
+    house.until("the orphan's end", || target.live().is_empty()).await;
+    assert_eq!(strangers, BTreeSet::new());
     house.crash().await;
 }
 

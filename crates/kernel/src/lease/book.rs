@@ -162,6 +162,13 @@ impl LeaseBook {
         self.lives.is_empty()
     }
 
+    /// Says whether nothing at all is kept.
+    #[cfg(test)]
+    pub(super) fn is_bare(&self) -> bool {
+        let Self { lives, of_task, due, counts } = self;
+        lives.is_empty() && of_task.is_empty() && due.is_empty() && *counts == [0; 5]
+    }
+
     fn count(&mut self, state: LeaseState, change: impl Fn(usize) -> usize) {
         let place = LeaseState::ALL.iter().position(|it| *it == state);
         if let Some(count) = place.and_then(|it| self.counts.get_mut(it)) {

@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 
-use bailiwick_model::{EnforcedAs, LeaseId, TaskId, Ulid};
+use bailiwick_model::{EnforcedAs, LeaseId, LeaseRecord, TaskId, Ulid};
 use proptest::prelude::*;
 
 use super::*;
@@ -97,6 +97,8 @@ fn deed() -> impl Strategy<Value = Deed> {
 struct World {
     book: LeaseBook,
     record: BTreeMap<LeaseId, Lease>,
+    /// Each step that was written.
+    steps: BTreeMap<LeaseId, Vec<LeaseRecord>>,
     /// How often each is being told at this moment.
     telling: BTreeMap<LeaseId, u32>,
     now: u64,
@@ -112,6 +114,8 @@ impl World {
                         let dead = before.has_ended();
                         prop_assert!(!dead || lease.has_ended(), "{} came to life", lease.id);
                     }
+                    let step = LeaseRecord::of(&lease, at(self.now));
+                    self.steps.entry(lease.id.clone()).or_default().push(step);
                     self.record.insert(lease.id.clone(), *lease);
                 }
                 LeaseEffect::Tell(id, _) => {
@@ -129,7 +133,7 @@ impl World {
         let now = at(self.now);
         match deed {
             Deed::Order(number) => {
-                let lease = lease(number);
+                let lease = Lease { opened: now, ..lease(number) };
                 if !self.record.contains_key(&lease.id) {
                     self.ordered += 1;
                     let write = self.book.order(lease);
@@ -219,6 +223,11 @@ impl World {
         }
         prop_assert!(self.book.is_empty(), "something is alive: {:?}", self.book);
         prop_assert!(self.record.values().all(|it| it.state == LeaseState::Revoked));
+        // Of what is over nothing is left here, and its steps tell all of it.
+        prop_assert!(self.book.is_bare(), "something is left: {:?}", self.book);
+        for (id, lease) in &self.record {
+            prop_assert_eq!(Lease::told(&self.steps[id]), Some(lease.clone()));
+        }
         Ok(())
     }
 }

@@ -1,6 +1,6 @@
 //! Records as bytes, and back.
 
-use bailiwick_model::{DecisionId, Record, Timestamp};
+use bailiwick_model::{DecisionId, LeaseId, Record, Timestamp};
 use serde::{Deserialize, de::IgnoredAny};
 
 use super::{LedgerError, index::key, plain};
@@ -108,6 +108,19 @@ pub(super) const fn decision(record: &Record) -> Option<&DecisionId> {
     }
 }
 
+/// Gives the lease that a record is a step of.
+pub(super) const fn lease(record: &Record) -> Option<&LeaseId> {
+    match record {
+        Record::Lease(it) => Some(&it.lease),
+        Record::Decision(_)
+        | Record::Outcome(_)
+        | Record::Evaluation(_)
+        | Record::Search(_)
+        | Record::Command { .. }
+        | Record::Finding(_) => None,
+    }
+}
+
 /// Reads a record of any format that was ever written.
 pub(crate) fn decode(seq: u64, format: u8, body: &[u8]) -> Result<Record, LedgerError> {
     match format {
@@ -127,6 +140,8 @@ pub(crate) struct Outline {
     pub(crate) task: Option<u64>,
     /// The key of the decision that it is, or is the outcome of.
     pub(crate) decision: Option<u64>,
+    /// The key of the lease that it is a step of.
+    pub(crate) lease: Option<u64>,
     /// Whether it counts at every start: a command, or what used an approval.
     pub(crate) landmark: bool,
 }
@@ -140,6 +155,7 @@ struct Fields<'a> {
     at: Option<Timestamp>,
     task: Option<&'a str>,
     decision: Option<&'a str>,
+    lease: Option<&'a str>,
     approval: Option<IgnoredAny>,
 }
 
@@ -160,10 +176,11 @@ impl Outline {
             // A command's task lies deeper, and commands are few.
             _ => return Some(Self::whole(&decode(seq, format, body).ok()?)),
         };
-        let Fields { time, at, task, decision, approval, .. } = fields;
+        let Fields { time, at, task, decision, lease, approval, .. } = fields;
         let landmark = matches!(kind, Kind::Decision | Kind::Evaluation) && approval.is_some();
         let (task, decision) = (task.map(key), decision.map(key));
-        Some(Self { kind, time: time.or(at)?, task, decision, landmark })
+        let lease = lease.filter(|_| kind == Kind::Lease).map(key);
+        Some(Self { kind, time: time.or(at)?, task, decision, lease, landmark })
     }
 
     fn whole(record: &Record) -> Self {
@@ -178,6 +195,7 @@ impl Outline {
             time: record.time(),
             task: record.task().map(|it| key(it.as_str())),
             decision: decision(record).map(|it| key(it.as_str())),
+            lease: lease(record).map(|it| key(it.as_str())),
             landmark,
         }
     }

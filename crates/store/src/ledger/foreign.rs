@@ -30,7 +30,8 @@ pub(crate) fn segment(bytes: &[u8], path: &Path) {
 /// The index of a sealed segment.
 pub(crate) fn index(path: &Path) {
     let Ok(Some(summary)) = sidecar::read(path, 1) else { return };
-    for wanted in [Wanted::Task(0), Wanted::Decision(u64::MAX), Wanted::Landmarks] {
+    let lease = Wanted::Lease(1, summary.times.0);
+    for wanted in [Wanted::Task(0), lease, Wanted::Decision(u64::MAX), Wanted::Landmarks] {
         let _found = sidecar::find(path, &summary, wanted);
     }
 }

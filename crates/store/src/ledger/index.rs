@@ -1,4 +1,4 @@
-//! Where the records of each task and each decision are in one segment, kept in memory.
+//! Where the records of each task, decision and lease are in one segment, kept in memory.
 
 use std::collections::HashMap;
 
@@ -20,7 +20,7 @@ pub(crate) struct Index {
     pub(crate) times: Option<(Timestamp, Timestamp)>,
     /// Where each record begins.
     pub(crate) places: Vec<u32>,
-    /// The records of each task.
+    /// The records of each task, and of each lease.
     pub(crate) tasks: HashMap<u64, Orders>,
     /// The records of each decision.
     pub(crate) decisions: HashMap<u64, Orders>,
@@ -60,8 +60,8 @@ impl Index {
     pub(crate) fn add(&mut self, at: DurableAt, (place, room): (u64, u64), outline: &Outline) {
         let order = u32::try_from(self.places.len()).unwrap_or(u32::MAX);
         self.places.push(u32::try_from(place).unwrap_or(u32::MAX));
-        if let Some(task) = outline.task {
-            put(&mut self.tasks, task, order);
+        for owner in outline.task.into_iter().chain(outline.lease) {
+            put(&mut self.tasks, owner, order);
         }
         if let Some(decision) = outline.decision {
             put(&mut self.decisions, decision, order);
@@ -85,7 +85,18 @@ fn put(map: &mut HashMap<u64, Orders>, key: u64, order: u32) {
 /// Reads the end of an id, letters of Crockford's base 32, as the low 64 bits of the number it
 /// was made from: all of them were drawn at random.
 pub(crate) fn key(id: &str) -> u64 {
-    id.bytes().rev().take(13).enumerate().fold(0, |all, (place, letter)| {
+    number(id.bytes().rev().take(13))
+}
+
+/// Reads the moment that an id was made in, which stands before what was drawn at random.
+pub(crate) fn moment(id: &str) -> Timestamp {
+    let millis = number(id.bytes().rev().skip(16).take(10));
+    Timestamp::from_millis(i64::try_from(millis).unwrap_or(i64::MAX))
+}
+
+/// Reads a number from its letters, the last one first.
+fn number(letters: impl Iterator<Item = u8>) -> u64 {
+    letters.enumerate().fold(0, |all, (place, letter)| {
         let digit = match letter {
             b'0'..=b'9' => letter.wrapping_sub(b'0'),
             b'A'..=b'H' => letter.wrapping_sub(b'A').wrapping_add(10),
@@ -115,6 +126,7 @@ mod tests {
             let id = TaskId::new(Ulid::new(Timestamp::from_millis(millis), random));
             let low = random[2..].iter().fold(0_u64, |all, byte| all << 8 | u64::from(*byte));
             prop_assert_eq!(key(id.as_str()), low);
+            prop_assert_eq!(moment(id.as_str()), Timestamp::from_millis(millis));
         }
     }
 }

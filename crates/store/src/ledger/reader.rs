@@ -2,7 +2,7 @@
 
 use std::{ops::ControlFlow, path::Path, sync::Arc};
 
-use bailiwick_model::{DecisionId, TaskId};
+use bailiwick_model::{DecisionId, LeaseId, TaskId};
 
 use super::{
     LedgerError, StoredRecord,
@@ -42,6 +42,11 @@ impl LedgerReader {
     /// Gives a task's records in order.
     pub fn task_records(&self, task: &TaskId) -> Result<Vec<StoredRecord>, LedgerError> {
         self.records.of_task(task)
+    }
+
+    /// Gives the steps of a lease in order.
+    pub fn lease_records(&self, lease: &LeaseId) -> Result<Vec<StoredRecord>, LedgerError> {
+        self.records.of_lease(lease)
     }
 
     /// Gives a decision and its outcome.

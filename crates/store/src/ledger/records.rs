@@ -6,11 +6,11 @@ use std::{
     sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard},
 };
 
-use bailiwick_model::{DecisionId, TaskId, Timestamp};
+use bailiwick_model::{DecisionId, LeaseId, TaskId, Timestamp};
 
 use super::{
     DurableAt, LedgerError, StoredRecord,
-    encode::{decision, decode},
+    encode::{decision, decode, lease},
     folder,
     index::Index,
     layout::{BODY_MAX, HEAD, Head, Header},
@@ -63,6 +63,15 @@ impl Records {
         Ok(records)
     }
 
+    pub(super) fn of_lease(&self, id: &LeaseId) -> Result<Vec<StoredRecord>, LedgerError> {
+        let mut records = Vec::new();
+        let found = self.find(Wanted::lease(id))?;
+        self.read(&found, &mut |it| {
+            records.extend((lease(&it.record) == Some(id)).then_some(it));
+        })?;
+        Ok(records)
+    }
+
     pub(super) fn of_decision(&self, id: &DecisionId) -> Result<Vec<StoredRecord>, LedgerError> {
         let mut records = Vec::new();
         let found = self.find(Wanted::decision(id))?;
@@ -92,6 +101,9 @@ impl Records {
         };
         let mut all = Vec::new();
         for segment in sealed {
+            if wanted.is_later_than(segment.summary.times.1) {
+                continue;
+            }
             let found = segment.find(&self.dir, wanted)?;
             let segment = segment.number;
             let Some(found) = found else {

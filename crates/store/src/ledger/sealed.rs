@@ -8,14 +8,14 @@ use std::{
 
 use super::{
     LedgerError, folder,
-    index::{Index, Orders, key},
+    index::{Index, Orders, key, moment},
     layout::Header,
     sidecar::{self, Summary, Wanted},
     survey::survey_sealed,
     window::Window,
 };
 use crate::{FileError, file};
-use bailiwick_model::{DecisionId, TaskId};
+use bailiwick_model::{DecisionId, LeaseId, TaskId, Timestamp};
 
 /// A sealed segment: what it holds in short, and how to find the rest.
 #[derive(Debug)]
@@ -121,6 +121,20 @@ impl Wanted {
         Self::Task(key(task.as_str()))
     }
 
+    /// Wants the steps of a lease.
+    pub(crate) fn lease(lease: &LeaseId) -> Self {
+        Self::Lease(key(lease.as_str()), moment(lease.as_str()))
+    }
+
+    /// Says whether none of them can be from before `latest`, so that a segment that ends there has
+    /// none.
+    pub(crate) fn is_later_than(self, latest: Timestamp) -> bool {
+        match self {
+            Self::Lease(_, made) => latest < made,
+            Self::Task(_) | Self::Decision(_) | Self::Landmarks => false,
+        }
+    }
+
     /// Wants the records of a decision.
     pub(crate) fn decision(decision: &DecisionId) -> Self {
         Self::Decision(key(decision.as_str()))
@@ -132,7 +146,7 @@ impl Index {
     pub(crate) fn find(&self, wanted: Wanted) -> Vec<(u32, u32)> {
         let of = |orders: Option<&Orders>| orders.into_iter().flat_map(Orders::iter).collect();
         let orders: Vec<u32> = match wanted {
-            Wanted::Task(key) => of(self.tasks.get(&key)),
+            Wanted::Task(key) | Wanted::Lease(key, _) => of(self.tasks.get(&key)),
             Wanted::Decision(key) => of(self.decisions.get(&key)),
             Wanted::Landmarks => self.landmarks.clone(),
         };

@@ -18,7 +18,8 @@ use super::{
 use crate::{FileError, file};
 
 const MAGIC: [u8; 16] = *b"bailiwick index\n";
-const VERSION: u32 = 1;
+/// Since 2 the list of tasks has leases, too.
+const VERSION: u32 = 2;
 /// How long everything before the lists is.
 const HEADER: u64 = 168;
 /// How long an entry of the lists by id is: a key and an order.
@@ -45,6 +46,8 @@ pub(crate) struct Summary {
 pub(crate) enum Wanted {
     /// Those of the task with this key.
     Task(u64),
+    /// Those of the lease with this key, which was made at this moment.
+    Lease(u64, Timestamp),
     /// Those of the decision with this key.
     Decision(u64),
     /// Those that outlive their tasks.
@@ -169,7 +172,7 @@ pub(crate) fn find(
 
 fn find_in(window: &mut Window, summary: &Summary, wanted: Wanted) -> io::Result<Vec<(u32, u32)>> {
     let orders = match wanted {
-        Wanted::Task(key) => of_key(window, summary, 1, key)?,
+        Wanted::Task(key) | Wanted::Lease(key, _) => of_key(window, summary, 1, key)?,
         Wanted::Decision(key) => of_key(window, summary, 2, key)?,
         Wanted::Landmarks => {
             let count = summary.count(3);

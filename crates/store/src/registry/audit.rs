@@ -1,13 +1,14 @@
 //! Finds what somebody changed behind our back: in the change log, or in a table.
 
-use std::{collections::BTreeMap, fmt};
+use std::fmt;
 
 use bailiwick_model::{Digest, Hold, Task};
-use rusqlite::{Connection, Row as SqlRow};
+use rusqlite::{Connection, Row as SqlRow, Rows};
 
 use super::{
     KeptLease, Rev,
     change::Place,
+    fold,
     format::{FORMAT, Stored},
     schema::{Kind, read_counter},
     writer::change_hash,
@@ -30,12 +31,21 @@ impl fmt::Display for Disagreement {
 
 /// Reads the whole change log and says where it first breaks.
 pub(super) fn changes(connection: &Connection) -> rusqlite::Result<Option<Disagreement>> {
-    let view = connection.unchecked_transaction()?;
-    let mut select =
-        view.prepare("SELECT rev, kind, key, format, body, hash FROM change_log ORDER BY rev")?;
-    let mut rows = select.query([])?;
-    let mut hash = Digest::from_bytes([0; 32]);
-    let mut rev = Rev(0);
+    changes_in(&*connection.unchecked_transaction()?)
+}
+
+/// Does so in a view of the registry that stands still.
+pub(super) fn changes_in(view: &Connection) -> rusqlite::Result<Option<Disagreement>> {
+    let folded = fold::read(view)?;
+    if fold::kept_hash(view, folded.rev)? != folded.kept {
+        let at = format!("changes up to {}", folded.rev);
+        return Ok(Some(Disagreement { at, why: "what is kept of them is not what was" }));
+    }
+    let mut select = view.prepare(
+        "SELECT rev, kind, key, format, body, hash FROM change_log WHERE rev > ?1 ORDER BY rev",
+    )?;
+    let mut rows = select.query([crate::sqlite::int(folded.rev.0)])?;
+    let (mut rev, mut hash) = (folded.rev, folded.hash);
     while let Some(row) = rows.next()? {
         rev = Rev(rev.0.saturating_add(1));
         let wrong = |why| Ok(Some(Disagreement { at: format!("change {rev}"), why }));
@@ -50,7 +60,7 @@ pub(super) fn changes(connection: &Connection) -> rusqlite::Result<Option<Disagr
             return wrong("it is not the change that was made");
         }
     }
-    Ok((read_counter(&view)? != (rev, hash)).then(|| Disagreement {
+    Ok((read_counter(view)? != (rev, hash)).then(|| Disagreement {
         at: format!("change {rev}"),
         why: "the counter says that another one was the last",
     }))
@@ -63,40 +73,68 @@ fn hash_of(previous: &Digest, rev: Rev, row: &SqlRow<'_>) -> Option<Digest> {
     Some(change_hash(previous, rev, &kind, &key, row.get(3).ok()?, body.as_deref()))
 }
 
-type Text = (i64, Option<String>);
-
 /// Compares every table with the last change of each thing in it.
 pub(super) fn rows(connection: &Connection) -> rusqlite::Result<Vec<Disagreement>> {
-    let view = connection.unchecked_transaction()?;
-    let mut last = last_texts(&view)?;
+    rows_in(&*connection.unchecked_transaction()?)
+}
+
+/// Does so in a view of the registry that stands still. Both are read side by side in the order of their
+/// keys, so that no more than one thing of each is in memory.
+pub(super) fn rows_in(view: &Connection) -> rusqlite::Result<Vec<Disagreement>> {
     let mut found = Vec::new();
     for kind in Kind::ALL {
-        let mut select = view.prepare(kind.statements().list)?;
-        let mut rows = select.query([])?;
-        while let Some(row) = rows.next()? {
-            let key: String = row.get(0)?;
-            let at = format!("{} {key}", kind.name());
-            let why = match last.remove(&(kind.name().to_owned(), key)) {
-                None | Some((_, None)) => Some("no change put it there"),
-                Some((format, Some(body))) => row_trouble(kind, row, format, &body),
-            };
-            found.extend(why.map(|why| Disagreement { at, why }));
-        }
+        rows_of(view, kind, &mut found)?;
     }
-    let missing = last.into_iter().filter(|(_, (_, body))| body.is_some());
-    found.extend(missing.map(|((kind, key), _)| Disagreement {
-        at: format!("{kind} {key}"),
-        why: "no change took it away",
-    }));
     Ok(found)
 }
 
-/// Reads what the change log says last of each thing.
-fn last_texts(view: &Connection) -> rusqlite::Result<BTreeMap<(String, String), Text>> {
-    let mut select = view.prepare("SELECT kind, key, format, body FROM change_log ORDER BY rev")?;
-    let rows =
-        select.query_map([], |row| Ok(((row.get(0)?, row.get(1)?), (row.get(2)?, row.get(3)?))))?;
-    rows.collect()
+fn rows_of(view: &Connection, kind: Kind, found: &mut Vec<Disagreement>) -> rusqlite::Result<()> {
+    let mut said = view.prepare(
+        "SELECT key, format, body, max(rev) FROM change_log WHERE kind = ?1 GROUP BY key ORDER BY key",
+    )?;
+    let mut said = said.query([kind.name()])?;
+    let mut last = Said::next(&mut said)?;
+    let mut select = view.prepare(kind.statements().list)?;
+    let mut rows = select.query([])?;
+    let wrong = |key: &str, why| Disagreement { at: format!("{} {key}", kind.name()), why };
+    let missing = |it: &Said| it.body.is_some().then(|| wrong(&it.key, "no change took it away"));
+    while let Some(row) = rows.next()? {
+        let key: String = row.get(0)?;
+        while let Some(before) = last.take_if(|it| it.key < key) {
+            found.extend(missing(&before));
+            last = Said::next(&mut said)?;
+        }
+        let why = match last.take_if(|it| it.key == key) {
+            None => Some("no change put it there"),
+            Some(of_it) => {
+                last = Said::next(&mut said)?;
+                match of_it.body {
+                    None => Some("no change put it there"),
+                    Some(body) => row_trouble(kind, row, of_it.format, &body),
+                }
+            }
+        };
+        found.extend(why.map(|why| wrong(&key, why)));
+    }
+    while let Some(left) = last.take() {
+        found.extend(missing(&left));
+        last = Said::next(&mut said)?;
+    }
+    Ok(())
+}
+
+/// What the change log says last of one thing.
+struct Said {
+    key: String,
+    format: i64,
+    body: Option<String>,
+}
+
+impl Said {
+    fn next(rows: &mut Rows<'_>) -> rusqlite::Result<Option<Self>> {
+        let Some(row) = rows.next()? else { return Ok(None) };
+        Ok(Some(Self { key: row.get(0)?, format: row.get(1)?, body: row.get(2)? }))
+    }
 }
 
 /// Says what is wrong with a row whose last change reads `body`.

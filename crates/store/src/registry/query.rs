@@ -143,7 +143,8 @@ impl Registry {
         self.many(|connection, engine| list(connection, engine))
     }
 
-    /// Gives the changes after number `after`, in order, `limit` at most.
+    /// Gives the changes after number `after`, in order, `limit` at most. Of those that were folded only
+    /// the last of each thing is there.
     pub fn changes(&self, after: Rev, limit: usize) -> Result<Vec<ChangeRow>, RegistryError> {
         self.read(|connection| {
             let mut select = connection.prepare_cached(

@@ -10,7 +10,7 @@ use crate::sqlite::Schema;
 /// say whose they are and whether they are open, so that the open ones are found.
 pub(super) static REGISTRY: Schema = Schema {
     application: 0x4257_5247,
-    version: 2,
+    version: 3,
     tables: "
         CREATE TABLE counter (
             id INTEGER PRIMARY KEY CHECK (id = 1), rev INTEGER NOT NULL, hash BLOB NOT NULL);
@@ -40,12 +40,19 @@ pub(super) static REGISTRY: Schema = Schema {
             of TEXT NOT NULL, open INTEGER NOT NULL) WITHOUT ROWID;
         CREATE INDEX holds_open ON holds (open, key);
         CREATE INDEX holds_of ON holds (of, key);",
-    added: &["
+    added: &[
+        "
         CREATE TABLE leases (
             key TEXT PRIMARY KEY, format INTEGER NOT NULL, body TEXT NOT NULL,
             of TEXT NOT NULL, open INTEGER NOT NULL) WITHOUT ROWID;
         CREATE INDEX leases_open ON leases (open, key);
-        CREATE INDEX leases_of ON leases (of, key);"],
+        CREATE INDEX leases_of ON leases (of, key);",
+        "
+        CREATE TABLE folded (
+            id INTEGER PRIMARY KEY CHECK (id = 1), rev INTEGER NOT NULL, hash BLOB NOT NULL,
+            kept BLOB NOT NULL);
+        INSERT INTO folded (id, rev, hash, kept) VALUES (1, 0, zeroblob(32), zeroblob(32));",
+    ],
 };
 
 /// A kind of thing that the registry keeps.

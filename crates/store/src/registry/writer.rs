@@ -7,6 +7,7 @@ use tokio::sync::{mpsc::Receiver, oneshot};
 use super::{
     RegistryError, Rev,
     change::{Place, Row},
+    fold::{self, Folding, Sides},
     format::FORMAT,
     schema::{Kind, read_counter},
 };
@@ -27,11 +28,17 @@ pub(super) struct Write {
 pub(super) struct Writer {
     pen: Pen,
     writes: Receiver<Write>,
+    folding: Folding,
+    sides: Sides,
 }
 
 impl Writer {
-    pub(super) const fn new(pen: Pen, writes: Receiver<Write>) -> Self {
-        Self { pen, writes }
+    pub(super) const fn new(
+        pen: Pen,
+        writes: Receiver<Write>,
+        (folding, sides): (Folding, Sides),
+    ) -> Self {
+        Self { pen, writes, folding, sides }
     }
 
     /// Writes until nobody can send any more.
@@ -44,18 +51,44 @@ impl Writer {
                 batch.push(next);
             }
             self.write(batch);
+            if self.folding.is_due(self.sides) {
+                self.fold();
+            }
+        }
+        self.pen.copy_back();
+    }
+
+    /// Takes out of the change log what nobody needs any more.
+    fn fold(&mut self) {
+        let over = self.folding.over;
+        match self.pen.write(|connection| fold::fold(connection, over)) {
+            Ok(Ok(sides)) => {
+                tracing::debug!(kept = sides.kept, "the change log was folded");
+                self.sides = sides;
+            }
+            // What is wrong stays as it is: the next start stops at it.
+            Ok(Err(wrong)) => {
+                tracing::error!(%wrong, "the registry was changed by somebody else");
+                self.sides.since = 0;
+            }
+            // Whoever writes next hears of it.
+            Err(_) => return,
         }
         self.pen.copy_back();
     }
 
     fn write(&mut self, batch: Vec<Write>) {
         let pages = batch.iter().flat_map(|it| &it.rows).map(pages_of).sum();
+        let mut rows = 0_usize;
         match self.pen.write(|connection| commit(connection, &batch)) {
             Ok(answers) => {
                 for (write, answer) in batch.into_iter().zip(answers) {
+                    rows = rows.saturating_add(if answer.is_ok() { write.rows.len() } else { 0 });
                     let ended = |(kind, key)| RegistryError::Ended { kind: Kind::name(kind), key };
                     drop(write.answer.send(answer.map_err(ended)));
                 }
+                let rows = u64::try_from(rows).unwrap_or(u64::MAX);
+                self.sides.since = self.sides.since.saturating_add(rows);
                 self.pen.grew(pages);
             }
             Err(why) => {
