@@ -5,6 +5,7 @@
 
 mod field;
 mod json;
+mod program;
 
 use std::{cell::RefCell, collections::BTreeSet, ops::Range, sync::Arc};
 

@@ -79,15 +79,7 @@ fn kek(table: &Table<'_>, home: &Path, settings: &mut Settings<'_>) -> Option<Ke
         settings.add("secrets.kek_file", &path.display(), file.at());
         return Some(KekSource::File(path));
     }
-    let mut words: Vec<String> =
-        command.items().iter().filter_map(|it| it.made(filled)).map(Spanned::into_inner).collect();
-    if command.is_given() && words.is_empty() {
-        command.wrong(format!("`{}` names no program", command.name()));
-    }
-    // As everywhere: what has a slash starts at the configuration's folder.
-    if let Some(first) = words.first_mut().filter(|it| it.contains('/')) {
-        *first = home.join(&*first).to_string_lossy().into_owned();
-    }
+    let words = command.command(home)?;
     let program = words.first().cloned()?;
     settings.add("secrets.kek_command", &program, command.at());
     Some(KekSource::Command(words))

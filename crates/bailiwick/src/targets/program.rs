@@ -7,7 +7,7 @@ use bailiwick_model::{TargetName, format_span};
 use toml::Spanned;
 
 use super::{Home, TargetKind, TargetSettings};
-use crate::config::{Table, filled};
+use crate::config::Table;
 
 /// Its line in the list.
 pub(super) const KIND: TargetKind = TargetKind { name: "program", read };
@@ -34,35 +34,15 @@ impl fmt::Debug for Settings {
 }
 
 fn read(table: &Table<'_>, home: &Home<'_>) -> Option<Arc<dyn TargetSettings>> {
-    let field = table.get("command").required();
-    let items = field.items();
-    let mut command: Vec<String> =
-        items.iter().filter_map(|it| it.made(filled)).map(Spanned::into_inner).collect();
-    if field.is_empty_list() {
-        field.wrong(format!("`{}` names no program", field.name()));
-    }
-    let mut env = BTreeMap::new();
-    for (name, value) in table.get("env").named() {
-        let text = value.made(filled).map(Spanned::into_inner);
-        let name = name.into_inner();
-        if name.is_empty() || name.contains('=') {
-            value.wrong(format!("`{}` is no name of a variable", name.escape_debug()));
-        }
-        env.extend(text.map(|text| (name, text)));
-    }
+    let command = table.get("command").required().command(home.home);
+    let env = table.get("env").variables();
     let timeout = table.get("timeout");
     let span = timeout.length().map_or(TIMEOUT, Spanned::into_inner);
     if span.is_zero() || Duration::from_secs(45) < span {
         timeout.wrong("a program is waited for between 1 and 45 seconds");
     }
-    if command.len() != items.len() {
-        return None;
-    }
-    let first = command.first_mut()?;
-    if first.contains('/') {
-        *first = home.home.join(&*first).to_string_lossy().into_owned();
-    }
-    Some(Arc::new(Settings { command, env, dir: home.home.to_path_buf(), timeout: span }))
+    let dir = home.home.to_path_buf();
+    Some(Arc::new(Settings { command: command?, env, dir, timeout: span }))
 }
 
 impl TargetSettings for Settings {

@@ -43,22 +43,14 @@ pub(super) fn needed_path(
     required(table, key).map(|it| home.home.join(it))
 }
 
-/// Reads a command, whose program starts there too where it is a path.
-fn words(table: &Table<'_>, key: &'static str, home: &Home<'_>) -> Vec<String> {
-    let mut words = texts(table, key);
-    if let Some(first) = words.first_mut().filter(|it| it.contains('/')) {
-        *first = home.home.join(&*first).to_string_lossy().into_owned();
-    }
-    words
-}
-
 /// Reads the command that ends what is open, which must be there.
 pub(super) fn end(table: &Table<'_>, home: &Home<'_>) -> Option<EndCommand> {
     let field = table.get("end").required();
     if field.is_empty_list() {
         field.wrong("`end` names no program: without it, what is open would go on");
+        return None;
     }
-    EndCommand::new(&words(table, "end", home))
+    EndCommand::new(&field.command(home.home)?)
 }
 
 /// Reads where a secret lies: in a file or printed by a command, of which one is named at most.
@@ -68,11 +60,11 @@ pub(super) fn secret(
     home: &Home<'_>,
 ) -> Option<SecretSource> {
     let path = path(table, file, home);
-    let words = words(table, command, home);
-    if path.is_some() && !words.is_empty() {
-        table.get(command).wrong(format!("the secret lies in `{file}` already: leave one out"));
+    let command = table.get(command);
+    if path.is_some() && command.is_given() {
+        command.wrong(format!("the secret lies in `{file}` already: leave one out"));
     }
-    let printed = (!words.is_empty()).then_some(SecretSource::Command(words));
+    let printed = command.command(home.home).map(SecretSource::Command);
     path.map(SecretSource::File).or(printed)
 }
 

@@ -187,13 +187,8 @@ pub(super) fn tasks(
     filter: &TaskFilter,
     engine: impl Fn(rusqlite::Error) -> RegistryError,
 ) -> Answer<Task> {
-    let TaskFilter { open_only, identity, limit } = filter;
-    let of = identity.as_ref().map(IdentityId::as_str);
-    let select = "SELECT key, format, body FROM tasks
-        WHERE (?1 IS NULL OR of = ?1) AND open >= ?2 ORDER BY key DESC LIMIT ?3";
-    let mut found = select_all(connection, select, (of, open_only, bound(*limit)), engine)?;
-    found.reverse();
-    Ok(found)
+    let of = filter.identity.as_ref().map(IdentityId::as_str);
+    newest(connection, "tasks", (of, filter.open_only, filter.limit), engine)
 }
 
 pub(super) fn holds(
@@ -201,13 +196,8 @@ pub(super) fn holds(
     filter: &HoldFilter,
     engine: impl Fn(rusqlite::Error) -> RegistryError,
 ) -> Answer<Hold> {
-    let HoldFilter { open_only, task, limit } = filter;
-    let of = task.as_ref().map(TaskId::as_str);
-    let select = "SELECT key, format, body FROM holds
-        WHERE (?1 IS NULL OR of = ?1) AND open >= ?2 ORDER BY key DESC LIMIT ?3";
-    let mut found = select_all(connection, select, (of, open_only, bound(*limit)), engine)?;
-    found.reverse();
-    Ok(found)
+    let of = filter.task.as_ref().map(TaskId::as_str);
+    newest(connection, "holds", (of, filter.open_only, filter.limit), engine)
 }
 
 fn leases(
@@ -215,11 +205,22 @@ fn leases(
     filter: &LeaseFilter,
     engine: impl Fn(rusqlite::Error) -> RegistryError,
 ) -> Answer<KeptLease> {
-    let LeaseFilter { open_only, task, limit } = filter;
-    let of = task.as_ref().map(TaskId::as_str);
-    let select = "SELECT key, format, body FROM leases
-        WHERE (?1 IS NULL OR of = ?1) AND open >= ?2 ORDER BY key DESC LIMIT ?3";
-    let mut found = select_all(connection, select, (of, open_only, bound(*limit)), engine)?;
+    let of = filter.task.as_ref().map(TaskId::as_str);
+    newest(connection, "leases", (of, filter.open_only, filter.limit), engine)
+}
+
+/// Gives the newest rows of a table, oldest first: those of one thing or of all, open ones alone or all.
+fn newest<T: Stored>(
+    connection: &Connection,
+    table: &'static str,
+    (of, open_only, limit): (Option<&str>, bool, usize),
+    engine: impl Fn(rusqlite::Error) -> RegistryError,
+) -> Answer<T> {
+    let select = format!(
+        "SELECT key, format, body FROM {table}
+        WHERE (?1 IS NULL OR of = ?1) AND open >= ?2 ORDER BY key DESC LIMIT ?3"
+    );
+    let mut found = select_all(connection, &select, (of, open_only, bound(limit)), engine)?;
     found.reverse();
     Ok(found)
 }

@@ -8,7 +8,6 @@ use std::{
 
 use bailiwick_connect::ServerTrust;
 use http::Uri;
-use toml::Spanned;
 
 use crate::config::{
     Code, Route,
@@ -76,8 +75,8 @@ pub(super) fn read(table: &Table<'_>, home: &Path) -> Option<Transport> {
             if ca.is_given() {
                 ca.wrong(format!("`{}` is for a server with a `url`", ca.name()));
             }
-            let program = program(&command, home);
-            let env = variables(&env);
+            let program = command.command(home);
+            let env = env.variables();
             let dir = dir.made(filled);
             let dir = dir.map_or_else(|| home.to_path_buf(), |it| home.join(it.into_inner()));
             Some(Transport::Child { command: program?, env, dir })
@@ -111,40 +110,6 @@ pub(super) fn read(table: &Table<'_>, home: &Path) -> Option<Transport> {
             None
         }
     }
-}
-
-fn program(field: &Field<'_>, home: &Path) -> Option<Vec<String>> {
-    let items = field.items();
-    let read: Vec<String> =
-        items.iter().filter_map(|it| it.made(word)).map(Spanned::into_inner).collect();
-    if field.is_empty_list() || read.first().is_some_and(String::is_empty) {
-        field.wrong(format!("`{}` names no program", field.name()));
-        return None;
-    }
-    let mut words = (read.len() == items.len()).then_some(read)?;
-    let first = words.first_mut()?;
-    if first.contains('/') {
-        *first = home.join(&*first).to_string_lossy().into_owned();
-    }
-    Some(words)
-}
-
-/// Takes what can be an argument of a process.
-fn word(text: &str) -> Result<String, &'static str> {
-    if text.contains('\0') { Err("no argument can hold a zero byte") } else { Ok(text.to_owned()) }
-}
-
-fn variables(field: &Field<'_>) -> BTreeMap<String, String> {
-    let mut variables = BTreeMap::new();
-    for (name, value) in field.named() {
-        let text = value.made(word).map(Spanned::into_inner);
-        let name = name.into_inner();
-        if name.is_empty() || name.contains(['=', '\0']) {
-            value.wrong(format!("`{}` is no name of a variable", name.escape_debug()));
-        }
-        variables.extend(text.map(|text| (name, text)));
-    }
-    variables
 }
 
 pub(in super::super) fn address(text: &str) -> Result<Uri, String> {
