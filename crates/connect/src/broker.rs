@@ -14,8 +14,6 @@ pub(crate) mod postgres;
 mod program;
 mod source;
 pub(crate) mod ssh;
-#[cfg(test)]
-mod stub;
 mod x509;
 
 use std::{fmt, pin::Pin, time::Duration};
@@ -91,6 +89,8 @@ pub struct Issued {
     pub until: Timestamp,
     /// What ending it needs beyond its name; kept closed.
     pub keepsake: Option<Secret>,
+    /// Why nobody may have it. The target made it, so it is ended as any other.
+    pub unfit: Option<String>,
 }
 
 /// A credential as its holder gets it: fields in order, each by a name its kind of target knows.

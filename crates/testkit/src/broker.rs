@@ -12,13 +12,48 @@ use bailiwick_model::{LeaseId, TaskId, Timestamp, Ulid};
 
 pub use scripted::{ScriptedTarget, Trouble};
 
+/// How long a credential lives whose end is waited for.
+const SHORT: Duration = Duration::from_secs(15);
+
 /// Something that is awaited.
 pub type Waited<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
+
+/// What a target cannot, or its broker. It is said here and in the manual, so that nothing is left out
+/// without a word.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Limit {
+    /// Each use of a credential is one question: nothing stays open.
+    NothingStays,
+    /// What the target has cannot be asked for.
+    NothingIsListed,
+    /// A credential of which nobody heard lives until its own end.
+    UnheardLives,
+    /// Credentials are made without asking the target, also while it is away.
+    MadeAlone,
+    /// The target knows no end but the one that it is told.
+    NoEndOfItsOwn,
+}
+
+impl Limit {
+    /// As the manual has it.
+    pub const fn words(self) -> &'static str {
+        match self {
+            Self::NothingStays => "nothing stays open",
+            Self::NothingIsListed => "nothing is listed",
+            Self::UnheardLives => "what nobody heard of lives until its end",
+            Self::MadeAlone => "made without the target",
+            Self::NoEndOfItsOwn => "no end of its own",
+        }
+    }
+}
 
 /// A target at which a broker is tried, as its holders and its operators see it.
 pub trait Trial: Send + Sync {
     /// The broker.
     fn broker(&self) -> &dyn Broker;
+
+    /// What it cannot.
+    fn limits(&self) -> &'static [Limit];
 
     /// What can be wanted of the target.
     fn wants(&self) -> Vec<String>;
@@ -34,11 +69,14 @@ pub trait Trial: Send + Sync {
     /// Uses a credential once, anew, and says whether the target let it.
     fn is_let_in<'a>(&'a self, credential: &'a Credential) -> Waited<'a, bool>;
 
-    /// Begins to use a credential and stays; none where nothing stays open at such a target.
+    /// Begins to use a credential and stays; none where nothing stays open.
     fn stays<'a>(&'a self, credential: &'a Credential) -> Waited<'a, Option<Box<dyn Stay>>>;
 
-    /// Takes the target away, or brings it back; no where that cannot be done.
-    fn away(&self, away: bool) -> Waited<'_, bool>;
+    /// Takes the target away, or brings it back.
+    fn away(&self, away: bool) -> Waited<'_, ()>;
+
+    /// Waits until it is so late at the target.
+    fn late(&self, at: Timestamp) -> Waited<'_, ()>;
 }
 
 /// A use of a credential that stays open.
@@ -57,7 +95,13 @@ pub async fn conforms(trial: &dyn Trial) {
     what_nobody_has_is_refused(trial).await;
     nothing_of_a_secret_is_shown(trial).await;
     what_is_dropped_midway_can_be_ended(trial).await;
+    an_end_that_is_dropped_midway_is_made_good(trial).await;
     an_outage_is_said_and_outlived(trial).await;
+    what_nobody_ends_ends_by_itself(trial).await;
+}
+
+fn cannot(trial: &dyn Trial, limit: Limit) -> bool {
+    trial.limits().contains(&limit)
 }
 
 /// Makes the order of a new lease.
@@ -112,6 +156,11 @@ pub async fn what_is_open_ends_with_it(trial: &dyn Trial) {
     for _ in 0..3 {
         stays.extend(trial.stays(&issued.credential).await);
     }
+    assert_eq!(
+        stays.is_empty(),
+        cannot(trial, Limit::NothingStays),
+        "what stays is not as it is said"
+    );
     for stay in &mut stays {
         assert!(stay.goes_on().await, "what is open does not work");
     }
@@ -140,7 +189,8 @@ pub async fn issuing_again_leaves_one(trial: &dyn Trial) {
     assert!(trial.is_let_in(&second.credential).await, "what was issued again does not count");
     revoke(trial, &order, Some(&second)).await;
     assert!(!trial.is_let_in(&second.credential).await, "what was revoked still counts");
-    assert!(!trial.is_let_in(&first.credential).await, "the first try still counts");
+    let lives = trial.is_let_in(&first.credential).await;
+    assert_eq!(lives, cannot(trial, Limit::UnheardLives), "the first try is not as it is said");
 }
 
 /// A target says which leases it has something of, where it can.
@@ -153,10 +203,13 @@ pub async fn what_is_there_is_found(trial: &dyn Trial) {
     revoke(trial, &order, Some(&issued)).await;
     let after = trial.broker().found().await.expect("the target says what it has");
     assert!(!after.contains(&order.lease), "what was revoked is still there");
-    if during.len() == before.len() {
-        // Some targets cannot list: then they list nothing, ever.
-        assert!(during.is_empty(), "the target lists others and not this one");
-    }
+    let listed = during.contains(&order.lease);
+    assert_ne!(
+        listed,
+        cannot(trial, Limit::NothingIsListed),
+        "what is listed is not as it is said"
+    );
+    assert!(listed || during.is_empty(), "the target lists others and not this one");
 }
 
 /// What a target does not have is refused, and leaves nothing.
@@ -206,22 +259,46 @@ pub async fn what_is_dropped_midway_can_be_ended(trial: &dyn Trial) {
     }
 }
 
+/// The engine may stop while a target is told: told again, it is gone.
+pub async fn an_end_that_is_dropped_midway_is_made_good(trial: &dyn Trial) {
+    for (number, wait) in (30_u8..).zip([0, 1, 5, 20]) {
+        let order = order(trial, number);
+        let issued = issue(trial, &order).await;
+        let ended = ended(trial, &order, Some(&issued));
+        let revoking = trial.broker().revoke(&ended);
+        drop(tokio::time::timeout(Duration::from_millis(wait), revoking).await);
+        revoke(trial, &order, Some(&issued)).await;
+        assert!(!trial.is_let_in(&issued.credential).await, "dropped after {wait} ms it counts");
+    }
+}
+
 /// A target that is away is an error, never a success; when it is back, what is to end ends.
 pub async fn an_outage_is_said_and_outlived(trial: &dyn Trial) {
     let (one, other) = (order(trial, 20), order(trial, 21));
     let issued = issue(trial, &one).await;
-    if !trial.away(true).await {
-        revoke(trial, &one, Some(&issued)).await;
-        return;
-    }
+    trial.away(true).await;
     let revoked = trial.broker().revoke(&ended(trial, &one, Some(&issued))).await;
     assert!(
         matches!(revoked, Err(BrokerError::Away { .. } | BrokerError::Busy { .. })),
         "{revoked:?}"
     );
-    assert!(trial.broker().issue(&other).await.is_err(), "an absent target makes something");
-    assert!(trial.away(false).await, "the target does not come back");
+    let made = trial.broker().issue(&other).await;
+    assert_eq!(made.is_ok(), cannot(trial, Limit::MadeAlone), "an absent target makes something");
+    trial.away(false).await;
     revoke(trial, &one, Some(&issued)).await;
-    revoke(trial, &other, None).await;
+    revoke(trial, &other, made.as_ref().ok()).await;
     assert!(!trial.is_let_in(&issued.credential).await, "what was revoked still counts");
+}
+
+/// Should nobody come back to end it, a credential opens nothing after its time.
+pub async fn what_nobody_ends_ends_by_itself(trial: &dyn Trial) {
+    let order = LeaseOrder { until: trial.now().after(SHORT), ..order(trial, 40) };
+    let issued = issue(trial, &order).await;
+    assert!(trial.is_let_in(&issued.credential).await, "what was issued does not count");
+    if !cannot(trial, Limit::NoEndOfItsOwn) {
+        // Of two clocks one may be a second behind.
+        trial.late(issued.until.after(Duration::from_secs(2))).await;
+        assert!(!trial.is_let_in(&issued.credential).await, "it counts after its time");
+    }
+    revoke(trial, &order, Some(&issued)).await;
 }

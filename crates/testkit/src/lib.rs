@@ -15,6 +15,7 @@ pub mod real;
 pub mod reference;
 mod scenario;
 mod seen;
+pub mod service;
 mod stage;
 pub mod strategies;
 mod words;

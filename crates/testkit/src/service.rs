@@ -1,5 +1,8 @@
 //! A service of others, as far as a test says what it answers.
 
+mod authority;
+mod cluster;
+
 use std::sync::{Arc, Mutex};
 
 use tokio::{
@@ -7,27 +10,33 @@ use tokio::{
     net::TcpListener,
 };
 
+pub use authority::Authority;
+pub use cluster::Cluster;
+
 /// One question as it came.
 #[derive(Clone, Debug)]
-pub(crate) struct Asked {
+pub struct Asked {
     /// The first line, without the protocol.
-    pub(crate) line: String,
+    pub line: String,
     /// The other lines of the head, their names small.
-    pub(crate) head: String,
-    pub(crate) body: String,
+    pub head: String,
+    /// What follows the head.
+    pub body: String,
 }
 
 /// It listens until its runtime ends.
-pub(crate) struct Stub {
-    pub(crate) url: String,
+#[derive(Debug)]
+pub struct Stub {
+    /// Where it listens.
+    pub url: String,
     asked: Arc<Mutex<Vec<Asked>>>,
 }
 
 impl Stub {
     /// Answers each question with a status and a body.
-    pub(crate) async fn start(answer: impl Fn(&Asked) -> (u16, String) + Send + 'static) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let url = format!("http://{}", listener.local_addr().unwrap());
+    pub async fn start(answer: impl Fn(&Asked) -> (u16, String) + Send + 'static) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a stub of ours");
+        let url = format!("http://{}", listener.local_addr().expect("a stub of ours"));
         let asked = Arc::new(Mutex::new(Vec::new()));
         let seen = Arc::clone(&asked);
         tokio::spawn(async move {
@@ -35,7 +44,7 @@ impl Stub {
                 let mut stream = BufReader::new(stream);
                 let Some(question) = read(&mut stream).await else { continue };
                 let (status, body) = answer(&question);
-                seen.lock().unwrap().push(question);
+                seen.lock().expect("a stub of ours").push(question);
                 let answer = format!(
                     "HTTP/1.1 {status} it\r\nContent-Type: application/json\r\n\
                      Content-Length: {}\r\nConnection: close\r\n\r\n{body}",
@@ -49,8 +58,8 @@ impl Stub {
     }
 
     /// All that was asked so far.
-    pub(crate) fn asked(&self) -> Vec<Asked> {
-        self.asked.lock().unwrap().clone()
+    pub fn asked(&self) -> Vec<Asked> {
+        self.asked.lock().expect("a stub of ours").clone()
     }
 }
 

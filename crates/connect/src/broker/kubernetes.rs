@@ -166,7 +166,7 @@ impl Kubernetes {
             .with("namespace", self.target.namespace.as_str())
             .with("account", account)
             .with_secret("token", token);
-        Ok(Issued { credential, called, until, keepsake: None })
+        Ok(Issued { credential, called, until, keepsake: None, unfit: None })
     }
 
     fn wanted<'w>(&self, wants: &'w [String]) -> Result<&'w str, BrokerError> {

@@ -132,25 +132,23 @@ impl OAuth {
         let granted = self.granted(&answer)?;
         let token = granted.access_token;
         let life = granted.expires_in.map(Duration::from_secs);
-        if let Err(why) = self.check_granted(
+        let fit = self.check_granted(
             &token,
             &granted.token_type,
             life,
             granted.scope.as_deref(),
             &order.wants,
-        ) {
-            // It was given, so it is ended; that it could not be is no better reason.
-            let _ended = self.give_back(&token).await;
-            return Err(self.refused(why));
-        }
-        let until = order.until.min(order.now.after(life.unwrap_or(self.target.longest)));
+        );
+        let until = order.now.after(life.unwrap_or(self.target.longest));
         let mut credential = Credential::default().with("scope", wanted.as_str());
         if let Some(resource) = &self.target.resource {
             credential = credential.with("resource", resource.as_str());
         }
         let keepsake = Some(token.clone());
         let credential = credential.with_secret("access_token", token);
-        Ok(Issued { credential, called: order.lease.to_string(), until, keepsake })
+        // What does not fit was given all the same: it is given back until that is heard.
+        let unfit = fit.err().map(|why| format!("target `{}` refuses: {why}", self.name));
+        Ok(Issued { credential, called: order.lease.to_string(), until, keepsake, unfit })
     }
 
     fn wanted(&self, wants: &[String]) -> Result<String, BrokerError> {
@@ -205,10 +203,16 @@ impl OAuth {
     }
 
     async fn end(&self, ended: &EndedLease) -> Result<(), BrokerError> {
-        match &ended.keepsake {
-            Some(token) => self.give_back(token).await,
+        match (&ended.keepsake, &ended.called) {
+            (Some(token), _) => self.give_back(token).await,
             // Its answer was never heard: what token there is, nobody has.
-            None => Ok(()),
+            (None, None) => Ok(()),
+            // It was had and cannot be named any more. It ends by itself, and not before.
+            (None, Some(_)) if ended.until.after(self.target.longest) <= ended.now => Ok(()),
+            (None, Some(_)) => {
+                let why = "its token is not at hand any more, so it can only be left to its end";
+                Err(self.away(why.to_owned()))
+            }
         }
     }
 

@@ -191,6 +191,7 @@ impl Postgres {
             called: role,
             until,
             keepsake: None,
+            unfit: None,
         })
     }
 

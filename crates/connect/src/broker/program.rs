@@ -242,6 +242,7 @@ impl ProgramBroker {
             called: made.called,
             until: made.until.unwrap_or(until),
             keepsake: made.keepsake.map(|it| it.0),
+            unfit: None,
         })
     }
 

@@ -132,7 +132,13 @@ impl Ssh {
             credential = credential.with("host_key", line.as_str());
         }
         let credential = credential.with_secret("private_key", key);
-        Ok(Issued { credential, called: order.lease.to_string(), until, keepsake: None })
+        Ok(Issued {
+            credential,
+            called: order.lease.to_string(),
+            until,
+            keepsake: None,
+            unfit: None,
+        })
     }
 
     fn sign(&self, order: &LeaseOrder, until: Timestamp) -> Result<(Secret, String), RandomError> {

@@ -12,7 +12,7 @@ use std::{
     time::Duration,
 };
 
-use bailiwick_model::{IdentityId, LeaseId, TargetName, Timestamp};
+use bailiwick_model::{IdentityId, LeaseId, SpiffeId, TargetName, Timestamp, TrustDomain};
 use rcgen::{
     BasicConstraints, CertificateParams, CertificateRevocationListParams, DistinguishedName,
     DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyIdMethod, KeyPair, KeyUsagePurpose,
@@ -37,8 +37,6 @@ const AUTHORITY_LIFE: Duration = Duration::from_secs(5 * 365 * 24 * 3600);
 const KEY_MAX: u64 = 16 * 1024;
 /// Stands for the identity in an id.
 const IDENTITY: &str = "{identity}";
-/// The longest SPIFFE id (SPIFFE-ID, section 2.3).
-const ID_MAX: usize = 2048;
 
 /// What the operator says of a target that believes certificates of ours.
 #[derive(Clone, Debug)]
@@ -76,9 +74,7 @@ impl X509Target {
     /// Says what of it cannot be meant.
     pub fn check(&self) -> Result<(), TargetMistake> {
         let wrong = |setting, message: String| Err(TargetMistake::new(setting, message));
-        let domain = self.trust_domain.as_bytes();
-        let plain = |it: &u8| matches!(it, b'a'..=b'z' | b'0'..=b'9' | b'.' | b'-' | b'_');
-        if !(1..=255).contains(&domain.len()) || !domain.iter().all(plain) {
+        if self.trust_domain.parse::<TrustDomain>().is_err() {
             let domain = self.trust_domain.escape_debug();
             let message =
                 format!("`{domain}` is no trust domain: small letters, digits, `.`, `-`, `_`");
@@ -88,7 +84,7 @@ impl X509Target {
             let message = "`paths` names none: say which ids a lease may bear";
             return wrong("paths", message.to_owned());
         }
-        match self.paths.iter().find(|it| !is_path(it)) {
+        match self.paths.iter().find(|it| !self.is_path(it)) {
             Some(path) => wrong(
                 "paths",
                 format!(
@@ -99,6 +95,17 @@ impl X509Target {
             ),
             None => Ok(()),
         }
+    }
+
+    /// Says whether it is one, whoever's lease it is.
+    fn is_path(&self, path: &str) -> bool {
+        // The longest name of an identity.
+        let longest = "i".repeat(64);
+        self.id(path, &longest).parse::<SpiffeId>().is_ok()
+    }
+
+    fn id(&self, path: &str, identity: &str) -> String {
+        format!("spiffe://{}{}", self.trust_domain, path.replace(IDENTITY, identity))
     }
 }
 
@@ -127,7 +134,7 @@ impl X509 {
             .with("certificate", certificate)
             .with("ca", self.certificate.as_str())
             .with_secret("private_key", key);
-        Ok(Issued { credential, called: serial(&order.lease), until, keepsake: None })
+        Ok(Issued { credential, called: serial(&order.lease), until, keepsake: None, unfit: None })
     }
 
     fn sign(
@@ -163,8 +170,7 @@ impl X509 {
         if !self.target.paths.contains(path) {
             return Err(unfit(path));
         }
-        let path = path.replace(IDENTITY, identity.as_str());
-        Ok(format!("spiffe://{}{path}", self.target.trust_domain))
+        Ok(self.target.id(path, identity.as_str()))
     }
 
     async fn end(&self, ended: &EndedLease) -> Result<(), BrokerError> {
@@ -204,14 +210,6 @@ impl Broker for X509 {
             Ok(Vec::new())
         })
     }
-}
-
-fn is_path(path: &str) -> bool {
-    let plain = |it: char| it.is_ascii_alphanumeric() || matches!(it, '.' | '-' | '_');
-    let shown = path.replace(IDENTITY, "i");
-    let segment = |it: &str| !matches!(it, "" | "." | "..") && it.chars().all(plain);
-    path.len() < ID_MAX / 2
-        && shown.strip_prefix('/').is_some_and(|rest| rest.split('/').all(segment))
 }
 
 fn key(path: &Path) -> Result<KeyPair, String> {

@@ -1,14 +1,14 @@
 //! Each broker and the system that it was written for, as others made it.
 
-mod postgres;
-mod ssh;
+pub(crate) mod postgres;
+pub(crate) mod ssh;
 mod x509;
 
 use bailiwick_connect::{Credential, EndedLease, Field, LeaseOrder};
 use bailiwick_model::{LeaseId, Timestamp, Ulid};
 
 /// A moment that the target's own clock agrees with.
-fn now() -> Timestamp {
+pub(crate) fn now() -> Timestamp {
     let since = std::time::SystemTime::UNIX_EPOCH.elapsed().unwrap();
     Timestamp::from_millis(i64::try_from(since.as_millis()).unwrap())
 }
@@ -39,7 +39,7 @@ fn ended(number: u8) -> EndedLease {
     }
 }
 
-fn field(credential: &Credential, name: &str) -> String {
+pub(crate) fn field(credential: &Credential, name: &str) -> String {
     let mut fields = credential.fields();
     match fields.find(|(it, _)| *it == name) {
         Some((_, Field::Plain(text))) => text.clone(),

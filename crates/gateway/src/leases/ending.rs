@@ -102,13 +102,13 @@ impl Leases {
     /// Tells a target that a lease ended, and takes down what it says.
     async fn revoke(&self, target: &TargetName, id: &LeaseId) {
         let Some(at) = self.targets.get(target) else { return };
-        let (lease, sealed) = {
+        let (lease, sealed, open) = {
             let kept = self.shelf().lock();
             let Some(lease) = kept.book.get(id).cloned() else { return };
-            (lease, kept.sealed.get(id).cloned())
+            (lease, kept.sealed.get(id).cloned(), kept.open.get(id).cloned())
         };
-        let open = |it: String| self.vault.unseal(id.as_str(), &it.parse()?);
-        let told = match sealed.map(open) {
+        let unseal = |it: String| self.vault.unseal(id.as_str(), &it.parse()?);
+        let told = match sealed.map(unseal) {
             Some(Err::<Secret, bailiwick_connect::VaultError>(_)) => {
                 Err(("what ending it needs cannot be opened".to_owned(), None))
             }
@@ -116,7 +116,7 @@ impl Leases {
                 let ended = EndedLease {
                     lease: id.clone(),
                     called: lease.called.clone(),
-                    keepsake: keepsake.and_then(Result::ok),
+                    keepsake: keepsake.and_then(Result::ok).or(open),
                     until: lease.until,
                     now: self.desk().now(),
                 };

@@ -83,9 +83,6 @@ impl Drop for Claim {
 /// A credential was not handed out.
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum NotHandedOut {
-    /// There is no such target.
-    #[error("there is no target `{0}`")]
-    NoTarget(TargetName),
     /// So many are alive that there is no room for more.
     #[error("{0} have live leases already: end some first")]
     TooMany(&'static str),
@@ -130,7 +127,7 @@ impl Leases {
         still: impl FnOnce() -> Result<(), PermitError> + Send,
     ) -> Result<HandedOut, NotHandedOut> {
         let Some(target) = self.targets.get(&order.target) else {
-            return Err(NotHandedOut::NoTarget(order.target));
+            return Err(NotHandedOut::NotMade(no_target(&order.target)));
         };
         let key = (order.task.clone(), (order.target.clone(), order.wants.clone()));
         let (waiter, hears) = oneshot::channel();
@@ -276,17 +273,21 @@ impl Leases {
 
     /// Keeps what was made, on disk before anybody has it.
     async fn keep(&self, id: &LeaseId, issued: Issued) -> Result<HandedOut, NotHandedOut> {
-        let Issued { credential, called, until, keepsake } = issued;
-        let seal = |it: Secret| self.vault.seal(id.as_str(), it.expose().as_bytes());
-        let sealed = keepsake.map(seal).transpose();
+        let Issued { credential, called, until, keepsake, mut unfit } = issued;
+        let seal = |it: &Secret| self.vault.seal(id.as_str(), it.expose().as_bytes());
+        let sealed = keepsake.as_ref().map(seal).transpose();
         if let Err(error) = &sealed {
             tracing::error!(lease = %id, %error, "what ending a lease needs cannot be sealed");
+            unfit = Some("what ending it needs cannot be sealed".to_owned());
         }
-        let unsealed = sealed.is_err();
         let now = self.desk().now();
         let (lease, recorded) = self.shelf().with(|kept| {
-            kept.sealed
-                .extend(sealed.ok().flatten().map(|it| (id.clone(), it.as_str().to_owned())));
+            match sealed {
+                Ok(sealed) => {
+                    kept.sealed.extend(sealed.map(|it| (id.clone(), it.as_str().to_owned())))
+                }
+                Err(_) => kept.open.extend(keepsake.map(|it| (id.clone(), it))),
+            }
             let effects = kept.book.step(id, LeaseEvent::Issued { called, until }, now);
             let writes = effects.into_iter().filter_map(|effect| match effect {
                 LeaseEffect::Write(lease) => Some(lease),
@@ -296,11 +297,14 @@ impl Leases {
             for lease in writes {
                 recorded = Some(kept.write(lease, now));
             }
-            if unsealed {
-                kept.step(id, LeaseEvent::Ends(LeaseCause::NotIssued), now);
+            if let Some(why) = unfit.clone() {
+                kept.step(id, LeaseEvent::NotIssued { why }, now);
             }
             (kept.book.get(id).cloned(), recorded)
         });
+        if let Some(why) = unfit {
+            return Err(NotHandedOut::NotMade(why));
+        }
         let (Some(lease), Some(recorded)) = (lease, recorded) else {
             return Err(NotHandedOut::Ended);
         };
@@ -322,7 +326,7 @@ impl Leases {
 
     /// Asks the target, when it is this one's turn.
     async fn issued(&self, order: &Order, id: &LeaseId) -> Result<Issued, Unmade> {
-        let gone = || Unmade::Surely(format!("there is no target `{}`", order.target));
+        let gone = || Unmade::Surely(no_target(&order.target));
         let target = self.targets.get(&order.target).ok_or_else(gone)?;
         let turn = tokio::time::timeout(ISSUE_WAIT, Arc::clone(&target.issuing).acquire_owned());
         let Ok(Ok(_turn)) = turn.await else {
@@ -347,6 +351,10 @@ impl Leases {
             Err(_) => Err(Unmade::Perhaps(format!("`{}` did not answer in time", order.target))),
         }
     }
+}
+
+fn no_target(target: &TargetName) -> String {
+    format!("there is no target `{target}`")
 }
 
 /// Why nothing was made, as far as is known.

@@ -9,7 +9,7 @@ use std::{
     sync::{Mutex, MutexGuard, PoisonError, atomic::AtomicBool},
 };
 
-use bailiwick_connect::Credential;
+use bailiwick_connect::{Credential, Secret};
 use bailiwick_kernel::{LeaseBook, LeaseEffect, LeaseEvent};
 use bailiwick_model::{
     EndCause, Finding, Lease, LeaseCause, LeaseId, LeaseState, TargetName, TaskId, Timestamp,
@@ -44,6 +44,8 @@ pub(super) struct Kept {
     pub(super) book: LeaseBook,
     /// What ending them needs, sealed.
     pub(super) sealed: HashMap<LeaseId, String>,
+    /// The same, of what could not be sealed: it is told to targets as long as this process lives.
+    pub(super) open: HashMap<LeaseId, Secret>,
     /// What is handed out once more to whoever asks for the same in the same task.
     ready: BTreeMap<TaskId, BTreeMap<Wanted, (LeaseId, Credential)>>,
     pub(super) unwritten: VecDeque<Unwritten>,
@@ -99,6 +101,7 @@ impl Kept {
             self.sealed.get(&lease.id).cloned()
         } else {
             self.sealed.remove(&lease.id);
+            self.open.remove(&lease.id);
             None
         };
         let (heard, hears) = oneshot::channel();

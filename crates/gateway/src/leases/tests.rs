@@ -332,6 +332,24 @@ async fn a_target_that_is_away_for_long_is_told_again_and_that_is_a_finding() {
 }
 
 #[tokio::test]
+async fn what_a_target_made_otherwise_is_nobodys_and_ended_until_the_target_says_so() {
+    let (dir, target) = (tempfile::tempdir().unwrap(), ScriptedTarget::new("orders-db"));
+    let house = House::start(dir.path(), start(), std::slice::from_ref(&target)).await;
+    let task = house.open().await;
+    target.goes_wrong([Trouble::Misfits, Trouble::Away, Trouble::Busy, Trouble::Refuses]);
+    let LeaseAnswered::Failed(_, error) = house.ask(&task, &[]).await else {
+        panic!("it was handed out");
+    };
+    assert_eq!(error.to_string(), "it is told to misfit");
+    let tried = |least| house.engine.of(None, false, 9).unwrap().iter().any(|it| least <= it.tries);
+    house.until("three tries", || tried(3)).await;
+    assert_eq!(target.live().len(), 1, "it is there, and not called gone");
+    house.until("the end", || house.open_leases() == 0).await;
+    assert_eq!(target.live(), []);
+    house.crash().await;
+}
+
+#[tokio::test]
 async fn an_orphan_is_found_and_ended_and_a_stranger_is_told_of_and_left() {
     let (dir, target) = (tempfile::tempdir().unwrap(), ScriptedTarget::new("orders-db"));
     let house = House::start(dir.path(), start(), std::slice::from_ref(&target)).await;
@@ -442,13 +460,14 @@ impl Dice {
 /// One life of a state directory: tasks come and go, the target fails as it likes, the process dies
 /// where it stands; at the end the target comes round.
 async fn one_life(seed: u64) {
-    const TROUBLES: [Trouble; 6] = [
+    const TROUBLES: [Trouble; 7] = [
         Trouble::Away,
         Trouble::DoesItUnheard,
         Trouble::DoesItLater,
         Trouble::Busy,
         Trouble::Refuses,
         Trouble::Panics,
+        Trouble::Misfits,
     ];
     let (dir, target) = (tempfile::tempdir().unwrap(), ScriptedTarget::new("orders-db"));
     let (mut dice, mut at) = (Dice(seed), start());
@@ -456,7 +475,7 @@ async fn one_life(seed: u64) {
         let house = Arc::new(House::start(dir.path(), at, std::slice::from_ref(&target)).await);
         let mut asking = Vec::new();
         for _ in 0..dice.roll(6) {
-            let trouble = |dice: &mut Dice| TROUBLES[usize::try_from(dice.roll(6)).unwrap()];
+            let trouble = |dice: &mut Dice| TROUBLES[usize::try_from(dice.roll(7)).unwrap()];
             let many = dice.roll(4);
             target.goes_wrong((0..many).map(|_| trouble(&mut dice)).collect::<Vec<_>>());
             let task = house.open().await;

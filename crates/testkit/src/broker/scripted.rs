@@ -16,7 +16,7 @@ use bailiwick_connect::{
 };
 use bailiwick_model::{LeaseId, TargetName, Timestamp};
 
-use super::{Stay, Trial, Waited};
+use super::{Limit, Stay, Trial, Waited};
 
 /// What goes wrong with one thing that the target is asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -37,6 +37,8 @@ pub enum Trouble {
     Lies,
     /// It breaks off.
     Panics,
+    /// It makes what nobody may have.
+    Misfits,
 }
 
 /// A target in memory. Clones share it; it outlives whoever asks it.
@@ -147,9 +149,11 @@ impl ScriptedTarget {
             },
             Trouble::Hangs => std::future::pending().await,
             Trouble::Panics => panic!("it is told to break off"),
-            Trouble::Away | Trouble::DoesItUnheard | Trouble::DoesItLater | Trouble::Lies => {
-                self.is_away()
-            }
+            Trouble::Away
+            | Trouble::DoesItUnheard
+            | Trouble::DoesItLater
+            | Trouble::Lies
+            | Trouble::Misfits => self.is_away(),
         }
     }
 
@@ -168,11 +172,11 @@ impl ScriptedTarget {
         if trouble == Some(Trouble::DoesItLater) {
             locked(&self.inside.later).insert(order.lease.clone(), secret.clone());
         }
-        if matches!(trouble, None | Some(Trouble::DoesItUnheard)) {
+        if matches!(trouble, None | Some(Trouble::DoesItUnheard | Trouble::Misfits)) {
             locked(&self.inside.live).insert(order.lease.clone(), secret.clone());
         }
         match trouble {
-            None | Some(Trouble::Lies) => {}
+            None | Some(Trouble::Lies | Trouble::Misfits) => {}
             Some(trouble) => return Err(self.meets(trouble).await),
         }
         let credential = Credential::default()
@@ -183,6 +187,7 @@ impl ScriptedTarget {
             called: called(&order.lease),
             until: order.until,
             keepsake: Some(Secret::new(format!("keepsake-{count}-of-{}", order.lease))),
+            unfit: (trouble == Some(Trouble::Misfits)).then(|| "it is told to misfit".to_owned()),
         })
     }
 
@@ -259,6 +264,10 @@ impl Trial for ScriptedTarget {
         self
     }
 
+    fn limits(&self) -> &'static [Limit] {
+        &[Limit::NoEndOfItsOwn]
+    }
+
     fn wants(&self) -> Vec<String> {
         vec!["readers".to_owned()]
     }
@@ -282,9 +291,13 @@ impl Trial for ScriptedTarget {
         })
     }
 
-    fn away(&self, away: bool) -> Waited<'_, bool> {
+    fn away(&self, away: bool) -> Waited<'_, ()> {
         self.set_away(away);
-        Box::pin(async { true })
+        Box::pin(async {})
+    }
+
+    fn late(&self, _: Timestamp) -> Waited<'_, ()> {
+        Box::pin(async {})
     }
 }
 

@@ -1,60 +1,11 @@
 //! An authorization server that is strict, one that gives too much, and one that is none.
 
-use std::{
-    collections::BTreeSet,
-    sync::{Arc, Mutex},
-};
-
 use bailiwick_model::{Timestamp, Ulid};
+use bailiwick_testkit::service::{Authority, Stub};
 
 use super::*;
-use crate::broker::stub::{Asked, Stub};
 
 const NOW: Timestamp = Timestamp::from_millis(1_800_000_000_000);
-
-/// The tokens that count at the server.
-type Live = Arc<Mutex<BTreeSet<String>>>;
-
-/// Refuses what RFC 6749 and RFC 7009 refuse, and knows the tokens that it gave.
-fn strict(live: &Live) -> impl Fn(&Asked) -> (u16, String) + Send + use<> {
-    let live = Arc::clone(live);
-    move |asked| {
-        // `a client:a secret`, each escaped.
-        if !asked.head.contains("authorization: Basic YSUyMGNsaWVudDphJTIwc2VjcmV0\n") {
-            return (401, r#"{"error":"invalid_client"}"#.into());
-        }
-        if !asked.head.contains("content-type: application/x-www-form-urlencoded\n") {
-            return (400, r#"{"error":"invalid_request"}"#.into());
-        }
-        let fields: Vec<_> = asked.body.split('&').filter_map(|it| it.split_once('=')).collect();
-        let field = |name| fields.iter().find(|it| it.0 == name).map(|it| it.1);
-        let mut live = live.lock().unwrap();
-        match asked.line.as_str() {
-            "POST /token" if field("grant_type") != Some("client_credentials") => {
-                (400, r#"{"error":"unsupported_grant_type"}"#.into())
-            }
-            "POST /token" if field("resource") != Some("https%3A%2F%2Fapi.example%2F") => {
-                (400, r#"{"error":"invalid_target"}"#.into())
-            }
-            "POST /token" => {
-                let token = format!("hunter2-{}", live.len());
-                live.insert(token.clone());
-                let scope = field("scope").unwrap().replace("%20", " ").replace("%3A", ":");
-                (
-                    200,
-                    format!(
-                        r#"{{"access_token":"{token}","token_type":"bearer","expires_in":300,"scope":"{scope}"}}"#
-                    ),
-                )
-            }
-            "POST /revoke" => {
-                live.remove(field("token").unwrap());
-                (200, String::new())
-            }
-            _ => (404, String::new()),
-        }
-    }
-}
 
 fn target(url: &str) -> OAuthTarget {
     OAuthTarget {
@@ -92,17 +43,17 @@ fn ended(keepsake: Option<Secret>) -> EndedLease {
 
 #[tokio::test]
 async fn a_lease_is_a_token_that_is_given_back() {
-    let live = Live::default();
-    let stub = Stub::start(strict(&live)).await;
+    let server = Authority::new(NOW);
+    let stub = server.serve().await;
     let broker = broker(&stub.url);
     let issued = broker.issue(&order(&["orders:read", "orders:write"])).await.unwrap();
-    assert_eq!(live.lock().unwrap().len(), 1);
+    assert_eq!(server.tokens(), 1);
     assert_eq!(issued.until, NOW.after(Duration::from_secs(300)), "the server ends it earlier");
     assert!(!format!("{issued:?} {broker:?}").contains("hunter2"));
     assert!(stub.asked()[0].body.contains("scope=orders%3Aread%20orders%3Awrite"));
     let keepsake = issued.keepsake;
     broker.revoke(&ended(keepsake.clone())).await.unwrap();
-    assert!(live.lock().unwrap().is_empty());
+    assert_eq!(server.tokens(), 0);
     broker.revoke(&ended(keepsake)).await.unwrap();
     broker.revoke(&ended(None)).await.unwrap();
     assert_eq!(stub.asked().len(), 3, "nothing is said of a token that nobody heard of");
@@ -122,12 +73,24 @@ async fn what_is_not_what_was_asked_for_is_given_back_and_not_out() {
             _ => (200, String::new()),
         })
         .await;
-        let error =
-            broker(&stub.url).issue(&order(&["orders:read"])).await.unwrap_err().to_string();
-        assert!(error.contains(wanted) && !error.contains("hunter2"), "{error}");
+        let broker = broker(&stub.url);
+        let issued = broker.issue(&order(&["orders:read"])).await.unwrap();
+        let why = issued.unfit.clone().unwrap();
+        assert!(why.contains(wanted) && !format!("{issued:?}").contains("hunter2"), "{why}");
+        broker.revoke(&ended(issued.keepsake)).await.unwrap();
         let last = stub.asked().pop().unwrap();
         assert!(last.line == "POST /revoke" && last.body.contains("token=hunter2"), "{last:?}");
     }
+}
+
+#[tokio::test]
+async fn a_token_that_can_be_named_no_more_is_not_called_gone_before_its_time() {
+    let nobody = broker("http://127.0.0.1:1");
+    let lost = || EndedLease { called: Some("lease".into()), ..ended(None) };
+    let error = nobody.revoke(&lost()).await.unwrap_err().to_string();
+    assert!(error.contains("left to its end"), "{error}");
+    let over = lost().until.after(Duration::from_secs(3600));
+    nobody.revoke(&EndedLease { now: over, ..lost() }).await.unwrap();
 }
 
 #[tokio::test]

@@ -25,7 +25,7 @@ const PREPARED: &str = "
 ";
 
 /// Runs a test against each PostgreSQL there is.
-fn each(test: impl AsyncFn(&mut Server)) {
+pub(crate) fn each(test: impl AsyncFn(&mut Server)) {
     for programs in Server::installed() {
         let mut server = Server::start(&programs, &["log_statement=all", "max_connections=120"]);
         server.sql(PREPARED);
@@ -59,12 +59,12 @@ fn made(target: PostgresTarget) -> Postgres {
     Postgres::new("orders-db".parse().unwrap(), target).unwrap()
 }
 
-fn broker(server: &Server) -> Postgres {
+pub(crate) fn broker(server: &Server) -> Postgres {
     made(target(server))
 }
 
 /// One of the server's own programs, used with a credential.
-fn used(server: &Server, program: &str, credential: &Credential) -> Command {
+pub(crate) fn used(server: &Server, program: &str, credential: &Credential) -> Command {
     let mut command = server.program(program);
     for (variable, name) in [
         ("PGHOST", "host"),
@@ -79,7 +79,7 @@ fn used(server: &Server, program: &str, credential: &Credential) -> Command {
     command
 }
 
-fn psql(server: &Server, credential: &Credential, sql: &str) -> Output {
+pub(crate) fn psql(server: &Server, credential: &Credential, sql: &str) -> Output {
     let mut command = used(server, "psql", credential);
     command.args(["-XAtq", "-v", "ON_ERROR_STOP=1", "-c", sql]).output().unwrap()
 }

@@ -16,13 +16,13 @@ use tempfile::TempDir;
 use super::{ended, field, now, order};
 
 /// A server, and the folder of the authority that it believes.
-struct Stage {
-    server: Sshd,
+pub(crate) struct Stage {
+    pub(crate) server: Sshd,
     folder: TempDir,
 }
 
 impl Stage {
-    fn new() -> Option<Self> {
+    pub(crate) fn new() -> Option<Self> {
         let folder = tempfile::tempdir().unwrap();
         let [authority, list] = ["private/ca.pub", "krl"].map(|it| folder.path().join(it));
         // The server reads neither before somebody comes.
@@ -30,7 +30,7 @@ impl Stage {
         Some(Self { server, folder })
     }
 
-    fn target(&self) -> SshTarget {
+    pub(crate) fn target(&self) -> SshTarget {
         SshTarget {
             host: "127.0.0.1".into(),
             port: 22,
@@ -46,12 +46,16 @@ impl Stage {
         }
     }
 
+    pub(crate) fn place(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
     fn broker(&self) -> Ssh {
         Ssh::new("build-host".parse().unwrap(), self.target(), now()).unwrap()
     }
 
     /// Writes a credential to files, and gives the client that uses it.
-    fn client(&self, number: u8, credential: &Credential) -> Command {
+    pub(crate) fn client(&self, number: u8, credential: &Credential) -> Command {
         let place = |end: &str| self.folder.path().join(format!("{number}{end}"));
         let [key, certificate]: [PathBuf; 2] = [place(""), place("-cert.pub")];
         fs::write(&key, field(credential, "private_key")).unwrap();
