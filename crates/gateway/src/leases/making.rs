@@ -283,9 +283,10 @@ impl Leases {
         let now = self.desk().now();
         let (lease, recorded) = self.shelf().with(|kept| {
             match sealed {
-                Ok(sealed) => {
-                    kept.sealed.extend(sealed.map(|it| (id.clone(), it.as_str().to_owned())))
+                Ok(Some(sealed)) => {
+                    drop(kept.sealed.insert(id.clone(), sealed.as_str().to_owned()))
                 }
+                Ok(None) => {}
                 Err(_) => kept.open.extend(keepsake.map(|it| (id.clone(), it))),
             }
             let effects = kept.book.step(id, LeaseEvent::Issued { called, until }, now);

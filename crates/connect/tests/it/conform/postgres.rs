@@ -55,7 +55,7 @@ impl Trial for Tried<'_> {
             let mut child = command.stderr(Stdio::null()).spawn().unwrap();
             let words = child.stdin.take().unwrap();
             let lines = BufReader::new(child.stdout.take().unwrap()).lines();
-            let stays: Box<dyn Stay> = Box::new(Session { child, words, lines });
+            let stays: Box<dyn Stay> = Box::new(SignedIn { child, words, lines });
             Some(stays)
         })
     }
@@ -73,13 +73,13 @@ impl Trial for Tried<'_> {
 }
 
 /// Somebody who signed in and asks on.
-struct Session {
+struct SignedIn {
     child: Child,
     words: ChildStdin,
     lines: Lines<BufReader<ChildStdout>>,
 }
 
-impl Stay for Session {
+impl Stay for SignedIn {
     fn goes_on(&mut self) -> Waited<'_, bool> {
         Box::pin(async {
             // Whose session is ended hears nothing more.
@@ -89,7 +89,7 @@ impl Stay for Session {
     }
 }
 
-impl Drop for Session {
+impl Drop for SignedIn {
     fn drop(&mut self) {
         // It may have ended by itself.
         let _ended = (self.child.kill(), self.child.wait());
