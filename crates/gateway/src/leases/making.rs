@@ -282,12 +282,10 @@ impl Leases {
         }
         let now = self.desk().now();
         let (lease, recorded) = self.shelf().with(|kept| {
-            match sealed {
-                Ok(Some(sealed)) => {
-                    drop(kept.sealed.insert(id.clone(), sealed.as_str().to_owned()))
-                }
-                Ok(None) => {}
-                Err(_) => kept.open.extend(keepsake.map(|it| (id.clone(), it))),
+            if let Ok(Some(sealed)) = &sealed {
+                kept.sealed.insert(id.clone(), sealed.as_str().to_owned());
+            } else if let Some(keepsake) = keepsake {
+                kept.open.insert(id.clone(), keepsake);
             }
             let effects = kept.book.step(id, LeaseEvent::Issued { called, until }, now);
             let writes = effects.into_iter().filter_map(|effect| match effect {
