@@ -130,8 +130,9 @@ impl Kept {
     /// Says whether nothing at all is kept.
     #[cfg(test)]
     pub(super) fn is_bare(&self) -> bool {
-        let Self { book, sealed, ready, unwritten } = self;
-        book.is_empty() && sealed.is_empty() && ready.is_empty() && unwritten.is_empty()
+        let Self { book, sealed, open, ready, unwritten } = self;
+        let told = sealed.is_empty() && open.is_empty();
+        book.is_empty() && told && ready.is_empty() && unwritten.is_empty()
     }
 
     fn not_ready(&mut self, task: &TaskId, wanted: &Wanted, id: &LeaseId) {

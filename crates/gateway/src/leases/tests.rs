@@ -341,8 +341,8 @@ async fn what_a_target_made_otherwise_is_nobodys_and_ended_until_the_target_says
         panic!("it was handed out");
     };
     assert_eq!(error.to_string(), "it is told to misfit");
-    let tried = |least| house.engine.of(None, false, 9).unwrap().iter().any(|it| least <= it.tries);
-    house.until("three tries", || tried(3)).await;
+    let tried = || house.engine.shelf().lock().book.iter().any(|it| 3 <= it.tries);
+    house.until("three tries", tried).await;
     assert_eq!(target.live().len(), 1, "it is there, and not called gone");
     house.until("the end", || house.open_leases() == 0).await;
     assert_eq!(target.live(), []);
