@@ -28,6 +28,7 @@ mod restart;
 mod route;
 mod secrets;
 mod server;
+mod signals;
 mod state;
 mod target;
 mod telemetry;
@@ -62,6 +63,7 @@ pub(crate) use self::{
     route::{Credential, Route},
     secrets::Secrets,
     server::{Pinning, Server, ToolWord, Transport},
+    signals::{Signals, Transmitter},
     target::Target,
     telemetry::Telemetry,
     vouch::Vouchers,
@@ -88,6 +90,8 @@ pub(crate) struct Config {
     pub(crate) identity_type: IdentityType,
     /// Who may vouch for identities.
     pub(crate) vouchers: Vouchers,
+    /// Who tells what of whom.
+    pub(crate) signals: Signals,
     /// How it tells what it does.
     pub(crate) log: Log,
     /// Where traces go.
@@ -206,6 +210,7 @@ impl Places<'_> {
         let holds = holds::read(root, &mut settings);
         let authzen = authzen::read(root, state.as_ref().map(|it| &*it.path), &mut settings);
         let vouchers = vouch::read(root, &self.home, &mut settings);
+        let signals = signals::read(root, &self.home, &mut settings);
         let log = log::read(root, self.overrides.log.as_ref(), &mut settings);
         let telemetry = telemetry::read(root, &mut settings);
         let builtin_permit = policy(root, &mut settings);
@@ -235,6 +240,7 @@ impl Places<'_> {
                 peps,
                 identity_type,
                 vouchers,
+                signals,
                 log: log?,
                 telemetry: telemetry?,
                 builtin_permit,

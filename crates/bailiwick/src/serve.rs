@@ -125,7 +125,7 @@ impl Governor {
         let (leases, ending) = parts::leases(&config, &lane, &vault, servers.clone())?;
         let meter = Meter::start()?;
         let called = Called { public_url: &public_url, address };
-        let Doors { routes, door, admin, keys } = doors::open(
+        let Doors { routes, door, admin, keys, signals } = doors::open(
             &config,
             (&lane, &leases),
             (Arc::clone(&reload), meter.clone(), Arc::clone(&vault)),
@@ -144,7 +144,7 @@ impl Governor {
         let rotate_every = config.secrets.rotate_every.clone();
         running.spawn(secrets::watch((Arc::clone(&desk), vault), rotate_every, stop.clone()));
         running.spawn(ticks(Arc::clone(&desk), stop.clone()));
-        running.spawn(keys::tend(keys, Arc::clone(&desk), stop.clone()));
+        running.spawn(keys::tend(keys, signals, Arc::clone(&desk), stop.clone()));
         let faults = Arc::new(Faults::new(Arc::clone(&desk)));
         let on_socket = Served {
             routes: admin::on_socket(&admin, &door),

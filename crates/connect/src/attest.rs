@@ -4,6 +4,7 @@
 //! token is read by the strict rules of our own: its keys never come from itself, its algorithm is
 //! one of a list, and it is for us alone.
 
+pub(crate) mod event;
 mod source;
 
 use std::{collections::BTreeMap, path::Path, time::Duration};
@@ -11,8 +12,13 @@ use std::{collections::BTreeMap, path::Path, time::Duration};
 use bailiwick_model::{CredentialId, Digest, IdentityId, Json, SpiffeId, Timestamp, TrustDomain};
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 
-pub use self::source::KeyPlace;
 use self::source::KeySource;
+pub use self::{
+    event::{
+        EventError, EventSubject, EventVerifier, SecurityEvent, SubjectName, TrustedTransmitter,
+    },
+    source::KeyPlace,
+};
 use crate::{
     jwk::{Algorithm, Purpose},
     jws::{Jws, Parts, ShapeError},

@@ -24,6 +24,7 @@ mod private;
 mod proof;
 mod random;
 mod replay;
+mod rs256;
 mod seal_key;
 mod secret;
 mod since;
@@ -32,7 +33,10 @@ mod tls;
 mod token;
 mod vault;
 
-pub use attest::{Attested, Attestor, KeyPlace, TrustedDomain, TrustedIssuer, Vouched};
+pub use attest::{
+    Attested, Attestor, EventError, EventSubject, EventVerifier, KeyPlace, SecurityEvent,
+    SubjectName, TrustedDomain, TrustedIssuer, TrustedTransmitter, Vouched,
+};
 pub use bailiwick_model::EnforcedAs;
 pub use broker::{
     Attempt, Broker, BrokerError, Credential, EndCommand, EndedLease, Field, Issued, Kubernetes,
@@ -56,6 +60,7 @@ pub use private::{
 };
 pub use proof::ProofError;
 pub use random::{RandomError, new_ulid, random_bytes, random_text};
+pub use rs256::{Rs256Key, Rs256KeyError};
 pub use seal_key::SealKey;
 pub use secret::Secret;
 pub use state_key::StateKey;

@@ -13,6 +13,7 @@ mod openings;
 mod pins;
 mod refusals;
 mod restart;
+mod signals;
 mod waits;
 mod watch;
 
@@ -42,6 +43,7 @@ pub use openings::OpenError;
 pub(crate) use openings::seconds;
 pub use pins::{Offer, PinError};
 pub use restart::DeskParts;
+pub(crate) use signals::{Signal, Taken};
 pub(crate) use waits::NoPlace;
 pub use watch::Active;
 
@@ -82,6 +84,8 @@ pub struct Desk {
     gone_keys: RwLock<BTreeSet<CredentialId>>,
     /// Leases that live; what ends a task ends them.
     shelf: Arc<Shelf>,
+    /// What other systems told of late; what they tell is taken one after the other.
+    signals: tokio::sync::Mutex<signals::Heard>,
 }
 
 /// One task's place: its state behind a lock that no await is made under, and its generation

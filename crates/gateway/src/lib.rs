@@ -33,6 +33,7 @@ mod reading;
 mod rehearse;
 mod room;
 pub mod seam;
+mod signals;
 mod signs;
 mod trace;
 mod upstream;
@@ -59,6 +60,7 @@ pub use oauth::{Oauth, OauthParts, oauth_router};
 pub use obliged::Owed;
 pub use rehearse::{Rehearsed, rehearsed};
 pub use room::Room;
+pub use signals::{Signals, SignalsParts, TransmitterSpec, signals_router};
 pub use upstream::{
     Catalog, Confine, EventStream, Lines, Noted, Reply, SendError, ServerSpec, ServerStatus,
     TooLarge, ToolDefinition, ToolSpec, Transport, UpstreamError, UpstreamEvent, Upstreams,

@@ -31,6 +31,7 @@ const LEASES_TOLD: &str = "bailiwick_leases_told_total";
 const LEASES_FOUND: &str = "bailiwick_leases_orphaned_total";
 const LEASE_GONE: &str = "bailiwick_lease_revoke_seconds";
 const LEASES: &str = "bailiwick_leases";
+const SIGNALS: &str = "bailiwick_signals_total";
 const RELOADS: &str = "bailiwick_reloads_total";
 
 /// What each call is counted by. To find it costs more than to count, and whoever reads the metrics
@@ -77,6 +78,7 @@ pub fn describe_metrics() {
         UNRECORDED,
         "Calls that were refused as their decision could not be recorded."
     );
+    describe_counter!(SIGNALS, "Signals that other systems sent, by who and what became of them.");
     describe_counter!(RELOADS, "Readings of the files anew, by whether they were put in force.");
     describe_counter!(TURNED_AWAY, "Callers whose token did not count, by why.");
     describe_histogram!(DECISION, "Seconds from a call's arrival at the lane to its verdict.");
@@ -103,6 +105,11 @@ pub fn describe_metrics() {
 pub fn reloaded(taken: bool) {
     let outcome = if taken { "taken" } else { "refused" };
     counter!(RELOADS, "outcome" => outcome).increment(1);
+}
+
+/// Counts a signal that another system sent.
+pub(crate) fn signalled(transmitter: &str, outcome: &'static str) {
+    counter!(SIGNALS, "transmitter" => transmitter.to_owned(), "outcome" => outcome).increment(1);
 }
 
 /// Counts a decision.

@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 
 use bailiwick_model::{
-    ActionKind, DecisionId, DecisionRecord, Effect, EnforcedAs, IdentityId, LeaseEnd, LeaseId,
-    LeaseRecord, LeaseState, OutcomeKind, Reason, Record, ServerName, TargetName, Task, TaskId,
-    TaskStatus, TemplateName, Timestamp, VerdictKind,
+    ActionKind, CommandRecord, DecisionId, DecisionRecord, Effect, EndCause, EnforcedAs,
+    IdentityId, LeaseEnd, LeaseId, LeaseRecord, LeaseState, OutcomeKind, Reason, Record,
+    ServerName, TargetName, Task, TaskId, TaskStatus, TemplateName, Timestamp, VerdictKind,
 };
 use serde::{Deserialize, Serialize};
 
@@ -25,6 +25,12 @@ pub struct AccessPath {
     /// When it ended, where it has.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub ended: Option<Timestamp>,
+    /// Why it ended, as far as that is on record.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cause: Option<EndCause>,
+    /// Who ended it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ended_by: Option<String>,
     /// Every call that was judged.
     pub steps: Vec<PathStep>,
     /// Every credential that it got, as it stood last.
@@ -95,7 +101,7 @@ pub fn access_path(task: &Task, records: &[(u64, Record)]) -> AccessPath {
         records.iter().filter(|(_, it)| it.task() == Some(&task.id)).collect();
     records.sort_by_key(|(seq, _)| *seq);
     let (mut outcomes, mut handed) = (BTreeMap::new(), BTreeMap::new());
-    let (mut steps, mut leases) = (Vec::new(), BTreeMap::new());
+    let (mut steps, mut leases, mut end) = (Vec::new(), BTreeMap::new(), None);
     for (seq, record) in records {
         match record {
             Record::Decision(it) => steps.push(step(*seq, it)),
@@ -104,6 +110,11 @@ pub fn access_path(task: &Task, records: &[(u64, Record)]) -> AccessPath {
                 handed.entry(it.decision.clone()).or_insert(it.detail.clone());
             }
             Record::Lease(it) => stands(&mut leases, it),
+            Record::Command { by, command: CommandRecord::TaskEnded { status, .. }, .. } => {
+                if let TaskStatus::Ended { cause, .. } = status {
+                    end = Some((*cause, by.clone()));
+                }
+            }
             Record::Command { .. }
             | Record::Finding(_)
             | Record::Evaluation(_)
@@ -125,6 +136,8 @@ pub fn access_path(task: &Task, records: &[(u64, Record)]) -> AccessPath {
             TaskStatus::Open => None,
             TaskStatus::Ended { at, .. } => Some(at),
         },
+        cause: end.as_ref().map(|(cause, _)| *cause),
+        ended_by: end.map(|(_, by)| by),
         steps,
         leases: leases.into_values().collect(),
     }

@@ -166,6 +166,7 @@ fn commanded(by: String, command: &CommandRecord) -> Option<What> {
         | CommandRecord::SecretsRekeyed {}
         | CommandRecord::TurnedAway { .. }
         | CommandRecord::TokenKeyChanged { .. }
+        | CommandRecord::SignalReceived(_)
         | CommandRecord::Activated(_)
         | CommandRecord::Started { .. } => None,
     }

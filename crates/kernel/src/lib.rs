@@ -13,6 +13,7 @@ mod held;
 mod lateral;
 mod lease;
 mod life;
+mod lowered;
 mod open;
 mod ours;
 mod paced;

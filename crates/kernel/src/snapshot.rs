@@ -3,8 +3,8 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use bailiwick_model::{
-    Charter, Containment, Exception, Fact, IdentityId, Pin, ServerName, Template, TemplateName,
-    Timestamp,
+    Charter, Containment, Exception, Fact, IdentityId, Lowered, Pin, ServerName, Template,
+    TemplateName, Timestamp,
 };
 use bailiwick_policy::{AccessPolicies, PolicySet};
 
@@ -21,6 +21,8 @@ pub struct Snapshot {
     pub templates: BTreeMap<TemplateName, Arc<Template>>,
     /// Everything whose authority is withdrawn.
     pub contained: Containment,
+    /// Whose risk has risen, each with its end.
+    pub lowered: Vec<Lowered>,
     /// The tools that were accepted, or wait for it, by server and name.
     pub pins: BTreeMap<ServerName, BTreeMap<String, Pin>>,
     /// Statements about the world, each with its end.

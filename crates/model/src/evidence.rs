@@ -7,8 +7,8 @@ use serde::{Deserialize, Serialize};
 use crate::{
     Action, ActionFacts, CallDigest, CredentialId, DecisionId, Digest, EvaluationRecord,
     Explanation, Finding, HeldEvaluation, HeldOpening, HoldId, IdentityId, Judgement, LeaseRecord,
-    SearchRecord, SecretName, ServerName, Spend, Subject, Task, TaskId, TemplateName, Timestamp,
-    VerdictKind, action::words,
+    SearchRecord, SecretName, ServerName, SignalRecord, Spend, Subject, Task, TaskId, TemplateName,
+    Timestamp, VerdictKind, action::words,
 };
 
 words! {
@@ -315,6 +315,8 @@ pub enum CommandRecord {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         signs_from: Option<Timestamp>,
     },
+    /// Another system told something of those whom it knows, and that was taken.
+    SignalReceived(Box<SignalRecord>),
     /// Files became active.
     Activated(Activation),
     /// The governor started; says what it found.
@@ -400,6 +402,7 @@ impl CommandRecord {
             | Self::SecretsRekeyed {}
             | Self::TurnedAway { .. }
             | Self::TokenKeyChanged { .. }
+            | Self::SignalReceived(_)
             | Self::Activated(_)
             | Self::Started { .. } => None,
         }

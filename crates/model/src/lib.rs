@@ -26,6 +26,7 @@ mod obligation;
 mod person;
 mod pin;
 mod request;
+mod signal;
 mod span;
 mod spiffe;
 mod task;
@@ -68,6 +69,7 @@ pub use obligation::{
 pub use person::Person;
 pub use pin::{Offered, Pin, PinStatus};
 pub use request::{AccessRequest, Caller, OpenRequest, ShownToken};
+pub use signal::{Lowered, SignalEffect, SignalEvent, SignalRecord};
 pub use span::{SpanError, format_bytes, format_span, parse_bytes, parse_span};
 pub use spiffe::{SpiffeError, SpiffeId, TrustDomain};
 pub use task::{EndCause, Opener, Param, Task, TaskStatus};

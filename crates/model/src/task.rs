@@ -68,6 +68,8 @@ words! {
         /// Its authority was withdrawn: its identity was contained or is no longer registered, or it
         /// tried what nobody with good reason tries.
         Contained = "contained",
+        /// Another system told that who stands behind it has no session, credential or account any more.
+        Signal = "signal",
         /// What it was opened with was lost in a crash, and nobody acts on half of it.
         Lost = "lost",
     }

@@ -157,6 +157,7 @@ pub fn snapshot(charters: Vec<Charter>, templates: Vec<Template>) -> Snapshot {
         charters: charters.into_iter().map(by_identity).collect(),
         templates: templates.into_iter().map(by_name).collect(),
         contained: Containment::default(),
+        lowered: Vec::new(),
         pins: BTreeMap::new(),
         facts: Vec::new(),
         exceptions: Vec::new(),

@@ -87,6 +87,7 @@ impl World {
                 .map(|it| (it.name.clone(), Arc::new(it.clone())))
                 .collect(),
             contained: Containment::default(),
+            lowered: Vec::new(),
             pins,
             facts: Vec::new(),
             exceptions: Vec::new(),

@@ -148,7 +148,9 @@ pub(crate) fn drawn(path: &AccessPath) -> String {
         path.task, path.template, path.purpose, path.caller, path.opened,
     );
     if let Some(ended) = path.ended {
-        text.push_str(&format!("ended     {ended}\n"));
+        let why = path.cause.zip(path.ended_by.as_ref());
+        let why = why.map(|(cause, by)| format!(" ({cause}, by {by})")).unwrap_or_default();
+        text.push_str(&format!("ended     {ended}{why}\n"));
     }
     let row = |step: &bailiwick_insight::PathStep| {
         let why: Vec<_> = step.reasons.iter().map(|it| it.text.clone()).collect();

@@ -7,7 +7,7 @@ use std::{
 };
 
 use bailiwick_connect::EnforcedAs;
-use bailiwick_model::{AllowLine, Proof, ServerName, TargetName};
+use bailiwick_model::{AllowLine, Proof, ServerName, Subject, TargetName};
 use toml::Spanned;
 
 use super::{
@@ -44,6 +44,7 @@ pub(super) fn check(
         leases_beside(&config.targets, templates, found);
     }
     let known = Known::new(folders, charters, templates);
+    known.signals_mean_somebody(draft, charters, found);
     known.templates_exist(charters, found);
     known.delegates_exist(charters, found);
     unused_templates(charters, templates, folders, found);
@@ -297,6 +298,41 @@ impl Known {
                 let known = self.templates.iter().map(String::as_str);
                 found.push(unknown(Code::UnknownTemplate, message, name, &file.source, known));
             }
+        }
+    }
+
+    /// A signal of somebody who is nobody here would end nothing, and nobody would notice.
+    fn signals_mean_somebody(&self, draft: &Draft, charters: &[CharterFile], found: &mut Found) {
+        let (Some(source), Some(config)) = (&draft.source, &draft.config) else { return };
+        let owners: BTreeSet<&str> = charters.iter().map(|it| it.charter.owner.as_str()).collect();
+        for (subject, at) in &config.signals.meant {
+            let (known, names): (bool, Vec<&str>) = match subject {
+                Subject::Identity(it) => (
+                    self.identities.contains(it.as_str()),
+                    self.identities.iter().map(String::as_str).collect(),
+                ),
+                Subject::Owner(it) => {
+                    (owners.contains(it.as_str()), owners.iter().copied().collect())
+                }
+                Subject::Credential(_)
+                | Subject::Task(_)
+                | Subject::Server(_)
+                | Subject::Tool(..)
+                | Subject::Class(_)
+                | Subject::Everyone => continue,
+            };
+            if known {
+                continue;
+            }
+            let text = subject.to_string();
+            let (kind, name) = text.split_once(':').unwrap_or_default();
+            let message = format!("no charter has the {kind} `{name}`");
+            let error = ConfigError::new(Code::SignalSubject, message);
+            let error = error.at(&source.file, at.clone()).label("a signal would mean nobody");
+            found.push(match suggestion(name, names) {
+                Some(help) => error.help(help),
+                None => error,
+            });
         }
     }
 

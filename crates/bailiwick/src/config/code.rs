@@ -62,6 +62,8 @@ codes! {
     KeySet = "CFG-019",
     /// A kind of target that there is not, or a target without what its kind needs.
     TargetKind = "CFG-021",
+    /// Signals of somebody who is nobody here.
+    SignalSubject = "CFG-031",
     /// Checkpoints lie on the same disk as the state.
     SameDisk = "CFG-101",
     /// Evidence is kept for a very short time.

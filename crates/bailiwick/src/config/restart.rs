@@ -15,6 +15,7 @@ impl Config {
             ("[secrets] and [[secret]]", self.secrets == new.secrets),
             ("[[trust]]", self.vouchers.domains == new.vouchers.domains),
             ("[[issuer]]", self.vouchers.issuers == new.vouchers.issuers),
+            ("[[transmitter]]", self.signals.transmitters == new.signals.transmitters),
             ("[log]", self.log == new.log),
             ("[telemetry]", self.telemetry == new.telemetry),
             ("[[target]]", self.targets == new.targets),

@@ -14,6 +14,7 @@ mod restart;
 mod route;
 mod server;
 mod settings;
+mod signals;
 mod target;
 mod template;
 mod whole;

@@ -81,7 +81,7 @@ impl Vouchers {
 }
 
 impl Keys {
-    fn place(&self) -> Result<KeyPlace, FetchPlaceError> {
+    pub(super) fn place(&self) -> Result<KeyPlace, FetchPlaceError> {
         Ok(match self {
             Self::File(path) => KeyPlace::File(path.clone()),
             Self::Address { url, ca } => KeyPlace::Address(FetchPlace::new(url, || match ca {
@@ -125,7 +125,7 @@ pub(super) fn read(root: &Table<'_>, home: &Path, settings: &mut Settings<'_>) -
     vouchers
 }
 
-fn shown(keys: Option<&Keys>) -> String {
+pub(super) fn shown(keys: Option<&Keys>) -> String {
     match keys {
         Some(Keys::File(path)) => path.display().to_string(),
         Some(Keys::Address { url, .. }) => url.clone(),
@@ -165,7 +165,7 @@ fn algorithms(field: &Field<'_>) -> Option<Vec<Algorithm>> {
 }
 
 /// Reads where keys lie: in a file that has some now, or at an address.
-fn keys(
+pub(super) fn keys(
     table: &Table<'_>,
     home: &Path,
     (file, url): (&'static str, &'static str),

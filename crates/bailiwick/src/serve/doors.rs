@@ -10,8 +10,8 @@ use bailiwick_connect::{
     create_private, random_text,
 };
 use bailiwick_gateway::{
-    Authzen, AuthzenParts, Door, DoorParts, HoldParts, Lane, Leases, Oauth, OauthParts,
-    authzen_router, lease_router, oauth_router,
+    Authzen, AuthzenParts, Door, DoorParts, HoldParts, Lane, Leases, Oauth, OauthParts, Signals,
+    SignalsParts, authzen_router, lease_router, oauth_router, signals_router,
 };
 use bailiwick_model::Timestamp;
 use tokio_util::sync::CancellationToken;
@@ -40,6 +40,8 @@ pub(super) struct Doors {
     pub(super) admin: Arc<Admin>,
     /// The keys that sign tokens, and what reads those of whoever vouches for identities.
     pub(super) keys: (Arc<TokenKeys>, Arc<Attestor>),
+    /// What takes signals of other systems.
+    pub(super) signals: Arc<Signals>,
 }
 
 /// Loads the keys and opens every way in.
@@ -88,7 +90,7 @@ pub(super) fn open(
         statements: StatementVerifier::new(now).kept_at(&config.state.join("statements.latest"))?,
         reload,
         meter,
-        vault,
+        vault: Arc::clone(&vault),
         secrets: tokio::sync::Mutex::default(),
         people: tokio::sync::Mutex::default(),
     });
@@ -99,15 +101,30 @@ pub(super) fn open(
         public_url: called.public_url.to_owned(),
         pages: StateKey::load_or_create(&config.state.join("keys").join("pages.key"))?,
     });
+    let signals = Arc::new(signals(config, lane, (called, vault))?);
     let token = own_token(&config.state.join("admin.token"))?;
     let watchers = own_token(&config.state.join("metrics.token"))?;
     let routes = bailiwick_gateway::router(Arc::clone(&door))
         .merge(lease_router(Arc::clone(&door), Arc::clone(leases)))
         .merge(oauth_router(Arc::new(oauth)))
         .merge(authzen_router(Arc::new(authzen)))
+        .merge(signals_router(Arc::clone(&signals)))
         .merge(admin::on_listener(&admin, token))
         .merge(admin::metrics::on_listener(&admin, watchers));
-    Ok(Doors { routes, door, admin, keys: (keys, attestor) })
+    Ok(Doors { routes, door, admin, keys: (keys, attestor), signals })
+}
+
+/// What takes signals of other systems.
+fn signals(
+    config: &Config,
+    lane: &Lane,
+    (called, vault): (&Called<'_>, Arc<Vault>),
+) -> anyhow::Result<Signals> {
+    let spec = |it: &crate::config::Transmitter| it.spec(called.public_url);
+    let transmitters = config.signals.transmitters.iter().map(spec).collect::<Result<_, _>>();
+    let transmitters = transmitters.context("what a transmitter tells cannot be verified")?;
+    let (desk, hosts) = (Arc::clone(lane.desk()), hosts(called));
+    Ok(Signals::new(SignalsParts { desk, vault, transmitters, hosts }))
 }
 
 /// What verifies whom others vouch for.

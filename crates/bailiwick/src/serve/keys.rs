@@ -3,7 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use bailiwick_connect::{Attestor, TokenKeys};
-use bailiwick_gateway::{Desk, DeskError};
+use bailiwick_gateway::{Desk, DeskError, Signals};
 use tokio_util::sync::CancellationToken;
 
 /// How often it is looked at what is due.
@@ -12,12 +12,14 @@ const EVERY: Duration = Duration::from_secs(15);
 /// Does what is due until it is told to stop.
 pub(super) async fn tend(
     (keys, attestor): (Arc<TokenKeys>, Arc<Attestor>),
+    signals: Arc<Signals>,
     desk: Arc<Desk>,
     stop: CancellationToken,
 ) -> anyhow::Result<()> {
     let mut failing = false;
     loop {
-        for written in [ours(&keys, &desk, &mut failing).await?, theirs(&attestor, &desk).await] {
+        let stale = attestor.tend(desk.now()).await.into_iter().chain(signals.tend().await);
+        for written in [ours(&keys, &desk, &mut failing).await?, theirs(stale, &desk).await] {
             if let Err(error) = written {
                 tracing::error!(%error, "what became of keys could not be recorded");
             }
@@ -55,10 +57,13 @@ async fn ours(
     Ok(desk.notice("token-keys-stay", text, "token-keys").await)
 }
 
-/// Reads the keys of whoever vouches for identities again. Such as cannot be read are a finding.
-async fn theirs(attestor: &Attestor, desk: &Desk) -> Result<(), DeskError> {
-    for (whose, text) in attestor.tend(desk.now()).await {
-        tracing::warn!(whose, text, "keys of whoever vouches for identities are out of date");
+/// Keys of others that cannot be read are a finding.
+async fn theirs(
+    stale: impl Iterator<Item = (String, String)>,
+    desk: &Desk,
+) -> Result<(), DeskError> {
+    for (whose, text) in stale {
+        tracing::warn!(whose, text, "keys of somebody else are out of date");
         desk.notice("trust-stale", format!("{whose}: {text}"), &whose).await?;
     }
     Ok(())

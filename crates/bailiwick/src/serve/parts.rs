@@ -120,6 +120,7 @@ pub(crate) fn snapshot(house: &House) -> Snapshot {
         charters: house.charters.clone(),
         templates: house.templates.clone(),
         contained: Containment::default(),
+        lowered: Vec::new(),
         pins: BTreeMap::new(),
         facts: house.config.facts.clone(),
         exceptions: Vec::new(),

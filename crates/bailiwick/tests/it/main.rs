@@ -52,6 +52,8 @@ mod sessions;
 #[cfg(test)]
 mod shifting;
 #[cfg(test)]
+mod signals;
+#[cfg(test)]
 mod signer;
 #[cfg(test)]
 mod stopping;

@@ -25,7 +25,7 @@ use self::{
     approved::{approval, line, says_line},
     unfinished::Unfinished,
 };
-use super::{Desk, DeskError, asked::Asked};
+use super::{Desk, DeskError, asked::Asked, signals::Heard};
 use crate::{Clock, Evidence, leases::Shelf};
 
 /// What a desk is made of.
@@ -70,6 +70,8 @@ struct Told {
     pins: BTreeMap<(ServerName, String), Pin>,
     /// Whether something is contained, since when, and why.
     contained: BTreeMap<Subject, (bool, Timestamp, String)>,
+    /// What other systems told.
+    signals: Heard,
     /// The calls that were under way at the end.
     unfinished: Unfinished,
 }
@@ -94,6 +96,7 @@ impl Desk {
         let shelf = Arc::new(Shelf::load(&registry, clock.now())?);
         snapshot.contained = loaded.contained.into_iter().map(|it| it.subject).collect();
         snapshot.exceptions = loaded.exceptions;
+        snapshot.lowered = told.signals.lowered_at(clock.now());
         for ((server, tool), pin) in loaded.pins {
             snapshot.pins.entry(server).or_default().insert(tool, pin);
         }
@@ -131,6 +134,7 @@ impl Desk {
             counter: std::sync::atomic::AtomicU64::default(),
             changes: super::changed::Changes::default(),
             shelf,
+            signals: tokio::sync::Mutex::new(std::mem::take(&mut told.signals)),
         };
         for state in told.states() {
             desk.place(state);
@@ -336,6 +340,7 @@ impl Told {
             | CommandRecord::TokenKeyChanged { .. }
             | CommandRecord::Activated(_)
             | CommandRecord::Started { .. } => {}
+            CommandRecord::SignalReceived(it) => self.signals.hear(*it, time),
         }
     }
 

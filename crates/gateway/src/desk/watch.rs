@@ -50,7 +50,7 @@ impl Desk {
 
     /// Leaves behind what was decided before and is not sent yet, and has what is under way looked at:
     /// of whatever task the subject may concern.
-    fn withdraw_permits_of(&self, subject: &Subject) {
+    pub(super) fn withdraw_permits_of(&self, subject: &Subject) {
         let snapshot = self.snapshot();
         let concerned = |task: &Task| match subject {
             Subject::Task(it) => task.id == *it || task.ancestors().any(|above| above == it),

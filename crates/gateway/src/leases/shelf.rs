@@ -199,7 +199,7 @@ impl Shelf {
     /// Accepts the end of every lease of a task, as the task ended.
     pub(crate) fn task_ended(&self, task: &TaskId, cause: EndCause, now: Timestamp) {
         let cause = match cause {
-            EndCause::Contained => LeaseCause::Contained,
+            EndCause::Contained | EndCause::Signal => LeaseCause::Contained,
             EndCause::Asked
             | EndCause::Deadline
             | EndCause::Idle

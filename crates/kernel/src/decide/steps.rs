@@ -5,13 +5,13 @@ use std::collections::BTreeMap;
 
 use bailiwick_insight::DriftFinding;
 use bailiwick_model::{
-    ActionKind, ApprovedLine, Budget, CredentialId, DayBudget, Judgement, Layer, Obligations,
-    Offered, OnWiden, PinStatus, Reason, ReasonCode, Spend, Step, TaskStatus, Verdict,
+    ActionKind, ApprovedLine, Budget, CredentialId, DayBudget, Judgement, Layer, Lowered,
+    Obligations, Offered, OnWiden, PinStatus, Reason, ReasonCode, Spend, Step, TaskStatus, Verdict,
 };
 use bailiwick_policy::{Case, Coverage};
 
 use super::{Asked, cost, detector_source, fine};
-use crate::open::contained_reason;
+use crate::{lowered::only_reads, open::contained_reason};
 
 /// What one step said, before the steps are combined.
 #[derive(Clone, Debug)]
@@ -120,9 +120,26 @@ impl Asked<'_> {
         found.extend(snapshot.contained_of_task(&self.state.task));
         found.extend(snapshot.contained_of_action(&self.request.action));
         if found.is_empty() {
-            return fine(Step::Containment);
+            return self.lowered();
         }
         Said::new(Step::Containment, Verdict::Deny(found.iter().map(contained_reason).collect()))
+    }
+
+    /// While the risk of somebody has risen, what does more than read waits for a person.
+    fn lowered(&self) -> Said {
+        let (request, task) = (self.request, &self.state.task);
+        let found = self.snapshot.lowered_of(&request.caller, task, self.now);
+        if found.is_empty() || only_reads(&request.facts) {
+            return fine(Step::Containment);
+        }
+        let reason = |it: &Lowered| {
+            let (by, whom, until) = (&it.by, it.subject.in_words(), it.until);
+            let text = format!(
+                "`{by}` says that the risk of {whom} has risen: until {until}, what does more than read waits for a person"
+            );
+            Reason::new(ReasonCode::ApprovalNeeded, text, format!("signal:{by}"))
+        };
+        Said::new(Step::Containment, Verdict::Hold(found.into_iter().map(reason).collect()))
     }
 
     fn binding(&self) -> Said {
@@ -164,9 +181,11 @@ impl Asked<'_> {
                     Cause::Deadline => ReasonCode::PastDeadline,
                     Cause::Idle => ReasonCode::Idle,
                     Cause::Calendar => ReasonCode::OutsideCalendar,
-                    Cause::Asked | Cause::Parent | Cause::Contained | Cause::Lost => {
-                        ReasonCode::TaskEnded
-                    }
+                    Cause::Asked
+                    | Cause::Parent
+                    | Cause::Contained
+                    | Cause::Signal
+                    | Cause::Lost => ReasonCode::TaskEnded,
                 };
                 let text = format!("`{}` ended at {at} ({cause})", task.id);
                 Said::deny(Step::Window, code, text, task.id.as_str())

@@ -197,6 +197,7 @@ fn snapshot(trouble: Trouble, exceptions: Vec<Exception>) -> Snapshot {
             .then_some(bailiwick_model::Subject::Identity(ann))
             .into_iter()
             .collect(),
+        lowered: Vec::new(),
         pins: BTreeMap::from([("s".parse().unwrap(), BTreeMap::from([("t".to_owned(), pin)]))]),
         facts: Vec::new(),
         exceptions,

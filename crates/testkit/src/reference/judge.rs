@@ -160,9 +160,13 @@ impl Reference {
             Some(EndCause::Deadline) => found.deny(ReasonCode::PastDeadline),
             Some(EndCause::Idle) => found.deny(ReasonCode::Idle),
             Some(EndCause::Calendar) => found.deny(ReasonCode::OutsideCalendar),
-            Some(EndCause::Asked | EndCause::Parent | EndCause::Contained | EndCause::Lost) => {
-                found.deny(ReasonCode::TaskEnded);
-            }
+            Some(
+                EndCause::Asked
+                | EndCause::Parent
+                | EndCause::Contained
+                | EndCause::Signal
+                | EndCause::Lost,
+            ) => found.deny(ReasonCode::TaskEnded),
         }
     }
 

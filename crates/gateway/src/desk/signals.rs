@@ -1,0 +1,292 @@
+//! What another system told of those whom it knows, carried out: in memory first, then on record.
+//!
+//! A telling counts once, also across restarts, as long as it could come again. Its record is the last
+//! of what it brought about, so a crash in between leaves a telling that is told again.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
+
+use bailiwick_kernel::Effect;
+use bailiwick_model::{
+    CommandRecord, EndCause, Finding, LeaseCause, Lowered, Record, SignalEffect, SignalEvent,
+    SignalRecord, Subject, Task, TaskId, Timestamp,
+};
+
+use super::{Desk, DeskError, Writing};
+
+/// The longest that a telling could come again, whatever is configured.
+const AGE_MAX: Duration = Duration::from_secs(7 * 24 * 3600);
+/// How many tellings of one transmitter are remembered.
+const TOLD_MAX: usize = 1 << 16;
+
+/// A telling that was verified, and what is to be done about it.
+#[derive(Clone, Debug)]
+pub(crate) struct Signal {
+    pub(crate) transmitter: String,
+    pub(crate) event: SignalEvent,
+    pub(crate) jti: String,
+    pub(crate) issued: Timestamp,
+    /// Whom it is about, as the configuration has it.
+    pub(crate) about: Vec<Subject>,
+    pub(crate) effect: SignalEffect,
+    /// How long more care is taken, where that is what it brings about.
+    pub(crate) lasts: Duration,
+    /// What a person should hear, where it is about the stream itself.
+    pub(crate) noticed: Option<(&'static str, String)>,
+}
+
+/// What became of a telling.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Taken {
+    /// It was carried out, and is on disk.
+    Now,
+    /// It was before.
+    Before,
+    /// So many were told of late that it could not be known again.
+    TooMany,
+}
+
+/// What was told, as far as it could come again, and what counts of it still.
+#[derive(Debug, Default)]
+pub(super) struct Heard {
+    told: BTreeMap<String, BTreeMap<String, Timestamp>>,
+    lowered: Vec<Lowered>,
+}
+
+impl Heard {
+    /// Takes in what the ledger has of a telling.
+    pub(super) fn hear(&mut self, record: SignalRecord, time: Timestamp) {
+        if let (SignalEffect::Lower, Some(until)) = (record.effect, record.until) {
+            for subject in &record.about {
+                let by = record.transmitter.clone();
+                lower(&mut self.lowered, Lowered { subject: subject.clone(), until, by }, time);
+            }
+        }
+        self.remember(record.transmitter, record.jti, record.issued, time);
+    }
+
+    /// Gives whose risk has risen and not been forgotten by `now`.
+    pub(super) fn lowered_at(&self, now: Timestamp) -> Vec<Lowered> {
+        self.lowered.iter().filter(|it| now < it.until).cloned().collect()
+    }
+
+    fn knows(&self, transmitter: &str, jti: &str) -> bool {
+        self.told.get(transmitter).is_some_and(|it| it.contains_key(jti))
+    }
+
+    /// Says whether one more can be remembered, after forgetting those that cannot come again.
+    fn has_room(&mut self, transmitter: &str, now: Timestamp) -> bool {
+        let Some(told) = self.told.get_mut(transmitter) else { return true };
+        if TOLD_MAX <= told.len() {
+            told.retain(|_, issued| now <= issued.after(AGE_MAX));
+        }
+        told.len() < TOLD_MAX
+    }
+
+    fn remember(&mut self, transmitter: String, jti: String, issued: Timestamp, now: Timestamp) {
+        if self.has_room(&transmitter, now) {
+            self.told.entry(transmitter).or_default().insert(jti, issued);
+        }
+    }
+}
+
+/// Puts what is said now in the place of what the same transmitter said before, unless that lasts longer.
+fn lower(all: &mut Vec<Lowered>, new: Lowered, now: Timestamp) {
+    all.retain(|it| now < it.until);
+    match all.iter_mut().find(|it| it.subject == new.subject && it.by == new.by) {
+        Some(old) => old.until = old.until.max(new.until),
+        None => all.push(new),
+    }
+}
+
+impl Desk {
+    /// Carries out what was told, once. It returns when that is on disk.
+    pub(crate) async fn signalled(&self, signal: Signal) -> Result<Taken, DeskError> {
+        let mut heard = self.signals.lock().await;
+        let now = self.now();
+        if heard.knows(&signal.transmitter, &signal.jti) {
+            return Ok(Taken::Before);
+        }
+        let mut writing = Writing::default();
+        let (ended, until) = match signal.effect {
+            SignalEffect::End => (self.end_for(&signal, &mut writing), None),
+            SignalEffect::Contain => (self.contain_for(&signal, &mut writing).await?, None),
+            SignalEffect::Lower => (Vec::new(), Some(self.lower_for(&signal, &mut writing, now))),
+            SignalEffect::Record => (Vec::new(), None),
+        };
+        if let Some((code, text)) = &signal.noticed {
+            writing.records.push(Record::Finding(self.finding(code, text.clone(), &signal, None)));
+        }
+        let Signal { transmitter, event, jti, issued, about, effect, .. } = signal;
+        // What it brings about is brought about all the same; that it was taken is not said.
+        if !heard.has_room(&transmitter, now) {
+            self.owe(writing).await?;
+            return Ok(Taken::TooMany);
+        }
+        let by = format!("transmitter:{transmitter}");
+        let record = SignalRecord { transmitter, event, jti, issued, about, effect, ended, until };
+        let (transmitter, jti) = (record.transmitter.clone(), record.jti.clone());
+        writing.command(now, &by, CommandRecord::SignalReceived(Box::new(record)));
+        self.owe(writing).await?;
+        heard.remember(transmitter, jti, issued, now);
+        Ok(Taken::Now)
+    }
+
+    /// Ends the tasks that a telling is about.
+    fn end_for(&self, signal: &Signal, writing: &mut Writing) -> Vec<TaskId> {
+        let by = format!("transmitter:{}", signal.transmitter);
+        let mut gone = Vec::new();
+        for task in self.tasks_about(&signal.about) {
+            for (id, effects) in self.end_below(&task.id, EndCause::Signal) {
+                if effects.iter().any(|it| matches!(it, Effect::TaskStatus(_))) {
+                    let text = format!("{}: its task ended", told(signal));
+                    let finding = self.finding("signal", text, signal, self.task(&id).as_ref());
+                    writing.records.push(Record::Finding(finding));
+                    gone.push(id.clone());
+                }
+                self.write_up(writing, &id, effects, (&by, None));
+            }
+        }
+        gone
+    }
+
+    /// Contains whom a telling is about, as the command does.
+    async fn contain_for(
+        &self,
+        signal: &Signal,
+        writing: &mut Writing,
+    ) -> Result<Vec<TaskId>, DeskError> {
+        let by = format!("transmitter:{}", signal.transmitter);
+        let tasks = self.tasks_about(&signal.about);
+        for subject in &signal.about {
+            if !self.snapshot().contained.contains(subject) {
+                self.contain(subject, &told(signal), &by).await?;
+            }
+        }
+        // A task that is contained waits for a person; those of an identity have ended.
+        let over = |it: &&Task| self.task(&it.id).is_none_or(|it| !it.is_open());
+        let text = || format!("{}: {} contained", told(signal), named(&signal.about));
+        for task in &tasks {
+            let finding = self.finding("signal", text(), signal, Some(task));
+            writing.records.push(Record::Finding(finding));
+        }
+        if tasks.is_empty() {
+            writing.records.push(Record::Finding(self.finding("signal", text(), signal, None)));
+        }
+        Ok(tasks.iter().filter(over).map(|it| it.id.clone()).collect())
+    }
+
+    /// Takes more care for a while: of calls by the next decision, of credentials that left by ending them.
+    fn lower_for(&self, signal: &Signal, writing: &mut Writing, now: Timestamp) -> Timestamp {
+        let until = now.after(signal.lasts);
+        self.swap(|snapshot| {
+            for subject in &signal.about {
+                let (subject, by) = (subject.clone(), signal.transmitter.clone());
+                lower(&mut snapshot.lowered, Lowered { subject, until, by }, now);
+            }
+        });
+        for subject in &signal.about {
+            self.withdraw_permits_of(subject);
+        }
+        for task in self.tasks_about(&signal.about) {
+            self.shelf.end_task(&task.id, LeaseCause::Contained, now);
+            let text = format!(
+                "{}: until {until}, what does more than read waits for a person, and its leases end",
+                told(signal)
+            );
+            let finding = self.finding("signal", text, signal, Some(&task));
+            writing.records.push(Record::Finding(finding));
+        }
+        until
+    }
+
+    /// Gives the open tasks that any of `about` means, by whatever hand their authority came through.
+    fn tasks_about(&self, about: &[Subject]) -> Vec<Task> {
+        let snapshot = self.snapshot();
+        let concerned = |task: &Task, subject: &Subject| match subject {
+            Subject::Task(it) => task.id == *it || task.ancestors().any(|above| above == it),
+            Subject::Identity(_) | Subject::Class(_) | Subject::Owner(_) | Subject::Everyone => {
+                let mut hands = std::iter::once(&task.identity).chain(&task.via);
+                hands.any(|it| snapshot.is_within(it, subject))
+            }
+            Subject::Credential(_) | Subject::Server(_) | Subject::Tool(..) => false,
+        };
+        let open = |slot: &std::sync::Arc<super::Slot>| {
+            let state = slot.lock();
+            let task = state.task();
+            let meant = task.is_open() && about.iter().any(|it| concerned(task, it));
+            meant.then(|| task.clone())
+        };
+        self.slots().iter().filter_map(open).collect()
+    }
+
+    /// Says whether the task of this name is, or was of late, one of those that `about` means.
+    pub(crate) fn is_about(&self, task: &TaskId, about: &BTreeSet<Subject>) -> bool {
+        let (snapshot, task) = (self.snapshot(), self.task(task));
+        task.is_some_and(|task| {
+            let mut hands = std::iter::once(&task.identity).chain(&task.via);
+            hands.any(|hand| about.iter().any(|it| snapshot.is_within(hand, it)))
+        })
+    }
+
+    fn finding(&self, code: &str, text: String, signal: &Signal, task: Option<&Task>) -> Finding {
+        Finding {
+            code: code.to_owned(),
+            text,
+            at: self.now(),
+            task: task.map(|it| it.id.clone()),
+            identity: task.map(|it| it.identity.clone()),
+            subject: format!("transmitter:{}", signal.transmitter),
+        }
+    }
+}
+
+/// Says what was told of whom, in the configuration's words alone.
+fn told(signal: &Signal) -> String {
+    format!("`{}` told `{}` of {}", signal.transmitter, signal.event, named(&signal.about))
+}
+
+fn named(about: &[Subject]) -> String {
+    let names: Vec<_> = about.iter().map(Subject::in_words).collect();
+    names.join(", ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(seconds: u64) -> Timestamp {
+        Timestamp::default().after(Duration::from_secs(seconds))
+    }
+
+    #[test]
+    fn what_could_come_again_is_remembered_and_no_more() {
+        let mut heard = Heard::default();
+        for number in 0..TOLD_MAX {
+            heard.remember("idp".to_owned(), number.to_string(), at(0), at(1));
+        }
+        assert!(heard.knows("idp", "7") && !heard.knows("other", "7"));
+        assert!(!heard.has_room("idp", at(1)) && heard.has_room("other", at(1)));
+        let over = at(AGE_MAX.as_secs() + 1);
+        assert!(heard.has_room("idp", over) && !heard.knows("idp", "7"));
+    }
+
+    #[test]
+    fn a_shorter_time_never_takes_the_place_of_a_longer_one() {
+        let lowered = |until, by: &str| Lowered {
+            subject: "identity:ann".parse().unwrap(),
+            until: at(until),
+            by: by.to_owned(),
+        };
+        let mut all = Vec::new();
+        lower(&mut all, lowered(60, "idp"), at(0));
+        lower(&mut all, lowered(30, "idp"), at(0));
+        lower(&mut all, lowered(30, "other"), at(0));
+        let ends: Vec<_> = all.iter().map(|it| it.until).collect();
+        assert_eq!(ends, [at(60), at(30)]);
+        lower(&mut all, lowered(90, "other"), at(60));
+        assert_eq!(all, [lowered(90, "other")], "what is over is forgotten");
+    }
+}

@@ -1,0 +1,293 @@
+//! Shared Signals: what other systems tell of those whom they know.
+//!
+//! Each transmitter is known by its own keys and its own secret, and counts for those alone whom the
+//! configuration lets it speak of. Nothing is answered for before it is on disk (RFC 8935).
+
+mod answer;
+mod pace;
+
+use std::{collections::BTreeSet, sync::Arc, time::Duration};
+
+use axum::{
+    Router,
+    body::{Body, Bytes},
+    extract::{Path, State},
+    response::{IntoResponse, Response},
+    routing::post,
+};
+use bailiwick_connect::{EventVerifier, SecurityEvent, SubjectName, Vault};
+use bailiwick_model::{SecretName, SignalEffect, SignalEvent, Subject, TaskId};
+use http::{HeaderMap, Request, StatusCode, header};
+use http_body_util::{BodyExt as _, LengthLimitError, Limited};
+
+use self::{
+    answer::{Code, Refusal},
+    pace::Pace,
+};
+use crate::{
+    Desk,
+    desk::{Signal, Taken},
+    door::{Hosts, bearer},
+    meter, seam,
+};
+
+/// The most bytes of a request: a token has 8 KiB at most.
+const BODY_MAX: usize = 16 << 10;
+/// How long a body may take to arrive.
+const WAIT: Duration = Duration::from_secs(15);
+const TYPE: &str = "application/secevent+jwt";
+
+/// Who may tell something, of whom, and what is done about it.
+#[derive(Debug)]
+pub struct TransmitterSpec {
+    /// What the configuration calls it.
+    pub name: String,
+    /// What verifies what it tells.
+    pub verifier: EventVerifier,
+    /// The secret that it shows.
+    pub secret: SecretName,
+    /// Of whom it may speak: by what it calls them, whom that means here.
+    pub subjects: Vec<(SubjectName, Subject)>,
+    /// What is done when somebody's session, credential or account is gone.
+    pub on_revoked: SignalEffect,
+    /// What is done when somebody's risk has risen.
+    pub on_risk: SignalEffect,
+    /// How long more care is taken then.
+    pub lower_for: Duration,
+    /// What is done about a session of somebody's that is no task.
+    pub on_other_session: SignalEffect,
+}
+
+/// What a receiver of signals is made of.
+#[derive(Debug)]
+pub struct SignalsParts {
+    /// Where what is told is carried out.
+    pub desk: Arc<Desk>,
+    /// Where secrets are kept.
+    pub vault: Arc<Vault>,
+    /// Who may tell something.
+    pub transmitters: Vec<TransmitterSpec>,
+    /// The values of `Host` that are answered.
+    pub hosts: Vec<String>,
+}
+
+/// A receiver of signals.
+#[derive(Debug)]
+pub struct Signals {
+    desk: Arc<Desk>,
+    vault: Arc<Vault>,
+    transmitters: Vec<Transmitter>,
+    hosts: Hosts,
+}
+
+#[derive(Debug)]
+struct Transmitter {
+    spec: TransmitterSpec,
+    pace: Pace,
+}
+
+impl Signals {
+    /// Makes the receiver.
+    pub fn new(parts: SignalsParts) -> Self {
+        let SignalsParts { desk, vault, transmitters, hosts } = parts;
+        let transmitter = |spec| Transmitter { spec, pace: Pace::default() };
+        let transmitters = transmitters.into_iter().map(transmitter).collect();
+        Self { desk, vault, transmitters, hosts: Hosts::new(hosts) }
+    }
+
+    /// Reads keys again that are due, and gives what is wrong with whose: once for every time that it
+    /// begins.
+    pub async fn tend(&self) -> Vec<(String, String)> {
+        let mut wrong = Vec::new();
+        for it in &self.transmitters {
+            let text = it.spec.verifier.tend(self.desk.now()).await;
+            wrong.extend(text.map(|text| (format!("transmitter `{}`", it.spec.name), text)));
+        }
+        wrong
+    }
+}
+
+/// The routes of the receiver.
+pub fn signals_router(signals: Arc<Signals>) -> Router {
+    Router::new().route("/ssf/events/{transmitter}", post(events)).with_state(signals)
+}
+
+/// `POST /ssf/events/{transmitter}` (RFC 8935): 202 and nothing when what was told is on disk.
+async fn events(
+    State(signals): State<Arc<Signals>>,
+    Path(name): Path<String>,
+    request: Request<Body>,
+) -> Response {
+    match signals.take(&name, request).await {
+        Ok(()) => (StatusCode::ACCEPTED, [(header::CACHE_CONTROL, "no-store")]).into_response(),
+        Err(refusal) => refusal.into_response(),
+    }
+}
+
+impl Signals {
+    /// Finds out who tells before anything of it is read.
+    async fn take(self: &Arc<Self>, name: &str, request: Request<Body>) -> Result<(), Refusal> {
+        let (parts, body) = request.into_parts();
+        if let Some(what) = self.hosts.foreign(&parts.headers) {
+            return Err(Code::AccessDenied.says(format!("this {what} is not answered here")));
+        }
+        let place = self.telling(name, &parts.headers)?;
+        let transmitter = self.at(place)?;
+        let name = &transmitter.spec.name;
+        if let Err(wait) = transmitter.pace.take(self.desk.now()) {
+            meter::signalled(name, "limited");
+            return Err(Refusal::too_many(wait));
+        }
+        seam::pass("signals");
+        let told = async {
+            let bytes = body_of(&parts.headers, body).await?;
+            let set = str::from_utf8(&bytes)
+                .map_err(|_| Code::InvalidRequest.says("the body is not a token"))?;
+            let event = transmitter.spec.verifier.verify(set.trim_ascii(), self.desk.now()).await;
+            event.map_err(Refusal::from)
+        };
+        let event = told.await.inspect_err(|_| meter::signalled(name, "refused"))?;
+        // Whoever hangs up cuts nothing in the middle.
+        let signals = Arc::clone(self);
+        let carried = tokio::spawn(async move { signals.carry_out(place, &event).await }).await;
+        match carried {
+            Ok(carried) => carried,
+            Err(fault) if fault.is_panic() => std::panic::resume_unwind(fault.into_panic()),
+            Err(_) => Err(Refusal::unavailable("the governor is stopping")),
+        }
+    }
+
+    fn at(&self, place: usize) -> Result<&Transmitter, Refusal> {
+        self.transmitters.get(place).ok_or_else(stranger)
+    }
+
+    /// Finds the transmitter that proves to be it. A stranger does not learn which there are.
+    fn telling(&self, name: &str, headers: &HeaderMap) -> Result<usize, Refusal> {
+        let shown = bearer(headers).ok_or_else(stranger)?;
+        let place = self.transmitters.iter().position(|it| it.spec.name == name);
+        let place = place.ok_or_else(stranger)?;
+        let wanted = &self.at(place)?.spec.secret;
+        let secret = self.vault.get(wanted).map_err(|error| {
+            tracing::warn!(transmitter = name, %error, "a signal cannot be taken");
+            Refusal::unavailable("what proves this transmitter is not at hand")
+        })?;
+        if secret.value.matches(shown) { Ok(place) } else { Err(stranger()) }
+    }
+
+    /// Does what is to be done, and writes it down.
+    async fn carry_out(&self, place: usize, event: &SecurityEvent) -> Result<(), Refusal> {
+        let spec = &self.at(place)?.spec;
+        let Some((about, effect)) = self.meant(spec, event) else {
+            tracing::debug!(transmitter = spec.name, event = %event.event, "a signal about nobody here");
+            meter::signalled(&spec.name, "foreign");
+            return Ok(());
+        };
+        let signal = Signal {
+            transmitter: spec.name.clone(),
+            event: event.event,
+            jti: event.jti.clone(),
+            issued: event.issued,
+            about,
+            effect,
+            lasts: spec.lower_for,
+            noticed: noticed(spec, event),
+        };
+        match self.desk.signalled(signal).await {
+            Ok(taken) => {
+                let (outcome, refusal) = match taken {
+                    Taken::Now => ("taken", None),
+                    Taken::Before => ("again", None),
+                    Taken::TooMany => ("limited", Some(Refusal::too_many(60))),
+                };
+                meter::signalled(&spec.name, outcome);
+                refusal.map_or(Ok(()), Err)
+            }
+            Err(error) => {
+                tracing::error!(%error, "a signal was carried out and could not be written down");
+                meter::signalled(&spec.name, "unrecorded");
+                Err(Refusal::unavailable("what was told cannot be written down now"))
+            }
+        }
+    }
+
+    /// Says whom a telling means and what is done about it; nothing where it means nobody of whom this
+    /// transmitter may speak.
+    fn meant(
+        &self,
+        spec: &TransmitterSpec,
+        event: &SecurityEvent,
+    ) -> Option<(Vec<Subject>, SignalEffect)> {
+        if matches!(event.event, SignalEvent::Verification | SignalEvent::StreamUpdated) {
+            return Some((Vec::new(), SignalEffect::Record));
+        }
+        let names = &event.subject.names;
+        let known = spec.subjects.iter().filter(|(name, _)| names.contains(name));
+        let about: BTreeSet<Subject> = known.map(|(_, it)| it.clone()).collect();
+        let all = || spec.subjects.iter().map(|(_, it)| it.clone()).collect();
+        let effect = effect_of(spec, event);
+        let Some(session) = &event.subject.session else {
+            return (!about.is_empty()).then(|| (about.into_iter().collect(), effect));
+        };
+        let within = if names.is_empty() { all() } else { about.clone() };
+        match session.parse::<TaskId>() {
+            Ok(task) if self.desk.is_about(&task, &within) => {
+                Some((vec![Subject::Task(task)], effect))
+            }
+            // A task that is long over, or somebody else's.
+            Ok(_) => {
+                (!about.is_empty()).then(|| (about.into_iter().collect(), SignalEffect::Record))
+            }
+            Err(_) if about.is_empty() => None,
+            Err(_) => match spec.on_other_session {
+                SignalEffect::Record => Some((about.into_iter().collect(), SignalEffect::Record)),
+                SignalEffect::End | SignalEffect::Contain | SignalEffect::Lower => {
+                    Some((about.into_iter().collect(), effect))
+                }
+            },
+        }
+    }
+}
+
+/// Says what is done about an event. A risk that is low again lifts nothing: what was lowered ends by itself.
+fn effect_of(spec: &TransmitterSpec, event: &SecurityEvent) -> SignalEffect {
+    let low = event.level.as_deref().is_some_and(|it| it.eq_ignore_ascii_case("low"));
+    if event.event.revokes() {
+        spec.on_revoked
+    } else if event.event == SignalEvent::RiskLevelChange && !low {
+        spec.on_risk
+    } else {
+        SignalEffect::Record
+    }
+}
+
+/// Says what a person should hear of the stream itself.
+fn noticed(spec: &TransmitterSpec, event: &SecurityEvent) -> Option<(&'static str, String)> {
+    let stopped = event.level.as_deref().filter(|it| *it != "enabled")?;
+    (event.event == SignalEvent::StreamUpdated).then(|| {
+        let shown = stopped.escape_debug();
+        let text = format!("`{}` says that it is `{shown}`: nothing comes of it now", spec.name);
+        ("signals-stopped", text)
+    })
+}
+
+fn stranger() -> Refusal {
+    Code::AuthenticationFailed.says("this wants the secret of a transmitter that is configured")
+}
+
+/// Takes the body of a telling.
+async fn body_of(headers: &HeaderMap, body: Body) -> Result<Bytes, Refusal> {
+    let mut types = headers.get_all(header::CONTENT_TYPE).iter();
+    let sent = types.next().and_then(|it| it.to_str().ok()).unwrap_or_default();
+    let sent = sent.split(';').next().unwrap_or_default().trim();
+    if !sent.eq_ignore_ascii_case(TYPE) || types.next().is_some() {
+        return Err(Code::InvalidRequest.says(format!("the body must be sent as `{TYPE}`")));
+    }
+    match tokio::time::timeout(WAIT, Limited::new(body, BODY_MAX).collect()).await {
+        Err(_) => Err(Code::InvalidRequest.says("the body did not arrive in time")),
+        Ok(Ok(collected)) => Ok(collected.to_bytes()),
+        Ok(Err(error)) if error.is::<LengthLimitError>() => {
+            Err(Code::InvalidRequest.says(format!("the body has {BODY_MAX} bytes at most")))
+        }
+        Ok(Err(_)) => Err(Code::InvalidRequest.says("the body did not arrive whole")),
+    }
+}
