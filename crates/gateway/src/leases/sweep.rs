@@ -61,8 +61,9 @@ impl Leases {
         for id in known {
             match self.known(&id).await? {
                 Some(KeptLease { lease, keepsake }) if lease.target == *target => {
-                    // What went while the target was counting is no orphan.
-                    if lease.gone.is_some_and(|gone| begun <= gone) {
+                    // What went while the target was counting is no orphan, nor is what is on record as
+                    // alive and no more in the book: its end is just being written.
+                    if lease.gone.is_none_or(|gone| begun <= gone) {
                         continue;
                     }
                     let now = self.desk().now();

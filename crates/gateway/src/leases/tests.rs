@@ -8,7 +8,9 @@ use bailiwick_model::{
     AllowLine, Caller, EndCause, Environment, Lease, LeaseCause, LeaseState, OpenRequest, Opener,
     Reach, Sensitivity, Subject, Surface, Task, TaskId, Timestamp,
 };
-use bailiwick_store::{CheckpointKey, Folding, LeaseFilter, Ledger, LedgerOptions, Registry};
+use bailiwick_store::{
+    Change, CheckpointKey, Folding, KeptLease, LeaseFilter, Ledger, LedgerOptions, Registry,
+};
 use bailiwick_testkit::{
     broker::{ScriptedTarget, Trouble},
     build,
@@ -166,6 +168,12 @@ impl House {
 
     fn open_leases(&self) -> usize {
         self.engine.shelf().lock().book.len()
+    }
+
+    async fn record(&self, lease: &Lease) {
+        let kept = KeptLease { lease: lease.clone(), keepsake: None };
+        let changes = vec![Change::Lease(Box::new(kept))];
+        self.engine.desk().registry().write(changes).await.unwrap();
     }
 
     fn all(&self) -> Vec<Lease> {
@@ -360,12 +368,20 @@ async fn an_orphan_is_found_and_ended_and_a_stranger_is_told_of_and_left() {
     target.goes_wrong([Trouble::Lies]);
     house.end(&task.id).await;
     house.until("the lie", || house.open_leases() == 0).await;
+    house.until("its record", || !house.all().iter().any(Lease::is_open)).await;
     assert_eq!(target.live().len(), 1);
     let stranger = bailiwick_testkit::broker::order(&target, 77);
     bailiwick_connect::Broker::issue(&target, &stranger).await.unwrap();
 
     let (name, mut strangers) = ("orders-db".parse().unwrap(), BTreeSet::new());
     house.wait(Duration::from_secs(1));
+    // While its end is not on record yet, it is no orphan.
+    let lease = house.all().remove(0);
+    let earlier = Lease { state: LeaseState::Revoking, gone: None, ..lease.clone() };
+    house.record(&earlier).await;
+    house.engine.sweep_once(&name, &mut strangers).await.unwrap();
+    assert_eq!((house.open_leases(), house.all()), (0, vec![earlier]));
+    house.record(&lease).await;
     house.engine.sweep_once(&name, &mut strangers).await.unwrap();
     house.until("the orphan's end", || house.open_leases() == 0).await;
     // It was over once before: what counts is that it is over as an orphan.
@@ -514,6 +530,7 @@ async fn one_life(seed: u64) {
     }
     target.comes_round();
     house.until("the end of all", || house.open_leases() == 0).await;
+    house.until("the record of that", || !house.all().iter().any(Lease::is_open)).await;
     // What the target did long after it was asked is found there.
     house.wait(Duration::from_secs(1));
     house.engine.sweep_once(&"orders-db".parse().unwrap(), &mut BTreeSet::new()).await.unwrap();
@@ -536,7 +553,6 @@ async fn law_5_nothing_is_forgotten_and_nothing_is_alive_at_the_end() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_storm_of_leases_ends_in_pieces() {
     use bailiwick_model::{LeaseId, Ulid};
-    use bailiwick_store::{Change, KeptLease};
     let long = std::env::var_os("BAILIWICK_LONG").is_some();
     let count: u32 = if long { 100_000 } else { 3_000 };
     let (dir, target) = (tempfile::tempdir().unwrap(), ScriptedTarget::new("orders-db"));
