@@ -108,7 +108,7 @@ impl Governor {
         let public_url = called_outside(&config, address);
 
         let desk = Arc::new(parts::desk(&house).await?);
-        let shown = parts::tls(&config, desk.now())?;
+        let (attestor, shown) = doors::shown(&config, &public_url, desk.now())?;
         let reload = Reload::new(config.file.clone(), overrides, &house, shown.clone());
         let reload = Arc::new(reload);
         reload.first(&desk, &house).await?;
@@ -130,6 +130,7 @@ impl Governor {
             (&lane, &leases),
             (Arc::clone(&reload), meter.clone(), Arc::clone(&vault)),
             (&called, &stop),
+            (attestor, shown.as_ref().is_some_and(|it| it.asks())),
         )?;
 
         bailiwick_connect::write_private(&config.state.join("issuer"), public_url.as_bytes())?;

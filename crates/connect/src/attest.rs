@@ -1,4 +1,4 @@
-//! Proofs that others vouch for: SPIFFE JWT-SVIDs, and the OIDC tokens of platforms.
+//! Proofs that others vouch for: SPIFFE SVIDs of both kinds, and the OIDC tokens of platforms.
 //!
 //! Whoever vouches is in the configuration, with the keys that count for them and for nobody else. A
 //! token is read by the strict rules of our own: its keys never come from itself, its algorithm is
@@ -6,6 +6,7 @@
 
 pub(crate) mod event;
 mod source;
+mod x509;
 
 use std::{collections::BTreeMap, path::Path, time::Duration};
 
@@ -45,7 +46,7 @@ const SVID_ALGORITHMS: &[Algorithm] = &[
     Algorithm::Es512,
 ];
 
-/// A trust domain whose JWT-SVIDs count.
+/// A trust domain whose SVIDs count.
 #[derive(Clone, Debug)]
 pub struct TrustedDomain {
     /// Which.
@@ -152,7 +153,7 @@ impl Attestor {
     ) -> Self {
         let second = Timestamp::from_millis(started.seconds().saturating_mul(1000));
         let domain = |it: TrustedDomain| {
-            let keys = KeySource::new(it.keys, Purpose::JwtSvid);
+            let keys = KeySource::new(it.keys, Purpose::Svid);
             (it.domain, Domain { keys, once: it.once })
         };
         let issuer = |it: TrustedIssuer| {

@@ -5,7 +5,7 @@ use std::sync::OnceLock;
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 
 use crate::{
-    AssertionVerifier, SealKey, StateKey, Statement, attest, broker, check_public_pem,
+    AssertionVerifier, SealKey, StateKey, Statement, attest, broker, certificate, check_public_pem,
     create_dir_private, dpop, jwk, person_key, random_text, token, vault,
 };
 
@@ -14,6 +14,7 @@ pub type Read = fn(&[u8]);
 
 /// Every parser, by the name of its corpus.
 pub const PARSERS: &[(&str, Read)] = &[
+    ("connect-certificate", certificate::foreign),
     ("connect-event-subject", attest::event::foreign),
     ("connect-jwks", jwk::foreign),
     ("connect-pem", pem),

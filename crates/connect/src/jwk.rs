@@ -7,7 +7,13 @@ use std::time::Duration;
 
 use aws_lc_rs::{rsa::PublicKeyComponents, signature};
 use bailiwick_model::{Digest, Json, JsonLimits};
-use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+use base64::{
+    Engine,
+    engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD},
+};
+use rustls::pki_types::CertificateDer;
+
+use crate::certificate::Leaf;
 
 /// The longest key set that is looked at.
 pub(crate) const SET_MAX: usize = 256 << 10;
@@ -216,15 +222,15 @@ fn point(x: &[u8], y: &[u8], len: usize) -> Option<Vec<u8>> {
 pub(crate) enum Purpose {
     /// Signatures in general: `sig`, or nothing said.
     Signatures,
-    /// JWT-SVIDs: exactly `jwt-svid`.
-    JwtSvid,
+    /// JWT-SVIDs: exactly `jwt-svid`. Beside them stand authorities of X.509-SVIDs.
+    Svid,
 }
 
 impl Purpose {
     fn fits(self, said: Option<&str>) -> bool {
         match self {
             Self::Signatures => said.is_none_or(|it| it == "sig"),
-            Self::JwtSvid => said == Some("jwt-svid"),
+            Self::Svid => said == Some("jwt-svid"),
         }
     }
 }
@@ -233,6 +239,8 @@ impl Purpose {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct ForeignKeys {
     keys: Vec<ForeignKey>,
+    /// Certificates of a trust domain's authorities.
+    authorities: Vec<Vec<u8>>,
     /// How often its owner wants it read again (`spiffe_refresh_hint`).
     pub(crate) hint: Option<Duration>,
     /// Which edition it is (`spiffe_sequence`).
@@ -249,6 +257,8 @@ impl ForeignKeys {
         if KEYS_MAX < keys.len() {
             return Err(format!("it has {} keys, {KEYS_MAX} at most", keys.len()));
         }
+        let of_svids = purpose == Purpose::Svid;
+        let authorities = keys.iter().filter(|_| of_svids).filter_map(authority).collect();
         let keys = keys.iter().filter_map(ForeignKey::read);
         let keys = keys.filter(|it| purpose.fits(it.purpose.as_deref())).collect();
         let whole = |name: &str| match set.get(name) {
@@ -257,7 +267,7 @@ impl ForeignKeys {
         };
         let hint = whole("spiffe_refresh_hint").and_then(|it| u64::try_from(it).ok());
         let hint = hint.filter(|it| 0 < *it).map(Duration::from_secs);
-        Ok(Self { keys, hint, sequence: whole("spiffe_sequence") })
+        Ok(Self { keys, authorities, hint, sequence: whole("spiffe_sequence") })
     }
 
     /// Gives the keys that are called `name`.
@@ -265,19 +275,39 @@ impl ForeignKeys {
         self.keys.iter().filter(move |it| it.name.as_deref() == Some(name))
     }
 
+    /// Gives the certificates of authorities.
+    pub(crate) fn authorities(&self) -> impl Iterator<Item = CertificateDer<'_>> {
+        self.authorities.iter().map(|it| CertificateDer::from(it.as_slice()))
+    }
+
     /// Says whether it has no key at all.
     pub(crate) fn is_empty(&self) -> bool {
-        self.keys.is_empty()
+        self.keys.is_empty() && self.authorities.is_empty()
     }
 }
 
-/// Says whether a key set has a key that proves somebody: of JWT-SVIDs, or of tokens in general.
+/// Gives the certificate of an authority of X.509-SVIDs: exactly one in `x5c`, as a bundle has it
+/// (SPIFFE Trust Domain and Bundle, section 4.2.2).
+fn authority(jwk: &Json) -> Option<Vec<u8>> {
+    if jwk.get("use").and_then(Json::as_text) != Some("x509-svid") {
+        return None;
+    }
+    let Some(Json::List(certificates)) = jwk.get("x5c") else { return None };
+    let [Json::Text(text)] = certificates.as_slice() else { return None };
+    let certificate = STANDARD.decode(text).ok()?;
+    Leaf::read(&certificate).filter(|it| it.is_authority).map(|_| certificate)
+}
+
+/// Says whether a key set has a key that proves somebody: of SVIDs of either kind, or of tokens in general.
 pub fn check_key_set(bytes: &[u8], svid: bool) -> Result<(), String> {
-    let purpose = if svid { Purpose::JwtSvid } else { Purpose::Signatures };
+    let purpose = if svid { Purpose::Svid } else { Purpose::Signatures };
     let set = ForeignKeys::read(bytes, purpose)?;
     match (set.is_empty(), svid) {
         (false, _) => Ok(()),
-        (true, true) => Err("it has no key whose `use` is `jwt-svid`".to_owned()),
+        (true, true) => {
+            Err("it has no key whose `use` is `jwt-svid`, and no authority (`x509-svid`)"
+                .to_owned())
+        }
         (true, false) => Err("it has no key that tokens are signed with".to_owned()),
     }
 }
@@ -285,7 +315,7 @@ pub fn check_key_set(bytes: &[u8], svid: bool) -> Result<(), String> {
 /// A key set as foreign text.
 #[cfg(any(test, fuzzing))]
 pub(crate) fn foreign(bytes: &[u8]) {
-    for purpose in [Purpose::Signatures, Purpose::JwtSvid] {
+    for purpose in [Purpose::Signatures, Purpose::Svid] {
         let Ok(set) = ForeignKeys::read(bytes, purpose) else { continue };
         assert!(set.keys.len() <= KEYS_MAX, "more keys than there may be");
         for key in &set.keys {

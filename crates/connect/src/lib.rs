@@ -8,6 +8,8 @@
 
 mod attest;
 mod broker;
+mod certificate;
+mod der;
 mod dpop;
 mod es256;
 mod evidence_key;
@@ -44,6 +46,7 @@ pub use broker::{
     PostgresTrust, ProgramBroker, ProgramSpec, SecretSource, SecretSourceError, Ssh, SshTarget,
     TargetMistake, X509, X509Target,
 };
+pub use certificate::ClientCertificate;
 pub use dpop::{DPOP_ALGORITHMS, DpopError, DpopProof, DpopRequest, DpopVerifier};
 pub use es256::KeyError;
 pub use evidence_key::EvidenceKey;
@@ -66,7 +69,7 @@ pub use secret::Secret;
 pub use state_key::StateKey;
 pub use tls::{ListenerTls, ServerTrust, TlsError, TlsFiles};
 pub use token::{
-    Audience, Held, Intent, Issuer, MintError, TASK_TOKEN_LIFE, TaskClaims, TokenCounts,
+    Audience, Binding, Held, Intent, Issuer, MintError, TASK_TOKEN_LIFE, TaskClaims, TokenCounts,
     TokenError, TokenKeyChange, TokenKeyState, TokenKeyView, TokenKeys, TokenKeysError, TokenMint,
     TokenVerifier, VIA_MAX, Verified,
 };

@@ -54,6 +54,12 @@ pub enum ProofError {
     /// The key that it names did not sign it.
     #[error("the proof's signature does not fit")]
     ForeignSignature,
+    /// The client's certificate is no X.509-SVID of a workload here.
+    #[error("the client certificate proves nobody: {why}")]
+    Certificate {
+        /// What is wrong.
+        why: &'static str,
+    },
     /// It could be used for longer than a day.
     #[error("the proof would live longer than a day")]
     LivesTooLong,

@@ -1,6 +1,7 @@
 //! TLS with rustls on aws-lc-rs: what the listener shows, and whom the gateway believes.
 
 mod chain;
+mod clients;
 mod listener;
 mod trust;
 
@@ -9,6 +10,7 @@ use std::{path::PathBuf, sync::Arc};
 use rustls::crypto::CryptoProvider;
 
 pub use chain::TlsFiles;
+pub(crate) use clients::{Authorities, is_stranger};
 pub use listener::ListenerTls;
 pub use trust::ServerTrust;
 

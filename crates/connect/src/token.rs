@@ -5,6 +5,7 @@
 //! the task raises a generation that makes every token of it worthless at once.
 
 mod audience;
+mod binding;
 mod cache;
 mod claims;
 mod keys;
@@ -14,6 +15,7 @@ mod verify;
 use std::time::Duration;
 
 pub use audience::{Audience, Issuer};
+pub use binding::Binding;
 pub use claims::{Intent, TaskClaims, Verified};
 pub use keys::{TokenKeyChange, TokenKeyState, TokenKeyView, TokenKeys, TokenKeysError};
 pub use mint::{MintError, TokenMint};

@@ -28,6 +28,7 @@ mod possession;
 mod question;
 mod roots;
 mod running;
+mod sender;
 mod sessions;
 mod stream;
 mod subscribe;
@@ -58,6 +59,7 @@ pub(crate) use self::{
     enter::bearer,
     host::Hosts,
     possession::{DPOP_NONCE, dpop_proof},
+    sender::certificate,
 };
 pub use self::{hold::HoldParts, lease::lease_router, line::line_router};
 use crate::{
@@ -233,8 +235,7 @@ impl Door {
 
     /// Lets a legacy client leave: what it said of its session is forgotten.
     fn leave(&self, audience: &Audience, request: &Request<Body>) -> Response {
-        let caller = self
-            .check_caller(audience, (request.method(), request.uri().path(), request.headers()));
+        let caller = self.check_caller(audience, request.into());
         let caller = match caller.and_then(|it| Ok((it, self.check_server(audience)?))) {
             Ok((caller, ())) => caller,
             Err(turned) => return turned.into_response(),

@@ -206,6 +206,7 @@ fn why(error: &TokenError) -> &'static str {
         | TokenError::Bound
         | TokenError::NotBound
         | TokenError::OtherKey
+        | TokenError::OtherCertificate
         | TokenError::Proof(_)
         | TokenError::NotYet
         | TokenError::TooLongLived

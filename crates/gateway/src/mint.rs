@@ -1,6 +1,6 @@
 //! A token of an open task: minted, and on record before anybody has it.
 
-use bailiwick_connect::{Audience, MintError, Secret, TaskClaims, TokenMint};
+use bailiwick_connect::{Audience, Binding, MintError, Secret, TaskClaims, TokenMint};
 use bailiwick_model::{CredentialId, Digest, Subject, Task, Timestamp};
 
 use crate::{Desk, DeskError};
@@ -35,8 +35,8 @@ pub struct Asked {
     pub audience: Audience,
     /// The key that proved who asks; none where an account or a person did.
     pub key: Option<CredentialId>,
-    /// The thumbprint of the key that it is bound to; none where it is to none.
-    pub bound: Option<String>,
+    /// What it is bound to; none where it is to nothing.
+    pub bound: Option<Binding>,
     /// When the token that it is traded for ends; none where there is none.
     pub until: Option<Timestamp>,
 }

@@ -27,7 +27,8 @@ use axum::{
     routing::{get, post},
 };
 use bailiwick_connect::{
-    AssertionVerifier, Attestor, DpopVerifier, Secret, TokenKeys, TokenMint, TokenVerifier,
+    AssertionVerifier, Attestor, ClientCertificate, DpopVerifier, Secret, TokenKeys, TokenMint,
+    TokenVerifier,
 };
 use bailiwick_model::{CredentialId, IdentityId, TemplateName, Timestamp};
 use http::{HeaderMap, Request};
@@ -39,7 +40,11 @@ use self::{
     issue::Granted,
     refusal::{Code, TokenRefusal},
 };
-use crate::{Lane, door::Hosts, seam};
+use crate::{
+    Lane,
+    door::{Hosts, certificate},
+    seam,
+};
 
 /// What a token endpoint is made of.
 #[derive(Debug)]
@@ -62,6 +67,8 @@ pub struct OauthParts {
     pub attestor: Arc<Attestor>,
     /// The values of `Host` that are answered.
     pub hosts: Vec<String>,
+    /// Clients are asked for certificates when they connect.
+    pub asks_for_certificates: bool,
 }
 
 /// The token endpoint.
@@ -76,15 +83,27 @@ pub struct Oauth {
     dpop: Arc<DpopVerifier>,
     attestor: Arc<Attestor>,
     hosts: Hosts,
+    asks_for_certificates: bool,
 }
 
 impl Oauth {
     /// Makes the token endpoint.
     pub fn new(parts: OauthParts) -> Self {
-        let OauthParts { lane, mint, keys, verifier, peps, assertions, dpop, attestor, hosts } =
-            parts;
-        let hosts = Hosts::new(hosts);
-        Self { lane, mint, keys, verifier, peps, assertions, dpop, attestor, hosts }
+        let hosts = Hosts::new(parts.hosts);
+        let OauthParts { lane, mint, keys, verifier, peps, assertions, dpop, attestor, .. } = parts;
+        let asks_for_certificates = parts.asks_for_certificates;
+        Self {
+            lane,
+            mint,
+            keys,
+            verifier,
+            peps,
+            assertions,
+            dpop,
+            attestor,
+            hosts,
+            asks_for_certificates,
+        }
     }
 
     fn now(&self) -> Timestamp {
@@ -118,14 +137,15 @@ async fn token(State(oauth): State<Arc<Oauth>>, request: Request<Body>) -> Respo
 impl Oauth {
     /// Reads the request, has the client prove itself, and only then looks at what it wants.
     async fn take(self: &Arc<Self>, request: Request<Body>) -> Result<Granted, TokenRefusal> {
-        let (headers, form) = self.form(request).await?;
-        let client = client::authenticate(self, &headers, &form).await?;
-        let bound = self.possession(&headers, &client.identity)?;
+        let sent = self.form(request).await?;
+        let client = client::authenticate(self, &sent).await?;
+        let bound = self.possession(&sent, &client.identity)?;
+        let form = &sent.form;
         let details = form.get("authorization_details");
         let (wish, above) = match form.needed("grant_type")? {
             "client_credentials" | client::GRANT => (Wish::read(details, &client)?, None),
             exchange::GRANT => {
-                let above = Above::read(self, &form, (&client, bound.as_deref()))?;
+                let above = Above::read(self, &sent, (&client, bound.as_ref()))?;
                 (above.wish(details, &client)?, Some(above))
             }
             _ => {
@@ -133,8 +153,8 @@ impl Oauth {
                 return Err(Code::UnsupportedGrantType.says(text));
             }
         };
-        let audience = target::audience(self, (&form, above.as_ref()), wish.worker(&client))?;
-        target::check_scope(&form, &audience)?;
+        let audience = target::audience(self, (form, above.as_ref()), wish.worker(&client))?;
+        target::check_scope(form, &audience)?;
         // A client that hangs up cuts nothing in the middle: what was begun is recorded.
         let oauth = Arc::clone(self);
         let issuing = tokio::spawn(async move {
@@ -152,15 +172,25 @@ impl Oauth {
 
 impl Oauth {
     /// Takes the form of a request that was meant for us.
-    async fn form(&self, request: Request<Body>) -> Result<(HeaderMap, Form), TokenRefusal> {
+    async fn form(&self, request: Request<Body>) -> Result<Sent, TokenRefusal> {
         if let Some(what) = self.hosts.foreign(request.headers()) {
             return Err(Code::InvalidRequest.says(format!("this {what} is not answered here")));
         }
         seam::pass("token");
         let (parts, body) = request.into_parts();
         let form = form::take(&parts, body).await?;
-        Ok((parts.headers, form))
+        let certificate = certificate(&parts.extensions).filter(|it| it.counts_at(self.now()));
+        Ok(Sent { certificate: certificate.cloned(), headers: parts.headers, form })
     }
+}
+
+/// What a client sent.
+#[derive(Debug)]
+struct Sent {
+    headers: HeaderMap,
+    form: Form,
+    /// What it showed when it connected, in its time.
+    certificate: Option<ClientCertificate>,
 }
 
 /// The ways to a token.

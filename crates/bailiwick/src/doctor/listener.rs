@@ -45,7 +45,11 @@ mod tests {
 
     #[test]
     fn a_listener_that_speaks_tls_is_not_open() {
-        let files = TlsFiles { certificate: "tls/cert.pem".into(), key: "tls/key.pem".into() };
+        let files = TlsFiles {
+            certificate: "tls/cert.pem".into(),
+            key: "tls/key.pem".into(),
+            client_ca: None,
+        };
         let http = "0.0.0.0:8470".parse().unwrap();
         let listen = Listen {
             http,

@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, net::SocketAddr, path::Path, sync::Arc};
 use anyhow::Context;
 use axum::Router;
 use bailiwick_connect::{
-    AssertionVerifier, Attestor, DpopVerifier, Issuer, SealKey, Secret, StateKey,
+    AssertionVerifier, Attestor, DpopVerifier, Issuer, ListenerTls, SealKey, Secret, StateKey,
     StatementVerifier, TokenKeys, TokenMint, TokenVerifier, Vault, create_dir_private,
     create_private, random_text,
 };
@@ -50,6 +50,7 @@ pub(super) fn open(
     (lane, leases): (&Arc<Lane>, &Arc<Leases>),
     (reload, meter, vault): (Arc<Reload>, Meter, Arc<Vault>),
     (called, stop): (&Called<'_>, &CancellationToken),
+    (attestor, asks_for_certificates): (Arc<Attestor>, bool),
 ) -> anyhow::Result<Doors> {
     let (issuer, now) = (Issuer::new(called.public_url), lane.desk().now());
     let keys = Arc::new(TokenKeys::load_or_create(&config.state.join("keys"), now)?);
@@ -58,7 +59,6 @@ pub(super) fn open(
         AssertionVerifier::new(issuer.as_str(), now)
             .kept_at(&config.state.join("assertions.latest"))?,
     );
-    let attestor = Arc::new(attestor(config, issuer.as_str(), now)?);
     let verifier = Arc::new(TokenVerifier::new(Arc::clone(&keys), issuer));
     let dpop = Arc::new(DpopVerifier::new(now)?);
     let peps = peps(config)?;
@@ -80,6 +80,7 @@ pub(super) fn open(
         attestor: Arc::clone(&attestor),
         peps: peps.clone(),
         hosts: hosts(called),
+        asks_for_certificates,
     });
     let admin = Arc::new(Admin {
         lane: Arc::clone(lane),
@@ -127,7 +128,17 @@ fn signals(
     Ok(Signals::new(SignalsParts { desk, vault, transmitters, hosts }))
 }
 
-/// What verifies whom others vouch for.
+/// What verifies whom others vouch for, and what the listener shows.
+pub(super) fn shown(
+    config: &Config,
+    ours: &str,
+    now: Timestamp,
+) -> anyhow::Result<(Arc<Attestor>, Option<Arc<ListenerTls>>)> {
+    let attestor = Arc::new(attestor(config, ours, now)?);
+    let shown = super::parts::tls(config, &attestor, now)?;
+    Ok((attestor, shown))
+}
+
 fn attestor(config: &Config, ours: &str, now: Timestamp) -> anyhow::Result<Attestor> {
     let (domains, issuers) = config.vouchers.trusted().context("nobody can vouch for anybody")?;
     let attestor = Attestor::new(ours, now, domains, issuers);

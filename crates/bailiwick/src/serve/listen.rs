@@ -25,7 +25,7 @@ pub(super) use self::faults::Faults;
 pub(crate) use self::faults::panics_say_where;
 use self::{
     at_once::at_once,
-    front::Front,
+    front::{Front, Who},
     patient::Patient,
     places::{Guest, Place, Places},
 };
@@ -118,7 +118,8 @@ pub(super) async fn serve_socket(listener: UnixListener, served: Served) -> anyh
         };
         let Some(place) = places.enter(None) else { continue };
         let (peer, served) = (Peer::of(&stream), served.clone());
-        connections.spawn(at_once(answer(stream, place, Some(peer), served)));
+        let who = Who { peer: Some(peer), certificate: None };
+        connections.spawn(at_once(answer(stream, place, who, served)));
     }
     drop(listener);
     connections.close();
@@ -157,7 +158,9 @@ async fn take(
     // A peer that is gone without a word is noticed as soon as one that does not read.
     let gone = u32::try_from(limits::WRITE_WAIT.as_millis()).unwrap_or(u32::MAX);
     let _later = rustix::net::sockopt::set_tcp_user_timeout(&stream, gone);
-    let Some((handshakes, half)) = shakes else { return answer(stream, place, None, served).await };
+    let Some((handshakes, half)) = shakes else {
+        return answer(stream, place, Who::default(), served).await;
+    };
     let shaken = tokio::select! {
         () = served.stop.cancelled() => None,
         () = place.guest.leave() => None,
@@ -165,19 +168,20 @@ async fn take(
         shaken = handshakes.shake(stream) => shaken,
     };
     drop(half);
-    if let Some(stream) = shaken {
-        answer(stream, place, None, served).await;
+    if let Some((stream, certificate)) = shaken {
+        let who = Who { peer: None, certificate };
+        answer(stream, place, who, served).await;
     }
 }
 
 async fn answer(
     stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
     place: Place,
-    peer: Option<Peer>,
+    who: Who,
     Served { routes, faults, stop }: Served,
 ) {
     let guest = Arc::clone(&place.guest);
-    let front = Front::new((routes, faults), Arc::clone(&guest), peer);
+    let front = Front::new((routes, faults), Arc::clone(&guest), who);
     let stream = TokioIo::new(Patient::new(stream, limits::WRITE_WAIT));
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())

@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, path::Path, sync::Arc};
 
 use anyhow::Context;
 use bailiwick_connect::{
-    EvidenceKey, ListenerTls, ServerTrust, Vault, check_private_tree, create_dir_private,
+    Attestor, EvidenceKey, ListenerTls, ServerTrust, Vault, check_private_tree, create_dir_private,
 };
 use bailiwick_gateway::{
     Clock, Confine, Desk, DeskParts, Evidence, Injection, Lane, Leases, LeasesParts, ServerSpec,
@@ -86,9 +86,14 @@ pub(super) async fn desk(house: &House) -> anyhow::Result<Desk> {
     Ok(desk)
 }
 
-/// Loads what the listener shows, where it speaks TLS.
-pub(super) fn tls(config: &Config, now: Timestamp) -> anyhow::Result<Option<Arc<ListenerTls>>> {
-    let load = |files| ListenerTls::load(files, now).map(Arc::new);
+/// Loads what the listener shows, where it speaks TLS, and whom it asks for certificates.
+pub(super) fn tls(
+    config: &Config,
+    attestor: &Arc<Attestor>,
+    now: Timestamp,
+) -> anyhow::Result<Option<Arc<ListenerTls>>> {
+    let load =
+        |files| ListenerTls::load_asking(files, Some(Arc::clone(attestor)), now).map(Arc::new);
     config.listen.tls.clone().map(load).transpose().context("the listener cannot speak TLS")
 }
 

@@ -220,7 +220,7 @@ impl Reload {
         let other =
             tls.reload(desk.now()).map_err(|it| anyhow::anyhow!("nothing was changed: {it}"))?;
         if other {
-            let text = "the listener shows a new certificate".to_owned();
+            let text = "the listener has new certificates, its own or those of clients".to_owned();
             desk.notice("listener-certificate", text, "listen.tls").await?;
         }
         Ok(other)

@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use bailiwick_connect::ListenerTls;
+use bailiwick_connect::{ClientCertificate, ListenerTls};
 use bailiwick_gateway::Desk;
 use tokio::net::TcpStream;
 use tokio_rustls::{TlsAcceptor, server::TlsStream};
@@ -17,6 +17,9 @@ const LOOK: Duration = Duration::from_secs(2);
 /// After how many looks files that were refused are tried again as they are: their time may have come.
 const ANEW: u8 = 30;
 
+/// A connection, and the certificate that the client proved the key of, where it showed one.
+pub(super) type Shaken = (TlsStream<TcpStream>, Option<Arc<ClientCertificate>>);
+
 /// Greets new connections.
 #[derive(Debug)]
 pub(super) struct Handshakes {
@@ -28,11 +31,20 @@ impl Handshakes {
         Self { tls }
     }
 
-    /// Shakes hands with what is in force now; gives nothing where that does not come about.
-    pub(super) async fn shake(&self, stream: TcpStream) -> Option<TlsStream<TcpStream>> {
+    /// Shakes hands with what is in force now, and gives what the client showed; gives nothing where
+    /// that does not come about.
+    pub(super) async fn shake(&self, stream: TcpStream) -> Option<Shaken> {
         let shaking = TlsAcceptor::from(self.tls.config()).accept(stream);
         let shaken = tokio::time::timeout(WAIT, shaking).await.ok()?;
-        shaken.inspect_err(|error| tracing::debug!(%error, "no handshake came about")).ok()
+        let stream =
+            shaken.inspect_err(|error| tracing::debug!(%error, "no handshake came about")).ok()?;
+        let shown = stream.get_ref().1.peer_certificates();
+        let certificate = match shown {
+            None => None,
+            // What was taken was read; whatever is not readable now is no connection.
+            Some(chain) => Some(Arc::new(ClientCertificate::of(chain)?)),
+        };
+        Some((stream, certificate))
     }
 }
 
@@ -77,8 +89,8 @@ async fn take(
     match tls.reload(desk.now()) {
         Ok(false) => {}
         Ok(true) => {
-            tracing::info!("the listener has a new certificate");
-            let text = "the listener shows a new certificate".to_owned();
+            tracing::info!("the listener has new certificates");
+            let text = "the listener has new certificates, its own or those of clients".to_owned();
             desk.notice("listener-certificate", text, "listen.tls").await?;
         }
         Err(error) => {

@@ -1,5 +1,6 @@
 //! The listener by TLS, over real sockets, with certificates of the test's own making.
 
+mod certified;
 mod crowd;
 
 use std::{

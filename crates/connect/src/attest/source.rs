@@ -6,15 +6,20 @@
 use std::{
     fs,
     path::PathBuf,
-    sync::{Arc, PoisonError, RwLock},
+    sync::{
+        Arc, PoisonError, RwLock,
+        atomic::{AtomicBool, Ordering},
+    },
     time::Duration,
 };
 
 use bailiwick_model::Timestamp;
+use rustls::{CertificateError, pki_types::CertificateDer};
 
 use crate::{
     fetch::FetchPlace,
     jwk::{ForeignKeys, Purpose, SET_MAX},
+    tls::Authorities,
 };
 
 /// How long lies between two readings at least.
@@ -47,6 +52,8 @@ struct Known {
     failed: Option<String>,
     /// The failure is told.
     told: bool,
+    /// Those that vouch for certificates, where there are some.
+    authorities: Option<Authorities>,
 }
 
 /// The keys of one owner.
@@ -57,12 +64,14 @@ pub(super) struct KeySource {
     known: RwLock<Known>,
     /// One reads, and whoever else wants to know waits for it.
     reading: tokio::sync::Mutex<()>,
+    /// A certificate was shown that none of the known authorities signed.
+    stranger: AtomicBool,
 }
 
 impl KeySource {
     pub(super) fn new(place: KeyPlace, purpose: Purpose) -> Self {
-        let (known, reading) = Default::default();
-        Self { place, purpose, known, reading }
+        let (known, reading, stranger) = Default::default();
+        Self { place, purpose, known, reading, stranger }
     }
 
     /// Gives the keys among which `name` should be: read anew where it is not among those known.
@@ -80,12 +89,46 @@ impl KeySource {
         self.counting(now)
     }
 
+    /// Says whether the authorities that count vouch for a certificate.
+    pub(super) fn vouch_for(
+        &self,
+        chain: (&CertificateDer<'_>, &[CertificateDer<'_>]),
+        now: Timestamp,
+    ) -> Result<(), rustls::Error> {
+        // A file is there when the first comes; nobody is kept waiting for an address in a handshake.
+        if let KeyPlace::File(path) = &self.place
+            && !self.was_tried()
+        {
+            self.take(read_file(path), now);
+        }
+        let known = self.known.read().unwrap_or_else(PoisonError::into_inner);
+        let counts = known.read.is_some_and(|it| now < it.after(KEPT));
+        let authorities = known.authorities.clone().filter(|_| counts);
+        drop(known);
+        let stranger = CertificateError::UnknownIssuer.into();
+        authorities.map_or(Err(stranger), |it| it.vouch_for(chain, now))
+    }
+
+    /// Takes note that somebody came whom no known authority vouches for: perhaps there is a new one.
+    pub(super) fn note_stranger(&self) {
+        self.stranger.store(true, Ordering::Relaxed);
+    }
+
+    /// Reads the source, unless that was just tried.
+    pub(super) async fn read_anew(&self, now: Timestamp) {
+        let _reading = self.reading.lock().await;
+        if !self.was_just_tried(now) {
+            self.read(now).await;
+        }
+    }
+
     /// Reads again what is due, and gives why it could not be read, once for every time that it
     /// begins to fail.
     pub(super) async fn tend(&self, now: Timestamp) -> Option<String> {
-        if self.is_due(now) {
+        let wanted = self.stranger.swap(false, Ordering::Relaxed);
+        if wanted || self.is_due(now) {
             let _reading = self.reading.lock().await;
-            if self.is_due(now) && !self.was_just_tried(now) {
+            if (wanted || self.is_due(now)) && !self.was_just_tried(now) {
                 self.read(now).await;
             }
         }
@@ -116,6 +159,10 @@ impl KeySource {
         known.read.is_none_or(|it| it.after(every(&known.keys)) <= now)
     }
 
+    fn was_tried(&self) -> bool {
+        self.known.read().unwrap_or_else(PoisonError::into_inner).tried.is_some()
+    }
+
     fn was_just_tried(&self, now: Timestamp) -> bool {
         let known = self.known.read().unwrap_or_else(PoisonError::into_inner);
         known.tried.is_some_and(|it| now < it.after(BETWEEN))
@@ -130,6 +177,11 @@ impl KeySource {
                 place.read(SET_MAX).await.map(|it| it.to_vec()).map_err(|it| it.to_string())
             }
         };
+        self.take(read, now);
+    }
+
+    /// Takes what was read.
+    fn take(&self, read: Result<Vec<u8>, String>, now: Timestamp) {
         let read = read.and_then(|it| ForeignKeys::read(&it, self.purpose));
         let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);
         known.tried = Some(now);
@@ -144,9 +196,11 @@ impl KeySource {
             Ok(keys) if keys.is_empty() => {
                 known.told &= known.read.is_some() && known.keys.is_empty();
                 (known.keys, known.read) = (Arc::new(keys), Some(now));
+                known.authorities = None;
                 known.failed = Some("there is none that counts".to_owned());
             }
             Ok(keys) => {
+                known.authorities = Authorities::of(keys.authorities());
                 (known.keys, known.read) = (Arc::new(keys), Some(now));
                 (known.failed, known.told) = (None, false);
             }

@@ -120,7 +120,7 @@ fn only_keys_of_the_purpose_count_and_a_set_is_bounded() {
         set.keys.into_iter().filter_map(|it| it.name).collect::<Vec<_>>()
     };
     assert_eq!(names(Purpose::Signatures), ["sig", "bare"]);
-    assert_eq!(names(Purpose::JwtSvid), ["jwt-svid"]);
+    assert_eq!(names(Purpose::Svid), ["jwt-svid"]);
     let many = format!(r#"{{"keys":[{}]}}"#, vec![bare; KEYS_MAX + 1].join(","));
     for wrong in [&many, "{}", "[]", "", r#"{"keys":{}}"#, r#"{"keys":[],"keys":[]}"#] {
         assert!(ForeignKeys::read(wrong.as_bytes(), Purpose::Signatures).is_err(), "{wrong}");

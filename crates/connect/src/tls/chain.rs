@@ -36,6 +36,8 @@ pub struct TlsFiles {
     pub certificate: PathBuf,
     /// Its private key (PEM).
     pub key: PathBuf,
+    /// The authorities whose certificates clients may show, where they are asked for some (PEM).
+    pub client_ca: Option<PathBuf>,
 }
 
 /// What the files hold.

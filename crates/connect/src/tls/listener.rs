@@ -15,10 +15,17 @@ use std::{
 use bailiwick_model::{Digest, Timestamp};
 use rustls::{
     Error, ServerConfig,
+    server::NoServerSessionStorage,
     version::{TLS12, TLS13},
 };
 
-use super::{TlsError, TlsFiles, chain::Chain, provider};
+use super::{
+    TlsError, TlsFiles,
+    chain::{Chain, certificates},
+    clients::{Asking, Authorities},
+    provider,
+};
+use crate::attest::Attestor;
 
 /// How long before its end a certificate is said to end soon.
 const SOON: Duration = Duration::from_secs(14 * 86_400);
@@ -26,6 +33,8 @@ const SOON: Duration = Duration::from_secs(14 * 86_400);
 /// The certificate and key of the listener, in force and on disk.
 pub struct ListenerTls {
     files: TlsFiles,
+    /// Who knows the authorities of trust domains, where workloads are to show certificates.
+    attestor: Option<Arc<Attestor>>,
     current: RwLock<Current>,
     /// How the files looked when they were last read.
     read: Mutex<Looks>,
@@ -36,15 +45,15 @@ pub struct ListenerTls {
 #[derive(Clone)]
 struct Current {
     config: Arc<ServerConfig>,
-    /// The certificates, to tell whether others came.
+    /// The certificates, those of clients' authorities included, to tell whether others came.
     digest: Digest,
     ends_soon: bool,
 }
 
-/// How two files look from outside: when anything of them changed last, their mode included, their length
+/// How the files look from outside: when anything of them changed last, their mode included, their length
 /// and their place on disk. They may be missing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Looks([Option<(i64, i64, u64, u64)>; 2]);
+pub struct Looks([Option<(i64, i64, u64, u64)>; 3]);
 
 /// How often the files are read that are exchanged while they are read.
 const TRIES: u8 = 3;
@@ -58,9 +67,29 @@ impl fmt::Debug for ListenerTls {
 impl ListenerTls {
     /// Reads the files and checks that TLS can be spoken with them at `now`.
     pub fn load(files: TlsFiles, now: Timestamp) -> Result<Self, TlsError> {
-        let (looked, current) = quietly(&files, || Current::load(&files, now));
+        Self::load_asking(files, None, now)
+    }
+
+    /// Does the same, and asks clients for certificates that `attestor` knows of, too.
+    pub fn load_asking(
+        files: TlsFiles,
+        attestor: Option<Arc<Attestor>>,
+        now: Timestamp,
+    ) -> Result<Self, TlsError> {
+        let attestor = attestor.filter(|it| it.knows_domains());
+        let (looked, current) = quietly(&files, || Current::load(&files, attestor.as_ref(), now));
         let (read, current) = (Mutex::new(looked), RwLock::new(current?));
-        Ok(Self { files, current, read, refused: AtomicBool::new(false) })
+        Ok(Self { files, attestor, current, read, refused: AtomicBool::new(false) })
+    }
+
+    /// Says whether the certificates in a file are those of authorities that may vouch for clients.
+    pub fn check_client_ca(path: &Path) -> Result<(), TlsError> {
+        Authorities::of_file(path).map(drop)
+    }
+
+    /// Says whether clients are asked for certificates.
+    pub const fn asks(&self) -> bool {
+        self.files.client_ca.is_some() || self.attestor.is_some()
     }
 
     /// Gives what a new connection is greeted with.
@@ -92,7 +121,8 @@ impl ListenerTls {
     /// Reads the files again and puts them in force, or leaves everything as it is. Says whether
     /// the certificates are others.
     pub fn reload(&self, now: Timestamp) -> Result<bool, TlsError> {
-        let (looked, new) = quietly(&self.files, || Current::load(&self.files, now));
+        let attestor = self.attestor.as_ref();
+        let (looked, new) = quietly(&self.files, || Current::load(&self.files, attestor, now));
         *self.read.lock().unwrap_or_else(PoisonError::into_inner) = looked;
         self.refused.store(new.is_err(), Ordering::Relaxed);
         let new = new?;
@@ -108,21 +138,34 @@ impl ListenerTls {
 }
 
 impl Current {
-    fn load(files: &TlsFiles, now: Timestamp) -> Result<Self, TlsError> {
+    fn load(
+        files: &TlsFiles,
+        attestor: Option<&Arc<Attestor>>,
+        now: Timestamp,
+    ) -> Result<Self, TlsError> {
         let chain = Chain::read(files)?;
+        let authorities = files.client_ca.as_deref().map(Authorities::of_file).transpose()?;
+        let asks = authorities.is_some() || attestor.is_some();
         chain.check_time(&files.certificate, now)?;
         let ends_soon = chain.check_time(&files.certificate, now.after(SOON)).is_err();
-        let bytes: Vec<u8> = chain.certificates.iter().flat_map(|it| it.iter().copied()).collect();
+        let clients = files.client_ca.as_deref().map(certificates).transpose()?.unwrap_or_default();
+        let all = chain.certificates.iter().chain(&clients);
+        let bytes: Vec<u8> = all.flat_map(|it| it.iter().copied()).collect();
         let unusable = |error: Error| TlsError::Unusable {
             path: files.certificate.clone(),
             why: error.to_string(),
         };
-        let mut config = ServerConfig::builder_with_provider(provider())
+        let config = ServerConfig::builder_with_provider(provider())
             .with_protocol_versions(&[&TLS13, &TLS12])
-            .map_err(unusable)?
-            .with_no_client_auth()
-            .with_single_cert(chain.certificates, chain.key)
-            .map_err(|error| {
+            .map_err(unusable)?;
+        let config = if asks {
+            let asking = Asking { authorities, attestor: attestor.cloned() };
+            config.with_client_cert_verifier(Arc::new(asking))
+        } else {
+            config.with_no_client_auth()
+        };
+        let mut config =
+            config.with_single_cert(chain.certificates, chain.key).map_err(|error| {
                 if matches!(error, Error::InconsistentKeys(_)) {
                     let (certificate, key) = (files.certificate.clone(), files.key.clone());
                     return TlsError::OtherKey { certificate, key };
@@ -130,6 +173,10 @@ impl Current {
                 unusable(error)
             })?;
         config.alpn_protocols = vec![b"http/1.1".to_vec()];
+        if asks {
+            // A session that is resumed would bring its certificate along, unlooked at.
+            config.session_storage = Arc::new(NoServerSessionStorage {});
+        }
         Ok(Self { config: Arc::new(config), digest: Digest::of(&bytes), ends_soon })
     }
 }
@@ -157,5 +204,6 @@ pub(super) fn looks(files: &TlsFiles) -> Looks {
         let found = fs::metadata(path).ok()?;
         Some((found.ctime(), found.ctime_nsec(), found.size(), found.ino()))
     };
-    Looks([look(&files.certificate), look(&files.key)])
+    let clients = files.client_ca.as_deref();
+    Looks([look(&files.certificate), look(&files.key), clients.and_then(look)])
 }

@@ -52,7 +52,7 @@ impl Folder {
     }
 
     fn files(&self) -> TlsFiles {
-        TlsFiles { certificate: self.path("tls.pem"), key: self.path("tls.key") }
+        TlsFiles { certificate: self.path("tls.pem"), key: self.path("tls.key"), client_ca: None }
     }
 
     fn load(&self) -> Result<ListenerTls, TlsError> {

@@ -5,15 +5,13 @@ use std::collections::BTreeSet;
 use bailiwick_model::{CredentialId, Digest, IdentityId, Json, Task, TaskId, Timestamp};
 
 use super::{
-    ASKED_WITH, Audience, GENERATION, Issuer, MintError, POLICY, TASK_TOKEN_LIFE, TokenError,
-    VIA_MAX,
+    ASKED_WITH, Audience, Binding, GENERATION, Issuer, MintError, POLICY, TASK_TOKEN_LIFE,
+    TokenError, VIA_MAX,
 };
 use crate::jws::{Jws, ShapeError};
 
 /// The longest token id that is taken.
 const ID_MAX: usize = 64;
-/// How long a thumbprint is: SHA-256 as base64url.
-const THUMBPRINT_LEN: usize = 43;
 
 /// What the task is about, for those who read the token without its record.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -46,9 +44,8 @@ pub struct TaskClaims {
     /// The key that it was asked for with, so that containing the key reaches it; none where an
     /// account or a person asked.
     pub asked_with: Option<CredentialId>,
-    /// The thumbprint of the key that whoever shows it must hold; none where whoever has it may
-    /// show it.
-    pub bound: Option<String>,
+    /// What whoever shows it must hold; none where whoever has it may show it.
+    pub bound: Option<Binding>,
     /// What the task is about.
     pub intent: Intent,
     /// When it is minted.
@@ -88,10 +85,10 @@ impl TaskClaims {
         })
     }
 
-    /// Binds it to the key of this thumbprint.
+    /// Binds it to what whoever shows it must hold.
     #[must_use]
-    pub fn bound_to(self, key: Option<String>) -> Self {
-        Self { bound: key, ..self }
+    pub fn bound_to(self, bound: Option<Binding>) -> Self {
+        Self { bound, ..self }
     }
 
     /// Ends it by `latest`, where that comes first.
@@ -125,8 +122,7 @@ impl TaskClaims {
         ];
         members.extend(self.chain().map(|it| member("act", it)));
         members.extend(self.asked_with.as_ref().map(|it| member(ASKED_WITH, text(it.as_str()))));
-        let key = |it: &String| Json::Object([member("jkt", text(it))].into());
-        members.extend(self.bound.as_ref().map(|it| member("cnf", key(it))));
+        members.extend(self.bound.as_ref().map(|it| member("cnf", it.to_json())));
         Json::Object(members.into_iter().collect())
     }
 
@@ -198,8 +194,8 @@ pub struct Verified {
     pub policy: String,
     /// Whom the token is for.
     pub audience: Audience,
-    /// The thumbprint of the key that whoever shows it must hold.
-    pub bound: Option<String>,
+    /// What whoever shows it must hold.
+    pub bound: Option<Binding>,
     /// When it was minted, in whole seconds.
     pub issued: Timestamp,
     /// When it stops working.
@@ -222,7 +218,7 @@ impl Verified {
             None => return Err(ShapeError::Missing { name: "aud" }.into()),
         };
         let audience = audience.ok_or(TokenError::WrongAudience)?;
-        let bound = jws.claims.get("cnf").map(read_bound).transpose()?;
+        let bound = jws.claims.get("cnf").map(Binding::read).transpose()?;
         if jws.text("scope")? != audience.scope() {
             return Err(
                 ShapeError::Wrong { name: "scope", wanted: "the scope of its `aud`" }.into()
@@ -261,16 +257,6 @@ fn parsed<T: std::str::FromStr>(
     wanted: &'static str,
 ) -> Result<T, ShapeError> {
     jws.text(name)?.parse().map_err(|_| ShapeError::Wrong { name, wanted })
-}
-
-/// Reads what a token is bound to: one key, by its thumbprint, and nothing else beside it.
-fn read_bound(cnf: &Json) -> Result<String, ShapeError> {
-    let wrong = ShapeError::Wrong { name: "cnf", wanted: "the thumbprint of a key (`jkt`)" };
-    let Json::Object(members) = cnf else { return Err(wrong) };
-    match (members.len(), members.get("jkt")) {
-        (1, Some(Json::Text(key))) if key.len() == THUMBPRINT_LEN => Ok(key.clone()),
-        _ => Err(wrong),
-    }
 }
 
 fn read_chain(act: Option<&Json>, caller: &IdentityId) -> Result<Vec<IdentityId>, ShapeError> {

@@ -7,7 +7,7 @@ use std::sync::{
 
 use bailiwick_model::{Json, TaskId, Timestamp};
 
-use super::{Audience, Issuer, KIND, TASK_TOKEN_LIFE, TokenKeys, Verified, cache::Cache};
+use super::{Audience, Binding, Issuer, KIND, TASK_TOKEN_LIFE, TokenKeys, Verified, cache::Cache};
 use crate::{
     dpop::DpopError,
     jws::{Jws, ShapeError},
@@ -41,6 +41,11 @@ pub enum TokenError {
     /// It is bound to a key, and shown without a proof of it.
     #[error("the token is bound to a key (`cnf`): show it with a DPoP proof of that key")]
     Bound,
+    /// It is bound to a certificate, and shown without it.
+    #[error(
+        "the token is bound to a client certificate (`cnf`): show it as a bearer token, on a connection made with that certificate"
+    )]
+    OtherCertificate,
     /// It is bound to no key, and shown as if it were.
     #[error("the token is bound to no key: show it as a bearer token")]
     NotBound,
@@ -122,7 +127,7 @@ impl TokenVerifier {
     }
 
     /// Does the same for a token that may be bound: `held` gets what it says, and says whether
-    /// whoever shows it proved that they hold its key.
+    /// whoever shows it holds what it is bound to.
     pub fn verify_held(
         &self,
         token: &str,
@@ -222,7 +227,11 @@ pub type Held<'a> = dyn Fn(&Verified) -> Result<(), TokenError> + 'a;
 
 /// Takes what is bound to nothing.
 fn unheld(shown: &Verified) -> Result<(), TokenError> {
-    shown.bound.as_ref().map_or(Ok(()), |_| Err(TokenError::Bound))
+    match shown.bound {
+        None => Ok(()),
+        Some(Binding::Key(_)) => Err(TokenError::Bound),
+        Some(Binding::Certificate(_)) => Err(TokenError::OtherCertificate),
+    }
 }
 
 /// Checks what can change from one call to the next.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use axum::{body::Body, response::Response};
 use bailiwick_connect::{Audience, DpopError, Held, TokenError, Verified};
 use bytes::Bytes;
-use http::{HeaderMap, Method, Request, StatusCode, header};
+use http::{HeaderMap, Request, StatusCode, header};
 use http_body_util::BodyExt as _;
 
 use super::{
@@ -13,6 +13,7 @@ use super::{
     challenge::turned_away,
     crowd::Seat,
     possession::{DPOP_NONCE, Scheme, shown},
+    sender::Sender,
 };
 use crate::{
     jsonrpc::Refused,
@@ -71,8 +72,7 @@ impl Door {
         request: Request<Body>,
     ) -> Result<(Entered, Seat), Turned> {
         let (parts, body) = request.into_parts();
-        let caller =
-            self.check_caller(audience, (&parts.method, parts.uri.path(), &parts.headers))?;
+        let caller = self.check_caller(audience, (&parts).into())?;
         self.check_server(audience)?;
         headers::check_post(&parts.headers)?;
         let mut seat = self.crowd.enter(&caller.task)?;
@@ -91,18 +91,17 @@ impl Door {
     pub(super) fn check_caller(
         &self,
         audience: &Audience,
-        (method, path, headers): (&Method, &str, &HeaderMap),
+        sender: Sender<'_>,
     ) -> Result<Arc<Verified>, Turned> {
-        self.check_host(headers)?;
+        self.check_host(sender.headers)?;
         let desk = self.lane.desk();
         let turned = |error: Option<&_>| {
             let turned = turned_away(self.verifier.issuer(), audience, error);
             let needed = matches!(error, Some(TokenError::Proof(DpopError::NeedsNonce)));
             Turned { nonce: needed.then(|| self.dpop.nonce(desk.now())), ..turned }
         };
-        let (scheme, token) = shown(headers).ok_or_else(|| turned(None))?;
-        let request = (method, path, headers);
-        let held = |it: &Verified| self.held(it, (scheme, token), request);
+        let (scheme, token) = shown(sender.headers).ok_or_else(|| turned(None))?;
+        let held = |it: &Verified| self.held(it, (scheme, token), sender);
         let shown = (audience, &held as &Held<'_>);
         let verified =
             self.verifier.verify_held(token, shown, desk.now(), &|it| desk.generation(it));

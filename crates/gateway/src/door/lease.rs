@@ -54,10 +54,7 @@ async fn ask(
 ) -> Response {
     let (parts, body) = request.into_parts();
     // A token for one server alone is no word about credentials elsewhere.
-    let caller = match counter
-        .door
-        .check_caller(&Audience::All, (&parts.method, parts.uri.path(), &parts.headers))
-    {
+    let caller = match counter.door.check_caller(&Audience::All, (&parts).into()) {
         Ok(caller) => caller,
         Err(turned) => return turned.into_response(),
     };

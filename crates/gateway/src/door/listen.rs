@@ -64,8 +64,7 @@ impl Door {
         request: Request<Body>,
     ) -> Response {
         let (parts, _body) = request.into_parts();
-        let caller =
-            self.check_caller(&audience, (&parts.method, parts.uri.path(), &parts.headers));
+        let caller = self.check_caller(&audience, (&parts).into());
         let caller = match caller.and_then(|it| Ok((it, self.check_server(&audience)?))) {
             Ok((caller, ())) => caller,
             Err(turned) => return turned.into_response(),

@@ -1,9 +1,10 @@
-//! Whether whoever shows a token holds the key that it is bound to (RFC 9449, section 7).
+//! Whether whoever shows a token holds what it is bound to: a key that the request proves (RFC 9449,
+//! section 7), or the certificate of the connection (RFC 8705, section 3).
 
-use bailiwick_connect::{DpopRequest, TokenError, Verified};
-use http::{HeaderMap, HeaderName, Method, header};
+use bailiwick_connect::{Binding, DpopRequest, TokenError, Verified};
+use http::{HeaderMap, HeaderName, header};
 
-use super::Door;
+use super::{Door, sender::Sender};
 
 /// Where the nonce for the next proof comes.
 pub(crate) const DPOP_NONCE: HeaderName = HeaderName::from_static("dpop-nonce");
@@ -49,20 +50,28 @@ impl Door {
         &self,
         shown: &Verified,
         (scheme, token): (Scheme, &str),
-        (method, path, headers): (&Method, &str, &HeaderMap),
+        Sender { method, path, headers, certificate }: Sender<'_>,
     ) -> Result<(), TokenError> {
-        let bound = match (shown.bound.as_deref(), scheme) {
+        let now = self.lane.desk().now();
+        let bound = match (&shown.bound, scheme) {
             (None, Scheme::Bearer) => return Ok(()),
             (None, Scheme::Dpop) => return Err(TokenError::NotBound),
-            (Some(_), Scheme::Bearer) => return Err(TokenError::Bound),
-            (Some(bound), Scheme::Dpop) => bound,
+            (Some(Binding::Certificate(bound)), Scheme::Bearer) => {
+                let shown = certificate.filter(|it| it.counts_at(now));
+                let same = shown.is_some_and(|it| it.thumbprint() == bound);
+                return if same { Ok(()) } else { Err(TokenError::OtherCertificate) };
+            }
+            (Some(Binding::Certificate(_)), Scheme::Dpop) => {
+                return Err(TokenError::OtherCertificate);
+            }
+            (Some(Binding::Key(_)), Scheme::Bearer) => return Err(TokenError::Bound),
+            (Some(Binding::Key(bound)), Scheme::Dpop) => bound,
         };
         let Ok(Some(proof)) = dpop_proof(headers) else { return Err(TokenError::Bound) };
         // As it is called outside; a proof does not cover the query.
         let address = format!("{}{path}", self.verifier.issuer());
         let request =
             DpopRequest { method: method.as_str(), address: &address, token: Some(token) };
-        let now = self.lane.desk().now();
         let proof = self.dpop.verify(proof, request, now)?;
         // Keys cost nothing: one that opens nothing must not take room, either.
         if !proof.is_of(bound) {

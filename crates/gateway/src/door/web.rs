@@ -98,9 +98,7 @@ impl Door {
             turned.with_nonce(response)
         };
         let refused = |it: Refused| turned_away(&it, None);
-        let caller =
-            self.check_caller(&audience, (&parts.method, parts.uri.path(), &parts.headers));
-        let caller = caller.map_err(turned)?;
+        let caller = self.check_caller(&audience, (&parts).into()).map_err(turned)?;
         self.check_server(&audience).map_err(refused)?;
         if let Some(wait) = self.lane.desk().turned_away(&caller.identity) {
             return Err(too_often(&caller, seconds(&wait)));

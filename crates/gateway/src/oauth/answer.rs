@@ -5,6 +5,7 @@ use axum::{
     body::Body,
     response::{IntoResponse, Response},
 };
+use bailiwick_connect::Binding;
 use http::{StatusCode, header};
 use serde_json::{Map, Value, json};
 
@@ -15,7 +16,7 @@ pub(super) fn granted(granted: &Granted) -> Response {
     let claims = &granted.minted.claims;
     let mut body = json!({
         "access_token": granted.minted.token.expose(),
-        "token_type": if claims.bound.is_some() { "DPoP" } else { "Bearer" },
+        "token_type": Binding::token_type(claims.bound.as_ref()),
         "expires_in": claims.expires.seconds().saturating_sub(claims.issued.seconds()),
         "scope": claims.audience.scope(),
         "authorization_details": [details(granted)],

@@ -1,12 +1,13 @@
-//! Who asks for a token: proved by an assertion of its own key (RFC 7523 as updated by RFC 10070), or
-//! by a token of somebody who vouches for it, and by nothing else.
+//! Who asks for a token: proved by an assertion of its own key (RFC 7523 as updated by RFC 10070), by
+//! a token of somebody who vouches for it, or by the certificate that it connected with (RFC 8705,
+//! section 2), and by nothing else.
 
 use bailiwick_connect::{AssertionVerifier, Attested, ProofError, Vouched};
 use bailiwick_model::{Charter, IdentityId, Proof};
 use http::{HeaderMap, header};
 
 use super::{
-    Client, Oauth,
+    Client, Oauth, Sent,
     form::Form,
     refusal::{Code, TokenRefusal},
 };
@@ -19,20 +20,29 @@ pub(super) const GRANT: &str = "urn:ietf:params:oauth:grant-type:jwt-bearer";
 /// Gives the identity that proved itself, and uses its assertion up.
 pub(super) async fn authenticate(
     oauth: &Oauth,
-    headers: &HeaderMap,
-    form: &Form,
+    Sent { headers, form, certificate }: &Sent,
 ) -> Result<Client, TokenRefusal> {
     if form.get("grant_type") == Some(GRANT) {
         return by_grant(oauth, headers, form).await;
     }
-    let only = "clients prove themselves by `client_assertion` and its type";
+    let only = if oauth.asks_for_certificates {
+        "clients prove themselves by `client_assertion` and its type, or by the certificate (X.509-SVID) that they connect with"
+    } else {
+        "clients prove themselves by `client_assertion` and its type"
+    };
     if headers.contains_key(header::AUTHORIZATION) || form.get("client_secret").is_some() {
         return Err(Code::InvalidClient.says(only));
     }
-    let (Some(kind), Some(assertion)) =
-        (form.get("client_assertion_type"), form.get("client_assertion"))
-    else {
-        return Err(Code::InvalidClient.says(only));
+    let said = (form.get("client_assertion_type"), form.get("client_assertion"));
+    let (kind, assertion) = match (said, certificate) {
+        ((Some(kind), Some(assertion)), _) => (kind, assertion),
+        ((None, None), Some(certificate)) => {
+            let vouched = oauth.attestor.x509(certificate, oauth.now()).await?;
+            return vouched_for(oauth, form, &vouched);
+        }
+        ((None, None), None) | ((Some(_), None) | (None, Some(_)), _) => {
+            return Err(Code::InvalidClient.says(only));
+        }
     };
     match kind {
         SPIFFE => {

@@ -6,11 +6,11 @@
 
 use std::sync::Arc;
 
-use bailiwick_connect::{Audience, Verified};
+use bailiwick_connect::{Audience, Binding, Verified};
 use bailiwick_model::{ShownToken, TaskId, Timestamp};
 
 use super::{
-    Client, Oauth,
+    Client, Oauth, Sent,
     details::Wish,
     form::Form,
     refusal::{Code, TokenRefusal},
@@ -32,9 +32,10 @@ impl Above {
     /// Reads what is traded in, which must be good now.
     pub(super) fn read(
         oauth: &Oauth,
-        form: &Form,
-        (client, held): (&Client, Option<&str>),
+        sent: &Sent,
+        (client, held): (&Client, Option<&Binding>),
     ) -> Result<Self, TokenRefusal> {
+        let form = &sent.form;
         let wanted = form.get("requested_token_type").unwrap_or(ACCESS);
         if ![ACCESS, JWT].contains(&wanted) {
             let text = format!("`requested_token_type` is `{ACCESS}`, or left out");
@@ -43,8 +44,16 @@ impl Above {
         let above = token(oauth, form, ("subject_token", "subject_token_type"))?;
         let above = above.ok_or_else(|| Code::InvalidRequest.says("`subject_token` is missing"))?;
         // What is bound to a key is worth nothing to whoever does not hold it, here either.
-        if above.bound.is_some() && above.bound.as_deref() != held {
-            let text = "`subject_token` is bound to a key: send a DPoP proof of it";
+        let is_held = match &above.bound {
+            None => true,
+            Some(Binding::Certificate(wanted)) => {
+                sent.certificate.as_ref().is_some_and(|it| it.thumbprint() == wanted)
+            }
+            Some(bound @ Binding::Key(_)) => held == Some(bound),
+        };
+        if !is_held {
+            let text =
+                "`subject_token` is bound to a key: prove it here, too, by DPoP or its certificate";
             return Err(Code::InvalidRequest.says(text));
         }
         let actor = token(oauth, form, ("actor_token", "actor_token_type"))?;

@@ -11,11 +11,11 @@ use axum::{
     extract::State,
     response::{IntoResponse, Response},
 };
-use bailiwick_connect::{TokenVerifier, Verified};
+use bailiwick_connect::{Binding, TokenVerifier, Verified};
 use bailiwick_model::{IdentityId, Json};
-use http::{HeaderMap, Request, StatusCode};
+use http::{Request, StatusCode};
 
-use super::{Oauth, answer::json, client, form::Form, refusal::TokenRefusal};
+use super::{Oauth, Sent, answer::json, client, refusal::TokenRefusal};
 use crate::door::bearer;
 
 /// What is told of a token.
@@ -52,18 +52,19 @@ pub(super) async fn answer(State(oauth): State<Arc<Oauth>>, request: Request<Bod
 
 impl Oauth {
     async fn look_at(&self, request: Request<Body>) -> Result<Json, TokenRefusal> {
-        let (headers, form) = self.form(request).await?;
-        let asker = self.asker(&headers, &form).await?;
-        let token = form.needed("token")?;
+        let sent = self.form(request).await?;
+        let asker = self.asker(&sent).await?;
+        let token = sent.form.needed("token")?;
         Ok(self.told(token, &asker).unwrap_or_else(|| active(false, [])))
     }
 
-    async fn asker(&self, headers: &HeaderMap, form: &Form) -> Result<Asker, TokenRefusal> {
-        let pep = bearer(headers).is_some_and(|it| self.peps.values().any(|own| own.matches(it)));
+    async fn asker(&self, sent: &Sent) -> Result<Asker, TokenRefusal> {
+        let pep =
+            bearer(&sent.headers).is_some_and(|it| self.peps.values().any(|own| own.matches(it)));
         if pep {
             return Ok(Asker::Pep);
         }
-        client::authenticate(self, headers, form).await.map(|it| Asker::Client(it.identity))
+        client::authenticate(self, sent).await.map(|it| Asker::Client(it.identity))
     }
 
     /// Says what a token says, where it is good now and the asker has to do with it.
@@ -82,7 +83,7 @@ impl Oauth {
         }
         let claims = TokenVerifier::claims(token)?;
         let told = |name: &&str| Some(((*name).to_owned(), claims.get(name)?.clone()));
-        let kind = if shown.bound.is_some() { "DPoP" } else { "Bearer" };
+        let kind = Binding::token_type(shown.bound.as_ref());
         let kind = ("token_type".to_owned(), Json::Text(kind.to_owned()));
         Some(active(true, TOLD.iter().filter_map(told).chain([kind])))
     }

@@ -1,6 +1,6 @@
 //! Opening or finding the task, and minting its token.
 
-use bailiwick_connect::Audience;
+use bailiwick_connect::{Audience, Binding};
 use bailiwick_model::{EndCause, IdentityId, OpenRequest, Opener, Task, TaskId, TemplateName};
 
 use super::{
@@ -28,7 +28,7 @@ impl Oauth {
         &self,
         client: &Client,
         (wish, above): (Wish, Option<Above>),
-        (audience, bound): (Audience, Option<String>),
+        (audience, bound): (Audience, Option<Binding>),
     ) -> Result<Granted, TokenRefusal> {
         let above = above.as_ref();
         let (task, new) = match wish {

@@ -27,14 +27,15 @@ pub(super) async fn server(State(oauth): State<Arc<Oauth>>, headers: HeaderMap) 
         "jwks_uri": at("/oauth2/jwks"),
         "grant_types_supported": GRANTS,
         "introspection_endpoint": at("/oauth2/introspect"),
-        "introspection_endpoint_auth_methods_supported": ["private_key_jwt"],
+        "introspection_endpoint_auth_methods_supported": proofs(&oauth),
         "introspection_endpoint_auth_signing_alg_values_supported": ["ES256"],
         "revocation_endpoint": at("/oauth2/revoke"),
-        "revocation_endpoint_auth_methods_supported": ["private_key_jwt"],
+        "revocation_endpoint_auth_methods_supported": proofs(&oauth),
         "revocation_endpoint_auth_signing_alg_values_supported": ["ES256"],
-        "token_endpoint_auth_methods_supported": ["private_key_jwt", "spiffe_jwt"],
+        "token_endpoint_auth_methods_supported": proofs(&oauth),
         "token_endpoint_auth_signing_alg_values_supported": ["ES256"],
         "dpop_signing_alg_values_supported": signs(),
+        "tls_client_certificate_bound_access_tokens": oauth.asks_for_certificates,
         "authorization_details_types_supported": [KIND],
         "scopes_supported": [Audience::All.scope()],
         // Needed only where codes are given, and yet the MCP SDKs read no document without it.
@@ -95,8 +96,15 @@ fn resource(oauth: &Oauth, audience: &Audience) -> Value {
         "bearer_methods_supported": ["header"],
         "dpop_signing_alg_values_supported": signs(),
         "dpop_bound_access_tokens_required": false,
+        "tls_client_certificate_bound_access_tokens": oauth.asks_for_certificates,
         "authorization_details_types_supported": [KIND],
     })
+}
+
+/// Names the ways in which clients may prove who they are.
+fn proofs(oauth: &Oauth) -> Vec<&'static str> {
+    let certificate = oauth.asks_for_certificates.then_some("spiffe_x509");
+    ["private_key_jwt", "spiffe_jwt"].into_iter().chain(certificate).collect()
 }
 
 /// Names what proofs of possession may be signed with.

@@ -1,25 +1,27 @@
-//! A key that the token is to be bound to (RFC 9449, section 5): proved along with the request.
+//! What the token is to be bound to: a key that is proved along with the request (RFC 9449, section 5),
+//! or the certificate that the client connected with (RFC 8705, section 3).
 
-use bailiwick_connect::{DpopError, DpopRequest};
+use bailiwick_connect::{Binding, DpopError, DpopRequest};
 use bailiwick_model::IdentityId;
-use http::HeaderMap;
 
 use super::{
-    Oauth,
+    Oauth, Sent,
     refusal::{Code, TokenRefusal},
 };
 use crate::door::dpop_proof;
 
 impl Oauth {
-    /// Gives the thumbprint of the key that a token is asked for with; none where no proof comes along.
+    /// Gives what a token is asked for with; nothing where neither a proof comes along nor a certificate
+    /// was shown. A proof says what is wanted, so it goes before the certificate.
     /// Whoever asks has proved who it is: the proof counts against it, and against nobody else.
     pub(super) fn possession(
         &self,
-        headers: &HeaderMap,
+        sent: &Sent,
         who: &IdentityId,
-    ) -> Result<Option<String>, TokenRefusal> {
-        let proof = match dpop_proof(headers) {
-            Ok(None) => return Ok(None),
+    ) -> Result<Option<Binding>, TokenRefusal> {
+        let certificate = || sent.certificate.as_ref().map(|it| it.thumbprint().to_owned());
+        let proof = match dpop_proof(&sent.headers) {
+            Ok(None) => return Ok(certificate().map(Binding::Certificate)),
             Ok(Some(proof)) => proof,
             Err(()) => return Err(Code::InvalidDpop.says("a request has one `DPoP` header")),
         };
@@ -28,7 +30,7 @@ impl Oauth {
         let now = self.now();
         let verified = self.dpop.verify(proof, request, now);
         match verified.and_then(|it| self.dpop.use_up(it, who, now)) {
-            Ok(key) => Ok(Some(key)),
+            Ok(key) => Ok(Some(Binding::Key(key))),
             Err(error @ DpopError::NeedsNonce) => {
                 let refusal = Code::UseNonce.says(error.to_string());
                 Err(refusal.with_nonce(self.dpop.nonce(now)))

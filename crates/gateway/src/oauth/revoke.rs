@@ -27,9 +27,9 @@ pub(super) async fn answer(State(oauth): State<Arc<Oauth>>, request: Request<Bod
 
 impl Oauth {
     async fn revoke(&self, request: Request<Body>) -> Result<(), TokenRefusal> {
-        let (headers, form) = self.form(request).await?;
-        let client = client::authenticate(self, &headers, &form).await?.identity;
-        let token = form.needed("token")?;
+        let sent = self.form(request).await?;
+        let client = client::authenticate(self, &sent).await?.identity;
+        let token = sent.form.needed("token")?;
         let Some(shown) = self.once_good(token).filter(|it| concerns(it, &client)) else {
             return Ok(());
         };

@@ -37,9 +37,23 @@ pub(super) fn read(
         let (certificate, key) = (tls.get("certificate").required(), tls.get("key").required());
         let path = |field: &Field<'_>| Some(home.join(field.made(filled)?.into_inner()));
         let (shown, secret) = (path(&certificate), path(&key));
-        let files = TlsFiles { certificate: shown?, key: secret? };
+        let client_ca = tls.get("client_ca");
+        let clients = path(&client_ca);
+        let files = TlsFiles { certificate: shown?, key: secret?, client_ca: clients };
         settings.add("listen.tls.certificate", &files.certificate.display(), certificate.at());
         settings.add("listen.tls.key", &files.key.display(), key.at());
+        if let Some(clients) = &files.client_ca {
+            settings.add("listen.tls.client_ca", &clients.display(), client_ca.at());
+            if let Err(error) = ListenerTls::check_client_ca(clients) {
+                client_ca.fault(
+                    Code::Certificate,
+                    explained(&error),
+                    "no client is believed",
+                    None,
+                );
+                return Some(files);
+            }
+        }
         match ListenerTls::load(files.clone(), now()) {
             Ok(tls) => remark(&tls, &certificate, public_url),
             Err(error) => report(&error, &certificate, &key),

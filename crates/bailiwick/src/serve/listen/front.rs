@@ -15,6 +15,7 @@ use axum::{
     extract::ConnectInfo,
     response::{IntoResponse as _, Response},
 };
+use bailiwick_connect::ClientCertificate;
 use bailiwick_gateway::caught::{self, BrokeOff};
 use http::{HeaderValue, Request, StatusCode, header};
 use hyper::{
@@ -34,24 +35,32 @@ use crate::admin::Peer;
 /// What a request that finds no place is told.
 const FULL: &str = "every connection there is room for is taken: come back later\n";
 
+/// What is known of who is on the other end.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Who {
+    /// Whose process it is, on the admin socket. Only commands of ours are there, and nothing
+    /// stands between.
+    pub(super) peer: Option<Peer>,
+    /// What the client showed in its handshake, and proved the key of.
+    pub(super) certificate: Option<Arc<ClientCertificate>>,
+}
+
 /// What answers the requests of one connection.
 #[derive(Clone, Debug)]
 pub(super) struct Front {
     routes: Router,
     faults: Arc<Faults>,
     guest: Arc<Guest>,
-    /// Who is on the other end of the admin socket. Only commands of ours are there, and nothing
-    /// stands between.
-    peer: Option<Peer>,
+    who: Who,
 }
 
 impl Front {
     pub(super) fn new(
         (routes, faults): (Router, Arc<Faults>),
         guest: Arc<Guest>,
-        peer: Option<Peer>,
+        who: Who,
     ) -> Self {
-        Self { routes, faults, guest, peer }
+        Self { routes, faults, guest, who }
     }
 
     /// Answers whoever asks after its place was given away: it comes back, and nothing was done.
@@ -62,13 +71,16 @@ impl Front {
     }
 
     async fn answer(self, mut request: Request<Incoming>, busy: Busy) -> Response<Kept> {
-        if self.peer.is_none()
+        if self.who.peer.is_none()
             && let Some(why) = strict::wrong(&request)
         {
             return closing(self.kept(refusal(StatusCode::BAD_REQUEST, why), Some(busy), "/"));
         }
-        if let Some(peer) = self.peer {
+        if let Some(peer) = self.who.peer {
             request.extensions_mut().insert(ConnectInfo(peer));
+        }
+        if let Some(certificate) = &self.who.certificate {
+            request.extensions_mut().insert(Arc::clone(certificate));
         }
         let (surface, ends) =
             (surface(request.uri().path()), strict::ends_its_connection(&request));

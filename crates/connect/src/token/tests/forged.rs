@@ -133,7 +133,8 @@ fn claims_that_say_something_else_are_refused() {
     let house = House::new();
     let text = |it: &str| Json::Text(it.to_owned());
     let our_list = Json::List(vec![text("http://127.0.0.1:8470/mcp")]);
-    let bound = ShapeError::Wrong { name: "cnf", wanted: "the thumbprint of a key (`jkt`)" };
+    let one = "the thumbprint of one key (`jkt`) or one certificate (`x5t#S256`)";
+    let bound = ShapeError::Wrong { name: "cnf", wanted: one };
     let bound = TokenError::Shape(bound);
     for (name, value, error) in [
         ("iss", text("http://127.0.0.1:8470/"), TokenError::WrongIssuer),
@@ -150,6 +151,14 @@ fn claims_that_say_something_else_are_refused() {
         ("cnf", Json::Object([("jkt".to_owned(), text("x"))].into()), bound.clone()),
         ("cnf", Json::Object([("x5t#S256".to_owned(), text("x"))].into()), bound.clone()),
         ("cnf", Json::Object([].into()), bound.clone()),
+        ("cnf", Json::Object([("kid".to_owned(), text(&"x".repeat(43)))].into()), bound.clone()),
+        (
+            "cnf",
+            Json::Object(
+                ["jkt", "x5t#S256"].map(|it| (it.to_owned(), text(&"x".repeat(43)))).into(),
+            ),
+            bound.clone(),
+        ),
         ("cnf", Json::Null, bound),
         ("iat", Json::Int(1_800_000_031), TokenError::NotYet),
         ("nbf", Json::Int(1_800_000_031), TokenError::NotYet),

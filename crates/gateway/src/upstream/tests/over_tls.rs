@@ -63,7 +63,11 @@ fn reply(message: &Value) -> Response<Body> {
 async fn serve(folder: &Path, name: &str) -> (http::Uri, std::path::PathBuf) {
     let CertifiedKey { cert, signing_key } =
         generate_simple_self_signed(vec![name.to_owned()]).unwrap();
-    let files = TlsFiles { certificate: folder.join("cert.pem"), key: folder.join("key.pem") };
+    let files = TlsFiles {
+        certificate: folder.join("cert.pem"),
+        key: folder.join("key.pem"),
+        client_ca: None,
+    };
     fs::write(&files.certificate, cert.pem()).unwrap();
     fs::write(&files.key, signing_key.serialize_pem()).unwrap();
     fs::set_permissions(&files.key, fs::Permissions::from_mode(0o600)).unwrap();
