@@ -5,6 +5,7 @@ mod body;
 mod credential;
 mod headers;
 mod operation;
+mod other_method;
 mod outgoing;
 mod read;
 mod scrub;

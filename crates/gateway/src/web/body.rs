@@ -6,7 +6,7 @@ use bailiwick_model::Json;
 use http::{HeaderMap, header};
 use serde_json::Value;
 
-use super::{BodyField, Operation, operation::takes_a_body};
+use super::{BodyField, Operation, operation::takes_a_body, other_method::names_no_other};
 use crate::limits::MESSAGE;
 
 /// How names are spelt in the bodies of an operation, at any depth, by what they are whatever the
@@ -25,6 +25,7 @@ pub(super) fn fields(
     if !body.is_empty() && !takes_a_body(method) {
         return Err(format!("a `{method}` has no body"));
     }
+    names_no_other(headers, body)?;
     if operation.body().is_empty() || body.is_empty() {
         return Ok(BTreeMap::new());
     }
