@@ -13,6 +13,7 @@ mod leases;
 pub(crate) mod metrics;
 mod people;
 mod secrets;
+mod signals;
 mod tasks;
 mod view;
 pub(crate) mod wire;
@@ -52,6 +53,8 @@ pub(crate) struct Admin {
     pub(crate) meter: crate::serve::Meter,
     /// Where secrets are kept.
     pub(crate) vault: Arc<Vault>,
+    /// What tells other systems.
+    pub(crate) outward: Option<Arc<bailiwick_gateway::Outward>>,
     /// Secrets change one after the other.
     pub(crate) secrets: tokio::sync::Mutex<()>,
     /// People are added one after the other: there is only one first.
@@ -149,6 +152,7 @@ fn routes(admin: &Arc<Admin>) -> Router {
         .route("/api/v1/keys", get(keys::list))
         .route("/api/v1/keys/rotate", post(keys::rotate))
         .route("/api/v1/keys/withdraw", post(keys::withdraw))
+        .route("/api/v1/signals", get(signals::list))
         .route("/api/v1/secrets", get(secrets::list))
         .route("/api/v1/secrets/rekey", post(secrets::rekey))
         .route("/api/v1/secrets/{name}/set", post(secrets::set))

@@ -172,6 +172,8 @@ pub(crate) enum Ask {
     /// The keys that sign task tokens.
     #[command(subcommand)]
     Keys(KeysCommand),
+    /// How those stand who are told what happens here: what each does not have yet, and why.
+    Signals,
     /// Read the configuration again and put it in force.
     Reload,
 }

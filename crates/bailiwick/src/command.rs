@@ -14,6 +14,7 @@ pub(crate) mod secret;
 pub(crate) mod server;
 pub(crate) mod show;
 pub(crate) mod sign;
+pub(crate) mod signals;
 pub(crate) mod task;
 pub(crate) mod template;
 

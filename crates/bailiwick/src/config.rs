@@ -63,7 +63,7 @@ pub(crate) use self::{
     route::{Credential, Route},
     secrets::Secrets,
     server::{Pinning, Server, ToolWord, Transport},
-    signals::{Signals, Transmitter},
+    signals::{Receiver, Signals, Transmitter},
     target::Target,
     telemetry::Telemetry,
     vouch::Vouchers,

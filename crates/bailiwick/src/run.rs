@@ -14,7 +14,7 @@ use crate::{
     },
     command::{
         configuration, contain, hold, identity, keys, lease, ledger, person, reference, review,
-        secret, server, show, task, template,
+        secret, server, show, signals, task, template,
     },
     config::{Config, Found, House, Overrides},
     demo, doctor,
@@ -223,6 +223,7 @@ async fn ask(common: Common, place: Place, command: Ask) -> Outcome {
             ledger::export(&place, privileged, task.as_deref())
         }
         Ask::Keys(it) => keys::ask(&place, output, it).await,
+        Ask::Signals => signals::list(&place, output).await,
         Ask::Reload => server::reload(&place, output).await,
     }
 }

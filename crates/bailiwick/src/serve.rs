@@ -145,7 +145,8 @@ impl Governor {
         let rotate_every = config.secrets.rotate_every.clone();
         running.spawn(secrets::watch((Arc::clone(&desk), vault), rotate_every, stop.clone()));
         running.spawn(ticks(Arc::clone(&desk), stop.clone()));
-        running.spawn(keys::tend(keys, signals, Arc::clone(&desk), stop.clone()));
+        running.spawn(keys::tend(keys, signals.0, Arc::clone(&desk), stop.clone()));
+        running.spawn(tell_others(signals.1, stop.clone()));
         let faults = Arc::new(Faults::new(Arc::clone(&desk)));
         let on_socket = Served {
             routes: admin::on_socket(&admin, &door),
@@ -160,7 +161,6 @@ impl Governor {
             let served = Served { routes, faults, stop: stop.clone() };
             running.spawn(listen::serve(listener, shown, served));
         }
-        let drain = config.listen.drain;
         Ok(Self {
             address,
             public_url,
@@ -169,11 +169,23 @@ impl Governor {
             lane,
             leases: ending,
             servers,
-            drain,
+            drain: config.listen.drain,
             socket,
             _lock: lock,
         })
     }
+}
+
+/// Tells others what happens here. What happens after the stop is told after the next start.
+async fn tell_others(
+    outward: Option<Arc<bailiwick_gateway::Outward>>,
+    stop: CancellationToken,
+) -> anyhow::Result<()> {
+    match outward {
+        Some(outward) => outward.run(stop).await,
+        None => stop.cancelled().await,
+    }
+    Ok(())
 }
 
 /// Names the servers whose tools wait for a person before they are accepted.

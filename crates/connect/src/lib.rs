@@ -43,8 +43,8 @@ pub use bailiwick_model::EnforcedAs;
 pub use broker::{
     Attempt, Broker, BrokerError, Credential, EndCommand, EndedLease, Field, Issued, Kubernetes,
     KubernetesTarget, LeaseOrder, OAuth, OAuthTarget, Postgres, PostgresDefaults, PostgresTarget,
-    PostgresTrust, ProgramBroker, ProgramSpec, SecretSource, SecretSourceError, Ssh, SshTarget,
-    TargetMistake, X509, X509Target,
+    PostgresTrust, ProgramBroker, ProgramSpec, PushPlace, Pushed, SecretSource, SecretSourceError,
+    Ssh, SshTarget, TargetMistake, X509, X509Target,
 };
 pub use certificate::ClientCertificate;
 pub use dpop::{DPOP_ALGORITHMS, DpopError, DpopProof, DpopRequest, DpopVerifier};

@@ -15,7 +15,7 @@ use zeroize::Zeroizing;
 
 use crate::{
     KeyError, PrivateError, pem,
-    private::{create_private, read_private},
+    private::{create_private, read_private, write_private},
 };
 
 /// The longest file that is looked at.
@@ -71,12 +71,23 @@ impl Rs256Key {
             }
             Err(error) if error.is_missing() => {
                 let made = Self::generate()?;
-                let der: Pkcs8V1Der<'_> = made.pair.as_der().map_err(|_| KeyError::Provider)?;
-                create_private(path, pem::write("PRIVATE KEY", der.as_ref()).as_bytes())?;
+                create_private(path, made.pem()?.as_bytes())?;
                 Ok(made)
             }
             Err(error) => Err(error.into()),
         }
+    }
+
+    /// Makes a new key, in the place of whatever lies at `path`.
+    pub fn replace(path: &Path) -> Result<Self, Rs256KeyError> {
+        let made = Self::generate()?;
+        write_private(path, made.pem()?.as_bytes())?;
+        Ok(made)
+    }
+
+    fn pem(&self) -> Result<Zeroizing<String>, KeyError> {
+        let der: Pkcs8V1Der<'_> = self.pair.as_der().map_err(|_| KeyError::Provider)?;
+        Ok(pem::write("PRIVATE KEY", der.as_ref()))
     }
 
     fn of(pair: KeyPair) -> Option<Self> {
@@ -185,7 +196,7 @@ mod tests {
     fn a_file_with_something_else_is_an_error() {
         let root = tempfile::tempdir().unwrap();
         let path = root.path().join("signals.pem");
-        crate::write_private(&path, b"no key\n").unwrap();
+        write_private(&path, b"no key\n").unwrap();
         let error = Rs256Key::load_or_create(&path).unwrap_err().to_string();
         assert!(error.contains("holds no private RSA key"), "{error}");
     }

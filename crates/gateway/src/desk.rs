@@ -84,6 +84,8 @@ pub struct Desk {
     gone_keys: RwLock<BTreeSet<CredentialId>>,
     /// Leases that live; what ends a task ends them.
     shelf: Arc<Shelf>,
+    /// Commands were written down.
+    commanded: tokio::sync::Notify,
     /// What other systems told of late; what they tell is taken one after the other.
     signals: tokio::sync::Mutex<signals::Heard>,
 }
@@ -228,6 +230,11 @@ impl Desk {
     /// Gives the clock.
     pub(crate) fn clock(&self) -> Clock {
         self.clock.clone()
+    }
+
+    /// Waits until commands were written down since it was last asked.
+    pub(crate) async fn commanded(&self) {
+        self.commanded.notified().await;
     }
 
     /// Gives the leases that live.
@@ -430,6 +437,7 @@ impl Desk {
         if !owed.records.is_empty() {
             self.ledger.append(owed.records.clone()).await?;
             owed.records.clear();
+            self.commanded.notify_one();
         }
         if owed.changes.is_empty() {
             return Ok(());
@@ -461,6 +469,7 @@ impl Desk {
     async fn record(&self, writing: Writing) -> Result<(), DeskError> {
         if !writing.records.is_empty() {
             self.ledger.append(writing.records).await?;
+            self.commanded.notify_one();
         }
         if !writing.changes.is_empty() {
             self.registry.write(writing.changes).await?;

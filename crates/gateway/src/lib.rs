@@ -60,7 +60,10 @@ pub use oauth::{Oauth, OauthParts, oauth_router};
 pub use obliged::Owed;
 pub use rehearse::{Rehearsed, rehearsed};
 pub use room::Room;
-pub use signals::{Signals, SignalsParts, TransmitterSpec, signals_router};
+pub use signals::{
+    Delivery, OutboxView, Outward, OutwardParts, ReceiverSpec, SignalKeyError, Signals,
+    SignalsParts, TransmitterSpec, outward_router, signals_router,
+};
 pub use upstream::{
     Catalog, Confine, EventStream, Lines, Noted, Reply, SendError, ServerSpec, ServerStatus,
     TooLarge, ToolDefinition, ToolSpec, Transport, UpstreamError, UpstreamEvent, Upstreams,

@@ -32,6 +32,9 @@ const LEASES_FOUND: &str = "bailiwick_leases_orphaned_total";
 const LEASE_GONE: &str = "bailiwick_lease_revoke_seconds";
 const LEASES: &str = "bailiwick_leases";
 const SIGNALS: &str = "bailiwick_signals_total";
+const SIGNALS_SENT: &str = "bailiwick_signals_sent_total";
+const SIGNALS_WAIT: &str = "bailiwick_signals_waiting";
+const SIGNAL_TOLD: &str = "bailiwick_signal_seconds";
 const RELOADS: &str = "bailiwick_reloads_total";
 
 /// What each call is counted by. To find it costs more than to count, and whoever reads the metrics
@@ -79,6 +82,12 @@ pub fn describe_metrics() {
         "Calls that were refused as their decision could not be recorded."
     );
     describe_counter!(SIGNALS, "Signals that other systems sent, by who and what became of them.");
+    describe_counter!(SIGNALS_SENT, "Signals for receivers, by whom and what became of them.");
+    describe_gauge!(SIGNALS_WAIT, "Signals that a receiver does not have yet, by receiver.");
+    describe_histogram!(
+        SIGNAL_TOLD,
+        "Seconds from what happened until its receiver had it, by receiver."
+    );
     describe_counter!(RELOADS, "Readings of the files anew, by whether they were put in force.");
     describe_counter!(TURNED_AWAY, "Callers whose token did not count, by why.");
     describe_histogram!(DECISION, "Seconds from a call's arrival at the lane to its verdict.");
@@ -110,6 +119,22 @@ pub fn reloaded(taken: bool) {
 /// Counts a signal that another system sent.
 pub(crate) fn signalled(transmitter: &str, outcome: &'static str) {
     counter!(SIGNALS, "transmitter" => transmitter.to_owned(), "outcome" => outcome).increment(1);
+}
+
+/// Counts what became of a signal for a receiver.
+pub(crate) fn signal_sent(receiver: &str, outcome: &'static str) {
+    counter!(SIGNALS_SENT, "receiver" => receiver.to_owned(), "outcome" => outcome).increment(1);
+}
+
+/// Tells how many signals a receiver does not have yet.
+pub(crate) fn signals_waiting(receiver: &str, count: usize) {
+    let count = u32::try_from(count).unwrap_or(u32::MAX);
+    gauge!(SIGNALS_WAIT, "receiver" => receiver.to_owned()).set(f64::from(count));
+}
+
+/// Times how long it took until a receiver had a signal.
+pub(crate) fn signal_told(receiver: &str, took: Duration) {
+    histogram!(SIGNAL_TOLD, "receiver" => receiver.to_owned()).record(took);
 }
 
 /// Counts a decision.

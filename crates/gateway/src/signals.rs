@@ -1,10 +1,14 @@
-//! Shared Signals: what other systems tell of those whom they know.
+//! Shared Signals: what other systems tell of those whom they know, and what we tell others.
 //!
 //! Each transmitter is known by its own keys and its own secret, and counts for those alone whom the
 //! configuration lets it speak of. Nothing is answered for before it is on disk (RFC 8935).
 
 mod answer;
+mod outbox;
+mod outward;
 mod pace;
+mod poll;
+mod tell;
 
 use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
@@ -23,6 +27,11 @@ use http_body_util::{BodyExt as _, LengthLimitError, Limited};
 use self::{
     answer::{Code, Refusal},
     pace::Pace,
+};
+pub use self::{
+    outbox::OutboxView,
+    outward::{Delivery, Outward, OutwardParts, ReceiverSpec, SignalKeyError},
+    poll::outward_router,
 };
 use crate::{
     Desk,

@@ -379,7 +379,21 @@ impl Ledger {
     /// Shows, in order, the records that count beyond their task: commands, and decisions that
     /// used an approval. Blocks on the disk.
     pub fn landmarks(&self, each: &mut dyn FnMut(StoredRecord)) -> Result<(), LedgerError> {
-        self.inner.shared.records.landmarks(each)
+        self.inner.shared.records.landmarks(0, each)
+    }
+
+    /// Shows those of them that come after number `after`. Blocks on the disk.
+    pub fn landmarks_after(
+        &self,
+        after: u64,
+        each: &mut dyn FnMut(StoredRecord),
+    ) -> Result<(), LedgerError> {
+        self.inner.shared.records.landmarks(after, each)
+    }
+
+    /// Gives the number of the last record that is on disk.
+    pub fn last_seq(&self) -> u64 {
+        self.inner.shared.head().seq
     }
 
     /// Signs the head now, where there is something new, and gives the last signed one. Blocks on

@@ -44,6 +44,16 @@ pub(super) async fn withdraw(
     bytes: Bytes,
 ) -> Answer {
     let wish: WithdrawKey = body(&bytes)?;
+    if let Some(outward) = &admin.outward {
+        let own = wish.key.as_ref().is_some_and(|it| *it == outward.key_name());
+        if own || wish.key.is_none() {
+            let made = outward.withdraw_key(&peer.label()).await;
+            made.map_err(|error| Refused::fault(&error))?;
+        }
+        if own {
+            return json(&admin.shown());
+        }
+    }
     let (keys, now) = (Arc::clone(&admin.keys), admin.lane.desk().now());
     let changes = admin.on_disk(move || keys.withdraw(wish.key.as_deref(), now)).await?;
     admin.lane.desk().token_keys_changed(&changes, &peer.label()).await?;
@@ -53,7 +63,13 @@ pub(super) async fn withdraw(
 impl Admin {
     fn shown(&self) -> Keys {
         let all = self.keys.list(self.lane.desk().now());
-        Keys { keys: all.into_iter().map(KeyView::from).collect() }
+        let signals = self.outward.as_ref().map(|it| KeyView {
+            key: it.key_name(),
+            state: "signals".to_owned(),
+            signs_from: None,
+            counts_until: None,
+        });
+        Keys { keys: all.into_iter().map(KeyView::from).chain(signals).collect() }
     }
 
     async fn on_disk(

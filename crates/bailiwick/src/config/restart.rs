@@ -16,6 +16,7 @@ impl Config {
             ("[[trust]]", self.vouchers.domains == new.vouchers.domains),
             ("[[issuer]]", self.vouchers.issuers == new.vouchers.issuers),
             ("[[transmitter]]", self.signals.transmitters == new.signals.transmitters),
+            ("[[receiver]]", self.signals.receivers == new.signals.receivers),
             ("[log]", self.log == new.log),
             ("[telemetry]", self.telemetry == new.telemetry),
             ("[[target]]", self.targets == new.targets),

@@ -1,10 +1,19 @@
-//! `[[transmitter]]`: other systems that tell what happened to those whom they know, and whom that means.
+//! `[[transmitter]]` and `[[receiver]]`: other systems that tell what happened to those whom they know,
+//! and whom that means; and others that are told what happens here.
 
-use std::{collections::BTreeSet, ops::Range, path::Path, time::Duration};
+use std::{
+    collections::BTreeSet,
+    ops::Range,
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
-use bailiwick_connect::{EventVerifier, FetchPlaceError, SubjectName, TrustedTransmitter};
-use bailiwick_gateway::TransmitterSpec;
-use bailiwick_model::{IdentityId, SecretName, SignalEffect, Subject, format_span};
+use bailiwick_connect::{
+    EventVerifier, FetchPlaceError, PushPlace, Secret, SubjectName, TargetMistake,
+    TrustedTransmitter,
+};
+use bailiwick_gateway::{Delivery, ReceiverSpec, TransmitterSpec};
+use bailiwick_model::{IdentityId, SecretName, SignalEffect, SignalEvent, Subject, format_span};
 use toml::Spanned;
 
 use super::{
@@ -28,6 +37,8 @@ const AGES: (Duration, Duration) = (Duration::from_secs(60), Duration::from_secs
 pub(crate) struct Signals {
     /// Other systems that tell something.
     pub(crate) transmitters: Vec<Transmitter>,
+    /// Other systems that are told something.
+    pub(crate) receivers: Vec<Receiver>,
     /// Whom their subjects mean, each with its place in the file.
     pub(super) meant: Vec<(Subject, Range<usize>)>,
 }
@@ -46,6 +57,38 @@ pub(crate) struct Transmitter {
     lower_for: Duration,
     on_other_session: SignalEffect,
     max_age: Duration,
+}
+
+/// Another system that is told something.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Receiver {
+    pub(crate) name: String,
+    audience: String,
+    events: Vec<SignalEvent>,
+    push: Option<Push>,
+}
+
+/// Where what is told is sent to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Push {
+    url: String,
+    ca: Option<PathBuf>,
+    secret: SecretName,
+}
+
+impl Receiver {
+    /// Makes of it who is told, with what it shows when it asks and the file that remembers what it has.
+    pub(crate) fn spec(&self, token: Secret, kept: PathBuf) -> Result<ReceiverSpec, TargetMistake> {
+        let delivery = match &self.push {
+            None => Delivery::Poll,
+            Some(it) => Delivery::Push {
+                place: PushPlace::new(&it.url, it.ca.as_deref())?,
+                secret: it.secret.clone(),
+            },
+        };
+        let (name, audience) = (self.name.clone(), self.audience.clone());
+        Ok(ReceiverSpec { name, audience, events: self.events.clone(), delivery, token, kept })
+    }
 }
 
 impl Transmitter {
@@ -84,7 +127,69 @@ pub(super) fn read(root: &Table<'_>, home: &Path, settings: &mut Settings<'_>) -
         signals.transmitters.push(transmitter);
         signals.meant.extend(meant);
     }
+    let (field, mut names) = (root.get("receiver"), BTreeSet::new());
+    let items = field.items();
+    if MOST < items.len() {
+        field.wrong(format!("`{}` is there {MOST} times at most", field.name()));
+    }
+    for item in items {
+        let read = item.table(|table| receiver(table, home, (&mut names, settings)));
+        signals.receivers.extend(read.flatten());
+    }
     signals
+}
+
+/// What receivers may be told.
+const TOLD: [SignalEvent; 2] = [SignalEvent::SessionRevoked, SignalEvent::CredentialChange];
+
+fn receiver(
+    table: &Table<'_>,
+    home: &Path,
+    (names, settings): (&mut BTreeSet<String>, &mut Settings<'_>),
+) -> Option<Receiver> {
+    let name = table.get("name").required();
+    let audience = table.get("audience").required().made(filled);
+    let events = table.get("events");
+    let (url, ca, secret) = (table.get("url"), table.get("ca"), table.get("secret"));
+    let items = events.items();
+    let told: Vec<_> = items.iter().map(|it| it.word(&TOLD, SignalEvent::as_str)).collect();
+    if events.is_empty_list() {
+        events.wrong(format!("`{}` names nothing that it is told", events.name()));
+    }
+    let told = if events.is_given() { told.into_iter().collect() } else { Some(TOLD.to_vec()) };
+    let push = if url.is_given() {
+        let secret = secret.required().parsed::<SecretName>();
+        let ca = ca.made(filled).map(|it| home.join(it.into_inner()));
+        let address = url.made(|text| {
+            let place = PushPlace::new(text, ca.as_deref()).map_err(|it| it.to_string());
+            place.map(|_| text.to_owned())
+        });
+        Some(Some(Push { url: address?.into_inner(), ca, secret: secret?.into_inner() }))
+    } else {
+        for field in [&ca, &secret] {
+            if field.is_given() {
+                field.wrong(format!("`{}` is for a receiver with a `url`", field.name()));
+            }
+        }
+        Some(None)
+    };
+    let called = name.made(called)?;
+    if !names.insert(called.get_ref().clone()) {
+        let message = format!("receiver `{}` is given twice", called.get_ref());
+        name.fault(Code::Twice, message, "once more here", None);
+    }
+    let name = called.into_inner();
+    let receiver = Receiver { name, audience: audience?.into_inner(), events: told?, push: push? };
+    let key = |name: &str| format!("receiver.{}.{name}", receiver.name);
+    let at = |name: &'static str| table.get(name).at();
+    settings.add(key("audience"), &receiver.audience, at("audience"));
+    let events: Vec<_> = receiver.events.iter().map(|it| it.as_str()).collect();
+    settings.add(key("events"), &events.join(", "), at("events"));
+    if let Some(push) = &receiver.push {
+        settings.add(key("url"), &push.url, at("url"));
+        settings.add(key("secret"), &push.secret, at("secret"));
+    }
+    Some(receiver)
 }
 
 type Meant = Vec<(Subject, Range<usize>)>;

@@ -10,8 +10,9 @@ use bailiwick_connect::{
     create_private, random_text,
 };
 use bailiwick_gateway::{
-    Authzen, AuthzenParts, Door, DoorParts, HoldParts, Lane, Leases, Oauth, OauthParts, Signals,
-    SignalsParts, authzen_router, lease_router, oauth_router, signals_router,
+    Authzen, AuthzenParts, Door, DoorParts, HoldParts, Lane, Leases, Oauth, OauthParts, Outward,
+    OutwardParts, Signals, SignalsParts, authzen_router, lease_router, oauth_router,
+    outward_router, signals_router,
 };
 use bailiwick_model::Timestamp;
 use tokio_util::sync::CancellationToken;
@@ -40,8 +41,8 @@ pub(super) struct Doors {
     pub(super) admin: Arc<Admin>,
     /// The keys that sign tokens, and what reads those of whoever vouches for identities.
     pub(super) keys: (Arc<TokenKeys>, Arc<Attestor>),
-    /// What takes signals of other systems.
-    pub(super) signals: Arc<Signals>,
+    /// What takes signals of other systems, and what tells them ours, where there is anybody to tell.
+    pub(super) signals: (Arc<Signals>, Option<Arc<Outward>>),
 }
 
 /// Loads the keys and opens every way in.
@@ -82,6 +83,7 @@ pub(super) fn open(
         hosts: hosts(called),
         asks_for_certificates,
     });
+    let outward = outward(config, lane, (called, &vault))?;
     let admin = Arc::new(Admin {
         lane: Arc::clone(lane),
         leases: Arc::clone(leases),
@@ -92,6 +94,7 @@ pub(super) fn open(
         reload,
         meter,
         vault: Arc::clone(&vault),
+        outward: outward.clone(),
         secrets: tokio::sync::Mutex::default(),
         people: tokio::sync::Mutex::default(),
     });
@@ -111,8 +114,9 @@ pub(super) fn open(
         .merge(authzen_router(Arc::new(authzen)))
         .merge(signals_router(Arc::clone(&signals)))
         .merge(admin::on_listener(&admin, token))
-        .merge(admin::metrics::on_listener(&admin, watchers));
-    Ok(Doors { routes, door, admin, keys: (keys, attestor), signals })
+        .merge(admin::metrics::on_listener(&admin, watchers))
+        .merge(outward.clone().map(outward_router).unwrap_or_default());
+    Ok(Doors { routes, door, admin, keys: (keys, attestor), signals: (signals, outward) })
 }
 
 /// What takes signals of other systems.
@@ -126,6 +130,34 @@ fn signals(
     let transmitters = transmitters.context("what a transmitter tells cannot be verified")?;
     let (desk, hosts) = (Arc::clone(lane.desk()), hosts(called));
     Ok(Signals::new(SignalsParts { desk, vault, transmitters, hosts }))
+}
+
+/// What tells other systems, where any is to be told.
+fn outward(
+    config: &Config,
+    lane: &Lane,
+    (called, vault): (&Called<'_>, &Arc<Vault>),
+) -> anyhow::Result<Option<Arc<Outward>>> {
+    if config.signals.receivers.is_empty() {
+        return Ok(None);
+    }
+    let folder = config.state.join("ssf");
+    create_dir_private(&folder)?;
+    let receiver = |it: &crate::config::Receiver| -> anyhow::Result<_> {
+        let token = own_token(&folder.join(format!("{}.token", it.name)))?;
+        Ok(it.spec(token, folder.join(format!("{}.told", it.name)))?)
+    };
+    let receivers = config.signals.receivers.iter().map(receiver).collect::<Result<_, _>>()?;
+    let parts = OutwardParts {
+        desk: Arc::clone(lane.desk()),
+        vault: Arc::clone(vault),
+        public_url: called.public_url.to_owned(),
+        key: config.state.join("keys").join("signals.pem"),
+        receivers,
+        hosts: hosts(called),
+    };
+    let outward = Outward::new(parts).context("nobody can be told what happens here")?;
+    Ok(Some(Arc::new(outward)))
 }
 
 /// What verifies whom others vouch for, and what the listener shows.

@@ -1,6 +1,7 @@
 //! Shared Signals: another system tells, over a real socket, and tasks end.
 
 mod inward;
+mod outward;
 
 use std::fs;
 

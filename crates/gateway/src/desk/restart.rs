@@ -95,8 +95,8 @@ impl Desk {
         let loaded = registry.load()?;
         let shelf = Arc::new(Shelf::load(&registry, clock.now())?);
         snapshot.contained = loaded.contained.into_iter().map(|it| it.subject).collect();
-        snapshot.exceptions = loaded.exceptions;
-        snapshot.lowered = told.signals.lowered_at(clock.now());
+        (snapshot.exceptions, snapshot.lowered) =
+            (loaded.exceptions, told.signals.lowered_at(clock.now()));
         for ((server, tool), pin) in loaded.pins {
             snapshot.pins.entry(server).or_default().insert(tool, pin);
         }
@@ -105,8 +105,8 @@ impl Desk {
         snapshot.charters = loaded.charters.into_iter().map(active).collect();
         snapshot.templates =
             loaded.templates.into_iter().map(|(name, it)| (name, Arc::new(it))).collect();
-        let contained = snapshot.contained.iter().filter(|it| it.is_of_identities());
-        let contained: Vec<_> = contained.cloned().collect();
+        let crowds = snapshot.contained.iter().filter(|it| it.is_of_identities());
+        let contained: Vec<_> = crowds.cloned().collect();
         let withdrawn: Vec<_> = snapshot.contained.iter().cloned().collect();
         let desk = Self {
             snapshot: ArcSwap::from_pointee(snapshot),
@@ -114,11 +114,7 @@ impl Desk {
             days: Mutex::new(told.take_days()),
             opening: tokio::sync::Mutex::default(),
             holds: Mutex::default(),
-            asked: Asked::of(
-                std::mem::take(&mut told.evaluations.0),
-                &told.evaluations.1,
-                clock.now(),
-            ),
+            asked: told.asked(clock.now()),
             emergencies: super::emergency::Emergencies::of(told.unreviewed()),
             waits: Arc::default(),
             gone_keys: RwLock::default(),
@@ -133,6 +129,7 @@ impl Desk {
             clock,
             counter: std::sync::atomic::AtomicU64::default(),
             changes: super::changed::Changes::default(),
+            commanded: tokio::sync::Notify::new(),
             shelf,
             signals: tokio::sync::Mutex::new(std::mem::take(&mut told.signals)),
         };
@@ -342,6 +339,11 @@ impl Told {
             | CommandRecord::Started { .. } => {}
             CommandRecord::SignalReceived(it) => self.signals.hear(*it, time),
         }
+    }
+
+    /// Gives the evaluations for which a person was asked.
+    fn asked(&mut self, now: Timestamp) -> Asked {
+        Asked::of(std::mem::take(&mut self.evaluations.0), &self.evaluations.1, now)
     }
 
     /// Gives the break-glass tasks that nobody has looked at.

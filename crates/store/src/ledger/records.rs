@@ -81,8 +81,13 @@ impl Records {
         Ok(records)
     }
 
-    pub(super) fn landmarks(&self, each: &mut dyn FnMut(StoredRecord)) -> Result<(), LedgerError> {
-        let found = self.find(Wanted::Landmarks)?;
+    pub(super) fn landmarks(
+        &self,
+        after: u64,
+        each: &mut dyn FnMut(StoredRecord),
+    ) -> Result<(), LedgerError> {
+        let mut found = self.find(Wanted::Landmarks)?;
+        found.retain(|it| after < it.seq);
         self.read(&found, each)
     }
 
