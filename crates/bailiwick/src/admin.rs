@@ -6,6 +6,7 @@
 mod answer;
 mod containment;
 pub(crate) mod emergency;
+mod enrolments;
 pub(crate) mod evaluations;
 pub(crate) mod holds;
 mod keys;
@@ -28,7 +29,7 @@ use axum::{
     routing::{get, post},
 };
 use bailiwick_connect::{
-    AssertionVerifier, Secret, StatementVerifier, TokenKeys, TokenMint, Vault,
+    AssertionVerifier, Enrolments, Secret, StatementVerifier, TokenKeys, TokenMint, Vault,
 };
 use bailiwick_gateway::{Door, Lane, Leases};
 use bailiwick_model::{Person, PersonName};
@@ -48,6 +49,8 @@ pub(crate) struct Admin {
     pub(crate) keys: Arc<TokenKeys>,
     /// Shared with the token endpoint: an assertion counts once, wherever it is shown.
     pub(crate) assertions: Arc<AssertionVerifier>,
+    /// Keys that were brought in with codes; shared with the token endpoint.
+    pub(crate) enrolments: Arc<Enrolments>,
     pub(crate) statements: StatementVerifier,
     pub(crate) reload: Arc<crate::serve::Reload>,
     pub(crate) meter: crate::serve::Meter,
@@ -146,6 +149,8 @@ fn routes(admin: &Arc<Admin>) -> Router {
         .route("/api/v1/reviews/{task}", post(emergency::review))
         .route("/api/v1/persons", get(people::list).post(people::add))
         .route("/api/v1/identities", get(view::identities))
+        .route("/api/v1/enrolments", get(enrolments::list).post(enrolments::offer))
+        .route("/api/v1/enrolments/{key}/withdraw", post(enrolments::withdraw))
         .route("/api/v1/containment", get(containment::list))
         .route("/api/v1/containment/{subject}", post(containment::contain))
         .route("/api/v1/containment/{subject}/release", post(containment::release))

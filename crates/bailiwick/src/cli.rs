@@ -86,8 +86,58 @@ pub(crate) enum Command {
         #[arg(long)]
         count: Option<PathBuf>,
     },
+    /// Bring in a key of this machine with a code that `bailiwick enrol` made; needs no configuration.
+    Join(Join),
+    /// Open a task at a governor elsewhere with a key of this machine, and print its token; needs no configuration.
+    Token(TokenWish),
     #[command(flatten)]
     Ask(Ask),
+}
+
+/// What `bailiwick join` is told.
+#[derive(Debug, Args)]
+pub(crate) struct Join {
+    /// Where the governor answers: its public address.
+    pub(crate) governor: String,
+    /// The code; it counts once.
+    pub(crate) code: String,
+    /// Write the private key there; without it to `IDENTITY.pem` in this folder.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) key: Option<PathBuf>,
+    /// Believe the authorities in this file, and not the system's.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) ca: Option<PathBuf>,
+}
+
+/// What `bailiwick token` asks for.
+#[derive(Debug, Args)]
+pub(crate) struct TokenWish {
+    /// Where the governor answers: its public address.
+    pub(crate) governor: String,
+    /// Who asks.
+    #[arg(long = "as", value_name = "IDENTITY")]
+    pub(crate) identity: String,
+    /// Its private key.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) key: PathBuf,
+    /// Open a task of this template; without it, the charter's one.
+    #[arg(long, value_name = "NAME")]
+    pub(crate) template: Option<String>,
+    /// A parameter of the template.
+    #[arg(long = "param", value_name = "NAME=VALUE", requires = "template")]
+    pub(crate) params: Vec<String>,
+    /// What the task is for.
+    #[arg(long, value_name = "TEXT", requires = "template")]
+    pub(crate) purpose: Option<String>,
+    /// Go on with this task.
+    #[arg(long, value_name = "TASK", conflicts_with = "template")]
+    pub(crate) task: Option<String>,
+    /// For this resource alone: `GOVERNOR/mcp/SERVER`.
+    #[arg(long, value_name = "ADDRESS")]
+    pub(crate) resource: Option<String>,
+    /// Believe the authorities in this file, and not the system's.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) ca: Option<PathBuf>,
 }
 
 /// What `bailiwick can` is asked.
@@ -115,6 +165,14 @@ pub(crate) enum Ask {
     /// Identities and their keys.
     #[command(subcommand)]
     Identity(IdentityCommand),
+    /// Make a code with which another machine brings in a key of its own, once.
+    Enrol {
+        /// For whom: its charter says `proof = [{ enrolled = true }]`.
+        identity: String,
+        /// How long the code counts: ten minutes at the most.
+        #[arg(long = "for", value_name = "SPAN")]
+        span: Option<String>,
+    },
     /// People who may approve.
     #[command(subcommand)]
     Person(PersonCommand),
@@ -323,6 +381,13 @@ pub(crate) enum IdentityCommand {
     Show {
         /// Which.
         identity: String,
+    },
+    /// List keys that were brought in with codes, and codes that wait.
+    Keys,
+    /// Take away a key that was brought in: it proves nobody from now on.
+    Withdraw {
+        /// Which: as `identity keys` lists it.
+        key: String,
     },
     /// Make an identity's key pair; its charter is written by hand.
     Add {

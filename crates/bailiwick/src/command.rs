@@ -2,8 +2,10 @@
 
 pub(crate) mod configuration;
 pub(crate) mod contain;
+pub(crate) mod enrol;
 pub(crate) mod hold;
 pub(crate) mod identity;
+pub(crate) mod join;
 pub(crate) mod keys;
 pub(crate) mod lease;
 pub(crate) mod ledger;

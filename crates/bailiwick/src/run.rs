@@ -13,8 +13,8 @@ use crate::{
         TaskCommand, TemplateCommand,
     },
     command::{
-        configuration, contain, hold, identity, keys, lease, ledger, person, reference, review,
-        secret, server, show, signals, task, template,
+        configuration, contain, enrol, hold, identity, join, keys, lease, ledger, person,
+        reference, review, secret, server, show, signals, task, template,
     },
     config::{Config, Found, House, Overrides},
     demo, doctor,
@@ -72,6 +72,8 @@ pub(crate) fn run(cli: Cli) -> Outcome {
             let overrides = overrides(None)?;
             on_runtime(wrap::wrap(&common, &words, overrides))
         }
+        Command::Join(words) => on_runtime(async { join::join(common.output, &words).await }),
+        Command::Token(words) => on_runtime(async { join::token(common.output, &words).await }),
         Command::Ask(it) => {
             log::plainly("warn");
             let place = place(&common)?;
@@ -180,8 +182,13 @@ async fn ask(common: Common, place: Place, command: Ask) -> Outcome {
         Ask::Identity(it) => match it {
             IdentityCommand::List => identity::list(&place, output).await,
             IdentityCommand::Show { identity } => identity::show(&place, output, &identity).await,
+            IdentityCommand::Keys => enrol::list(&place, output).await,
+            IdentityCommand::Withdraw { key } => enrol::withdraw(&place, output, &key).await,
             IdentityCommand::Add { identity, .. } => identity::add(&place, output, &identity),
         },
+        Ask::Enrol { identity, span } => {
+            enrol::offer(&place, output, (&identity, span.as_deref())).await
+        }
         Ask::Person(it) => ask_person(&place, output, it).await,
         Ask::Hold(it) => ask_hold(&place, output, it).await,
         Ask::Review(ReviewCommand::List) => review::list(&place, output).await,

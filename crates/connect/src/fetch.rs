@@ -12,8 +12,8 @@ use std::{
 };
 
 use bytes::Bytes;
-use http::{Request, StatusCode, Uri, header, uri::Authority};
-use http_body_util::{BodyExt as _, Empty, Limited};
+use http::{Method, Request, StatusCode, Uri, header, uri::Authority};
+use http_body_util::{BodyExt as _, Full, Limited};
 use hyper_util::rt::TokioIo;
 use rustls::pki_types::ServerName;
 use tokio::{
@@ -97,17 +97,34 @@ impl FetchPlace {
 
     /// Reads what lies there, `max` bytes at most.
     pub(crate) async fn read(&self, max: usize) -> Result<Bytes, FetchError> {
-        let read = tokio::time::timeout(self.patience, self.go(max)).await;
-        read.unwrap_or(Err(FetchError::Late))
+        let read = tokio::time::timeout(self.patience, self.go(None, max)).await;
+        let (status, body) = read.unwrap_or(Err(FetchError::Late))?;
+        if status == StatusCode::OK { Ok(body) } else { Err(FetchError::Status(status)) }
     }
 
-    async fn go(&self, max: usize) -> Result<Bytes, FetchError> {
+    /// Sends a form there, and gives the answer, whatever its status: `max` bytes of it at most.
+    pub async fn post(
+        &self,
+        form: &[(&str, &str)],
+        max: usize,
+    ) -> Result<(StatusCode, Bytes), FetchError> {
+        let pair = |(name, value): &(&str, &str)| format!("{name}={}", encoded(value));
+        let form: Vec<_> = form.iter().map(pair).collect();
+        let sent = tokio::time::timeout(self.patience, self.go(Some(form.join("&")), max)).await;
+        sent.unwrap_or(Err(FetchError::Late))
+    }
+
+    async fn go(
+        &self,
+        form: Option<String>,
+        max: usize,
+    ) -> Result<(StatusCode, Bytes), FetchError> {
         let stream = self.connect().await?;
-        let Some(trust) = &self.tls else { return self.ask(stream, max).await };
+        let Some(trust) = &self.tls else { return self.ask(stream, form, max).await };
         let name = ServerName::try_from(self.host.clone()).map_err(broke)?;
         let connector = TlsConnector::from(Arc::new(trust.config()));
         let stream = connector.connect(name, stream).await.map_err(broke)?;
-        self.ask(stream, max).await
+        self.ask(stream, form, max).await
     }
 
     async fn connect(&self) -> Result<TcpStream, FetchError> {
@@ -129,24 +146,33 @@ impl FetchPlace {
     async fn ask<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(
         &self,
         stream: S,
+        form: Option<String>,
         max: usize,
-    ) -> Result<Bytes, FetchError> {
+    ) -> Result<(StatusCode, Bytes), FetchError> {
         let shaken = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await;
         let (mut sender, connection) = shaken.map_err(broke)?;
-        let carried = tokio::spawn(connection);
-        let request = Request::get(&self.path)
+        let (carried, is_read) = (tokio::spawn(connection), form.is_none());
+        let request = Request::builder()
+            .method(if form.is_some() { Method::POST } else { Method::GET })
+            .uri(&self.path)
             .header(header::HOST, self.authority.as_str())
             .header(header::ACCEPT, "application/json")
-            .header(header::CONNECTION, "close")
-            .body(Empty::<Bytes>::new())
-            .map_err(broke)?;
+            .header(header::CONNECTION, "close");
+        let request = match &form {
+            Some(_) => request.header(header::CONTENT_TYPE, "application/x-www-form-urlencoded"),
+            None => request,
+        };
+        let body = Full::new(Bytes::from(form.unwrap_or_default()));
+        let request = request.body(body).map_err(broke)?;
         let answered = async {
             let response = sender.send_request(request).await.map_err(broke)?;
-            if response.status() != StatusCode::OK {
-                return Err(FetchError::Status(response.status()));
+            let status = response.status();
+            // Of what does not count not a byte is read.
+            if is_read && status != StatusCode::OK {
+                return Err(FetchError::Status(status));
             }
             let body = Limited::new(response.into_body(), max).collect().await;
-            body.map(http_body_util::Collected::to_bytes).map_err(|error| {
+            body.map(|it| (status, it.to_bytes())).map_err(|error| {
                 if error.is::<http_body_util::LengthLimitError>() {
                     FetchError::TooLong { max }
                 } else {
@@ -158,6 +184,13 @@ impl FetchPlace {
         carried.abort();
         answered
     }
+}
+
+/// Writes a value as forms have it.
+fn encoded(text: &str) -> String {
+    let plain = |it: u8| it.is_ascii_alphanumeric() || matches!(it, b'-' | b'.' | b'_');
+    let each = |it: u8| if plain(it) { char::from(it).to_string() } else { format!("%{it:02X}") };
+    text.bytes().map(each).collect()
 }
 
 /// Says whether `text` is an address that is read from.

@@ -116,24 +116,51 @@ impl AssertionVerifier {
     }
 
     /// Accepts `assertion` as proof of being the identity of `charter`, uses it up, and names the
-    /// key that made it.
+    /// key that made it: one of the charter's, or one of those that were brought in with a code, where
+    /// the charter takes such.
     pub fn verify(
         &self,
         assertion: &str,
-        charter: &Charter,
+        (charter, enrolled): (&Charter, &[String]),
+        now: Timestamp,
+    ) -> Result<CredentialId, ProofError> {
+        let of_charter = charter.proof.iter().filter_map(|proof| match proof {
+            Proof::Key { pem, .. } => Some(pem),
+            Proof::Spiffe(_) | Proof::Oidc { .. } | Proof::Uid(_) | Proof::Enrolled => None,
+        });
+        let enrolled: &[String] = if charter.takes_enrolled() { enrolled } else { &[] };
+        let keys = of_charter.take(KEYS_MAX).chain(enrolled);
+        self.verify_by(assertion, (&charter.identity, keys), now)
+    }
+
+    /// Accepts `assertion` as proof that whoever made it is called `identity` and holds this key, which
+    /// is yet to be brought in.
+    pub fn verify_new(
+        &self,
+        assertion: &str,
+        (identity, pem): (&IdentityId, &String),
+        now: Timestamp,
+    ) -> Result<CredentialId, ProofError> {
+        self.verify_by(assertion, (identity, std::iter::once(pem)), now)
+    }
+
+    fn verify_by<'k>(
+        &self,
+        assertion: &str,
+        (identity, keys): (&IdentityId, impl Iterator<Item = &'k String>),
         now: Timestamp,
     ) -> Result<CredentialId, ProofError> {
         let jws = Jws::read(assertion, KIND)?;
-        let key = check_signature(&jws, charter)?;
-        self.check_parties(&jws, charter)?;
+        let key = check_signature(&jws, (identity, keys))?;
+        self.check_parties(&jws, identity)?;
         let (id, expires) = self.check_times(&jws, now)?;
         self.since.remember(jws.moment("iat")?, now)?;
-        self.replay.spend(charter.identity.as_str(), id, expires, now)?;
+        self.replay.spend(identity.as_str(), id, expires, now)?;
         Ok(key)
     }
 
-    fn check_parties(&self, jws: &Jws<'_>, charter: &Charter) -> Result<(), ProofError> {
-        let wanted = charter.identity.as_str();
+    fn check_parties(&self, jws: &Jws<'_>, identity: &IdentityId) -> Result<(), ProofError> {
+        let wanted = identity.as_str();
         let client = jws.claims.get("client_id").map(|_| jws.text("client_id")).transpose()?;
         if jws.text("iss")? != wanted
             || jws.text("sub")? != wanted
@@ -174,22 +201,17 @@ impl AssertionVerifier {
     }
 }
 
-/// Finds the key of the charter that signed.
-fn check_signature(jws: &Jws<'_>, charter: &Charter) -> Result<CredentialId, ProofError> {
-    let signer = || charter.identity.as_str().to_owned();
-    let mut keys = charter
-        .proof
-        .iter()
-        .filter_map(|proof| match proof {
-            Proof::Key { pem, .. } => Es256PublicKey::from_pem(pem).ok(),
-            Proof::Spiffe(_) | Proof::Oidc { .. } | Proof::Uid(_) => None,
-        })
-        .take(KEYS_MAX)
-        .peekable();
+/// Finds the key that signed.
+fn check_signature<'k>(
+    jws: &Jws<'_>,
+    (identity, keys): (&IdentityId, impl Iterator<Item = &'k String>),
+) -> Result<CredentialId, ProofError> {
+    let signer = || identity.as_str().to_owned();
+    let mut keys = keys.filter_map(|pem| Es256PublicKey::from_pem(pem).ok()).peekable();
     if keys.peek().is_none() {
         return Err(ProofError::NoKey { signer: signer() });
     }
-    // The `kid` is the caller's word, and any key of the charter suffices.
+    // The `kid` is the caller's word, and any of them suffices.
     let signed = keys.find(|it| it.verify(jws.signed, jws.signature));
     let name = signed.and_then(|it| it.thumbprint().parse().ok());
     name.ok_or_else(|| ProofError::BadSignature { signer: signer() })

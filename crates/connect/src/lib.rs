@@ -11,6 +11,7 @@ mod broker;
 mod certificate;
 mod der;
 mod dpop;
+mod enrol;
 mod es256;
 mod evidence_key;
 mod fetch;
@@ -48,6 +49,7 @@ pub use broker::{
 };
 pub use certificate::ClientCertificate;
 pub use dpop::{DPOP_ALGORITHMS, DpopError, DpopProof, DpopRequest, DpopVerifier};
+pub use enrol::{CODE_LIFE_MAX, EnrolError, EnrolledKey, Enrolments, WaitingCode};
 pub use es256::KeyError;
 pub use evidence_key::EvidenceKey;
 pub use fetch::{FetchError, FetchPlace, FetchPlaceError, check_fetch_address};

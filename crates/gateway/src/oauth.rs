@@ -7,6 +7,7 @@
 mod answer;
 mod client;
 mod details;
+mod enrol;
 mod exchange;
 mod form;
 mod introspect;
@@ -27,14 +28,15 @@ use axum::{
     routing::{get, post},
 };
 use bailiwick_connect::{
-    AssertionVerifier, Attestor, ClientCertificate, DpopVerifier, Secret, TokenKeys, TokenMint,
-    TokenVerifier,
+    AssertionVerifier, Attestor, ClientCertificate, DpopVerifier, Enrolments, Secret, TokenKeys,
+    TokenMint, TokenVerifier,
 };
 use bailiwick_model::{CredentialId, IdentityId, TemplateName, Timestamp};
 use http::{HeaderMap, Request};
 
 use self::{
     details::Wish,
+    enrol::Guesses,
     exchange::Above,
     form::Form,
     issue::Granted,
@@ -61,6 +63,8 @@ pub struct OauthParts {
     pub peps: BTreeMap<String, Secret>,
     /// Who verifies the clients' assertions; one for all ways in, so that each counts once.
     pub assertions: Arc<AssertionVerifier>,
+    /// Keys that were brought in with codes.
+    pub enrolments: Arc<Enrolments>,
     /// Who verifies proofs of possession; one for all ways in, so that each counts once.
     pub dpop: Arc<DpopVerifier>,
     /// Who verifies what others vouch for.
@@ -80,6 +84,9 @@ pub struct Oauth {
     verifier: Arc<TokenVerifier>,
     peps: BTreeMap<String, Secret>,
     assertions: Arc<AssertionVerifier>,
+    enrolments: Arc<Enrolments>,
+    /// Keys are brought in one after the other: a code counts once.
+    enrolling: tokio::sync::Mutex<Guesses>,
     dpop: Arc<DpopVerifier>,
     attestor: Arc<Attestor>,
     hosts: Hosts,
@@ -91,6 +98,7 @@ impl Oauth {
     pub fn new(parts: OauthParts) -> Self {
         let hosts = Hosts::new(parts.hosts);
         let OauthParts { lane, mint, keys, verifier, peps, assertions, dpop, attestor, .. } = parts;
+        let (enrolments, enrolling) = (parts.enrolments, tokio::sync::Mutex::default());
         let asks_for_certificates = parts.asks_for_certificates;
         Self {
             lane,
@@ -99,6 +107,8 @@ impl Oauth {
             verifier,
             peps,
             assertions,
+            enrolments,
+            enrolling,
             dpop,
             attestor,
             hosts,
@@ -115,6 +125,7 @@ impl Oauth {
 pub fn oauth_router(oauth: Arc<Oauth>) -> Router {
     Router::new()
         .route("/oauth2/token", post(token))
+        .route("/oauth2/enrol", post(enrol::answer))
         .route("/oauth2/introspect", post(introspect::answer))
         .route("/oauth2/revoke", post(revoke::answer))
         .route("/oauth2/authorize", get(metadata::no_codes))

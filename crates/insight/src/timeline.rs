@@ -164,6 +164,7 @@ fn commanded(by: String, command: &CommandRecord) -> Option<What> {
         | CommandRecord::Contained { .. }
         | CommandRecord::SecretChanged { .. }
         | CommandRecord::SecretsRekeyed {}
+        | CommandRecord::EnrolmentChanged { .. }
         | CommandRecord::TurnedAway { .. }
         | CommandRecord::TokenKeyChanged { .. }
         | CommandRecord::SignalReceived(_)

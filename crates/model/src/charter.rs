@@ -49,6 +49,8 @@ pub enum Proof {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         audience: Option<String>,
     },
+    /// It holds a key that it brought in with a code (`bailiwick enrol`).
+    Enrolled,
     /// It runs as this operating-system account. Counts only where the kernel says so: on the
     /// admin socket, never over the network.
     Uid(u32),
@@ -81,6 +83,11 @@ pub struct Charter {
 }
 
 impl Charter {
+    /// Says whether keys that were brought in with a code prove it.
+    pub fn takes_enrolled(&self) -> bool {
+        self.proof.contains(&Proof::Enrolled)
+    }
+
     /// Says whether it reaches what `action` is done with.
     pub fn reaches(&self, action: &Action) -> bool {
         action.is_within(&self.servers, &self.targets)

@@ -294,6 +294,19 @@ pub enum CommandRecord {
         /// The how-manieth value it has then, or had.
         version: u32,
     },
+    /// A code for a key of an identity was made, a key was brought in with one, or was withdrawn.
+    EnrolmentChanged {
+        /// Whose.
+        identity: IdentityId,
+        /// What became of it: `offered`, `joined` or `withdrawn`.
+        change: String,
+        /// The key, where there is one already.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        key: Option<CredentialId>,
+        /// When the code stops counting.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        expires: Option<Timestamp>,
+    },
     /// The keys of all secrets are wrapped anew.
     SecretsRekeyed {},
     /// An identity had been refused so often that it was turned away before any decision.
@@ -400,6 +413,7 @@ impl CommandRecord {
             | Self::Contained { .. }
             | Self::SecretChanged { .. }
             | Self::SecretsRekeyed {}
+            | Self::EnrolmentChanged { .. }
             | Self::TurnedAway { .. }
             | Self::TokenKeyChanged { .. }
             | Self::SignalReceived(_)

@@ -81,7 +81,7 @@ fn measure(home: &Path) -> anyhow::Result<[f64; 4]> {
     let signed = signed.collect::<Result<Vec<Secret>, _>>()?;
     let (traded, exchanging) = clock::timed(|| -> anyhow::Result<()> {
         for (token, assertion) in tokens.iter().zip(&signed) {
-            assertions.verify(assertion.expose(), &charter, NOW)?;
+            assertions.verify(assertion.expose(), (&charter, &[]), NOW)?;
             verifier.shown(token.expose(), NOW, &current)?;
             mint.mint(&claims)?;
         }

@@ -222,9 +222,10 @@ impl Admin {
         let charter = self.charter(identity)?;
         if let Some(assertion) = assertion {
             let now = self.lane.desk().now();
+            let enrolled = self.enrolments.keys_of(identity);
             return self
                 .assertions
-                .verify(assertion, &charter, now)
+                .verify(assertion, (&charter, &enrolled), now)
                 .map(Some)
                 .map_err(|error| Refused::new(StatusCode::FORBIDDEN, "proof", &error.to_string()));
         }
@@ -239,7 +240,7 @@ impl Admin {
         Err(Refused::new(StatusCode::FORBIDDEN, "proof", &text))
     }
 
-    fn charter(&self, identity: &IdentityId) -> Result<Arc<Charter>, Refused> {
+    pub(super) fn charter(&self, identity: &IdentityId) -> Result<Arc<Charter>, Refused> {
         let snapshot = self.lane.desk().snapshot();
         let charter = snapshot.charters.get(identity).cloned();
         charter.ok_or_else(|| {

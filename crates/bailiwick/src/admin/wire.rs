@@ -7,8 +7,9 @@ use std::{
 
 use bailiwick_connect::{SecretAbout, VaultError};
 use bailiwick_model::{
-    AllowLine, Budget, DecisionId, Digest, HeldEvaluation, HeldOpening, Hold, HoldId, IdentityId,
-    Json, Lease, Pin, PinStatus, Spend, TargetName, Task, TaskId, TemplateName, Timestamp,
+    AllowLine, Budget, CredentialId, DecisionId, Digest, HeldEvaluation, HeldOpening, Hold, HoldId,
+    IdentityId, Json, Lease, Pin, PinStatus, Spend, TargetName, Task, TaskId, TemplateName,
+    Timestamp,
 };
 use serde::{Deserialize, Serialize};
 
@@ -420,4 +421,49 @@ pub(crate) struct KeyView {
 pub(crate) struct WithdrawKey {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) key: Option<String>,
+}
+
+/// For whom a code is made.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct EnrolWish {
+    pub(crate) identity: IdentityId,
+    /// How long it counts.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) seconds: Option<u64>,
+}
+
+/// A code, told once.
+#[derive(Serialize, Deserialize)]
+pub(crate) struct Enrolment {
+    pub(crate) identity: IdentityId,
+    pub(crate) code: String,
+    pub(crate) expires: Timestamp,
+    /// What the governor is called outside.
+    pub(crate) issuer: String,
+}
+
+/// Keys that were brought in, and codes that wait.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct EnrolmentsShown {
+    pub(crate) keys: Vec<EnrolledShown>,
+    pub(crate) waiting: Vec<WaitingShown>,
+}
+
+/// A key that was brought in.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct EnrolledShown {
+    pub(crate) key: CredentialId,
+    pub(crate) identity: IdentityId,
+    pub(crate) since: Timestamp,
+    /// Who made the code.
+    pub(crate) by: String,
+}
+
+/// A code that waits; the code itself is kept nowhere.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct WaitingShown {
+    pub(crate) identity: IdentityId,
+    pub(crate) expires: Timestamp,
+    pub(crate) by: String,
 }

@@ -60,6 +60,9 @@ fn proof(proof: &Proof) -> String {
             format!("oidc       {subject} of {issuer}, for {audience}\n")
         }
         Proof::Uid(uid) => format!("account    {uid}\n"),
+        Proof::Enrolled => {
+            "enrolled   keys that were brought in: `bailiwick identity keys`\n".to_owned()
+        }
     }
 }
 

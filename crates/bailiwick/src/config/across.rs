@@ -119,7 +119,7 @@ fn vouched_for(draft: &Draft, charters: &[CharterFile], found: &mut Found) {
     for file in charters {
         for (proof, at) in file.charter.proof.iter().zip(&file.proofs) {
             let unknown = match (proof, &draft.config) {
-                (Proof::Key { .. } | Proof::Uid(_), _) => continue,
+                (Proof::Key { .. } | Proof::Uid(_) | Proof::Enrolled, _) => continue,
                 (_, None) => None,
                 (Proof::Spiffe(id), Some(config)) => {
                     let domains = &config.vouchers.domains;

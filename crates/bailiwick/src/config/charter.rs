@@ -107,7 +107,8 @@ fn proofs(root: &Table<'_>, home: &Path) -> Vec<Spanned<Proof>> {
 fn proof(table: &Table<'_>, home: &Path) -> Option<Proof> {
     let (key, uid) = (table.get("key"), table.get("uid"));
     let (spiffe, oidc) = (table.get("spiffe"), table.get("oidc"));
-    let kinds = ["key", "uid", "spiffe", "oidc"];
+    let enrolled = table.get("enrolled");
+    let kinds = ["key", "uid", "spiffe", "oidc", "enrolled"];
     let given = kinds.into_iter().filter(|kind| table.get(kind).is_given()).count();
     if given != 1 {
         let error = table.reader().error(Code::Proof, table.at(), "a proof is of exactly one kind");
@@ -130,6 +131,13 @@ fn proof(table: &Table<'_>, home: &Path) -> Option<Proof> {
     }
     if oidc.is_given() {
         return oidc.table(oidc_subject).flatten();
+    }
+    if enrolled.is_given() {
+        if enrolled.truth()?.into_inner() {
+            return Some(Proof::Enrolled);
+        }
+        enrolled.wrong("`enrolled` is `true`, or left out: then no key is brought in");
+        return None;
     }
     let uid = uid.whole()?.into_inner();
     let account = u32::try_from(uid).ok();

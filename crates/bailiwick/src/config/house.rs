@@ -283,7 +283,7 @@ impl Folders {
         let keys =
             charters.iter().flat_map(|it| &it.charter.proof).filter_map(|proof| match proof {
                 Proof::Key { path, pem } => Some((path.clone(), Digest::of(pem.as_bytes()))),
-                Proof::Spiffe(_) | Proof::Oidc { .. } | Proof::Uid(_) => None,
+                Proof::Spiffe(_) | Proof::Oidc { .. } | Proof::Uid(_) | Proof::Enrolled => None,
             });
         let files = |folder: &Folder| -> BTreeMap<String, Digest> {
             folder.sources.iter().map(|it| (it.name.clone(), it.digest())).collect()

@@ -46,7 +46,7 @@ fn observed(mode: &Mode, now: Timestamp, subject: String, what: &str) -> Option<
 fn shared(charter: &Charter, account: u32) -> Option<Finding> {
     let uids = charter.proof.iter().filter_map(|it| match it {
         Proof::Uid(uid) => Some(*uid),
-        Proof::Key { .. } | Proof::Spiffe(_) | Proof::Oidc { .. } => None,
+        Proof::Key { .. } | Proof::Spiffe(_) | Proof::Oidc { .. } | Proof::Enrolled => None,
     });
     let uid = uids.into_iter().find(|it| *it == account || *it == 0)?;
     let whose = if uid == account { "the governor's own account" } else { "root" };

@@ -5,8 +5,8 @@ use std::{collections::BTreeMap, net::SocketAddr, path::Path, sync::Arc};
 use anyhow::Context;
 use axum::Router;
 use bailiwick_connect::{
-    AssertionVerifier, Attestor, DpopVerifier, Issuer, ListenerTls, SealKey, Secret, StateKey,
-    StatementVerifier, TokenKeys, TokenMint, TokenVerifier, Vault, create_dir_private,
+    AssertionVerifier, Attestor, DpopVerifier, Enrolments, Issuer, ListenerTls, SealKey, Secret,
+    StateKey, StatementVerifier, TokenKeys, TokenMint, TokenVerifier, Vault, create_dir_private,
     create_private, random_text,
 };
 use bailiwick_gateway::{
@@ -60,6 +60,8 @@ pub(super) fn open(
         AssertionVerifier::new(issuer.as_str(), now)
             .kept_at(&config.state.join("assertions.latest"))?,
     );
+    let enrolments = Arc::new(Enrolments::open(&config.state.join("enrolled.json"))?);
+    lane.desk().shut_out(enrolments.gone(now));
     let verifier = Arc::new(TokenVerifier::new(Arc::clone(&keys), issuer));
     let dpop = Arc::new(DpopVerifier::new(now)?);
     let peps = peps(config)?;
@@ -77,6 +79,7 @@ pub(super) fn open(
         keys: Arc::clone(&keys),
         verifier,
         assertions: Arc::clone(&assertions),
+        enrolments: Arc::clone(&enrolments),
         dpop,
         attestor: Arc::clone(&attestor),
         peps: peps.clone(),
@@ -90,6 +93,7 @@ pub(super) fn open(
         mint,
         keys: Arc::clone(&keys),
         assertions,
+        enrolments,
         statements: StatementVerifier::new(now).kept_at(&config.state.join("statements.latest"))?,
         reload,
         meter,

@@ -3,6 +3,7 @@
 mod attested;
 mod discovery;
 mod ended;
+mod enrolled;
 mod exchange;
 mod opening;
 mod possession;

@@ -59,7 +59,7 @@ fn with(from: &str, to: &str) -> Result<(), ProofError> {
     let key = key();
     assert!(GOOD.contains(from), "{from}");
     let assertion = sign(&key, KIND, &GOOD.replacen(from, to, 1));
-    verifier().verify(&assertion, &charter(vec![key_proof(&key)]), NOW).map(|_| ())
+    verifier().verify(&assertion, (&charter(vec![key_proof(&key)]), &[]), NOW).map(|_| ())
 }
 
 #[test]
@@ -71,11 +71,14 @@ fn an_assertion_proves_its_identity_once() {
     let assertion = key.assertion(&identity(), ISSUER, NOW).unwrap();
     assert_eq!(AssertionVerifier::claimed(assertion.expose()), Ok(identity()));
     let name = check_public_pem(&key.public_pem()).unwrap();
-    let proved = verifier.verify(assertion.expose(), &charter, NOW).unwrap();
+    let proved = verifier.verify(assertion.expose(), (&charter, &[]), NOW).unwrap();
     assert_eq!(proved.as_str(), name);
-    assert_eq!(verifier.verify(assertion.expose(), &charter, later(1)), Err(ProofError::Replayed));
+    assert_eq!(
+        verifier.verify(assertion.expose(), (&charter, &[]), later(1)),
+        Err(ProofError::Replayed)
+    );
     let second = key.assertion(&identity(), ISSUER, NOW).unwrap();
-    assert!(verifier.verify(second.expose(), &charter, later(1)).is_ok());
+    assert!(verifier.verify(second.expose(), (&charter, &[]), later(1)).is_ok());
 }
 
 #[test]
@@ -89,10 +92,10 @@ fn any_key_of_the_charter_counts_and_no_other() {
     let verifier = verifier();
     for key in [&old, &new] {
         let assertion = key.assertion(&identity(), ISSUER, NOW).unwrap();
-        assert!(verifier.verify(assertion.expose(), &charter, NOW).is_ok());
+        assert!(verifier.verify(assertion.expose(), (&charter, &[]), NOW).is_ok());
     }
     let forged = other.assertion(&identity(), ISSUER, NOW).unwrap();
-    let error = verifier.verify(forged.expose(), &charter, NOW).unwrap_err();
+    let error = verifier.verify(forged.expose(), (&charter, &[]), NOW).unwrap_err();
     assert_eq!(error, ProofError::BadSignature { signer: "triage-agent".to_owned() });
 }
 
@@ -100,10 +103,10 @@ fn any_key_of_the_charter_counts_and_no_other() {
 fn an_account_number_is_no_key() {
     let key = IdentityKey::generate().unwrap();
     let assertion = key.assertion(&identity(), ISSUER, NOW).unwrap();
-    let error = verifier().verify(assertion.expose(), &charter(vec![Proof::Uid(0)]), NOW);
+    let error = verifier().verify(assertion.expose(), (&charter(vec![Proof::Uid(0)]), &[]), NOW);
     assert_eq!(error, Err(ProofError::NoKey { signer: "triage-agent".to_owned() }));
     let broken = Proof::Key { path: "a".to_owned(), pem: "-----BEGIN PUBLIC KEY-----".to_owned() };
-    let error = verifier().verify(assertion.expose(), &charter(vec![broken]), NOW);
+    let error = verifier().verify(assertion.expose(), (&charter(vec![broken]), &[]), NOW);
     assert_eq!(error, Err(ProofError::NoKey { signer: "triage-agent".to_owned() }));
 }
 
@@ -147,7 +150,7 @@ fn an_assertion_of_a_clock_that_runs_ahead_counts_once_whatever_restarts() {
     let verify = |verifier: &AssertionVerifier, iat: &str, now| {
         let claims = GOOD.replacen("1800000000", iat, 1);
         verifier
-            .verify(&sign(&key, KIND, &claims), &charter(vec![key_proof(&key)]), now)
+            .verify(&sign(&key, KIND, &claims), (&charter(vec![key_proof(&key)]), &[]), now)
             .map(|_| ())
     };
     assert_eq!(verify(&started(NOW), "1800000025", NOW), Ok(()));
@@ -175,7 +178,7 @@ fn a_token_of_another_type_is_no_assertion() {
     let key = IdentityKey::generate().unwrap();
     let charter = charter(vec![key_proof(&key)]);
     for kind in ["JWT", "at+jwt", "Client-Authentication+jwt"] {
-        let error = verifier().verify(&sign(&key, kind, GOOD), &charter, NOW).unwrap_err();
+        let error = verifier().verify(&sign(&key, kind, GOOD), (&charter, &[]), NOW).unwrap_err();
         assert_eq!(error, ShapeError::WrongType { wanted: KIND }.into());
     }
 }
@@ -208,14 +211,14 @@ proptest! {
         let at = place.index(bytes.len());
         bytes[at] ^= flip;
         if let Ok(text) = std::str::from_utf8(&bytes) {
-            prop_assert!(verifier().verify(text, &charter, NOW).is_err());
+            prop_assert!(verifier().verify(text, (&charter, &[]), NOW).is_err());
         }
     }
 
     #[test]
     fn no_text_makes_it_panic(text in "\\PC{0,200}") {
         let _ = AssertionVerifier::claimed(&text);
-        prop_assert!(verifier().verify(&text, &charter(vec![]), NOW).is_err());
+        prop_assert!(verifier().verify(&text, (&charter(vec![]), &[]), NOW).is_err());
     }
 
     #[test]
@@ -228,7 +231,27 @@ proptest! {
             format!(r#"{{"typ":"{KIND}","alg":"ES256"}}"#),
         ] {
             let text = format!("{}.{}.{}", part(&header), part(claims), URL_SAFE_NO_PAD.encode([1; 64]));
-            prop_assert!(verifier().verify(&text, &charter(vec![key_proof(&key)]), NOW).is_err());
+            prop_assert!(verifier().verify(&text, (&charter(vec![key_proof(&key)]), &[]), NOW).is_err());
         }
     }
+}
+
+#[test]
+fn a_key_that_was_brought_in_counts_where_the_charter_takes_such() {
+    let (key, own) = (key(), key());
+    let made = || key.assertion(&identity(), ISSUER, NOW).unwrap();
+    let enrolled = [key.public_pem()];
+    let taking = charter(vec![key_proof(&own), Proof::Enrolled]);
+    let proved = verifier().verify(made().expose(), (&taking, &enrolled), NOW).unwrap();
+    assert_eq!(proved.as_str(), check_public_pem(&key.public_pem()).unwrap());
+    let refused = verifier().verify(made().expose(), (&taking, &[]), NOW);
+    assert!(matches!(refused, Err(ProofError::BadSignature { .. })), "{refused:?}");
+    let not_taking = charter(vec![key_proof(&own)]);
+    let refused = verifier().verify(made().expose(), (&not_taking, &enrolled), NOW);
+    assert!(matches!(refused, Err(ProofError::BadSignature { .. })), "{refused:?}");
+    let pem = key.public_pem();
+    assert!(verifier().verify_new(made().expose(), (&identity(), &pem), NOW).is_ok());
+    let other = "other".parse().unwrap();
+    assert!(verifier().verify_new(made().expose(), (&other, &pem), NOW).is_err());
+    assert!(verifier().verify_new(made().expose(), (&identity(), &own.public_pem()), NOW).is_err());
 }

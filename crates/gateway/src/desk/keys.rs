@@ -29,6 +29,12 @@ impl Desk {
         self.waits.wake_all();
     }
 
+    /// Shuts out whoever was let in by tokens that were asked for with these keys, which prove nobody
+    /// any more.
+    pub fn shut_out(&self, keys: impl IntoIterator<Item = CredentialId>) {
+        self.lose_keys(keys.into_iter().collect());
+    }
+
     /// Takes what became of token keys into account, and records it.
     pub async fn token_keys_changed(
         &self,

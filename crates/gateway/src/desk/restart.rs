@@ -333,6 +333,7 @@ impl Told {
             | CommandRecord::TokenMinted { .. }
             | CommandRecord::SecretChanged { .. }
             | CommandRecord::SecretsRekeyed {}
+            | CommandRecord::EnrolmentChanged { .. }
             | CommandRecord::TurnedAway { .. }
             | CommandRecord::TokenKeyChanged { .. }
             | CommandRecord::Activated(_)

@@ -89,7 +89,14 @@ fn vouched_for(oauth: &Oauth, form: &Form, vouched: &Vouched) -> Result<Client, 
             Proof::Oidc { issuer: one, subject: who, audience: whom },
             Attested::Oidc { issuer, subject, audience },
         ) => one == issuer && who == subject && whom.as_deref().unwrap_or(ours) == audience,
-        (Proof::Key { .. } | Proof::Uid(_) | Proof::Spiffe(_) | Proof::Oidc { .. }, _) => false,
+        (
+            Proof::Key { .. }
+            | Proof::Uid(_)
+            | Proof::Enrolled
+            | Proof::Spiffe(_)
+            | Proof::Oidc { .. },
+            _,
+        ) => false,
     };
     let mut proved = snapshot.charters.values().filter(|it| it.proof.iter().any(&proves));
     let told = match attested {
@@ -115,7 +122,8 @@ fn by_own_key(oauth: &Oauth, form: &Form, assertion: &str) -> Result<Client, Tok
     let Some(charter) = snapshot.charters.get(&identity) else {
         return Err(stranger(&identity));
     };
-    match oauth.assertions.verify(assertion, charter, oauth.now()) {
+    let enrolled = oauth.enrolments.keys_of(&identity);
+    match oauth.assertions.verify(assertion, (charter, &enrolled), oauth.now()) {
         Ok(key) => Ok(client(charter, key)),
         Err(ProofError::NoKey { .. } | ProofError::BadSignature { .. }) => Err(stranger(&identity)),
         Err(error) => Err(error.into()),

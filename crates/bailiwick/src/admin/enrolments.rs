@@ -1,0 +1,127 @@
+//! Keys that machines bring in: codes for them, what came of them, and an end of them.
+
+use std::{sync::Arc, time::Duration};
+
+use axum::{
+    Extension,
+    extract::{Path, State},
+};
+use bailiwick_connect::{CODE_LIFE_MAX, EnrolError, EnrolledKey, WaitingCode};
+use bailiwick_model::{CommandRecord, CredentialId, format_span};
+use bytes::Bytes;
+use http::StatusCode;
+
+use super::{
+    Admin, Peer,
+    answer::{Answer, Refused, body, json, part},
+    wire::{EnrolWish, EnrolledShown, Enrolment, EnrolmentsShown, WaitingShown},
+};
+
+/// `GET /api/v1/enrolments`
+pub(super) async fn list(State(admin): State<Arc<Admin>>) -> Answer {
+    json(&admin.enrolled())
+}
+
+/// `POST /api/v1/enrolments`: makes a code, which is told once and kept nowhere.
+pub(super) async fn offer(
+    State(admin): State<Arc<Admin>>,
+    Extension(peer): Extension<Peer>,
+    bytes: Bytes,
+) -> Answer {
+    let wish: EnrolWish = body(&bytes)?;
+    let desk = admin.lane.desk();
+    let life = wish.seconds.map_or(CODE_LIFE_MAX, Duration::from_secs);
+    if life.is_zero() || CODE_LIFE_MAX < life {
+        let most = format_span(CODE_LIFE_MAX);
+        let text = format!("a code counts for {most} at the most");
+        return Err(Refused::new(StatusCode::BAD_REQUEST, "span", &text));
+    }
+    let charter = admin.charter(&wish.identity)?;
+    if !charter.takes_enrolled() {
+        let text = format!(
+            "the charter of `{}` takes no keys that are brought in: write `proof = [{{ enrolled = true }}]` into it, and reload",
+            wish.identity
+        );
+        return Err(Refused::new(StatusCode::FORBIDDEN, "charter", &text));
+    }
+    let (now, by) = (desk.now(), peer.label());
+    let command = CommandRecord::EnrolmentChanged {
+        identity: wish.identity.clone(),
+        change: "offered".to_owned(),
+        key: None,
+        expires: Some(now.after(life)),
+    };
+    desk.command(command, &by).await?;
+    let (enrolments, identity) = (Arc::clone(&admin.enrolments), wish.identity.clone());
+    let made = tokio::task::spawn_blocking(move || enrolments.offer(&identity, life, &by, now));
+    let (code, expires) = made.await.map_err(|error| Refused::fault(&error))?.map_err(refused)?;
+    let issuer = admin.mint.issuer().as_str().to_owned();
+    json(&Enrolment { identity: wish.identity, code: code.expose().to_owned(), expires, issuer })
+}
+
+/// `POST /api/v1/enrolments/{key}/withdraw`: from now on it proves nobody, and tokens that were asked
+/// for with it count no more.
+pub(super) async fn withdraw(
+    State(admin): State<Arc<Admin>>,
+    Extension(peer): Extension<Peer>,
+    Path(key): Path<String>,
+) -> Answer {
+    let key: CredentialId = part(key.strip_prefix("credential:").unwrap_or(&key))?;
+    let desk = admin.lane.desk();
+    let now = desk.now();
+    let (known, _) = admin.enrolments.list(now);
+    let Some(enrolled) = known.into_iter().find(|it| it.key == key) else {
+        return Err(refused(EnrolError::Unknown { key }));
+    };
+    let command = CommandRecord::EnrolmentChanged {
+        identity: enrolled.identity,
+        change: "withdrawn".to_owned(),
+        key: Some(key.clone()),
+        expires: None,
+    };
+    desk.command(command, &peer.label()).await?;
+    let (enrolments, gone) = (Arc::clone(&admin.enrolments), key.clone());
+    let done = tokio::task::spawn_blocking(move || enrolments.withdraw(&gone, now)).await;
+    done.map_err(|error| Refused::fault(&error))?.map_err(refused)?;
+    desk.shut_out([key]);
+    json(&admin.enrolled())
+}
+
+impl Admin {
+    fn enrolled(&self) -> EnrolmentsShown {
+        let (keys, waiting) = self.enrolments.list(self.lane.desk().now());
+        EnrolmentsShown {
+            keys: keys.into_iter().map(EnrolledShown::from).collect(),
+            waiting: waiting.into_iter().map(WaitingShown::from).collect(),
+        }
+    }
+}
+
+impl From<EnrolledKey> for EnrolledShown {
+    fn from(it: EnrolledKey) -> Self {
+        Self { key: it.key, identity: it.identity, since: it.since, by: it.by }
+    }
+}
+
+impl From<WaitingCode> for WaitingShown {
+    fn from(it: WaitingCode) -> Self {
+        Self { identity: it.identity, expires: it.expires, by: it.by }
+    }
+}
+
+fn refused(error: EnrolError) -> Refused {
+    match error {
+        EnrolError::Unknown { .. } => {
+            Refused::new(StatusCode::NOT_FOUND, "unknown", &error.to_string())
+        }
+        EnrolError::TooMany { .. } | EnrolError::Full { .. } => {
+            Refused::new(StatusCode::CONFLICT, "full", &error.to_string())
+        }
+        EnrolError::NoCode
+        | EnrolError::Known
+        | EnrolError::Key(_)
+        | EnrolError::Random(_)
+        | EnrolError::Private(_)
+        | EnrolError::Damaged { .. } => Refused::fault(&error),
+    }
+}
