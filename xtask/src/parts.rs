@@ -114,12 +114,14 @@ pub(crate) fn install(root: &Path) -> anyhow::Result<Value> {
     let runtime = node::runtime(&places, &modern)?;
     let packages = node::packages(&places, &runtime, "node")?;
     let suite = node::packages(&places, &runtime, "conformance")?;
+    let judges = node::packages(&places, &runtime, "judges")?;
     let fixture = fixture::build(&places)?;
     let postgres = postgres::install(&places, &modern)?;
     let mut parts = listed(&places, [&modern, &older], &runtime, &packages);
     let entry = "node_modules/@modelcontextprotocol/conformance/dist/index.js";
     if let Some(parts) = parts.as_object_mut() {
         parts.insert("conformance".to_owned(), json!(suite.join(entry)));
+        parts.insert("judges".to_owned(), json!(judges));
         parts.insert("fixture".to_owned(), json!(fixture));
         parts.insert("postgres".to_owned(), json!(postgres));
         parts.insert("sshd".to_owned(), json!(sshd::unpack(&places)));

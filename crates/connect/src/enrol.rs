@@ -280,7 +280,8 @@ impl Enrolments {
 impl Known {
     fn check(&self, key: &CredentialId, identity: &IdentityId) -> Result<(), EnrolError> {
         // A key that two identities had would tell neither from the other.
-        if self.keys.iter().any(|it| it.key == *key) {
+        // One that was withdrawn does not come back.
+        if self.gone.contains_key(key) || self.keys.iter().any(|it| it.key == *key) {
             return Err(EnrolError::Known);
         }
         let own = self.keys.iter().filter(|it| it.identity == *identity).count();

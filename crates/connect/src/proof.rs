@@ -40,7 +40,7 @@ pub enum ProofError {
         wanted: String,
     },
     /// Its time is over.
-    #[error("the proof has expired")]
+    #[error("the proof has expired: make a new one, or check the clocks")]
     Expired,
     /// Its time has not come.
     #[error("the proof lies in the future: check the clocks")]

@@ -55,8 +55,10 @@ pub(crate) async fn join(output: Output, words: &Join) -> Outcome {
     let joined = match asked(&place, &form).await {
         Ok(answer) => serde_json::from_value::<Joined>(answer).context("it answered otherwise"),
         Err(error) => {
-            // Nobody knows it.
-            let _left = std::fs::remove_file(&file);
+            // Nobody knows a key that was refused. One whose answer was lost may have been taken.
+            if matches!(error, CommandError::No(_)) {
+                let _left = std::fs::remove_file(&file);
+            }
             return Err(error);
         }
     };

@@ -5,6 +5,7 @@ mod discovery;
 mod ended;
 mod enrolled;
 mod exchange;
+mod judged;
 mod opening;
 mod possession;
 mod refused;

@@ -278,3 +278,34 @@ async fn a_rotated_key_is_found_and_one_that_was_taken_away_counts_no_more() {
     assert!(world.spiffe_at(&fresh, later(10)).await.is_ok());
     assert_eq!(world.spiffe_at(&good, later(11)).await, Err(ProofError::UnknownKey));
 }
+
+#[tokio::test]
+async fn after_a_day_without_its_keys_the_first_who_comes_reads_them_again() {
+    let world = World::new();
+    let fresh = |now: Timestamp| {
+        let claims = svid(|it| {
+            it.insert("iat".to_owned(), Json::Int(now.seconds().into()));
+            it.insert(
+                "exp".to_owned(),
+                Json::Int(now.after(Duration::from_secs(60)).seconds().into()),
+            );
+        });
+        signed(&world.own, HEADER, &claims)
+    };
+    assert!(world.spiffe(&fresh(NOW)).await.is_ok());
+    let path = world.dir.path().join("own");
+    let bundle = fs::read_to_string(&path).unwrap();
+    fs::remove_file(&path).unwrap();
+    let half = later(12 * 3600);
+    let told = world.attestor.tend(half).await;
+    assert!(told.iter().any(|(_, text)| text.contains("count until")), "{told:?}");
+    assert!(world.spiffe_at(&fresh(half), half).await.is_ok());
+    // A day is over: nobody is proved, and it is not told once more.
+    let day = later(24 * 3600);
+    assert_eq!(world.spiffe_at(&fresh(day), day).await, Err(ProofError::UnknownKey));
+    assert!(world.attestor.tend(day).await.iter().all(|(whose, _)| !whose.contains("example.org")));
+    fs::write(&path, bundle).unwrap();
+    let back = later(24 * 3600 + 10);
+    assert!(world.spiffe_at(&fresh(back), back).await.is_ok());
+    assert!(world.attestor.tend(back).await.is_empty());
+}

@@ -1,6 +1,7 @@
 //! Task tokens: what is accepted, what is refused, and when a cached one stops.
 
 mod cached;
+mod cold;
 mod forged;
 mod minted;
 mod rotated;
