@@ -4,7 +4,6 @@ mod judgement;
 mod lane;
 mod leases;
 mod program;
-mod tokens;
 
 use std::path::Path;
 

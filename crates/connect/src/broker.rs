@@ -58,6 +58,16 @@ pub trait Broker: fmt::Debug + Send + Sync {
     /// that neither is there. What is gone already, or never was, is that, too.
     fn revoke<'a>(&'a self, ended: &'a EndedLease) -> Attempt<'a, ()>;
 
+    /// Hears of many leases that ended and when each would have ended by itself, before it is told to end
+    /// them one by one: what costs as much for all of them as for one is done here, once. Nothing relies on it.
+    fn announce<'a>(
+        &'a self,
+        _ended: &'a [(LeaseId, Timestamp)],
+        _now: Timestamp,
+    ) -> Attempt<'a, ()> {
+        Box::pin(std::future::ready(Ok(())))
+    }
+
     /// Finds the leases of which the target still has something. Only what bears the names that this
     /// broker gives is looked at.
     fn found(&self) -> Attempt<'_, Vec<LeaseId>>;

@@ -125,7 +125,7 @@ impl Leases {
         for (name, target) in &self.targets {
             let lined = target.lined.lock().unwrap_or_else(PoisonError::into_inner).take();
             let Some(lined) = lined else { continue };
-            let lined = Arc::new(tokio::sync::Mutex::new(lined));
+            let lined = Arc::new(tokio::sync::Mutex::new(ending::Line::of(lined)));
             for _ in 0..target.at_once {
                 let engine = Arc::clone(&self);
                 running.spawn(engine.work(name.clone(), Arc::clone(&lined), stop.clone()));

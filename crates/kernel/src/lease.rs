@@ -46,6 +46,8 @@ pub enum LeaseEvent {
     Used,
     /// It ends.
     Ends(LeaseCause),
+    /// Its target has something of it.
+    Found,
     /// Its target says that it is gone.
     Gone,
     /// Its target was told in vain.
@@ -110,12 +112,10 @@ impl Life {
         Self { lease, asking: Asking::Nothing, next: now, unsure: None, owed: true }
     }
 
-    /// Gives when time next matters to it.
+    /// Gives when its target is to be told next.
     fn due(&self) -> Option<Timestamp> {
         match (self.lease.state, self.asking) {
             (LeaseState::Revoked, _) => None,
-            // Its end goes on record whatever its target is being asked.
-            (_, _) if self.owed => Some(self.next),
             (LeaseState::Active, Asking::Nothing) => Some(self.lease.until),
             (LeaseState::Revoking | LeaseState::Stuck, Asking::Nothing) => Some(self.next),
             (LeaseState::Minting, _)
@@ -169,6 +169,14 @@ impl Life {
             }
             LeaseEvent::Ends(cause) => {
                 self.end(cause, now);
+                false
+            }
+            LeaseEvent::Found => {
+                // What was made after its target had said that there is none is not left until the pause is over.
+                if self.unsure.is_some() && self.asking == Asking::Nothing && self.lease.has_ended()
+                {
+                    self.next = self.next.min(now);
+                }
                 false
             }
             LeaseEvent::Gone => self.gone(now),

@@ -11,6 +11,7 @@ pub mod broker;
 pub mod build;
 mod clock;
 mod event;
+pub mod leak;
 pub mod real;
 pub mod reference;
 mod scenario;

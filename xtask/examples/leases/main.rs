@@ -1,5 +1,5 @@
 //! Measures the lease engine in one process, over a real ledger and a real registry, at a target in
-//! memory, and the end of sessions at a real PostgreSQL: `leases PROGRAM FOLDER`, where the program is
+//! memory, and the end of sessions at a real PostgreSQL and a real OpenSSH: `leases PROGRAM FOLDER`, where the program is
 //! not needed.
 //!
 //! Prints the metrics as one JSON object, and on standard error how far the runs lay apart.
@@ -9,6 +9,7 @@ mod figures;
 mod governor;
 mod postgres;
 mod revoked;
+mod ssh;
 mod storm;
 
 use std::{ffi::OsString, fs, io::Write as _, path::Path, process::ExitCode};
@@ -38,6 +39,7 @@ fn measure(folder: &Path) -> anyhow::Result<()> {
         let mut metrics = storm::measure(&folder).await?;
         metrics.extend(revoked::measure(&folder).await?);
         metrics.extend(postgres::measure().await?);
+        metrics.extend(ssh::measure(&folder).await?);
         anyhow::Ok(metrics)
     });
     fs::remove_dir_all(&folder).context("the folder cannot be cleared away")?;

@@ -3,6 +3,7 @@
 mod disk;
 mod failing;
 mod kill;
+mod leased;
 
 use std::{io::Write as _, net::TcpStream};
 

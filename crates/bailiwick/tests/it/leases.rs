@@ -10,7 +10,7 @@ use crate::governor::{Answer, Governor, NOTES, until};
 /// Makes a user of a name that is made of the lease's, as a file, and removes it again. It writes down
 /// what it is asked.
 const PROGRAM: &str = r#"
-import json, os, sys
+import json, os, sys, time
 here = sys.argv[1]
 asked = json.load(sys.stdin)
 with open(os.path.join(here, "asked"), "a") as log:
@@ -18,27 +18,78 @@ with open(os.path.join(here, "asked"), "a") as log:
 if os.path.exists(os.path.join(here, "away")):
     print("hunter2-of-stderr", file=sys.stderr)
     sys.exit(1)
+def mood():
+    path = os.path.join(here, "moods-" + asked["do"])
+    if not os.path.exists(path):
+        return ""
+    with open(path) as it:
+        moods = it.read().split()
+    with open(path, "w") as it:
+        it.write("\n".join(moods[1:]))
+    return moods[0] if moods else ""
+mood = mood()
 def user(lease):
     return os.path.join(here, "user-" + lease.lower())
-if asked["do"] == "issue":
+def later(do):
+    if os.fork() == 0:
+        os.setsid()
+        for it in (0, 1, 2):
+            os.close(it)
+        time.sleep(2)
+        do()
+        os._exit(0)
+def make():
     with open(user(asked["lease"]), "w") as it:
         it.write(asked["identity"])
+def remove():
+    if os.path.exists(user(asked["lease"])):
+        os.remove(user(asked["lease"]))
+if mood == "refuses":
+    sys.exit(77)
+if mood == "busy":
+    sys.exit(75)
+if mood == "late":
+    later(make if asked["do"] == "issue" else remove)
+    os.kill(os.getpid(), 9)
+if asked["do"] == "issue":
+    if mood != "lies":
+        make()
+    if mood == "garbage":
+        print("hunter2-of-garbage {")
+        sys.exit(0)
+    if mood == "half":
+        print('{"called": "hunter2-of-half", "secrets": {"password": "hun')
+        sys.exit(0)
+    if mood == "dies":
+        os.kill(os.getpid(), 9)
+    if mood == "twice":
+        print("{}")
     print(json.dumps({
-        "called": "user-" + asked["lease"].lower(),
+        "called": "user-" + ("other" if mood == "another" else asked["lease"].lower()),
         "fields": {"user": "user-" + asked["lease"].lower(), "host": "db.internal"},
         "secrets": {"password": "hunter2-" + asked["lease"]},
         "keepsake": "keepsake-hunter2-" + asked["lease"],
     }))
 elif asked["do"] == "revoke":
-    if os.path.exists(user(asked["lease"])):
-        os.remove(user(asked["lease"]))
+    if mood not in ("lies", "half"):
+        remove()
+    if mood == "dies":
+        os.kill(os.getpid(), 9)
+    if mood == "half":
+        sys.exit(1)
 else:
+    if mood == "garbage":
+        print("hunter2-of-garbage")
+        sys.exit(0)
+    if mood == "another":
+        print(json.dumps({"leases": ["lease_01JD8X00000000000000000000"]}))
+        sys.exit(0)
     found = [it[5:].replace("lease_", "") for it in os.listdir(here) if it.startswith("user-")]
     print(json.dumps({"leases": ["lease_" + it.upper() for it in found]}))
 "#;
 
 /// Prepares a house with a target `orders-db` that the program stands for.
-fn house(more: &str) -> Governor {
+pub(crate) fn house(more: &str) -> Governor {
     let governor = Governor::prepare(NOTES);
     fs::write(governor.path("program.py"), PROGRAM).unwrap();
     fs::create_dir(governor.path("users")).unwrap();
@@ -58,11 +109,11 @@ fn house(more: &str) -> Governor {
     governor
 }
 
-fn ask(governor: &Governor, token: &str, wish: &Value) -> Answer {
+pub(crate) fn ask(governor: &Governor, token: &str, wish: &Value) -> Answer {
     governor.post("/leases/orders-db", token, &[], &wish.to_string())
 }
 
-fn users(governor: &Governor) -> Vec<String> {
+pub(crate) fn users(governor: &Governor) -> Vec<String> {
     let entries = fs::read_dir(governor.path("users")).unwrap();
     let names = entries.map(|it| it.unwrap().file_name().into_string().unwrap());
     let mut names: Vec<_> = names.filter(|it| it.starts_with("user-")).collect();

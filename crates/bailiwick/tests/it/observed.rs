@@ -2,6 +2,7 @@
 
 mod collector;
 mod leak;
+mod leased;
 
 use std::fs;
 

@@ -6,7 +6,10 @@
 use std::{
     collections::BTreeMap,
     path::{Path, PathBuf},
-    sync::{Arc, Mutex, PoisonError},
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicU8, Ordering},
+    },
     time::{Duration, Instant, SystemTime, UNIX_EPOCH},
 };
 
@@ -24,6 +27,12 @@ const STAYS: Duration = Duration::from_secs(600);
 /// How long a lease is named at least, whatever clocks say: no certificate lives longer.
 const KEPT: Duration = Duration::from_secs(3600 + 600);
 
+/// All that is named is in the file.
+const KEPT_WHOLE: u8 = 1;
+/// All that is named is in the list that was published last.
+const PUBLISHED_WHOLE: u8 = 2;
+const WHOLE: u8 = KEPT_WHOLE | PUBLISHED_WHOLE;
+
 /// What writes a list where the target reads it.
 pub(super) type Publish = dyn Fn(&[LeaseId], Timestamp) -> Result<(), String> + Send + Sync;
 
@@ -39,6 +48,8 @@ struct Inner {
     /// The last moment that somebody told, and when that was.
     told: Mutex<(Timestamp, Instant)>,
     publish: Box<Publish>,
+    /// Whether all that is named here is in the file, and in what was published last.
+    whole: AtomicU8,
     /// One write at a time: where the list lies may hang, and every thread that waits for it is one less.
     turn: Arc<tokio::sync::Semaphore>,
 }
@@ -64,7 +75,8 @@ impl DenyList {
         };
         let told = Mutex::new((now, Instant::now()));
         let turn = Arc::new(tokio::sync::Semaphore::new(1));
-        let inner = Inner { path, denied: Mutex::new(denied), told, publish, turn };
+        let (denied, whole) = (Mutex::new(denied), AtomicU8::new(KEPT_WHOLE));
+        let inner = Inner { path, denied, told, publish, whole, turn };
         let _until_the_sweep = inner.publish(now);
         Ok(Self(Arc::new(inner)))
     }
@@ -76,7 +88,16 @@ impl DenyList {
         until: Timestamp,
         now: Timestamp,
     ) -> Result<(), String> {
-        self.blocking(move |it| it.deny(lease, until, now)).await
+        self.deny_all(vec![(lease, until)], now).await
+    }
+
+    /// Names many more, with one list for all of them. Where all are named already nothing is written.
+    pub(super) async fn deny_all(
+        &self,
+        leases: Vec<(LeaseId, Timestamp)>,
+        now: Timestamp,
+    ) -> Result<(), String> {
+        self.blocking(move |it| it.deny(leases, now)).await
     }
 
     /// Publishes the list again, so that nobody takes it for an old one.
@@ -110,20 +131,25 @@ impl DenyList {
 }
 
 impl Inner {
-    fn deny(&self, lease: LeaseId, until: Timestamp, now: Timestamp) -> Result<(), String> {
+    fn deny(&self, leases: Vec<(LeaseId, Timestamp)>, now: Timestamp) -> Result<(), String> {
         let mut denied = self.denied.lock().unwrap_or_else(PoisonError::into_inner);
+        let named = || leases.iter().all(|(lease, _)| denied.contains_key(lease));
+        if self.whole.load(Ordering::Acquire) == WHOLE && named() {
+            return Ok(());
+        }
         let wall = wall();
         denied.retain(|_, (until, since)| {
             let end = until.after(STAYS);
             // One clock may have jumped ahead; the other two have not.
             since.elapsed() < KEPT || now <= end || wall <= end
         });
-        denied.insert(lease, (until, Instant::now()));
+        denied.extend(leases.into_iter().map(|(lease, until)| (lease, (until, Instant::now()))));
         let line = |(lease, (until, _)): (&LeaseId, &(Timestamp, Instant))| {
             format!("{lease} {}\n", until.millis())
         };
         let lines: String = denied.iter().map(line).collect();
         let kept = write_private(&self.path, lines.as_bytes()).map_err(|error| told(&error));
+        self.is_whole(KEPT_WHOLE, kept.is_ok());
         // What cannot be kept is published all the same, and tried again until it is both.
         self.written(&denied, now).and(kept)
     }
@@ -139,7 +165,17 @@ impl Inner {
         now: Timestamp,
     ) -> Result<(), String> {
         *self.told.lock().unwrap_or_else(PoisonError::into_inner) = (now, Instant::now());
-        (self.publish)(&denied.keys().cloned().collect::<Vec<_>>(), now)
+        let published = (self.publish)(&denied.keys().cloned().collect::<Vec<_>>(), now);
+        self.is_whole(PUBLISHED_WHOLE, published.is_ok());
+        published
+    }
+
+    fn is_whole(&self, part: u8, whole: bool) {
+        if whole {
+            self.whole.fetch_or(part, Ordering::AcqRel);
+        } else {
+            self.whole.fetch_and(!part, Ordering::AcqRel);
+        }
     }
 }
 
@@ -223,6 +259,28 @@ mod tests {
         }
         second.deny(lease(4), at(900), at(701)).await.unwrap();
         assert_eq!(seen.lock().unwrap().last().unwrap(), &[lease(2), lease(3), lease(4)]);
+    }
+
+    #[tokio::test]
+    async fn many_that_end_at_once_are_one_list() {
+        let root = tempfile::tempdir().unwrap();
+        let path = root.path().join("denied");
+        let (list, seen) = list(&path);
+        let many: Vec<_> = (1..=200).map(|number| (lease(number), at(100))).collect();
+        list.deny_all(many.clone(), at(10)).await.unwrap();
+        for (lease, until) in many {
+            list.deny(lease, until, at(11)).await.unwrap();
+        }
+        let lists: Vec<usize> = seen.lock().unwrap().iter().map(Vec::len).collect();
+        assert_eq!(lists, [0, 200]);
+        // Where the file is not whole, each is written until it is.
+        std::fs::remove_file(&path).unwrap();
+        std::fs::create_dir(&path).unwrap();
+        list.deny(lease(201), at(100), at(12)).await.unwrap_err();
+        list.deny(lease(201), at(100), at(12)).await.unwrap_err();
+        std::fs::remove_dir(&path).unwrap();
+        list.deny(lease(201), at(100), at(13)).await.unwrap();
+        assert!(std::fs::read_to_string(&path).unwrap().lines().count() == 201);
     }
 
     #[tokio::test]

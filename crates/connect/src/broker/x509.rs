@@ -203,6 +203,16 @@ impl Broker for X509 {
         Box::pin(self.end(ended))
     }
 
+    fn announce<'a>(
+        &'a self,
+        ended: &'a [(LeaseId, Timestamp)],
+        now: Timestamp,
+    ) -> Attempt<'a, ()> {
+        Box::pin(async move {
+            self.denied.deny_all(ended.to_vec(), now).await.map_err(|why| self.away(why))
+        })
+    }
+
     fn found(&self) -> Attempt<'_, Vec<LeaseId>> {
         Box::pin(async {
             // Nothing can be asked, but the list must not grow old.

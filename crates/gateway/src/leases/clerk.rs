@@ -10,6 +10,7 @@ use super::{
     Leases,
     shelf::{Owed, Unwritten},
 };
+use crate::seam;
 
 /// The most that is written at once.
 const PIECE: usize = 512;
@@ -93,12 +94,15 @@ impl Leases {
             }
         }
         let desk = self.desk();
+        seam::reach("lease-writing").await;
         if !records.is_empty() {
             desk.ledger().append(records).await.map_err(|error| error.to_string())?;
         }
+        seam::reach("lease-on-ledger").await;
         if !changes.is_empty() {
             desk.registry().write(changes).await.map_err(|error| error.to_string())?;
         }
+        seam::reach("lease-written").await;
         Ok(())
     }
 

@@ -1,6 +1,7 @@
 //! Ends leases at their targets: as many at once as each target takes, for as long as it takes.
 
 use std::{
+    collections::VecDeque,
     sync::{Arc, atomic::Ordering},
     time::Duration,
 };
@@ -15,7 +16,7 @@ use super::{
     Leases,
     shelf::{Owed, Unwritten},
 };
-use crate::{DeskError, caught, meter};
+use crate::{DeskError, caught, meter, seam};
 
 /// The most that time passes for at once.
 const PIECE: usize = 256;
@@ -24,8 +25,23 @@ const PIECE: usize = 256;
 const UNWRITTEN: usize = 4096;
 /// How long nobody looks at the clock at the most: it may be set.
 const LOOK: Duration = Duration::from_millis(500);
+/// How many leases a broker hears of at once.
+const TOGETHER: usize = 1024;
 /// How long a target may take to end one lease. Brokers have bounds of their own; this is the last.
 const REVOKE_WAIT: Duration = Duration::from_secs(60);
+
+/// Who waits to be ended at one target.
+pub(super) struct Line {
+    pub(super) lined: mpsc::UnboundedReceiver<LeaseId>,
+    /// Those that their broker has heard of.
+    announced: VecDeque<LeaseId>,
+}
+
+impl Line {
+    pub(super) const fn of(lined: mpsc::UnboundedReceiver<LeaseId>) -> Self {
+        Self { lined, announced: VecDeque::new() }
+    }
+}
 
 impl Leases {
     /// Lets time pass for leases until told to stop.
@@ -47,6 +63,7 @@ impl Leases {
             };
             if let Some(tell) = tell {
                 self.shelf().owing.notify_one();
+                seam::reach("lease-passed").await;
                 self.tell(tell, now);
                 tokio::task::yield_now().await;
                 continue;
@@ -85,17 +102,50 @@ impl Leases {
     pub(super) async fn work(
         self: Arc<Self>,
         target: TargetName,
-        line: Arc<tokio::sync::Mutex<mpsc::UnboundedReceiver<LeaseId>>>,
+        line: Arc<tokio::sync::Mutex<Line>>,
         stop: CancellationToken,
     ) {
         loop {
-            let next = async { line.lock().await.recv().await };
+            let next = async { self.next(&target, &mut *line.lock().await).await };
             let lease = tokio::select! {
                 () = stop.cancelled() => return,
                 lease = next => lease,
             };
             let Some(lease) = lease else { return };
             self.revoke(&target, &lease).await;
+        }
+    }
+
+    /// Gives who is next in the line. Where more wait, their broker hears of many at once before: what
+    /// it can do for all of them it does not do for each.
+    async fn next(&self, target: &TargetName, line: &mut Line) -> Option<LeaseId> {
+        if let Some(next) = line.announced.pop_front() {
+            return Some(next);
+        }
+        line.announced.extend(line.lined.recv().await);
+        while line.announced.len() < TOGETHER
+            && let Ok(more) = line.lined.try_recv()
+        {
+            line.announced.push_back(more);
+        }
+        if 1 < line.announced.len() {
+            self.announce(target, &line.announced).await;
+        }
+        line.announced.pop_front()
+    }
+
+    async fn announce(&self, target: &TargetName, leases: &VecDeque<LeaseId>) {
+        let Some(at) = self.targets.get(target) else { return };
+        let ended: Vec<(LeaseId, Timestamp)> = {
+            let kept = self.shelf().lock();
+            let until = |it: &LeaseId| Some((it.clone(), kept.book.get(it)?.until));
+            leases.iter().filter_map(until).collect()
+        };
+        let telling = at.broker.announce(&ended, self.desk().now());
+        let told = caught::whole(tokio::time::timeout(REVOKE_WAIT, telling)).await;
+        if !matches!(told, Ok(Ok(Ok(())))) {
+            // Each is told by itself all the same.
+            tracing::warn!(%target, "a target could not be told of many leases at once");
         }
     }
 
@@ -120,6 +170,7 @@ impl Leases {
                     until: lease.until,
                     now: self.desk().now(),
                 };
+                seam::reach("lease-telling").await;
                 let telling = tokio::time::timeout(REVOKE_WAIT, at.broker.revoke(&ended));
                 match caught::whole(telling).await {
                     Ok(Ok(Ok(()))) => Ok(()),
@@ -129,6 +180,7 @@ impl Leases {
                 }
             }
         };
+        seam::reach("lease-told").await;
         let now = self.desk().now();
         let event = match told {
             Ok(()) => LeaseEvent::Gone,
@@ -142,6 +194,7 @@ impl Leases {
             kept.step(id, event, now);
             kept.book.get(id).is_none()
         });
+        seam::reach("lease-gone").await;
         meter::lease_told(target, gone);
         if let Some(ended) = lease.ended.filter(|_| over) {
             let took = now.since(ended.at);

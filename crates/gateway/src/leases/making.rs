@@ -18,7 +18,7 @@ use bailiwick_model::{
 use tokio::sync::oneshot;
 
 use super::{Leases, Shelf, ending::failed, shelf::Wanted};
-use crate::{Clock, caught, meter};
+use crate::{Clock, caught, meter, seam};
 
 /// How long a target may take to make a credential. Brokers have bounds of their own; this is the last.
 const ISSUE_WAIT: Duration = Duration::from_secs(45);
@@ -252,10 +252,12 @@ impl Leases {
             let (event, now) = (LeaseEvent::NotIssued { why }, self.desk().now());
             self.shelf().with(|kept| kept.step(id, event, now));
         };
+        seam::reach("lease-ordered").await;
         if let Err(why) = recorded.await.unwrap_or_else(|_| Err("nobody writes".to_owned())) {
             not_made(why.clone());
             return Err(NotHandedOut::Unrecorded(why));
         }
+        seam::reach("lease-recorded").await;
         let issued = match self.issued(order, id).await {
             Ok(issued) => issued,
             Err(Unmade::Surely(why)) => {
@@ -268,7 +270,10 @@ impl Leases {
                 return Err(NotHandedOut::NotMade(why));
             }
         };
-        self.keep(id, issued).await
+        seam::reach("lease-made").await;
+        let kept = self.keep(id, issued).await;
+        seam::reach("lease-kept").await;
+        kept
     }
 
     /// Keeps what was made, on disk before anybody has it.

@@ -2,6 +2,7 @@
 
 use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
+use bailiwick_kernel::LeaseEvent;
 use bailiwick_model::{Finding, LeaseId, TargetName};
 use bailiwick_store::KeptLease;
 use tokio_util::sync::CancellationToken;
@@ -52,12 +53,14 @@ impl Leases {
                 return Ok(());
             }
         };
-        let known: Vec<_> = {
-            let kept = self.shelf().lock();
-            let new = |it: &LeaseId| kept.book.get(it).is_none() && !strangers.contains(it);
-            let unknown = found.into_iter().filter(new);
-            unknown.take(ROUND).collect()
-        };
+        let known: Vec<_> = self.shelf().with(|kept| {
+            let (here, others): (Vec<_>, Vec<_>) =
+                found.into_iter().partition(|it| kept.book.get(it).is_some());
+            for id in here {
+                kept.step(&id, LeaseEvent::Found, begun);
+            }
+            others.into_iter().filter(|it| !strangers.contains(it)).take(ROUND).collect()
+        });
         for id in known {
             match self.known(&id).await? {
                 Some(KeptLease { lease, keepsake }) if lease.target == *target => {

@@ -1,4 +1,5 @@
-//! All leases of which something may be alive, by id, by task, and by when time next matters to them.
+//! All leases of which something may be alive, by id, by task, and at each target by when time next
+//! matters to them.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -24,9 +25,30 @@ pub enum LeaseEffect {
 pub struct LeaseBook {
     lives: BTreeMap<LeaseId, Life>,
     of_task: BTreeMap<TaskId, BTreeSet<LeaseId>>,
-    due: BTreeSet<(Timestamp, LeaseId)>,
+    /// At each target, who waits to be told there and who is being told.
+    lines: BTreeMap<TargetName, Line>,
+    /// Those whose end is not on record yet. It goes there whatever their targets are being asked.
+    owed: BTreeSet<LeaseId>,
     /// How many there are in each state, in the order of the states.
     counts: [usize; 5],
+}
+
+/// How many leases one target is being told of, or is about to be. The others wait here, so that neither
+/// a storm nor a target that hangs fills the memory or holds up other targets.
+pub(super) const ROOM: usize = 1024;
+
+/// What waits at one target.
+#[derive(Debug, Default)]
+struct Line {
+    due: BTreeSet<(Timestamp, LeaseId)>,
+    telling: usize,
+}
+
+impl Line {
+    /// Gives when somebody in it is next to be told; none while as many are as have room.
+    fn next(&self) -> Option<&(Timestamp, LeaseId)> {
+        self.due.first().filter(|_| self.telling < ROOM)
+    }
 }
 
 impl LeaseBook {
@@ -99,36 +121,46 @@ impl LeaseBook {
         count
     }
 
-    /// Lets time pass for `most` leases that it matters to, those first that wait longest.
+    /// Lets time pass for `most` leases that it matters to, those first that wait longest, and as many at
+    /// each target as at the others.
     pub fn pass(&mut self, now: Timestamp, most: usize) -> Vec<LeaseEffect> {
         let mut effects = Vec::new();
-        for _ in 0..most {
-            let Some((at, id)) = self.due.first().cloned() else { break };
-            if now < at {
-                break;
-            }
-            let Some(mut life) = self.remove(&id) else {
-                self.due.remove(&(at, id));
-                continue;
-            };
-            if life.lease.state == LeaseState::Active {
-                life.end(LeaseCause::Expired, now);
-            }
-            if std::mem::take(&mut life.owed) {
-                effects.push(LeaseEffect::Write(Box::new(life.lease.clone())));
-            }
-            if life.asking == Asking::Nothing {
-                life.asking = Asking::Telling;
-                effects.push(LeaseEffect::Tell(id, life.lease.target.clone()));
-            }
+        while effects.len() < most
+            && let Some(mut life) = self.owed.first().cloned().and_then(|it| self.remove(&it))
+        {
+            life.owed = false;
+            effects.push(LeaseEffect::Write(Box::new(life.lease.clone())));
             self.insert(life);
+        }
+        let left = most.saturating_sub(effects.len());
+        let due = |(_, line): &(&TargetName, &Line)| line.next().is_some_and(|(at, _)| *at <= now);
+        let targets: Vec<_> = self.lines.iter().filter(due).map(|it| it.0.clone()).collect();
+        let share = left.checked_div(targets.len()).unwrap_or(0).max(1);
+        for target in targets.into_iter().take(left) {
+            for _ in 0..share {
+                let next = self.lines.get(&target).and_then(Line::next);
+                let Some((_, id)) = next.filter(|(at, _)| *at <= now).cloned() else { break };
+                let Some(mut life) = self.remove(&id) else { break };
+                if life.lease.state == LeaseState::Active {
+                    life.end(LeaseCause::Expired, now);
+                }
+                if std::mem::take(&mut life.owed) {
+                    effects.push(LeaseEffect::Write(Box::new(life.lease.clone())));
+                }
+                life.asking = Asking::Telling;
+                effects.push(LeaseEffect::Tell(id, target.clone()));
+                self.insert(life);
+            }
         }
         effects
     }
 
     /// Gives when time next matters to one of them.
     pub fn next(&self) -> Option<Timestamp> {
-        self.due.first().map(|(at, _)| *at)
+        if !self.owed.is_empty() {
+            return Some(Timestamp::default());
+        }
+        self.lines.values().filter_map(Line::next).map(|(at, _)| *at).min()
     }
 
     /// Gives one of them.
@@ -165,8 +197,9 @@ impl LeaseBook {
     /// Says whether nothing at all is kept.
     #[cfg(test)]
     pub(super) fn is_bare(&self) -> bool {
-        let Self { lives, of_task, due, counts } = self;
-        lives.is_empty() && of_task.is_empty() && due.is_empty() && *counts == [0; 5]
+        let Self { lives, of_task, lines, owed, counts } = self;
+        let none = lives.is_empty() && of_task.is_empty() && lines.is_empty() && owed.is_empty();
+        none && *counts == [0; 5]
     }
 
     fn count(&mut self, state: LeaseState, change: impl Fn(usize) -> usize) {
@@ -179,7 +212,15 @@ impl LeaseBook {
     fn insert(&mut self, life: Life) {
         let id = life.lease.id.clone();
         self.count(life.lease.state, |it| it.saturating_add(1));
-        self.due.extend(life.due().map(|at| (at, id.clone())));
+        if life.owed {
+            self.owed.insert(id.clone());
+        }
+        let telling = usize::from(life.asking == Asking::Telling);
+        if telling != 0 || life.due().is_some() {
+            let line = self.lines.entry(life.lease.target.clone()).or_default();
+            line.due.extend(life.due().map(|at| (at, id.clone())));
+            line.telling = line.telling.saturating_add(telling);
+        }
         self.of_task.entry(life.lease.task.clone()).or_default().insert(id.clone());
         self.lives.insert(id, life);
     }
@@ -187,8 +228,16 @@ impl LeaseBook {
     fn remove(&mut self, id: &LeaseId) -> Option<Life> {
         let life = self.lives.remove(id)?;
         self.count(life.lease.state, |it| it.saturating_sub(1));
-        if let Some(at) = life.due() {
-            self.due.remove(&(at, id.clone()));
+        self.owed.remove(id);
+        if let Some(line) = self.lines.get_mut(&life.lease.target) {
+            if let Some(at) = life.due() {
+                line.due.remove(&(at, id.clone()));
+            }
+            let telling = usize::from(life.asking == Asking::Telling);
+            line.telling = line.telling.saturating_sub(telling);
+            if line.due.is_empty() && line.telling == 0 {
+                self.lines.remove(&life.lease.target);
+            }
         }
         if let Some(others) = self.of_task.get_mut(&life.lease.task) {
             others.remove(id);

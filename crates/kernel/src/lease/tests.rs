@@ -70,6 +70,7 @@ fn event() -> impl Strategy<Value = LeaseEvent> {
         2 => Just(LeaseEvent::Unheard { why: "late".to_owned() }),
         1 => Just(LeaseEvent::Used),
         2 => prop::sample::select(LeaseCause::ALL).prop_map(LeaseEvent::Ends),
+        1 => Just(LeaseEvent::Found),
         3 => Just(LeaseEvent::Gone),
         4 => (any::<u16>(), any::<Option<u16>>()).prop_map(|(jitter, after)| LeaseEvent::Failed {
             why: "it is away".to_owned(),
@@ -287,6 +288,11 @@ fn what_nobody_heard_of_is_told_once_more_after_a_while() {
     book.step(&lease(0).id, LeaseEvent::Gone, at(2));
     // It may yet be made: what the target did not have then, it may have later.
     assert_eq!(book.next(), Some(at(1).after(UNSURE)));
+    // Where it is seen there before, it is told at once, and believed no sooner.
+    book.step(&lease(0).id, LeaseEvent::Found, at(3));
+    assert_eq!(tells(&book.pass(at(3), 10)), 1);
+    book.step(&lease(0).id, LeaseEvent::Gone, at(4));
+    assert_eq!(book.next(), Some(at(1).after(UNSURE)));
     assert_eq!(tells(&book.pass(at(1).after(UNSURE), 10)), 1);
     book.step(&lease(0).id, LeaseEvent::Gone, at(2).after(UNSURE));
     assert!(book.is_empty());
@@ -328,7 +334,45 @@ fn a_hundred_thousand_that_end_at_once_come_in_pieces() {
         if effects.is_empty() {
             break;
         }
-        told += tells(&effects);
+        for effect in effects {
+            if let LeaseEffect::Tell(id, _) = effect {
+                told += 1;
+                book.step(&id, LeaseEvent::Gone, at(60_000));
+            }
+        }
     }
     assert_eq!(told, 100_000);
+    assert!(book.is_bare());
+}
+
+#[test]
+fn a_target_that_hangs_has_its_room_and_holds_up_no_other() {
+    let mut book = LeaseBook::default();
+    for number in 0_u32..5_000 {
+        let mut random = [0; 10];
+        random[..4].copy_from_slice(&number.to_be_bytes());
+        let id = LeaseId::new(Ulid::new(at(0), random));
+        // Every tenth is at the one that answers.
+        let target = lease(u8::from(number.is_multiple_of(10))).target;
+        book.order(Lease { id: id.clone(), target, ..lease(0) });
+        book.step(&id, issued(), at(1));
+    }
+    book.end_task(&task(0), LeaseCause::Task, at(5));
+    let (mut hanging, mut answered, mut written) = (0, 0, 0);
+    for _ in 0..100 {
+        for effect in book.pass(at(5), 256) {
+            match effect {
+                LeaseEffect::Tell(id, target) if target == lease(1).target => {
+                    answered += 1;
+                    book.step(&id, LeaseEvent::Gone, at(5));
+                }
+                LeaseEffect::Tell(..) => hanging += 1,
+                LeaseEffect::Write(_) => written += 1,
+                LeaseEffect::Noticed(_) => {}
+            }
+        }
+    }
+    assert_eq!((hanging, answered), (book::ROOM, 500));
+    // The end of each is on record all the same, and nothing is due while the target hangs.
+    assert_eq!((written, book.next()), (5_000, None));
 }

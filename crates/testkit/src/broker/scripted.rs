@@ -39,6 +39,8 @@ pub enum Trouble {
     Panics,
     /// It makes what nobody may have.
     Misfits,
+    /// It does it, and calls it by another lease's name.
+    NamesAnother,
 }
 
 /// A target in memory. Clones share it; it outlives whoever asks it.
@@ -153,7 +155,8 @@ impl ScriptedTarget {
             | Trouble::DoesItUnheard
             | Trouble::DoesItLater
             | Trouble::Lies
-            | Trouble::Misfits => self.is_away(),
+            | Trouble::Misfits
+            | Trouble::NamesAnother => self.is_away(),
         }
     }
 
@@ -172,19 +175,22 @@ impl ScriptedTarget {
         if trouble == Some(Trouble::DoesItLater) {
             locked(&self.inside.later).insert(order.lease.clone(), secret.clone());
         }
-        if matches!(trouble, None | Some(Trouble::DoesItUnheard | Trouble::Misfits)) {
+        let does = [Trouble::DoesItUnheard, Trouble::Misfits, Trouble::NamesAnother];
+        if trouble.is_none_or(|it| does.contains(&it)) {
             locked(&self.inside.live).insert(order.lease.clone(), secret.clone());
         }
         match trouble {
-            None | Some(Trouble::Lies | Trouble::Misfits) => {}
+            None | Some(Trouble::Lies | Trouble::Misfits | Trouble::NamesAnother) => {}
             Some(trouble) => return Err(self.meets(trouble).await),
         }
+        let another = "lease_00000000000000000000000000".to_owned();
+        let named = trouble == Some(Trouble::NamesAnother);
         let credential = Credential::default()
             .with("user", called(&order.lease))
             .with_secret("password", Secret::new(secret));
         Ok(Issued {
             credential,
-            called: called(&order.lease),
+            called: if named { another } else { called(&order.lease) },
             until: order.until,
             keepsake: Some(Secret::new(format!("keepsake-{count}-of-{}", order.lease))),
             unfit: (trouble == Some(Trouble::Misfits)).then(|| "it is told to misfit".to_owned()),
@@ -198,14 +204,16 @@ impl ScriptedTarget {
         tokio::task::yield_now().await;
         if let (Some(keepsake), Some(name)) = (&ended.keepsake, &ended.called) {
             assert!(keepsake.expose().ends_with(ended.lease.as_str()), "another lease's keepsake");
-            assert_eq!(*name, called(&ended.lease), "another lease's name");
+            // Unless that is what it was told itself.
+            let other = name.starts_with("lease_0000000000");
+            assert!(other || *name == called(&ended.lease), "another lease's name");
         }
         let trouble = self.trouble();
-        if matches!(trouble, None | Some(Trouble::DoesItUnheard)) {
+        if matches!(trouble, None | Some(Trouble::DoesItUnheard | Trouble::NamesAnother)) {
             locked(&self.inside.live).remove(&ended.lease);
         }
         match trouble {
-            None | Some(Trouble::Lies) => Ok(()),
+            None | Some(Trouble::Lies | Trouble::NamesAnother) => Ok(()),
             Some(trouble) => Err(self.meets(trouble).await),
         }
     }
