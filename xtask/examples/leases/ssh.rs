@@ -104,7 +104,7 @@ async fn once(
     }
     let mut sessions = Vec::new();
     for _ in 0..SESSIONS {
-        sessions.push(Session::open(server, &key, &certificate)?);
+        sessions.push(Connection::open(server, &key, &certificate)?);
     }
     let (asked, began) = (clock()?, Instant::now());
     let ended = EndedLease {
@@ -116,7 +116,7 @@ async fn once(
     };
     broker.revoke(&ended).await?;
     let told = began.elapsed();
-    let last = sessions.into_iter().map(Session::last).collect::<anyhow::Result<Vec<i64>>>()?;
+    let last = sessions.into_iter().map(Connection::last).collect::<anyhow::Result<Vec<i64>>>()?;
     let late = |it: i64| u64::try_from(it.saturating_sub(asked.millis())).unwrap_or(0);
     Ok((last.into_iter().map(|it| Duration::from_millis(late(it))).collect(), told))
 }
@@ -130,12 +130,12 @@ fn field(credential: &Credential, wanted: &str) -> Option<String> {
 }
 
 /// One connection, in which somebody says the time.
-struct Session {
+struct Connection {
     child: Child,
     lines: Lines<BufReader<ChildStdout>>,
 }
 
-impl Session {
+impl Connection {
     /// Opens it, and comes back when the first word was said.
     fn open(server: &Sshd, key: &Path, certificate: &Path) -> anyhow::Result<Self> {
         let mut client = server.client(key, certificate);
