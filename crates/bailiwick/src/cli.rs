@@ -90,6 +90,12 @@ pub(crate) enum Command {
     Join(Join),
     /// Open a task at a governor elsewhere with a key of this machine, and print its token; needs no configuration.
     Token(TokenWish),
+    /// Make and end users of the demonstration's own database server.
+    #[command(hide = true)]
+    DemoBroker {
+        /// Where it is.
+        address: std::net::SocketAddr,
+    },
     #[command(flatten)]
     Ask(Ask),
 }

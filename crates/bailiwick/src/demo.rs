@@ -6,6 +6,7 @@ mod legacy;
 mod night;
 mod people;
 mod scenes;
+pub(crate) mod sessions;
 pub(crate) mod tool_server;
 
 use std::{path::Path, sync::Arc, time::Duration};
@@ -24,6 +25,7 @@ use crate::{
 use legacy::Legacy;
 use people::Actor;
 use scenes::{Scene, Stage, Told};
+use sessions::Sessions;
 
 /// Shows every scene, and then what reached the tool servers.
 pub(crate) async fn run() -> Outcome {
@@ -52,7 +54,8 @@ pub(crate) async fn run() -> Outcome {
 async fn start(folder: &Path) -> anyhow::Result<(Governor, Stage)> {
     house::prepare(folder)?;
     let legacy = Legacy::start(house::count_of(folder, "legacy")).await?;
-    let file = house::write(folder, legacy.address)?;
+    let database = Sessions::start(house::count_of(folder, "orders-db")).await?;
+    let file = house::write(folder, legacy.address, &database)?;
     let overrides = Overrides::default();
     let (house, warnings) = House::load(&file, &overrides).map_err(|found| {
         anyhow::anyhow!("the demonstration's own configuration is wrong: {:?}", found.errors)
@@ -64,7 +67,13 @@ async fn start(folder: &Path) -> anyhow::Result<(Governor, Stage)> {
     let ada = Actor::join(at, "ada", None).await?;
     let bob = Actor::join(at, "bob", Some(&ada)).await?;
     let people = Arc::new((ada, bob));
-    let stage = Stage { client, address: governor.address, legacy: Some(legacy), people };
+    let stage = Stage {
+        client,
+        address: governor.address,
+        legacy: Some(legacy),
+        database: Some(database),
+        people,
+    };
     stage.servers_are_up().await?;
     Ok((governor, stage))
 }

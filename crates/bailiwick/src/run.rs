@@ -36,6 +36,10 @@ pub(crate) fn run(cli: Cli) -> Outcome {
             demo::tool_server::serve(&name, count)?;
             Ok(Exit::Done)
         }
+        Command::DemoBroker { address } => {
+            demo::sessions::broker(address)?;
+            Ok(Exit::Done)
+        }
         Command::Init { folder } => write_first(&folder, common.output),
         Command::Check => read_all(&common),
         Command::Doctor => {

@@ -22,11 +22,32 @@ pub(super) async fn get(
         Some(token) => request.header(header::AUTHORIZATION, format!("Bearer {token}")),
         None => request,
     };
+    ask(address, request.body(Full::new(Bytes::new()))?).await
+}
+
+/// Sends `body` to `path` with a task's token, and gives the status, all that came back, and the decision.
+pub(super) async fn post(
+    (address, token): (SocketAddr, &str),
+    path: &str,
+    body: String,
+) -> anyhow::Result<(StatusCode, String, String)> {
+    let request = Request::post(path)
+        .header(header::HOST, address.to_string())
+        .header(header::AUTHORIZATION, format!("Bearer {token}"))
+        .header(header::CONTENT_TYPE, "application/json")
+        .body(Full::new(Bytes::from(body)))?;
+    ask(address, request).await
+}
+
+async fn ask(
+    address: SocketAddr,
+    request: Request<Full<Bytes>>,
+) -> anyhow::Result<(StatusCode, String, String)> {
     let stream = TcpStream::connect(address).await?;
     let (mut sender, connection) =
         hyper::client::conn::http1::handshake(TokioIo::new(stream)).await?;
     let driving = tokio::spawn(connection);
-    let answer = sender.send_request(request.body(Full::new(Bytes::new()))?).await?;
+    let answer = sender.send_request(request).await?;
     let (status, decision) = (answer.status(), answer.headers().get("bailiwick-decision").cloned());
     let decision = decision.and_then(|it| it.to_str().ok().map(str::to_owned)).unwrap_or_default();
     let body = answer.into_body().collect().await?.to_bytes();

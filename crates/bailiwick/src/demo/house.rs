@@ -5,6 +5,10 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use anyhow::Context;
+
+use super::sessions::Sessions;
+
 const FILES: &[(&str, &str)] = &[
     ("bailiwick.toml", include_str!("house/bailiwick.toml")),
     ("policies/guardrails.cedar", include_str!("house/guardrails.cedar")),
@@ -19,6 +23,7 @@ const FILES: &[(&str, &str)] = &[
     ("templates/release.toml", include_str!("house/release.template.toml")),
     ("templates/ticket-triage.toml", include_str!("house/ticket-triage.template.toml")),
     ("templates/summary.toml", include_str!("house/summary.template.toml")),
+    ("templates/orders-report.toml", include_str!("house/orders-report.template.toml")),
     ("templates/nightly-report.toml", include_str!("house/nightly-report.template.toml")),
 ];
 
@@ -36,13 +41,25 @@ pub(super) fn prepare(folder: &Path) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Writes the configuration below `folder`, for an application at `legacy`; every identity proves
-/// itself by this account.
-pub(super) fn write(folder: &Path, legacy: SocketAddr) -> anyhow::Result<PathBuf> {
-    let legacy = legacy.to_string();
+/// Writes the configuration below `folder`, for an application at `legacy` and a database; every
+/// identity proves itself by this account.
+pub(super) fn write(
+    folder: &Path,
+    legacy: SocketAddr,
+    database: &Sessions,
+) -> anyhow::Result<PathBuf> {
+    let own = std::env::current_exe().context("this program does not know its own path")?;
+    let texts = [
+        ("LEGACY", legacy.to_string()),
+        ("KEY_OF_SESSIONS", database.key.expose().to_owned()),
+        ("\"SESSIONS\"", format!("{:?}", database.address.to_string())),
+        ("\"OWN\"", format!("{:?}", own.display().to_string())),
+    ];
     let uid = rustix::process::geteuid().as_raw().to_string();
     for (name, text) in FILES {
-        std::fs::write(folder.join(name), text.replace("UID", &uid).replace("LEGACY", &legacy))?;
+        let all =
+            texts.iter().fold(text.replace("UID", &uid), |all, (word, it)| all.replace(word, it));
+        std::fs::write(folder.join(name), all)?;
     }
     Ok(folder.join("bailiwick.toml"))
 }

@@ -1,5 +1,6 @@
 //! The scenes: agents that are what they say, and go further than they may.
 
+mod open_sessions;
 mod secret;
 
 use std::{
@@ -12,7 +13,7 @@ use bailiwick_model::{TaskId, Timestamp};
 use indicatif::ProgressBar;
 use serde_json::{Value, json};
 
-use super::{agent, legacy::Legacy, night, people::Actor};
+use super::{agent, legacy::Legacy, night, people::Actor, sessions::Sessions};
 use crate::{
     admin::wire::{OpenTask, OpenedTask, Servers},
     client::Client,
@@ -26,6 +27,8 @@ pub(super) struct Stage {
     pub(super) address: SocketAddr,
     /// The application that wants a key.
     pub(super) legacy: Option<Legacy>,
+    /// A database whose sessions stay open.
+    pub(super) database: Option<Sessions>,
     /// Two people who may break the glass together.
     pub(super) people: Arc<(Actor, Actor)>,
 }
@@ -82,6 +85,11 @@ pub(super) const ALL: &[Scene] = &[
         number: 12,
         title: "A legacy application needs a secret that lives for months",
         play: |stage, progress| Box::pin(secret::long_lived_secret(stage, progress)),
+    },
+    Scene {
+        number: 13,
+        title: "A task ends while its database sessions are open",
+        play: |stage, progress| Box::pin(open_sessions::open_sessions(stage, progress)),
     },
     Scene {
         number: 15,

@@ -91,7 +91,7 @@ fn every_scene_of_the_demonstration_stops_its_call_before_the_server_and_the_evi
         allowed.entry(server.clone()).or_default().push(line.clone());
     }
     assert_eq!(allowed, shown.reached());
-    for scene in ["1", "2", "4", "6", "9", "12", "15"] {
+    for scene in ["1", "2", "4", "6", "9", "12", "13", "15"] {
         let stopped = calls.iter().filter(|it| it.0 == scene && it.1 != "allowed").count();
         let went = calls.iter().filter(|it| it.0 == scene && it.1 == "allowed").count();
         assert!(0 < stopped && 0 < went, "scene {scene}: {went} went, {stopped} were stopped");
@@ -104,6 +104,12 @@ fn every_scene_of_the_demonstration_stops_its_call_before_the_server_and_the_evi
     assert!(shown.story.contains(&claim), "{}", shown.story);
     assert!(!shown.story.contains("NOT AS IT SHOULD BE"), "{}", shown.story);
 
+    // The database saw its sessions closed, and said so before the story did.
+    for claim in
+        ["8 sessions of `lease_", "all 8 sessions are closed", " is revoked: revoke accepted "]
+    {
+        assert!(shown.story.contains(claim), "{claim}: {}", shown.story);
+    }
     every_decision_has_its_record(&shown, &calls);
     every_task_has_its_path(&shown, calls.len());
     where_to_look_next_works(&shown);
@@ -143,7 +149,7 @@ fn every_task_has_its_path(shown: &Shown, calls: usize) {
         .filter_map(|it| it.split_once(" opens ").map(|(_, after)| after))
         .map(|it| it.split(' ').next().unwrap())
         .collect();
-    assert_eq!(tasks.len(), 8);
+    assert_eq!(tasks.len(), 9);
     let steps = tasks.into_iter().map(|task| {
         assert!(shown.story.contains(&format!("\ntask      {task}\n")), "{task} has no path");
         shown.json(&["path", task])["steps"].as_array().unwrap().len()
