@@ -8,6 +8,7 @@
 mod figures;
 mod governor;
 mod postgres;
+mod pushed;
 mod revoked;
 mod ssh;
 mod storm;
@@ -38,6 +39,7 @@ fn measure(folder: &Path) -> anyhow::Result<()> {
     let measured = runtime.block_on(async {
         let mut metrics = storm::measure(&folder).await?;
         metrics.extend(revoked::measure(&folder).await?);
+        metrics.extend(pushed::measure(&folder).await?);
         metrics.extend(postgres::measure().await?);
         metrics.extend(ssh::measure(&folder).await?);
         anyhow::Ok(metrics)
