@@ -4,9 +4,9 @@ mod book;
 #[cfg(test)]
 mod tests;
 
-use std::time::Duration;
+use std::{collections::BTreeSet, time::Duration};
 
-use bailiwick_model::{Finding, Lease, LeaseCause, LeaseEnd, LeaseState, Timestamp};
+use bailiwick_model::{CredentialId, Finding, Lease, LeaseCause, LeaseEnd, LeaseState, Timestamp};
 
 pub use book::{LeaseBook, LeaseEffect};
 
@@ -43,7 +43,10 @@ pub enum LeaseEvent {
         why: String,
     },
     /// Its credential was handed out.
-    Used,
+    Used {
+        /// What whoever asked for it showed.
+        shown: BTreeSet<CredentialId>,
+    },
     /// It ends.
     Ends(LeaseCause),
     /// Its target has something of it.
@@ -163,7 +166,8 @@ impl Life {
                 self.end(LeaseCause::NotIssued, now);
                 false
             }
-            LeaseEvent::Used => {
+            LeaseEvent::Used { shown } => {
+                self.lease.shown.extend(shown);
                 self.lease.used = Some(now);
                 false
             }

@@ -1,11 +1,15 @@
 //! One live credential under a grant, from before it exists until it is known to be gone.
 
-use std::{collections::BTreeMap, fmt};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt,
+};
 
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    DecisionId, IdentityId, LeaseId, Record, TargetName, TaskId, Timestamp, action::words,
+    CredentialId, DecisionId, IdentityId, LeaseId, Record, TargetName, TaskId, Timestamp,
+    action::words,
 };
 
 words! {
@@ -81,6 +85,9 @@ pub struct Lease {
     /// The decision that let it be handed out; none of an orphan that nothing is known of.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub decision: Option<DecisionId>,
+    /// The credentials that it was asked for with, whenever it was handed out.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub shown: BTreeSet<CredentialId>,
     /// How closely what is done with it is kept within bounds.
     pub enforced: EnforcedAs,
     /// How far it has come.
@@ -158,6 +165,8 @@ impl Lease {
             target: first.target.clone(),
             wants: first.wants.clone(),
             decision: first.decision.clone(),
+            // The ledger has these with the decisions.
+            shown: BTreeSet::new(),
             enforced: first.enforced,
             state: first.state,
             called: None,

@@ -70,6 +70,7 @@ fn lease(number: u32) -> anyhow::Result<Lease> {
         target: "orders-db".parse()?,
         wants: vec!["readers".to_owned()],
         decision: None,
+        shown: std::collections::BTreeSet::new(),
         enforced: EnforcedAs::Session,
         state: LeaseState::Active,
         until: START,

@@ -21,10 +21,11 @@ impl Desk {
         if keys.is_empty() {
             return;
         }
-        self.gone_keys.write().unwrap_or_else(PoisonError::into_inner).extend(keys);
+        self.gone_keys.write().unwrap_or_else(PoisonError::into_inner).extend(keys.clone());
         for slot in self.slots() {
             slot.with(bailiwick_kernel::TaskState::withdraw_permits);
         }
+        self.shelf.end_shown(&keys, self.now());
         self.changes.tell(Changed::Everything);
         self.waits.wake_all();
     }

@@ -15,9 +15,9 @@ use std::{
 use arc_swap::ArcSwap;
 use bailiwick_kernel::{DayKey, Memory, Paced, Snapshot, TaskState};
 use bailiwick_model::{
-    ApprovedLine, Budget, Charter, CommandRecord, DayAccount, DecisionId, EndCause, HeldEvaluation,
-    Hold, HoldId, HoldStatus, IdentityId, LeaseCause, Person, PersonName, Pin, Record, ServerName,
-    Spend, Subject, Task, TaskId, TaskStatus, Timestamp, VerdictKind,
+    ApprovedLine, Budget, Charter, CommandRecord, CredentialId, DayAccount, DecisionId, EndCause,
+    HeldEvaluation, Hold, HoldId, HoldStatus, IdentityId, LeaseCause, Person, PersonName, Pin,
+    Record, ServerName, Spend, Subject, Task, TaskId, TaskStatus, Timestamp, VerdictKind,
 };
 use bailiwick_store::{Ledger, Registry};
 
@@ -70,6 +70,8 @@ struct Told {
     pins: BTreeMap<(ServerName, String), Pin>,
     /// Whether something is contained, since when, and why.
     contained: BTreeMap<Subject, (bool, Timestamp, String)>,
+    /// Keys that were withdrawn.
+    gone_keys: BTreeSet<CredentialId>,
     /// What other systems told.
     signals: Heard,
     /// The calls that were under way at the end.
@@ -137,6 +139,7 @@ impl Desk {
             desk.place(state);
         }
         desk.end_leases_left(&withdrawn);
+        desk.shelf.end_shown(&told.gone_keys, desk.now());
         desk.holds_map().extend(told.answerable());
         for subject in contained {
             desk.end_tasks_within(&subject, "governor").await?;
@@ -335,9 +338,12 @@ impl Told {
             | CommandRecord::SecretsRekeyed {}
             | CommandRecord::EnrolmentChanged { .. }
             | CommandRecord::TurnedAway { .. }
-            | CommandRecord::TokenKeyChanged { .. }
             | CommandRecord::Activated(_)
             | CommandRecord::Started { .. } => {}
+            CommandRecord::TokenKeyChanged { key, change, .. } => {
+                let gone = key.parse().ok().filter(|_| change == "withdrawn");
+                self.gone_keys.extend(gone);
+            }
             CommandRecord::SignalReceived(it) => self.signals.hear(*it, time),
         }
     }

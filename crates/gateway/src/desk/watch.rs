@@ -71,7 +71,7 @@ impl Desk {
     }
 
     /// Ends the leases of what is contained, as far as that is told by name: those at a target that is
-    /// called so, those of a task and of the tasks below it. An identity's end with its tasks.
+    /// called so, those of a task and of the tasks below it, those that were asked for with a credential. An identity's end with its tasks.
     pub(super) fn end_leases_of(&self, subject: &Subject) {
         let now = self.now();
         match subject {
@@ -85,8 +85,8 @@ impl Desk {
                     self.shelf.end_task(&task, LeaseCause::Contained, now);
                 }
             }
+            Subject::Credential(it) => self.shelf.end_shown(&BTreeSet::from([it.clone()]), now),
             Subject::Identity(_)
-            | Subject::Credential(_)
             | Subject::Tool(..)
             | Subject::Class(_)
             | Subject::Owner(_)

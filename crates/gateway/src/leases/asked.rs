@@ -88,6 +88,7 @@ impl Leases {
             target: wish.target,
             wants: request.resources.iter().cloned().collect(),
             decision: decision.clone(),
+            shown: request.caller.credentials.clone(),
             until,
         };
         let authority = Arc::clone(slot.authority());

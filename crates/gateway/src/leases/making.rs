@@ -1,7 +1,7 @@
 //! Makes credentials: on record first, then at the target, then in the hands of who asked, once.
 
 use std::{
-    collections::HashMap,
+    collections::{BTreeSet, HashMap},
     fmt,
     sync::{
         Arc, Mutex, PoisonError,
@@ -13,7 +13,8 @@ use std::{
 use bailiwick_connect::{BrokerError, Credential, Issued, LeaseOrder, Secret};
 use bailiwick_kernel::{LeaseEffect, LeaseEvent, PermitError};
 use bailiwick_model::{
-    DecisionId, IdentityId, Lease, LeaseCause, LeaseId, LeaseState, TargetName, TaskId, Timestamp,
+    CredentialId, DecisionId, IdentityId, Lease, LeaseCause, LeaseId, LeaseState, TargetName,
+    TaskId, Timestamp,
 };
 use tokio::sync::oneshot;
 
@@ -29,6 +30,9 @@ const IN_ALL: usize = 1_000_000;
 /// A credential that ends sooner than this is not handed out once more.
 const TOO_SHORT: Duration = Duration::from_secs(30);
 
+/// How many credentials one lease was asked for with at the most: with more it is another lease.
+const SHOWN: usize = 256;
+
 /// A credential is wanted, and may be had.
 #[derive(Clone, Debug)]
 pub(crate) struct Order {
@@ -37,6 +41,8 @@ pub(crate) struct Order {
     pub(crate) target: TargetName,
     pub(crate) wants: Vec<String>,
     pub(crate) decision: DecisionId,
+    /// What whoever asks for it shows.
+    pub(crate) shown: BTreeSet<CredentialId>,
     pub(crate) until: Timestamp,
 }
 
@@ -170,8 +176,10 @@ impl Leases {
             still()?;
             let wanted = (order.target.clone(), order.wants.clone());
             let least = now.after(TOO_SHORT).min(order.until);
-            if let Some((mut lease, credential)) = kept.ready(&order.task, &wanted, least) {
-                kept.step(&lease.id, LeaseEvent::Used, now);
+            let ready = kept.ready(&order.task, &wanted, least);
+            if let Some((mut lease, credential)) = ready.filter(|it| it.0.shown.len() < SHOWN) {
+                let shown = order.shown.clone();
+                kept.step(&lease.id, LeaseEvent::Used { shown }, now);
                 lease.used = Some(now);
                 return Ok(Begun::Ready(Box::new((lease, credential))));
             }
@@ -188,6 +196,7 @@ impl Leases {
                 target: order.target.clone(),
                 wants: order.wants.clone(),
                 decision: Some(order.decision.clone()),
+                shown: order.shown.clone(),
                 enforced,
                 state: LeaseState::Minting,
                 called: None,
@@ -320,7 +329,7 @@ impl Leases {
         let counts = self.shelf().with(|kept| {
             let counts = kept.book.get(id).is_some_and(|it| it.state == LeaseState::Active);
             if counts {
-                kept.step(id, LeaseEvent::Used, now);
+                kept.step(id, LeaseEvent::Used { shown: BTreeSet::new() }, now);
                 kept.keep_ready(&handed.lease, handed.credential.clone());
             }
             counts

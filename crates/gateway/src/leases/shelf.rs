@@ -4,7 +4,7 @@
 //! Tasks end here without waiting for anybody; the engine does the rest.
 
 use std::{
-    collections::{BTreeMap, HashMap, VecDeque},
+    collections::{BTreeMap, BTreeSet, HashMap, VecDeque},
     fmt,
     sync::{Mutex, MutexGuard, PoisonError, atomic::AtomicBool},
 };
@@ -12,7 +12,8 @@ use std::{
 use bailiwick_connect::{Credential, Secret};
 use bailiwick_kernel::{LeaseBook, LeaseEffect, LeaseEvent};
 use bailiwick_model::{
-    EndCause, Finding, Lease, LeaseCause, LeaseId, LeaseState, TargetName, TaskId, Timestamp,
+    CredentialId, EndCause, Finding, Lease, LeaseCause, LeaseId, LeaseState, TargetName, TaskId,
+    Timestamp,
 };
 use bailiwick_store::{KeptLease, LeaseFilter, Registry, RegistryError};
 use tokio::sync::{Notify, oneshot};
@@ -215,6 +216,17 @@ impl Shelf {
         self.with(|kept| {
             kept.ready.remove(task);
             kept.book.end_task(task, cause, now)
+        });
+    }
+
+    /// Accepts the end of every lease that was asked for with any of these.
+    pub(crate) fn end_shown(&self, credentials: &BTreeSet<CredentialId>, now: Timestamp) {
+        self.with(|kept| {
+            let asked = |it: &&Lease| !it.shown.is_disjoint(credentials) && !it.has_ended();
+            let ids: Vec<_> = kept.book.iter().filter(asked).map(|it| it.id.clone()).collect();
+            for id in ids {
+                kept.step(&id, LeaseEvent::Ends(LeaseCause::Contained), now);
+            }
         });
     }
 

@@ -8,8 +8,8 @@ use std::{collections::BTreeSet, path::Path, sync::Arc, time::Duration};
 
 use bailiwick_connect::{EvidenceKey, KekSource, Vault};
 use bailiwick_model::{
-    AllowLine, Caller, EndCause, Environment, Lease, LeaseCause, LeaseState, OpenRequest, Opener,
-    Reach, Sensitivity, Subject, Surface, Task, TaskId, Timestamp,
+    AllowLine, Caller, EndCause, Environment, Lease, LeaseCause, LeaseId, LeaseState, OpenRequest,
+    Opener, Reach, Sensitivity, Subject, Surface, Task, TaskId, Timestamp,
 };
 use bailiwick_store::{
     Change, CheckpointKey, Folding, KeptLease, LeaseFilter, Ledger, LedgerOptions, Registry,
@@ -123,12 +123,16 @@ impl House {
     }
 
     async fn ask(&self, task: &Task, wants: &[&str]) -> LeaseAnswered {
+        self.ask_with(task, wants, &[]).await
+    }
+
+    async fn ask_with(&self, task: &Task, wants: &[&str], shown: &[&str]) -> LeaseAnswered {
         let caller = Caller {
             identity: task.identity.clone(),
             via: Vec::new(),
             task: task.id.clone(),
             generation: task.generation,
-            credentials: BTreeSet::new(),
+            credentials: shown.iter().map(|it| it.parse().unwrap()).collect(),
         };
         let wants = wants.iter().map(|it| (*it).to_owned()).collect();
         let wish = LeaseWish { target: "orders-db".parse().unwrap(), wants, span: None };
@@ -558,4 +562,34 @@ async fn law_5_nothing_is_forgotten_and_nothing_is_alive_at_the_end() {
     for seed in 1..=lives {
         one_life(seed).await;
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_contained_credential_ends_what_was_asked_for_with_it_and_nothing_else() {
+    let (dir, target) = (tempfile::tempdir().unwrap(), ScriptedTarget::new("orders-db"));
+    let house = House::start(dir.path(), start(), std::slice::from_ref(&target)).await;
+    let task = house.open().await;
+    let take = |answer: LeaseAnswered| match answer {
+        LeaseAnswered::HandedOut(_, handed) => {
+            handed.take();
+            handed.lease.id
+        }
+        other @ (LeaseAnswered::Refused(_) | LeaseAnswered::Failed(..)) => panic!("{other:?}"),
+    };
+    let one = take(house.ask_with(&task, &["readers"], &["token-1", "key-1"]).await);
+    // The same once more, by whoever holds a later token of the task.
+    let again = take(house.ask_with(&task, &["readers"], &["token-2", "key-1"]).await);
+    let other = take(house.ask_with(&task, &["auditors"], &["token-3", "key-3"]).await);
+    assert_eq!(one, again);
+    let desk = house.engine.desk();
+    let is_open =
+        |id: &LeaseId| house.engine.shelf().lock().book.get(id).is_some_and(|it| !it.has_ended());
+    desk.contain(&"credential:token-9".parse().unwrap(), "a test", "uid:0").await.unwrap();
+    assert!(is_open(&one) && is_open(&other));
+    desk.contain(&"credential:token-2".parse().unwrap(), "a test", "uid:0").await.unwrap();
+    assert!(!is_open(&one) && is_open(&other));
+    let gone = bailiwick_connect::TokenKeyChange::Withdrawn { key: "key-3".to_owned() };
+    desk.token_keys_changed(&[gone], "uid:0").await.unwrap();
+    assert!(!is_open(&other));
+    house.until("both are gone", || house.open_leases() == 0).await;
 }

@@ -3,7 +3,7 @@
 
 #![expect(clippy::arithmetic_side_effects, reason = "numbers are small here, and overflow panics")]
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use bailiwick_model::{EnforcedAs, LeaseId, LeaseRecord, TaskId, Ulid};
 use proptest::prelude::*;
@@ -28,6 +28,7 @@ fn lease(number: u8) -> Lease {
         target: if number.is_multiple_of(2) { "orders-db" } else { "build-host" }.parse().unwrap(),
         wants: vec!["readers".to_owned()],
         decision: None,
+        shown: BTreeSet::new(),
         enforced: EnforcedAs::Session,
         state: LeaseState::Minting,
         called: None,
@@ -68,7 +69,7 @@ fn event() -> impl Strategy<Value = LeaseEvent> {
         3 => Just(issued()),
         1 => Just(LeaseEvent::NotIssued { why: "no".to_owned() }),
         2 => Just(LeaseEvent::Unheard { why: "late".to_owned() }),
-        1 => Just(LeaseEvent::Used),
+        1 => Just(LeaseEvent::Used { shown: BTreeSet::new() }),
         2 => prop::sample::select(LeaseCause::ALL).prop_map(LeaseEvent::Ends),
         1 => Just(LeaseEvent::Found),
         3 => Just(LeaseEvent::Gone),

@@ -229,6 +229,7 @@ pub(crate) fn lease(number: u64, state: LeaseState) -> KeptLease {
         target: "orders-db".parse().unwrap(),
         wants: vec!["readers".to_owned()],
         decision: Some(decision_id(number)),
+        shown: BTreeSet::new(),
         enforced: EnforcedAs::Session,
         state,
         called: Some("bw_1".to_owned()),

@@ -28,6 +28,7 @@ async fn on_record(dir: &Path, task: &TaskId, count: u32) {
                 target: "orders-db".parse().unwrap(),
                 wants: vec!["readers".to_owned()],
                 decision: None,
+                shown: BTreeSet::new(),
                 enforced: EnforcedAs::Session,
                 state: LeaseState::Active,
                 called: Some(LeaseId::new(ulid).as_str().to_lowercase()),
