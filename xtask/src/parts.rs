@@ -111,6 +111,7 @@ pub(crate) fn install(root: &Path) -> anyhow::Result<Value> {
     std::fs::create_dir_all(&places.home)?;
     let modern = python::install(&places, "python-modern", "python/modern.txt", &PYTHONS)?;
     let older = python::install(&places, "python-older", "python/older.txt", &PYTHONS)?;
+    let aws = python::install(&places, "python-aws", "python/aws.txt", &PYTHONS)?;
     let runtime = node::runtime(&places, &modern)?;
     let packages = node::packages(&places, &runtime, "node")?;
     let suite = node::packages(&places, &runtime, "conformance")?;
@@ -121,6 +122,8 @@ pub(crate) fn install(root: &Path) -> anyhow::Result<Value> {
     let entry = "node_modules/@modelcontextprotocol/conformance/dist/index.js";
     if let Some(parts) = parts.as_object_mut() {
         parts.insert("conformance".to_owned(), json!(suite.join(entry)));
+        let judge = places.locks.join("clients/aws.py");
+        parts.insert("aws".to_owned(), json!([aws.join("bin/python"), judge]));
         parts.insert("judges".to_owned(), json!(judges));
         parts.insert("fixture".to_owned(), json!(fixture));
         parts.insert("postgres".to_owned(), json!(postgres));

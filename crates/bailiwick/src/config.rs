@@ -60,7 +60,7 @@ pub(crate) use self::{
     origin::{Given, GivenServer, Overrides, Setting},
     place::{Place, place},
     read::{Field, Reader, Table, filled, plain},
-    route::{Credential, Route},
+    route::{Borne, Credential, Route},
     secrets::Secrets,
     server::{Pinning, Server, ToolWord, Transport},
     signals::{Receiver, Signals, Transmitter},
@@ -224,6 +224,7 @@ impl Places<'_> {
         }
         let secrets = secrets::read(root, &self.home, &mut settings);
         let (targets, at) = target::read_all(root, &self.home, &mut settings);
+        route::check_lent(root, &servers, &targets);
         let facts = facts(root, &mut settings);
         if let (Some(state), Some(evidence)) = (&state, &evidence) {
             evidence::apart(root.reader(), &state.path, evidence);

@@ -1,11 +1,13 @@
 //! The kinds of targets: each is one line here, and one file with what its entry says and its broker.
 
+mod github;
 mod kubernetes;
 mod oauth;
 mod postgres;
 mod program;
 mod said;
 mod ssh;
+mod sts;
 mod x509;
 
 use std::{fmt, path::PathBuf, sync::Arc};
@@ -20,8 +22,21 @@ use crate::config::Table;
 pub(crate) struct TargetKind {
     /// What `kind` says, and what its own table is called.
     pub(crate) name: &'static str,
+    /// What of its credentials a request to an HTTP API could bear.
+    pub(crate) bears: Bears,
     /// Reads its own table, and reports what is wrong with it.
     pub(crate) read: fn(&Table<'_>, &Home<'_>) -> Option<Arc<dyn TargetSettings>>,
+}
+
+/// What of a credential a request to an HTTP API could bear.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Bears {
+    /// Nothing: it is for something else.
+    Nothing,
+    /// Its one secret, in a header.
+    Text,
+    /// A signature of its keys.
+    Keys,
 }
 
 /// Where paths in a target's entry start.
@@ -47,8 +62,16 @@ pub(crate) trait TargetSettings: fmt::Debug + Send + Sync {
 }
 
 /// Every kind.
-pub(crate) static KINDS: &[TargetKind] =
-    &[kubernetes::KIND, oauth::KIND, postgres::KIND, program::KIND, ssh::KIND, x509::KIND];
+pub(crate) static KINDS: &[TargetKind] = &[
+    github::KIND,
+    kubernetes::KIND,
+    oauth::KIND,
+    postgres::KIND,
+    program::KIND,
+    ssh::KIND,
+    sts::KIND,
+    x509::KIND,
+];
 
 /// Finds a kind by its name.
 pub(crate) fn kind(name: &str) -> Option<TargetKind> {

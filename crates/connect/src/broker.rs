@@ -7,6 +7,7 @@
 mod call;
 mod deny;
 mod end;
+mod github;
 mod kubernetes;
 mod mistake;
 mod oauth;
@@ -15,6 +16,7 @@ mod program;
 mod push;
 mod source;
 pub(crate) mod ssh;
+mod sts;
 mod x509;
 
 use std::{fmt, pin::Pin, time::Duration};
@@ -22,6 +24,7 @@ use std::{fmt, pin::Pin, time::Duration};
 use bailiwick_model::{EnforcedAs, IdentityId, LeaseId, TargetName, TaskId, Timestamp};
 
 pub use end::EndCommand;
+pub use github::{GitHub, GitHubTarget};
 pub use kubernetes::{Kubernetes, KubernetesTarget};
 pub use mistake::TargetMistake;
 pub use oauth::{OAuth, OAuthTarget};
@@ -29,6 +32,7 @@ pub use postgres::{Defaults as PostgresDefaults, Postgres, PostgresTarget, Postg
 pub use push::{PushPlace, Pushed};
 pub use source::{SecretSource, SecretSourceError};
 pub use ssh::{Ssh, SshTarget};
+pub use sts::{AwsAllow, Sts, StsTarget};
 pub use x509::{X509, X509Target};
 
 use crate::Secret;
@@ -36,6 +40,8 @@ use crate::Secret;
 #[cfg(any(test, fuzzing))]
 pub(crate) use program::foreign as program_foreign;
 pub use program::{ProgramBroker, ProgramSpec};
+#[cfg(any(test, fuzzing))]
+pub(crate) use sts::foreign as aws_foreign;
 
 /// What a broker has been asked for and is working on.
 pub type Attempt<'a, T> = Pin<Box<dyn Future<Output = Result<T, BrokerError>> + Send + 'a>>;
@@ -158,6 +164,8 @@ pub struct EndedLease {
     pub called: Option<String>,
     /// What `issue` gave to be kept.
     pub keepsake: Option<Secret>,
+    /// How closely its use was kept: what never left the gateway nobody else has.
+    pub enforced: EnforcedAs,
     /// When its credential ends by itself.
     pub until: Timestamp,
     /// What is being asked for now, by whoever counts the time.
@@ -186,6 +194,16 @@ pub enum BrokerError {
         why: String,
         /// How long it wants to be left alone, if it says so.
         after: Option<Duration>,
+    },
+    /// What was made cannot be ended, and ends by itself.
+    #[error("target `{target}` cannot end it before {until}: {why}")]
+    Lasts {
+        /// Which.
+        target: TargetName,
+        /// Why.
+        why: String,
+        /// When it does.
+        until: Timestamp,
     },
     /// The target says no, and will until somebody changes something there or in the configuration.
     #[error("target `{target}` refuses: {why}")]

@@ -14,6 +14,7 @@ pub type Read = fn(&[u8]);
 
 /// Every parser, by the name of its corpus.
 pub const PARSERS: &[(&str, Read)] = &[
+    ("connect-aws", broker::aws_foreign),
     ("connect-certificate", certificate::foreign),
     ("connect-event-subject", attest::event::foreign),
     ("connect-jwks", jwk::foreign),

@@ -30,6 +30,7 @@ mod replay;
 mod rs256;
 mod seal_key;
 mod secret;
+mod sigv4;
 mod since;
 mod state_key;
 mod tls;
@@ -42,10 +43,11 @@ pub use attest::{
 };
 pub use bailiwick_model::EnforcedAs;
 pub use broker::{
-    Attempt, Broker, BrokerError, Credential, EndCommand, EndedLease, Field, Issued, Kubernetes,
-    KubernetesTarget, LeaseOrder, OAuth, OAuthTarget, Postgres, PostgresDefaults, PostgresTarget,
-    PostgresTrust, ProgramBroker, ProgramSpec, PushPlace, Pushed, SecretSource, SecretSourceError,
-    Ssh, SshTarget, TargetMistake, X509, X509Target,
+    Attempt, AwsAllow, Broker, BrokerError, Credential, EndCommand, EndedLease, Field, GitHub,
+    GitHubTarget, Issued, Kubernetes, KubernetesTarget, LeaseOrder, OAuth, OAuthTarget, Postgres,
+    PostgresDefaults, PostgresTarget, PostgresTrust, ProgramBroker, ProgramSpec, PushPlace, Pushed,
+    SecretSource, SecretSourceError, Ssh, SshTarget, Sts, StsTarget, TargetMistake, X509,
+    X509Target,
 };
 pub use certificate::ClientCertificate;
 pub use dpop::{DPOP_ALGORITHMS, DpopError, DpopProof, DpopRequest, DpopVerifier};
@@ -68,6 +70,7 @@ pub use random::{RandomError, new_ulid, random_bytes, random_text};
 pub use rs256::{Rs256Key, Rs256KeyError};
 pub use seal_key::SealKey;
 pub use secret::Secret;
+pub use sigv4::{AwsKeys, AwsPlace, Unsignable, Unsigned};
 pub use state_key::StateKey;
 pub use tls::{ListenerTls, ServerTrust, TlsError, TlsFiles};
 pub use token::{

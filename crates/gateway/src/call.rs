@@ -2,12 +2,13 @@
 
 use std::{
     borrow::Cow,
-    sync::{Arc, Mutex, PoisonError},
+    collections::BTreeSet,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
 use bailiwick_model::{
-    Action, ActionKind, Arguments, CallDigest, Change, Json, JsonError, JsonLimits, SecretUse,
-    ServerName,
+    Action, ActionKind, Arguments, CallDigest, Change, CredentialId, DecisionId, IdentityId, Json,
+    JsonError, JsonLimits, SecretUse, ServerName, TaskId,
 };
 use serde_json::value::RawValue;
 
@@ -37,19 +38,47 @@ pub struct Call {
     used: Used,
 }
 
-/// With which secret a call was sent: said by whoever sends it, for the record.
+/// With which secret a call was sent, said by whoever sends it, for the record; and for whom it is sent,
+/// said to whoever lends it a credential.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Used(Arc<Mutex<Option<SecretUse>>>);
+pub(crate) struct Used(Arc<Mutex<(Option<SecretUse>, Option<Errand>)>>);
+
+/// For whom a call is sent.
+#[derive(Clone, Debug)]
+pub(crate) struct Errand {
+    /// The decision that let it go.
+    pub(crate) decision: DecisionId,
+    /// The task.
+    pub(crate) task: TaskId,
+    /// Whose task it is.
+    pub(crate) identity: IdentityId,
+    /// What was shown to prove that.
+    pub(crate) shown: BTreeSet<CredentialId>,
+}
 
 impl Used {
-    /// Says it. Where a call is sent again, the last time counts.
-    pub(crate) fn say(&self, used: SecretUse) {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(used);
+    fn lock(&self) -> MutexGuard<'_, (Option<SecretUse>, Option<Errand>)> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Gives it.
+    /// Says with which secret. Where a call is sent again, the last time counts.
+    pub(crate) fn say(&self, used: SecretUse) {
+        self.lock().0 = Some(used);
+    }
+
+    /// Gives the secret.
     pub(crate) fn get(&self) -> Option<SecretUse> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.lock().0.clone()
+    }
+
+    /// Says for whom.
+    pub(crate) fn sent_for(&self, errand: Errand) {
+        self.lock().1 = Some(errand);
+    }
+
+    /// Gives for whom.
+    pub(crate) fn errand(&self) -> Option<Errand> {
+        self.lock().1.clone()
     }
 }
 

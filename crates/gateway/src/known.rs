@@ -22,7 +22,7 @@ pub(crate) fn known<'a>(
     Known {
         reading_credential: spec
             .filter(|it| it.is_web())
-            .and_then(|it| it.credential.as_ref())
+            .and_then(|it| it.credential.as_ref()?.kept())
             .is_some_and(|it| it.read_only.is_some() && it.is_for(&action.name)),
         spec: spec.and_then(|it| it.tools.get(&action.name)),
         hints: tool.map_or_else(Hints::default, hints),

@@ -38,6 +38,7 @@ use tracing::Instrument as _;
 
 use crate::{
     Call, Desk, Listener,
+    call::Errand,
     caught::{self, BrokeOff},
     desk::{Slot, Writing},
     listener::Allowed,
@@ -333,6 +334,12 @@ impl Lane {
         let server = call.call.action().server.clone();
         let (judged, listener) = ((&*call.call, call.offered), call.heard_by(listener));
         self.check_key_again(&caller.credentials, slot);
+        call.call.used().sent_for(Errand {
+            decision: decision.clone(),
+            task: caller.task.clone(),
+            identity: caller.identity.clone(),
+            shown: caller.credentials.clone(),
+        });
         let sending = self.upstreams.send(permit, slot.authority(), judged, (&listener, now));
         let sending = sending.instrument(tracing::debug_span!("send", %server));
         let holder = (caller, call.call.action());

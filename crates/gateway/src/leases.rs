@@ -6,6 +6,7 @@
 mod asked;
 mod clerk;
 mod ending;
+mod kept;
 mod making;
 mod over;
 mod shelf;
@@ -29,6 +30,8 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 
 pub use asked::{LeaseAnswered, LeaseAsker, LeaseWish};
+pub use kept::KeptSecret;
+pub(crate) use making::Order;
 pub use making::{HandedOut, NotHandedOut};
 pub(crate) use shelf::Shelf;
 
@@ -115,7 +118,9 @@ impl Leases {
             (name, target)
         };
         let targets = targets.into_iter().map(target).collect();
-        Arc::new(Self { lane, targets, vault, making: making::Making::default() })
+        let engine = Arc::new(Self { lane, targets, vault, making: making::Making::default() });
+        engine.lane.upstreams().lend_from(&engine);
+        engine
     }
 
     /// Works until told to stop: lets time pass, ends what is to end, writes it down, and looks at

@@ -50,7 +50,8 @@ pub use evidence::{Evidence, Keep, looks_secret};
 pub use known::{facts_of, names_resources, offer_of};
 pub use lane::{Answered, GoesOn, Lane, Refusal};
 pub use leases::{
-    HandedOut, LeaseAnswered, LeaseAsker, LeaseWish, Leases, LeasesParts, NotHandedOut, TargetSpec,
+    HandedOut, KeptSecret, LeaseAnswered, LeaseAsker, LeaseWish, Leases, LeasesParts, NotHandedOut,
+    TargetSpec,
 };
 pub use limits::ANSWER_BYTES;
 pub use listener::Listener;
@@ -70,6 +71,6 @@ pub use upstream::{
     find_program, try_confine,
 };
 pub use web::{
-    BodyField, Injection, Operation, OperationError, PathTemplate, Scalar, UNMATCHED, WebSpec,
-    may_pass, takes_a_body,
+    BodyField, Borne, Injection, Lent, Operation, OperationError, Outfit, PathTemplate, Scalar,
+    UNMATCHED, WebSpec, may_pass, takes_a_body,
 };

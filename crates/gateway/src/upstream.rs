@@ -15,6 +15,7 @@ mod handshake;
 mod http;
 mod incoming;
 mod last_words;
+mod lent;
 mod lines;
 mod link;
 mod news;
@@ -35,7 +36,7 @@ mod why;
 
 use std::{
     collections::BTreeMap,
-    sync::{Arc, atomic::AtomicU64},
+    sync::{Arc, OnceLock, Weak, atomic::AtomicU64},
     time::{Duration, Instant},
 };
 
@@ -57,6 +58,7 @@ pub use event::{Noted, UpstreamEvent};
 pub use executable::find as find_program;
 pub use http::{Events as EventStream, TooLarge};
 pub use incoming::Reply;
+pub(crate) use lent::kept;
 pub use lines::Lines;
 pub(crate) use news::{News, What};
 pub use spec::{Confine, ServerSpec, ToolSpec, Transport};
@@ -71,7 +73,7 @@ use supervise::{State, Supervisor, Up};
 use why::Why;
 
 use crate::{
-    Call, Listener, known,
+    Call, Leases, Listener, known,
     mcp::Era,
     room::{Room, Share},
     signs,
@@ -92,6 +94,8 @@ pub struct Upstreams {
     supervisors: TaskTracker,
     news: Newsroom,
     room: Room,
+    /// Who makes credentials for calls.
+    lender: OnceLock<Weak<Leases>>,
 }
 
 #[derive(Debug)]
@@ -159,7 +163,7 @@ impl Upstreams {
             })
             .collect();
         supervisors.close();
-        Self { servers, stop, supervisors, news, room }
+        Self { servers, stop, supervisors, news, room, lender: OnceLock::new() }
     }
 
     /// Gives the names of the MCP servers, in order.
@@ -244,10 +248,17 @@ impl Upstreams {
         if listener.is_cut() {
             return Err(SendError::NotSent { why: CUT.to_owned() });
         }
+        let lent = tokio::select! {
+            biased;
+            lent = self.lent(&spent, &self.server(server).map_err(not_sent)?.spec) => lent?,
+            () = listener.cut().cancelled_owned() => {
+                return Err(SendError::NotSent { why: CUT.to_owned() });
+            }
+        };
         if let (Link::Web(link), Some(outgoing)) = (&up.link, call.web()) {
             return tokio::select! {
                 biased;
-                answered = link.send(spent, outgoing, (listener, within)) => answered,
+                answered = link.send((spent, lent), outgoing, (listener, within)) => answered,
                 () = self.stop.cancelled() => Err(SendError::Unknown { why: STOPPING.to_owned() }),
             };
         }

@@ -4,6 +4,7 @@
 mod body;
 mod credential;
 mod headers;
+mod lent;
 mod operation;
 mod other_method;
 mod outgoing;
@@ -11,10 +12,11 @@ mod read;
 mod scrub;
 mod target;
 
-pub use credential::Injection;
 pub(crate) use credential::Made;
+pub use credential::{Injection, Outfit};
 pub use headers::may_pass;
 pub(crate) use headers::{goes_back, is_coded};
+pub use lent::{Borne, Lent};
 pub use operation::{BodyField, Operation, OperationError, PathTemplate, Scalar, takes_a_body};
 pub(crate) use outgoing::{Outgoing, Summary};
 pub(crate) use read::{Came, Read, read};

@@ -53,6 +53,13 @@ pub enum LeaseEvent {
     Found,
     /// Its target says that it is gone.
     Gone,
+    /// Its target was told, and cannot end it: it ends by itself.
+    Lasts {
+        /// Why.
+        why: String,
+        /// When.
+        until: Timestamp,
+    },
     /// Its target was told in vain.
     Failed {
         /// What was seen.
@@ -184,6 +191,7 @@ impl Life {
                 false
             }
             LeaseEvent::Gone => self.gone(now),
+            LeaseEvent::Lasts { why, until } => self.lasts(why, until, now),
             LeaseEvent::Failed { why, after, jitter } => {
                 self.failed(why, pause(self.lease.tries, after, jitter), now)
             }
@@ -213,6 +221,20 @@ impl Life {
         self.lease.gone = Some(now);
         self.owed = false;
         true
+    }
+
+    /// Its target is asked again when it has ended by itself; that it waits for that goes on record.
+    fn lasts(&mut self, why: String, until: Timestamp, now: Timestamp) -> bool {
+        if self.asking == Asking::Telling {
+            self.asking = Asking::Nothing;
+        }
+        if !self.lease.has_ended() {
+            return false;
+        }
+        let new = self.lease.why != why;
+        self.lease.why = why;
+        self.next = until.max(now.after(FIRST_PAUSE));
+        new
     }
 
     fn failed(&mut self, why: String, pause: Duration, now: Timestamp) -> bool {

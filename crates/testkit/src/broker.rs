@@ -125,6 +125,7 @@ pub fn ended(trial: &dyn Trial, order: &LeaseOrder, issued: Option<&Issued>) -> 
         lease: order.lease.clone(),
         called: issued.map(|it| it.called.clone()),
         keepsake: issued.and_then(|it| it.keepsake.as_ref()).map(|it| Secret::new(it.expose())),
+        enforced: trial.broker().reach(),
         until: order.until,
         now: trial.now(),
     }

@@ -1,5 +1,6 @@
 //! Real systems of others, started for one test and gone with it.
 
+mod aws;
 mod postgres;
 mod sshd;
 
@@ -10,6 +11,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
+pub use aws::Aws;
 pub use postgres::Postgres;
 use serde_json::Value;
 pub use sshd::Sshd;

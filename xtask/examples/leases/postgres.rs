@@ -107,6 +107,7 @@ async fn once(
         lease: order.lease,
         called: Some(issued.called),
         keepsake: None,
+        enforced: bailiwick_connect::EnforcedAs::Session,
         until: order.until,
         now: asked,
     };

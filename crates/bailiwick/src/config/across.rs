@@ -255,12 +255,18 @@ fn unused_targets(draft: &Draft, charters: &[CharterFile], found: &mut Found) {
     let (Some(source), Some(config)) = (&draft.source, &draft.config) else { return };
     let reached =
         |it: &&Target| charters.iter().any(|file| file.charter.targets.contains(&it.name));
+    let lent: BTreeSet<_> = config
+        .servers
+        .iter()
+        .filter_map(|it| Some(&it.credential.as_ref()?.lent()?.target))
+        .collect();
+    let reached = |it: &&Target| reached(it) || lent.contains(&it.name);
     for target in config.targets.iter().filter(|it| !reached(it)) {
         let message = format!("no charter reaches target `{}`", target.name);
         found.push(
             ConfigError::warning(Code::UnusedTarget, message)
                 .at(&source.file, target.place.clone())
-                .help("nobody may have a credential of it: name it in a charter's `targets`"),
+                .help("nobody may have a credential of it: name it in a charter's `targets`, or in a route's credential"),
         );
     }
 }

@@ -15,14 +15,16 @@ use bailiwick_model::{Digest, Environment, ServerName, ToolName, format_bytes, f
 use http::{HeaderName, Uri};
 use toml::Spanned;
 
-pub(crate) use self::credential::Credential;
 pub(super) use self::credential::of_a_server as credential_of_a_server;
+pub(crate) use self::credential::{Borne, Credential};
 use super::{
     Code,
     origin::Settings,
     read::{Field, Table, filled},
     server::{self, Pinning, Server, ToolWord, Transport},
+    target::Target,
 };
+use crate::targets::Bears;
 
 /// How large an answer may be, where nobody says.
 const RESPONSE_MAX: u64 = 64 << 20;
@@ -100,8 +102,16 @@ fn read(
         let place = format!("{} {}", operation.method(), operation.path());
         settings.add(key(&format!("operation.{}", operation.name())), &place, None);
     }
-    if let Some(it) = &credential {
-        settings.add(key("credential.secret"), &it.secret, table.get("credential").at());
+    match &credential {
+        Some(Credential::Kept(it)) => {
+            settings.add(key("credential.secret"), &it.secret, table.get("credential").at());
+        }
+        Some(Credential::Lent(it)) => {
+            let at = || table.get("credential").at();
+            settings.add(key("credential.target"), &it.target, at());
+            settings.add(key("credential.wants"), &it.wants.join(", "), at());
+        }
+        None => {}
     }
     Some(Server {
         place: name.span(),
@@ -181,6 +191,30 @@ impl Said {
                 Ok(())
             }
         }
+    }
+}
+
+/// Reports what routes want of targets that there are not, or that make something else.
+pub(super) fn check_lent(root: &Table<'_>, servers: &[Server], targets: &[Target]) {
+    for lent in servers.iter().filter_map(|it| it.credential.as_ref()?.lent()) {
+        let target = targets.iter().find(|it| it.name == lent.target);
+        let message = match (target.map(|it| it.kind.bears), &lent.borne) {
+            (None, _) => format!("target `{}` is not configured", lent.target),
+            (Some(Bears::Keys), Borne::Signed(..)) | (Some(Bears::Text), Borne::InHeader(..)) => {
+                continue;
+            }
+            (Some(Bears::Keys), Borne::InHeader(..)) => {
+                format!("keys of `{}` sign requests: say for which service, as `sign`", lent.target)
+            }
+            (Some(Bears::Text), Borne::Signed(..)) => {
+                format!("what `{}` makes signs nothing: leave `sign` out", lent.target)
+            }
+            (Some(Bears::Nothing), _) => {
+                format!("what `{}` makes is nothing that a request could bear", lent.target)
+            }
+        };
+        let error = root.reader().error(Code::WrongValue, lent.place.clone(), message);
+        root.reader().push(error.label("no request would get it"));
     }
 }
 

@@ -118,6 +118,9 @@ fn shared(root: &Table<'_>, targets: &[Target]) {
 /// Takes what names a target, and could name a server: policies speak of both in one way.
 fn named(text: &str) -> Result<TargetName, String> {
     text.parse::<ServerName>().map_err(|error| error.to_string())?;
+    if text.starts_with("secret.") {
+        return Err("`secret.` begins what the leases of kept secrets are called".to_owned());
+    }
     text.parse().map_err(|error: bailiwick_model::IdError| error.to_string())
 }
 

@@ -1,17 +1,22 @@
 //! The parts of a governor: its private directories, its desk, its servers.
 
-use std::{collections::BTreeMap, path::Path, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    path::Path,
+    sync::Arc,
+    time::Duration,
+};
 
 use anyhow::Context;
 use bailiwick_connect::{
     Attestor, EvidenceKey, ListenerTls, ServerTrust, Vault, check_private_tree, create_dir_private,
 };
 use bailiwick_gateway::{
-    Clock, Confine, Desk, DeskParts, Evidence, Injection, Lane, Leases, LeasesParts, ServerSpec,
-    TargetSpec, ToolSpec, Transport, WebSpec,
+    Borne, Clock, Confine, Desk, DeskParts, Evidence, Injection, KeptSecret, Lane, Leases,
+    LeasesParts, Lent, Outfit, ServerSpec, TargetSpec, ToolSpec, Transport, WebSpec,
 };
 use bailiwick_kernel::Snapshot;
-use bailiwick_model::{Containment, Timestamp, ToolName};
+use bailiwick_model::{Containment, Environment, Reach, Sensitivity, Timestamp, ToolName};
 use bailiwick_store::{CheckpointKey, Ledger, LedgerOptions, Registry, StateLock};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
@@ -22,7 +27,7 @@ use crate::{
 };
 
 /// How often the ledger's head is signed.
-const CHECKPOINT_EVERY: std::time::Duration = std::time::Duration::from_secs(2);
+const CHECKPOINT_EVERY: Duration = Duration::from_secs(2);
 
 /// Makes the private directories, refuses loose permissions, and takes the state for this process.
 pub(super) fn prepare(config: &Config) -> anyhow::Result<StateLock> {
@@ -163,7 +168,7 @@ fn spec(
         confine: Confine { forbidden: private.to_vec() },
         extra_methods: server.methods.clone(),
         call_timeout: server.timeout,
-        credential: server.credential.as_ref().map(|it| injection(it, vault)),
+        credential: server.credential.as_ref().map(|it| outfit(it, vault)),
         tools: server.tools.iter().map(|(name, word)| (name.to_string(), tool(word))).collect(),
     })
 }
@@ -179,15 +184,30 @@ fn web(route: &config::Route) -> WebSpec {
 }
 
 /// Turns the word on a credential into what makes one.
-fn injection(word: &config::Credential, vault: &Arc<Vault>) -> Injection {
-    let names = |it: &std::collections::BTreeSet<_>| it.iter().map(ToString::to_string).collect();
-    Injection {
-        vault: Arc::clone(vault),
-        secret: word.secret.clone(),
-        read_only: word.read_only.clone(),
-        header: word.header.clone(),
-        around: word.around.clone(),
-        only: word.only.as_ref().map(|it: &std::collections::BTreeSet<ToolName>| names(it)),
+fn outfit(word: &config::Credential, vault: &Arc<Vault>) -> Outfit {
+    let names = |it: &BTreeSet<ToolName>| it.iter().map(ToString::to_string).collect();
+    match word {
+        config::Credential::Kept(word) => Outfit::Kept(Injection {
+            vault: Arc::clone(vault),
+            secret: word.secret.clone(),
+            read_only: word.read_only.clone(),
+            header: word.header.clone(),
+            around: word.around.clone(),
+            only: word.only.as_ref().map(names),
+        }),
+        config::Credential::Lent(word) => Outfit::Lent(Lent {
+            target: word.target.clone(),
+            wants: word.wants.clone(),
+            borne: match &word.borne {
+                config::Borne::InHeader(header, around) => {
+                    Borne::InHeader(header.clone(), around.clone())
+                }
+                config::Borne::Signed(service, region) => {
+                    Borne::Signed { service: service.clone(), region: region.clone() }
+                }
+            },
+            only: word.only.as_ref().map(names),
+        }),
     }
 }
 
@@ -222,6 +242,24 @@ pub(crate) fn tool(word: &config::ToolWord) -> ToolSpec {
     }
 }
 
+/// Makes a target of each secret that requests get here, so that a task's end tells of it, too.
+fn kept(config: &Config, vault: &Arc<Vault>) -> Vec<TargetSpec> {
+    const NEVER_GROWS_OLD: Duration = Duration::from_secs(12 * 3600);
+    let words = config.servers.iter().filter_map(|it| it.credential.as_ref()?.kept());
+    let secrets: BTreeSet<_> = words.map(|it| it.secret.clone()).collect();
+    let target = |secret| {
+        Some(TargetSpec {
+            broker: Arc::new(KeptSecret::of(secret, Arc::clone(vault))?),
+            environment: Environment::Production,
+            sensitivity: Sensitivity::Restricted,
+            reach: Reach::Own,
+            at_once: 4,
+            sweep: NEVER_GROWS_OLD,
+        })
+    };
+    secrets.into_iter().filter_map(target).collect()
+}
+
 /// The lease engine, and its work.
 type Ending = (Arc<Leases>, JoinHandle<anyhow::Result<()>>);
 
@@ -246,7 +284,8 @@ pub(super) fn leases(
             sweep: it.sweep,
         })
     };
-    let targets = config.targets.iter().map(target).collect::<anyhow::Result<Vec<_>>>()?;
+    let mut targets = config.targets.iter().map(target).collect::<anyhow::Result<Vec<_>>>()?;
+    targets.extend(kept(config, &vault));
     let leases = Leases::new(LeasesParts { lane: Arc::clone(lane), targets, vault });
     let working = Arc::clone(&leases).run(stop);
     let ending = tokio::spawn(async move {

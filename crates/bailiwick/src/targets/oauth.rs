@@ -5,11 +5,11 @@ use std::{path::PathBuf, sync::Arc, time::Duration};
 use bailiwick_connect::{Broker, OAuth, OAuthTarget};
 use bailiwick_model::{EnforcedAs, TargetName, format_span};
 
-use super::{Home, TargetKind, TargetSettings, said};
+use super::{Bears, Home, TargetKind, TargetSettings, said};
 use crate::config::Table;
 
 /// Its line in the list.
-pub(super) const KIND: TargetKind = TargetKind { name: "oauth", read };
+pub(super) const KIND: TargetKind = TargetKind { name: "oauth", bears: Bears::Text, read };
 
 /// How long a token may live: where nobody says it, and at the most.
 const LONGEST: Duration = Duration::from_secs(3600);

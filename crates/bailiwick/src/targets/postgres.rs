@@ -6,11 +6,11 @@ use bailiwick_connect::{Broker, Postgres, PostgresDefaults, PostgresTarget, Post
 use bailiwick_model::{EnforcedAs, TargetName, format_span};
 use toml::Spanned;
 
-use super::{Home, TargetKind, TargetSettings, said};
+use super::{Bears, Home, TargetKind, TargetSettings, said};
 use crate::config::Table;
 
 /// Its line in the list.
-pub(super) const KIND: TargetKind = TargetKind { name: "postgres", read };
+pub(super) const KIND: TargetKind = TargetKind { name: "postgres", bears: Bears::Nothing, read };
 
 /// How many sessions a lease may have where nobody says it.
 const CONNECTIONS: u64 = 4;

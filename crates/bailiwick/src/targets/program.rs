@@ -6,11 +6,11 @@ use bailiwick_connect::{Broker, EnforcedAs, ProgramBroker, ProgramSpec};
 use bailiwick_model::{TargetName, format_span};
 use toml::Spanned;
 
-use super::{Home, TargetKind, TargetSettings};
+use super::{Bears, Home, TargetKind, TargetSettings};
 use crate::config::Table;
 
 /// Its line in the list.
-pub(super) const KIND: TargetKind = TargetKind { name: "program", read };
+pub(super) const KIND: TargetKind = TargetKind { name: "program", bears: Bears::Text, read };
 
 /// How long it may take where nobody says it.
 const TIMEOUT: Duration = Duration::from_secs(20);

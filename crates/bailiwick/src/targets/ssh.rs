@@ -6,11 +6,11 @@ use bailiwick_connect::{Broker, Ssh, SshTarget};
 use bailiwick_model::{EnforcedAs, TargetName, format_span};
 use toml::Spanned;
 
-use super::{Home, TargetKind, TargetSettings, said};
+use super::{Bears, Home, TargetKind, TargetSettings, said};
 use crate::config::Table;
 
 /// Its line in the list.
-pub(super) const KIND: TargetKind = TargetKind { name: "ssh", read };
+pub(super) const KIND: TargetKind = TargetKind { name: "ssh", bears: Bears::Nothing, read };
 
 const PORT: u64 = 22;
 /// How long a certificate lives: where nobody says it, and at the most.

@@ -5,11 +5,11 @@ use std::{path::PathBuf, sync::Arc, time::Duration};
 use bailiwick_connect::{Broker, X509, X509Target};
 use bailiwick_model::{EnforcedAs, TargetName, format_span};
 
-use super::{Home, TargetKind, TargetSettings, said};
+use super::{Bears, Home, TargetKind, TargetSettings, said};
 use crate::config::Table;
 
 /// Its line in the list.
-pub(super) const KIND: TargetKind = TargetKind { name: "x509", read };
+pub(super) const KIND: TargetKind = TargetKind { name: "x509", bears: Bears::Nothing, read };
 
 /// How long a certificate lives: where nobody says it, and at the most.
 const LONGEST: Duration = Duration::from_secs(3600);

@@ -22,6 +22,7 @@ mod process;
 mod recipes;
 mod scenes;
 mod servers;
+mod signed;
 mod waiting;
 mod world;
 mod wrapped;

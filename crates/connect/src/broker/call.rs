@@ -49,6 +49,8 @@ pub(super) struct Question {
     pub(super) kind: &'static str,
     /// What proves who we are: a whole `Authorization`.
     pub(super) proof: Secret,
+    /// Headers that go along besides, or in the place of the usual ones.
+    pub(super) more: Vec<(&'static str, Secret)>,
     pub(super) body: Secret,
 }
 
@@ -99,6 +101,17 @@ impl Endpoint {
         })
     }
 
+    /// Gives what stands in `Host`.
+    pub(super) fn host(&self) -> &str {
+        self.authority.as_str()
+    }
+
+    /// Gives the path that is asked where a question adds `rest`.
+    pub(super) fn path(&self, rest: &str) -> String {
+        let path = format!("{}{rest}", self.path);
+        if path.is_empty() { "/".to_owned() } else { path }
+    }
+
     /// Asks, and reads the answer. What goes wrong is said without a word of what was sent or heard.
     pub(super) async fn ask(&self, question: Question) -> Result<Answered, String> {
         let asked = timeout(PATIENCE, self.go(question)).await;
@@ -139,10 +152,9 @@ impl Endpoint {
     fn request(&self, question: Question) -> Result<Request<Full<Bytes>>, String> {
         let mut proof = HeaderValue::from_str(question.proof.expose()).map_err(told)?;
         proof.set_sensitive(true);
-        let path = format!("{}{}", self.path, question.path);
         let request = Request::builder()
             .method(question.method)
-            .uri(if path.is_empty() { "/" } else { &path })
+            .uri(self.path(&question.path))
             .header(header::HOST, self.authority.as_str())
             .header(header::USER_AGENT, "bailiwick")
             .header(header::ACCEPT, "application/json")
@@ -150,7 +162,13 @@ impl Endpoint {
             .header(header::AUTHORIZATION, proof)
             .header(header::CONNECTION, "close");
         let body = Bytes::copy_from_slice(question.body.expose().as_bytes());
-        request.body(Full::new(body)).map_err(told)
+        let mut request = request.body(Full::new(body)).map_err(told)?;
+        for (name, value) in question.more {
+            let mut value = HeaderValue::from_str(value.expose()).map_err(told)?;
+            value.set_sensitive(true);
+            request.headers_mut().insert(name, value);
+        }
+        Ok(request)
     }
 }
 

@@ -199,7 +199,7 @@ pub(super) fn told(error: &PrivateError) -> String {
 }
 
 /// The 128 bits of a lease's letters.
-pub(super) fn bits(lease: &LeaseId) -> u128 {
+pub(crate) fn bits(lease: &LeaseId) -> u128 {
     let (_, letters) = lease.as_str().split_once('_').unwrap_or_default();
     letters.bytes().fold(0, |bits: u128, letter| {
         let place = b"0123456789ABCDEFGHJKMNPQRSTVWXYZ".iter().position(|it| *it == letter);

@@ -264,7 +264,8 @@ impl Kubernetes {
     ) -> Result<Answered, BrokerError> {
         let token = self.target.token.fetch().await.map_err(|it| self.refused(it.to_string()))?;
         let proof = Secret::new(format!("Bearer {}", token.expose()));
-        let question = Question { method, path, kind: JSON, proof, body: Secret::new(body) };
+        let (more, body) = (Vec::new(), Secret::new(body));
+        let question = Question { method, path, kind: JSON, proof, more, body };
         self.server.ask(question).await.map_err(|why| self.away(why))
     }
 

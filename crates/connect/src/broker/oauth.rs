@@ -208,10 +208,13 @@ impl OAuth {
             // Its answer was never heard: what token there is, nobody has.
             (None, None) => Ok(()),
             // It was had and cannot be named any more. It ends by itself, and not before.
-            (None, Some(_)) if ended.until.after(self.target.longest) <= ended.now => Ok(()),
             (None, Some(_)) => {
-                let why = "its token is not at hand any more, so it can only be left to its end";
-                Err(self.away(why.to_owned()))
+                let until = ended.until.after(self.target.longest);
+                if until <= ended.now {
+                    return Ok(());
+                }
+                let why = "its token is not at hand any more, and ends by itself".to_owned();
+                Err(BrokerError::Lasts { target: self.name.clone(), why, until })
             }
         }
     }
@@ -229,8 +232,14 @@ impl OAuth {
         let both = format!("{}:{}", escaped(&self.target.client), escaped(secret.expose()));
         let proof =
             Secret::new(format!("Basic {}", STANDARD.encode(zeroize::Zeroizing::new(both))));
-        let question =
-            Question { method: Method::POST, path: String::new(), kind: FORM, proof, body };
+        let question = Question {
+            method: Method::POST,
+            path: String::new(),
+            kind: FORM,
+            proof,
+            more: Vec::new(),
+            body,
+        };
         service.ask(question).await.map_err(|why| self.away(why))
     }
 

@@ -45,6 +45,7 @@ impl PushPlace {
             path: String::new(),
             kind: "application/secevent+jwt",
             proof: Secret::new(format!("Bearer {}", secret.expose())),
+            more: Vec::new(),
             body: Secret::new(set),
         };
         match self.0.ask(question).await {

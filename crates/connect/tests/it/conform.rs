@@ -1,11 +1,13 @@
 //! What every broker has to keep, tried at each kind of target: real ones where there are some, and
 //! strict stubs of those that no test can have.
 
+mod github;
 mod kubernetes;
 mod oauth;
 mod postgres;
 mod program;
 mod ssh;
+mod sts;
 mod x509;
 
 use std::{fs, path::Path, time::Duration};
@@ -33,6 +35,8 @@ fn the_manual_says_what_each_kind_of_target_cannot() {
         ("oauth", oauth::LIMITS),
         ("kubernetes", kubernetes::LIMITS),
         ("program", program::LIMITS),
+        ("sts", sts::LIMITS),
+        ("github", github::LIMITS),
     ];
     for (kind, limits) in kinds {
         let said: Vec<_> = limits.iter().map(|it| it.words()).collect();

@@ -1,10 +1,11 @@
 //! Each broker and the system that it was written for, as others made it.
 
+mod aws;
 pub(crate) mod postgres;
 pub(crate) mod ssh;
 mod x509;
 
-use bailiwick_connect::{Credential, EndedLease, Field, LeaseOrder};
+use bailiwick_connect::{Credential, EndedLease, EnforcedAs, Field, LeaseOrder};
 use bailiwick_model::{LeaseId, Timestamp, Ulid};
 
 /// A moment that the target's own clock agrees with.
@@ -34,6 +35,7 @@ fn ended(number: u8) -> EndedLease {
         lease: order.lease,
         called: None,
         keepsake: None,
+        enforced: EnforcedAs::Session,
         until: order.until,
         now: order.now,
     }

@@ -90,6 +90,7 @@ impl Leases {
             decision: decision.clone(),
             shown: request.caller.credentials.clone(),
             until,
+            enforced: EnforcedAs::Session,
         };
         let authority = Arc::clone(slot.authority());
         let call = request.call;

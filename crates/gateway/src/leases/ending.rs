@@ -92,7 +92,7 @@ impl Leases {
             let line = self.targets.get(&target).map(|it| &it.line);
             if line.is_none_or(|it| it.send(lease.clone()).is_err()) {
                 let why = format!("target `{target}` is no longer configured");
-                let event = LeaseEvent::Failed { why, after: None, jitter: jitter() };
+                let event = untold(why, None);
                 self.shelf().with(|kept| kept.step(&lease, event, now));
             }
         }
@@ -158,37 +158,40 @@ impl Leases {
             (lease, kept.sealed.get(id).cloned(), kept.open.get(id).cloned())
         };
         let unseal = |it: String| self.vault.unseal(id.as_str(), &it.parse()?);
-        let told = match sealed.map(unseal) {
+        let event = match sealed.map(unseal) {
             Some(Err::<Secret, bailiwick_connect::VaultError>(_)) => {
-                Err(("what ending it needs cannot be opened".to_owned(), None))
+                untold("what ending it needs cannot be opened".to_owned(), None)
             }
             keepsake => {
                 let ended = EndedLease {
                     lease: id.clone(),
                     called: lease.called.clone(),
                     keepsake: keepsake.and_then(Result::ok).or(open),
+                    enforced: lease.enforced,
                     until: lease.until,
                     now: self.desk().now(),
                 };
                 seam::reach("lease-telling").await;
                 let telling = tokio::time::timeout(REVOKE_WAIT, at.broker.revoke(&ended));
                 match caught::whole(telling).await {
-                    Ok(Ok(Ok(()))) => Ok(()),
-                    Ok(Ok(Err(error))) => Err(failed(&error)),
-                    Ok(Err(_)) => Err(("it did not answer in time".to_owned(), None)),
-                    Err(broke_off) => Err((broke_off.to_string(), None)),
+                    Ok(Ok(Ok(()))) => LeaseEvent::Gone,
+                    Ok(Ok(Err(BrokerError::Lasts { why, until, .. }))) => {
+                        LeaseEvent::Lasts { why, until }
+                    }
+                    Ok(Ok(Err(error))) => {
+                        let (why, after) = failed(&error);
+                        untold(why, after)
+                    }
+                    Ok(Err(_)) => untold("it did not answer in time".to_owned(), None),
+                    Err(broke_off) => untold(broke_off.to_string(), None),
                 }
             }
         };
         seam::reach("lease-told").await;
         let now = self.desk().now();
-        let event = match told {
-            Ok(()) => LeaseEvent::Gone,
-            Err((why, after)) => {
-                tracing::warn!(lease = %id, %target, why, "a lease is not known to be gone");
-                LeaseEvent::Failed { why, after, jitter: jitter() }
-            }
-        };
+        if let LeaseEvent::Failed { why, .. } | LeaseEvent::Lasts { why, .. } = &event {
+            tracing::warn!(lease = %id, %target, why, "a lease is not known to be gone");
+        }
         let gone = event == LeaseEvent::Gone;
         let over = self.shelf().with(|kept| {
             kept.step(id, event, now);
@@ -263,6 +266,10 @@ impl Leases {
     pub fn open_leases(&self) -> usize {
         self.shelf().lock().book.len()
     }
+}
+
+fn untold(why: String, after: Option<Duration>) -> LeaseEvent {
+    LeaseEvent::Failed { why, after, jitter: jitter() }
 }
 
 /// Says what a broker could not do, and how long its target wants to be left alone.

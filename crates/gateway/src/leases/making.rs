@@ -13,8 +13,8 @@ use std::{
 use bailiwick_connect::{BrokerError, Credential, Issued, LeaseOrder, Secret};
 use bailiwick_kernel::{LeaseEffect, LeaseEvent, PermitError};
 use bailiwick_model::{
-    CredentialId, DecisionId, IdentityId, Lease, LeaseCause, LeaseId, LeaseState, TargetName,
-    TaskId, Timestamp,
+    CredentialId, DecisionId, EnforcedAs, IdentityId, Lease, LeaseCause, LeaseId, LeaseState,
+    TargetName, TaskId, Timestamp,
 };
 use tokio::sync::oneshot;
 
@@ -44,6 +44,14 @@ pub(crate) struct Order {
     /// What whoever asks for it shows.
     pub(crate) shown: BTreeSet<CredentialId>,
     pub(crate) until: Timestamp,
+    /// Whether it stays in the gateway.
+    pub(crate) enforced: EnforcedAs,
+}
+
+impl Order {
+    fn wanted(&self) -> Wanted {
+        (self.target.clone(), self.wants.clone(), self.enforced)
+    }
 }
 
 /// A credential in the hands of who asked for it. Where nobody takes it, it ends.
@@ -132,10 +140,10 @@ impl Leases {
         order: Order,
         still: impl FnOnce() -> Result<(), PermitError> + Send,
     ) -> Result<HandedOut, NotHandedOut> {
-        let Some(target) = self.targets.get(&order.target) else {
+        if !self.targets.contains_key(&order.target) {
             return Err(NotHandedOut::NotMade(no_target(&order.target)));
-        };
-        let key = (order.task.clone(), (order.target.clone(), order.wants.clone()));
+        }
+        let key = (order.task.clone(), order.wanted());
         let (waiter, hears) = oneshot::channel();
         {
             // Who asks for what is being made waits with the others.
@@ -144,7 +152,7 @@ impl Leases {
                 still()?;
                 others.push(waiter);
             } else {
-                match self.begin(&order, target.broker.reach(), still)? {
+                match self.begin(&order, still)? {
                     Begun::Ready(ready) => {
                         let (lease, credential) = *ready;
                         let handed = self.handed(lease, credential);
@@ -167,14 +175,13 @@ impl Leases {
     fn begin(
         &self,
         order: &Order,
-        enforced: bailiwick_model::EnforcedAs,
         still: impl FnOnce() -> Result<(), PermitError>,
     ) -> Result<Begun, NotHandedOut> {
         let now = self.desk().now();
         let id = LeaseId::new(self.desk().ulid());
         self.shelf().with(|kept| {
             still()?;
-            let wanted = (order.target.clone(), order.wants.clone());
+            let wanted = order.wanted();
             let least = now.after(TOO_SHORT).min(order.until);
             let ready = kept.ready(&order.task, &wanted, least);
             if let Some((mut lease, credential)) = ready.filter(|it| it.0.shown.len() < SHOWN) {
@@ -197,7 +204,7 @@ impl Leases {
                 wants: order.wants.clone(),
                 decision: Some(order.decision.clone()),
                 shown: order.shown.clone(),
-                enforced,
+                enforced: order.enforced,
                 state: LeaseState::Minting,
                 called: None,
                 until: order.until,

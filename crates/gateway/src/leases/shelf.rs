@@ -12,8 +12,8 @@ use std::{
 use bailiwick_connect::{Credential, Secret};
 use bailiwick_kernel::{LeaseBook, LeaseEffect, LeaseEvent};
 use bailiwick_model::{
-    CredentialId, EndCause, Finding, Lease, LeaseCause, LeaseId, LeaseState, TargetName, TaskId,
-    Timestamp,
+    CredentialId, EndCause, EnforcedAs, Finding, Lease, LeaseCause, LeaseId, LeaseState,
+    TargetName, TaskId, Timestamp,
 };
 use bailiwick_store::{KeptLease, LeaseFilter, Registry, RegistryError};
 use tokio::sync::{Notify, oneshot};
@@ -36,8 +36,9 @@ pub(super) struct Unwritten {
     pub(super) heard: Option<oneshot::Sender<Result<(), String>>>,
 }
 
-/// What of a target was wanted in a task.
-pub(super) type Wanted = (TargetName, Vec<String>);
+/// What of a target was wanted in a task, and whether it stays in the gateway: what does is never given to
+/// anybody under the same name.
+pub(super) type Wanted = (TargetName, Vec<String>, EnforcedAs);
 
 /// Everything that is kept of leases, behind one lock that nobody waits under.
 #[derive(Default)]
@@ -167,7 +168,7 @@ impl Kept {
 }
 
 fn place(lease: &Lease) -> (TaskId, Wanted) {
-    (lease.task.clone(), (lease.target.clone(), lease.wants.clone()))
+    (lease.task.clone(), (lease.target.clone(), lease.wants.clone(), lease.enforced))
 }
 
 impl Shelf {
@@ -234,7 +235,7 @@ impl Shelf {
     pub(crate) fn end_target(&self, target: &TargetName, cause: LeaseCause, now: Timestamp) {
         self.with(|kept| {
             for of_task in kept.ready.values_mut() {
-                of_task.retain(|(at, _), _| at != target);
+                of_task.retain(|(at, ..), _| at != target);
             }
             kept.ready.retain(|_, of_task| !of_task.is_empty());
             kept.book.end_target(target, cause, now)

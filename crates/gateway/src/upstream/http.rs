@@ -36,7 +36,7 @@ use super::{
 use crate::{
     call::Used,
     mcp::{Era, headers::SESSION},
-    web::is_coded,
+    web::{Outfit, is_coded},
 };
 use answer::{Asked, unknown};
 pub(super) use connector::{Connector, connector};
@@ -380,7 +380,14 @@ impl Link {
         all.insert(header::ACCEPT, HeaderValue::from_static("application/json, text/event-stream"));
         all.extend(self.host.clone().map(|it| (header::HOST, it)));
         all.extend(headers.clone());
-        let credential = self.spec.credential.as_ref();
+        let credential = match self.spec.credential.as_ref() {
+            Some(Outfit::Kept(it)) => Some(it),
+            // Its handshake belongs to no task.
+            Some(Outfit::Lent(_)) => {
+                return Err(Missed::Nobody("no credential is made for an MCP server".to_owned()));
+            }
+            None => None,
+        };
         let made = credential.map(|it| it.made(&self.spec.name, CredentialScope::Any));
         let made = made.transpose().map_err(Missed::Nobody)?;
         if let Some(made) = &made {

@@ -11,7 +11,7 @@ use std::{
 use bailiwick_connect::ServerTrust;
 use bailiwick_model::{Effect, Environment, Reach, Sensitivity, ServerName};
 
-use crate::web::{Injection, WebSpec};
+use crate::web::{Outfit, WebSpec};
 
 /// One MCP server behind the gateway, as configured.
 #[derive(Clone, Debug)]
@@ -33,7 +33,7 @@ pub struct ServerSpec {
     /// The operator's word on its tools, by name.
     pub tools: BTreeMap<String, ToolSpec>,
     /// What its requests get on their way out.
-    pub credential: Option<Injection>,
+    pub credential: Option<Outfit>,
 }
 
 impl ServerSpec {

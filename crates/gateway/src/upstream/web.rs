@@ -5,8 +5,8 @@ mod pieces;
 use std::{error::Error as _, sync::Arc, time::Duration};
 
 use axum::{body::Body, response::Response};
-use bailiwick_connect::TlsError;
-use bailiwick_model::{Obligations, ServerName};
+use bailiwick_connect::{Credential, TlsError};
+use bailiwick_model::{Obligations, ServerName, Timestamp};
 use bytes::Bytes;
 use http::{
     HeaderMap, HeaderValue, Method, Request, StatusCode, Uri, Version, header, response::Parts,
@@ -29,7 +29,7 @@ use crate::{
     Catalog, Listener,
     jsonrpc::raw_of,
     limits::MESSAGE,
-    web::{Made, Outgoing, Scrubber, Summary, WebSpec, goes_back, is_coded},
+    web::{Injection, Made, Outfit, Outgoing, Scrubber, Summary, WebSpec, goes_back, is_coded},
 };
 use pieces::{Pieces, pieces};
 
@@ -88,7 +88,7 @@ impl Link {
     /// whoever asked, and this returns when all of it went.
     pub(super) async fn send(
         &self,
-        spent: Spent<'_>,
+        (spent, lent): (Spent<'_>, Option<(Credential, Timestamp)>),
         outgoing: &Outgoing,
         (listener, within): (&Listener, Duration),
     ) -> Result<Reply, SendError> {
@@ -96,7 +96,8 @@ impl Link {
         let not_sent = |why: String| SendError::NotSent { why };
         let asks = outgoing.asks();
         let made = self.made(&spent, asks).map_err(not_sent)?;
-        let request = self.request(outgoing, made.as_ref()).map_err(not_sent)?;
+        let mut request = self.request(outgoing, made.as_ref()).map_err(not_sent)?;
+        let lent = self.bear(lent, &mut request, outgoing).map_err(not_sent)?;
         if !spent.still().permitted() {
             return Err(SendError::NotSent { why: WITHDRAWN.to_owned() });
         }
@@ -113,10 +114,9 @@ impl Link {
             },
         };
         // The API may give back to one request what it was sent with another.
-        let credential = self.spec.credential.as_ref();
         let scrubber = match made {
             Some(made) => Some(made.scrubber),
-            None => credential.map(|it| it.scrubber(None)),
+            None => lent.or_else(|| self.injection().map(|it| it.scrubber(None))),
         };
         let holds = scrubber.is_some();
         let scrubber = &scrubber.unwrap_or_default();
@@ -126,9 +126,27 @@ impl Link {
         terms.take(response, holds).await.map(|summary| Reply::Result(raw_of(&summary)))
     }
 
+    fn injection(&self) -> Option<&Injection> {
+        self.spec.credential.as_ref()?.kept()
+    }
+
+    /// Puts into a request what was made for its task, and gives what looks for it in what comes back.
+    fn bear(
+        &self,
+        lent: Option<(Credential, Timestamp)>,
+        request: &mut Request<Full<Bytes>>,
+        outgoing: &Outgoing,
+    ) -> Result<Option<Scrubber>, String> {
+        match (self.spec.credential.as_ref(), lent) {
+            (Some(Outfit::Lent(it)), Some((credential, now))) => {
+                it.put(&credential, request, (&outgoing.body, now)).map(Some)
+            }
+            (Some(Outfit::Lent(_) | Outfit::Kept(_)) | None, _) => Ok(None),
+        }
+    }
+
     fn made(&self, spent: &Spent<'_>, asks: &Obligations) -> Result<Option<Made>, String> {
-        let injection = self.spec.credential.as_ref();
-        let injection = injection.filter(|it| it.is_for(&spent.call().action().name));
+        let injection = self.injection().filter(|it| it.is_for(&spent.call().action().name));
         injection.map(|it| it.made(&self.spec.name, asks.credential)).transpose()
     }
 

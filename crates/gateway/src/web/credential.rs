@@ -8,10 +8,19 @@ use bailiwick_model::{CredentialScope, SecretName, SecretUse, ServerName};
 use http::{HeaderName, HeaderValue};
 use zeroize::Zeroizing;
 
-use super::Scrubber;
+use super::{Lent, Scrubber};
 
 /// What of a secret could be told from chance in an answer has at least so many bytes.
 const SECRET_MIN: usize = 8;
+
+/// What requests to a server get on their way out.
+#[derive(Clone, Debug)]
+pub enum Outfit {
+    /// A secret that is kept here.
+    Kept(Injection),
+    /// A credential that is made for the task.
+    Lent(Lent),
+}
 
 /// Which secret goes where. It stands in one header of requests to one host, and nowhere else.
 #[derive(Clone, Debug)]
@@ -28,6 +37,16 @@ pub struct Injection {
     pub around: (String, String),
     /// The operations that get it; all of them where nothing is said.
     pub only: Option<BTreeSet<String>>,
+}
+
+impl Outfit {
+    /// Gives the kept secret, where it is one.
+    pub(crate) const fn kept(&self) -> Option<&Injection> {
+        match self {
+            Self::Kept(it) => Some(it),
+            Self::Lent(_) => None,
+        }
+    }
 }
 
 /// A credential for one request.

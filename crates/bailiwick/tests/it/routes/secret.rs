@@ -133,3 +133,32 @@ fn what_may_only_read_is_sent_with_the_secret_that_only_reads() {
     assert_eq!(world.ask("GET /http/crm/customers/42", &[], "").status, 200);
     assert_eq!(world.api.last().header("authorization"), Some(&*format!("Bearer {VALUE}")));
 }
+
+#[test]
+fn the_proof_of_a_task_tells_of_the_secret_that_its_requests_had() {
+    let world = World::start(CREDENTIAL, echo());
+    let ask = || world.ask("GET /http/crm/customers?q=plain", &[], "");
+    assert_eq!(ask().status, 502, "there is no secret, and so no lease of it");
+    assert_eq!(with_value(&world.governor, &["secret", "set", "crm-key"], VALUE).code, 0);
+    assert_eq!((ask().status, ask().status), (200, 200));
+    let live = world.governor.json(&["lease", "list"]);
+    assert_eq!(live["leases"].as_array().unwrap().len(), 1, "{live}");
+    // Nobody has it by asking for it.
+    let asked = world.governor.post("/leases/secret.crm-key", &world.token, &[], "{}");
+    assert_eq!(asked.status, 403, "{asked:?}");
+    let ended = world.governor.json(&["task", "end", &world.task]);
+    let leases = ended["leases"].as_array().unwrap();
+    let had: Vec<_> = leases.iter().filter(|it| it["issued"].is_string()).collect();
+    let [lease] = had[..] else { panic!("{ended}") };
+    for (name, wanted) in [
+        ("target", json!("secret.crm-key")),
+        ("wants", json!(["crm"])),
+        ("enforced", json!("prevent")),
+        ("state", json!("revoked")),
+        ("called", json!("crm-key")),
+    ] {
+        assert_eq!(lease[name], wanted, "{lease}");
+    }
+    assert!(lease["used"].as_str() >= lease["issued"].as_str(), "{lease}");
+    assert!(lease["gone"].is_string(), "{lease}");
+}

@@ -42,7 +42,8 @@ fn order(number: u8, account: &str) -> LeaseOrder {
 
 fn ended(number: u8) -> EndedLease {
     let LeaseOrder { lease, until, now, .. } = order(number, "reporter");
-    EndedLease { lease, called: None, keepsake: None, until, now }
+    let enforced = EnforcedAs::Session;
+    EndedLease { lease, called: None, keepsake: None, enforced, until, now }
 }
 
 fn token(issued: &Issued) -> String {

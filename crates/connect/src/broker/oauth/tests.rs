@@ -38,7 +38,15 @@ fn order(wants: &[&str]) -> LeaseOrder {
 
 fn ended(keepsake: Option<Secret>) -> EndedLease {
     let order = order(&[]);
-    EndedLease { lease: order.lease, called: None, keepsake, until: order.until, now: NOW }
+    let enforced = EnforcedAs::Session;
+    EndedLease {
+        lease: order.lease,
+        called: None,
+        keepsake,
+        enforced,
+        until: order.until,
+        now: NOW,
+    }
 }
 
 #[tokio::test]
@@ -88,7 +96,7 @@ async fn a_token_that_can_be_named_no_more_is_not_called_gone_before_its_time() 
     let nobody = broker("http://127.0.0.1:1");
     let lost = || EndedLease { called: Some("lease".into()), ..ended(None) };
     let error = nobody.revoke(&lost()).await.unwrap_err().to_string();
-    assert!(error.contains("left to its end"), "{error}");
+    assert!(error.contains("cannot end it before"), "{error}");
     let over = lost().until.after(Duration::from_secs(3600));
     nobody.revoke(&EndedLease { now: over, ..lost() }).await.unwrap();
 }
