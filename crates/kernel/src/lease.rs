@@ -42,7 +42,7 @@ pub enum LeaseEvent {
         /// What was seen.
         why: String,
     },
-    /// Its credential was handed out.
+    /// Its credential was handed out, or somebody more waits for it to be made.
     Used {
         /// What whoever asked for it showed.
         shown: BTreeSet<CredentialId>,
@@ -174,9 +174,13 @@ impl Life {
                 false
             }
             LeaseEvent::Used { shown } => {
+                let before = self.lease.shown.len();
                 self.lease.shown.extend(shown);
-                self.lease.used = Some(now);
-                false
+                if self.lease.issued.is_some() {
+                    self.lease.used = Some(now);
+                }
+                // What was shown for it ends it, also after a restart.
+                before < self.lease.shown.len()
             }
             LeaseEvent::Ends(cause) => {
                 self.end(cause, now);

@@ -27,6 +27,10 @@ const STAYS: Duration = Duration::from_secs(600);
 /// How long a lease is named at least, whatever clocks say: no certificate lives longer.
 const KEPT: Duration = Duration::from_secs(3600 + 600);
 
+/// How long whoever ends leases waits for the list. Where it hangs, what is open is ended all the same,
+/// and the list is told again.
+const PATIENCE: Duration = Duration::from_secs(10);
+
 /// All that is named is in the file.
 const KEPT_WHOLE: u8 = 1;
 /// All that is named is in the list that was published last.
@@ -91,13 +95,16 @@ impl DenyList {
         self.deny_all(vec![(lease, until)], now).await
     }
 
-    /// Names many more, with one list for all of them. Where all are named already nothing is written.
+    /// Names many more, with one list for all of them. Where all are named already nothing is written. It
+    /// comes back within [`PATIENCE`]; what hangs then may still be done.
     pub(super) async fn deny_all(
         &self,
         leases: Vec<(LeaseId, Timestamp)>,
         now: Timestamp,
     ) -> Result<(), String> {
-        self.blocking(move |it| it.deny(leases, now)).await
+        let denied = self.blocking(move |it| it.deny(leases, now));
+        let denied = tokio::time::timeout(PATIENCE, denied).await;
+        denied.unwrap_or_else(|_| Err("its list cannot be written: it takes too long".to_owned()))
     }
 
     /// Publishes the list again, so that nobody takes it for an old one.
@@ -180,7 +187,7 @@ impl Inner {
 }
 
 /// The system's own clock: whoever counts the time elsewhere never lets it go back.
-fn wall() -> Timestamp {
+pub(super) fn wall() -> Timestamp {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     Timestamp::default().after(since)
 }
@@ -293,6 +300,17 @@ mod tests {
         assert_eq!(seen.lock().unwrap().last().unwrap(), &[lease(1)]);
         std::fs::remove_dir(&path).unwrap();
         first.deny(lease(1), at(100), at(11)).await.unwrap();
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_list_that_hangs_is_not_waited_for() {
+        let root = tempfile::tempdir().unwrap();
+        let (list, _) = list(&root.path().join("denied"));
+        let hangs = Arc::clone(&list.0.turn).acquire_owned().await.unwrap();
+        let denying = list.deny(lease(1), at(100), at(10));
+        let denied = tokio::time::timeout(Duration::from_secs(60), denying).await.unwrap();
+        assert!(denied.unwrap_err().ends_with("it takes too long"));
+        drop(hangs);
     }
 
     #[test]

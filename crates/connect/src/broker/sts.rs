@@ -4,6 +4,7 @@
 //! them, their end is that it does so no more. Where they are handed out, they end by themselves, or, if
 //! the operator wants it, are denied by a policy of the role that names ended leases.
 
+mod life;
 mod policy;
 mod xml;
 
@@ -15,7 +16,7 @@ use serde::Deserialize;
 use tokio::sync::Mutex;
 
 pub use self::policy::AwsAllow;
-use self::policy::Denied;
+use self::{life::Lives, policy::Denied};
 use super::{
     Attempt, Broker, BrokerError, Credential, EndedLease, EnforcedAs, Issued, LeaseOrder,
     SecretSource, TargetMistake,
@@ -85,6 +86,8 @@ pub struct Sts {
     target: StsTarget,
     sessions: Endpoint,
     policies: Endpoint,
+    /// How long the sessions live that leases of ours have, or had.
+    lives: Lives,
     /// One at a time reads and writes the policy of the role.
     denying: Mutex<()>,
 }
@@ -172,7 +175,8 @@ impl Sts {
     pub fn new(name: TargetName, target: StsTarget) -> Result<Self, TargetMistake> {
         target.check()?;
         let [sessions, policies] = target.services()?;
-        Ok(Self { name, target, sessions, policies, denying: Mutex::default() })
+        let (lives, denying) = (Lives::default(), Mutex::default());
+        Ok(Self { name, target, sessions, policies, lives, denying })
     }
 
     async fn make(&self, order: &LeaseOrder) -> Result<Issued, BrokerError> {
@@ -208,6 +212,7 @@ impl Sts {
         else {
             return Err(self.away("its answer is none of AssumeRole".into()));
         };
+        self.lives.began(&order.lease, until, life);
         let credential = Credential::default()
             .with("access_key_id", id.expose())
             .with("region", region.as_str())
@@ -247,6 +252,7 @@ impl Sts {
     async fn end(&self, ended: &EndedLease) -> Result<(), BrokerError> {
         // Nobody but the gateway had them, and it has forgotten them.
         if ended.enforced == EnforcedAs::Prevent {
+            self.lives.forget(&ended.lease);
             return Ok(());
         }
         let until = match (&ended.keepsake, &ended.called) {
@@ -257,13 +263,17 @@ impl Sts {
             (None, None) if !self.target.deny => return Ok(()),
             (None, _) => ended.until.after(LONGEST),
         };
-        if until <= ended.now {
+        let left = self.lives.left(&ended.lease, until, ended.now);
+        if left.is_zero() {
+            self.lives.forget(&ended.lease);
             return Ok(());
         }
         if self.target.deny {
             return self.deny(&ended.lease, ended.now).await;
         }
         let why = "issued keys cannot be taken back: they end by themselves".to_owned();
+        // By the clock of whoever asks again, which may be ahead of the others.
+        let until = ended.now.after(left.min(LONGEST));
         Err(BrokerError::Lasts { target: self.name.clone(), why, until })
     }
 
@@ -311,7 +321,7 @@ impl Sts {
         let read = document.and_then(|it| Denied::read(it, LEASE));
         let strange = format!("the policy `{policy}` of its role is none that we wrote");
         let mut denied = read.ok_or_else(|| self.refused(strange))?;
-        denied.forget(now);
+        denied.keep(|lease| !self.lives.is_over(lease, now));
         Ok(denied)
     }
 

@@ -47,7 +47,7 @@ impl Leases {
 
     /// Writes what waits longest, and says whether there was anything. What cannot be written waits
     /// on, save where somebody waits for it: they are told, and what they do then is a new step.
-    async fn write_some(&self) -> Result<bool, String> {
+    pub(super) async fn write_some(&self) -> Result<bool, String> {
         let mut piece: Vec<Unwritten> = {
             let mut kept = self.shelf().lock();
             let most = kept.unwritten.len().min(PIECE);
@@ -56,7 +56,7 @@ impl Leases {
         if piece.is_empty() {
             return Ok(false);
         }
-        let written = self.put(&piece).await;
+        let written = self.put(&mut piece).await;
         self.shelf().failing.store(written.is_err(), Ordering::Release);
         for it in &mut piece {
             if let Some(heard) = it.heard.take() {
@@ -74,16 +74,20 @@ impl Leases {
         written.map(|()| true)
     }
 
-    async fn put(&self, piece: &[Unwritten]) -> Result<(), String> {
+    /// Writes a piece: in the ledger what is not there yet, then in the registry.
+    async fn put(&self, piece: &mut [Unwritten]) -> Result<(), String> {
         let (mut records, mut changes) = (Vec::new(), Vec::new());
-        for it in piece {
+        for it in piece.iter() {
             match &it.owed {
                 Owed::Step(lease, time, keepsake) => {
-                    let record = LeaseRecord::of(lease, *time);
-                    records.push(Record::Lease(Box::new(self.shown(record))));
+                    if !it.on_ledger {
+                        let record = LeaseRecord::of(lease, *time);
+                        records.push(Record::Lease(Box::new(self.shown(record))));
+                    }
                     let (lease, keepsake) = ((**lease).clone(), keepsake.clone());
                     changes.push(Change::Lease(Box::new(KeptLease { lease, keepsake })));
                 }
+                Owed::Noticed(_) if it.on_ledger => {}
                 Owed::Noticed(finding) => {
                     // It may quote what a target said.
                     let text = self.desk().evidence().phrase(&finding.text);
@@ -97,6 +101,9 @@ impl Leases {
         seam::reach("lease-writing").await;
         if !records.is_empty() {
             desk.ledger().append(records).await.map_err(|error| error.to_string())?;
+        }
+        for it in piece {
+            it.on_ledger = true;
         }
         seam::reach("lease-on-ledger").await;
         if !changes.is_empty() {

@@ -27,19 +27,38 @@ const UNWRITTEN: usize = 4096;
 const LOOK: Duration = Duration::from_millis(500);
 /// How many leases a broker hears of at once.
 const TOGETHER: usize = 1024;
+/// How long it may take to hear of many: those who hear wait meanwhile.
+const ANNOUNCE_WAIT: Duration = Duration::from_secs(10);
 /// How long a target may take to end one lease. Brokers have bounds of their own; this is the last.
 const REVOKE_WAIT: Duration = Duration::from_secs(60);
 
 /// Who waits to be ended at one target.
 pub(super) struct Line {
     pub(super) lined: mpsc::UnboundedReceiver<LeaseId>,
-    /// Those that their broker has heard of.
+    /// Those that their broker has heard of, or is hearing of.
     announced: VecDeque<LeaseId>,
 }
 
 impl Line {
     pub(super) const fn of(lined: mpsc::UnboundedReceiver<LeaseId>) -> Self {
         Self { lined, announced: VecDeque::new() }
+    }
+
+    /// Gives who is next. Where more wait, gives all of them besides: their broker is to hear of them at
+    /// once, and what it can do for all of them it does not do for each.
+    async fn next(&mut self) -> Option<(LeaseId, Vec<LeaseId>)> {
+        if let Some(next) = self.announced.pop_front() {
+            return Some((next, Vec::new()));
+        }
+        self.announced.extend(self.lined.recv().await);
+        while self.announced.len() < TOGETHER
+            && let Ok(more) = self.lined.try_recv()
+        {
+            self.announced.push_back(more);
+        }
+        let many = 1 < self.announced.len();
+        let together = if many { self.announced.iter().cloned().collect() } else { Vec::new() };
+        Some((self.announced.pop_front()?, together))
     }
 }
 
@@ -106,35 +125,23 @@ impl Leases {
         stop: CancellationToken,
     ) {
         loop {
-            let next = async { self.next(&target, &mut *line.lock().await).await };
-            let lease = tokio::select! {
+            let next = async { line.lock().await.next().await };
+            let (lease, together) = tokio::select! {
                 () = stop.cancelled() => return,
-                lease = next => lease,
+                next = next => match next {
+                    Some(next) => next,
+                    None => return,
+                },
             };
-            let Some(lease) = lease else { return };
+            if !together.is_empty() {
+                // The others go on meanwhile: what hangs here holds up nobody else.
+                self.announce(&target, &together).await;
+            }
             self.revoke(&target, &lease).await;
         }
     }
 
-    /// Gives who is next in the line. Where more wait, their broker hears of many at once before: what
-    /// it can do for all of them it does not do for each.
-    async fn next(&self, target: &TargetName, line: &mut Line) -> Option<LeaseId> {
-        if let Some(next) = line.announced.pop_front() {
-            return Some(next);
-        }
-        line.announced.extend(line.lined.recv().await);
-        while line.announced.len() < TOGETHER
-            && let Ok(more) = line.lined.try_recv()
-        {
-            line.announced.push_back(more);
-        }
-        if 1 < line.announced.len() {
-            self.announce(target, &line.announced).await;
-        }
-        line.announced.pop_front()
-    }
-
-    async fn announce(&self, target: &TargetName, leases: &VecDeque<LeaseId>) {
+    async fn announce(&self, target: &TargetName, leases: &[LeaseId]) {
         let Some(at) = self.targets.get(target) else { return };
         let ended: Vec<(LeaseId, Timestamp)> = {
             let kept = self.shelf().lock();
@@ -142,7 +149,7 @@ impl Leases {
             leases.iter().filter_map(until).collect()
         };
         let telling = at.broker.announce(&ended, self.desk().now());
-        let told = caught::whole(tokio::time::timeout(REVOKE_WAIT, telling)).await;
+        let told = caught::whole(tokio::time::timeout(ANNOUNCE_WAIT, telling)).await;
         if !matches!(told, Ok(Ok(Ok(())))) {
             // Each is told by itself all the same.
             tracing::warn!(%target, "a target could not be told of many leases at once");
@@ -255,7 +262,7 @@ impl Leases {
                 moved.await;
             }
             let (heard, hears) = oneshot::channel();
-            let mark = Unwritten { owed: Owed::Mark, heard: Some(heard) };
+            let mark = Unwritten { owed: Owed::Mark, on_ledger: false, heard: Some(heard) };
             self.shelf().with(|kept| kept.unwritten.push_back(mark));
             drop(hears.await);
         };

@@ -14,7 +14,7 @@ use bailiwick_connect::{BrokerError, Credential, Issued, LeaseOrder, Secret};
 use bailiwick_kernel::{LeaseEffect, LeaseEvent, PermitError};
 use bailiwick_model::{
     CredentialId, DecisionId, EnforcedAs, IdentityId, Lease, LeaseCause, LeaseId, LeaseState,
-    TargetName, TaskId, Timestamp,
+    Subject, TargetName, TaskId, Timestamp,
 };
 use tokio::sync::oneshot;
 
@@ -100,6 +100,9 @@ pub enum NotHandedOut {
     /// So many are alive that there is no room for more.
     #[error("{0} have live leases already: end some first")]
     TooMany(&'static str),
+    /// Nothing is to be made there.
+    #[error("`{0}` is contained")]
+    Contained(TargetName),
     /// The authority changed meanwhile.
     #[error("the task's authority changed meanwhile: {0}")]
     Withdrawn(#[from] PermitError),
@@ -118,10 +121,13 @@ type Waiter = oneshot::Sender<Result<HandedOut, NotHandedOut>>;
 
 /// Who waits for what is being made.
 #[derive(Debug, Default)]
-pub(super) struct Making(Mutex<HashMap<(TaskId, Wanted), Vec<Waiter>>>);
+pub(super) struct Making(Mutex<Made>);
+
+/// By what is wanted: the lease that is being made of it, and who waits.
+type Made = HashMap<(TaskId, Wanted), (LeaseId, Vec<Waiter>)>;
 
 impl Making {
-    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<(TaskId, Wanted), Vec<Waiter>>> {
+    fn lock(&self) -> std::sync::MutexGuard<'_, Made> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -148,8 +154,8 @@ impl Leases {
         {
             // Who asks for what is being made waits with the others.
             let mut making = self.making.lock();
-            if let Some(others) = making.get_mut(&key) {
-                still()?;
+            if let Some((lease, others)) = making.get_mut(&key) {
+                self.join(&order, lease, still)?;
                 others.push(waiter);
             } else {
                 match self.begin(&order, still)? {
@@ -160,7 +166,7 @@ impl Leases {
                         return Ok(handed);
                     }
                     Begun::Ordered(lease, recorded) => {
-                        making.insert(key.clone(), vec![waiter]);
+                        making.insert(key.clone(), (lease.clone(), vec![waiter]));
                         let engine = Arc::clone(self);
                         tokio::spawn(async move { engine.make(order, lease, recorded, key).await });
                     }
@@ -168,6 +174,38 @@ impl Leases {
             }
         }
         hears.await.unwrap_or_else(|_| Err(NotHandedOut::NotMade("it broke off".to_owned())))
+    }
+
+    /// Says whether an order may be carried out still, in the step in which it is. A target is contained
+    /// under its own name, whatever the server is called whose calls bear its credentials.
+    fn may(
+        &self,
+        order: &Order,
+        still: impl FnOnce() -> Result<(), PermitError>,
+    ) -> Result<(), NotHandedOut> {
+        still()?;
+        let named = order.target.as_str().parse().map(Subject::Server);
+        let contained = &self.desk().snapshot().contained;
+        if named.is_ok_and(|it| contained.contains(&it)) {
+            return Err(NotHandedOut::Contained(order.target.clone()));
+        }
+        Ok(())
+    }
+
+    /// Adds what one more who waits shows to the lease that is being made: if that is contained, the
+    /// lease ends.
+    fn join(
+        &self,
+        order: &Order,
+        lease: &LeaseId,
+        still: impl FnOnce() -> Result<(), PermitError>,
+    ) -> Result<(), NotHandedOut> {
+        let now = self.desk().now();
+        self.shelf().with(|kept| {
+            self.may(order, still)?;
+            kept.step(lease, LeaseEvent::Used { shown: order.shown.clone() }, now);
+            Ok(())
+        })
     }
 
     /// Takes what there is, or puts a new lease on the shelf. All of it is one step to whoever ends
@@ -180,10 +218,10 @@ impl Leases {
         let now = self.desk().now();
         let id = LeaseId::new(self.desk().ulid());
         self.shelf().with(|kept| {
-            still()?;
+            self.may(order, still)?;
             let wanted = order.wanted();
             let least = now.after(TOO_SHORT).min(order.until);
-            let ready = kept.ready(&order.task, &wanted, least);
+            let ready = kept.ready(&order.task, &wanted, (now, least));
             if let Some((mut lease, credential)) = ready.filter(|it| it.0.shown.len() < SHOWN) {
                 let shown = order.shown.clone();
                 kept.step(&lease.id, LeaseEvent::Used { shown }, now);
@@ -247,7 +285,7 @@ impl Leases {
                 self.shelf().with(|kept| kept.step(&id, LeaseEvent::Unheard { why }, now));
                 Err(NotHandedOut::NotMade(broke_off.to_string()))
             });
-        let waiters = self.making.lock().remove(&key).unwrap_or_default();
+        let waiters = self.making.lock().remove(&key).map(|it| it.1).unwrap_or_default();
         meter::lease_made(&order.target, made.is_ok());
         if let Err(error) = &made {
             tracing::warn!(lease = %id, target = %order.target, %error, "a credential was not handed out");

@@ -33,6 +33,8 @@ pub(super) enum Owed {
 #[derive(Debug)]
 pub(super) struct Unwritten {
     pub(super) owed: Owed,
+    /// Whether the ledger has it already, and the registry does not.
+    pub(super) on_ledger: bool,
     pub(super) heard: Option<oneshot::Sender<Result<(), String>>>,
 }
 
@@ -108,12 +110,13 @@ impl Kept {
         };
         let (heard, hears) = oneshot::channel();
         let owed = Owed::Step(lease, now, keepsake);
-        self.unwritten.push_back(Unwritten { owed, heard: Some(heard) });
+        self.unwritten.push_back(Unwritten { owed, on_ledger: false, heard: Some(heard) });
         hears
     }
 
     pub(super) fn notice(&mut self, finding: Box<Finding>) {
-        self.unwritten.push_back(Unwritten { owed: Owed::Noticed(finding), heard: None });
+        let owed = Owed::Noticed(finding);
+        self.unwritten.push_back(Unwritten { owed, on_ledger: false, heard: None });
     }
 
     /// Lets something happen to a lease. What ended is handed out no more.
@@ -153,16 +156,18 @@ impl Kept {
         self.ready.entry(task).or_default().insert(wanted, (lease.id.clone(), credential));
     }
 
-    /// Finds a credential that counts until `least` and longer.
+    /// Finds a credential that counts now, and until `least`.
     pub(super) fn ready(
         &self,
         task: &TaskId,
         wanted: &Wanted,
-        least: Timestamp,
+        (now, least): (Timestamp, Timestamp),
     ) -> Option<(Lease, Credential)> {
         let (id, credential) = self.ready.get(task)?.get(wanted)?;
         let lease = self.book.get(id)?;
-        let counts = lease.state == LeaseState::Active && least < lease.until;
+        // What ends with its task is handed out up to there: a later one would end with it, too.
+        let lasts = now < lease.until && least <= lease.until;
+        let counts = lease.state == LeaseState::Active && lasts;
         counts.then(|| (lease.clone(), credential.clone()))
     }
 }

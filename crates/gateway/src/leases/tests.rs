@@ -1,6 +1,7 @@
 //! Law 5, all of it: real ledger, real registry, a target that fails in every way, and a process that
 //! dies at any point. Nothing is forgotten, and nothing is alive at the end.
 
+mod several;
 mod steps;
 mod storm;
 

@@ -58,6 +58,7 @@ struct Inside {
     later: Mutex<BTreeMap<LeaseId, String>>,
     script: Mutex<VecDeque<Trouble>>,
     away: AtomicBool,
+    deaf: AtomicBool,
     made: AtomicU64,
     /// How many are being ended at this moment, and how many were at the most.
     at_once: AtomicU64,
@@ -88,6 +89,11 @@ impl ScriptedTarget {
     /// Takes it away, or brings it back.
     pub fn set_away(&self, away: bool) {
         self.inside.away.store(away, Ordering::SeqCst);
+    }
+
+    /// Has it never come to the end of hearing of many ends at once, or do so again.
+    pub fn set_deaf(&self, deaf: bool) {
+        self.inside.deaf.store(deaf, Ordering::SeqCst);
     }
 
     /// Says that nothing goes wrong any more, and does what was put off.
@@ -246,6 +252,16 @@ impl Broker for ScriptedTarget {
 
     fn revoke<'a>(&'a self, ended: &'a EndedLease) -> Attempt<'a, ()> {
         Box::pin(self.end(ended))
+    }
+
+    fn announce<'a>(&'a self, _: &'a [(LeaseId, Timestamp)], _: Timestamp) -> Attempt<'a, ()> {
+        Box::pin(async {
+            if self.inside.deaf.load(Ordering::SeqCst) {
+                std::future::pending().await
+            } else {
+                Ok(())
+            }
+        })
     }
 
     fn found(&self) -> Attempt<'_, Vec<LeaseId>> {

@@ -1,16 +1,12 @@
 //! Policies of AWS: what a session may do, and which ended sessions may do nothing.
 
-use std::time::Duration;
-
-use bailiwick_model::{LeaseId, Timestamp};
+use bailiwick_model::LeaseId;
 use serde_json::{Value, json};
 
 /// The longest session policy that STS takes.
 const SESSION_MAX: usize = 2048;
 /// The longest policy that we write to a role, whose policies have 10,240 characters in all.
 const DENIED_MAX: usize = 8_000;
-/// How long an ended lease is named: no session lives longer, and its id says when it began.
-const NAMED: Duration = Duration::from_secs(13 * 3600);
 const VERSION: &str = "2012-10-17";
 
 /// One thing that a lease may want: actions on resources.
@@ -82,9 +78,9 @@ impl Denied {
         self.0.push(lease);
     }
 
-    /// Leaves out those whose sessions are over.
-    pub(super) fn forget(&mut self, now: Timestamp) {
-        self.0.retain(|it| now < began(it).after(NAMED));
+    /// Leaves out all but those that still matter.
+    pub(super) fn keep(&mut self, matters: impl Fn(&LeaseId) -> bool) {
+        self.0.retain(matters);
     }
 
     pub(super) fn written(&self, tag: &str) -> Result<String, String> {
@@ -122,12 +118,6 @@ fn written(leases: &[LeaseId], tag: &str) -> Value {
             "Condition": { "StringEquals": { tag: names } },
         }],
     })
-}
-
-/// When a lease was put on record, as its id says.
-fn began(lease: &LeaseId) -> Timestamp {
-    let millis = crate::broker::deny::bits(lease).checked_shr(80).unwrap_or(0);
-    Timestamp::from_millis(i64::try_from(millis).unwrap_or(i64::MAX))
 }
 
 fn unescaped(text: &str) -> Option<String> {

@@ -21,7 +21,8 @@ use crate::real::field;
 
 pub(super) const LIMITS: &[Limit] = &[Limit::NothingStays, Limit::NothingIsListed];
 
-const NOW: Timestamp = Timestamp::from_millis(1_800_000_000_000);
+/// Long ago by the system's own clock, which has a say in whether a session is over.
+const NOW: Timestamp = Timestamp::from_millis(1_700_000_000_000);
 const ROLE: &str = "arn:aws:iam::123456789012:role/work/agents";
 const KEYS: &str = r#"{"Version": 1, "AccessKeyId": "AKIAGATEKEEPER", "SecretAccessKey": "hunter2/of+the=gatekeeper"}"#;
 
@@ -288,7 +289,13 @@ async fn keys_that_are_out_end_when_they_end_by_themselves_and_it_is_said_so() {
     let error = tried.broker().revoke(&over).await.unwrap_err();
     let until = issued.until;
     assert!(matches!(&error, BrokerError::Lasts { until: it, .. } if *it == until), "{error}");
+    // A clock that is ahead ends nothing before its time.
     let later = EndedLease { now: issued.until, ..ended(&tried, &order, Some(&issued)) };
+    let early = tried.broker().revoke(&later).await.unwrap_err();
+    assert!(matches!(&early, BrokerError::Lasts { until: it, .. } if until < *it), "{early}");
+    tokio::time::pause();
+    tokio::time::advance(Duration::from_secs(1800)).await;
+    tokio::time::resume();
     tried.broker().revoke(&later).await.unwrap();
     // What never left the gateway ends at once, and nobody is asked.
     let asked = stub.asked().len();
