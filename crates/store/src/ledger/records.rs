@@ -56,7 +56,7 @@ impl Records {
 
     pub(super) fn of_task(&self, task: &TaskId) -> Result<Vec<StoredRecord>, LedgerError> {
         let mut records = Vec::new();
-        let found = self.find(Wanted::task(task))?;
+        let found = self.find(Wanted::task(task), 0)?;
         self.read(&found, &mut |it| {
             records.extend((it.record.task() == Some(task)).then_some(it));
         })?;
@@ -65,7 +65,7 @@ impl Records {
 
     pub(super) fn of_lease(&self, id: &LeaseId) -> Result<Vec<StoredRecord>, LedgerError> {
         let mut records = Vec::new();
-        let found = self.find(Wanted::lease(id))?;
+        let found = self.find(Wanted::lease(id), 0)?;
         self.read(&found, &mut |it| {
             records.extend((lease(&it.record) == Some(id)).then_some(it));
         })?;
@@ -74,7 +74,7 @@ impl Records {
 
     pub(super) fn of_decision(&self, id: &DecisionId) -> Result<Vec<StoredRecord>, LedgerError> {
         let mut records = Vec::new();
-        let found = self.find(Wanted::decision(id))?;
+        let found = self.find(Wanted::decision(id), 0)?;
         self.read(&found, &mut |it| {
             records.extend((decision(&it.record) == Some(id)).then_some(it));
         })?;
@@ -86,12 +86,13 @@ impl Records {
         after: u64,
         each: &mut dyn FnMut(StoredRecord),
     ) -> Result<(), LedgerError> {
-        let mut found = self.find(Wanted::Landmarks)?;
+        let mut found = self.find(Wanted::Landmarks, after)?;
         found.retain(|it| after < it.seq);
         self.read(&found, each)
     }
 
-    fn find(&self, wanted: Wanted) -> Result<Vec<Found>, LedgerError> {
+    /// Finds records; a segment that ends at number `after` or before is not looked at.
+    fn find(&self, wanted: Wanted, after: u64) -> Result<Vec<Found>, LedgerError> {
         let (sealed, live) = {
             let held = self.held();
             let Live { number, index } = &held.live;
@@ -106,7 +107,8 @@ impl Records {
         };
         let mut all = Vec::new();
         for segment in sealed {
-            if wanted.is_later_than(segment.summary.times.1) {
+            let summary = &segment.summary;
+            if summary.last.seq <= after || wanted.is_later_than(summary.times.1) {
                 continue;
             }
             let found = segment.find(&self.dir, wanted)?;

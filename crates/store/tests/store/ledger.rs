@@ -367,6 +367,26 @@ fn landmarks_are_commands_and_used_approvals() {
 }
 
 #[test]
+fn whoever_reads_landmarks_on_looks_at_no_segment_that_was_read() {
+    let dir = sample::quick_dir();
+    let place = Place::new(dir.path());
+    let (ledger, _) = place.open_short();
+    for number in 0..400 {
+        ledger.append_blocking(vec![sample::record(number)]).unwrap();
+    }
+    ledger.close();
+    let (ledger, _) = place.open_short();
+    let look = |after: u64| {
+        let mut found = Vec::new();
+        ledger.landmarks_after(after, &mut |it| found.push(it.seq)).map(|()| found)
+    };
+    assert_eq!(look(0).unwrap().len(), 200);
+    fs::remove_file(segment::path(&place.dir(), 1).with_extension("index")).unwrap();
+    assert!(look(0).is_err(), "the first segment is looked at");
+    assert_eq!(look(301).unwrap(), (303..=399).step_by(2).collect::<Vec<_>>());
+}
+
+#[test]
 fn the_ledger_is_read_while_it_is_written() {
     let dir = sample::quick_dir();
     let place = Place::new(dir.path());
