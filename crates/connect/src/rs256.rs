@@ -78,11 +78,9 @@ impl Rs256Key {
         }
     }
 
-    /// Makes a new key, in the place of whatever lies at `path`.
-    pub fn replace(path: &Path) -> Result<Self, Rs256KeyError> {
-        let made = Self::generate()?;
-        write_private(path, made.pem()?.as_bytes())?;
-        Ok(made)
+    /// Writes it in the place of whatever lies at `path`.
+    pub fn replace(&self, path: &Path) -> Result<(), Rs256KeyError> {
+        Ok(write_private(path, self.pem()?.as_bytes())?)
     }
 
     fn pem(&self) -> Result<Zeroizing<String>, KeyError> {

@@ -205,6 +205,11 @@ impl Desk {
         self.clock.now()
     }
 
+    /// Tells what the wall clock shows, which may go back.
+    pub(crate) fn wall(&self) -> Timestamp {
+        self.clock.wall()
+    }
+
     /// Makes the unique part of a new id. Ids are names and no secrets: where the operating
     /// system gives no randomness, counting keeps them apart.
     pub fn ulid(&self) -> Ulid {

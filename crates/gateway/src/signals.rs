@@ -9,8 +9,13 @@ mod outward;
 mod pace;
 mod poll;
 mod tell;
+mod tries;
 
-use std::{collections::BTreeSet, sync::Arc, time::Duration};
+use std::{
+    collections::BTreeSet,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
 
 use axum::{
     Router,
@@ -92,15 +97,35 @@ pub struct Signals {
 #[derive(Debug)]
 struct Transmitter {
     spec: TransmitterSpec,
+    /// Of what it told.
     pace: Pace,
+    /// Of what was refused: whoever has its secret and not its key takes nothing of its own pace.
+    refusals: Pace,
+    /// What went wrong with what it tells and a person heard of, until something is taken again.
+    wrong: Mutex<BTreeSet<&'static str>>,
+}
+
+impl Transmitter {
+    fn new(spec: TransmitterSpec) -> Self {
+        let (pace, refusals, wrong) = (Pace::default(), Pace::default(), Mutex::default());
+        Self { spec, pace, refusals, wrong }
+    }
+
+    /// Says whether this goes wrong for the first time since something was taken.
+    fn begins(&self, code: &'static str) -> bool {
+        self.wrong.lock().unwrap_or_else(PoisonError::into_inner).insert(code)
+    }
+
+    fn goes_well(&self) {
+        self.wrong.lock().unwrap_or_else(PoisonError::into_inner).clear();
+    }
 }
 
 impl Signals {
     /// Makes the receiver.
     pub fn new(parts: SignalsParts) -> Self {
         let SignalsParts { desk, vault, transmitters, hosts } = parts;
-        let transmitter = |spec| Transmitter { spec, pace: Pace::default() };
-        let transmitters = transmitters.into_iter().map(transmitter).collect();
+        let transmitters = transmitters.into_iter().map(Transmitter::new).collect();
         Self { desk, vault, transmitters, hosts: Hosts::new(hosts) }
     }
 
@@ -140,22 +165,26 @@ impl Signals {
         if let Some(what) = self.hosts.foreign(&parts.headers) {
             return Err(Code::AccessDenied.says(format!("this {what} is not answered here")));
         }
-        let place = self.telling(name, &parts.headers)?;
+        let place = self.telling(name, &parts.headers).await?;
         let transmitter = self.at(place)?;
-        let name = &transmitter.spec.name;
-        if let Err(wait) = transmitter.pace.take(self.desk.now()) {
-            meter::signalled(name, "limited");
-            return Err(Refusal::too_many(wait));
-        }
         seam::pass("signals");
         let told = async {
             let bytes = body_of(&parts.headers, body).await?;
             let set = str::from_utf8(&bytes)
                 .map_err(|_| Code::InvalidRequest.says("the body is not a token"))?;
-            let event = transmitter.spec.verifier.verify(set.trim_ascii(), self.desk.now()).await;
+            let (now, wall) = (self.desk.now(), self.desk.wall());
+            let event = transmitter.spec.verifier.verify(set.trim_ascii(), now, wall).await;
             event.map_err(Refusal::from)
         };
-        let event = told.await.inspect_err(|_| meter::signalled(name, "refused"))?;
+        let event = match told.await {
+            Ok(event) => event,
+            Err(refusal) => return Err(self.refused(transmitter, refusal).await),
+        };
+        if let Err(wait) = transmitter.pace.take(self.desk.now()) {
+            meter::signalled(&transmitter.spec.name, "limited");
+            return Err(Refusal::too_many(wait));
+        }
+        transmitter.goes_well();
         // Whoever hangs up cuts nothing in the middle.
         let signals = Arc::clone(self);
         let carried = tokio::spawn(async move { signals.carry_out(place, &event).await }).await;
@@ -170,17 +199,47 @@ impl Signals {
         self.transmitters.get(place).ok_or_else(stranger)
     }
 
-    /// Finds the transmitter that proves to be it. A stranger does not learn which there are.
-    fn telling(&self, name: &str, headers: &HeaderMap) -> Result<usize, Refusal> {
+    /// Has a person hear, once, that something was told and is not taken: it may have been that
+    /// somebody's authority is gone.
+    async fn refused(&self, transmitter: &Transmitter, refusal: Refusal) -> Refusal {
+        if let Err(wait) = transmitter.refusals.take(self.desk.now()) {
+            meter::signalled(&transmitter.spec.name, "limited");
+            return Refusal::too_many(wait);
+        }
+        meter::signalled(&transmitter.spec.name, "refused");
+        let (code, why) = (refusal.code(), refusal.text());
+        let text = format!("what `{}` tells is not taken (`{code}`): {why}", transmitter.spec.name);
+        self.tell_wrong(transmitter, code, text).await;
+        refusal
+    }
+
+    async fn tell_wrong(&self, transmitter: &Transmitter, code: &'static str, text: String) {
+        if !transmitter.begins(code) {
+            return;
+        }
+        tracing::warn!(transmitter = transmitter.spec.name, "{text}");
+        let subject = format!("transmitter:{}", transmitter.spec.name);
+        if let Err(error) = self.desk.notice("signal-not-taken", text, &subject).await {
+            tracing::error!(%error, "what was noticed of a transmitter could not be recorded");
+        }
+    }
+
+    /// Finds the transmitter that proves to be it. A stranger does not learn which there are, nor which
+    /// have a secret.
+    async fn telling(&self, name: &str, headers: &HeaderMap) -> Result<usize, Refusal> {
         let shown = bearer(headers).ok_or_else(stranger)?;
         let place = self.transmitters.iter().position(|it| it.spec.name == name);
         let place = place.ok_or_else(stranger)?;
-        let wanted = &self.at(place)?.spec.secret;
-        let secret = self.vault.get(wanted).map_err(|error| {
-            tracing::warn!(transmitter = name, %error, "a signal cannot be taken");
-            Refusal::unavailable("what proves this transmitter is not at hand")
-        })?;
-        if secret.value.matches(shown) { Ok(place) } else { Err(stranger()) }
+        let transmitter = self.at(place)?;
+        match self.vault.get(&transmitter.spec.secret) {
+            Ok(secret) if secret.value.matches(shown) => Ok(place),
+            Ok(_) => Err(stranger()),
+            Err(error) => {
+                let text = format!("nothing that `{name}` tells is taken: {error}");
+                self.tell_wrong(transmitter, "no_secret", text).await;
+                Err(stranger())
+            }
+        }
     }
 
     /// Does what is to be done, and writes it down.

@@ -154,8 +154,14 @@ impl EventVerifier {
         self.keys.tend(now).await
     }
 
-    /// Takes what is told: by a key of this transmitter, to us, of late.
-    pub async fn verify(&self, set: &str, now: Timestamp) -> Result<SecurityEvent, EventError> {
+    /// Takes what is told: by a key of this transmitter, to us, of late. Its age is judged by `wall` as
+    /// well: time that never goes back may be ahead of who tells for long.
+    pub async fn verify(
+        &self,
+        set: &str,
+        now: Timestamp,
+        wall: Timestamp,
+    ) -> Result<SecurityEvent, EventError> {
         let Parts { header, claims, .. } = Parts::take(set)?;
         if header.get("typ").and_then(Json::as_text) != Some(KIND) {
             return Err(ShapeError::WrongType { wanted: KIND }.into());
@@ -165,11 +171,16 @@ impl EventVerifier {
         }
         let token = Foreign::read(set, &[KIND], &[Algorithm::Rs256])?;
         token.check_signature(&self.keys, now).await.map_err(|_| EventError::Key)?;
-        self.check_claims(&token, now)?;
+        self.check_claims(&token, now, wall)?;
         told(&token)
     }
 
-    fn check_claims(&self, token: &Foreign<'_>, now: Timestamp) -> Result<(), EventError> {
+    fn check_claims(
+        &self,
+        token: &Foreign<'_>,
+        now: Timestamp,
+        wall: Timestamp,
+    ) -> Result<(), EventError> {
         let claims = &token.jws.claims;
         for name in ["exp", "sub"] {
             if claims.get(name).is_some() {
@@ -188,7 +199,7 @@ impl EventVerifier {
         if token.jws.is_early(now)? {
             return Err(EventError::NotYet);
         }
-        if token.jws.moment("iat")?.after(self.max_age) < now {
+        if token.jws.moment("iat")?.after(self.max_age) < now.min(wall) {
             return Err(EventError::Old);
         }
         Ok(())

@@ -69,6 +69,17 @@ impl Endpoint {
         text: &str,
         authority: Option<&Path>,
     ) -> Result<Self, TargetMistake> {
+        let mut endpoint = Self::exact(setting, text, authority)?;
+        endpoint.path.truncate(endpoint.path.trim_end_matches('/').len());
+        Ok(endpoint)
+    }
+
+    /// Takes an address that is asked as it is written: to a `/` at its end nothing is added.
+    pub(super) fn exact(
+        setting: &'static str,
+        text: &str,
+        authority: Option<&Path>,
+    ) -> Result<Self, TargetMistake> {
         let wrong = || {
             // What stands before an `@` would be a secret, and is not repeated.
             let text = text.rsplit('@').next().unwrap_or_default().escape_debug();
@@ -96,7 +107,7 @@ impl Endpoint {
             authority: place.clone(),
             host,
             port: place.port_u16().unwrap_or(usual),
-            path: uri.path().trim_end_matches('/').to_owned(),
+            path: uri.path().to_owned(),
             trust,
         })
     }

@@ -1,7 +1,8 @@
 //! What another system told of those whom it knows, carried out: in memory first, then on record.
 //!
 //! A telling counts once, also across restarts, as long as it could come again. Its record is the last
-//! of what it brought about, so a crash in between leaves a telling that is told again.
+//! of what it brought about, so a crash in between leaves a telling that is told again; which tasks ended
+//! before the crash their own records say then, and not that of the telling.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -107,12 +108,14 @@ impl Desk {
         let mut heard = self.signals.lock().await;
         let now = self.now();
         if heard.knows(&signal.transmitter, &signal.jti) {
+            // Its record may be owed yet, and another would be one too many.
+            self.owe(Writing::default()).await?;
             return Ok(Taken::Before);
         }
         let mut writing = Writing::default();
         let (ended, until) = match signal.effect {
             SignalEffect::End => (self.end_for(&signal, &mut writing), None),
-            SignalEffect::Contain => (self.contain_for(&signal, &mut writing).await?, None),
+            SignalEffect::Contain => (self.contain_for(&signal, &mut writing).await, None),
             SignalEffect::Lower => (Vec::new(), Some(self.lower_for(&signal, &mut writing, now))),
             SignalEffect::Record => (Vec::new(), None),
         };
@@ -129,8 +132,8 @@ impl Desk {
         let record = SignalRecord { transmitter, event, jti, issued, about, effect, ended, until };
         let (transmitter, jti) = (record.transmitter.clone(), record.jti.clone());
         writing.command(now, &by, CommandRecord::SignalReceived(Box::new(record)));
-        self.owe(writing).await?;
         heard.remember(transmitter, jti, issued, now);
+        self.owe(writing).await?;
         Ok(Taken::Now)
     }
 
@@ -153,16 +156,15 @@ impl Desk {
     }
 
     /// Contains whom a telling is about, as the command does.
-    async fn contain_for(
-        &self,
-        signal: &Signal,
-        writing: &mut Writing,
-    ) -> Result<Vec<TaskId>, DeskError> {
+    async fn contain_for(&self, signal: &Signal, writing: &mut Writing) -> Vec<TaskId> {
         let by = format!("transmitter:{}", signal.transmitter);
         let tasks = self.tasks_about(&signal.about);
         for subject in &signal.about {
             if !self.snapshot().contained.contains(subject) {
-                self.contain(subject, &told(signal), &by).await?;
+                // It is in force. What could not be written is owed, and goes before this one's record.
+                if let Err(error) = self.contain(subject, &told(signal), &by).await {
+                    tracing::error!(%error, "what was told to be contained is not on record yet");
+                }
             }
         }
         // A task that is contained waits for a person; those of an identity have ended.
@@ -175,7 +177,7 @@ impl Desk {
         if tasks.is_empty() {
             writing.records.push(Record::Finding(self.finding("signal", text(), signal, None)));
         }
-        Ok(tasks.iter().filter(over).map(|it| it.id.clone()).collect())
+        tasks.iter().filter(over).map(|it| it.id.clone()).collect()
     }
 
     /// Takes more care for a while: of calls by the next decision, of credentials that left by ending them.
@@ -255,7 +257,86 @@ fn named(about: &[Subject]) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::{path::Path, sync::Arc};
+
+    use bailiwick_connect::EvidenceKey;
+    use bailiwick_model::{OpenRequest, Opener};
+    use bailiwick_store::{CheckpointKey, Ledger, LedgerOptions, Registry};
+    use bailiwick_testkit::build;
+
     use super::*;
+    use crate::{Active, Clock, DeskParts, Evidence, Keep};
+
+    /// A desk with one open task of `reporter`.
+    async fn desk(dir: &Path) -> (Desk, TaskId) {
+        let options = LedgerOptions {
+            dir: dir.join("ledger"),
+            key: CheckpointKey::load_or_create(&dir.join("checkpoint.key")).unwrap(),
+            copies: None,
+            checkpoint_every: Duration::from_secs(3600),
+            retain: None,
+        };
+        let evidence = EvidenceKey::load_or_create(&dir.join("evidence.key")).unwrap();
+        let parts = DeskParts {
+            snapshot: build::snapshot(Vec::new(), Vec::new()),
+            ledger: Ledger::open(options).unwrap().0,
+            registry: Registry::open(&dir.join("registry.db")).unwrap(),
+            evidence: Evidence::new(Keep::Full, Arc::new(evidence)),
+            clock: Clock::set(Timestamp::from_millis(1_800_000_000_000)).0,
+        };
+        let desk = Desk::resume(parts).await.unwrap();
+        let mut charter = build::charter("reporter");
+        charter.templates = BTreeSet::from(["report".parse().unwrap()]);
+        let snapshot = build::snapshot(vec![charter], vec![build::template("report")]);
+        desk.activate(Active { snapshot, activations: Vec::new() }, "files").await.unwrap();
+        let request = OpenRequest {
+            identity: "reporter".parse().unwrap(),
+            template: "report".parse().unwrap(),
+            opener: Opener::Itself,
+            params: BTreeMap::new(),
+            purpose: None,
+            parent: None,
+            credential: None,
+            shown: None,
+            people: BTreeSet::default(),
+        };
+        let task = desk.open(&request, "identity:reporter").await.unwrap();
+        (desk, task.id)
+    }
+
+    fn signal(effect: SignalEffect, now: Timestamp) -> Signal {
+        Signal {
+            transmitter: "idp".to_owned(),
+            event: SignalEvent::SessionRevoked,
+            jti: "one".to_owned(),
+            issued: now,
+            about: vec!["identity:reporter".parse().unwrap()],
+            effect,
+            lasts: Duration::from_secs(60),
+            noticed: None,
+        }
+    }
+
+    #[tokio::test]
+    async fn what_cannot_be_written_has_one_record_however_often_it_is_told() {
+        for effect in [SignalEffect::End, SignalEffect::Contain] {
+            let dir = tempfile::tempdir().unwrap();
+            let (desk, task) = desk(dir.path()).await;
+            desk.ledger().clone().close();
+            for _ in 0..3 {
+                let told = desk.signalled(signal(effect, desk.now())).await;
+                assert!(told.is_err(), "nothing is answered for that is not on disk: {told:?}");
+            }
+            assert!(desk.task(&task).is_none_or(|it| !it.is_open()), "it is carried out");
+            let owed = desk.owed.lock().await;
+            let ended = owed.records.iter().filter_map(|it| {
+                let Record::Command { command, .. } = it else { return None };
+                let CommandRecord::SignalReceived(it) = command else { return None };
+                Some(it.ended.clone())
+            });
+            assert_eq!(ended.collect::<Vec<_>>(), [vec![task]], "{effect}");
+        }
+    }
 
     fn at(seconds: u64) -> Timestamp {
         Timestamp::default().after(Duration::from_secs(seconds))

@@ -45,6 +45,16 @@ impl Code {
 }
 
 impl Refusal {
+    /// Gives what programs read.
+    pub(super) const fn code(&self) -> &'static str {
+        self.code.as_str()
+    }
+
+    /// Gives what people read.
+    pub(super) fn text(&self) -> &str {
+        &self.text
+    }
+
     /// Refuses what may come again later, as so much comes now.
     pub(super) fn too_many(again: u64) -> Self {
         let refusal = Code::AccessDenied.says("too much is told at once: tell it again later");

@@ -62,17 +62,15 @@ impl Outbox {
         self.read
     }
 
-    /// Takes in what comes next in the ledger: its number, and what of it is to be told, if anything.
+    /// Takes in what comes next in the ledger: its number, and what of it is to be told.
     /// Gives how much had to make room.
-    pub(super) fn put(&mut self, seq: u64, tidings: Option<Arc<Tidings>>) -> u64 {
+    pub(super) fn put(&mut self, seq: u64, tidings: impl IntoIterator<Item = Arc<Tidings>>) -> u64 {
         if seq <= self.read {
             return 0;
         }
         self.read = seq;
         let before = self.lost;
-        if let Some(it) = tidings {
-            self.waiting.push_back(it);
-        }
+        self.waiting.extend(tidings);
         while WAITING_MAX < self.waiting.len() {
             self.waiting.pop_front();
             self.lost = self.lost.saturating_add(1);
@@ -111,6 +109,11 @@ impl Outbox {
 
     pub(super) fn len(&self) -> usize {
         self.waiting.len()
+    }
+
+    /// Says whether this waits.
+    pub(super) fn is_there(&self, jti: &str) -> bool {
+        self.waiting.iter().any(|it| it.jti == jti)
     }
 
     /// Takes out what a receiver has, or will never have; gives it where it was there.
@@ -180,6 +183,17 @@ mod tests {
         assert_eq!(outbox.has_up_to(), 25);
         assert_eq!(outbox.put(25, Some(Arc::new(tidings(Some(25), "again")))), 0);
         assert_eq!(outbox.len(), 0, "what was read is not read again");
+    }
+
+    #[test]
+    fn of_one_record_all_that_is_told_must_be_there_before_it_is_done() {
+        let mut outbox = Outbox::from(10);
+        let both = ["a", "b"].map(|it| Arc::new(tidings(Some(11), it)));
+        assert_eq!((outbox.put(11, both), outbox.len()), (0, 2));
+        for (jti, up_to) in [("a", 10), ("b", 11)] {
+            outbox.done(jti, true);
+            assert_eq!(outbox.has_up_to(), up_to);
+        }
     }
 
     #[test]

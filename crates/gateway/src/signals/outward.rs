@@ -18,17 +18,12 @@ use tokio_util::sync::CancellationToken;
 use super::{
     outbox::{Outbox, OutboxView},
     tell::{Tidings, What, name},
+    tries::{Next, Tries},
 };
 use crate::{Desk, DeskError, door::Hosts, meter};
 
 /// After how long a person hears that a receiver is behind.
 const BEHIND: Duration = Duration::from_secs(60);
-/// How often a receiver that says no to one telling is asked again before that is set aside.
-const NOES: u32 = 5;
-/// The first pause before it is tried again, and the longest, in milliseconds.
-const PAUSES: (u64, u64) = (250, 60_000);
-/// The longest pause that a receiver may ask for.
-const ASKED_FOR: Duration = Duration::from_secs(300);
 
 /// How a receiver gets what it is told.
 #[derive(Clone, Debug)]
@@ -175,15 +170,17 @@ impl Outward {
         self.key().name()
     }
 
-    /// Puts a new key in the place of the one that signs: from now on nothing is signed by that one, and
-    /// it is published no more.
+    /// Puts a new key in the place of the one that signs: from then on nothing is signed by that one, and
+    /// it is published no more. It is on record first: whatever breaks off in between is done by asking
+    /// again, and receivers hear of it.
     pub async fn withdraw_key(&self, by: &str) -> Result<(), SignalKeyError> {
         let old = self.key_name();
-        let made = Rs256Key::replace(&self.path)?;
-        *self.key.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(made);
+        let made = Arc::new(Rs256Key::generate().map_err(Rs256KeyError::from)?);
         let change = "withdrawn".to_owned();
         let command = CommandRecord::TokenKeyChanged { key: old, change, signs_from: None };
-        Ok(self.desk.command(command, by).await?)
+        self.desk.command(command, by).await?;
+        *self.key.write().unwrap_or_else(PoisonError::into_inner) = Arc::clone(&made);
+        Ok(made.replace(&self.path)?)
     }
 
     /// Reads the ledger on, and sends, until it is told to stop.
@@ -193,13 +190,19 @@ impl Outward {
             tokio::spawn(async move { outward.send(place, stop).await })
         });
         let pushing: Vec<_> = pushing.collect();
+        let mut unread = false;
         loop {
             let outward = Arc::clone(&self);
             let read = tokio::task::spawn_blocking(move || outward.read_on()).await;
-            if let Ok(lost) = read {
-                for (place, count) in lost {
-                    self.tell_lost(place, count, "more waited for it than may wait").await;
-                }
+            let broke = |_| (Vec::new(), Some("reading it broke off".to_owned()));
+            let (lost, failed) = read.unwrap_or_else(broke);
+            for (place, count) in lost {
+                self.tell_lost(place, count, "more waited for it than may wait").await;
+            }
+            let begins = failed.is_some() && !unread;
+            unread = failed.is_some();
+            if let Some(why) = failed.filter(|_| begins) {
+                self.tell_unread(&why).await;
             }
             tokio::select! {
                 () = stop.cancelled() => break,
@@ -214,20 +217,30 @@ impl Outward {
         self.receivers.iter().for_each(Receiver::keep);
     }
 
-    /// Reads what is new in the ledger, and gives what had to make room at which receiver.
-    fn read_on(&self) -> Vec<(usize, u64)> {
+    /// Reads what is new in the ledger, and gives what had to make room at which receiver, and why it
+    /// could not go on. From there on it is read again.
+    fn read_on(&self) -> (Vec<(usize, u64)>, Option<String>) {
         let from = self.receivers.iter().map(|it| it.outbox().read()).min().unwrap_or(u64::MAX);
         let mut lost = vec![0_u64; self.receivers.len()];
+        let mut failed = None;
         let read = self.desk.ledger().landmarks_after(from, &mut |it: StoredRecord| {
-            let what = What::of(&it.record, &self.desk);
+            if failed.is_some() {
+                return;
+            }
+            let told = match What::of(&it.record, &self.desk) {
+                Ok(told) => told,
+                Err(error) => return failed = Some(error),
+            };
             for (receiver, lost) in self.receivers.iter().zip(&mut lost) {
-                let wanted = |it: &&What| receiver.spec.events.contains(&it.event());
-                let tidings = what.as_ref().filter(wanted).map(|what| {
-                    let jti = name(&self.public_url, &receiver.spec.name, it.seq);
+                let spec = &receiver.spec;
+                let wanted = told.iter().filter(|(_, it)| spec.events.contains(&it.event()));
+                let tidings = wanted.map(|(below, what)| {
+                    let jti = name(&self.public_url, &spec.name, it.seq, below.as_ref());
                     let (at, what) = (it.record.time(), what.clone());
                     Arc::new(Tidings { seq: Some(it.seq), jti, at, what })
                 });
-                let is_news = tidings.is_some();
+                let tidings: Vec<_> = tidings.collect();
+                let is_news = !tidings.is_empty();
                 *lost = lost.saturating_add(receiver.outbox().put(it.seq, tidings));
                 if is_news {
                     receiver.news.notify_waiters();
@@ -235,13 +248,11 @@ impl Outward {
                 }
             }
         });
-        if let Err(error) = read {
-            tracing::error!(%error, "what is to be told could not be read");
-        }
         for receiver in &self.receivers {
             meter::signals_waiting(&receiver.spec.name, receiver.outbox().len());
         }
-        lost.into_iter().enumerate().filter(|(_, count)| 0 < *count).collect()
+        let lost = lost.into_iter().enumerate().filter(|(_, count)| 0 < *count).collect();
+        (lost, read.err().or(failed).map(|it| it.to_string()))
     }
 
     /// Signs what is told, for one receiver.
@@ -255,8 +266,8 @@ impl Outward {
 
     async fn send(&self, place: usize, stop: CancellationToken) {
         let Some(receiver) = self.receivers.get(place) else { return };
-        let mut tries = 0_u32;
-        loop {
+        let mut tries = Tries::default();
+        while !stop.is_cancelled() {
             let too_old = receiver.outbox().age(self.desk.now());
             if 0 < too_old {
                 self.tell_lost(place, too_old, "it waited for seven days").await;
@@ -264,9 +275,7 @@ impl Outward {
             let first = receiver.outbox().first();
             let pause = match (first, &receiver.spec.delivery) {
                 (Some(first), Delivery::Push { place: at, secret }) => {
-                    let pause = self.push(receiver, (at, secret), &first, tries).await;
-                    tries = if pause.is_some() { tries.saturating_add(1) } else { 0 };
-                    pause
+                    self.push(receiver, (at, secret), &first, &mut tries).await
                 }
                 // What waits for somebody who comes for it is looked at for its age.
                 (_, Delivery::Poll) | (None, Delivery::Push { .. }) => Some(BEHIND),
@@ -274,7 +283,7 @@ impl Outward {
             self.tell_behind(receiver).await;
             let Some(pause) = pause else { continue };
             // While something waits to be told again, news is no reason to hurry.
-            let idle = 0 == tries;
+            let idle = tries.none();
             tokio::select! {
                 () = stop.cancelled() => return,
                 () = receiver.news.notified(), if idle => {}
@@ -289,7 +298,7 @@ impl Outward {
         receiver: &Receiver,
         (at, secret): (&PushPlace, &SecretName),
         first: &Tidings,
-        tries: u32,
+        tries: &mut Tries,
     ) -> Option<Duration> {
         let name = &receiver.spec.name;
         let pushed = match (self.vault.get(secret), self.set(receiver, first)) {
@@ -297,8 +306,9 @@ impl Outward {
             (Err(error), _) => Pushed::Later(error.to_string(), None),
             (Ok(_), None) => Pushed::Later("it could not be signed".to_owned(), None),
         };
-        match pushed {
-            Pushed::Taken => {
+        let chance = random_bytes::<1>().map_or(0, |[it]| it);
+        match tries.after(&first.jti, pushed, chance) {
+            Next::Taken => {
                 let (empty, len) = {
                     let mut outbox = receiver.outbox();
                     outbox.done(&first.jti, true);
@@ -312,17 +322,19 @@ impl Outward {
                 }
                 None
             }
-            Pushed::Refused(code) if NOES <= tries => {
+            Next::SetAside => {
                 receiver.outbox().done(&first.jti, false);
                 receiver.keep();
                 meter::signal_sent(name, "refused");
-                self.tell_refused(name, &first.jti, &code).await;
+                self.tell_refused(name, &first.jti, "invalid_request").await;
                 None
             }
-            Pushed::Refused(code) => {
-                Some(again(receiver, format!("it says `{code}`"), None, tries))
+            Next::Again(why, pause) => {
+                tracing::debug!(receiver = name, why, "a signal did not arrive");
+                meter::signal_sent(name, "failed");
+                receiver.outbox().trouble = Some(why);
+                Some(pause)
             }
-            Pushed::Later(why, after) => Some(again(receiver, why, after, tries)),
         }
     }
 
@@ -337,6 +349,15 @@ impl Outward {
         receiver.keep();
         self.notice("signals-lost", format!("`{name}` is not told {count} times: {why}"), name)
             .await;
+    }
+
+    /// Tells that what happens here is told to nobody now: once, until it can be read again.
+    async fn tell_unread(&self, why: &str) {
+        for receiver in &self.receivers {
+            let name = &receiver.spec.name;
+            let text = format!("what `{name}` is to be told cannot be read of the ledger: {why}");
+            self.notice("signals-unread", text, name).await;
+        }
     }
 
     /// Tells of a receiver that is behind: once, until it takes something.
@@ -362,19 +383,6 @@ impl Outward {
             tracing::error!(%error, "what was noticed of a receiver could not be recorded");
         }
     }
-}
-
-/// Keeps why something did not arrive, and says how long to wait before it is sent again.
-fn again(receiver: &Receiver, why: String, after: Option<Duration>, tries: u32) -> Duration {
-    tracing::debug!(receiver = receiver.spec.name, why, "a signal did not arrive");
-    meter::signal_sent(&receiver.spec.name, "failed");
-    receiver.outbox().trouble = Some(why);
-    let (first, most) = PAUSES;
-    let pause = first.saturating_mul(1 << tries.min(8)).min(most);
-    let byte = random_bytes::<1>().map_or(0, |[it]| u64::from(it));
-    // Up to a quarter more, so that many governors do not come back at once.
-    let pause = pause.saturating_add(pause.saturating_mul(byte) / 1024);
-    Duration::from_millis(pause).max(after.unwrap_or_default().min(ASKED_FOR))
 }
 
 /// Reads up to where a receiver has everything; what is new begins now.

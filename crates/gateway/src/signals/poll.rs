@@ -82,7 +82,9 @@ async fn stream(State(outward): State<Arc<Outward>>, headers: HeaderMap) -> Resp
     let answered = outward.asking(&headers).map(|it| {
         let events: Vec<_> = it.spec.events.iter().map(|it| it.uri()).collect();
         let delivery = match &it.spec.delivery {
-            Delivery::Push { .. } => json!({"method": "urn:ietf:rfc:8935"}),
+            Delivery::Push { place, .. } => {
+                json!({"method": "urn:ietf:rfc:8935", "endpoint_url": place.url()})
+            }
             Delivery::Poll => {
                 let at = format!("{}/ssf/poll/{}", outward.public_url, it.spec.name);
                 json!({"method": "urn:ietf:rfc:8936", "endpoint_url": at})
@@ -223,6 +225,15 @@ impl Outward {
             }
         }
         for (jti, code) in &wish.wrong {
+            // Anything else may be mended, as a key that it does not know yet: it comes again.
+            if code != "invalid_request" {
+                let mut outbox = receiver.outbox();
+                if outbox.is_there(jti) {
+                    outbox.trouble = Some(format!("it says `{code}`"));
+                    meter::signal_sent(name, "failed");
+                }
+                continue;
+            }
             let done = receiver.outbox().done(jti, false);
             if done.is_some() {
                 meter::signal_sent(name, "refused");

@@ -1,9 +1,10 @@
 //! What receivers are told of what is on record, and in which words (CAEP 1.0).
 
 use bailiwick_model::{
-    CommandRecord, CredentialId, Digest, IdentityId, Record, SignalEvent, Subject, Task, TaskId,
+    CommandRecord, CredentialId, Digest, IdentityId, Record, SignalEvent, Subject, TaskId,
     TaskStatus, Timestamp,
 };
+use bailiwick_store::LedgerError;
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use serde_json::{Value, json};
 
@@ -43,31 +44,38 @@ impl What {
         }
     }
 
-    /// Reads what a record says that others should hear. Blocks on the disk where its task is long over.
-    pub(super) fn of(record: &Record, desk: &Desk) -> Option<Self> {
-        let Record::Command { by, command, .. } = record else { return None };
+    /// Reads what a record says that others should hear: with the task where it is about one below that
+    /// of the record. Blocks on the disk where a task is long over.
+    pub(super) fn of(
+        record: &Record,
+        desk: &Desk,
+    ) -> Result<Vec<(Option<TaskId>, Self)>, LedgerError> {
+        let Record::Command { by, command, .. } = record else { return Ok(Vec::new()) };
+        let one = |it: Option<Self>| it.into_iter().map(|it| (None, it)).collect();
         if let CommandRecord::TaskEnded { task, status: TaskStatus::Ended { cause, .. } } = command
         {
-            return session(desk, task, by, &format!("the task ended ({cause})"));
+            return session(desk, task, by, &format!("the task ended ({cause})")).map(one);
         }
         if let CommandRecord::TokenKeyChanged { key, change, .. } = command {
             let gone =
                 || Self::Credential { name: key.clone(), kind: "signing-key", by: by.clone() };
-            return (change == "withdrawn").then(gone);
+            return Ok(one((change == "withdrawn").then(gone)));
         }
         let CommandRecord::Contained { subject, contained: true, .. } = command else {
-            return None;
+            return Ok(Vec::new());
         };
         match subject {
-            Subject::Identity(it) => Some(Self::Identity { identity: it.clone(), by: by.clone() }),
-            Subject::Task(it) => session(desk, it, by, "the task was contained"),
-            Subject::Credential(it) => Some(Self::contained(it, by)),
+            Subject::Identity(it) => {
+                Ok(one(Some(Self::Identity { identity: it.clone(), by: by.clone() })))
+            }
+            Subject::Task(it) => contained_task(desk, it, by),
+            Subject::Credential(it) => Ok(one(Some(Self::contained(it, by)))),
             // Whose tasks these are is told one by one, as they end.
             Subject::Class(_)
             | Subject::Owner(_)
             | Subject::Everyone
             | Subject::Server(_)
-            | Subject::Tool(..) => None,
+            | Subject::Tool(..) => Ok(Vec::new()),
         }
     }
 
@@ -132,24 +140,50 @@ impl What {
     }
 }
 
+/// Names a task that was contained, and those below it, which are with it.
+fn contained_task(
+    desk: &Desk,
+    task: &TaskId,
+    by: &str,
+) -> Result<Vec<(Option<TaskId>, What)>, LedgerError> {
+    let own = session(desk, task, by, "the task was contained")?.map(|it| (None, it));
+    let mut all: Vec<_> = own.into_iter().collect();
+    let below = desk.below(task).into_iter().filter(|it| it != task);
+    for below in below.filter(|it| desk.task(it).is_some_and(|it| it.is_open())) {
+        let what = session(desk, &below, by, "a task above it was contained")?;
+        all.extend(what.map(|it| (Some(below), it)));
+    }
+    Ok(all)
+}
+
 /// Names the task of somebody, wherever it is known.
-fn session(desk: &Desk, task: &TaskId, by: &str, why: &str) -> Option<What> {
+fn session(desk: &Desk, task: &TaskId, by: &str, why: &str) -> Result<Option<What>, LedgerError> {
     let opened = |record: Record| {
         let Record::Command { command, .. } = record else { return None };
         let CommandRecord::TaskOpened { task, .. } = command else { return None };
-        task.map(|it| *it)
+        task.map(|it| it.identity)
     };
-    let on_record = || -> Option<Task> {
-        let records = desk.ledger().task_records(task).ok()?;
-        records.into_iter().find_map(|it| opened(it.record))
+    let identity = match desk.task(task) {
+        Some(task) => Some(task.identity),
+        None => {
+            let records = desk.ledger().task_records(task)?;
+            records.into_iter().find_map(|it| opened(it.record))
+        }
     };
-    let identity = desk.task(task).or_else(on_record)?.identity;
-    Some(What::Session { identity, task: task.clone(), by: by.to_owned(), why: why.to_owned() })
+    Ok(identity.map(|identity| What::Session {
+        identity,
+        task: task.clone(),
+        by: by.to_owned(),
+        why: why.to_owned(),
+    }))
 }
 
-/// Names what is told: the same each time that it is read of the ledger, and another for each receiver.
-pub(super) fn name(issuer: &str, receiver: &str, seq: u64) -> String {
-    let parts: [&[u8]; 4] = [b"signal", issuer.as_bytes(), receiver.as_bytes(), &seq.to_be_bytes()];
+/// Names what is told: the same each time that it is read of the ledger, and another for each receiver,
+/// and for each task `below` that of the record.
+pub(super) fn name(issuer: &str, receiver: &str, seq: u64, below: Option<&TaskId>) -> String {
+    let seq = seq.to_be_bytes();
+    let mut parts: Vec<&[u8]> = vec![b"signal", issuer.as_bytes(), receiver.as_bytes(), &seq];
+    parts.extend(below.map(|it| it.as_str().as_bytes()));
     URL_SAFE_NO_PAD.encode(Digest::of_parts(&parts).as_bytes())
 }
 
@@ -184,8 +218,16 @@ mod tests {
 
     #[test]
     fn a_name_is_the_same_again_and_another_for_another() {
-        assert_eq!(name("i", "r", 7), name("i", "r", 7));
-        assert_ne!(name("i", "r", 7), name("i", "r", 8));
-        assert_ne!(name("i", "r", 7), name("i", "q", 7));
+        let (task, other) = ("task_01JD8X00000000000000000000", "task_01JD8X00000000000000000001");
+        let (task, other): (TaskId, TaskId) = (task.parse().unwrap(), other.parse().unwrap());
+        let names = [
+            name("i", "r", 7, None),
+            name("i", "r", 8, None),
+            name("i", "q", 7, None),
+            name("i", "r", 7, Some(&task)),
+            name("i", "r", 7, Some(&other)),
+        ];
+        assert_eq!(name("i", "r", 7, Some(&task)), names[3]);
+        assert_eq!(names.iter().collect::<std::collections::BTreeSet<_>>().len(), names.len());
     }
 }

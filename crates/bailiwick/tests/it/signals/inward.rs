@@ -138,6 +138,48 @@ fn a_verification_is_answered_for_and_on_record() {
     assert!(records.iter().any(|it| it["code"] == "signals-stopped"), "a person hears of it");
 }
 
+fn untaken(governor: &Governor) -> Vec<String> {
+    let records = governor.records().into_iter();
+    let found = records.filter(|it| it["code"] == "signal-not-taken");
+    found.map(|it| it["text"].as_str().unwrap().to_owned()).collect()
+}
+
+#[test]
+fn a_person_hears_once_of_what_is_not_taken_until_something_is() {
+    let house = House::start("");
+    let revoked = event("session-revoked", "caep");
+    let mut old = claims(&revoked, "one", &alice(), &json!({}));
+    old["iat"] = json!(now() - 100_000);
+    let mut strange = claims(&revoked, "two", &alice(), &json!({}));
+    strange["iss"] = json!("https://other.example");
+    assert_eq!(untaken(&house.governor), [""; 0]);
+    for _ in 0..3 {
+        assert_eq!(house.tell(&old).status, 400);
+        assert_eq!(house.tell(&strange).status, 400);
+    }
+    // Whoever does not have the secret is no transmitter.
+    assert_eq!(house.send("idp", "another-secret", "x").status, 400);
+    let told = untaken(&house.governor);
+    assert_eq!(told.len(), 2, "{told:?}");
+    assert!(told[0].contains("`idp`") && told[0].contains("`invalid_request`"), "{told:?}");
+    assert!(told[1].contains("`invalid_issuer`"), "{told:?}");
+    assert_eq!(house.tell(&claims(&revoked, "three", &alice(), &json!({}))).status, 202);
+    assert_eq!(house.tell(&old).status, 400);
+    assert_eq!(untaken(&house.governor).len(), 3);
+}
+
+#[test]
+fn a_transmitter_whose_secret_is_not_there_is_as_a_stranger_to_all_and_a_person_hears_once() {
+    let mut house = House::new("");
+    house.governor.serve();
+    let [known, unknown] = ["idp", "nobody"].map(|it| house.send(it, PUSH, "x"));
+    assert_eq!((known.status, known.body), (unknown.status, unknown.body));
+    assert_eq!(house.send("idp", PUSH, "x").status, 400);
+    let told = untaken(&house.governor);
+    assert_eq!(told.len(), 1, "{told:?}");
+    assert!(told[0].contains("`idp`"), "{told:?}");
+}
+
 #[test]
 fn whoever_is_not_the_transmitter_is_told_what_is_wrong_in_the_words_of_rfc_8935() {
     let house = House::start("");
@@ -185,4 +227,7 @@ fn whoever_is_not_the_transmitter_is_told_what_is_wrong_in_the_words_of_rfc_8935
     let last = (0..400).map(|_| house.send("idp", PUSH, "x")).find(|it| it.status == 429);
     let last = last.expect("so much at once is too much");
     assert!(last.header("retry-after").is_some(), "{last:?}");
+    // And takes nothing of the pace of what is told by the right key.
+    assert_eq!(house.tell(&good).status, 202);
+    assert!(!is_open(&house.governor, &task));
 }

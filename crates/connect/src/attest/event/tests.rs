@@ -33,7 +33,7 @@ fn verifier(keys: &[Json]) -> (tempfile::TempDir, EventVerifier) {
 
 async fn verify(token: &str) -> Result<SecurityEvent, EventError> {
     let (_dir, verifier) = verifier(&[OWN.jwk()]);
-    verifier.verify(token, NOW).await
+    verifier.verify(token, NOW, NOW).await
 }
 
 fn json(text: &str) -> Json {
@@ -192,7 +192,17 @@ async fn a_key_of_another_kind_under_the_right_name_signs_nothing() {
     let header = json(&format!(r#"{{"alg":"RS256","typ":"{KIND}","kid":"k"}}"#));
     let text = crate::jws::signing_text(&header, &claims(|_| {}));
     let token = format!("{text}.{}", key.sign(&text).unwrap());
-    assert_eq!(verifier.verify(&token, NOW).await, Err(EventError::Key));
+    assert_eq!(verifier.verify(&token, NOW, NOW).await, Err(EventError::Key));
+}
+
+#[tokio::test]
+async fn a_clock_that_went_ahead_once_makes_nothing_old() {
+    let (_dir, verifier) = verifier(&[OWN.jwk()]);
+    let token = OWN.token(KIND, &claims(|_| {})).unwrap();
+    let ahead = NOW.after(Duration::from_secs(30 * 24 * 3600));
+    assert!(verifier.verify(&token, ahead, NOW).await.is_ok());
+    assert!(verifier.verify(&token, NOW, ahead).await.is_ok());
+    assert_eq!(verifier.verify(&token, ahead, ahead).await, Err(EventError::Old));
 }
 
 #[tokio::test]
