@@ -9,18 +9,15 @@ use crate::limits::MESSAGE;
 /// The name of that field.
 const NAME: &[u8] = b"_method";
 
-/// Refuses a body that names another method. One without a type is taken for a form, as some do.
+/// Refuses a body that names another method. Servers look for a form or JSON anywhere in what its type
+/// says, and take one without a type for a form: whatever some server could read, is read here.
 pub(super) fn names_no_other(headers: &HeaderMap, body: &[u8]) -> Result<(), String> {
-    let kind = headers.get(header::CONTENT_TYPE).and_then(|it| it.to_str().ok());
-    let kind = kind.unwrap_or_default().split(';').next().unwrap_or_default();
-    let kind = kind.trim().to_ascii_lowercase();
-    let named = match kind.as_str() {
-        "" | "application/x-www-form-urlencoded" => of_a_form(body),
-        it if it.starts_with("multipart/") => of_parts(body),
-        it if it.ends_with("json") => of_json(body),
-        _ => false,
-    };
-    if named {
+    let kind = headers.get(header::CONTENT_TYPE).map(|it| it.as_bytes().to_ascii_lowercase());
+    let kind = kind.unwrap_or_default();
+    let form =
+        kind.trim_ascii().is_empty() || has(&kind, b"form") && !kind.starts_with(b"multipart/");
+    let parts = has(&kind, b"multipart") || has(&kind, b"form-data");
+    if form && of_a_form(body) || parts && of_parts(body) || has(&kind, b"json") && of_json(body) {
         return Err("its body has `_method`, which names another method than the one that is \
                     decided"
             .to_owned());
@@ -43,7 +40,7 @@ fn of_parts(body: &[u8]) -> bool {
         within = begins
             || within && (line.is_empty() || line.starts_with(b" ") || line.starts_with(b"\t"));
         let said = plain(line);
-        within && said.split(|it| !part_of_a_name(*it)).any(is_it)
+        within && said.split(|it| !part_of_a_name(*it) && *it != b'.').any(is_it)
     })
 }
 
@@ -60,9 +57,13 @@ fn of_json(body: &[u8]) -> bool {
     }
 }
 
-/// Says whether a name is that of the field, or of a part of it.
+/// Says whether a name is that of the field, or of a part of it. A dot and a space are as good as the line
+/// to some.
 fn is_it(name: &[u8]) -> bool {
-    let name = name.trim_ascii();
+    let name = name.trim_ascii_start();
+    let line = |it: &u8| if matches!(it, b'.' | b' ') { b'_' } else { *it };
+    let name: Vec<u8> = name.iter().map(line).collect();
+    let name = name.as_slice();
     let (name, rest) = name.split_at(name.len().min(NAME.len()));
     name.eq_ignore_ascii_case(NAME) && rest.first().is_none_or(|it| !part_of_a_name(*it))
 }
@@ -111,6 +112,10 @@ mod tests {
             ("Application/X-WWW-Form-Urlencoded; charset=utf-8", "a=1;%5Fm%65thod=PUT"),
             (form, "_METHOD[]=DELETE"),
             (form, "+_method=DELETE"),
+            (form, ".method=DELETE"),
+            ("application/x-www-form-urlencoded, x", "_method=DELETE"),
+            ("application/json, x", r#"{"_method": "DELETE"}"#),
+            ("text/plain; multipart/form-data; boundary=x", "_method=DELETE"),
             ("application/json", r#"{"_method": "DELETE"}"#),
             ("application/vnd.api+json", r#"{"\u005fmethod": "DELETE"}"#),
             ("application/json", r#"{"_method": "DELETE", "a": 1, "a": 2}"#),
@@ -121,6 +126,10 @@ mod tests {
             (
                 "multipart/form-data; boundary=x",
                 "--x\ncontent-disposition: form-data;\n name=_Method\n\nDELETE\n--x--",
+            ),
+            (
+                "multipart/form-data; boundary=x",
+                "--x\r\nContent-Disposition: form-data; name=\".method\"\r\n\r\nDELETE\r\n--x--",
             ),
             (
                 "multipart/mixed; boundary=x",
