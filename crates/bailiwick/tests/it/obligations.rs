@@ -103,7 +103,10 @@ impl House {
 
     fn result(&self, tool: &str, arguments: &Value) -> Value {
         let body = self.called(tool, arguments);
-        serde_json::from_str::<Value>(&body).unwrap()["result"].clone()
+        // Where the machine is slow, the answer comes as the last event of a stream.
+        let last = body.lines().filter_map(|it| it.strip_prefix("data: ")).next_back();
+        let message = serde_json::from_str::<Value>(last.unwrap_or(&body));
+        message.unwrap_or_else(|error| panic!("{error}: {body}"))["result"].clone()
     }
 
     /// Gives what reached the server, a line each.
