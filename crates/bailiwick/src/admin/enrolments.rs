@@ -79,11 +79,12 @@ pub(super) async fn withdraw(
         key: Some(key.clone()),
         expires: None,
     };
-    desk.command(command, &peer.label()).await?;
+    // First it is so, then it is said: what is on record as withdrawn proves nobody.
     let (enrolments, gone) = (Arc::clone(&admin.enrolments), key.clone());
     let done = tokio::task::spawn_blocking(move || enrolments.withdraw(&gone, now)).await;
     done.map_err(|error| Refused::fault(&error))?.map_err(refused)?;
     desk.shut_out([key]);
+    desk.command(command, &peer.label()).await?;
     json(&admin.enrolled())
 }
 

@@ -55,7 +55,8 @@ pub(crate) async fn join(output: Output, words: &Join) -> Outcome {
     let joined = match asked(&place, &form).await {
         Ok(answer) => serde_json::from_value::<Joined>(answer).context("it answered otherwise"),
         Err(error) => {
-            // Nobody knows a key that was refused. One whose answer was lost may have been taken.
+            // Nobody knows a key that was refused. One whose answer was lost, or came from something in
+            // between, may have been taken.
             if matches!(error, CommandError::No(_)) {
                 let _left = std::fs::remove_file(&file);
             }
@@ -143,5 +144,8 @@ async fn asked(place: &FetchPlace, form: &[(&str, &str)]) -> Result<Value, Comma
     }
     let said = answer.get("error_description").and_then(Value::as_str).unwrap_or_default();
     let printable: String = said.chars().filter(|it| !it.is_control()).take(500).collect();
+    if !status.is_client_error() {
+        return Err(CommandError::Unreachable(format!("it answers {status}: {printable}")));
+    }
     Err(CommandError::No(format!("the governor refused ({status}): {printable}")))
 }
