@@ -280,7 +280,7 @@ impl Enrolments {
 impl Known {
     fn check(&self, key: &CredentialId, identity: &IdentityId) -> Result<(), EnrolError> {
         // A key that two identities had would tell neither from the other.
-        // One that was withdrawn does not come back.
+        // One that was withdrawn does not come back while tokens may be about that it was asked for.
         if self.gone.contains_key(key) || self.keys.iter().any(|it| it.key == *key) {
             return Err(EnrolError::Known);
         }
