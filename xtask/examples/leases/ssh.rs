@@ -23,9 +23,9 @@ use crate::{
     tell,
 };
 
-const RUNS: u8 = 3;
+const RUNS: usize = 3;
 /// How many leases are ended in a run.
-const LEASES: u8 = 3;
+const LEASES: usize = 3;
 const SESSIONS: usize = 64;
 /// What a session does at the server: no program is started for each line, which would be measured, too.
 const SAYS: &str = "exec python3 -uc 'import time\nwhile True:\n print(int(time.time()*1000))\n time.sleep(0.005)'";
@@ -40,10 +40,11 @@ pub(crate) async fn measure(folder: &Path) -> anyhow::Result<Vec<(String, Spread
     let broker = Ssh::new("bench".parse()?, target(&server, &folder)?, clock()?)
         .map_err(anyhow::Error::msg)?;
     let mut all: [Vec<f64>; 4] = Default::default();
-    for run in 0..RUNS {
+    // Each has a number of its own: by it the server knows which it was told of.
+    let mut numbers = 0..u8::MAX;
+    for _ in 0..RUNS {
         let (mut last, mut told) = (Vec::new(), Vec::new());
-        // Each has a number of its own: by it the server knows which it was told of.
-        for number in (0..LEASES).map(|it| run * LEASES + it) {
+        for number in numbers.by_ref().take(LEASES) {
             let (said, answer) = once(&server, &broker, &folder, number).await?;
             last.extend(said);
             told.push(answer);

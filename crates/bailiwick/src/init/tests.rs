@@ -37,7 +37,9 @@ fn what_init_leaves_commented_out_passes_check_too() {
     let names = vec!["governor.example.org".to_owned()];
     let CertifiedKey { cert, signing_key } = generate_simple_self_signed(names).unwrap();
     fs::create_dir(folder.path().join("tls")).unwrap();
-    fs::write(folder.path().join("tls/cert.pem"), cert.pem()).unwrap();
+    for name in ["cert.pem", "clients.pem"] {
+        fs::write(folder.path().join("tls").join(name), cert.pem()).unwrap();
+    }
     let key = folder.path().join("tls/key.pem");
     bailiwick_connect::create_private(&key, signing_key.serialize_pem().as_bytes()).unwrap();
     let loaded = House::load(&path, &Overrides::default());

@@ -93,7 +93,8 @@ fn a_target_that_no_charter_reaches_is_told_of() {
        :        ^^^^^^^
      8 | kind = "program"
        `----
-      help: nobody may have a credential of it: name it in a charter's `targets`
+      help: nobody may have a credential of it: name it in a charter's
+            `targets`, or in a route's credential
             see docs/errors/CFG-120.md
     "#);
 }
