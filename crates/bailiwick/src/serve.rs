@@ -132,9 +132,9 @@ impl Governor {
             (&called, &stop),
             (attestor, shown.as_ref().is_some_and(|it| it.asks())),
         )?;
+        end_keys_without_charter(&admin).await?;
 
-        bailiwick_connect::write_private(&config.state.join("issuer"), public_url.as_bytes())?;
-        bailiwick_connect::write_private(&config.state.join("front"), front.as_bytes())?;
+        write_addresses(&config, &public_url, front)?;
         let socket = client::socket(&config.state);
         let admin_listener = admin_socket(&socket)?;
         let review = review(&config);
@@ -204,6 +204,19 @@ async fn bound(front: Front, config: &Config) -> anyhow::Result<(Option<TcpListe
         }
         Front::Socket => Ok((None, config.listen.http)),
     }
+}
+
+/// Ends the keys that were brought in for identities whose charters went while nobody looked.
+async fn end_keys_without_charter(admin: &admin::Admin) -> anyhow::Result<()> {
+    let ended = admin.end_keys_without_charter("files").await;
+    ended.map_err(|_| anyhow::anyhow!("keys whose identity has no charter cannot be ended"))
+}
+
+/// Writes down where commands find this governor.
+fn write_addresses(config: &Config, public_url: &str, front: Front) -> anyhow::Result<()> {
+    bailiwick_connect::write_private(&config.state.join("issuer"), public_url.as_bytes())?;
+    bailiwick_connect::write_private(&config.state.join("front"), front.as_bytes())?;
+    Ok(())
 }
 
 /// Says what the governor is called outside: what was configured, or where it listens.

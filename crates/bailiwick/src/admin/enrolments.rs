@@ -73,22 +73,36 @@ pub(super) async fn withdraw(
     let Some(enrolled) = known.into_iter().find(|it| it.key == key) else {
         return Err(refused(EnrolError::Unknown { key }));
     };
-    let command = CommandRecord::EnrolmentChanged {
-        identity: enrolled.identity,
-        change: "withdrawn".to_owned(),
-        key: Some(key.clone()),
-        expires: None,
-    };
-    // First it is so, then it is said: what is on record as withdrawn proves nobody.
-    let (enrolments, gone) = (Arc::clone(&admin.enrolments), key.clone());
-    let done = tokio::task::spawn_blocking(move || enrolments.withdraw(&gone, now)).await;
-    done.map_err(|error| Refused::fault(&error))?.map_err(refused)?;
-    desk.shut_out([key]);
-    desk.command(command, &peer.label()).await?;
+    admin.end_key(enrolled, &peer.label()).await?;
     json(&admin.enrolled())
 }
 
 impl Admin {
+    /// Ends the keys of identities that have no charter any more: whoever is given such a name later is not
+    /// who made them.
+    pub(crate) async fn end_keys_without_charter(&self, by: &str) -> Result<(), Refused> {
+        let desk = self.lane.desk();
+        let (snapshot, (keys, _)) = (desk.snapshot(), self.enrolments.list(desk.now()));
+        for key in keys.into_iter().filter(|it| !snapshot.charters.contains_key(&it.identity)) {
+            self.end_key(key, by).await?;
+        }
+        Ok(())
+    }
+
+    /// Ends a key. First it is so, then it is said: what is on record as withdrawn proves nobody.
+    async fn end_key(&self, enrolled: EnrolledKey, by: &str) -> Result<(), Refused> {
+        let (desk, EnrolledKey { key, identity, .. }) = (self.lane.desk(), enrolled);
+        let (enrolments, gone, now) = (Arc::clone(&self.enrolments), key.clone(), desk.now());
+        let done = tokio::task::spawn_blocking(move || enrolments.withdraw(&gone, now)).await;
+        done.map_err(|error| Refused::fault(&error))?.map_err(refused)?;
+        desk.shut_out([key.clone()]);
+        let change = "withdrawn".to_owned();
+        let command =
+            CommandRecord::EnrolmentChanged { identity, change, key: Some(key), expires: None };
+        desk.command(command, by).await?;
+        Ok(())
+    }
+
     fn enrolled(&self) -> EnrolmentsShown {
         let (keys, waiting) = self.enrolments.list(self.lane.desk().now());
         EnrolmentsShown {

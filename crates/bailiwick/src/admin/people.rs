@@ -121,7 +121,10 @@ pub(super) async fn reload(
     Extension(peer): Extension<Peer>,
 ) -> Answer {
     match admin.reload.run(admin.lane.desk(), &peer.label()).await {
-        Ok(changed) => json(&value!({"changed": changed})),
+        Ok(changed) => {
+            admin.end_keys_without_charter(&peer.label()).await?;
+            json(&value!({"changed": changed}))
+        }
         Err(error) => {
             Err(Refused::new(StatusCode::BAD_REQUEST, "configuration", &format!("{error:#}")))
         }

@@ -115,6 +115,30 @@ fn a_withdrawn_key_proves_nobody_and_its_tokens_open_nothing() {
 }
 
 #[test]
+fn a_key_ends_with_its_charter_and_whoever_gets_the_name_later_is_another() {
+    let mut it = Enrolling::new();
+    let text = charter("laptop", "\"ticketing\"", "\"tickets\"");
+    let text = text.replace("{ key = \"keys/laptop.pub.pem\" }", "{ enrolled = true }");
+    let file = it.house.governor.path("charters/laptop.toml");
+    it.joins(&it.code(), "one.pem");
+    assert_eq!(it.asks("one.pem").code, 0);
+    std::fs::remove_file(&file).unwrap();
+    it.house.governor.json(&["reload"]);
+    assert_eq!(it.house.governor.json(&["identity", "keys"])["keys"], json!([]));
+    it.house.governor.write("charters/laptop.toml", &text);
+    it.house.governor.json(&["reload"]);
+    assert_eq!(it.asks("one.pem").code, 1);
+    // Also where the governor was away meanwhile: the next start without the charter ends it.
+    it.joins(&it.code(), "two.pem");
+    it.house.governor.stop();
+    std::fs::remove_file(&file).unwrap();
+    it.house.governor.serve();
+    it.house.governor.write("charters/laptop.toml", &text);
+    it.house.governor.json(&["reload"]);
+    assert_eq!(it.asks("two.pem").code, 1);
+}
+
+#[test]
 fn a_code_is_worth_nothing_without_a_key_that_is_held_and_nobodys() {
     let it = Enrolling::new();
     let code = it.code();
