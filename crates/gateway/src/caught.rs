@@ -20,14 +20,14 @@ pub fn now<T>(work: impl FnOnce() -> T) -> Result<T, BrokeOff> {
     catch_unwind(AssertUnwindSafe(work)).map_err(|_| BrokeOff)
 }
 
-/// Gives what `work` comes to.
-pub async fn whole<T>(work: impl Future<Output = T>) -> Result<T, BrokeOff> {
+/// Gives what `work` comes to. It is put in its place before it is awaited: whatever waits for it is moved about, and
+/// the run of a call is large.
+pub fn whole<T>(work: impl Future<Output = T>) -> impl Future<Output = Result<T, BrokeOff>> {
     let mut work = Box::pin(work);
     poll_fn(move |context| match now(|| work.as_mut().poll(context)) {
         Ok(polled) => polled.map(Ok),
         Err(broke_off) => Poll::Ready(Err(broke_off)),
     })
-    .await
 }
 
 #[cfg(test)]

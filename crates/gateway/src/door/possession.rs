@@ -5,6 +5,7 @@ use bailiwick_connect::{Binding, DpopRequest, TokenError, Verified};
 use http::{HeaderMap, HeaderName, header};
 
 use super::{Door, sender::Sender};
+use crate::mcp::headers;
 
 /// Where the nonce for the next proof comes.
 pub(crate) const DPOP_NONCE: HeaderName = HeaderName::from_static("dpop-nonce");
@@ -20,9 +21,9 @@ pub(super) enum Scheme {
 }
 
 /// Gives the token that `Authorization` shows, where there is exactly one.
-pub(super) fn shown(headers: &HeaderMap) -> Option<(Scheme, &str)> {
-    let mut values = headers.get_all(header::AUTHORIZATION).iter();
-    let (value, None) = (values.next()?.to_str().ok()?, values.next()) else { return None };
+pub(super) fn shown(sent: &HeaderMap) -> Option<(Scheme, &str)> {
+    let mut values = sent.get_all(header::AUTHORIZATION).iter();
+    let (value, None) = (headers::text(values.next()?)?, values.next()) else { return None };
     let (scheme, token) = value.split_once(' ')?;
     let scheme = if scheme.eq_ignore_ascii_case("bearer") {
         Scheme::Bearer
@@ -35,11 +36,11 @@ pub(super) fn shown(headers: &HeaderMap) -> Option<(Scheme, &str)> {
 }
 
 /// Gives the proof that comes along, where one does; two are none.
-pub(crate) fn dpop_proof(headers: &HeaderMap) -> Result<Option<&str>, ()> {
-    let mut values = headers.get_all(DPOP).iter();
+pub(crate) fn dpop_proof(sent: &HeaderMap) -> Result<Option<&str>, ()> {
+    let mut values = sent.get_all(DPOP).iter();
     match (values.next(), values.next()) {
         (None, _) => Ok(None),
-        (Some(one), None) => one.to_str().map(Some).map_err(|_| ()),
+        (Some(one), None) => headers::text(one).map(Some).ok_or(()),
         (Some(_), Some(_)) => Err(()),
     }
 }

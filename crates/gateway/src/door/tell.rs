@@ -92,6 +92,6 @@ impl Asked<'_> {
     }
 
     pub(super) fn session_id(&self) -> Option<&str> {
-        self.headers.get(&headers::SESSION).and_then(|it| it.to_str().ok())
+        self.headers.get(&headers::SESSION).and_then(headers::text)
     }
 }

@@ -16,6 +16,12 @@ pub(crate) static TRACE: HeaderName = HeaderName::from_static("traceparent");
 const JSON: &str = "application/json";
 const STREAM: &str = "text/event-stream";
 
+/// Gives a value that is ASCII through and through. Tokens and sessions are long and come with every call, so it
+/// does not go letter by letter.
+pub(crate) fn text(value: &HeaderValue) -> Option<&str> {
+    std::str::from_utf8(value.as_bytes()).ok().filter(|it| it.is_ascii())
+}
+
 /// Checks what kind of body is sent and which answers are taken.
 pub(crate) fn check_post(headers: &HeaderMap) -> Result<(), Refused> {
     let mut sent = media_types(headers, &header::CONTENT_TYPE);
@@ -65,7 +71,7 @@ fn takes(headers: &HeaderMap, wanted: &str) -> bool {
 
 /// Gives the media types that a header lists, without those that are given no weight.
 fn media_types<'h>(headers: &'h HeaderMap, name: &HeaderName) -> impl Iterator<Item = &'h str> {
-    let values = headers.get_all(name).iter().filter_map(|value| value.to_str().ok());
+    let values = headers.get_all(name).iter().filter_map(text);
     values.flat_map(|value| value.split(',')).filter_map(media_type)
 }
 
