@@ -79,6 +79,6 @@ pub use token::{
     TokenVerifier, VIA_MAX, Verified,
 };
 pub use vault::{
-    KekSource, OpenSecret, Rekeyed, Sealed, SecretAbout, SecretsKept, Vault, VaultError,
-    secrets_kept,
+    KekSource, KekSources, OpenSecret, PinSource, Rekeyed, Sealed, SecretAbout, SecretsKept,
+    TokenPlace, TokenSource, Vault, VaultError, pin_refused, secrets_kept,
 };

@@ -14,9 +14,10 @@ mod kek_command;
 mod sealed;
 #[cfg(test)]
 mod tests;
+mod token;
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     fmt, fs, io,
     path::{Path, PathBuf},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
@@ -29,7 +30,12 @@ use self::{
     kek::Keks,
     sealed::Keepsakes,
 };
-pub use self::{error::VaultError, kek::KekSource, sealed::Sealed};
+pub use self::{
+    error::VaultError,
+    kek::{KekSource, KekSources},
+    sealed::Sealed,
+    token::{PinSource, TokenPlace, TokenSource},
+};
 use crate::{
     private::{PrivateError, create_dir_private, read_private, write_private},
     secret::Secret,
@@ -41,16 +47,19 @@ const VALUE_MAX: usize = 16 << 10;
 const SECRETS_MAX: usize = 4096;
 const ENDING: &str = ".secret";
 const KEEPSAKES: &str = "keepsakes.key";
+const PIN_REFUSED: &str = "pin.refused";
 
 /// Where secrets are kept.
 pub struct Vault {
     dir: PathBuf,
-    source: KekSource,
+    sources: KekSources,
+    /// The keys that wrap, held for as long as something changes: a token takes its time, and those
+    /// who use secrets do not wait for it. Always taken before `inside`.
+    changing: Mutex<Keks>,
     inside: Mutex<Inside>,
 }
 
 struct Inside {
-    keks: Keks,
     secrets: BTreeMap<SecretName, Result<Kept, VaultError>>,
     keepsakes: Keepsakes,
 }
@@ -101,18 +110,22 @@ pub struct Rekeyed {
 impl Vault {
     /// Opens the vault in `dir`, and makes what is missing. A secret that cannot be opened is no
     /// reason not to open the others: [`Vault::list`] tells of it, and nobody gets it.
-    pub fn open(dir: &Path, source: KekSource) -> Result<Self, VaultError> {
+    pub fn open(dir: &Path, sources: impl Into<KekSources>) -> Result<Self, VaultError> {
         create_dir_private(dir)?;
-        let files = files(dir)?;
-        let keks = source.load(files.is_empty() && !dir.join(KEEPSAKES).exists())?;
-        let secrets = files.into_iter().map(|(name, path)| {
-            let kept = Kept::read(&keks, &name, &path);
-            (name, kept)
-        });
-        let secrets = secrets.collect();
+        let (files, sources) = (files(dir)?, sources.into());
+        let keks = sources.load(|| sealed_by(dir, &files))?;
+        let mut secrets = BTreeMap::new();
+        for (name, path) in files {
+            let kept = match Kept::read(&keks, &name, &path) {
+                // This is no fault of the secret's.
+                Err(error @ VaultError::Key { .. }) => return Err(error),
+                kept => kept,
+            };
+            secrets.insert(name, kept);
+        }
         let keepsakes = Keepsakes::load_or_create(&dir.join(KEEPSAKES), &keks)?;
-        let inside = Mutex::new(Inside { keks, secrets, keepsakes });
-        Ok(Self { dir: dir.to_owned(), source, inside })
+        let inside = Mutex::new(Inside { secrets, keepsakes });
+        Ok(Self { dir: dir.to_owned(), sources, changing: Mutex::new(keks), inside })
     }
 
     /// Gives a secret to whoever is about to use it.
@@ -153,15 +166,16 @@ impl Vault {
         value: &Secret,
         now: Timestamp,
     ) -> Result<SecretAbout, VaultError> {
-        let mut inside = self.lock();
-        if inside.secrets.contains_key(name) {
+        let keks = held(&self.changing);
+        let there = self.lock().secrets.len();
+        if self.lock().secrets.contains_key(name) {
             return Err(VaultError::Exists { name: name.clone() });
         }
-        if SECRETS_MAX <= inside.secrets.len() {
+        if SECRETS_MAX <= there {
             return Err(VaultError::TooMany { max: SECRETS_MAX });
         }
         let label = Label::secret(name, 1, now, now);
-        self.put(&mut inside, name, label, value)
+        self.put(&keks, name, label, value)
     }
 
     /// Gives a secret its next value; the one before is in no file any more.
@@ -171,8 +185,8 @@ impl Vault {
         value: &Secret,
         now: Timestamp,
     ) -> Result<SecretAbout, VaultError> {
-        let mut inside = self.lock();
-        let label = match inside.secrets.get(name) {
+        let keks = held(&self.changing);
+        let label = match self.lock().secrets.get(name) {
             Some(Ok(kept)) if kept.open.value.matches(value.expose()) => {
                 return Err(VaultError::Same { name: name.clone() });
             }
@@ -180,11 +194,12 @@ impl Vault {
             Some(Err(broken)) => return Err(broken.clone()),
             None => return Err(VaultError::Unknown { name: name.clone() }),
         };
-        self.put(&mut inside, name, label, value)
+        self.put(&keks, name, label, value)
     }
 
     /// Removes a secret, also one that cannot be opened.
     pub fn remove(&self, name: &SecretName) -> Result<(), VaultError> {
+        let _nobody_else = held(&self.changing);
         let mut inside = self.lock();
         if !inside.secrets.contains_key(name) {
             return Err(VaultError::Unknown { name: name.clone() });
@@ -202,26 +217,35 @@ impl Vault {
         Ok(())
     }
 
-    /// Wraps every key anew: by a new key where it lies in a file, else by the first that the
-    /// command gives now. The old key opens until all are done, so a crash in between loses nothing,
-    /// and doing it again goes on.
+    /// Wraps every key anew: by a new key where it lies in a file, else by the one that the command
+    /// or the configuration puts first now. The old key opens until all are done, so a crash in between
+    /// loses nothing, and doing it again goes on.
     pub fn rekey(&self) -> Result<Rekeyed, VaultError> {
-        let mut inside = self.lock();
-        if let Some(broken) = inside.secrets.values().find_map(|it| it.as_ref().err()) {
-            return Err(broken.clone());
-        }
-        let keks = self.source.next(&inside.keks)?;
-        inside.keepsakes.rewrap(&self.dir.join(KEEPSAKES), &keks)?;
+        let mut changing = held(&self.changing);
+        let kept: Result<Vec<_>, VaultError> = self
+            .lock()
+            .secrets
+            .iter()
+            .map(|(name, kept)| match kept {
+                Ok(kept) => Ok((name.clone(), kept.envelope.clone())),
+                Err(broken) => Err(broken.clone()),
+            })
+            .collect();
+        let (kept, keks) = (kept?, self.sources.next()?);
+        let keepsakes = self.lock().keepsakes.envelope().rewrapped(&keks)?;
+        write_private(&self.dir.join(KEEPSAKES), keepsakes.to_text().as_bytes())?;
+        self.lock().keepsakes.wrapped_as(keepsakes);
         let mut records: usize = 1;
-        for (name, kept) in &mut inside.secrets {
-            let Ok(kept) = kept else { continue };
-            let envelope = kept.envelope.rewrapped(&keks)?;
-            write_private(&self.path(name), envelope.to_text().as_bytes())?;
-            kept.envelope = envelope;
+        for (name, envelope) in kept {
+            let envelope = envelope.rewrapped(&keks)?;
+            write_private(&self.path(&name), envelope.to_text().as_bytes())?;
+            if let Some(Ok(kept)) = self.lock().secrets.get_mut(&name) {
+                kept.envelope = envelope;
+            }
             records = records.saturating_add(1);
         }
-        inside.keks = self.source.alone(keks)?;
-        Ok(Rekeyed { wrapped_by: inside.keks.current().to_owned(), records })
+        *changing = self.sources.alone(keks)?;
+        Ok(Rekeyed { wrapped_by: changing.current().to_owned(), records })
     }
 
     /// Seals `bytes` for somebody who keeps them under `name`: they open under this name alone.
@@ -236,16 +260,17 @@ impl Vault {
 
     fn put(
         &self,
-        inside: &mut Inside,
+        keks: &Keks,
         name: &SecretName,
         label: Label,
         value: &Secret,
     ) -> Result<SecretAbout, VaultError> {
         Self::fits(value)?;
-        let envelope = Envelope::seal(&inside.keks, label, value.expose().as_bytes())?;
+        let envelope = Envelope::seal(keks, label, value.expose().as_bytes())?;
         write_private(&self.path(name), envelope.to_text().as_bytes())?;
         let version = envelope.label.version;
         let open = Arc::new(OpenSecret { name: name.clone(), version, value: value.clone() });
+        let mut inside = self.lock();
         let before = inside.secrets.get(name).and_then(|it| it.as_ref().ok());
         let before = before.map(|it| Arc::clone(&it.open));
         let kept = Kept { envelope, open, before };
@@ -259,8 +284,29 @@ impl Vault {
     }
 
     fn lock(&self) -> MutexGuard<'_, Inside> {
-        self.inside.lock().unwrap_or_else(PoisonError::into_inner)
+        held(&self.inside)
     }
+}
+
+fn held<T>(lock: &Mutex<T>) -> MutexGuard<'_, T> {
+    lock.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Gives the file in a vault's folder that says that a token refused a PIN.
+pub fn pin_refused(dir: &Path) -> PathBuf {
+    dir.join(PIN_REFUSED)
+}
+
+/// Names the keys that wrap what lies in `dir`; nothing where a file does not say it.
+fn sealed_by(dir: &Path, files: &[(SecretName, PathBuf)]) -> Option<BTreeSet<String>> {
+    let keepsakes = dir.join(KEEPSAKES);
+    let keepsakes = keepsakes.exists().then_some(&keepsakes);
+    let paths = files.iter().map(|(_, path)| path).chain(keepsakes);
+    let name = |path: &PathBuf| {
+        let text = read_private(path, FILE_MAX).ok()?;
+        Envelope::from_text(&text).map(|it| it.kek)
+    };
+    paths.map(name).collect()
 }
 
 impl fmt::Debug for Vault {

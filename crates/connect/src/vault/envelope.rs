@@ -9,7 +9,10 @@ use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
-use super::{error::VaultError, kek::Keks};
+use super::{
+    error::VaultError,
+    kek::{Keks, Unwrapped},
+};
 use crate::random::{RandomError, random_bytes};
 
 /// The longest file that is looked at.
@@ -75,7 +78,7 @@ impl Label {
     }
 
     /// Everything a label says, in one text that no other label has.
-    fn bound(&self, part: &str, kek: &str) -> Aad<Vec<u8>> {
+    fn bound(&self, part: &str, kek: &str) -> Vec<u8> {
         let Self { form, kind, name, version, created, rotated } = self;
         let kind = match kind {
             Kind::Secret => "secret",
@@ -85,7 +88,7 @@ impl Label {
         let text = format!(
             "bailiwick vault {form}\0{part}\0{kek}\0{kind}\0{name}\0{version}\0{created}\0{rotated}"
         );
-        Aad::from(text.into_bytes())
+        text.into_bytes()
     }
 }
 
@@ -122,11 +125,12 @@ impl Envelope {
     }
 
     fn key(&self, keks: &Keks) -> Result<Zeroizing<Vec<u8>>, VaultError> {
-        let kek =
-            keks.find(&self.kek).ok_or_else(|| self.broken("the key that wraps it is gone"))?;
-        open_by(kek, self.label.bound("key", &self.kek), &self.wrapped)
-            .filter(|it| it.len() == 32)
-            .ok_or_else(|| self.broken("its key is not what was wrapped under this name"))
+        let bound = self.label.bound("key", &self.kek);
+        match keks.unwrap(&self.kek, bound, &self.wrapped)? {
+            Unwrapped::Key(key) => Ok(key),
+            Unwrapped::Other => Err(self.broken("its key is not what was wrapped under this name")),
+            Unwrapped::Gone => Err(self.broken("the key that wraps it is gone")),
+        }
     }
 
     fn broken(&self, why: &'static str) -> VaultError {
@@ -136,7 +140,7 @@ impl Envelope {
 
 fn wrap(keks: &Keks, label: &Label, key: &[u8]) -> Result<(String, String), VaultError> {
     let name = keks.current().to_owned();
-    let wrapped = seal_by(keks.sealing(), label.bound("key", &name), key)?;
+    let wrapped = keks.wrap(label.bound("key", &name), key)?;
     Ok((name, wrapped))
 }
 
@@ -145,8 +149,8 @@ pub(super) fn cipher(key: &[u8]) -> Result<RandomizedNonceKey, RandomError> {
     RandomizedNonceKey::new(&AES_256_GCM_SIV, key).map_err(|_| RandomError)
 }
 
-fn seal(key: &[u8], bound: Aad<Vec<u8>>, value: &[u8]) -> Result<String, VaultError> {
-    seal_by(&cipher(key)?, bound, value)
+fn seal(key: &[u8], bound: Vec<u8>, value: &[u8]) -> Result<String, VaultError> {
+    seal_by(&cipher(key)?, Aad::from(bound), value)
 }
 
 pub(super) fn seal_by(
@@ -161,8 +165,8 @@ pub(super) fn seal_by(
     Ok(URL_SAFE_NO_PAD.encode([nonce.as_ref().as_slice(), &sealed].concat()))
 }
 
-fn open(key: &[u8], bound: Aad<Vec<u8>>, sealed: &str) -> Option<Zeroizing<Vec<u8>>> {
-    open_by(&cipher(key).ok()?, bound, sealed)
+fn open(key: &[u8], bound: Vec<u8>, sealed: &str) -> Option<Zeroizing<Vec<u8>>> {
+    open_by(&cipher(key).ok()?, Aad::from(bound), sealed)
 }
 
 pub(super) fn open_by(

@@ -1,16 +1,25 @@
-//! The key that wraps all others, from a private file or from a command.
+//! The key that wraps all others, from a private file, from a command, or in a token.
 //!
-//! Either gives one key a line, 32 bytes in base64url. The first wraps, all of them open: so a new
-//! one can be put on top before the last record of the old one is wrapped anew.
+//! A file and a command give one key a line, 32 bytes in base64url. The first wraps, all of them open:
+//! so a new one can be put on top before the last record of the old one is wrapped anew. A key in a
+//! token stays there, and is asked.
 
-use std::path::{Path, PathBuf};
+use std::{
+    collections::BTreeSet,
+    path::{Path, PathBuf},
+};
 
-use aws_lc_rs::aead::RandomizedNonceKey;
+use aws_lc_rs::aead::{Aad, RandomizedNonceKey};
 use bailiwick_model::Digest;
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use zeroize::Zeroizing;
 
-use super::{envelope::cipher, error::VaultError, kek_command};
+use super::{
+    envelope::{cipher, open_by, seal_by},
+    error::VaultError,
+    kek_command,
+    token::{TokenKey, TokenSource},
+};
 use crate::{
     private::{create_private, read_private, write_private},
     random::random_bytes,
@@ -20,70 +29,116 @@ use crate::{
 const KEYS_MAX: usize = 8;
 pub(super) const TEXT_MAX: u64 = 4 << 10;
 
-/// Where the key comes from.
+/// Where a key comes from.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum KekSource {
     /// A private file, made where nothing was sealed yet.
     File(PathBuf),
     /// What a command prints: a program and its words.
     Command(Vec<String>),
+    /// A token, which keeps it.
+    Token(TokenSource),
+}
+
+/// Where the keys come from: the one that wraps, and those that open what was wrapped before.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KekSources {
+    /// The one that wraps.
+    pub wraps: KekSource,
+    /// Those that open, too.
+    pub opens: Vec<KekSource>,
+}
+
+impl From<KekSource> for KekSources {
+    fn from(wraps: KekSource) -> Self {
+        Self { wraps, opens: Vec::new() }
+    }
 }
 
 /// The keys that wrap.
 pub(super) struct Keks {
     current: Kek,
     older: Vec<Kek>,
-    /// The current one as it is written down.
-    line: Zeroizing<String>,
 }
 
 struct Kek {
     name: String,
-    key: RandomizedNonceKey,
+    key: Key,
+}
+
+enum Key {
+    /// At hand, and as it is written down.
+    Held(RandomizedNonceKey, Zeroizing<String>),
+    Token(TokenKey),
+}
+
+impl KekSources {
+    /// Loads the keys. One in a file is made where there is none, and nothing that only it would open:
+    /// `sealed_by` names the keys that are needed, where all of them can be named.
+    pub(super) fn load(
+        &self,
+        sealed_by: impl FnOnce() -> Option<BTreeSet<String>>,
+    ) -> Result<Keks, VaultError> {
+        let opens = self.opening()?;
+        if let KekSource::File(path) = &self.wraps
+            && !path.exists()
+            && sealed_by().is_some_and(|names| {
+                names.iter().all(|name| opens.iter().any(|it| it.name == *name))
+            })
+        {
+            create_private(path, new_line()?.as_bytes())?;
+        }
+        Ok(self.wraps.load()?.and(opens))
+    }
+
+    /// Gives the keys with a new one on top.
+    pub(super) fn next(&self) -> Result<Keks, VaultError> {
+        if let KekSource::File(path) = &self.wraps {
+            let old = Zeroizing::new(read_private(path, TEXT_MAX)?);
+            // One of a try that broke off is taken up: records may be wrapped by it already.
+            if Keks::read(&old, "it")?.older.is_empty() {
+                let text = Zeroizing::new([new_line()?.as_str(), old.as_str()].concat());
+                write_private(path, text.as_bytes())?;
+            }
+        }
+        Ok(self.wraps.load()?.and(self.opening()?))
+    }
+
+    /// Keeps of the keys in the file the current one alone, where they are in a file. The others are
+    /// not ours to forget.
+    pub(super) fn alone(&self, keks: Keks) -> Result<Keks, VaultError> {
+        match (&self.wraps, &keks.current.key) {
+            (KekSource::File(path), Key::Held(_, line)) => {
+                write_private(path, line.as_bytes())?;
+                Ok(read_file(path)?.and(self.opening()?))
+            }
+            (KekSource::File(_) | KekSource::Command(_) | KekSource::Token(_), _) => Ok(keks),
+        }
+    }
+
+    fn opening(&self) -> Result<Vec<Kek>, VaultError> {
+        let mut found = Vec::new();
+        for source in &self.opens {
+            let keks = source.load()?;
+            found.push(keks.current);
+            found.extend(keks.older);
+        }
+        Ok(found)
+    }
 }
 
 impl KekSource {
-    /// Loads the keys. One in a file is made where there is none and nothing that it would open.
-    pub(super) fn load(&self, nothing_is_sealed: bool) -> Result<Keks, VaultError> {
+    fn load(&self) -> Result<Keks, VaultError> {
         match self {
-            Self::File(path) if !path.exists() && nothing_is_sealed => {
-                create_private(path, new_line()?.as_bytes())?;
-                read_file(path)
-            }
             Self::File(path) => read_file(path),
             Self::Command(words) => {
                 Keks::read(&kek_command::run(words)?, "what the command prints")
             }
-        }
-    }
-
-    /// Gives the keys with a new one on top.
-    pub(super) fn next(&self, known: &Keks) -> Result<Keks, VaultError> {
-        match self {
-            Self::File(path) => {
-                // A key that a broken-off try left below the current one still opens its records.
-                let old = Zeroizing::new(read_private(path, TEXT_MAX)?);
-                // One of an earlier try is taken up: records may be wrapped by it already.
-                let text = if known.older.is_empty() && Keks::read(&old, "it")?.older.is_empty() {
-                    Zeroizing::new([new_line()?.as_str(), old.as_str()].concat())
-                } else {
-                    old
-                };
-                write_private(path, text.as_bytes())?;
-                read_file(path)
+            Self::Token(token) => {
+                let keys = token.load()?.into_iter();
+                let keys = keys.map(|it| Kek { name: it.name(), key: Key::Token(it) });
+                Keks::of(keys).ok_or_else(|| VaultError::Key { why: "no key is named".to_owned() })
             }
-            Self::Command(_) => self.load(false),
-        }
-    }
-
-    /// Keeps of the keys the current one alone, where that is ours to say.
-    pub(super) fn alone(&self, keks: Keks) -> Result<Keks, VaultError> {
-        match self {
-            Self::File(path) => {
-                write_private(path, keks.line.as_bytes())?;
-                read_file(path)
-            }
-            Self::Command(_) => Ok(keks),
         }
     }
 }
@@ -95,13 +150,21 @@ impl Keks {
                 "{what} is not one to {KEYS_MAX} keys of 32 bytes in base64url, one a line"
             ),
         };
-        let lines: Vec<&str> = text.lines().map(str::trim).filter(|it| !it.is_empty()).collect();
-        let keys: Option<Vec<Kek>> = lines.iter().map(|it| Kek::read(it)).collect();
+        let lines = text.lines().map(str::trim).filter(|it| !it.is_empty());
+        let keys: Option<Vec<Kek>> = lines.map(Kek::read).collect();
         let keys = keys.filter(|it| it.len() <= KEYS_MAX).ok_or_else(wrong)?;
+        Self::of(keys).ok_or_else(wrong)
+    }
+
+    fn of(keys: impl IntoIterator<Item = Kek>) -> Option<Self> {
         let mut keys = keys.into_iter();
-        let (current, line) = keys.next().zip(lines.first()).ok_or_else(wrong)?;
-        let line = Zeroizing::new([line, "\n"].concat());
-        Ok(Self { current, older: keys.collect(), line })
+        let current = keys.next()?;
+        Some(Self { current, older: keys.collect() })
+    }
+
+    fn and(mut self, more: Vec<Kek>) -> Self {
+        self.older.extend(more);
+        self
     }
 
     /// Names the key that wraps.
@@ -109,16 +172,41 @@ impl Keks {
         &self.current.name
     }
 
-    pub(super) const fn sealing(&self) -> &RandomizedNonceKey {
-        &self.current.key
+    /// Wraps a key by the current one, bound to `bound`.
+    pub(super) fn wrap(&self, bound: Vec<u8>, key: &[u8]) -> Result<String, VaultError> {
+        match &self.current.key {
+            Key::Held(kek, _) => seal_by(kek, Aad::from(bound), key),
+            Key::Token(kek) => Ok(URL_SAFE_NO_PAD.encode(kek.seal(&bound, key)?)),
+        }
     }
 
-    pub(super) fn find(&self, name: &str) -> Option<&RandomizedNonceKey> {
-        std::iter::once(&self.current)
-            .chain(&self.older)
-            .find(|it| it.name == name)
-            .map(|it| &it.key)
+    /// Unwraps a key by the one of this name; nothing where it was not wrapped by it.
+    pub(super) fn unwrap(
+        &self,
+        name: &str,
+        bound: Vec<u8>,
+        wrapped: &str,
+    ) -> Result<Unwrapped, VaultError> {
+        let mut known = std::iter::once(&self.current).chain(&self.older);
+        let Some(kek) = known.find(|it| it.name == name) else { return Ok(Unwrapped::Gone) };
+        let opened = match &kek.key {
+            Key::Held(kek, _) => open_by(kek, Aad::from(bound), wrapped),
+            Key::Token(kek) => match URL_SAFE_NO_PAD.decode(wrapped) {
+                Ok(bytes) => kek.open(&bound, &bytes)?,
+                Err(_) => None,
+            },
+        };
+        Ok(opened.filter(|it| it.len() == 32).map_or(Unwrapped::Other, Unwrapped::Key))
     }
+}
+
+/// What unwrapping came to.
+pub(super) enum Unwrapped {
+    Key(Zeroizing<Vec<u8>>),
+    /// It is not what was wrapped.
+    Other,
+    /// There is no key of this name any more.
+    Gone,
 }
 
 impl Kek {
@@ -127,7 +215,8 @@ impl Kek {
         let key = cipher(&bytes).ok()?;
         let digest = Digest::of_parts(&[b"bailiwick vault key name", &bytes]);
         let name = digest.as_bytes().iter().take(6).copied().collect::<Vec<_>>();
-        Some(Self { name: URL_SAFE_NO_PAD.encode(name), key })
+        let line = Zeroizing::new([line, "\n"].concat());
+        Some(Self { name: URL_SAFE_NO_PAD.encode(name), key: Key::Held(key, line) })
     }
 }
 

@@ -1,4 +1,4 @@
-//! A command that prints the key: bounded in what it may print and in how long it may take.
+//! A command that prints a key or a PIN: bounded in what it may print and in how long it may take.
 
 use std::{
     io::{self, Read as _},
