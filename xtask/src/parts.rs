@@ -3,10 +3,12 @@
 //! Versions and digests come from the lock files under `tests/real`; everything lands under
 //! `target/real`, nothing elsewhere on the machine. What is there already is left as it is.
 
+mod debian;
 mod fixture;
 mod node;
 mod postgres;
 mod python;
+mod softhsm;
 mod sshd;
 
 use std::ops::RangeInclusive;
@@ -128,6 +130,7 @@ pub(crate) fn install(root: &Path) -> anyhow::Result<Value> {
         parts.insert("fixture".to_owned(), json!(fixture));
         parts.insert("postgres".to_owned(), json!(postgres));
         parts.insert("sshd".to_owned(), json!(sshd::unpack(&places)));
+        parts.insert("softhsm".to_owned(), json!(softhsm::unpack(&places)));
     }
     std::fs::write(places.home.join("parts.json"), serde_json::to_vec_pretty(&parts)?)?;
     Ok(parts)

@@ -16,6 +16,7 @@ mod file;
 pub(crate) mod foreign;
 mod holds;
 mod house;
+mod kek;
 mod listen;
 mod log;
 mod nearest;
@@ -134,7 +135,7 @@ impl Config {
         let checkpoints = self.evidence.checkpoints.clone();
         // A key may be reached by a link, and is private wherever it lies.
         let key = self.listen.tls.iter().map(|it| it.key.clone());
-        let key = key.chain(self.secrets.kek_file().cloned());
+        let key = key.chain(self.secrets.kek_files());
         let keys = key.flat_map(|it| it.canonicalize().ok().into_iter().chain([it]));
         let files = [self.file.clone(), self.state.clone()].into_iter().chain(keys);
         let targets = self.targets.iter().flat_map(|it| it.settings.private());

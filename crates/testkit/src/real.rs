@@ -2,6 +2,7 @@
 
 mod aws;
 mod postgres;
+mod softhsm;
 mod sshd;
 
 use std::{
@@ -14,6 +15,7 @@ use std::{
 pub use aws::Aws;
 pub use postgres::Postgres;
 use serde_json::Value;
+pub use softhsm::{PIN, SoftHsm};
 pub use sshd::Sshd;
 
 /// What `cargo xtask real` wrote down of the parts that it installed; nothing where it never ran.

@@ -7,44 +7,51 @@ use std::{
     time::Duration,
 };
 
-use bailiwick_connect::KekSource;
+use bailiwick_connect::{KekSource, KekSources, PinSource};
 use bailiwick_model::{SecretName, format_span};
 use toml::Spanned;
 
 use super::{
     Code,
+    kek::{self, Given},
     origin::Settings,
-    read::{Field, Table, filled},
+    read::{Field, Table},
 };
 
 /// How secrets are kept, and how long.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Secrets {
-    /// Where the outermost key comes from, where not from a file of the state's.
-    kek: Option<KekSource>,
+    /// Where the outermost keys come from, where not from a file of the state's.
+    kek: Option<Given>,
     /// How old a secret's value may become.
     pub(crate) rotate_every: BTreeMap<SecretName, Duration>,
 }
 
 impl Secrets {
-    /// Gives where the outermost key comes from.
-    pub(crate) fn kek(&self, state: &Path) -> KekSource {
-        let file = || KekSource::File(state.join("keys").join("secrets.key"));
-        self.kek.clone().unwrap_or_else(file)
+    /// Gives where the outermost keys come from.
+    pub(crate) fn kek(&self, state: &Path) -> KekSources {
+        let file = || KekSource::File(state.join("keys").join("secrets.key")).into();
+        self.kek.as_ref().map_or_else(file, |it| it.sources(&state.join("secrets")))
     }
 
-    /// Gives the file of the outermost key, where it lies outside the state.
-    pub(crate) fn kek_file(&self) -> Option<&PathBuf> {
-        match &self.kek {
-            Some(KekSource::File(path)) => Some(path),
-            Some(KekSource::Command(_)) | None => None,
-        }
+    /// Gives the files that open what is sealed, where they lie outside the state.
+    pub(crate) fn kek_files(&self) -> Vec<PathBuf> {
+        let file = |it: &KekSource| match it {
+            KekSource::File(path) => Some(path.clone()),
+            KekSource::Token(token) => match &token.pin {
+                Some(PinSource::File(path)) => Some(path.clone()),
+                Some(PinSource::Command(_) | PinSource::Variable(_)) | None => None,
+            },
+            KekSource::Command(_) => None,
+        };
+        let sources = self.kek.as_ref().map(|it| it.sources(Path::new("")));
+        sources.iter().flat_map(|it| it.opens.iter().chain([&it.wraps])).filter_map(file).collect()
     }
 }
 
 /// Reads both.
 pub(super) fn read(root: &Table<'_>, home: &Path, settings: &mut Settings<'_>) -> Secrets {
-    let kek = root.get("secrets").table(|table| kek(table, home, settings)).flatten();
+    let kek = root.get("secrets").table(|table| kek::read(table, home, settings)).flatten();
     let mut rotate_every = BTreeMap::new();
     for field in root.get("secret").items() {
         let read = field.table(|table| {
@@ -65,24 +72,6 @@ pub(super) fn read(root: &Table<'_>, home: &Path, settings: &mut Settings<'_>) -
         }
     }
     Secrets { kek, rotate_every }
-}
-
-fn kek(table: &Table<'_>, home: &Path, settings: &mut Settings<'_>) -> Option<KekSource> {
-    let (file, command) = (table.get("kek_file"), table.get("kek_command"));
-    if file.is_given() && command.is_given() {
-        let message = "the key comes from `kek_file` or from `kek_command`, not from both";
-        command.fault(Code::WrongValue, message, "one too many", None);
-        return None;
-    }
-    if let Some(path) = file.made(filled) {
-        let path = home.join(path.into_inner());
-        settings.add("secrets.kek_file", &path.display(), file.at());
-        return Some(KekSource::File(path));
-    }
-    let words = command.command(home)?;
-    let program = words.first().cloned()?;
-    settings.add("secrets.kek_command", &program, command.at());
-    Some(KekSource::Command(words))
 }
 
 fn every(field: &Field<'_>) -> Option<Spanned<Duration>> {

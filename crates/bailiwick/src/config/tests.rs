@@ -6,6 +6,7 @@ mod constraint;
 mod day;
 mod design;
 mod entities;
+mod kek;
 mod laws;
 mod pinned;
 mod questions;

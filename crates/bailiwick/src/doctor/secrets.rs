@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use bailiwick_connect::{KekSource, secrets_kept};
+use bailiwick_connect::{KekSource, pin_refused, secrets_kept};
 use bailiwick_model::{Timestamp, format_span};
 
 use super::finding::{Finding, Severity};
@@ -26,8 +26,13 @@ pub(super) fn look(config: &Config, now: Timestamp) -> Vec<Finding> {
             }
         }
     }
-    let beside = matches!(config.secrets.kek(&config.state), KekSource::File(path) if path.starts_with(&config.state));
+    let sources = config.secrets.kek(&config.state);
+    let lies_there =
+        |it: &KekSource| matches!(it, KekSource::File(path) if path.starts_with(&config.state));
+    let beside = lies_there(&sources.wraps) || sources.opens.iter().any(lies_there);
     found.extend((beside && !kept.is_empty()).then(key_beside));
+    let mark = pin_refused(&dir);
+    found.extend(mark.exists().then(|| refused(mark.display().to_string())));
     found
 }
 
@@ -64,6 +69,18 @@ fn key_beside() -> Finding {
         subject: "secrets.key".to_owned(),
         found: "the key that wraps the secrets lies in the state, beside them".to_owned(),
         means: "whoever gets a copy of the state gets the secrets",
-        mend: "give the key from elsewhere: `[secrets] kek_command` or `kek_file`, then `bailiwick secret rekey`".to_owned(),
+        mend: "give the key from elsewhere: `[secrets] kek_pkcs11`, `kek_command` or `kek_file`, then `bailiwick secret rekey`".to_owned(),
+    }
+}
+
+fn refused(mark: String) -> Finding {
+    Finding {
+        severity: Severity::Weak,
+        code: "secrets-pin-refused",
+        found: "the token that has the key of the secrets refused the PIN, and none is tried again"
+            .to_owned(),
+        means: "no secret can be set, rotated or wrapped anew, and the governor does not start again",
+        mend: format!("mend the PIN, then remove `{mark}`"),
+        subject: mark,
     }
 }

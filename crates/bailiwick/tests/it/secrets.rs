@@ -2,8 +2,10 @@
 
 use std::{fs, io::Write as _, path::Path, process::Stdio};
 
-use bailiwick_connect::{KekSource, Secret, Vault};
+use bailiwick_connect::{KekSource, Secret, Vault, write_private};
 use bailiwick_model::Timestamp;
+use bailiwick_testkit::real::{PIN, SoftHsm};
+use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 
 use crate::{
     doctor::look,
@@ -133,4 +135,79 @@ fn the_key_of_the_secrets_may_come_from_a_command() {
         "{refused:?}"
     );
     assert!(!refused.stderr.contains("not a key"), "{refused:?}");
+}
+
+/// Has a governor's key lie in a token, with the file of before beside it.
+fn in_a_token(hsm: &SoftHsm, wraps: &str, more: &str) -> String {
+    let module = hsm.module().display().to_string();
+    format!(
+        "{}[secrets]\nkek = \"{wraps}\"\nkek_file = \"state/keys/secrets.key\"\n\
+         [secrets.kek_pkcs11]\nmodule = \"{module}\"\ntoken = \"bailiwick\"\nkey = \"kek\"\npin_file = \"pin\"\n{more}",
+        NOTES[0].1
+    )
+}
+
+#[test]
+fn the_key_of_the_secrets_may_stay_in_a_token_that_others_made() {
+    let mut governor = Governor::start(NOTES);
+    let Some(hsm) = SoftHsm::start(&governor.path("hsm")) else { return };
+    let kek = [7; 32];
+    hsm.key("kek", "01", &kek);
+    let serve = |governor: &mut Governor| {
+        governor.serve_with(|it| {
+            it.env("SOFTHSM2_CONF", hsm.configuration());
+        });
+    };
+    assert_eq!(with_value(&governor, &["secret", "set", "crm-key"], VALUE).code, 0);
+    governor.stop();
+    // From the file into the token.
+    governor.write("bailiwick.toml", &in_a_token(&hsm, "pkcs11", ""));
+    write_private(&governor.path("pin"), PIN.as_bytes()).unwrap();
+    serve(&mut governor);
+    let moved = governor.json(&["secret", "rekey"]);
+    assert_eq!((&moved["records"], &moved["wrapped_by"]), (&2.into(), &"pkcs11:kek".into()));
+    governor.stop();
+    fs::remove_file(governor.path("state/keys/secrets.key")).unwrap();
+    let alone =
+        in_a_token(&hsm, "pkcs11", "").replace("kek_file = \"state/keys/secrets.key\"\n", "");
+    governor.write("bailiwick.toml", &alone);
+    serve(&mut governor);
+    assert_eq!(governor.json(&["secret", "list"])[0]["wrapped_by"], "pkcs11:kek");
+    let rotated = with_value(&governor, &["secret", "rotate", "crm-key"], NEXT);
+    assert_eq!(rotated.code, 0, "{rotated:?}");
+    governor.stop();
+    // A token that is not there, and a PIN that is wrong.
+    hsm.is_in(false);
+    let away = refuses(&governor, &hsm);
+    assert!(away.contains("there is no token `bailiwick`"), "{away}");
+    hsm.is_in(true);
+    write_private(&governor.path("pin"), b"hsm-pin-0000").unwrap();
+    for _ in 0..2 {
+        let wrong = refuses(&governor, &hsm);
+        assert!(wrong.contains("pin.refused") && !wrong.contains("0000"), "{wrong}");
+    }
+    let found = look(&governor).1;
+    assert!(found.iter().any(|it| it["code"] == "secrets-pin-refused"), "{found:?}");
+    write_private(&governor.path("pin"), PIN.as_bytes()).unwrap();
+    fs::remove_file(governor.path("state/secrets/pin.refused")).unwrap();
+    // And back into a file.
+    governor.write("bailiwick.toml", &in_a_token(&hsm, "file", ""));
+    serve(&mut governor);
+    let back = governor.json(&["secret", "rekey"]);
+    assert_eq!(back["records"], 2);
+    governor.stop();
+    governor.write("bailiwick.toml", NOTES[0].1);
+    governor.serve();
+    let same = with_value(&governor, &["secret", "rotate", "crm-key"], NEXT);
+    assert!(same.code == 1 && same.stderr.contains("this value already"), "{same:?}");
+    for text in [VALUE, NEXT, &*URL_SAFE_NO_PAD.encode(kek)] {
+        assert_eq!(holding(&governor.path("state"), text), Vec::<String>::new());
+    }
+}
+
+fn refuses(governor: &Governor, hsm: &SoftHsm) -> String {
+    let mut command = governor.command(&["serve"]);
+    let ran = command.env("SOFTHSM2_CONF", hsm.configuration()).output().unwrap();
+    assert_ne!(ran.status.code(), Some(0), "{ran:?}");
+    String::from_utf8(ran.stderr).unwrap()
 }

@@ -98,3 +98,27 @@ fn a_target_that_no_charter_reaches_is_told_of() {
             see docs/errors/CFG-120.md
     "#);
 }
+
+/// Keys of AWS and of a GitHub App, in files that need not be there.
+const STS: &str = "[[target]]\nname = \"cloud\"\nkind = \"sts\"\n[target.sts]\nrole = \"arn:aws:iam::123456789012:role/reader\"\nregion = \"eu-central-1\"\nkeys_file = \"aws.keys\"\n";
+const GITHUB: &str = "[[target]]\nname = \"code\"\nkind = \"github\"\n[target.github]\napp = \"12\"\nkey_file = \"app.pem\"\ninstallation = 34\n";
+const ALLOW: &str =
+    "[[target.sts.allow]]\nname = \"readers\"\nactions = [\"s3:GetObject\"]\nresources = [\"*\"]\n";
+
+#[test]
+fn a_role_of_aws_that_is_none_or_allows_nothing_is_a_mistake() {
+    let role = format!("{STS}{ALLOW}").replace("arn:aws:iam::123456789012:role/reader", "reader");
+    insta::assert_snapshot!(Files::good().config(&role).mistakes(), @"");
+    insta::assert_snapshot!(Files::good().config(STS).mistakes(), @"");
+    let empty = format!("{STS}longest = \"5m\"\n{ALLOW}").replace("\"s3:GetObject\"", "");
+    insta::assert_snapshot!(Files::good().config(&empty).mistakes(), @"");
+}
+
+#[test]
+fn an_app_of_github_that_may_do_nothing_or_has_no_key_is_a_mistake() {
+    let rights = "repositories = [\"o/r\"]\npermissions = [\"contents:reed\"]\n";
+    insta::assert_snapshot!(Files::good().config(&format!("{GITHUB}{rights}")).mistakes(), @"");
+    insta::assert_snapshot!(Files::good().config(GITHUB).mistakes(), @"");
+    let keyless = format!("{GITHUB}{rights}").replace("key_file = \"app.pem\"\n", "");
+    insta::assert_snapshot!(Files::good().config(&keyless).mistakes(), @"");
+}
