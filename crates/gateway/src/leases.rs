@@ -4,6 +4,7 @@
 //! says that it is gone, however long that takes and whatever is started anew meanwhile (law 5).
 
 mod asked;
+mod canary;
 mod clerk;
 mod ending;
 mod kept;
@@ -30,6 +31,7 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 
 pub use asked::{LeaseAnswered, LeaseAsker, LeaseWish};
+pub use canary::{Canary, CanarySpec, Failing};
 pub use kept::KeptSecret;
 pub(crate) use making::Order;
 pub use making::{HandedOut, NotHandedOut};
@@ -52,6 +54,8 @@ pub struct TargetSpec {
     pub at_once: usize,
     /// How often it is looked at for what should be gone.
     pub sweep: Duration,
+    /// Whether it is tried on a schedule, and how.
+    pub canary: Option<CanarySpec>,
 }
 
 /// What an engine is made of.
@@ -71,6 +75,7 @@ pub struct Leases {
     targets: BTreeMap<TargetName, Target>,
     vault: Arc<Vault>,
     making: making::Making,
+    canaries: canary::Canaries,
 }
 
 /// A target and its lines.
@@ -97,8 +102,10 @@ impl Leases {
     /// Makes the engine. What another process left is taken up already; [`Leases::run`] works on it.
     pub fn new(parts: LeasesParts) -> Arc<Self> {
         let LeasesParts { lane, targets, vault } = parts;
+        let canary = |it: &TargetSpec| Some((it.broker.target().clone(), it.canary.clone()?));
+        let canaries = canary::Canaries::of(targets.iter().filter_map(canary));
         let target = |spec: TargetSpec| {
-            let TargetSpec { broker, environment, sensitivity, reach, at_once, sweep } = spec;
+            let TargetSpec { broker, environment, sensitivity, reach, at_once, sweep, .. } = spec;
             let (line, lined) = mpsc::unbounded_channel();
             let at_once = at_once.max(1);
             let issuing = Arc::new(Semaphore::new(at_once));
@@ -118,7 +125,8 @@ impl Leases {
             (name, target)
         };
         let targets = targets.into_iter().map(target).collect();
-        let engine = Arc::new(Self { lane, targets, vault, making: making::Making::default() });
+        let making = making::Making::default();
+        let engine = Arc::new(Self { lane, targets, vault, making, canaries });
         engine.lane.upstreams().lend_from(&engine);
         engine
     }
@@ -136,6 +144,7 @@ impl Leases {
                 running.spawn(engine.work(name.clone(), Arc::clone(&lined), stop.clone()));
             }
             running.spawn(Arc::clone(&self).sweep(name.clone(), stop.clone()));
+            running.spawn(Arc::clone(&self).send_canaries(name.clone(), stop.clone()));
         }
         let (writes, engine) = (CancellationToken::new(), Arc::clone(&self));
         let until = writes.clone();

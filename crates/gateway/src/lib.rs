@@ -50,8 +50,8 @@ pub use evidence::{Evidence, Keep, looks_secret};
 pub use known::{facts_of, names_resources, offer_of};
 pub use lane::{Answered, GoesOn, Lane, Refusal};
 pub use leases::{
-    HandedOut, KeptSecret, LeaseAnswered, LeaseAsker, LeaseWish, Leases, LeasesParts, NotHandedOut,
-    TargetSpec,
+    Canary, CanarySpec, Failing, HandedOut, KeptSecret, LeaseAnswered, LeaseAsker, LeaseWish,
+    Leases, LeasesParts, NotHandedOut, TargetSpec,
 };
 pub use limits::ANSWER_BYTES;
 pub use listener::Listener;

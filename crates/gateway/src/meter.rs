@@ -31,6 +31,8 @@ const LEASES_TOLD: &str = "bailiwick_leases_told_total";
 const LEASES_FOUND: &str = "bailiwick_leases_orphaned_total";
 const LEASE_GONE: &str = "bailiwick_lease_revoke_seconds";
 const LEASES: &str = "bailiwick_leases";
+const CANARIES: &str = "bailiwick_canaries_total";
+const CANARY_FAILING: &str = "bailiwick_canary_failing";
 const SIGNALS: &str = "bailiwick_signals_total";
 const SIGNALS_SENT: &str = "bailiwick_signals_sent_total";
 const SIGNALS_WAIT: &str = "bailiwick_signals_waiting";
@@ -107,6 +109,8 @@ pub fn describe_metrics() {
         "Seconds from the end of a lease until its target said that it is gone, by target."
     );
     describe_gauge!(LEASES, "Leases of which something may be alive, by state.");
+    describe_counter!(CANARIES, "Canaries that were sent, by target and outcome.");
+    describe_gauge!(CANARY_FAILING, "Whether the last canary of a target failed, by target.");
     describe_histogram!(UPSTREAM, "Seconds that a server took for an allowed call, by server.");
 }
 
@@ -206,6 +210,14 @@ pub(crate) fn lease_orphan(target: &TargetName) {
 /// Times how long a lease outlived its end.
 pub(crate) fn lease_gone(target: &TargetName, took: Duration) {
     histogram!(LEASE_GONE, "target" => target.to_string()).record(took);
+}
+
+/// Counts a canary, and says whether its target is proven by it.
+pub(crate) fn canary(target: &TargetName, proven: bool) {
+    let outcome = if proven { "proven" } else { "failed" };
+    counter!(CANARIES, "target" => target.to_string(), "outcome" => outcome).increment(1);
+    let failing = if proven { 0.0 } else { 1.0 };
+    gauge!(CANARY_FAILING, "target" => target.to_string()).set(failing);
 }
 
 /// Tells how many leases are in a state.

@@ -297,6 +297,21 @@ impl fmt::Display for Ulid {
     }
 }
 
+/// What the leases that prove a target are of. No charter may have this name.
+const CANARY: &str = "bailiwick.canary";
+
+impl IdentityId {
+    /// Names whoever sends canaries: the lease engine, and nobody who could call.
+    pub fn canary() -> Self {
+        Self(CANARY.into())
+    }
+
+    /// Says whether it is that name.
+    pub fn is_canary(&self) -> bool {
+        self.as_str() == CANARY
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -317,6 +332,13 @@ mod tests {
         for text in ["Triage", "a b", "a/b", "a\n", "a\0", "é", ".", "..", "...", "a\u{202e}"] {
             assert!(text.parse::<IdentityId>().is_err(), "{text:?}");
         }
+    }
+
+    #[test]
+    fn who_sends_canaries_has_a_name_like_others() {
+        let canary = IdentityId::canary();
+        assert_eq!(canary.as_str().parse::<IdentityId>().unwrap(), canary);
+        assert!(canary.is_canary() && !"canary".parse::<IdentityId>().unwrap().is_canary());
     }
 
     #[test]

@@ -57,6 +57,8 @@ words! {
         Restart = "restart",
         /// Its target had something of it that nobody here knew to be alive.
         Orphan = "orphan",
+        /// It was made to see whether its target makes and ends them; nobody had it.
+        Canary = "canary",
     }
 }
 
@@ -125,6 +127,11 @@ const fn is_zero(count: &u32) -> bool {
 }
 
 impl Lease {
+    /// Says whether it was made to prove its target, and for nobody.
+    pub fn is_canary(&self) -> bool {
+        self.identity.is_canary()
+    }
+
     /// Says whether something of it may still be alive somewhere.
     pub const fn is_open(&self) -> bool {
         match self.state {

@@ -73,6 +73,7 @@ impl Governor {
             reach: Reach::Internal,
             at_once: 4,
             sweep: Duration::from_secs(3600),
+            canary: None,
         }];
         let engine = Leases::new(LeasesParts { lane, targets, vault: Arc::new(vault) });
         let running = tokio::spawn(Arc::clone(&engine).run(stop.clone()));

@@ -8,16 +8,38 @@ use http::StatusCode;
 use serde_json::json as value;
 
 use super::{Door, json};
+use crate::Canary;
 
 /// `GET /healthz`: alive, able to write evidence, without which every call is refused, and able to
 /// write state, without which nothing opens and a restart has more to make good.
 pub(super) async fn alive(State(door): State<Arc<Door>>) -> Response {
     let desk = door.lane.desk();
-    let (status, body) = match failure(desk.ledger().health(), desk.registry().health()) {
+    let (status, mut body) = match failure(desk.ledger().health(), desk.registry().health()) {
         None => (StatusCode::OK, value!({"status": "ok"})),
         Some(why) => (StatusCode::SERVICE_UNAVAILABLE, value!({"status": "failed", "why": why})),
     };
+    let engine = door.lane.upstreams().lender();
+    let detail = engine.and_then(|it| canaries(it.canaries().into_values()));
+    if let Some((detail, body)) = detail.zip(body.as_object_mut()) {
+        body.insert("canaries".to_owned(), detail);
+    }
     json(status, body.to_string().into_bytes())
+}
+
+/// Counts the targets that canaries prove. They do not say that the gateway is unwell, and anybody may ask:
+/// so which ones is not told.
+fn canaries(known: impl Iterator<Item = Canary>) -> Option<serde_json::Value> {
+    let [mut proven, mut failing, mut waiting] = [0_u32; 3];
+    for canary in known {
+        let count = match (&canary.failing, canary.proven) {
+            (Some(_), _) => &mut failing,
+            (None, Some(_)) => &mut proven,
+            (None, None) => &mut waiting,
+        };
+        *count = count.saturating_add(1);
+    }
+    let any = 0 < proven.max(failing).max(waiting);
+    any.then(|| value!({"proven": proven, "failing": failing, "waiting": waiting}))
 }
 
 /// Says what cannot be written.
@@ -62,6 +84,17 @@ pub(super) async fn ready(State(door): State<Arc<Door>>) -> Response {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn canaries_are_counted_and_not_named() {
+        let now = bailiwick_model::Timestamp::from_millis(0);
+        let failing = crate::Failing { since: now, times: 1, why: "orders-db".to_owned() };
+        let canary = |proven, failing| Canary { every: "1h".to_owned(), proven, failing };
+        let all = [canary(None, None), canary(Some(now), None), canary(Some(now), Some(failing))];
+        let told = canaries(all.into_iter()).unwrap();
+        assert_eq!(told, value!({"proven": 1, "failing": 1, "waiting": 1}));
+        assert_eq!(canaries(std::iter::empty()), None);
+    }
 
     #[test]
     fn whatever_cannot_be_written_is_told() {

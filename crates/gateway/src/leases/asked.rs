@@ -87,7 +87,7 @@ impl Leases {
             identity: request.caller.identity.clone(),
             target: wish.target,
             wants: request.resources.iter().cloned().collect(),
-            decision: decision.clone(),
+            decision: Some(decision.clone()),
             shown: request.caller.credentials.clone(),
             until,
             enforced: EnforcedAs::Session,

@@ -250,7 +250,7 @@ impl Leases {
     }
 
     /// Waits until something is so and written, `wait` at the longest.
-    async fn until(&self, so: impl Fn() -> bool, wait: Duration) {
+    pub(super) async fn until(&self, so: impl Fn() -> bool, wait: Duration) {
         let waiting = async {
             loop {
                 let moved = self.shelf().moved.notified();

@@ -40,7 +40,8 @@ pub(crate) struct Order {
     pub(crate) identity: IdentityId,
     pub(crate) target: TargetName,
     pub(crate) wants: Vec<String>,
-    pub(crate) decision: DecisionId,
+    /// By which decision; none of a canary, which nobody asks for.
+    pub(crate) decision: Option<DecisionId>,
     /// What whoever asks for it shows.
     pub(crate) shown: BTreeSet<CredentialId>,
     pub(crate) until: Timestamp,
@@ -240,7 +241,7 @@ impl Leases {
                 identity: order.identity.clone(),
                 target: order.target.clone(),
                 wants: order.wants.clone(),
-                decision: Some(order.decision.clone()),
+                decision: order.decision.clone(),
                 shown: order.shown.clone(),
                 enforced: order.enforced,
                 state: LeaseState::Minting,

@@ -1,6 +1,7 @@
 //! Law 5, all of it: real ledger, real registry, a target that fails in every way, and a process that
 //! dies at any point. Nothing is forgotten, and nothing is alive at the end.
 
+mod canary;
 mod several;
 mod steps;
 mod storm;
@@ -49,6 +50,25 @@ fn line(target: &str, wants: &[&str]) -> AllowLine {
 impl House {
     /// Starts a governor over what an earlier one left in `dir`.
     async fn start(dir: &Path, at: Timestamp, targets: &[ScriptedTarget]) -> Self {
+        Self::start_with(dir, at, targets, None).await
+    }
+
+    /// Starts one whose target has a canary.
+    async fn proven(
+        dir: &Path,
+        at: Timestamp,
+        target: &ScriptedTarget,
+        canary: crate::CanarySpec,
+    ) -> Self {
+        Self::start_with(dir, at, std::slice::from_ref(target), Some(canary)).await
+    }
+
+    async fn start_with(
+        dir: &Path,
+        at: Timestamp,
+        targets: &[ScriptedTarget],
+        canary: Option<crate::CanarySpec>,
+    ) -> Self {
         let key = CheckpointKey::load_or_create(&dir.join("checkpoint.key")).unwrap();
         let options = LedgerOptions {
             dir: dir.join("ledger"),
@@ -90,6 +110,7 @@ impl House {
             reach: Reach::Internal,
             at_once: 3,
             sweep: Duration::from_secs(3600),
+            canary: canary.clone(),
         };
         let targets = targets.iter().map(spec).collect();
         let engine = Leases::new(LeasesParts { lane, targets, vault: Arc::new(vault) });

@@ -23,6 +23,11 @@ impl Upstreams {
         let _first = self.lender.set(Arc::downgrade(engine));
     }
 
+    /// Gives who keeps leases, where anybody does.
+    pub(crate) fn lender(&self) -> Option<Arc<Leases>> {
+        self.lender.get().and_then(Weak::upgrade)
+    }
+
     /// Has the task of a call lease what its server wants to see. The lease is on disk before the
     /// credential is used, and whoever ends the task ends it.
     pub(super) async fn lent(
@@ -40,7 +45,7 @@ impl Upstreams {
         };
         let not_sent = |why: &str| SendError::NotSent { why: why.to_owned() };
         let target = target.ok_or_else(|| not_sent("its credential has no name"))?;
-        let engine = self.lender.get().and_then(Weak::upgrade);
+        let engine = self.lender();
         let Some((engine, errand)) = engine.zip(call.used().errand()) else {
             return match outfit {
                 // Where nobody keeps leases there is no proof of them, and nothing else is missing.
@@ -56,7 +61,7 @@ impl Upstreams {
             shown: errand.shown,
             target,
             wants,
-            decision: errand.decision,
+            decision: Some(errand.decision),
             until,
             enforced: EnforcedAs::Prevent,
         };

@@ -99,7 +99,7 @@ async fn nothing_is_made_at_a_contained_target_whatever_the_route_is_called() {
         identity: task.identity.clone(),
         target: target.parse().unwrap(),
         wants: vec!["readers".to_owned()],
-        decision: bailiwick_model::DecisionId::new(house.engine.desk().ulid()),
+        decision: Some(bailiwick_model::DecisionId::new(house.engine.desk().ulid())),
         shown: BTreeSet::new(),
         until: task.deadline,
         enforced: EnforcedAs::Prevent,
