@@ -135,6 +135,7 @@ fn routes(admin: &Arc<Admin>) -> Router {
         .route("/api/v1/tasks/{task}/can", get(tasks::can))
         .route("/api/v1/tasks/{task}/end", post(tasks::end))
         .route("/api/v1/tasks/{task}/token", post(tasks::token))
+        .route("/api/v1/targets", get(leases::targets))
         .route("/api/v1/leases", get(leases::list).post(leases::issue))
         .route("/api/v1/leases/{lease}", get(leases::show))
         .route("/api/v1/leases/{lease}/revoke", post(leases::revoke))

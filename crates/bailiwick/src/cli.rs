@@ -482,6 +482,8 @@ pub(crate) enum LeaseCommand {
         #[arg(long)]
         all: bool,
     },
+    /// List the targets that leases are made at, and when each was last proven by a canary.
+    Targets,
     /// Show one lease: when it was issued, last used, accepted to end, and known to be gone.
     Show {
         /// Which: `lease_…`.

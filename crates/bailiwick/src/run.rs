@@ -204,6 +204,7 @@ async fn ask(common: Common, place: Place, command: Ask) -> Outcome {
             LeaseCommand::List { task, all } => {
                 lease::list(&place, output, (task.as_deref(), all)).await
             }
+            LeaseCommand::Targets => lease::targets(&place, output).await,
             LeaseCommand::Show { lease } => lease::show(&place, output, &lease).await,
             LeaseCommand::Revoke { lease } => lease::revoke(&place, output, &lease).await,
         },

@@ -15,7 +15,7 @@ use http::StatusCode;
 use super::{
     Admin, Peer,
     answer::{Answer, Refused, body, json, part},
-    wire::{IssueLease, IssuedLease, LeaseList},
+    wire::{IssueLease, IssuedLease, LeaseList, TargetList, TargetShown},
 };
 
 /// How many leases are listed at the most.
@@ -37,6 +37,17 @@ pub(super) async fn list(State(admin): State<Arc<Admin>>, RawQuery(query): RawQu
         }
     }
     json(&LeaseList { leases: admin.leases.of(task.as_ref(), all, LISTED).await? })
+}
+
+/// `GET /api/v1/targets`
+pub(super) async fn targets(State(admin): State<Arc<Admin>>) -> Answer {
+    let mut canaries = admin.leases.canaries();
+    let shown = admin.leases.targets().map(|(target, enforced)| TargetShown {
+        target: target.clone(),
+        enforced,
+        canary: canaries.remove(target),
+    });
+    json(&TargetList { targets: shown.collect() })
 }
 
 /// `GET /api/v1/leases/{lease}`

@@ -6,10 +6,11 @@ use std::{
 };
 
 use bailiwick_connect::{SecretAbout, VaultError};
+use bailiwick_gateway::Canary;
 use bailiwick_model::{
-    AllowLine, Budget, CredentialId, DecisionId, Digest, HeldEvaluation, HeldOpening, Hold, HoldId,
-    IdentityId, Json, Lease, Pin, PinStatus, Spend, TargetName, Task, TaskId, TemplateName,
-    Timestamp,
+    AllowLine, Budget, CredentialId, DecisionId, Digest, EnforcedAs, HeldEvaluation, HeldOpening,
+    Hold, HoldId, IdentityId, Json, Lease, Pin, PinStatus, Spend, TargetName, Task, TaskId,
+    TemplateName, Timestamp,
 };
 use serde::{Deserialize, Serialize};
 
@@ -143,6 +144,21 @@ impl fmt::Debug for IssuedLease {
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct LeaseList {
     pub(crate) leases: Vec<Lease>,
+}
+
+/// Where leases are made.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct TargetList {
+    pub(crate) targets: Vec<TargetShown>,
+}
+
+/// One of them, and what its canary tells.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct TargetShown {
+    pub(crate) target: TargetName,
+    pub(crate) enforced: EnforcedAs,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) canary: Option<Canary>,
 }
 
 /// A grant as people and programs read it.

@@ -2,11 +2,12 @@
 
 use std::collections::BTreeSet;
 
+use bailiwick_gateway::Canary;
 use bailiwick_model::{Lease, LeaseId, TargetName, Task, TaskId, Timestamp};
 use bailiwick_store::LeaseFilter;
 
 use crate::{
-    admin::wire::{IssueLease, IssuedLease, LeaseList},
+    admin::wire::{IssueLease, IssuedLease, LeaseList, TargetList, TargetShown},
     cli,
     client::Client,
     command::{sign, task::assertion, word},
@@ -78,13 +79,38 @@ pub(crate) async fn list(
     Ok(Exit::Done)
 }
 
+/// `lease targets`
+pub(crate) async fn targets(place: &Place, output: Output) -> Outcome {
+    let client = Client::need(&place.state).await?;
+    let found: TargetList = client.get("/api/v1/targets").await?;
+    output.show(&found, |it| {
+        let row = |it: &TargetShown| {
+            let [every, proven, failing] = canary(it.canary.as_ref());
+            vec![it.target.to_string(), it.enforced.to_string(), every, proven, failing]
+        };
+        let rows = it.targets.iter().map(row).collect();
+        table(&["target", "enforced as", "canary", "last proven", "failing"], rows)
+    })?;
+    Ok(Exit::Done)
+}
+
+/// Says what a canary tells.
+fn canary(canary: Option<&Canary>) -> [String; 3] {
+    let Some(canary) = canary else { return Default::default() };
+    let proven =
+        canary.proven.map_or_else(|| "never since the start".to_owned(), |it| it.to_string());
+    let failing = canary.failing.as_ref();
+    let failing = failing.map(|it| format!("{} times since {}: {}", it.times, it.since, it.why));
+    [format!("every {}", canary.every), proven, failing.unwrap_or_default()]
+}
+
 /// Draws leases, one a line.
 pub(crate) fn lines(leases: &[Lease], now: Timestamp) -> String {
     let row = |it: &Lease| {
         vec![
             it.id.to_string(),
             it.target.to_string(),
-            it.task.to_string(),
+            if it.is_canary() { "(canary)".to_owned() } else { it.task.to_string() },
             standing(it, now),
             it.enforced.to_string(),
             it.until.to_string(),

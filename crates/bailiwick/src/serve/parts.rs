@@ -12,8 +12,8 @@ use bailiwick_connect::{
     Attestor, EvidenceKey, ListenerTls, ServerTrust, Vault, check_private_tree, create_dir_private,
 };
 use bailiwick_gateway::{
-    Borne, Clock, Confine, Desk, DeskParts, Evidence, Injection, KeptSecret, Lane, Leases,
-    LeasesParts, Lent, Outfit, ServerSpec, TargetSpec, ToolSpec, Transport, WebSpec,
+    Borne, CanarySpec, Clock, Confine, Desk, DeskParts, Evidence, Injection, KeptSecret, Lane,
+    Leases, LeasesParts, Lent, Outfit, ServerSpec, TargetSpec, ToolSpec, Transport, WebSpec,
 };
 use bailiwick_kernel::Snapshot;
 use bailiwick_model::{Containment, Environment, Reach, Sensitivity, Timestamp, ToolName};
@@ -255,10 +255,14 @@ fn kept(config: &Config, vault: &Arc<Vault>) -> Vec<TargetSpec> {
             reach: Reach::Own,
             at_once: 4,
             sweep: NEVER_GROWS_OLD,
+            canary: None,
         })
     };
     secrets.into_iter().filter_map(target).collect()
 }
+
+/// How long a target may take to end a canary: longer than a sweep of its servers takes.
+const CANARY_WAIT: Duration = Duration::from_secs(60);
 
 /// The lease engine, and its work.
 type Ending = (Arc<Leases>, JoinHandle<anyhow::Result<()>>);
@@ -282,6 +286,11 @@ pub(super) fn leases(
             reach: it.reach,
             at_once: it.at_once,
             sweep: it.sweep,
+            canary: it.canary.clone().map(|(every, wants)| CanarySpec {
+                every,
+                wants,
+                patience: CANARY_WAIT,
+            }),
         })
     };
     let mut targets = config.targets.iter().map(target).collect::<anyhow::Result<Vec<_>>>()?;
