@@ -5,6 +5,7 @@
 
 mod authority;
 mod bypass;
+mod canaries;
 mod clock;
 mod confine;
 mod disk;
@@ -14,6 +15,7 @@ mod listener;
 mod others;
 mod past;
 mod secrets;
+mod signals;
 
 use std::path::Path;
 
@@ -35,18 +37,21 @@ pub(crate) async fn doctor(config: &Path, overrides: &Overrides, output: Output)
     let loaded = House::load_against(accepted::KNOWN, config, overrides);
     let (house, warnings) = loaded.map_err(|found| wrong(&found))?;
     let past = Past::read(&house.config.state);
-    let serves = Client::reach(&house.config.state).await.is_some();
+    let client = Client::reach(&house.config.state).await;
+    let serves = client.is_some();
 
     let mut findings = Vec::new();
     findings.extend(authority::look(&house, keys::account(&house.config)));
     findings.extend(keys::look(&house.config));
     findings.extend(secrets::look(&house.config, sign::now()));
+    findings.extend(signals::look(&house.config, past.as_ref()).await);
     findings.extend(listener::look(&house.config.listen));
     findings.extend(confine::look(&house.config, serves));
     findings.extend(disk::look(&house.config, past.as_ref()));
     findings.extend(past.as_ref().filter(|_| serves).and_then(|it| it.stale(&house)));
-    if !serves {
-        findings.push(nothing_serves(&house.config));
+    match &client {
+        Some(client) => findings.extend(canaries::look(client).await),
+        None => findings.push(nothing_serves(&house.config)),
     }
     findings.extend(warnings.iter().filter_map(finding::of_warning));
     findings.extend(house.misfits.iter().map(|it| misfit(it.as_ref())));

@@ -57,6 +57,16 @@ pub(crate) trait TargetSettings: fmt::Debug + Send + Sync {
     /// Tells the settings by name, for `config show`; no secret.
     fn told(&self) -> Vec<(&'static str, String)>;
 
+    /// Names all that can be wanted of it, where its own table does.
+    fn wants(&self) -> Option<Vec<String>> {
+        None
+    }
+
+    /// Gives as little as can be wanted of it, where its table says what that is.
+    fn least(&self) -> Vec<String> {
+        self.wants().into_iter().flatten().take(1).collect()
+    }
+
     /// Makes its broker. What can only be seen by asking the target is not looked at.
     fn broker(&self, target: &TargetName) -> anyhow::Result<Arc<dyn Broker>>;
 }

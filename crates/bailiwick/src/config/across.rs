@@ -16,7 +16,7 @@ use super::{
     file::{Folder, Source},
     house::{Folders, Found},
     nearest::suggestion,
-    target::Target,
+    target::{Target, lacking},
     template::TemplateFile,
 };
 
@@ -42,6 +42,7 @@ pub(super) fn check(
     }
     if let Some(config) = &draft.config {
         leases_beside(&config.targets, templates, found);
+        leases_given(&config.targets, templates, found);
     }
     let known = Known::new(folders, charters, templates);
     known.signals_mean_somebody(draft, charters, found);
@@ -215,6 +216,35 @@ fn leases_beside(targets: &[Target], templates: &[TemplateFile], found: &mut Fou
                     .label("who holds it does with it what its target lets it")
                     .help("hand it out by another template, or take the conditions out and say at the target what it allows"),
             );
+        }
+    }
+}
+
+/// A lease that no task could ever get is a line that promises something.
+fn leases_given(targets: &[Target], templates: &[TemplateFile], found: &mut Found) {
+    for file in templates {
+        for name in &file.targets {
+            let Some(target) = targets.iter().find(|it| it.name == *name.get_ref()) else {
+                continue;
+            };
+            let error = |code, message: String| {
+                ConfigError::new(code, message).at(&file.source.file, name.span())
+            };
+            if target.settings.reach() == EnforcedAs::Prevent {
+                let message = format!("credentials of `{}` never leave the gateway", target.name);
+                found.push(error(Code::LeaseStays, message).label("no task gets one").help(
+                    "take the `[[lease]]` out: a route's requests bear what it makes, and no template names it for that",
+                ));
+                continue;
+            }
+            let of_it = |it: &&AllowLine| it.server.as_str() == target.name.as_str();
+            let lines = file.template.allow.iter().filter(of_it);
+            let wants: Vec<_> = lines.flat_map(|it| it.leases.iter().cloned()).collect();
+            if let Some(strange) = lacking(target.settings.as_ref(), &wants) {
+                let message =
+                    format!("a lease of `{}` wants what there is not: {strange}", target.name);
+                found.push(error(Code::LeaseStranger, message).label("no task gets this one"));
+            }
         }
     }
 }

@@ -61,6 +61,10 @@ fn read_root(root: &Table<'_>, source: &Source, home: &Path) -> Option<CharterFi
     let delegates = names::<IdentityId>(&root.get("delegates_to"));
     root.not_yet("allow", "is not enforced yet: no charter carries a standing grant");
     let identity = identity?;
+    if identity.get_ref().is_canary() {
+        let message = "this name is kept for the leases that prove targets";
+        root.get("identity").wrong(message);
+    }
     let charter = Charter {
         identity: identity.get_ref().clone(),
         kind: kind?,

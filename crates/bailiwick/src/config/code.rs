@@ -120,6 +120,10 @@ codes! {
     BreakGlass = "TPL-010",
     /// A lease beside lines that limit the arguments of the same system.
     LeaseBeside = "TPL-011",
+    /// A lease of a target whose credentials never leave the gateway.
+    LeaseStays = "TPL-012",
+    /// A lease of something that its target does not have.
+    LeaseStranger = "TPL-013",
     /// A template in a file of another name.
     TemplateFile = "TPL-101",
     /// A template that no charter may open.

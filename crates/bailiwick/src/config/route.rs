@@ -22,7 +22,7 @@ use super::{
     origin::Settings,
     read::{Field, Table, filled},
     server::{self, Pinning, Server, ToolWord, Transport},
-    target::Target,
+    target::{Target, lacking},
 };
 use crate::targets::Bears;
 
@@ -201,7 +201,10 @@ pub(super) fn check_lent(root: &Table<'_>, servers: &[Server], targets: &[Target
         let message = match (target.map(|it| it.kind.bears), &lent.borne) {
             (None, _) => format!("target `{}` is not configured", lent.target),
             (Some(Bears::Keys), Borne::Signed(..)) | (Some(Bears::Text), Borne::InHeader(..)) => {
-                continue;
+                match target.and_then(|it| lacking(it.settings.as_ref(), &lent.wants)) {
+                    Some(strange) => strange,
+                    None => continue,
+                }
             }
             (Some(Bears::Keys), Borne::InHeader(..)) => {
                 format!("keys of `{}` sign requests: say for which service, as `sign`", lent.target)

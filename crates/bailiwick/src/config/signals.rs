@@ -77,6 +77,11 @@ struct Push {
 }
 
 impl Receiver {
+    /// Gives where it is sent what it is told, and the secret that it is shown.
+    pub(crate) fn pushed(&self) -> Option<(&str, &SecretName)> {
+        self.push.as_ref().map(|it| (it.url.as_str(), &it.secret))
+    }
+
     /// Makes of it who is told, with what it shows when it asks and the file that remembers what it has.
     pub(crate) fn spec(&self, token: Secret, kept: PathBuf) -> Result<ReceiverSpec, TargetMistake> {
         let delivery = match &self.push {
@@ -92,6 +97,16 @@ impl Receiver {
 }
 
 impl Transmitter {
+    /// What it is called here.
+    pub(crate) fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Names the secret that it shows.
+    pub(crate) const fn secret(&self) -> &SecretName {
+        &self.secret
+    }
+
     /// Makes of it what takes its tellings, for a governor that is called `ours`.
     pub(crate) fn spec(&self, ours: &str) -> Result<TransmitterSpec, FetchPlaceError> {
         let trusted = TrustedTransmitter {

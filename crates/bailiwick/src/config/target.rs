@@ -11,7 +11,12 @@ use std::{
 use bailiwick_model::{Environment, Reach, Sensitivity, ServerName, TargetName, format_span};
 use toml::Spanned;
 
-use super::{Code, nearest::suggestion, origin::Settings, read::Table};
+use super::{
+    Code,
+    nearest::suggestion,
+    origin::Settings,
+    read::{Table, filled},
+};
 use crate::targets::{Home, KINDS, TargetKind, TargetSettings, kind};
 
 /// One target.
@@ -33,6 +38,8 @@ pub(crate) struct Target {
     pub(crate) at_once: usize,
     /// How often it is looked at for what should be gone.
     pub(crate) sweep: Duration,
+    /// How often it is proven, and what is wanted of it then.
+    pub(crate) canary: Option<(Duration, Vec<String>)>,
     /// What its own table says.
     pub(crate) settings: Arc<dyn TargetSettings>,
     /// Where its name stands in the file.
@@ -45,8 +52,8 @@ impl PartialEq for Target {
         let plain =
             |it: &Self| (it.name.clone(), it.kind.name, it.environment, it.sensitivity, it.reach);
         plain(self) == plain(other)
-            && (&self.server, self.at_once, self.sweep)
-                == (&other.server, other.at_once, other.sweep)
+            && (&self.server, self.at_once, self.sweep, &self.canary)
+                == (&other.server, other.at_once, other.sweep, &other.canary)
             && format!("{:?}", self.settings) == format!("{:?}", other.settings)
     }
 }
@@ -65,6 +72,8 @@ impl Target {
 const SWEEP: Duration = Duration::from_secs(5 * 60);
 /// The longest pause between two sweeps: a list of ended certificates counts for a day.
 const SWEEP_MAX: Duration = Duration::from_secs(12 * 3600);
+/// How often a canary is sent at the most, and at least: what is found out a week later is found out late.
+const CANARY: (Duration, Duration) = (Duration::from_secs(60), Duration::from_secs(7 * 24 * 3600));
 /// How much is done at once where nobody says it.
 const AT_ONCE: u64 = 4;
 /// The most that is done at once.
@@ -164,6 +173,7 @@ fn read(table: &Table<'_>, home: &Path, name: Option<Spanned<TargetName>>) -> Op
             None
         }
     };
+    let canary = canary(table, settings.as_deref());
     let name = name?;
     Some(Target {
         place: name.span(),
@@ -175,8 +185,44 @@ fn read(table: &Table<'_>, home: &Path, name: Option<Spanned<TargetName>>) -> Op
         server: server.map(Spanned::into_inner),
         at_once,
         sweep: span,
+        canary,
         settings: settings?,
     })
+}
+
+/// Reads how often a target is proven, and what is wanted of it then.
+fn canary(
+    table: &Table<'_>,
+    settings: Option<&dyn TargetSettings>,
+) -> Option<(Duration, Vec<String>)> {
+    let (every, wants) = (table.get("canary"), table.get("canary_wants"));
+    let named: Vec<String> =
+        wants.items().iter().filter_map(|it| it.made(filled)).map(Spanned::into_inner).collect();
+    if wants.is_given() && !every.is_given() {
+        wants.wrong("`canary` says how often: without it, none is sent");
+    }
+    let span = every.length()?.into_inner();
+    if span < CANARY.0 || CANARY.1 < span {
+        every.wrong("a canary is sent between once a minute and once a week");
+    }
+    let settings = settings?;
+    if let Some(strange) = lacking(settings, &named) {
+        wants.wrong(strange);
+    }
+    let named = if named.is_empty() { settings.least() } else { named };
+    if named.is_empty() {
+        every.wrong("say what a canary wants of this target: `canary_wants`");
+    }
+    Some((span, named))
+}
+
+/// Says what of `wants` is nothing that a target has, where its table says what it has.
+pub(super) fn lacking(settings: &dyn TargetSettings, wants: &[String]) -> Option<String> {
+    let known = settings.wants()?;
+    let strange = wants.iter().find(|it| !known.contains(it))?;
+    let there = || format!("there are: {}", known.join(", "));
+    let help = suggestion(strange, known.iter().map(String::as_str)).unwrap_or_else(there);
+    Some(format!("`{}` is nothing that this target has: {help}", strange.escape_debug()))
 }
 
 fn kind_of(table: &Table<'_>) -> Option<TargetKind> {
@@ -215,6 +261,10 @@ fn tell(table: &Table<'_>, target: &Target, settings: &mut Settings<'_>) {
     }
     settings.add(key("at_once"), &target.at_once, at("at_once"));
     settings.add(key("sweep"), &format_span(target.sweep), at("sweep"));
+    if let Some((every, wants)) = &target.canary {
+        settings.add(key("canary"), &format_span(*every), at("canary"));
+        settings.add(key("canary_wants"), &wants.join(", "), at("canary_wants"));
+    }
     for (name, value) in target.settings.told() {
         let name = format!("{}.{name}", target.kind.name);
         settings.add(key(&name), &value, at(target.kind.name));

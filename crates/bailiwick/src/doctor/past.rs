@@ -1,6 +1,10 @@
 //! What the ledger tells: when it began, when it was written last, and what is in force.
 
-use std::{collections::BTreeMap, ops::ControlFlow, path::Path};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    ops::ControlFlow,
+    path::Path,
+};
 
 use bailiwick_model::{CommandRecord, Digest, Record, Timestamp};
 use bailiwick_store::LedgerReader;
@@ -15,6 +19,8 @@ pub(super) struct Past {
     pub(super) first: Option<Timestamp>,
     /// The time of the last record.
     pub(super) last: Option<Timestamp>,
+    /// Which transmitters told something that was taken.
+    pub(super) heard: BTreeSet<String>,
     /// What was put in force last, by group.
     active: BTreeMap<String, Digest>,
 }
@@ -28,12 +34,20 @@ impl Past {
             let time = it.record.time();
             past.first = past.first.or(Some(time));
             past.last = past.last.max(Some(time));
-            if let Record::Command { command: CommandRecord::Activated(it), .. } = it.record {
-                past.active.insert(it.what, it.digest);
+            if let Record::Command { command, .. } = it.record {
+                past.hears(command);
             }
             ControlFlow::Continue(())
         });
         read.ok().map(|()| past)
+    }
+
+    fn hears(&mut self, command: CommandRecord) {
+        if let CommandRecord::Activated(it) = command {
+            self.active.insert(it.what, it.digest);
+        } else if let CommandRecord::SignalReceived(it) = command {
+            self.heard.insert(it.transmitter);
+        }
     }
 
     /// Compares what is in force with what the files say.

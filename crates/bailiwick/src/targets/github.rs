@@ -38,6 +38,15 @@ impl TargetSettings for GitHubTarget {
         EnforcedAs::Session
     }
 
+    fn wants(&self) -> Option<Vec<String>> {
+        Some(self.repositories.iter().chain(&self.permissions).cloned().collect())
+    }
+
+    // A token is for a repository and may do something there.
+    fn least(&self) -> Vec<String> {
+        self.repositories.first().into_iter().chain(self.permissions.first()).cloned().collect()
+    }
+
     fn private(&self) -> Vec<PathBuf> {
         said::file(Some(&self.key))
     }

@@ -40,6 +40,10 @@ impl TargetSettings for KubernetesTarget {
         EnforcedAs::Session
     }
 
+    fn wants(&self) -> Option<Vec<String>> {
+        Some(self.accounts.clone())
+    }
+
     fn private(&self) -> Vec<PathBuf> {
         said::file(Some(&self.token))
     }

@@ -42,6 +42,10 @@ impl TargetSettings for OAuthTarget {
         EnforcedAs::Session
     }
 
+    fn wants(&self) -> Option<Vec<String>> {
+        Some(self.scopes.clone())
+    }
+
     fn private(&self) -> Vec<PathBuf> {
         said::file(Some(&self.secret))
     }

@@ -70,6 +70,10 @@ impl TargetSettings for PostgresTarget {
         EnforcedAs::Session
     }
 
+    fn wants(&self) -> Option<Vec<String>> {
+        Some(self.groups.clone())
+    }
+
     fn private(&self) -> Vec<PathBuf> {
         said::file(self.password.as_ref())
     }

@@ -55,6 +55,10 @@ impl TargetSettings for SshTarget {
         EnforcedAs::Session
     }
 
+    fn wants(&self) -> Option<Vec<String>> {
+        Some(self.principals.clone())
+    }
+
     fn private(&self) -> Vec<PathBuf> {
         vec![self.folder.clone()]
     }

@@ -55,6 +55,10 @@ impl TargetSettings for StsTarget {
         if self.hand_out { EnforcedAs::Session } else { EnforcedAs::Prevent }
     }
 
+    fn wants(&self) -> Option<Vec<String>> {
+        Some(self.allow.iter().map(|it| it.name.clone()).collect())
+    }
+
     fn private(&self) -> Vec<PathBuf> {
         said::file(Some(&self.keys))
     }

@@ -37,6 +37,10 @@ impl TargetSettings for X509Target {
         EnforcedAs::Session
     }
 
+    fn wants(&self) -> Option<Vec<String>> {
+        Some(self.paths.clone())
+    }
+
     fn private(&self) -> Vec<PathBuf> {
         vec![self.folder.clone()]
     }

@@ -99,6 +99,64 @@ fn a_target_that_no_charter_reaches_is_told_of() {
     "#);
 }
 
+#[test]
+fn a_canary_wants_what_its_target_has_and_is_sent_in_time() {
+    let github =
+        format!("{GITHUB}repositories = [\"orders\"]\npermissions = [\"contents:read\"]\n");
+    let of =
+        |more: &str| Files::good().config(&github.replace("kind =", &format!("{more}\nkind =")));
+    let (house, _) = of("canary = \"1h\"").load().unwrap();
+    let wants = house.config.targets[0].canary.clone().unwrap().1;
+    assert_eq!(wants, ["orders", "contents:read"]);
+    let settings = format!("{:?}", house.config.settings);
+    assert!(settings.contains("target.code.canary_wants"), "{settings}");
+    insta::assert_snapshot!(of("canary = \"1s\"\ncanary_wants = [\"order\"]").mistakes(), @"");
+    insta::assert_snapshot!(of("canary_wants = [\"orders\"]").mistakes(), @"");
+    let program = TARGET.replace("kind =", "canary = \"1h\"\nkind =");
+    insta::assert_snapshot!(Files::good().config(&program).mistakes(), @"");
+}
+
+#[test]
+fn a_lease_that_no_task_could_get_is_a_mistake() {
+    let lease = |target: &str, want: &str| {
+        format!("[[lease]]\ntarget = \"{target}\"\nwants = [\"{want}\"]\n[window]")
+    };
+    let stays = Files::good()
+        .config(&format!("{STS}{ALLOW}"))
+        .template("[window]", &lease("cloud", "readers"))
+        .charter("servers = [\"files\"]", "servers = [\"files\"]\ntargets = [\"cloud\"]");
+    insta::assert_snapshot!(stays.mistakes(), @"");
+    let rights = "repositories = [\"orders\"]\npermissions = [\"contents:read\"]\n";
+    let stranger = Files::good()
+        .config(&format!("{GITHUB}{rights}"))
+        .template("[window]", &lease("code", "order"))
+        .charter("servers = [\"files\"]", "servers = [\"files\"]\ntargets = [\"code\"]");
+    insta::assert_snapshot!(stranger.mistakes(), @"");
+}
+
+#[test]
+fn what_a_route_wants_is_held_against_its_target() {
+    let rights = "repositories = [\"orders\"]\npermissions = [\"contents:read\"]\n";
+    let route = |credential: &str| {
+        format!(
+            "{GITHUB}{rights}[[route]]\nname = \"hub\"\nurl = \"http://127.0.0.1:9\"\n[route.credential]\n{credential}\n[[route.operation]]\nname = \"get\"\nmethod = \"GET\"\npath = \"/c\"\n"
+        )
+    };
+    let of = |credential: &str| Files::good().config(&route(credential)).mistakes();
+    insta::assert_snapshot!(of("target = \"code\"\nwants = [\"orders\", \"contents:write\"]"), @"");
+    insta::assert_snapshot!(of("target = \"cod\"\nwants = [\"orders\"]"), @"");
+    insta::assert_snapshot!(of("target = \"code\"\nwants = []\nsecret = \"kept\""), @"");
+    insta::assert_snapshot!(of("target = \"code\"\nwants = [\"orders\"]\nsign = \"s3\""), @"");
+}
+
+#[test]
+fn nobody_has_the_name_of_who_sends_canaries() {
+    let files =
+        Files::good().charter("identity = \"triage-agent\"", "identity = \"bailiwick.canary\"");
+    let drawn = files.mistakes();
+    assert!(drawn.contains("kept for the leases that prove targets"), "{drawn}");
+}
+
 /// Keys of AWS and of a GitHub App, in files that need not be there.
 const STS: &str = "[[target]]\nname = \"cloud\"\nkind = \"sts\"\n[target.sts]\nrole = \"arn:aws:iam::123456789012:role/reader\"\nregion = \"eu-central-1\"\nkeys_file = \"aws.keys\"\n";
 const GITHUB: &str = "[[target]]\nname = \"code\"\nkind = \"github\"\n[target.github]\napp = \"12\"\nkey_file = \"app.pem\"\ninstallation = 34\n";
