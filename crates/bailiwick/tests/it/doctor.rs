@@ -136,3 +136,38 @@ fn a_configuration_that_others_may_change_is_open() {
         assert_eq!(open, BTreeSet::from(["changeable-configuration".to_owned()]), "{file}");
     }
 }
+
+#[test]
+fn who_tells_and_who_is_told_is_looked_at() {
+    let governor = healthy();
+    let closed = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}/events", closed.local_addr().unwrap());
+    let signals = format!(
+        "[[transmitter]]\nname = \"idp\"\nissuer = \"https://idp.example\"\njwks = \"idp.json\"\nsecret = \"idp-push\"\n\
+         [[transmitter.subject]]\nopaque = \"reader\"\nidentity = \"reader\"\n\
+         [[receiver]]\nname = \"siem\"\naudience = \"https://siem.example\"\nurl = \"{url}\"\nsecret = \"siem-push\"\n"
+    );
+    let keys = r#"{"keys":[{"kty":"RSA","kid":"k","use":"sig","n":"AQAB","e":"AQAB"}]}"#;
+    fs::write(governor.path("idp.json"), keys).unwrap();
+    governor.write("bailiwick.toml", &format!("{}{signals}", NOTES[0].1));
+    let of = |found: &[Value], subject: &str| -> Vec<String> {
+        let of = found.iter().filter(|it| it["subject"] == subject);
+        of.map(|it| it["code"].as_str().unwrap().to_owned()).collect()
+    };
+    let found = look(&governor).1;
+    assert_eq!(of(&found, "transmitter idp"), ["signal-secret-missing"]);
+    assert_eq!(of(&found, "receiver siem"), ["signal-secret-missing"]);
+    drop(closed);
+    let (state, vault) = (governor.path("state"), "state/keys/secrets.key");
+    bailiwick_connect::create_dir_private(&state.join("keys")).unwrap();
+    let source = bailiwick_connect::KekSource::File(governor.path(vault));
+    let vault = bailiwick_connect::Vault::open(&state.join("secrets"), source).unwrap();
+    for name in ["idp-push", "siem-push"] {
+        let value = bailiwick_connect::Secret::new("s3cret-of-theirs");
+        let now = bailiwick_model::Timestamp::from_millis(1_800_000_000_000);
+        vault.set(&name.parse().unwrap(), &value, now).unwrap();
+    }
+    let found = look(&governor).1;
+    assert_eq!(of(&found, "transmitter idp"), ["transmitter-unheard"]);
+    assert_eq!(of(&found, "receiver siem"), ["receiver-unreachable"]);
+}

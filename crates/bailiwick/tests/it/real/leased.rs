@@ -9,7 +9,10 @@ use std::{
 use bailiwick_testkit::real::Postgres;
 use serde_json::{Value, json};
 
-use crate::governor::{Governor, NOTES, until};
+use crate::{
+    doctor::look,
+    governor::{Governor, NOTES, until},
+};
 
 /// What an operator sets up at the target, and a table to see by.
 const PREPARED: &str = "
@@ -131,4 +134,39 @@ fn a_process_that_died_leaves_no_session_behind() {
     open.wait().unwrap();
     let left = "SELECT count(*) FROM pg_roles WHERE rolname LIKE 'bw\\_%'";
     until("the end of the role", || server.sql(left) == "0");
+}
+
+#[test]
+fn a_canary_proves_the_target_and_leaves_nothing_there() {
+    let Some(programs) = Postgres::installed().into_iter().next() else { return };
+    let server = Postgres::start(&programs, &[]);
+    server.sql(PREPARED);
+    let mut governor = house(&server);
+    let toml = fs::read_to_string(governor.path("bailiwick.toml")).unwrap();
+    let toml = toml.replace("kind = \"postgres\"", "kind = \"postgres\"\ncanary = \"1m\"");
+    governor.write("bailiwick.toml", &toml);
+    governor.serve();
+    let target = |governor: &Governor| governor.json(&["lease", "targets"])["targets"][0].clone();
+    until("the first canary", || target(&governor)["canary"]["proven"].is_string());
+    let left = "SELECT count(*) FROM pg_roles WHERE rolname LIKE 'bw\\_%'";
+    assert_eq!(server.sql(left), "0");
+    let lease = governor.json(&["lease", "list", "--all"])["leases"][0].clone();
+    assert_eq!(
+        (&lease["identity"], &lease["state"], &lease["ended"]["cause"]),
+        (&json!("bailiwick.canary"), &json!("revoked"), &json!("canary"))
+    );
+    assert!(governor.run(&["lease", "list", "--all"]).stdout.contains("(canary)"));
+    let health =
+        format!("GET /healthz HTTP/1.1\r\nHost: {}\r\nConnection: close\r\n\r\n", governor.host());
+    let health = governor.raw(health.as_bytes()).json();
+    assert_eq!(health["canaries"], json!({"proven": 1, "failing": 0, "waiting": 0}));
+    governor.stop();
+    // Somebody takes from the login what it needs, and nobody would notice until a task does.
+    server.sql("REVOKE writers FROM gatekeeper");
+    governor.serve();
+    until("a canary that fails", || target(&governor)["canary"]["failing"].is_object());
+    let found = look(&governor).1;
+    assert!(found.iter().any(|it| it["code"] == "canary-failing"), "{found:?}");
+    assert!(governor.records().iter().any(|it| it["code"] == "canary-failed"));
+    assert_eq!(server.sql(left), "0");
 }
