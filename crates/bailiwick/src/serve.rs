@@ -11,6 +11,7 @@ mod reload;
 mod secrets;
 mod stop;
 mod tls;
+mod work;
 
 use std::{
     net::SocketAddr,
@@ -20,7 +21,7 @@ use std::{
 };
 
 use anyhow::Context;
-use bailiwick_gateway::{Desk, Lane, Room, UpstreamEvent, Upstreams};
+use bailiwick_gateway::{Desk, Lane, Room, Upstreams};
 use bailiwick_store::StateLock;
 use tokio::{
     net::{TcpListener, UnixListener},
@@ -32,6 +33,7 @@ use tokio_util::sync::CancellationToken;
 use self::{
     doors::{Called, Doors},
     listen::{Faults, Served},
+    work::Work,
 };
 pub(crate) use self::{
     listen::panics_say_where,
@@ -42,11 +44,8 @@ pub(crate) use self::{
 };
 use crate::{
     admin, client,
-    config::{Config, House, Overrides, Pinning, Warning},
+    config::{Config, House, Overrides, Warning},
 };
-
-/// How often time passes for tasks: how late a window may close on screens. Calls see it at once.
-const TICK: Duration = Duration::from_millis(500);
 
 /// Where a governor answers besides its socket.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -137,16 +136,9 @@ impl Governor {
         write_addresses(&config, &public_url, front)?;
         let socket = client::socket(&config.state);
         let admin_listener = admin_socket(&socket)?;
-        let review = review(&config);
 
-        let mut running = JoinSet::new();
-        running.spawn(pins((Arc::clone(&desk), reload), heard, review, stop.clone()));
-        running.spawn(meter.keep(stop.clone()));
-        let rotate_every = config.secrets.rotate_every.clone();
-        running.spawn(secrets::watch((Arc::clone(&desk), vault), rotate_every, stop.clone()));
-        running.spawn(ticks(Arc::clone(&desk), stop.clone()));
-        running.spawn(keys::tend(keys, signals.0, Arc::clone(&desk), stop.clone()));
-        running.spawn(tell_others(signals.1, stop.clone()));
+        let work = Work { desk: Arc::clone(&desk), reload, heard, vault, meter, keys, signals };
+        let mut running = work.start(&config, &stop);
         let faults = Arc::new(Faults::new(Arc::clone(&desk)));
         let on_socket = Served {
             routes: admin::on_socket(&admin, &door),
@@ -174,24 +166,6 @@ impl Governor {
             _lock: lock,
         })
     }
-}
-
-/// Tells others what happens here. What happens after the stop is told after the next start.
-async fn tell_others(
-    outward: Option<Arc<bailiwick_gateway::Outward>>,
-    stop: CancellationToken,
-) -> anyhow::Result<()> {
-    match outward {
-        Some(outward) => outward.run(stop).await,
-        None => stop.cancelled().await,
-    }
-    Ok(())
-}
-
-/// Names the servers whose tools wait for a person before they are accepted.
-fn review(config: &Config) -> Vec<bailiwick_model::ServerName> {
-    let reviewed = config.servers.iter().filter(|it| it.pin == Pinning::Review);
-    reviewed.map(|it| it.name.clone()).collect()
 }
 
 /// Binds the address of the configuration, where the governor answers there.
@@ -236,65 +210,6 @@ async fn tell_open_socket(desk: &Desk) -> anyhow::Result<()> {
         tracing::warn!("{text}");
         desk.notice("admin-socket-open", text.to_owned(), "admin.sock").await?;
     }
-    Ok(())
-}
-
-/// Lets time pass for tasks.
-async fn ticks(desk: Arc<Desk>, stop: CancellationToken) -> anyhow::Result<()> {
-    let mut interval = tokio::time::interval(TICK);
-    interval.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Skip);
-    loop {
-        tokio::select! {
-            () = stop.cancelled() => return Ok(()),
-            _ = interval.tick() => {
-                if let Err(error) = desk.tick().await {
-                    tracing::error!(%error, "time passed and could not be recorded");
-                }
-            }
-        }
-    }
-}
-
-/// Hears what servers offer, and pins it.
-async fn pins(
-    (desk, reload): (Arc<Desk>, Arc<Reload>),
-    mut heard: mpsc::Receiver<UpstreamEvent>,
-    review: Vec<bailiwick_model::ServerName>,
-    stop: CancellationToken,
-) -> anyhow::Result<()> {
-    loop {
-        let event = tokio::select! {
-            () = stop.cancelled() => return Ok(()),
-            event = heard.recv() => event,
-        };
-        let Some(event) = event else { break };
-        let written = match event {
-            UpstreamEvent::CatalogChanged { server, catalog, noted: _noted } => {
-                let offer =
-                    bailiwick_gateway::offer_of(&server, &catalog, review.contains(&server));
-                let written = desk.offered(&offer).await;
-                if written.is_ok() {
-                    reload.offered(&desk, (&server, &catalog)).await;
-                }
-                written
-            }
-            UpstreamEvent::Down { server, why } => {
-                tracing::warn!(%server, why, "a server is down");
-                Ok(())
-            }
-            UpstreamEvent::NotConfined { server, why } => {
-                tracing::warn!(%server, why, "a server runs unconfined");
-                let text = format!("`{server}` runs unconfined: {why}");
-                desk.notice("server-not-confined", text, server.as_str()).await
-            }
-            _ => Ok(()),
-        };
-        if let Err(error) = written {
-            tracing::error!(%error, "what a server offers could not be recorded");
-        }
-    }
-    // Without servers there is nothing to hear, and everything else goes on.
-    stop.cancelled().await;
     Ok(())
 }
 
