@@ -57,7 +57,7 @@ impl Refusal {
 
     /// Refuses what may come again later, as so much comes now.
     pub(super) fn too_many(again: u64) -> Self {
-        let refusal = Code::AccessDenied.says("too much is told at once: tell it again later");
+        let refusal = Code::AccessDenied.says("too much at once: come again later");
         Self { status: StatusCode::TOO_MANY_REQUESTS, again: Some(again), ..refusal }
     }
 

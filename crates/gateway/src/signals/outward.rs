@@ -17,6 +17,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::{
     outbox::{Outbox, OutboxView},
+    pace::Pace,
     tell::{Tidings, What, name},
     tries::{Next, Tries},
 };
@@ -113,6 +114,8 @@ pub(super) struct Receiver {
     pub(super) news: Notify,
     /// How many requests of its may wait at once.
     pub(super) places: Semaphore,
+    /// How often it may be given something: that is signed each time.
+    pub(super) pace: Pace,
 }
 
 impl Receiver {
@@ -144,8 +147,8 @@ impl Outward {
         let last = desk.ledger().last_seq();
         let receiver = |spec: ReceiverSpec| {
             let outbox = Mutex::new(Outbox::from(stands(&spec, last)?));
-            let places = Semaphore::new(4);
-            let receiver = Receiver { spec, outbox, news: Notify::new(), places };
+            let (places, pace) = (Semaphore::new(4), Pace::default());
+            let receiver = Receiver { spec, outbox, news: Notify::new(), places, pace };
             receiver.keep();
             Ok(receiver)
         };

@@ -1,15 +1,15 @@
-//! How much a transmitter may tell: some at once, and then one a second.
+//! How much a transmitter may tell, and how often a receiver may come for it: some at once, and then one a second.
 
 use std::sync::{Mutex, PoisonError};
 
 use bailiwick_model::Timestamp;
 
-/// How much may be told at once.
+/// How much may be told or taken at once.
 pub(super) const AT_ONCE: i64 = 120;
 /// How long it takes until one more may be told, in milliseconds.
 const EACH: i64 = 1000;
 
-/// What a transmitter has told of late, as the time by which all of it would be paid for.
+/// What somebody has told or taken of late, as the time by which all of it would be paid for.
 #[derive(Debug, Default)]
 pub(super) struct Pace(Mutex<i64>);
 

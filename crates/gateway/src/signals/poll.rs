@@ -146,6 +146,11 @@ async fn poll(
         let _place = receiver.places.try_acquire().map_err(|_| Refusal::too_many(1))?;
         let wish = Wish::read(&object(body).await?)?;
         outward.take(receiver, &wish).await;
+        // What it has is taken down however often it comes; what it is given is signed each time.
+        let gives = 0 < wish.most && receiver.outbox().len() != 0;
+        if gives {
+            receiver.pace.take(outward.desk.now()).map_err(Refusal::too_many)?;
+        }
         Ok::<_, Refusal>(private(&outward.give(receiver, &wish).await))
     };
     answered.await.unwrap_or_else(IntoResponse::into_response)

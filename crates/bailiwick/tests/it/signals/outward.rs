@@ -228,6 +228,28 @@ fn what_a_receiver_refuses_comes_again_unless_it_says_that_it_is_no_signal() {
 }
 
 #[test]
+fn who_comes_for_the_same_again_and_again_is_asked_to_wait_and_loses_nothing() {
+    let mut governor = house("");
+    governor.serve();
+    let token = std::fs::read_to_string(governor.path("state/ssf/siem.token")).unwrap();
+    let task = governor.open("reader", "reading", &[]).0;
+    governor.json(&["task", "end", &task]);
+    let wish = |ack: &[String]| json!({"returnImmediately": true, "ack": ack}).to_string();
+    let poll = |ack: &[String]| governor.post("/ssf/poll/siem", &token, &[], &wish(ack));
+    let sets = |answer: &crate::governor::Answer| -> Vec<String> {
+        answer.json()["sets"].as_object().unwrap().keys().cloned().collect()
+    };
+    until("it is there", || sets(&poll(&[])).len() == 1);
+    let jti = sets(&poll(&[]));
+    // Each second one more may come: a machine that takes its time takes more of them.
+    let waits = (0..2_000).map(|_| poll(&[])).find(|it| it.status == 429);
+    let waits = waits.unwrap();
+    assert!(waits.header("retry-after").is_some(), "{waits:?}");
+    let taken = poll(&jti);
+    assert_eq!((taken.status, sets(&taken)), (200, vec![]));
+}
+
+#[test]
 fn a_stream_that_is_pushed_says_where_it_is_pushed() {
     let url = "http://127.0.0.1:9/events/";
     let mut governor = house(&format!("url = \"{url}\"\nsecret = \"siem\""));

@@ -8,7 +8,7 @@ const EVERY: Duration = Duration::from_secs(3600);
 impl House {
     fn canary(&self) -> crate::Canary {
         let mut all = self.engine.canaries();
-        all.remove(&"orders-db".parse().unwrap()).unwrap()
+        all.remove("orders-db").unwrap()
     }
 
     async fn due(&self) -> Duration {
