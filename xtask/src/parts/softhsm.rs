@@ -1,4 +1,4 @@
-//! Unpacks SoftHSM, a token of PKCS#11 in software, where Debian's packages are to be had, without
+//! Unpacks `SoftHSM`, a token of PKCS#11 in software, where Debian's packages are to be had, without
 //! installing it.
 
 use std::path::{Path, PathBuf};

@@ -1,4 +1,4 @@
-//! SoftHSM: a token of PKCS#11 in software, with a key that never leaves it.
+//! `SoftHSM`: a token of PKCS#11 in software, with a key that never leaves it.
 
 use std::{
     fs,
@@ -19,7 +19,7 @@ pub struct SoftHsm {
 }
 
 impl SoftHsm {
-    /// Makes a token `bailiwick` in `folder`; nothing where there is no SoftHSM on this machine.
+    /// Makes a token `bailiwick` in `folder`; nothing where there is no `SoftHSM` on this machine.
     pub fn start(folder: &Path) -> Option<Self> {
         let part = parts().and_then(|it| it.get("softhsm")?.as_str().map(PathBuf::from));
         let Some(part) = part else {

@@ -110,10 +110,58 @@ fn a_canary_wants_what_its_target_has_and_is_sent_in_time() {
     assert_eq!(wants, ["orders", "contents:read"]);
     let settings = format!("{:?}", house.config.settings);
     assert!(settings.contains("target.code.canary_wants"), "{settings}");
-    insta::assert_snapshot!(of("canary = \"1s\"\ncanary_wants = [\"order\"]").mistakes(), @"");
-    insta::assert_snapshot!(of("canary_wants = [\"orders\"]").mistakes(), @"");
+    insta::assert_snapshot!(of("canary = \"1s\"\ncanary_wants = [\"order\"]").mistakes(), @r#"
+    CFG-007
+
+      x a canary is sent between once a minute and once a week
+       ,-[bailiwick.toml:8:10]
+     7 | name = "code"
+     8 | canary = "1s"
+       :          ^^|^
+       :            `-- this does not fit
+     9 | canary_wants = ["order"]
+       `----
+      help: see docs/errors/CFG-007.md
+
+    CFG-007
+
+      x `order` is nothing that this target has: did you mean `orders`?
+        ,-[bailiwick.toml:9:16]
+      8 | canary = "1s"
+      9 | canary_wants = ["order"]
+        :                ^^^^|^^^^
+        :                    `-- this does not fit
+     10 | kind = "github"
+        `----
+      help: see docs/errors/CFG-007.md
+    "#);
+    insta::assert_snapshot!(of("canary_wants = [\"orders\"]").mistakes(), @r#"
+    CFG-007
+
+      x `canary` says how often: without it, none is sent
+       ,-[bailiwick.toml:8:16]
+     7 | name = "code"
+     8 | canary_wants = ["orders"]
+       :                ^^^^^|^^^^
+       :                     `-- this does not fit
+     9 | kind = "github"
+       `----
+      help: see docs/errors/CFG-007.md
+    "#);
     let program = TARGET.replace("kind =", "canary = \"1h\"\nkind =");
-    insta::assert_snapshot!(Files::good().config(&program).mistakes(), @"");
+    insta::assert_snapshot!(Files::good().config(&program).mistakes(), @r#"
+    CFG-007
+
+      x say what a canary wants of this target: `canary_wants`
+       ,-[bailiwick.toml:8:10]
+     7 | name = "files"
+     8 | canary = "1h"
+       :          ^^|^
+       :            `-- this does not fit
+     9 | kind = "program"
+       `----
+      help: see docs/errors/CFG-007.md
+    "#);
 }
 
 #[test]
@@ -125,13 +173,40 @@ fn a_lease_that_no_task_could_get_is_a_mistake() {
         .config(&format!("{STS}{ALLOW}"))
         .template("[window]", &lease("cloud", "readers"))
         .charter("servers = [\"files\"]", "servers = [\"files\"]\ntargets = [\"cloud\"]");
-    insta::assert_snapshot!(stays.mistakes(), @"");
+    insta::assert_snapshot!(stays.mistakes(), @r#"
+    TPL-012
+
+      x credentials of `cloud` never leave the gateway
+       ,-[templates/ticket-triage.toml:5:10]
+     4 | [[lease]]
+     5 | target = "cloud"
+       :          ^^^|^^^
+       :             `-- no task gets one
+     6 | wants = ["readers"]
+       `----
+      help: take the `[[lease]]` out: a route's requests bear what it makes, and
+            no template names it for that
+            see docs/errors/TPL-012.md
+    "#);
     let rights = "repositories = [\"orders\"]\npermissions = [\"contents:read\"]\n";
     let stranger = Files::good()
         .config(&format!("{GITHUB}{rights}"))
         .template("[window]", &lease("code", "order"))
         .charter("servers = [\"files\"]", "servers = [\"files\"]\ntargets = [\"code\"]");
-    insta::assert_snapshot!(stranger.mistakes(), @"");
+    insta::assert_snapshot!(stranger.mistakes(), @r#"
+    TPL-013
+
+      x a lease of `code` wants what there is not: `order` is nothing that this
+      | target has: did you mean `orders`?
+       ,-[templates/ticket-triage.toml:5:10]
+     4 | [[lease]]
+     5 | target = "code"
+       :          ^^^|^^
+       :             `-- no task gets this one
+     6 | wants = ["order"]
+       `----
+      help: see docs/errors/TPL-013.md
+    "#);
 }
 
 #[test]
@@ -143,10 +218,71 @@ fn what_a_route_wants_is_held_against_its_target() {
         )
     };
     let of = |credential: &str| Files::good().config(&route(credential)).mistakes();
-    insta::assert_snapshot!(of("target = \"code\"\nwants = [\"orders\", \"contents:write\"]"), @"");
-    insta::assert_snapshot!(of("target = \"cod\"\nwants = [\"orders\"]"), @"");
-    insta::assert_snapshot!(of("target = \"code\"\nwants = []\nsecret = \"kept\""), @"");
-    insta::assert_snapshot!(of("target = \"code\"\nwants = [\"orders\"]\nsign = \"s3\""), @"");
+    insta::assert_snapshot!(of("target = \"code\"\nwants = [\"orders\", \"contents:write\"]"), @r#"
+    CFG-007
+
+      x `contents:write` is nothing that this target has: known are `orders`,
+      | `contents:read`
+        ,-[bailiwick.toml:19:10]
+     18 | [route.credential]
+     19 | target = "code"
+        :          ^^^|^^
+        :             `-- no request would get it
+     20 | wants = ["orders", "contents:write"]
+        `----
+      help: see docs/errors/CFG-007.md
+    "#);
+    insta::assert_snapshot!(of("target = \"cod\"\nwants = [\"orders\"]"), @r#"
+    CFG-007
+
+      x target `cod` is not configured
+        ,-[bailiwick.toml:19:10]
+     18 | [route.credential]
+     19 | target = "cod"
+        :          ^^|^^
+        :            `-- no request would get it
+     20 | wants = ["orders"]
+        `----
+      help: see docs/errors/CFG-007.md
+    "#);
+    insta::assert_snapshot!(of("target = \"code\"\nwants = []\nsecret = \"kept\""), @r#"
+    CFG-007
+
+      x `route[0].credential.wants` names nothing: say what of the target
+        ,-[bailiwick.toml:20:9]
+     19 | target = "code"
+     20 | wants = []
+        :         ^|
+        :          `-- this does not fit
+     21 | secret = "kept"
+        `----
+      help: see docs/errors/CFG-007.md
+
+    CFG-007
+
+      x `route[0].credential.secret` is for a secret that is kept here
+        ,-[bailiwick.toml:21:10]
+     20 | wants = []
+     21 | secret = "kept"
+        :          ^^^|^^
+        :             `-- this does not fit
+     22 | [[route.operation]]
+        `----
+      help: see docs/errors/CFG-007.md
+    "#);
+    insta::assert_snapshot!(of("target = \"code\"\nwants = [\"orders\"]\nsign = \"s3\""), @r#"
+    CFG-007
+
+      x what `code` makes signs nothing: leave `sign` out
+        ,-[bailiwick.toml:19:10]
+     18 | [route.credential]
+     19 | target = "code"
+        :          ^^^|^^
+        :             `-- no request would get it
+     20 | wants = ["orders"]
+        `----
+      help: see docs/errors/CFG-007.md
+    "#);
 }
 
 #[test]
@@ -166,17 +302,114 @@ const ALLOW: &str =
 #[test]
 fn a_role_of_aws_that_is_none_or_allows_nothing_is_a_mistake() {
     let role = format!("{STS}{ALLOW}").replace("arn:aws:iam::123456789012:role/reader", "reader");
-    insta::assert_snapshot!(Files::good().config(&role).mistakes(), @"");
-    insta::assert_snapshot!(Files::good().config(STS).mistakes(), @"");
+    insta::assert_snapshot!(Files::good().config(&role).mistakes(), @r#"
+    CFG-007
+
+      x `reader` is no role: say `arn:aws:iam::123456789012:role/agents`
+        ,-[bailiwick.toml:10:8]
+      9 | [target.sts]
+     10 | role = "reader"
+        :        ^^^^|^^^
+        :            `-- this does not fit
+     11 | region = "eu-central-1"
+        `----
+      help: see docs/errors/CFG-007.md
+    "#);
+    insta::assert_snapshot!(Files::good().config(STS).mistakes(), @r#"
+    CFG-007
+
+      x `allow` names nothing: say what a lease may want, and which actions on
+      | which resources that is
+        ,-[bailiwick.toml:9:1]
+      8 | kind = "sts"
+      9 | [target.sts]
+        : ^^^^^^|^^^^^
+        :       `-- this does not fit
+     10 | role = "arn:aws:iam::123456789012:role/reader"
+        `----
+      help: see docs/errors/CFG-007.md
+
+    CFG-004
+
+      x `target[0].sts.allow` is missing
+        ,-[bailiwick.toml:9:1]
+      8 | kind = "sts"
+      9 | [target.sts]
+        : ^^^^^^|^^^^^
+        :       `-- it belongs here
+     10 | role = "arn:aws:iam::123456789012:role/reader"
+        `----
+      help: see docs/errors/CFG-004.md
+    "#);
     let empty = format!("{STS}longest = \"5m\"\n{ALLOW}").replace("\"s3:GetObject\"", "");
-    insta::assert_snapshot!(Files::good().config(&empty).mistakes(), @"");
+    insta::assert_snapshot!(Files::good().config(&empty).mistakes(), @r#"
+    CFG-007
+
+      x a session lives for 15 minutes at least
+        ,-[bailiwick.toml:13:11]
+     12 | keys_file = "aws.keys"
+     13 | longest = "5m"
+        :           ^^|^
+        :             `-- this does not fit
+     14 | [[target.sts.allow]]
+        `----
+      help: see docs/errors/CFG-007.md
+    "#);
 }
 
 #[test]
 fn an_app_of_github_that_may_do_nothing_or_has_no_key_is_a_mistake() {
     let rights = "repositories = [\"o/r\"]\npermissions = [\"contents:reed\"]\n";
-    insta::assert_snapshot!(Files::good().config(&format!("{GITHUB}{rights}")).mistakes(), @"");
-    insta::assert_snapshot!(Files::good().config(GITHUB).mistakes(), @"");
+    insta::assert_snapshot!(Files::good().config(&format!("{GITHUB}{rights}")).mistakes(), @r#"
+    CFG-007
+
+      x `o/r` is no repository: say its name without its owner
+        ,-[bailiwick.toml:13:16]
+     12 | installation = 34
+     13 | repositories = ["o/r"]
+        :                ^^^|^^^
+        :                   `-- this does not fit
+     14 | permissions = ["contents:reed"]
+        `----
+      help: see docs/errors/CFG-007.md
+    "#);
+    insta::assert_snapshot!(Files::good().config(GITHUB).mistakes(), @r#"
+    CFG-004
+
+      x `target[0].github.permissions` is missing
+        ,-[bailiwick.toml:9:1]
+      8 | kind = "github"
+      9 | [target.github]
+        : ^^^^^^^|^^^^^^^
+        :        `-- it belongs here
+     10 | app = "12"
+        `----
+      help: see docs/errors/CFG-004.md
+
+    CFG-004
+
+      x `target[0].github.repositories` is missing
+        ,-[bailiwick.toml:9:1]
+      8 | kind = "github"
+      9 | [target.github]
+        : ^^^^^^^|^^^^^^^
+        :        `-- it belongs here
+     10 | app = "12"
+        `----
+      help: see docs/errors/CFG-004.md
+    "#);
     let keyless = format!("{GITHUB}{rights}").replace("key_file = \"app.pem\"\n", "");
-    insta::assert_snapshot!(Files::good().config(&keyless).mistakes(), @"");
+    insta::assert_snapshot!(Files::good().config(&keyless).mistakes(), @r#"
+    CFG-007
+
+      x say where the secret lies: `key_file` or `key_command`
+        ,-[bailiwick.toml:9:1]
+      8 | kind = "github"
+      9 | [target.github]
+        : ^^^^^^^|^^^^^^^
+        :        `-- this does not fit
+     10 | app = "12"
+        `----
+      help: see docs/errors/CFG-007.md
+    "#);
 }

@@ -236,7 +236,7 @@ fn who_comes_for_the_same_again_and_again_is_asked_to_wait_and_loses_nothing() {
     governor.json(&["task", "end", &task]);
     let wish = |ack: &[String]| json!({"returnImmediately": true, "ack": ack}).to_string();
     let poll = |ack: &[String]| governor.post("/ssf/poll/siem", &token, &[], &wish(ack));
-    let sets = |answer: &crate::governor::Answer| -> Vec<String> {
+    let sets = |answer: &Answer| -> Vec<String> {
         answer.json()["sets"].as_object().unwrap().keys().cloned().collect()
     };
     until("it is there", || sets(&poll(&[])).len() == 1);

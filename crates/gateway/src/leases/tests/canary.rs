@@ -126,6 +126,8 @@ async fn a_canary_that_a_process_died_with_is_ended_by_the_next() {
     house.until("the first", || house.canary().failing.is_some()).await;
     assert_eq!(target.live().len(), 1);
     let now = house.now();
+    house.engine.desk().registry().clone().close();
+    house.engine.desk().ledger().clone().close();
     house.crash().await;
     target.comes_round();
     let next = House::start(dir.path(), now, std::slice::from_ref(&target)).await;
