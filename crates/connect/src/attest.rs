@@ -5,6 +5,7 @@
 //! one of a list, and it is for us alone.
 
 pub(crate) mod event;
+mod follow;
 mod source;
 mod x509;
 

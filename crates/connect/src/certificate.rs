@@ -87,6 +87,11 @@ impl ClientCertificate {
 }
 
 impl Leaf {
+    /// Says whether it still counts at `later`.
+    pub(crate) fn counts_until(&self, later: Timestamp) -> bool {
+        later < self.until
+    }
+
     /// Reads a certificate (RFC 5280, section 4.1).
     pub(crate) fn read(certificate: &[u8]) -> Option<Self> {
         let mut whole = Der::new(certificate);

@@ -58,6 +58,13 @@ impl<'a> Der<'a> {
         Some((*tag, content))
     }
 
+    /// Takes the next element as it stands, its tag and length before it.
+    pub(crate) fn whole(&mut self) -> Option<&'a [u8]> {
+        let all = self.0;
+        self.next()?;
+        all.get(..all.len().checked_sub(self.0.len())?)
+    }
+
     /// Takes the next element, which is of this tag.
     pub(crate) fn take(&mut self, wanted: u8) -> Option<&'a [u8]> {
         let (tag, content) = self.next()?;

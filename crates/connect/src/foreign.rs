@@ -6,7 +6,7 @@ use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 
 use crate::{
     AssertionVerifier, SealKey, StateKey, Statement, attest, broker, certificate, check_public_pem,
-    create_dir_private, dpop, jwk, person_key, random_text, token, vault,
+    create_dir_private, dpop, jwk, person_key, random_text, token, vault, workload,
 };
 
 /// Reads bytes, and panics where something is wrong with how they are read.
@@ -27,6 +27,7 @@ pub const PARSERS: &[(&str, Read)] = &[
     ("connect-statement", statement),
     ("connect-token", token),
     ("connect-vault", vault::foreign::foreign),
+    ("connect-workload", workload::foreign),
 ];
 
 /// A public key.

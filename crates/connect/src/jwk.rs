@@ -13,7 +13,7 @@ use base64::{
 };
 use rustls::pki_types::CertificateDer;
 
-use crate::certificate::Leaf;
+use crate::{certificate::Leaf, der::Der};
 
 /// The longest key set that is looked at.
 pub(crate) const SET_MAX: usize = 256 << 10;
@@ -224,6 +224,8 @@ pub(crate) enum Purpose {
     Signatures,
     /// JWT-SVIDs: exactly `jwt-svid`. Beside them stand authorities of X.509-SVIDs.
     Svid,
+    /// JWT-SVIDs, where nothing else can be meant: `jwt-svid`, or nothing said.
+    ToldSvid,
 }
 
 impl Purpose {
@@ -231,6 +233,7 @@ impl Purpose {
         match self {
             Self::Signatures => said.is_none_or(|it| it == "sig"),
             Self::Svid => said == Some("jwt-svid"),
+            Self::ToldSvid => said.is_none_or(|it| it == "jwt-svid"),
         }
     }
 }
@@ -268,6 +271,35 @@ impl ForeignKeys {
         let hint = whole("spiffe_refresh_hint").and_then(|it| u64::try_from(it).ok());
         let hint = hint.filter(|it| 0 < *it).map(Duration::from_secs);
         Ok(Self { keys, authorities, hint, sequence: whole("spiffe_sequence") })
+    }
+
+    /// Takes these authorities in the place of those before: certificates, one after the other (SPIFFE
+    /// Workload API, section 5.2.2).
+    pub(crate) fn with_authorities(mut self, certificates: &[u8]) -> Result<Self, String> {
+        let (mut all, mut rest) = (Vec::new(), Der::new(certificates));
+        if SET_MAX < certificates.len() {
+            return Err(format!("it has {} bytes of certificates", certificates.len()));
+        }
+        while !rest.is_empty() {
+            let certificate = rest.whole().ok_or("its certificates cannot be read")?;
+            let leaf = Leaf::read(certificate).ok_or("a certificate of it cannot be read")?;
+            // What vouches for nobody is passed over, as in a set of keys.
+            all.extend(leaf.is_authority.then(|| certificate.to_vec()));
+        }
+        if KEYS_MAX < all.len() {
+            return Err(format!("it has {} authorities, {KEYS_MAX} at most", all.len()));
+        }
+        self.authorities = all;
+        Ok(self)
+    }
+
+    /// Takes the keys of this set in the place of those before; none at all where there is no set.
+    pub(crate) fn with_told_keys(mut self, set: &[u8]) -> Result<Self, String> {
+        self.keys = match set {
+            [] => Vec::new(),
+            set => Self::read(set, Purpose::ToldSvid)?.keys,
+        };
+        Ok(self)
     }
 
     /// Gives the keys that are called `name`.
@@ -315,7 +347,8 @@ pub fn check_key_set(bytes: &[u8], svid: bool) -> Result<(), String> {
 /// A key set as foreign text.
 #[cfg(any(test, fuzzing))]
 pub(crate) fn foreign(bytes: &[u8]) {
-    for purpose in [Purpose::Signatures, Purpose::Svid] {
+    let _read_or_not = ForeignKeys::default().with_authorities(bytes);
+    for purpose in [Purpose::Signatures, Purpose::Svid, Purpose::ToldSvid] {
         let Ok(set) = ForeignKeys::read(bytes, purpose) else { continue };
         assert!(set.keys.len() <= KEYS_MAX, "more keys than there may be");
         for key in &set.keys {

@@ -18,6 +18,7 @@ mod fetch;
 #[cfg(any(test, fuzzing))]
 pub mod foreign;
 mod hmac_file;
+mod http2;
 mod identity_key;
 mod jwk;
 mod jws;
@@ -36,6 +37,7 @@ mod state_key;
 mod tls;
 mod token;
 mod vault;
+mod workload;
 
 pub use attest::{
     Attested, Attestor, EventError, EventSubject, EventVerifier, KeyPlace, SecurityEvent,
@@ -81,4 +83,9 @@ pub use token::{
 pub use vault::{
     KekSource, KekSources, OpenSecret, PinSource, Rekeyed, Sealed, SecretAbout, SecretsKept,
     TokenPlace, TokenSource, Vault, VaultError, pin_refused, secrets_kept,
+};
+pub use workload::{
+    JwtSvid, WorkloadAnswer, WorkloadAsk, WorkloadAuthority, WorkloadCall, WorkloadCalls,
+    WorkloadError, WorkloadHeard, WorkloadPlace, WorkloadPlaceError, WorkloadStatus, X509Svid,
+    workload_domains,
 };

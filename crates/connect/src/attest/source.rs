@@ -20,7 +20,10 @@ use crate::{
     fetch::FetchPlace,
     jwk::{ForeignKeys, Purpose, SET_MAX},
     tls::Authorities,
+    workload::WorkloadPlace,
 };
+
+mod told;
 
 /// How long lies between two readings at least.
 const BETWEEN: Duration = Duration::from_secs(10);
@@ -38,6 +41,8 @@ pub enum KeyPlace {
     File(PathBuf),
     /// At an address.
     Address(FetchPlace),
+    /// With whoever tells local workloads.
+    Workload(WorkloadPlace),
 }
 
 /// What is known of the source.
@@ -176,13 +181,18 @@ impl KeySource {
             KeyPlace::Address(place) => {
                 place.read(SET_MAX).await.map(|it| it.to_vec()).map_err(|it| it.to_string())
             }
+            // It tells by itself.
+            KeyPlace::Workload(_) => return,
         };
         self.take(read, now);
     }
 
     /// Takes what was read.
     fn take(&self, read: Result<Vec<u8>, String>, now: Timestamp) {
-        let read = read.and_then(|it| ForeignKeys::read(&it, self.purpose));
+        self.take_keys(read.and_then(|it| ForeignKeys::read(&it, self.purpose)), now);
+    }
+
+    fn take_keys(&self, read: Result<ForeignKeys, String>, now: Timestamp) {
         let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);
         known.tried = Some(now);
         let read = read.and_then(|it| match (it.sequence, known.keys.sequence) {

@@ -59,9 +59,9 @@ pub enum TokenKeysError {
 
 /// A key and its name.
 #[derive(Debug)]
-pub(super) struct SigningKey {
-    pub(super) name: String,
-    pub(super) key: Es256Key,
+pub(crate) struct SigningKey {
+    pub(crate) name: String,
+    pub(crate) key: Es256Key,
 }
 
 impl SigningKey {
@@ -316,13 +316,13 @@ impl TokenKeys {
         Json::Object([("keys".to_owned(), Json::List(keys.collect()))].into())
     }
 
-    pub(super) fn signing(&self) -> Arc<SigningKey> {
+    pub(crate) fn signing(&self) -> Arc<SigningKey> {
         Arc::clone(&self.set().current)
     }
 
     /// Says whether the key called `name` made this signature; none if there is no such key. One
     /// that does not sign yet has signed nothing.
-    pub(super) fn verify(
+    pub(crate) fn verify(
         &self,
         name: &str,
         message: &str,
