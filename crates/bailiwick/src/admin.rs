@@ -79,7 +79,7 @@ impl Peer {
 /// Says whether a process runs confined, as the tool servers that the gateway starts do: they
 /// share its account, and Landlock does not keep them from a socket. What is not known is
 /// confined. Where the governor itself gained no privileges either, the sign says nothing.
-fn is_confined(pid: Option<i32>) -> bool {
+pub(crate) fn is_confined(pid: Option<i32>) -> bool {
     let peer = pid.and_then(|it| gains_none(&it.to_string()));
     peer.unwrap_or(true) && !cannot_tell_children()
 }

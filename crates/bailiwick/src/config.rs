@@ -35,6 +35,7 @@ mod target;
 mod telemetry;
 mod template;
 mod vouch;
+mod workload;
 
 use std::{
     collections::BTreeSet,
@@ -67,7 +68,8 @@ pub(crate) use self::{
     signals::{Receiver, Signals, Transmitter},
     target::Target,
     telemetry::Telemetry,
-    vouch::Vouchers,
+    vouch::{Keys, Vouchers},
+    workload::WorkloadApi,
 };
 
 /// What `bailiwick.toml` says, with what flags and environment put in its place.
@@ -91,6 +93,8 @@ pub(crate) struct Config {
     pub(crate) identity_type: IdentityType,
     /// Who may vouch for identities.
     pub(crate) vouchers: Vouchers,
+    /// Where local processes are told who they are, where they are.
+    pub(crate) workload_api: Option<WorkloadApi>,
     /// Who tells what of whom.
     pub(crate) signals: Signals,
     /// How it tells what it does.
@@ -211,6 +215,7 @@ impl Places<'_> {
         let holds = holds::read(root, &mut settings);
         let authzen = authzen::read(root, state.as_ref().map(|it| &*it.path), &mut settings);
         let vouchers = vouch::read(root, &self.home, &mut settings);
+        let workload_api = workload::read(root, &self.home, &mut settings);
         let signals = signals::read(root, &self.home, &mut settings);
         let log = log::read(root, self.overrides.log.as_ref(), &mut settings);
         let telemetry = telemetry::read(root, &mut settings);
@@ -247,6 +252,7 @@ impl Places<'_> {
                 telemetry: telemetry?,
                 builtin_permit,
                 servers,
+                workload_api,
                 secrets,
                 targets,
                 facts,

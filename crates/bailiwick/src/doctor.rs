@@ -16,6 +16,7 @@ mod others;
 mod past;
 mod secrets;
 mod signals;
+mod workload;
 
 use std::path::Path;
 
@@ -56,6 +57,7 @@ pub(crate) async fn doctor(config: &Path, overrides: &Overrides, output: Output)
     findings.extend(warnings.iter().filter_map(finding::of_warning));
     findings.extend(house.misfits.iter().map(|it| misfit(it.as_ref())));
     findings.extend(bypass::look(&house.config).await);
+    findings.extend(workload::look(&house).await);
     findings.extend(watch.look(past.as_ref()));
 
     let report = Report::of(findings);

@@ -12,6 +12,7 @@ mod secrets;
 mod stop;
 mod tls;
 mod work;
+mod workload;
 
 use std::{
     net::SocketAddr,
@@ -98,9 +99,7 @@ impl Governor {
         warnings: &[Warning],
         front: Front,
     ) -> anyhow::Result<Self> {
-        for warning in warnings {
-            tracing::warn!("{warning}");
-        }
+        warnings.iter().for_each(|it| tracing::warn!("{it}"));
         let config = house.config.clone();
         let lock = parts::prepare(&config)?;
         let (listener, address) = bound(front, &config).await?;
@@ -132,12 +131,13 @@ impl Governor {
             (attestor, shown.as_ref().is_some_and(|it| it.asks())),
         )?;
         end_keys_without_charter(&admin).await?;
+        let workloads = workload::open(&config, &desk).await?;
 
         write_addresses(&config, &public_url, front)?;
         let socket = client::socket(&config.state);
         let admin_listener = admin_socket(&socket)?;
 
-        let work = Work { desk: Arc::clone(&desk), reload, heard, vault, meter, keys, signals };
+        let work = Work { desk: Arc::clone(&desk), reload, heard, vault, meter, keys, signals, workloads };
         let mut running = work.start(&config, &stop);
         let faults = Arc::new(Faults::new(Arc::clone(&desk)));
         let on_socket = Served {

@@ -38,6 +38,7 @@ mod signs;
 mod trace;
 mod upstream;
 mod web;
+mod workload;
 
 pub use authzen::{Authzen, AuthzenParts, authzen_router};
 pub use call::{Call, CallError};
@@ -74,3 +75,4 @@ pub use web::{
     BodyField, Borne, Injection, Lent, Operation, OperationError, Outfit, PathTemplate, Scalar,
     UNMATCHED, WebSpec, may_pass, takes_a_body,
 };
+pub use workload::Workloads;

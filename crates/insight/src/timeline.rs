@@ -165,6 +165,7 @@ fn commanded(by: String, command: &CommandRecord) -> Option<What> {
         | CommandRecord::SecretChanged { .. }
         | CommandRecord::SecretsRekeyed {}
         | CommandRecord::EnrolmentChanged { .. }
+        | CommandRecord::SvidIssued { .. }
         | CommandRecord::TurnedAway { .. }
         | CommandRecord::TokenKeyChanged { .. }
         | CommandRecord::SignalReceived(_)

@@ -307,6 +307,22 @@ pub enum CommandRecord {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         expires: Option<Timestamp>,
     },
+    /// A local workload is given what proves who it is.
+    SvidIssued {
+        /// As whom.
+        identity: IdentityId,
+        /// What it is called.
+        id: crate::SpiffeId,
+        /// `x509` or `jwt`.
+        sort: String,
+        /// The certificate's number, or the token's `jti`.
+        name: String,
+        /// Whom the token is for.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        audiences: Vec<String>,
+        /// Until when it counts.
+        expires: Timestamp,
+    },
     /// The keys of all secrets are wrapped anew.
     SecretsRekeyed {},
     /// An identity had been refused so often that it was turned away before any decision.
@@ -414,6 +430,7 @@ impl CommandRecord {
             | Self::SecretChanged { .. }
             | Self::SecretsRekeyed {}
             | Self::EnrolmentChanged { .. }
+            | Self::SvidIssued { .. }
             | Self::TurnedAway { .. }
             | Self::TokenKeyChanged { .. }
             | Self::SignalReceived(_)

@@ -124,8 +124,9 @@ fn vouched_for(draft: &Draft, charters: &[CharterFile], found: &mut Found) {
                 (_, None) => None,
                 (Proof::Spiffe(id), Some(config)) => {
                     let domains = &config.vouchers.domains;
-                    let known = domains.iter().any(|it| it.name == *id.domain());
                     let domain = id.domain();
+                    let told = config.workload_api.iter().any(|it| it.trust_domain == *domain);
+                    let known = told || domains.iter().any(|it| it.name == *domain);
                     (!known).then(|| format!("trust domain `{domain}` is not configured"))
                 }
                 (Proof::Oidc { issuer, .. }, Some(config)) => {

@@ -15,6 +15,7 @@ impl Config {
             ("[secrets] and [[secret]]", self.secrets == new.secrets),
             ("[[trust]]", self.vouchers.domains == new.vouchers.domains),
             ("[[issuer]]", self.vouchers.issuers == new.vouchers.issuers),
+            ("[workload_api]", self.workload_api == new.workload_api),
             ("[[transmitter]]", self.signals.transmitters == new.signals.transmitters),
             ("[[receiver]]", self.signals.receivers == new.signals.receivers),
             ("[log]", self.log == new.log),

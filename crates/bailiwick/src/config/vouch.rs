@@ -8,7 +8,7 @@ use std::{
 
 use bailiwick_connect::{
     Algorithm, FetchPlace, FetchPlaceError, KeyPlace, ServerTrust, TrustedDomain, TrustedIssuer,
-    check_fetch_address, check_key_set,
+    WorkloadPlace, check_fetch_address, check_key_set,
 };
 use bailiwick_model::TrustDomain;
 use toml::Spanned;
@@ -34,6 +34,8 @@ pub(crate) enum Keys {
         /// The authorities.
         ca: Option<PathBuf>,
     },
+    /// With a Workload API on this machine.
+    Workload(WorkloadPlace),
 }
 
 /// Whoever may vouch for identities.
@@ -49,7 +51,7 @@ pub(crate) struct Vouchers {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Domain {
     pub(crate) name: TrustDomain,
-    keys: Keys,
+    pub(crate) keys: Keys,
     once: bool,
 }
 
@@ -88,6 +90,7 @@ impl Keys {
                 Some(path) => ServerTrust::of_file(path),
                 None => ServerTrust::system(),
             })?),
+            Self::Workload(place) => KeyPlace::Workload(place.clone()),
         })
     }
 }
@@ -99,7 +102,7 @@ pub(super) fn read(root: &Table<'_>, home: &Path, settings: &mut Settings<'_>) -
     for field in root.get("trust").items() {
         let read = field.table(|table| {
             let name = table.get("domain").required();
-            let keys = keys(table, home, ("bundle", "url"), true);
+            let keys = bundle(table, home);
             let once = once(&table.get("once"), false);
             let domain = name.parsed::<TrustDomain>()?;
             first(&name, &mut names, "trust domain", domain.get_ref().as_str());
@@ -129,6 +132,7 @@ pub(super) fn shown(keys: Option<&Keys>) -> String {
     match keys {
         Some(Keys::File(path)) => path.display().to_string(),
         Some(Keys::Address { url, .. }) => url.clone(),
+        Some(Keys::Workload(place)) => place.to_string(),
         None => String::new(),
     }
 }
@@ -162,6 +166,29 @@ fn algorithms(field: &Field<'_>) -> Option<Vec<Algorithm>> {
         return None;
     }
     (read.len() == items.len()).then_some(read)
+}
+
+/// Reads where a trust domain's bundle lies: where keys do, or with a Workload API.
+fn bundle(table: &Table<'_>, home: &Path) -> Option<Keys> {
+    let told = table.get("workload_api");
+    if !told.is_given() {
+        return keys(table, home, ("bundle", "url"), true);
+    }
+    for other in ["bundle", "url", "ca"] {
+        let other = table.get(other);
+        if other.is_given() {
+            other.wrong(format!(
+                "`{}` tells the bundle: `{}` has no use",
+                told.name(),
+                other.name()
+            ));
+        }
+    }
+    let place = |text: &str| match text.parse::<WorkloadPlace>() {
+        Ok(place) => Ok(place),
+        Err(why) => Err(format!("`{text}` is no place of a Workload API: {why}")),
+    };
+    told.made(place).map(|it| Keys::Workload(it.into_inner()))
 }
 
 /// Reads where keys lie: in a file that has some now, or at an address.

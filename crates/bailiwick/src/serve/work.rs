@@ -7,7 +7,7 @@ use bailiwick_gateway::{Desk, Outward, Signals, UpstreamEvent};
 use tokio::{sync::mpsc, task::JoinSet};
 use tokio_util::sync::CancellationToken;
 
-use super::{Meter, Reload, keys, secrets};
+use super::{Meter, Reload, keys, secrets, workload};
 use crate::config::{Config, Pinning};
 
 /// How often time passes for tasks: how late a window may close on screens. Calls see it at once.
@@ -23,6 +23,8 @@ pub(super) struct Work {
     pub(super) meter: Meter,
     pub(super) keys: (Arc<TokenKeys>, Arc<Attestor>),
     pub(super) signals: (Arc<Signals>, Option<Arc<Outward>>),
+    /// Where local processes are told who they are.
+    pub(super) workloads: Option<workload::Served>,
 }
 
 impl Work {
@@ -32,7 +34,7 @@ impl Work {
         config: &Config,
         stop: &CancellationToken,
     ) -> JoinSet<anyhow::Result<()>> {
-        let Self { desk, reload, heard, vault, meter, keys, signals } = self;
+        let Self { desk, reload, heard, vault, meter, keys, signals, workloads } = self;
         let (taking, telling) = signals;
         let rotate_every = config.secrets.rotate_every.clone();
         let (desk, stop) = (|| Arc::clone(&desk), || stop.clone());
@@ -41,6 +43,7 @@ impl Work {
         running.spawn(meter.keep(stop()));
         running.spawn(secrets::watch((desk(), vault), rotate_every, stop()));
         running.spawn(ticks(desk(), stop()));
+        running.spawn(workload::run(workloads, keys.1.clone(), desk(), stop()));
         running.spawn(keys::tend(keys, taking, desk(), stop()));
         running.spawn(tell_others(telling, stop()));
         running

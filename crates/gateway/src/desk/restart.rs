@@ -337,6 +337,7 @@ impl Told {
             | CommandRecord::SecretChanged { .. }
             | CommandRecord::SecretsRekeyed {}
             | CommandRecord::EnrolmentChanged { .. }
+            | CommandRecord::SvidIssued { .. }
             | CommandRecord::TurnedAway { .. }
             | CommandRecord::Activated(_)
             | CommandRecord::Started { .. } => {}

@@ -1,0 +1,82 @@
+//! Workload APIs: whether those that bundles come from tell them, and who could stand in for them; and as
+//! whom local processes pass.
+
+use std::path::Path;
+
+use bailiwick_connect::{WorkloadPlace, workload_domains};
+use bailiwick_model::Proof;
+
+use super::{
+    finding::{Finding, Severity},
+    others,
+};
+use crate::config::{Config, House, Keys};
+
+pub(super) async fn look(house: &House) -> Vec<Finding> {
+    let mut findings = followed(&house.config).await;
+    findings.extend(served(house));
+    findings
+}
+
+/// Asks whoever tells bundles, as the governor does.
+async fn followed(config: &Config) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    for domain in &config.vouchers.domains {
+        let Keys::Workload(place) = &domain.keys else { continue };
+        let found = match workload_domains(place).await {
+            Ok(told) if told.contains(&format!("spiffe://{}", domain.name)) => None,
+            Ok(_) => Some(format!("`{place}` tells no bundle of it")),
+            Err(error) => Some(format!("`{place}` tells nothing: {error}")),
+        };
+        findings.extend(found.map(|found| Finding {
+            severity: Severity::Weak,
+            code: "bundle-not-told",
+            subject: format!("trust domain {}", domain.name),
+            found,
+            means: "a governor that starts now takes nobody of this trust domain, and one that runs takes its workloads for a day at most",
+            mend: "start the agent, and register this account with it, so that it is told the bundle"
+                .to_owned(),
+        }));
+        if let WorkloadPlace::Socket(path) = place
+            && let Some(folder) = path.parent().filter(|it| others::may_write(it))
+        {
+            findings.push(Finding {
+                severity: Severity::Open,
+                code: "bundle-from-anybody",
+                subject: format!("trust domain {}", domain.name),
+                found: format!("other accounts may write to `{}`", folder.display()),
+                means: "whoever puts another socket there says which keys count, and can be any identity of this trust domain",
+                mend: "let the agent alone write to the socket's folder".to_owned(),
+            });
+        }
+    }
+    findings
+}
+
+/// Says where everything that runs under the governor's own account passes for an identity.
+fn served(house: &House) -> Option<Finding> {
+    let api = house.config.workload_api.as_ref()?;
+    let own = rustix::process::geteuid().as_raw();
+    let is_own = |proof: &Proof| *proof == Proof::Uid(own);
+    let names =
+        |proof: &Proof| matches!(proof, Proof::Spiffe(id) if *id.domain() == api.trust_domain);
+    let mut all = house.charters.values();
+    let found = all.find(|it| it.proof.iter().any(is_own) && it.proof.iter().any(names))?;
+    Some(Finding {
+        severity: Severity::Note,
+        code: "workload-of-own-account",
+        subject: found.identity.to_string(),
+        found: format!(
+            "every process of account {own}, which the governor runs as, is given its SVIDs"
+        ),
+        means: "confined tool servers are not, but whatever else runs under this account can be this identity",
+        mend: format!(
+            "run it under an account of its own, and name that in its charter; `{}` is for every account",
+            shown(&api.socket)
+        ),
+    })
+}
+
+fn shown(path: &Path) -> String {
+    path.display().to_string()
+}
