@@ -114,6 +114,7 @@ pub(crate) fn install(root: &Path) -> anyhow::Result<Value> {
     let modern = python::install(&places, "python-modern", "python/modern.txt", &PYTHONS)?;
     let older = python::install(&places, "python-older", "python/older.txt", &PYTHONS)?;
     let aws = python::install(&places, "python-aws", "python/aws.txt", &PYTHONS)?;
+    let spiffe = python::install(&places, "python-spiffe", "python/spiffe.txt", &PYTHONS)?;
     let runtime = node::runtime(&places, &modern)?;
     let packages = node::packages(&places, &runtime, "node")?;
     let suite = node::packages(&places, &runtime, "conformance")?;
@@ -126,6 +127,8 @@ pub(crate) fn install(root: &Path) -> anyhow::Result<Value> {
         parts.insert("conformance".to_owned(), json!(suite.join(entry)));
         let judge = places.locks.join("clients/aws.py");
         parts.insert("aws".to_owned(), json!([aws.join("bin/python"), judge]));
+        let workload = places.locks.join("clients/workload.py");
+        parts.insert("workload".to_owned(), json!([spiffe.join("bin/python"), workload]));
         parts.insert("judges".to_owned(), json!(judges));
         parts.insert("fixture".to_owned(), json!(fixture));
         parts.insert("postgres".to_owned(), json!(postgres));

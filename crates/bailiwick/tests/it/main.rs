@@ -68,4 +68,6 @@ mod tls;
 #[cfg(test)]
 mod why;
 #[cfg(test)]
+mod workload;
+#[cfg(test)]
 mod wrap;

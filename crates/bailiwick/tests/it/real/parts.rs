@@ -29,6 +29,12 @@ impl Parts {
         self.0[name].as_str().unwrap_or_else(|| panic!("`{name}` is no part"))
     }
 
+    /// Gives the words of one command.
+    pub(crate) fn words(&self, name: &str) -> Vec<String> {
+        let words = self.0[name].as_array().unwrap_or_else(|| panic!("`{name}` is no part"));
+        words.iter().map(|it| it.as_str().unwrap().to_owned()).collect()
+    }
+
     /// Gives the command of a server or a client.
     pub(crate) fn command(&self, kind: &str, name: &str) -> Vec<String> {
         let words = self.0[kind][name].as_array().unwrap_or_else(|| panic!("no part `{name}`"));
