@@ -63,6 +63,9 @@ fn summary(timeline: &Timeline) -> String {
             ("Ended", format!("{} ({})", moment::time(at), text(cause.as_str())))
         }
     });
+    if let Some(person) = &task.on_behalf {
+        rows.push(("On behalf of", text(&person.to_string())));
+    }
     for via in &task.via {
         rows.push(("Authority from", text(via.as_str())));
     }

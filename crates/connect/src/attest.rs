@@ -6,6 +6,7 @@
 
 pub(crate) mod event;
 mod follow;
+mod id_jag;
 mod source;
 mod x509;
 
@@ -14,13 +15,14 @@ use std::{collections::BTreeMap, path::Path, time::Duration};
 use bailiwick_model::{CredentialId, Digest, IdentityId, Json, SpiffeId, Timestamp, TrustDomain};
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 
-use self::source::KeySource;
 pub use self::{
     event::{
         EventError, EventSubject, EventVerifier, SecurityEvent, SubjectName, TrustedTransmitter,
     },
+    id_jag::{ID_JAG_EDITION, IdJag, MandateIssuer, is_id_jag},
     source::KeyPlace,
 };
+use self::{id_jag::Mandates, source::KeySource};
 use crate::{
     jwk::{Algorithm, Purpose},
     jws::{Jws, Parts, ShapeError},
@@ -140,6 +142,7 @@ pub struct Attestor {
     ours: String,
     domains: BTreeMap<TrustDomain, Domain>,
     issuers: BTreeMap<String, Issuer>,
+    mandates: Mandates,
     since: Since,
     replay: Replay,
 }
@@ -165,9 +168,16 @@ impl Attestor {
             ours: ours.to_owned(),
             domains: domains.into_iter().map(domain).collect(),
             issuers: issuers.into_iter().map(issuer).collect(),
+            mandates: Mandates::default(),
             since: Since::new(second),
             replay: Replay::default(),
         }
+    }
+
+    /// Takes the word of these issuers for the people on whose behalf identities work.
+    #[must_use]
+    pub fn with_mandates(self, issuers: Vec<MandateIssuer>) -> Self {
+        Self { mandates: Mandates::new(issuers), ..self }
     }
 
     /// Keeps in the file at `path` what a restart must not forget.
@@ -187,6 +197,7 @@ impl Attestor {
             let text = it.keys.tend(now).await;
             wrong.extend(text.map(|text| (format!("issuer `{issuer}`"), text)));
         }
+        wrong.extend(self.mandates.tend(now).await);
         wrong
     }
 

@@ -78,6 +78,7 @@ fn token(bytes: &[u8]) {
     for token in text(bytes).map(str::to_owned).into_iter().chain([encoded]) {
         dpop::foreign(&token);
         let _read_or_refused = (AssertionVerifier::claimed(&token), token::foreign(&token));
+        let _grant_or_not = crate::is_id_jag(&token);
     }
 }
 

@@ -40,8 +40,9 @@ mod vault;
 mod workload;
 
 pub use attest::{
-    Attested, Attestor, EventError, EventSubject, EventVerifier, KeyPlace, SecurityEvent,
-    SubjectName, TrustedDomain, TrustedIssuer, TrustedTransmitter, Vouched,
+    Attested, Attestor, EventError, EventSubject, EventVerifier, ID_JAG_EDITION, IdJag, KeyPlace,
+    MandateIssuer, SecurityEvent, SubjectName, TrustedDomain, TrustedIssuer, TrustedTransmitter,
+    Vouched, is_id_jag,
 };
 pub use bailiwick_model::EnforcedAs;
 pub use broker::{

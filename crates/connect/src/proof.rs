@@ -63,6 +63,12 @@ pub enum ProofError {
     /// It could be used for longer than a day.
     #[error("the proof would live longer than a day")]
     LivesTooLong,
+    /// A person's word could be used for longer than an hour.
+    #[error("the grant would live longer than an hour")]
+    GrantLivesTooLong,
+    /// It is a tenant's that is not the configured one.
+    #[error("the grant's `tenant` is not the one that is configured for its issuer")]
+    OtherTenant,
     /// It could be used for longer than five minutes.
     #[error("the proof would live longer than 5 minutes")]
     TooLongLived,

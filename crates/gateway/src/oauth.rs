@@ -12,6 +12,7 @@ mod exchange;
 mod form;
 mod introspect;
 mod issue;
+mod mandate;
 mod metadata;
 mod possession;
 mod refusal;
@@ -39,7 +40,8 @@ use self::{
     enrol::Guesses,
     exchange::Above,
     form::Form,
-    issue::Granted,
+    issue::{Granted, Wanted},
+    mandate::Mandate,
     refusal::{Code, TokenRefusal},
 };
 use crate::{
@@ -153,24 +155,40 @@ impl Oauth {
         let bound = self.possession(&sent, &client.identity)?;
         let form = &sent.form;
         let details = form.get("authorization_details");
-        let (wish, above) = match form.needed("grant_type")? {
-            "client_credentials" | client::GRANT => (Wish::read(details, &client)?, None),
+        let (mut above, mut mandate) = (None, None);
+        let wish = match form.needed("grant_type")? {
+            client::GRANT if mandate::is_shown(form) => {
+                let shown = Mandate::read(self, form, &client).await?;
+                mandate.insert(shown).wish(details, &client)?
+            }
+            "client_credentials" | client::GRANT => Wish::read(details, &client)?,
             exchange::GRANT => {
-                let above = Above::read(self, &sent, (&client, bound.as_ref()))?;
-                (above.wish(details, &client)?, Some(above))
+                let shown = Above::read(self, &sent, (&client, bound.as_ref()))?;
+                above.insert(shown).wish(details, &client)?
             }
             _ => {
                 let text = format!("the grant types here are {}", GRANTS.join(", "));
                 return Err(Code::UnsupportedGrantType.says(text));
             }
         };
-        let audience = target::audience(self, (form, above.as_ref()), wish.worker(&client))?;
+        let most = above.as_ref().map(Above::audience);
+        let most = most.or_else(|| mandate.as_ref().and_then(Mandate::audience));
+        let named = above.as_ref().and_then(|_| form.get("audience"));
+        let audience = target::audience(self, (form, named, most), wish.worker(&client))?;
         target::check_scope(form, &audience)?;
+        let on_behalf = match mandate {
+            Some(mandate) => {
+                mandate.check_scope(&audience)?;
+                Some(mandate.use_up(self, &client)?)
+            }
+            None => None,
+        };
+        let wanted = Wanted { wish, above, on_behalf };
         // A client that hangs up cuts nothing in the middle: what was begun is recorded.
         let oauth = Arc::clone(self);
         let issuing = tokio::spawn(async move {
             seam::pass("issue");
-            oauth.issue(&client, (wish, above), (audience, bound)).await
+            oauth.issue(&client, wanted, (audience, bound)).await
         });
         match issuing.await {
             Ok(issued) => issued,

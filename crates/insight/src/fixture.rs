@@ -37,6 +37,7 @@ pub(crate) fn task() -> Task {
         },
         generation: 2,
         status: TaskStatus::Ended { at: at("2026-11-23T10:30:00Z"), cause },
+        on_behalf: None,
         people: BTreeSet::new(),
     }
 }

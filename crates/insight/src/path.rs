@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use bailiwick_model::{
     ActionKind, CommandRecord, DecisionId, DecisionRecord, Effect, EndCause, EnforcedAs,
-    IdentityId, LeaseEnd, LeaseId, LeaseRecord, LeaseState, OutcomeKind, Reason, Record,
+    IdentityId, LeaseEnd, LeaseId, LeaseRecord, LeaseState, OnBehalf, OutcomeKind, Reason, Record,
     ServerName, TargetName, Task, TaskId, TaskStatus, TemplateName, Timestamp, VerdictKind,
 };
 use serde::{Deserialize, Serialize};
@@ -20,6 +20,9 @@ pub struct AccessPath {
     pub purpose: String,
     /// Who did it.
     pub caller: IdentityId,
+    /// The person on whose behalf, where somebody vouched for one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub on_behalf: Option<OnBehalf>,
     /// When it opened.
     pub opened: Timestamp,
     /// When it ended, where it has.
@@ -131,6 +134,7 @@ pub fn access_path(task: &Task, records: &[(u64, Record)]) -> AccessPath {
         template: task.template.clone(),
         purpose: task.purpose.clone(),
         caller: task.identity.clone(),
+        on_behalf: task.on_behalf.clone(),
         opened: task.opened,
         ended: match task.status {
             TaskStatus::Open => None,

@@ -224,6 +224,7 @@ pub fn prospective(
         grant,
         generation: 1,
         status: TaskStatus::Open,
+        on_behalf: None,
         people: std::collections::BTreeSet::new(),
     };
     Ok(TaskState::resume(task, program.into(), Memory::default()))

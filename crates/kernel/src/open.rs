@@ -102,15 +102,19 @@ fn judgement(
         Err(why) if held => Verdict::Hold(why.clone()),
         Err(why) => Verdict::Deny(why.clone()),
     };
+    let mut attributes = BTreeMap::from([
+        ("identity".to_owned(), request.identity.to_string()),
+        ("template".to_owned(), request.template.to_string()),
+        ("opener".to_owned(), request.opener.label().to_owned()),
+    ]);
+    if let Some(person) = &request.on_behalf {
+        attributes.insert("on_behalf".to_owned(), person.to_string());
+    }
     Judgement {
         step: Step::Opening,
         verdict: verdict.kind(),
         reasons: verdict.reasons(),
-        attributes: BTreeMap::from([
-            ("identity".to_owned(), request.identity.to_string()),
-            ("template".to_owned(), request.template.to_string()),
-            ("opener".to_owned(), request.opener.label().to_owned()),
-        ]),
+        attributes,
         observed: false,
     }
 }
@@ -319,6 +323,8 @@ fn make(
         grant,
         generation: 1,
         status: TaskStatus::Open,
+        // What is handed on is handed on for the same person.
+        on_behalf: above.map_or_else(|| request.on_behalf.clone(), |it| it.on_behalf.clone()),
         people: if template.kind.is_break_glass() {
             request.people.clone()
         } else {

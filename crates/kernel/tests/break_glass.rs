@@ -38,6 +38,7 @@ fn wish(template: &str, opener: Opener, people: &[&str]) -> OpenRequest {
         parent: None,
         credential: None,
         people: people.iter().map(|it| person(it)).collect(),
+        on_behalf: None,
         shown: None,
     }
 }

@@ -28,6 +28,7 @@ fn fresh() -> (Snapshot, TaskState) {
         parent: None,
         credential: None,
         people: std::collections::BTreeSet::new(),
+        on_behalf: None,
         shown: None,
     };
     let id = TaskId::new(Ulid::new(Timestamp::default(), [1; 10]));

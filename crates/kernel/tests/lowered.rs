@@ -38,6 +38,7 @@ fn fresh() -> (Snapshot, TaskState) {
         parent: None,
         credential: None,
         people: BTreeSet::new(),
+        on_behalf: None,
         shown: None,
     };
     let id = TaskId::new(Ulid::new(at(0), [1; 10]));

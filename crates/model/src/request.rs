@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::{
-    Action, ActionFacts, CallDigest, CredentialId, IdentityId, Json, Offered, Opener, PersonName,
-    ServerName, TaskId, TemplateName,
+    Action, ActionFacts, CallDigest, CredentialId, IdentityId, Json, Offered, OnBehalf, Opener,
+    PersonName, ServerName, TaskId, TemplateName,
 };
 
 /// The verified identity making a call, with the task and generation its token names.
@@ -65,6 +65,8 @@ pub struct OpenRequest {
     pub parent: Option<TaskId>,
     /// The key that proved who opens it; none where an account or a person did.
     pub credential: Option<CredentialId>,
+    /// The person for whom it is asked, where somebody who may vouch for that did.
+    pub on_behalf: Option<OnBehalf>,
     /// The people whose signed word for this very opening was verified, whoever asked among them.
     pub people: BTreeSet<PersonName>,
     /// The live token of the task above that came with the wish; none where none did.

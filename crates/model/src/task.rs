@@ -43,6 +43,25 @@ impl Opener {
     }
 }
 
+/// The person on whose behalf a task works, in the words of whoever vouches for that. It narrows what the
+/// task is for, and gives it nothing.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OnBehalf {
+    /// Who vouches.
+    pub issuer: String,
+    /// What they call the person.
+    pub subject: String,
+    /// Who acts for the person there, nearest first, as they say: it informs, and decides nothing.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub through: Vec<String>,
+}
+
+impl fmt::Display for OnBehalf {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(out, "{} of {}", self.subject, self.issuer)
+    }
+}
+
 /// A parameter's value with the label of whoever gave it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Param {
@@ -126,6 +145,9 @@ pub struct Task {
     pub generation: u64,
     /// Whether it is open.
     pub status: TaskStatus,
+    /// The person on whose behalf it works; none where nobody vouched for one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub on_behalf: Option<OnBehalf>,
     /// The people who opened it together, where it is a break-glass task.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub people: BTreeSet<PersonName>,

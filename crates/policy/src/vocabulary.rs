@@ -41,8 +41,17 @@ const CONTEXT: &[&str] = &[
     "tool",
     "pep",
 ];
-const TASK: &[&str] =
-    &["id", "template", "purpose", "params", "opened", "opened_by", "break_glass"];
+const TASK: &[&str] = &[
+    "id",
+    "template",
+    "purpose",
+    "params",
+    "opened",
+    "opened_by",
+    "break_glass",
+    "on_behalf_of",
+    "on_behalf_issuer",
+];
 const APPROVAL: &[&str] = &["granted", "by"];
 const PEP: &[&str] = &["supports"];
 const IDENTITY: &[&str] = &["owner", "kind", "class"];

@@ -209,6 +209,7 @@ impl Stage {
             purpose: None,
             parent: parent.map(|_| above.map_or(nobody, |it| it.id.clone())),
             credential: line.with.clone(),
+            on_behalf: None,
             shown: above.and(line.token()),
             people: BTreeSet::new(),
         };

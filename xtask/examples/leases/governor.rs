@@ -84,6 +84,7 @@ impl Governor {
     pub(crate) async fn open(&self) -> anyhow::Result<Task> {
         let request = OpenRequest {
             identity: "reporter".parse()?,
+            on_behalf: None,
             template: "report".parse()?,
             opener: Opener::Itself,
             params: BTreeMap::new(),

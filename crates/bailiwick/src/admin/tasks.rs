@@ -48,6 +48,7 @@ pub(super) async fn open(
         parent: wish.parent,
         credential: credential.clone(),
         people: asked_by.iter().cloned().collect(),
+        on_behalf: None,
         shown: None,
     };
     let opened = admin.lane.desk().open(&request, &peer.label()).await;

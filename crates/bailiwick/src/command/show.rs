@@ -147,6 +147,9 @@ pub(crate) fn drawn(path: &AccessPath) -> String {
         "task      {}\ntemplate  {}\npurpose   {}\ncaller    {}\nopened    {}\n",
         path.task, path.template, path.purpose, path.caller, path.opened,
     );
+    if let Some(person) = &path.on_behalf {
+        text.push_str(&format!("for       {person}\n"));
+    }
     if let Some(ended) = path.ended {
         let why = path.cause.zip(path.ended_by.as_ref());
         let why = why.map(|(cause, by)| format!(" ({cause}, by {by})")).unwrap_or_default();

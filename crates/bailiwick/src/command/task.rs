@@ -200,6 +200,9 @@ pub(crate) async fn show(place: &Place, output: Output, task: &str) -> Outcome {
             "task      {}\nidentity  {}\ntemplate  {}\npurpose   {}\nopened    {}\nends      {}\nstatus    {}\n",
             it.id, it.identity, it.template, it.purpose, it.opened, it.deadline, status(it),
         );
+        if let Some(person) = &it.on_behalf {
+            text.push_str(&format!("for       {person}\n"));
+        }
         for (name, param) in &it.params {
             text.push_str(&format!("param     {name} = {} (from {})\n", param.value, param.from.label()));
         }

@@ -16,6 +16,7 @@ impl Config {
             ("[[trust]]", self.vouchers.domains == new.vouchers.domains),
             ("[[issuer]]", self.vouchers.issuers == new.vouchers.issuers),
             ("[workload_api]", self.workload_api == new.workload_api),
+            ("[[mandate_issuer]]", self.vouchers.mandates == new.vouchers.mandates),
             ("[[transmitter]]", self.signals.transmitters == new.signals.transmitters),
             ("[[receiver]]", self.signals.receivers == new.signals.receivers),
             ("[log]", self.log == new.log),

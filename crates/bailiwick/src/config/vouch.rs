@@ -1,4 +1,5 @@
-//! `[[trust]]` and `[[issuer]]`: who may vouch for identities, and where their keys lie.
+//! `[[trust]]`, `[[issuer]]` and `[[mandate_issuer]]`: who may vouch for identities, who for people, and
+//! where their keys lie.
 
 use std::{
     collections::BTreeSet,
@@ -7,8 +8,8 @@ use std::{
 };
 
 use bailiwick_connect::{
-    Algorithm, FetchPlace, FetchPlaceError, KeyPlace, ServerTrust, TrustedDomain, TrustedIssuer,
-    WorkloadPlace, check_fetch_address, check_key_set,
+    Algorithm, FetchPlace, FetchPlaceError, KeyPlace, MandateIssuer, ServerTrust, TrustedDomain,
+    TrustedIssuer, WorkloadPlace, check_fetch_address, check_key_set,
 };
 use bailiwick_model::TrustDomain;
 use toml::Spanned;
@@ -45,6 +46,8 @@ pub(crate) struct Vouchers {
     pub(crate) domains: Vec<Domain>,
     /// Issuers, for `proof = [{ oidc = … }]`.
     pub(crate) issuers: Vec<Issuer>,
+    /// Issuers whose word for people counts.
+    pub(crate) mandates: Vec<Mandate>,
 }
 
 /// A trust domain.
@@ -64,6 +67,15 @@ pub(crate) struct Issuer {
     once: bool,
 }
 
+/// An issuer whose word for people counts.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Mandate {
+    name: String,
+    keys: Keys,
+    algorithms: Vec<Algorithm>,
+    tenant: Option<String>,
+}
+
 impl Vouchers {
     /// Makes of it what verifies.
     pub(crate) fn trusted(
@@ -79,6 +91,16 @@ impl Vouchers {
         };
         let domains = self.domains.iter().map(domain).collect::<Result<_, FetchPlaceError>>()?;
         Ok((domains, self.issuers.iter().map(issuer).collect::<Result<_, FetchPlaceError>>()?))
+    }
+
+    /// Makes of it what verifies the word for people.
+    pub(crate) fn mandates(&self) -> Result<Vec<MandateIssuer>, FetchPlaceError> {
+        let issuer = |it: &Mandate| {
+            let (issuer, algorithms) = (it.name.clone(), it.algorithms.clone());
+            let tenant = it.tenant.clone();
+            Ok(MandateIssuer { issuer, keys: it.keys.place()?, algorithms, tenant })
+        };
+        self.mandates.iter().map(issuer).collect()
     }
 }
 
@@ -124,6 +146,21 @@ pub(super) fn read(root: &Table<'_>, home: &Path, settings: &mut Settings<'_>) -
             Some(Issuer { name, keys: keys?, algorithms: algorithms?, once: once? })
         });
         vouchers.issuers.extend(read.flatten());
+    }
+    for field in root.get("mandate_issuer").items() {
+        let read = field.table(|table| {
+            let name = table.get("url").required();
+            let keys = keys(table, home, ("jwks", "jwks_url"), false);
+            let algorithms = algorithms(&table.get("algorithms"));
+            let tenant = table.get("tenant").made(filled).map(Spanned::into_inner);
+            let issuer = name.made(address)?;
+            first(&name, &mut names, "mandate issuer", issuer.get_ref());
+            let key = format!("mandate_issuer.{}", issuer.get_ref());
+            settings.add(key, &shown(keys.as_ref()), name.at());
+            let name = issuer.into_inner();
+            Some(Mandate { name, keys: keys?, algorithms: algorithms?, tenant })
+        });
+        vouchers.mandates.extend(read.flatten());
     }
     vouchers
 }

@@ -39,6 +39,7 @@ fn task() -> Task {
             at: "2026-11-23T10:30:00Z".parse().unwrap(),
             cause: EndCause::Asked,
         },
+        on_behalf: None,
         people: std::collections::BTreeSet::new(),
     }
 }

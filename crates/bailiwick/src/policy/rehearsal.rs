@@ -349,6 +349,7 @@ fn one(
         credential: None,
         // What a break-glass task may do is rehearsed; that two people agreed is taken for granted.
         people: ["one", "another"].iter().filter_map(|it| it.parse().ok()).collect(),
+        on_behalf: None,
         shown: None,
     };
     let first_of_its_day = (TaskId::new(ulid(at, round)), 0, DayAccount::default());

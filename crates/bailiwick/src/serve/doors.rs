@@ -177,7 +177,8 @@ pub(super) fn shown(
 
 fn attestor(config: &Config, ours: &str, now: Timestamp) -> anyhow::Result<Attestor> {
     let (domains, issuers) = config.vouchers.trusted().context("nobody can vouch for anybody")?;
-    let attestor = Attestor::new(ours, now, domains, issuers);
+    let mandates = config.vouchers.mandates().context("nobody can vouch for people")?;
+    let attestor = Attestor::new(ours, now, domains, issuers).with_mandates(mandates);
     Ok(attestor.kept_at(&config.state.join("attested.latest"))?)
 }
 

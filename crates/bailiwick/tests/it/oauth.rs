@@ -6,6 +6,7 @@ mod ended;
 mod enrolled;
 mod exchange;
 mod judged;
+mod mandate;
 mod opening;
 mod possession;
 mod refused;

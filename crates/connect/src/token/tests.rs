@@ -51,6 +51,7 @@ fn task() -> Task {
         },
         generation: 7,
         status: TaskStatus::Open,
+        on_behalf: None,
         people: std::collections::BTreeSet::new(),
     }
 }

@@ -297,6 +297,7 @@ mod tests {
             purpose: None,
             parent: None,
             credential: None,
+            on_behalf: None,
             shown: None,
             people: BTreeSet::default(),
         };

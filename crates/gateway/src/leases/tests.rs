@@ -138,6 +138,7 @@ impl House {
             purpose: None,
             parent: None,
             credential: None,
+            on_behalf: None,
             shown: None,
             people: BTreeSet::default(),
         };

@@ -45,6 +45,10 @@ fn details(granted: &Granted) -> Value {
     if let (Some(details), Some(parent)) = (details.as_object_mut(), &task.parent) {
         details.insert("parent".to_owned(), json!(parent));
     }
+    if let (Some(details), Some(person)) = (details.as_object_mut(), &task.on_behalf) {
+        let person = json!({"issuer": person.issuer, "subject": person.subject});
+        details.insert("on_behalf".to_owned(), person);
+    }
     details
 }
 

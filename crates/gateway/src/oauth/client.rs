@@ -9,6 +9,7 @@ use http::{HeaderMap, header};
 use super::{
     Client, Oauth, Sent,
     form::Form,
+    mandate,
     refusal::{Code, TokenRefusal},
 };
 
@@ -22,7 +23,7 @@ pub(super) async fn authenticate(
     oauth: &Oauth,
     Sent { headers, form, certificate }: &Sent,
 ) -> Result<Client, TokenRefusal> {
-    if form.get("grant_type") == Some(GRANT) {
+    if form.get("grant_type") == Some(GRANT) && !mandate::is_shown(form) {
         return by_grant(oauth, headers, form).await;
     }
     let only = if oauth.asks_for_certificates {

@@ -1,7 +1,9 @@
 //! Opening or finding the task, and minting its token.
 
 use bailiwick_connect::{Audience, Binding};
-use bailiwick_model::{EndCause, IdentityId, OpenRequest, Opener, Task, TaskId, TemplateName};
+use bailiwick_model::{
+    EndCause, IdentityId, OnBehalf, OpenRequest, Opener, Task, TaskId, TemplateName,
+};
 
 use super::{
     Client, Oauth,
@@ -22,25 +24,36 @@ pub(super) struct Granted {
     pub(super) exchanged: bool,
 }
 
+/// What a client wants, and what it showed for it.
+#[derive(Debug)]
+pub(super) struct Wanted {
+    pub(super) wish: Wish,
+    /// The token that is traded in.
+    pub(super) above: Option<Above>,
+    /// The person who lets it work for them.
+    pub(super) on_behalf: Option<OnBehalf>,
+}
+
 impl Oauth {
     /// Grants what `client`, who proved itself, wishes.
     pub(super) async fn issue(
         &self,
         client: &Client,
-        (wish, above): (Wish, Option<Above>),
+        Wanted { wish, above, on_behalf }: Wanted,
         (audience, bound): (Audience, Option<Binding>),
     ) -> Result<Granted, TokenRefusal> {
-        let above = above.as_ref();
+        let shown = (above.as_ref(), on_behalf.as_ref());
+        let above = shown.0;
         let (task, new) = match wish {
             Wish::Again(task) => (self.own(&client.identity, &task)?, false),
-            Wish::Open(opening) => (self.open(client, *opening, above).await?, true),
-            Wish::Usual(template) => match self.usual(&client.identity, &template, above) {
+            Wish::Open(opening) => (self.open(client, *opening, shown).await?, true),
+            Wish::Usual(template) => match self.usual(&client.identity, &template, shown) {
                 Some(task) => (task, false),
                 None => {
                     let (params, purpose) = Default::default();
                     let handed = above.map(|it| (it.task().clone(), client.identity.clone()));
                     let opening = Opening { template, params, purpose, handed };
-                    (self.open(client, opening, above).await?, true)
+                    (self.open(client, opening, shown).await?, true)
                 }
             },
         };
@@ -66,7 +79,7 @@ impl Oauth {
         &self,
         client: &Client,
         opening: Opening,
-        above: Option<&Above>,
+        (above, on_behalf): (Option<&Above>, Option<&OnBehalf>),
     ) -> Result<Task, TokenRefusal> {
         let (client, credential) = (&client.identity, Some(client.key.clone()));
         let Opening { template, params, purpose, handed } = opening;
@@ -82,6 +95,7 @@ impl Oauth {
             }
         };
         let shown = above.map(Above::shown);
+        let on_behalf = on_behalf.cloned();
         // No person speaks here.
         let people = std::collections::BTreeSet::new();
         let request = OpenRequest {
@@ -92,6 +106,7 @@ impl Oauth {
             purpose,
             parent,
             credential,
+            on_behalf,
             people,
             shown,
         };
@@ -111,7 +126,7 @@ impl Oauth {
         &self,
         client: &IdentityId,
         template: &TemplateName,
-        above: Option<&Above>,
+        (above, on_behalf): (Option<&Above>, Option<&OnBehalf>),
     ) -> Option<Task> {
         let now = self.now();
         let same = |it: &Task| {
@@ -119,6 +134,8 @@ impl Oauth {
                 && it.params.is_empty()
                 && it.parent.as_ref() == above.map(Above::task)
                 && it.opener == Opener::Itself
+                // What goes on below another goes on for whom that one is.
+                && (above.is_some() || it.on_behalf.as_ref() == on_behalf)
                 && now < it.deadline
         };
         self.lane.desk().open_tasks(client).into_iter().filter(same).max_by_key(|it| it.opened)

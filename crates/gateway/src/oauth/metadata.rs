@@ -15,13 +15,13 @@ use bailiwick_connect::{Audience, DPOP_ALGORITHMS};
 use http::{HeaderMap, StatusCode, header};
 use serde_json::{Value, json};
 
-use super::{GRANTS, Oauth, answer, details::KIND};
+use super::{GRANTS, Oauth, answer, details::KIND, mandate::PROFILE};
 
 /// `GET /.well-known/oauth-authorization-server`
 pub(super) async fn server(State(oauth): State<Arc<Oauth>>, headers: HeaderMap) -> Response {
     let issuer = oauth.mint.issuer();
     let at = |path: &str| format!("{issuer}{path}");
-    let document = json!({
+    let mut document = json!({
         "issuer": issuer.as_str(),
         "token_endpoint": at("/oauth2/token"),
         "jwks_uri": at("/oauth2/jwks"),
@@ -42,6 +42,9 @@ pub(super) async fn server(State(oauth): State<Arc<Oauth>>, headers: HeaderMap) 
         "authorization_endpoint": at("/oauth2/authorize"),
         "response_types_supported": [],
     });
+    if let (Some(document), true) = (document.as_object_mut(), oauth.attestor.takes_mandates()) {
+        document.insert("authorization_grant_profiles_supported".to_owned(), json!([PROFILE]));
+    }
     published(&oauth, &headers, &document)
 }
 

@@ -5,21 +5,20 @@ use bailiwick_model::{IdentityId, ServerName};
 
 use super::{
     Oauth,
-    exchange::Above,
     form::Form,
     refusal::{Code, TokenRefusal},
 };
 
-/// Gives whom the token is for: `resource`, or else what the token above is for, or everything
-/// behind the gateway.
+/// Gives whom the token is for: `resource`, or what is `named` besides, or else the `most` that may be had:
+/// what the token above is for, what a person's word is for, or everything behind the gateway.
 pub(super) fn audience(
     oauth: &Oauth,
-    (form, above): (&Form, Option<&Above>),
+    (form, named, most): (&Form, Option<&str>, Option<&Audience>),
     worker: &IdentityId,
 ) -> Result<Audience, TokenRefusal> {
-    let wide = above.map_or(&Audience::All, Above::audience);
+    let wide = most.unwrap_or(&Audience::All);
     let issuer = oauth.mint.issuer();
-    let resource = match (form.get("resource"), above.and_then(|_| form.get("audience"))) {
+    let resource = match (form.get("resource"), named) {
         (Some(resource), Some(other)) if resource != other => None,
         (Some(resource), _) | (None, Some(resource)) => issuer.audience(resource),
         (None, None) => Some(wide.clone()),

@@ -140,6 +140,7 @@ fn task(trouble: Trouble) -> Task {
         },
         generation: 3,
         status: TaskStatus::Open,
+        on_behalf: None,
         people: BTreeSet::new(),
     }
 }

@@ -80,6 +80,7 @@ fn task() -> Task {
         },
         generation: 3,
         status: TaskStatus::Ended { at: at("2026-11-23T10:30:00Z"), cause: EndCause::Idle },
+        on_behalf: None,
         people: BTreeSet::new(),
     }
 }

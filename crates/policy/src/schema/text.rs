@@ -102,7 +102,10 @@ fn task(params: Option<&BTreeSet<String>>, out: &mut String) {
             out.push_str("  },\n");
         }
     }
-    out.push_str("  opened: datetime,\n  opened_by: String,\n  break_glass: Bool,\n};\n");
+    out.push_str(
+        "  opened: datetime,\n  opened_by: String,\n  break_glass: Bool,\n  \
+         on_behalf_of: String,\n  on_behalf_issuer: String,\n};\n",
+    );
 }
 
 fn groups(servers: &BTreeMap<ServerName, Environment>, out: &mut String) {

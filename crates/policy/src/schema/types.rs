@@ -59,6 +59,8 @@ fn context(input: &Shape, numbers: Numbers, params: &Params) -> Option<Type> {
         ("opened", moment()?, true),
         ("opened_by", Type::String, true),
         ("break_glass", Type::primitive_boolean(), true),
+        ("on_behalf_of", Type::String, true),
+        ("on_behalf_issuer", Type::String, true),
     ]);
     let approval =
         closed([("granted", Type::primitive_boolean(), true), ("by", Type::String, false)]);

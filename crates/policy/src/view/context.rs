@@ -29,8 +29,17 @@ pub(crate) const STANDING: [&str; 8] =
 /// What only a call has.
 const OF_A_CALL: [&str; 5] = ["input", "destinations", "approval", "now", "facts"];
 /// What a task shows of itself.
-const OF_A_TASK: [&str; 7] =
-    ["id", "template", "purpose", "params", "opened", "opened_by", "break_glass"];
+const OF_A_TASK: [&str; 9] = [
+    "id",
+    "template",
+    "purpose",
+    "params",
+    "opened",
+    "opened_by",
+    "break_glass",
+    "on_behalf_of",
+    "on_behalf_issuer",
+];
 
 /// Makes the context that `origin` is shown of a call: what `reads` says that conditions look at.
 /// None would mean that Cedar does not take a moment that we write.
@@ -114,7 +123,10 @@ pub(super) fn unknown(
     // moment is not. What is unknown is settled by the call.
     let of_task = OF_A_TASK.map(|name| match name {
         "opened" => Some(open(name)),
-        "id" | "purpose" | "params" | "opened_by" | "break_glass" if !foreseen.task => {
+        "id" | "purpose" | "params" | "opened_by" | "break_glass" | "on_behalf_of"
+        | "on_behalf_issuer"
+            if !foreseen.task =>
+        {
             Some(open(name))
         }
         other => Some(plain((name, of_a_task(other, subject.task, foreseen.origin)?))),
@@ -188,6 +200,9 @@ fn of_a_task(name: &str, task: &Task, origin: Origin<'_>) -> Option<Value> {
         "opened" => datetime(task.opened)?,
         "opened_by" => text(task.opener.label()),
         "break_glass" => Value::from(task.is_break_glass()),
+        // Empty where it works for nobody but itself.
+        "on_behalf_of" => text(task.on_behalf.as_ref().map_or("", |it| &it.subject)),
+        "on_behalf_issuer" => text(task.on_behalf.as_ref().map_or("", |it| &it.issuer)),
         _ => return None,
     })
 }

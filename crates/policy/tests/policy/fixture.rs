@@ -8,8 +8,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use bailiwick_model::{
     AccessRequest, Action, ActionFacts, ActionKind, AllowLine, ApprovedCall, Budget, CallDigest,
     Caller, Charter, Effect, Environment, Fact, Grant, HoldId, IdentityKind, Json, JsonLimits,
-    Layer, Mode, Offered, OnWiden, Opener, Param, Reach, Sensitivity, Task, TaskId, TaskStatus,
-    Timestamp, Ulid, Verdict,
+    Layer, Mode, Offered, OnBehalf, OnWiden, Opener, Param, Reach, Sensitivity, Task, TaskId,
+    TaskStatus, Timestamp, Ulid, Verdict,
 };
 use bailiwick_policy::{
     Case, ListQuestion, PolicyAnswer, PolicyOptions, PolicySet, PolicySource, Question,
@@ -137,6 +137,11 @@ pub(crate) fn task() -> Task {
         grant: grant(Vec::new()),
         generation: 0,
         status: TaskStatus::Open,
+        on_behalf: Some(OnBehalf {
+            issuer: "https://idp.example".to_owned(),
+            subject: "U0194".to_owned(),
+            through: Vec::new(),
+        }),
         people: BTreeSet::new(),
     }
 }
@@ -160,6 +165,7 @@ pub(crate) fn asked(text: &str) -> Asked {
                 task: task.id.clone(),
                 generation: 0,
                 credentials: BTreeSet::new(),
+                exposed: false,
             },
             call: CallDigest::of(&action, &Json::Null),
             action,

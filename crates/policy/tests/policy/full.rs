@@ -178,6 +178,8 @@ fn context(asked: &Asked, listing: bool) -> Context {
     let params = task.params.iter().map(|(name, Param { value, .. })| (name.clone(), text(value)));
     let given = ("granted".to_owned(), Value::new_bool(approval.is_some()));
     let by = approval.as_ref().map(|it| ("by".to_owned(), text(it.by.as_str())));
+    let behalf = task.on_behalf.as_ref();
+    let behalf = behalf.map_or(("", ""), |it| (it.subject.as_str(), it.issuer.as_str()));
     let facts = asked.facts.iter().filter(|it| listing || asked.now < it.until);
     let supports = ObligationKind::MET_HERE.iter().map(|it| text(it.as_str()));
     let fixed = [
@@ -198,6 +200,8 @@ fn context(asked: &Asked, listing: bool) -> Context {
                 call("opened", moment(task.opened)),
                 ("opened_by".to_owned(), text(task.opener.label())),
                 ("break_glass".to_owned(), Value::new_bool(task.is_break_glass())),
+                ("on_behalf_of".to_owned(), text(behalf.0)),
+                ("on_behalf_issuer".to_owned(), text(behalf.1)),
             ]),
         ),
     ];

@@ -169,6 +169,7 @@ pub(crate) fn task(number: u64) -> Task {
         },
         generation: 3,
         status: TaskStatus::Open,
+        on_behalf: None,
         people: BTreeSet::new(),
     }
 }
