@@ -30,6 +30,8 @@ const TOKENS_LIVE: Duration = Duration::from_secs(10 * 60);
 const KEYS_OF_ONE: usize = 16;
 /// How many keys there may be.
 const KEYS_MAX: usize = 4096;
+/// How many withdrawn keys are remembered; of more than that the oldest are forgotten.
+const GONE_MAX: usize = 16_384;
 /// How many codes may wait for one identity.
 const CODES_OF_ONE: usize = 8;
 /// How many codes may wait.
@@ -59,8 +61,8 @@ pub enum EnrolError {
         /// How many there may be.
         most: usize,
     },
-    /// The key is there already.
-    #[error("this key was brought in already")]
+    /// The key is there already, or was there and was withdrawn.
+    #[error("this key was brought in already, or was withdrawn: make a new one")]
     Known,
     /// No such key.
     #[error("no key `{key}` was brought in")]
@@ -125,7 +127,8 @@ struct Known {
     codes: Vec<WaitingCode>,
     #[serde(default)]
     keys: Vec<EnrolledKey>,
-    /// Keys that were withdrawn, until the last token that was asked for with each is over.
+    /// Keys that were withdrawn, and when the last token that was asked for with each is over. What was lost
+    /// once is never found again by its owner alone: they stay.
     #[serde(default)]
     gone: BTreeMap<CredentialId, Timestamp>,
 }
@@ -263,8 +266,8 @@ impl Enrolments {
         let mut known = self.lock();
         let mut new = known.clone();
         new.codes.retain(|it| now < it.expires);
-        new.gone.retain(|_, until| now < *until);
         change(&mut new)?;
+        new.forget(now);
         let text = serde_json::to_vec(&new)
             .map_err(|error| PrivateError::io("write", &self.path)(io::Error::other(error)))?;
         write_private(&self.path, &text)?;
@@ -278,9 +281,21 @@ impl Enrolments {
 }
 
 impl Known {
+    /// Forgets the oldest of very many that were withdrawn, and none of whose tokens one may be about.
+    fn forget(&mut self, now: Timestamp) {
+        let Some(many) = self.gone.len().checked_sub(GONE_MAX).filter(|it| *it != 0) else {
+            return;
+        };
+        let mut ends: Vec<_> = self.gone.values().copied().filter(|it| *it <= now).collect();
+        ends.sort();
+        if let Some(last) = ends.into_iter().take(many).next_back() {
+            self.gone.retain(|_, until| last < *until);
+        }
+    }
+
     fn check(&self, key: &CredentialId, identity: &IdentityId) -> Result<(), EnrolError> {
         // A key that two identities had would tell neither from the other.
-        // One that was withdrawn does not come back while tokens may be about that it was asked for.
+        // One that was withdrawn does not come back: whoever took it has it still.
         if self.gone.contains_key(key) || self.keys.iter().any(|it| it.key == *key) {
             return Err(EnrolError::Known);
         }

@@ -95,6 +95,15 @@ fn what_was_brought_in_survives_a_restart_and_no_code_lies_in_the_file() {
     assert!(after.keys_of(&laptop()).is_empty());
     assert_eq!(after.gone(later(599)), std::slice::from_ref(&enrolled.key));
     assert!(after.gone(later(600)).is_empty());
+    // Long after its tokens it is known still: whoever took it may have it yet.
+    let year = later(365 * 24 * 3600);
+    let code = after.offer(&laptop(), CODE_LIFE_MAX, "uid:0", year).unwrap().0;
+    let back = after.redeem(code.expose(), &enrolled.pem, year);
+    assert!(matches!(back, Err(EnrolError::Known)), "{back:?}");
+    let again = Enrolments::open(&world.path).unwrap();
+    let fits = again.fits(&enrolled.pem, &laptop());
+    assert!(matches!(fits, Err(EnrolError::Known)), "{fits:?}");
+    assert!(again.redeem(code.expose(), &pem(), year).is_ok(), "its code brings in another key");
     std::fs::write(&world.path, "{").unwrap();
     assert!(matches!(Enrolments::open(&world.path), Err(EnrolError::Damaged { .. })));
 }
@@ -126,4 +135,18 @@ fn a_code_is_never_printed() {
     let code = world.code();
     let shown = format!("{:?} {:?}", world.enrolments, world.enrolments.list(NOW));
     assert!(!shown.contains(&code), "{shown}");
+}
+
+#[test]
+fn of_very_many_withdrawn_keys_the_oldest_are_forgotten_and_none_whose_tokens_may_be_about() {
+    let name = |number: usize| format!("key-{number}").parse::<CredentialId>().unwrap();
+    let mut known = Known::default();
+    let seconds = |it: usize| later(u64::try_from(it).unwrap());
+    known.gone.extend((0..GONE_MAX + 3).map(|it| (name(it), seconds(it))));
+    let mut fresh = known.clone();
+    fresh.forget(NOW);
+    assert_eq!(fresh.gone.len(), GONE_MAX + 2, "one was over by then");
+    known.forget(seconds(GONE_MAX));
+    assert_eq!(known.gone.len(), GONE_MAX);
+    assert!(!known.gone.contains_key(&name(2)) && known.gone.contains_key(&name(3)));
 }

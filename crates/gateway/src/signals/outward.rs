@@ -92,6 +92,9 @@ pub enum SignalKeyError {
     /// It could not be written down.
     #[error(transparent)]
     Desk(#[from] DeskError),
+    /// It broke off in the middle.
+    #[error("making a new key broke off: ask again")]
+    BrokeOff,
 }
 
 /// What tells others.
@@ -178,12 +181,17 @@ impl Outward {
     /// again, and receivers hear of it.
     pub async fn withdraw_key(&self, by: &str) -> Result<(), SignalKeyError> {
         let old = self.key_name();
-        let made = Arc::new(Rs256Key::generate().map_err(Rs256KeyError::from)?);
+        // A key takes long to find, and nobody else's work waits for it.
+        let made = tokio::task::spawn_blocking(Rs256Key::generate).await;
+        let made = made.map_err(|_| SignalKeyError::BrokeOff)?.map_err(Rs256KeyError::from)?;
+        let made = Arc::new(made);
         let change = "withdrawn".to_owned();
         let command = CommandRecord::TokenKeyChanged { key: old, change, signs_from: None };
         self.desk.command(command, by).await?;
         *self.key.write().unwrap_or_else(PoisonError::into_inner) = Arc::clone(&made);
-        Ok(made.replace(&self.path)?)
+        let path = self.path.clone();
+        let kept = tokio::task::spawn_blocking(move || made.replace(&path)).await;
+        Ok(kept.map_err(|_| SignalKeyError::BrokeOff)??)
     }
 
     /// Reads the ledger on, and sends, until it is told to stop.
