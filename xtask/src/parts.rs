@@ -115,6 +115,7 @@ pub(crate) fn install(root: &Path) -> anyhow::Result<Value> {
     let older = python::install(&places, "python-older", "python/older.txt", &PYTHONS)?;
     let aws = python::install(&places, "python-aws", "python/aws.txt", &PYTHONS)?;
     let spiffe = python::install(&places, "python-spiffe", "python/spiffe.txt", &PYTHONS)?;
+    let oauth = python::install(&places, "python-oauth", "python/oauth.txt", &PYTHONS)?;
     let runtime = node::runtime(&places, &modern)?;
     let packages = node::packages(&places, &runtime, "node")?;
     let suite = node::packages(&places, &runtime, "conformance")?;
@@ -129,6 +130,8 @@ pub(crate) fn install(root: &Path) -> anyhow::Result<Value> {
         parts.insert("aws".to_owned(), json!([aws.join("bin/python"), judge]));
         let workload = places.locks.join("clients/workload.py");
         parts.insert("workload".to_owned(), json!([spiffe.join("bin/python"), workload]));
+        let server = places.locks.join("servers/authorization.py");
+        parts.insert("authorization".to_owned(), json!([oauth.join("bin/python"), server]));
         parts.insert("judges".to_owned(), json!(judges));
         parts.insert("fixture".to_owned(), json!(fixture));
         parts.insert("postgres".to_owned(), json!(postgres));

@@ -1,5 +1,6 @@
 //! The kinds of targets: each is one line here, and one file with what its entry says and its broker.
 
+mod exchange;
 mod github;
 mod kubernetes;
 mod oauth;
@@ -73,6 +74,7 @@ pub(crate) trait TargetSettings: fmt::Debug + Send + Sync {
 
 /// Every kind.
 pub(crate) static KINDS: &[TargetKind] = &[
+    exchange::KIND,
     github::KIND,
     kubernetes::KIND,
     oauth::KIND,

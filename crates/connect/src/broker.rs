@@ -4,6 +4,7 @@
 //! when it ends and how often its end is tried is for the lease engine. Whoever calls a broker has
 //! the lease on record before, so a broker may fail, stall or die at any point.
 
+mod answers;
 mod call;
 mod deny;
 mod end;
@@ -21,13 +22,13 @@ mod x509;
 
 use std::{fmt, pin::Pin, time::Duration};
 
-use bailiwick_model::{EnforcedAs, IdentityId, LeaseId, TargetName, TaskId, Timestamp};
+use bailiwick_model::{EnforcedAs, IdentityId, LeaseId, OnBehalf, TargetName, TaskId, Timestamp};
 
 pub use end::EndCommand;
 pub use github::{GitHub, GitHubTarget};
 pub use kubernetes::{Kubernetes, KubernetesTarget};
 pub use mistake::TargetMistake;
-pub use oauth::{OAuth, OAuthTarget};
+pub use oauth::{OAuth, OAuthTarget, Traded, TradedFor};
 pub use postgres::{Defaults as PostgresDefaults, Postgres, PostgresTarget, PostgresTrust};
 pub use push::{PushPlace, Pushed};
 pub use source::{SecretSource, SecretSourceError};
@@ -88,6 +89,8 @@ pub struct LeaseOrder {
     pub task: TaskId,
     /// Whose task it is.
     pub identity: IdentityId,
+    /// The person on whose behalf the task works, where there is one.
+    pub on_behalf: Option<OnBehalf>,
     /// What of the target is wanted, in the words of its broker: groups, scopes, repositories, a role.
     pub wants: Vec<String>,
     /// When it ends at the latest. The target is told, where it can be, in case we cannot come back.

@@ -113,6 +113,7 @@ pub fn order(trial: &dyn Trial, number: u8) -> LeaseOrder {
         lease: LeaseId::new(Ulid::new(now, random)),
         task: TaskId::new(Ulid::new(now, random)),
         identity: "reporter".parse().expect("an identity"),
+        on_behalf: None,
         wants: trial.wants(),
         until: now.after(Duration::from_secs(1800)),
         now,

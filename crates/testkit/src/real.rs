@@ -1,5 +1,6 @@
 //! Real systems of others, started for one test and gone with it.
 
+mod authorization;
 mod aws;
 mod postgres;
 mod softhsm;
@@ -12,6 +13,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
+pub use authorization::Authorization;
 pub use aws::Aws;
 pub use postgres::Postgres;
 use serde_json::Value;

@@ -96,6 +96,7 @@ async fn once(
         lease: LeaseId::new(ulid),
         task: TaskId::new(ulid),
         identity: "bench".parse()?,
+        on_behalf: None,
         wants: vec!["writers".into()],
         until: now.after(Duration::from_secs(600)),
         now,

@@ -94,6 +94,7 @@ async fn once(
         lease: LeaseId::new(ulid),
         task: TaskId::new(ulid),
         identity: "bench".parse()?,
+        on_behalf: None,
         wants: vec![server.account().to_owned()],
         until: now.after(Duration::from_secs(300)),
         now,

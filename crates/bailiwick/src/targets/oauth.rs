@@ -16,6 +16,13 @@ const LONGEST: Duration = Duration::from_secs(3600);
 const LONGEST_MAX: Duration = Duration::from_secs(12 * 3600);
 
 fn read(table: &Table<'_>, home: &Home<'_>) -> Option<Arc<dyn TargetSettings>> {
+    let target = client(table, home)?;
+    let check = target.check();
+    Some(Arc::new(said::checked(table, target, check)?))
+}
+
+/// Reads what our own client is, and what its tokens are for.
+pub(super) fn client(table: &Table<'_>, home: &Home<'_>) -> Option<OAuthTarget> {
     let [token_endpoint, revocation_endpoint, client] =
         ["token_endpoint", "revocation_endpoint", "client"].map(|key| said::required(table, key));
     let ca = said::path(table, "ca", home);
@@ -23,7 +30,7 @@ fn read(table: &Table<'_>, home: &Home<'_>) -> Option<Arc<dyn TargetSettings>> {
     let resource = said::text(table, "resource");
     let scopes = said::needed_texts(table, "scopes");
     let longest = said::longest(table, LONGEST, LONGEST_MAX);
-    let target = OAuthTarget {
+    Some(OAuthTarget {
         token_endpoint: token_endpoint?,
         revocation_endpoint: revocation_endpoint?,
         ca,
@@ -32,9 +39,8 @@ fn read(table: &Table<'_>, home: &Home<'_>) -> Option<Arc<dyn TargetSettings>> {
         resource,
         scopes: scopes?,
         longest,
-    };
-    let check = target.check();
-    Some(Arc::new(said::checked(table, target, check)?))
+        traded: None,
+    })
 }
 
 impl TargetSettings for OAuthTarget {
@@ -47,18 +53,25 @@ impl TargetSettings for OAuthTarget {
     }
 
     fn private(&self) -> Vec<PathBuf> {
-        said::file(Some(&self.secret))
+        let key = self.traded.as_ref().map(|it| &it.key);
+        [Some(&self.secret), key].into_iter().flat_map(said::file).collect()
     }
 
     fn told(&self) -> Vec<(&'static str, String)> {
-        vec![
+        let mut told = vec![
             ("token_endpoint", self.token_endpoint.clone()),
             ("revocation_endpoint", self.revocation_endpoint.clone()),
             ("client", self.client.clone()),
             ("resource", self.resource.clone().unwrap_or_default()),
             ("scopes", self.scopes.join(", ")),
             ("longest", format_span(self.longest)),
-        ]
+        ];
+        if let Some(traded) = &self.traded {
+            told.push(("issuer", traded.issuer.clone()));
+            told.push(("audience", traded.audience.clone()));
+            told.push(("subject", traded.subject.as_str().to_owned()));
+        }
+        told
     }
 
     fn broker(&self, target: &TargetName) -> anyhow::Result<Arc<dyn Broker>> {

@@ -17,6 +17,7 @@ use serde_json::json;
 use super::{
     Attempt, Broker, BrokerError, Credential, EndedLease, EnforcedAs, Issued, LeaseOrder,
     SecretSource, TargetMistake,
+    answers::{Answers, bearable},
     call::{Answered, Endpoint, Question, wiped},
 };
 use crate::Secret;
@@ -25,8 +26,6 @@ const API: &str = "https://api.github.com";
 const JSON: &str = "application/json";
 /// How long a token of an installation lives.
 const LIFE: Duration = Duration::from_secs(3600);
-/// The longest token that is taken. They had 40 letters once, and have more by now.
-const TOKEN_MAX: usize = 16 * 1024;
 /// How many repositories one token is for.
 const REPOSITORIES_MAX: usize = 500;
 /// For clocks that are behind, and for how long the App's own token counts: ten minutes at the most.
@@ -150,11 +149,8 @@ impl GitHub {
             "repositories": wanted.repositories, "permissions": wanted.permissions,
         });
         let answer = self.ask((Method::POST, path), proof, body.to_string()).await?;
-        if answer.status != StatusCode::CREATED {
-            return Err(self.denied(&answer));
-        }
-        let given: Given = serde_json::from_slice(&answer.body)
-            .map_err(|_| self.away("its answer is none of GitHub's API".into()))?;
+        let wanted_form = (StatusCode::CREATED, "GitHub's API");
+        let given: Given = self.answers().read(&answer, wanted_form, |it| self.denied(it))?;
         let fit = fits(&given, &wanted);
         let permissions: Vec<_> =
             wanted.permissions.iter().map(|(name, level)| format!("{name}:{level}")).collect();
@@ -163,8 +159,7 @@ impl GitHub {
             .with("repositories", wanted.repositories.join(" "))
             .with("permissions", permissions.join(" "))
             .with_secret("token", given.token.clone());
-        // What does not fit was given all the same: it is deleted until that is heard.
-        let unfit = fit.err().map(|why| format!("target `{}` refuses: {why}", self.name));
+        let unfit = self.answers().unfit(fit);
         Ok(Issued {
             credential,
             called: order.lease.to_string(),
@@ -214,8 +209,9 @@ impl GitHub {
 
     /// Makes the App's own token (RFC 7519).
     async fn proof(&self, now: Timestamp) -> Result<Secret, BrokerError> {
-        let pem = self.target.key.fetch().await.map_err(|it| self.refused(it.to_string()))?;
-        let unlike = |_| self.refused("its `key` is no private RSA key in PEM".into());
+        let pem =
+            self.target.key.fetch().await.map_err(|it| self.answers().refused(it.to_string()))?;
+        let unlike = |_| self.answers().refused("its `key` is no private RSA key in PEM".into());
         let key = EncodingKey::from_rsa_pem(pem.expose().as_bytes()).map_err(unlike)?;
         let now = now.seconds();
         let head = json!({ "typ": "JWT", "alg": "RS256" }).to_string();
@@ -226,7 +222,7 @@ impl GitHub {
         });
         let [head, body] = [head, body.to_string()].map(|it| URL_SAFE_NO_PAD.encode(it.as_bytes()));
         let text = format!("{head}.{body}");
-        let unsigned = |_| self.refused("its `key` signs nothing".into());
+        let unsigned = |_| self.answers().refused("its `key` signs nothing".into());
         let signature = crypto::sign(text.as_bytes(), &key, Algorithm::RS256).map_err(unsigned)?;
         Ok(Secret::new(format!("{text}.{signature}")))
     }
@@ -262,39 +258,21 @@ impl GitHub {
             ("x-github-api-version", Secret::new("2022-11-28")),
         ];
         let question = Question { method, path, kind: JSON, proof, more, body: Secret::new(body) };
-        self.api.ask(question).await.map_err(|why| self.away(why))
+        self.api.ask(question).await.map_err(|why| self.answers().away(why))
     }
 
     fn denied(&self, answer: &Answered) -> BrokerError {
-        let why = format!("it answers {}", answer.status.as_u16());
-        let target = self.name.clone();
-        match answer.status {
-            StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE => {
-                BrokerError::Busy { target, why, after: answer.after }
-            }
-            // GitHub says so, too, where it wants patience.
-            StatusCode::FORBIDDEN if answer.after.is_some() => {
-                BrokerError::Busy { target, why, after: answer.after }
-            }
-            StatusCode::UNAUTHORIZED => {
-                self.refused(format!("{why}: the App's key counts no more, or our clock is wrong"))
-            }
-            StatusCode::NOT_FOUND => self.refused(format!("{why}: there is no such installation")),
-            StatusCode::UNPROCESSABLE_ENTITY => {
-                let what = "the installation has not all that was asked for";
-                self.refused(format!("{why}: {what}"))
-            }
-            it if it.is_client_error() => self.refused(why),
-            _ => self.away(why),
-        }
+        let words = match answer.status {
+            StatusCode::UNAUTHORIZED => ": the App's key counts no more, or our clock is wrong",
+            StatusCode::NOT_FOUND => ": there is no such installation",
+            StatusCode::UNPROCESSABLE_ENTITY => ": the installation has not all that was asked for",
+            _ => "",
+        };
+        self.answers().denied(answer, (|it| it.is_client_error(), words))
     }
 
-    fn refused(&self, why: String) -> BrokerError {
-        BrokerError::Refused { target: self.name.clone(), why }
-    }
-
-    fn away(&self, why: String) -> BrokerError {
-        BrokerError::Away { target: self.name.clone(), why }
+    const fn answers(&self) -> Answers<'_> {
+        Answers(&self.name)
     }
 }
 
@@ -308,10 +286,7 @@ fn permission(text: &str) -> Option<(&str, &str)> {
 
 /// Sees that what was given is what was asked for, and no more.
 fn fits(given: &Given, wanted: &Wanted<'_>) -> Result<(), &'static str> {
-    let text = given.token.expose();
-    if !(1..=TOKEN_MAX).contains(&text.len()) || !text.bytes().all(|it| it.is_ascii_graphic()) {
-        return Err("its token is none that a header can bear");
-    }
+    bearable(&given.token)?;
     let rank = |level: &str| LEVELS.iter().position(|it| *it == level);
     let within = |(name, level): (&String, &String)| match wanted.permissions.get(name.as_str()) {
         Some(wanted) => rank(level).is_some_and(|it| Some(it) <= rank(wanted)),

@@ -1,26 +1,29 @@
 //! OAuth: a lease is an access token that an authorization server of others gives our client.
 //!
-//! By its own credentials (RFC 6749, section 4.4), for one resource (RFC 8707) and with no more scope
-//! than was wanted. Its end is a revocation (RFC 7009); a server without one is no target, as nothing
+//! By its own credentials (RFC 6749, section 4.4), or in trade for our word about whose task it is (RFC 8693),
+//! for one resource (RFC 8707) and with no more scope than was wanted. Its end is a revocation (RFC 7009); a server without one is no target, as nothing
 //! could be ended there. A resource that looks at its tokens by itself alone takes one until its time is
 //! over, so that is short. What a server still has cannot be asked for, so nothing is found there.
+
+mod exchange;
 
 use std::{fmt, path::PathBuf, time::Duration};
 
 use bailiwick_model::{LeaseId, TargetName};
 use base64::{Engine, engine::general_purpose::STANDARD};
 use http::{Method, StatusCode};
-use serde::Deserialize;
+use serde::{Deserialize, de::IgnoredAny};
 
+use self::exchange::{ACCESS, GRANT, JWT, Unsaid};
+pub use self::exchange::{Traded, TradedFor};
 use super::{
     Attempt, Broker, BrokerError, Credential, EndedLease, EnforcedAs, Issued, LeaseOrder,
     SecretSource, TargetMistake,
+    answers::{Answers, bearable},
     call::{Answered, Endpoint, Question, escaped, form, wiped},
 };
 use crate::Secret;
 
-/// The longest token that is taken.
-const TOKEN_MAX: usize = 16 * 1024;
 /// What a server may say of itself (RFC 6749, section 5.2; RFC 7009; RFC 8707); nothing else is shown.
 const WORDS: &[&str] = &[
     "invalid_request",
@@ -55,6 +58,8 @@ pub struct OAuthTarget {
     pub scopes: Vec<String>,
     /// The longest life of a token that is taken.
     pub longest: Duration,
+    /// What is traded for a token; without it our own credentials are enough.
+    pub traded: Option<Traded>,
 }
 
 /// Gets and ends tokens at one authorization server.
@@ -79,6 +84,9 @@ struct Granted {
     token_type: String,
     expires_in: Option<u64>,
     scope: Option<String>,
+    issued_token_type: Option<String>,
+    #[serde(default)]
+    refresh_token: Option<IgnoredAny>,
 }
 
 /// Why not (RFC 6749, section 5.2).
@@ -102,6 +110,7 @@ impl OAuthTarget {
             let message = format!("`{}` is no scope: say each by itself", other.escape_debug());
             return Err(TargetMistake::new("scopes", message));
         }
+        self.traded.iter().try_for_each(Traded::check)?;
         self.services().map(drop)
     }
 
@@ -124,31 +133,52 @@ impl OAuth {
 
     async fn make(&self, order: &LeaseOrder) -> Result<Issued, BrokerError> {
         let wanted = self.wanted(&order.wants)?;
-        let mut fields = vec![("grant_type", "client_credentials"), ("scope", &wanted)];
+        let word = match &self.target.traded {
+            None => None,
+            Some(traded) => Some(traded.word(order).await.map_err(|it| self.unsaid(it))?),
+        };
+        let mut fields = vec![("scope", wanted.as_str())];
+        match &word {
+            None => fields.push(("grant_type", "client_credentials")),
+            Some(word) => fields.extend([
+                ("grant_type", GRANT),
+                ("subject_token", word.expose()),
+                ("subject_token_type", JWT),
+                ("requested_token_type", ACCESS),
+            ]),
+        }
         if let Some(resource) = &self.target.resource {
             fields.push(("resource", resource));
         }
         let answer = self.ask(&self.tokens, Secret::new(form(&fields))).await?;
-        let granted = self.granted(&answer)?;
-        let token = granted.access_token;
+        let wanted_form = match word {
+            None => (StatusCode::OK, "RFC 6749, section 5.1"),
+            Some(_) => (StatusCode::OK, "RFC 8693, section 2.2.1"),
+        };
+        let granted: Granted = self.answers().read(&answer, wanted_form, |it| self.denied(it))?;
         let life = granted.expires_in.map(Duration::from_secs);
-        let fit = self.check_granted(
-            &token,
-            &granted.token_type,
-            life,
-            granted.scope.as_deref(),
-            &order.wants,
-        );
+        let fit = self.check_granted(&granted, life, &order.wants);
         let until = order.now.after(life.unwrap_or(self.target.longest));
         let mut credential = Credential::default().with("scope", wanted.as_str());
         if let Some(resource) = &self.target.resource {
             credential = credential.with("resource", resource.as_str());
         }
+        let token = granted.access_token;
         let keepsake = Some(token.clone());
         let credential = credential.with_secret("access_token", token);
-        // What does not fit was given all the same: it is given back until that is heard.
-        let unfit = fit.err().map(|why| format!("target `{}` refuses: {why}", self.name));
+        let unfit = self.answers().unfit(fit);
         Ok(Issued { credential, called: order.lease.to_string(), until, keepsake, unfit })
+    }
+
+    fn unsaid(&self, why: Unsaid) -> BrokerError {
+        match why {
+            Unsaid::Key(why) => self.answers().refused(why),
+            Unsaid::Nobody => BrokerError::Unfit {
+                target: self.name.clone(),
+                wanted: "a token for a person".to_owned(),
+                why: "the task works on nobody's behalf".to_owned(),
+            },
+        }
     }
 
     fn wanted(&self, wants: &[String]) -> Result<String, BrokerError> {
@@ -165,28 +195,23 @@ impl OAuth {
         })
     }
 
-    fn granted(&self, answer: &Answered) -> Result<Granted, BrokerError> {
-        if answer.status != StatusCode::OK {
-            return Err(self.denied(answer));
-        }
-        serde_json::from_slice(&answer.body)
-            .map_err(|_| self.away("its answer is none of RFC 6749, section 5.1".into()))
-    }
-
     /// Sees that what was given is what was asked for, and no more.
     fn check_granted(
         &self,
-        token: &Secret,
-        kind: &str,
+        granted: &Granted,
         life: Option<Duration>,
-        scope: Option<&str>,
         wants: &[String],
     ) -> Result<(), String> {
-        let text = token.expose();
-        if !(1..=TOKEN_MAX).contains(&text.len()) || !text.bytes().all(|it| it.is_ascii_graphic()) {
-            return Err("its token is none that a header can bear".into());
+        bearable(&granted.access_token)?;
+        let issued = granted.issued_token_type.as_deref();
+        if self.target.traded.is_some() && issued != Some(ACCESS) {
+            return Err("what it gave is no access token".into());
         }
-        if !kind.eq_ignore_ascii_case("bearer") {
+        // It would outlive its task, and nobody here would end it.
+        if granted.refresh_token.is_some() {
+            return Err("it gave a refresh token, too: let this client have none".into());
+        }
+        if !granted.token_type.eq_ignore_ascii_case("bearer") {
             return Err("its token is bound in a way that we do not know".into());
         }
         if life.is_none_or(|it| self.target.longest < it) {
@@ -195,6 +220,7 @@ impl OAuth {
                 bailiwick_model::format_span(self.target.longest)
             ));
         }
+        let scope = granted.scope.as_deref();
         let more = scope.and_then(|it| it.split(' ').find(|it| !wants.iter().any(|one| one == it)));
         match more.filter(|it| !it.is_empty()) {
             Some(_) => Err("it gave more scope than was asked for".into()),
@@ -227,7 +253,8 @@ impl OAuth {
     }
 
     async fn ask(&self, service: &Endpoint, body: Secret) -> Result<Answered, BrokerError> {
-        let secret = self.target.secret.fetch().await.map_err(|it| self.refused(it.to_string()))?;
+        let secret = self.target.secret.fetch().await;
+        let secret = secret.map_err(|it| self.answers().refused(it.to_string()))?;
         // Each half is escaped before both are joined (RFC 6749, section 2.3.1).
         let both = format!("{}:{}", escaped(&self.target.client), escaped(secret.expose()));
         let proof =
@@ -240,7 +267,7 @@ impl OAuth {
             more: Vec::new(),
             body,
         };
-        service.ask(question).await.map_err(|why| self.away(why))
+        service.ask(question).await.map_err(|why| self.answers().away(why))
     }
 
     /// Says no in the server's word for it, which RFC 6749 lists.
@@ -248,24 +275,12 @@ impl OAuth {
         let denied: Option<Denied> = serde_json::from_slice(&answer.body).ok();
         let known = denied.and_then(|it| WORDS.iter().find(|word| **word == it.error));
         let word = known.unwrap_or(&"");
-        let why = format!("it answers {} {word}", answer.status.as_u16());
-        match answer.status {
-            StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE => {
-                BrokerError::Busy { target: self.name.clone(), why, after: answer.after }
-            }
-            StatusCode::BAD_REQUEST | StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => {
-                self.refused(why)
-            }
-            _ => self.away(why),
-        }
+        let no = [StatusCode::BAD_REQUEST, StatusCode::UNAUTHORIZED, StatusCode::FORBIDDEN];
+        self.answers().denied(answer, (|it| no.contains(&it), &format!(" {word}")))
     }
 
-    fn refused(&self, why: String) -> BrokerError {
-        BrokerError::Refused { target: self.name.clone(), why }
-    }
-
-    fn away(&self, why: String) -> BrokerError {
-        BrokerError::Away { target: self.name.clone(), why }
+    const fn answers(&self) -> Answers<'_> {
+        Answers(&self.name)
     }
 }
 

@@ -1,6 +1,7 @@
 //! What every broker has to keep, tried at each kind of target: real ones where there are some, and
 //! strict stubs of those that no test can have.
 
+mod exchange;
 mod github;
 mod kubernetes;
 mod oauth;
@@ -33,6 +34,7 @@ fn the_manual_says_what_each_kind_of_target_cannot() {
         ("ssh", ssh::LIMITS),
         ("x509", x509::LIMITS),
         ("oauth", oauth::LIMITS),
+        ("exchange", exchange::LIMITS),
         ("kubernetes", kubernetes::LIMITS),
         ("program", program::LIMITS),
         ("sts", sts::LIMITS),

@@ -1,5 +1,6 @@
 //! Each broker and the system that it was written for, as others made it.
 
+mod authorization;
 mod aws;
 pub(crate) mod postgres;
 pub(crate) mod ssh;
@@ -23,6 +24,7 @@ fn order(number: u8, wants: &[&str]) -> LeaseOrder {
         lease: lease(number),
         task: "task_01JD8Q3W5X6Y7Z8A9B0C1D2E3F".parse().unwrap(),
         identity: "triage-agent".parse().unwrap(),
+        on_behalf: None,
         wants: wants.iter().map(|it| (*it).to_owned()).collect(),
         until: now().after(std::time::Duration::from_secs(600)),
         now: now(),

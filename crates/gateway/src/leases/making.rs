@@ -399,6 +399,7 @@ impl Leases {
             lease: id.clone(),
             task: order.task.clone(),
             identity: order.identity.clone(),
+            on_behalf: self.desk().task(&order.task).and_then(|it| it.on_behalf),
             wants: order.wants.clone(),
             until: order.until,
             now: self.desk().now(),

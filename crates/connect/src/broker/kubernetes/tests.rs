@@ -34,6 +34,7 @@ fn order(number: u8, account: &str) -> LeaseOrder {
         lease: LeaseId::new(ulid),
         task: TaskId::new(ulid),
         identity: "triage-agent".parse().unwrap(),
+        on_behalf: None,
         wants: vec![account.to_owned()],
         until: NOW.after(Duration::from_secs(1200)),
         now: NOW,

@@ -17,6 +17,7 @@ fn target(url: &str) -> OAuthTarget {
         resource: Some("https://api.example/".into()),
         scopes: vec!["orders:read".into(), "orders:write".into()],
         longest: Duration::from_secs(3600),
+        traded: None,
     }
 }
 
@@ -30,6 +31,7 @@ fn order(wants: &[&str]) -> LeaseOrder {
         lease: LeaseId::new(ulid),
         task: bailiwick_model::TaskId::new(ulid),
         identity: "triage-agent".parse().unwrap(),
+        on_behalf: None,
         wants: wants.iter().map(|it| (*it).to_owned()).collect(),
         until: NOW.after(Duration::from_secs(600)),
         now: NOW,

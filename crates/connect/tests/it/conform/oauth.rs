@@ -72,6 +72,7 @@ async fn the_broker_conforms_at_a_strict_stub() {
         resource: Some(Authority::RESOURCE.into()),
         scopes: vec!["orders:read".into()],
         longest: Duration::from_secs(3600),
+        traded: None,
     };
     let broker = OAuth::new("orders-api".parse().unwrap(), target).unwrap();
     conforms(&Tried(server, broker)).await;
