@@ -160,6 +160,7 @@ fn one(
         task: task.id.clone(),
         generation: task.generation,
         credentials: BTreeSet::new(),
+        exposed: false,
     };
     let known = (word.as_ref(), server.environment);
     let read = rehearsed(&call, caller, known, &liked, Offered::NotPinned);

@@ -38,11 +38,11 @@ mod vouch;
 mod workload;
 
 use std::{
-    collections::BTreeSet,
+    collections::{BTreeMap, BTreeSet},
     path::{Path, PathBuf},
 };
 
-use bailiwick_model::{Fact, ServerName, TargetName};
+use bailiwick_model::{BoundTokens, Fact, ServerName, TargetName};
 use bailiwick_policy::IdentityType;
 use toml::Spanned;
 
@@ -124,6 +124,12 @@ impl Config {
             Some(config) if found.is_good() => Ok(config),
             Some(_) | None => Err(found.sorted()),
         }
+    }
+
+    /// Gives which calls of a server take a bound token, where something is said of it.
+    pub(crate) fn bound_tokens(&self) -> BTreeMap<ServerName, BoundTokens> {
+        let said = self.servers.iter().filter(|it| !it.bound_tokens.is_usual());
+        said.map(|it| (it.name.clone(), it.bound_tokens)).collect()
     }
 
     /// Gives the folder of the identities' keys.

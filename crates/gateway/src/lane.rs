@@ -485,6 +485,7 @@ pub(crate) fn caller_of(verified: &Verified) -> Caller {
         task: verified.task.clone(),
         generation: verified.generation,
         credentials: verified.credentials.clone(),
+        exposed: verified.exposed,
     }
 }
 

@@ -240,6 +240,7 @@ mod tests {
     fn caller(number: u8) -> Arc<Verified> {
         Arc::new(Verified {
             bound: None,
+            exposed: false,
             task: TaskId::new(Ulid::new(Timestamp::from_millis(0), [number; 10])),
             identity: "ann".parse().unwrap(),
             via: Vec::new(),

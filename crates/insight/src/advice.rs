@@ -79,6 +79,9 @@ fn would_allow(reason: &Reason) -> Option<String> {
         ReasonCode::Contained => format!("nothing, until containment is lifted: {text}"),
         ReasonCode::NotTheOwner => "the same call by the task's own identity".to_owned(),
         ReasonCode::StaleToken => "the same call with a token minted now".to_owned(),
+        ReasonCode::UnboundToken => {
+            "the same call with a token that is bound to a key or a certificate".to_owned()
+        }
         ReasonCode::NotRegistered => format!("nothing, until there is a charter: {text}"),
         ReasonCode::NoSuchTask
         | ReasonCode::TaskEnded
@@ -128,6 +131,9 @@ fn ask_about(reason: &Reason) -> String {
             "use the token of your own task: `bailiwick task open`".to_owned()
         }
         ReasonCode::StaleToken => "mint a new token: `bailiwick task token`".to_owned(),
+        ReasonCode::UnboundToken => {
+            "ask for a token with a DPoP proof, or over a connection with a client certificate, and show it in the same way".to_owned()
+        }
         ReasonCode::NotRegistered => {
             "ask whoever runs this governor to add a charter for the identity".to_owned()
         }
@@ -192,6 +198,7 @@ const fn hardness(code: ReasonCode) -> u8 {
     match code {
         ReasonCode::PolicyPermits | ReasonCode::Approved => 0,
         ReasonCode::StaleToken
+        | ReasonCode::UnboundToken
         | ReasonCode::NotNormal
         | ReasonCode::BadParam
         | ReasonCode::TooManyOpen

@@ -9,6 +9,7 @@ mod decide;
 mod decision;
 mod evaluate;
 mod explain;
+mod exposed;
 mod held;
 mod lateral;
 mod lease;

@@ -3,8 +3,8 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use bailiwick_model::{
-    Charter, Containment, Exception, Fact, IdentityId, Lowered, Pin, ServerName, Template,
-    TemplateName, Timestamp,
+    BoundTokens, Charter, Containment, Exception, Fact, IdentityId, Lowered, Pin, ServerName,
+    Template, TemplateName, Timestamp,
 };
 use bailiwick_policy::{AccessPolicies, PolicySet};
 
@@ -29,6 +29,8 @@ pub struct Snapshot {
     pub facts: Vec<Fact>,
     /// Tolerated findings, each with its end.
     pub exceptions: Vec<Exception>,
+    /// Which calls of a server take a bound token, where something is said of it.
+    pub bound_tokens: BTreeMap<ServerName, BoundTokens>,
 }
 
 impl Snapshot {

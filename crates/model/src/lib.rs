@@ -73,6 +73,8 @@ pub use signal::{Lowered, SignalEffect, SignalEvent, SignalRecord};
 pub use span::{SpanError, format_bytes, format_span, parse_bytes, parse_span};
 pub use spiffe::{SpiffeError, SpiffeId, TrustDomain};
 pub use task::{EndCause, OnBehalf, Opener, Param, Task, TaskStatus};
-pub use template::{AllowLine, Mode, OnWiden, ParamShape, Template, TemplateKind, Window};
+pub use template::{
+    AllowLine, BoundTokens, Mode, OnWiden, ParamShape, Template, TemplateKind, Window,
+};
 pub use time::{TimeError, Timestamp};
 pub use verdict::{Judgement, Reason, ReasonCode, Step, Verdict, VerdictKind};

@@ -21,6 +21,8 @@ pub struct Caller {
     /// What it shows: its token, the key that signed it, and the key that the token was asked for
     /// with.
     pub credentials: BTreeSet<CredentialId>,
+    /// Its token is bound to nothing and came over a network: whoever read it there could show it, too.
+    pub exposed: bool,
 }
 
 /// One action put to the kernel.

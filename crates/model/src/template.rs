@@ -143,6 +143,27 @@ pub struct AllowLine {
     pub source: String,
 }
 
+words! {
+    /// Which calls take a token that is bound to a key or a certificate, where tokens come over a network.
+    #[derive(Default)]
+    BoundTokens {
+        /// Those of high impact.
+        #[default]
+        HighImpact = "high-impact",
+        /// All of them.
+        Always = "always",
+        /// None: whoever has a token may use it, as the operator said in so many words.
+        Waived = "waived",
+    }
+}
+
+impl BoundTokens {
+    /// Says whether it is what counts where nothing is said.
+    pub const fn is_usual(&self) -> bool {
+        matches!(self, Self::HighImpact)
+    }
+}
+
 /// The reviewed shape of a kind of task.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Template {
@@ -172,6 +193,9 @@ pub struct Template {
     pub day: Option<Budget>,
     /// How many one identity may have open at once.
     pub max_open: Option<u32>,
+    /// Which of its calls take a bound token.
+    #[serde(default, skip_serializing_if = "BoundTokens::is_usual")]
+    pub bound_tokens: BoundTokens,
 }
 
 #[cfg(test)]

@@ -49,6 +49,8 @@ words! {
         NotTheOwner = "not_the_owner",
         /// The token is from before the task's authority changed.
         StaleToken = "stale_token",
+        /// The token is bound to nothing, and may be anybody's by now.
+        UnboundToken = "unbound_token",
         /// No such task.
         NoSuchTask = "no_such_task",
         /// The identity has no charter.

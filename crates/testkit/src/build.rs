@@ -8,9 +8,10 @@ use std::{
 
 use bailiwick_kernel::Snapshot;
 use bailiwick_model::{
-    AccessRequest, Action, ActionFacts, ActionKind, AllowLine, Budget, CallDigest, Caller, Charter,
-    Containment, Digest, Effect, Entity, Environment, IdentityKind, Json, Mode, Offered, OnWiden,
-    Pin, PinStatus, Reach, Sensitivity, Task, Template, TemplateKind, Timestamp, Window,
+    AccessRequest, Action, ActionFacts, ActionKind, AllowLine, BoundTokens, Budget, CallDigest,
+    Caller, Charter, Containment, Digest, Effect, Entity, Environment, IdentityKind, Json, Mode,
+    Offered, OnWiden, Pin, PinStatus, Reach, Sensitivity, Task, Template, TemplateKind, Timestamp,
+    Window,
 };
 use bailiwick_policy::{
     AccessPolicies, Declared, Inventory, PolicyOptions, PolicySet, PolicySource,
@@ -63,6 +64,7 @@ pub fn template(name: &str) -> Template {
         budget: Budget::default(),
         day: None,
         max_open: None,
+        bound_tokens: BoundTokens::default(),
     }
 }
 
@@ -133,6 +135,7 @@ pub fn request(task: &Task, action: Action, arguments: Json) -> AccessRequest {
             task: task.id.clone(),
             generation: task.generation,
             credentials: BTreeSet::new(),
+            exposed: false,
         },
         call: CallDigest::of(&action, &arguments),
         action,
@@ -161,5 +164,6 @@ pub fn snapshot(charters: Vec<Charter>, templates: Vec<Template>) -> Snapshot {
         pins: BTreeMap::new(),
         facts: Vec::new(),
         exceptions: Vec::new(),
+        bound_tokens: BTreeMap::new(),
     }
 }

@@ -91,6 +91,7 @@ impl World {
             pins,
             facts: Vec::new(),
             exceptions: Vec::new(),
+            bound_tokens: BTreeMap::new(),
         }
     }
 

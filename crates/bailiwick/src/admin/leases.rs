@@ -85,6 +85,7 @@ pub(super) async fn issue(
         task: task.id.clone(),
         generation: task.generation,
         credentials: credential.into_iter().collect::<BTreeSet<_>>(),
+        exposed: false,
     };
     let asker = LeaseAsker { caller, surface: Surface::Admin };
     let wanted = LeaseWish { target: wish.target.clone(), wants: wish.wants, span };

@@ -7,11 +7,11 @@ use std::{
 };
 
 use bailiwick_connect::EnforcedAs;
-use bailiwick_model::{AllowLine, Proof, ServerName, Subject, TargetName};
+use bailiwick_model::{AllowLine, BoundTokens, Proof, ServerName, Subject, TargetName};
 use toml::Spanned;
 
 use super::{
-    Code, ConfigError, Draft,
+    Code, Config, ConfigError, Draft, Server,
     charter::CharterFile,
     file::{Folder, Source},
     house::{Folders, Found},
@@ -43,6 +43,7 @@ pub(super) fn check(
     if let Some(config) = &draft.config {
         leases_beside(&config.targets, templates, found);
         leases_given(&config.targets, templates, found);
+        waived_tokens((draft, config), templates, found);
     }
     let known = Known::new(folders, charters, templates);
     known.signals_mean_somebody(draft, charters, found);
@@ -278,6 +279,34 @@ fn unused_servers(draft: &Draft, charters: &[CharterFile], found: &mut Found) {
                 .at(&source.file, server.place.clone())
                 .help("it is started and nobody may use it: name it in a charter's `servers`"),
         );
+    }
+}
+
+/// Remarks on what takes bearer tokens for calls of high impact where others may have read them.
+fn waived_tokens(
+    (draft, config): (&Draft, &Config),
+    templates: &[TemplateFile],
+    found: &mut Found,
+) {
+    if config.listen.http.ip().is_loopback() {
+        return;
+    }
+    let remark = |whose: String| {
+        let message = format!("calls of {whose} take tokens that are bound to nothing");
+        ConfigError::warning(Code::WaivedTokens, message).help(
+            "whoever reads such a token on its way can make its calls: take `bound_tokens = \"waived\"` out once its agents have tokens that are bound to a key or a certificate",
+        )
+    };
+    let waives = |it: &&Server| it.bound_tokens == BoundTokens::Waived;
+    for server in config.servers.iter().filter(waives) {
+        let Some(source) = &draft.source else { continue };
+        let whose = format!("server `{}`", server.name);
+        found.push(remark(whose).at(&source.file, server.place.clone()));
+    }
+    for file in templates {
+        let Some(at) = file.waived.clone() else { continue };
+        let whose = format!("template `{}`", file.template.name);
+        found.push(remark(whose).at(&file.source.file, at));
     }
 }
 

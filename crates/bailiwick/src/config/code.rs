@@ -96,6 +96,8 @@ codes! {
     LooseConstraint = "CFG-115",
     /// An operation of an `OpenAPI` document that is left out.
     LeftOut = "CFG-116",
+    /// Tokens that are bound to nothing are enough, where they come over a network.
+    WaivedTokens = "CFG-117",
     /// A target that no charter reaches.
     UnusedTarget = "CFG-120",
     /// A parameter's pattern is no regular expression.

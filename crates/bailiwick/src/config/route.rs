@@ -11,7 +11,9 @@ use std::{
 };
 
 use bailiwick_gateway::{Operation, may_pass};
-use bailiwick_model::{Digest, Environment, ServerName, ToolName, format_bytes, format_span};
+use bailiwick_model::{
+    BoundTokens, Digest, Environment, ServerName, ToolName, format_bytes, format_span,
+};
 use http::{HeaderName, Uri};
 use toml::Spanned;
 
@@ -84,6 +86,8 @@ fn read(
     let url = url(table, home);
     let environment = table.get("environment").word(Environment::ALL, Environment::as_str);
     let environment = environment.unwrap_or(Environment::Production);
+    let bound = table.get("bound_tokens").word(BoundTokens::ALL, BoundTokens::as_str);
+    let bound = bound.unwrap_or_default();
     let (timeout, response_max) = (server::timeout(table), response_max(table));
     let mut said = Said::default();
     openapi::read(table, home, &mut said);
@@ -96,6 +100,7 @@ fn read(
     let (url, ca) = url?;
     settings.add(key("url"), &url, table.get("url").at());
     settings.add(key("environment"), &environment, table.get("environment").at());
+    settings.add(key("bound_tokens"), &bound, table.get("bound_tokens").at());
     settings.add(key("timeout"), &format_span(timeout), table.get("timeout").at());
     settings.add(key("response_max"), &format_bytes(response_max), table.get("response_max").at());
     for operation in &said.operations {
@@ -129,6 +134,7 @@ fn read(
         methods: BTreeSet::new(),
         timeout,
         tools: said.words,
+        bound_tokens: bound,
         credential,
     })
 }

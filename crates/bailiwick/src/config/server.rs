@@ -11,7 +11,7 @@ use std::{
     time::Duration,
 };
 
-use bailiwick_model::{Environment, ServerName, ToolName};
+use bailiwick_model::{BoundTokens, Environment, ServerName, ToolName};
 use toml::Spanned;
 
 pub(crate) use self::{tool::ToolWord, transport::Transport};
@@ -59,6 +59,8 @@ pub(crate) struct Server {
     pub(crate) timeout: Duration,
     /// The operator's word on its tools.
     pub(crate) tools: BTreeMap<ToolName, ToolWord>,
+    /// Which of its calls take a bound token.
+    pub(crate) bound_tokens: BoundTokens,
     /// Which secret its requests get.
     pub(crate) credential: Option<Credential>,
     /// Where its name stands in the file.
@@ -78,6 +80,7 @@ impl Server {
             methods: BTreeSet::new(),
             timeout: TIMEOUT,
             tools: BTreeMap::new(),
+            bound_tokens: BoundTokens::default(),
             credential: None,
         }
     }
@@ -131,6 +134,7 @@ fn read(table: &Table<'_>, home: &Path, name: Option<Spanned<ServerName>>) -> Op
     let pin = table.get("pin").word(Pinning::ALL, Pinning::as_str);
     let methods = methods(table);
     let timeout = timeout(table);
+    let bound = table.get("bound_tokens").word(BoundTokens::ALL, BoundTokens::as_str);
     let credential = route::credential_of_a_server(table);
     let tools = tools(table);
     let name = name?;
@@ -144,6 +148,7 @@ fn read(table: &Table<'_>, home: &Path, name: Option<Spanned<ServerName>>) -> Op
         methods,
         timeout,
         tools,
+        bound_tokens: bound.unwrap_or_default(),
         credential: credential.ok()?,
     })
 }

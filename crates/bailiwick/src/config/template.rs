@@ -9,7 +9,7 @@ use std::{
 };
 
 use bailiwick_model::{
-    Budget, Mode, OnWiden, ParamShape, ServerName, TargetName, Template, TemplateKind,
+    BoundTokens, Budget, Mode, OnWiden, ParamShape, ServerName, TargetName, Template, TemplateKind,
     TemplateName, Timestamp, Window,
 };
 use bailiwick_policy::Schema;
@@ -28,6 +28,8 @@ pub(super) struct TemplateFile {
     pub(super) template: Template,
     /// Where its name stands.
     pub(super) name: Range<usize>,
+    /// Where it waives bound tokens.
+    pub(super) waived: Option<Range<usize>>,
     /// The servers its lines name.
     pub(super) servers: Vec<Spanned<ServerName>>,
     /// The targets its lines name.
@@ -82,6 +84,9 @@ fn read_root(root: &Table<'_>, source: &Source) -> Option<TemplateFile> {
     let (allow, conditions) = lines.into_iter().unzip();
     let (budget, day) = root.get("budget").table(budgets).unwrap_or_default();
     let max_open = max_open(root);
+    let bound = root.get("bound_tokens");
+    let waived = bound.at();
+    let bound = bound.word(BoundTokens::ALL, BoundTokens::as_str);
     root.not_yet("sequence", "is not enforced yet: the order of calls is not judged");
     let kind = kind(root, window.as_ref(), mode.as_ref());
     let name = name?;
@@ -99,9 +104,11 @@ fn read_root(root: &Table<'_>, source: &Source) -> Option<TemplateFile> {
         budget,
         day,
         max_open,
+        bound_tokens: bound.unwrap_or_default(),
     };
     let source = source.clone();
-    Some(TemplateFile { template, name: at, servers, targets, conditions, source })
+    let waived = waived.filter(|_| template.bound_tokens == BoundTokens::Waived);
+    Some(TemplateFile { template, name: at, waived, servers, targets, conditions, source })
 }
 
 /// Reads `kind`. What is opened in an emergency lasts for minutes, and everything in it counts.

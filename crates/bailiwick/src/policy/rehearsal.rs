@@ -180,6 +180,7 @@ impl<'a> Rehearsal<'a> {
             task: task.id.clone(),
             generation: task.generation,
             credentials: BTreeSet::new(),
+            exposed: false,
         };
         let server = self.house.config.servers.iter().find(|it| it.name == action.server);
         // Of what is not configured the worst is assumed.

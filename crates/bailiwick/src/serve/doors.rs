@@ -62,7 +62,8 @@ pub(super) fn open(
     );
     let enrolments = Arc::new(Enrolments::open(&config.state.join("enrolled.json"))?);
     lane.desk().shut_out(enrolments.gone(now));
-    let verifier = Arc::new(TokenVerifier::new(Arc::clone(&keys), issuer));
+    let verifier = TokenVerifier::new(Arc::clone(&keys), issuer);
+    let verifier = Arc::new(verifier.over_a_network(!called.address.ip().is_loopback()));
     let dpop = Arc::new(DpopVerifier::new(now)?);
     let peps = peps(config)?;
     let door = Arc::new(Door::new(DoorParts {

@@ -134,6 +134,7 @@ pub(crate) fn snapshot(house: &House) -> Snapshot {
         pins: BTreeMap::new(),
         facts: house.config.facts.clone(),
         exceptions: Vec::new(),
+        bound_tokens: house.config.bound_tokens(),
     }
 }
 

@@ -5,6 +5,7 @@ mod discovery;
 mod ended;
 mod enrolled;
 mod exchange;
+mod exposed;
 mod judged;
 mod mandate;
 mod opening;

@@ -1,6 +1,6 @@
 //! `bailiwick wrap`: a governed server on standard input and output.
 
-mod client;
+pub(crate) mod client;
 mod takeover;
 
 use serde_json::{Value, json};

@@ -142,6 +142,7 @@ mod tests {
             policy: "p".to_owned(),
             audience: Audience::All,
             bound: None,
+            exposed: false,
             issued: at(0),
             expires,
             credentials: std::collections::BTreeSet::new(),

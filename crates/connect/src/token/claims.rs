@@ -196,6 +196,8 @@ pub struct Verified {
     pub audience: Audience,
     /// What whoever shows it must hold.
     pub bound: Option<Binding>,
+    /// It is bound to nothing, and comes over a network: whoever read it there could show it, too.
+    pub exposed: bool,
     /// When it was minted, in whole seconds.
     pub issued: Timestamp,
     /// When it stops working.
@@ -239,6 +241,7 @@ impl Verified {
         Ok(Self {
             audience,
             bound,
+            exposed: false,
             task: parsed(jws, "txn", "a task")?,
             via: read_chain(jws.claims.get("act"), &identity)?,
             identity,

@@ -96,6 +96,8 @@ pub struct TokenCounts {
 pub struct TokenVerifier {
     keys: Arc<TokenKeys>,
     issuer: Issuer,
+    /// Tokens come over a network.
+    exposed: bool,
     cache: Cache,
     hits: AtomicU64,
     verified: AtomicU64,
@@ -106,7 +108,15 @@ impl TokenVerifier {
     /// Makes the verifier.
     pub fn new(keys: Arc<TokenKeys>, issuer: Issuer) -> Self {
         let (hits, verified, refused) = Default::default();
-        Self { keys, issuer, cache: Cache::default(), hits, verified, refused }
+        let cache = Cache::default();
+        Self { keys, issuer, exposed: false, cache, hits, verified, refused }
+    }
+
+    /// Tells of tokens that are bound to nothing that others may have read them, where they come over a
+    /// network.
+    #[must_use]
+    pub fn over_a_network(self, exposed: bool) -> Self {
+        Self { exposed, ..self }
     }
 
     /// Says whose tokens it verifies.
@@ -204,7 +214,8 @@ impl TokenVerifier {
         if verified.issued.after(TASK_TOKEN_LIFE) < verified.expires {
             return Err(TokenError::TooLongLived);
         }
-        Ok(verified)
+        let exposed = self.exposed && verified.bound.is_none();
+        Ok(Verified { exposed, ..verified })
     }
 
     /// Gives the counts since the start.

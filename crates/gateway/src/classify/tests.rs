@@ -131,6 +131,7 @@ fn a_request_is_the_call_as_it_will_be_sent() {
         task: "task_01JD8X00000000000000000000".parse().unwrap(),
         generation: 3,
         credentials: BTreeSet::new(),
+        exposed: false,
     };
     let request =
         classify(&call, &known(None, &none)).into_request(&call, caller, Offered::Nothing);

@@ -10,7 +10,7 @@ use axum::{
     routing::post,
 };
 use bailiwick_connect::{Audience, Field};
-use bailiwick_model::{Caller, Surface, TargetName, VerdictKind, parse_span};
+use bailiwick_model::{Surface, TargetName, VerdictKind, parse_span};
 use http::{HeaderValue, Request, StatusCode, header};
 use http_body_util::{BodyExt as _, Limited};
 use serde::Deserialize;
@@ -19,7 +19,7 @@ use serde_json::{Map, Value, json};
 use super::{Door, stream::DECISION};
 use crate::{
     HandedOut, LeaseAnswered, LeaseAsker, LeaseWish, Leases, Refusal, desk::seconds,
-    limits::BODY_WAIT,
+    lane::caller_of, limits::BODY_WAIT,
 };
 
 /// The longest wish.
@@ -68,14 +68,7 @@ async fn ask(
         Ok(wish) => wish,
         Err(response) => return *response,
     };
-    let caller = Caller {
-        identity: caller.identity.clone(),
-        via: caller.via.clone(),
-        task: caller.task.clone(),
-        generation: caller.generation,
-        credentials: caller.credentials.clone(),
-    };
-    let asker = LeaseAsker { caller, surface: Surface::Lease };
+    let asker = LeaseAsker { caller: caller_of(&caller), surface: Surface::Lease };
     match counter.leases.ask(asker, wish).await {
         None => no_target(),
         Some(answered) => written(&answered),

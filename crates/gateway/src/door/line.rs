@@ -18,7 +18,7 @@ use bailiwick_model::{Json, ServerName};
 use http::{HeaderMap, HeaderName, HeaderValue, Request, StatusCode};
 use serde_json::value::RawValue;
 
-use super::{Door, LIMITS, no_server, refusal};
+use super::{Door, LIMITS, no_server, refusal, sender::AtHome};
 use crate::{
     jsonrpc::{RawObject, Refused, code},
     mcp::{
@@ -44,6 +44,7 @@ async fn line(
         let text = format!("the message has more than {} bytes", LIMITS.bytes);
         return refusal(&Refused::new(StatusCode::OK, code::INVALID_REQUEST, text));
     };
+    parts.extensions.insert(AtHome);
     door.add_headers(&server, &body, &mut parts.headers).await;
     let request = Request::from_parts(parts, Body::from(body));
     door.take(Audience::Server(server), request).await

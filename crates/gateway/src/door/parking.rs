@@ -126,6 +126,7 @@ mod tests {
     fn caller() -> Arc<Verified> {
         Arc::new(Verified {
             bound: None,
+            exposed: false,
             task: TASK.parse().unwrap(),
             identity: "ann".parse().unwrap(),
             via: Vec::new(),

@@ -51,7 +51,7 @@ impl Door {
         &self,
         shown: &Verified,
         (scheme, token): (Scheme, &str),
-        Sender { method, path, headers, certificate }: Sender<'_>,
+        Sender { method, path, headers, certificate, .. }: Sender<'_>,
     ) -> Result<(), TokenError> {
         let now = self.lane.desk().now();
         let bound = match (&shown.bound, scheme) {

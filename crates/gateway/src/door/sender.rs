@@ -13,19 +13,27 @@ pub(super) struct Sender<'a> {
     pub(super) headers: &'a HeaderMap,
     /// What the client showed when the connection was made.
     pub(super) certificate: Option<&'a ClientCertificate>,
+    /// It came by the governor's own socket, whose other end is known.
+    pub(super) at_home: bool,
 }
+
+/// Marks what came by the governor's own socket.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct AtHome;
 
 impl<'a> From<&'a Parts> for Sender<'a> {
     fn from(parts: &'a Parts) -> Self {
         let (method, path, headers) = (&parts.method, parts.uri.path(), &parts.headers);
-        Self { method, path, headers, certificate: certificate(&parts.extensions) }
+        let at_home = parts.extensions.get::<AtHome>().is_some();
+        Self { method, path, headers, certificate: certificate(&parts.extensions), at_home }
     }
 }
 
 impl<'a, B> From<&'a Request<B>> for Sender<'a> {
     fn from(request: &'a Request<B>) -> Self {
         let (method, path, headers) = (request.method(), request.uri().path(), request.headers());
-        Self { method, path, headers, certificate: certificate(request.extensions()) }
+        let at_home = request.extensions().get::<AtHome>().is_some();
+        Self { method, path, headers, certificate: certificate(request.extensions()), at_home }
     }
 }
 

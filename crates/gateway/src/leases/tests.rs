@@ -156,6 +156,7 @@ impl House {
             task: task.id.clone(),
             generation: task.generation,
             credentials: shown.iter().map(|it| it.parse().unwrap()).collect(),
+            exposed: false,
         };
         let wants = wants.iter().map(|it| (*it).to_owned()).collect();
         let wish = LeaseWish { target: "orders-db".parse().unwrap(), wants, span: None };

@@ -168,6 +168,7 @@ mod tests {
     fn caller(task: u8, identity: &str, via: &[&str]) -> Verified {
         Verified {
             bound: None,
+            exposed: false,
             task: TaskId::new(Ulid::new(at(0), [task; 10])),
             identity: identity.parse().unwrap(),
             via: via.iter().map(|it| it.parse().unwrap()).collect(),

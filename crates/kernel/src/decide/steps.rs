@@ -11,7 +11,7 @@ use bailiwick_model::{
 use bailiwick_policy::{Case, Coverage};
 
 use super::{Asked, cost, detector_source, fine};
-use crate::{lowered::only_reads, open::contained_reason};
+use crate::{exposed, lowered::only_reads, open::contained_reason};
 
 /// What one step said, before the steps are combined.
 #[derive(Clone, Debug)]
@@ -160,6 +160,9 @@ impl Asked<'_> {
             return Said::deny(Step::Binding, ReasonCode::StaleToken, text, source)
                 .with("token.generation", caller.generation.to_string())
                 .with("task.generation", task.generation.to_string());
+        }
+        if let Some(reason) = exposed::fault(self.snapshot, task, self.request) {
+            return Said::new(Step::Binding, Verdict::deny(reason));
         }
         let shown: Vec<_> = caller.credentials.iter().map(CredentialId::as_str).collect();
         if shown.is_empty() {

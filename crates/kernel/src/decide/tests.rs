@@ -156,6 +156,7 @@ fn request(task: &Task, trouble: Trouble) -> AccessRequest {
             task: task.id.clone(),
             generation: if trouble.stale { 2 } else { 3 },
             credentials: BTreeSet::new(),
+            exposed: false,
         },
         call: CallDigest::of(&action, &Json::Null),
         action,
@@ -202,6 +203,7 @@ fn snapshot(trouble: Trouble, exceptions: Vec<Exception>) -> Snapshot {
         pins: BTreeMap::from([("s".parse().unwrap(), BTreeMap::from([("t".to_owned(), pin)]))]),
         facts: Vec::new(),
         exceptions,
+        bound_tokens: BTreeMap::new(),
     }
 }
 

@@ -283,6 +283,7 @@ pub(crate) fn template() -> Template {
         budget: Budget { calls: None, bytes_out: Some(1 << 20) },
         day: None,
         max_open: Some(4),
+        bound_tokens: BoundTokens::default(),
     }
 }
 

@@ -32,6 +32,7 @@ pub(super) fn tell(table: &Table<'_>, server: &Server, settings: &mut Settings<'
         }
     }
     settings.add(key("environment"), &server.environment, at("environment"));
+    settings.add(key("bound_tokens"), &server.bound_tokens, at("bound_tokens"));
     settings.add(key("pin"), &server.pin.as_str(), at("pin"));
     settings.add(key("timeout"), &format_span(server.timeout), at("timeout"));
     if !server.methods.is_empty() {

@@ -25,6 +25,37 @@ fn a_template_that_does_not_exist_is_an_error() {
 }
 
 #[test]
+fn what_takes_any_token_where_others_may_read_it_is_remarked_on() {
+    const PURPOSE: &str = "purpose = \"Triage one support ticket\"";
+    let beyond = "[listen]\nhttp = \"0.0.0.0:8470\"\ninsecure = true\n";
+    let files = Files::good()
+        .config(beyond)
+        .template(PURPOSE, "purpose = \"Triage one support ticket\"\nbound_tokens = \"waived\"");
+    insta::assert_snapshot!(files.remarks("CFG-117"), @r#"
+    CFG-117
+
+      ! calls of template `ticket-triage` take tokens that are bound to nothing
+       ,-[templates/ticket-triage.toml:4:16]
+     3 | purpose = "Triage one support ticket"
+     4 | bound_tokens = "waived"
+       :                ^^^^^^^^
+     5 | [window]
+       `----
+      help: whoever reads such a token on its way can make its calls: take
+            `bound_tokens = "waived"` out once its agents have tokens that are
+            bound to a key or a certificate
+            see docs/errors/CFG-117.md
+    "#);
+    let at_home = Files::good()
+        .template(PURPOSE, "purpose = \"Triage one support ticket\"\nbound_tokens = \"waived\"");
+    assert_eq!(at_home.remarks("CFG-117"), "");
+    let tightened = Files::good()
+        .config(beyond)
+        .template(PURPOSE, "purpose = \"Triage one support ticket\"\nbound_tokens = \"always\"");
+    assert_eq!(tightened.remarks("CFG-117"), "");
+}
+
+#[test]
 fn a_server_that_is_not_configured_is_an_error() {
     let files = Files::good()
         .charter("servers = [\"files\"]", "servers = [\"files\", \"filse\"]")

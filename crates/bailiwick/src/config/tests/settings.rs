@@ -559,6 +559,7 @@ fn flags_win_over_the_file_and_each_setting_says_where_it_comes_from() {
     log.level = info (default)
     policy.builtin_permit = true (default)
     publish.mode = files (default)
+    server.files.bound_tokens = high-impact (default)
     server.files.command = files-server (file, line 5)
     server.files.dir = PLACE/home (default)
     server.files.environment = production (default)

@@ -122,6 +122,7 @@ fn request(
         task: task.id.clone(),
         generation: task.generation,
         credentials: std::collections::BTreeSet::new(),
+        exposed: false,
     };
     let known = (word.as_ref(), record.facts.environment);
     let liked = std::collections::BTreeSet::new();

@@ -153,7 +153,10 @@ fn what_is_not_exactly_such_a_grant_opens_nothing() {
     for kind in ["JWT", "at+jwt", "client-authentication+jwt", "Oauth-id-jag+jwt"] {
         let grant = it.grant_as(kind, "writer", |_| {});
         is_refused(&it.redeem("writer", &grant, &[]), "invalid_request");
-        is_refused(&it.house.form(&[("grant_type", GRANT), ("assertion", &grant)]), "invalid_grant");
+        is_refused(
+            &it.house.form(&[("grant_type", GRANT), ("assertion", &grant)]),
+            "invalid_grant",
+        );
     }
     let forged = Signer::new();
     let real = it.grant("writer", |_| {});
@@ -174,9 +177,8 @@ fn base64_json(part: &str) -> Value {
 #[test]
 fn what_a_grant_is_for_is_no_more_than_the_template_and_the_client_adds_nothing() {
     let it = Mandated::new();
-    let with = |client: &str, details: Value| {
-        it.grant(client, |it| it["authorization_details"] = details)
-    };
+    let with =
+        |client: &str, details: Value| it.grant(client, |it| it["authorization_details"] = details);
     let noting = Mandated::details("noting", &json!({"params": {"folder": "daily"}}));
     let answer = it.redeem("planner", &with("planner", noting.clone()), &[]);
     assert_eq!(granted(&answer)["params"]["folder"], "daily");
@@ -184,8 +186,14 @@ fn what_a_grant_is_for_is_no_more_than_the_template_and_the_client_adds_nothing(
     for (details, error) in [
         (json!({"params": {"folder": "../etc"}}), "invalid_authorization_details"),
         (json!({"params": {"folder": "a", "more": "b"}}), "invalid_authorization_details"),
-        (json!({"params": {"folder": "a"}, "actions": ["notes__delete"]}), "invalid_authorization_details"),
-        (json!({"params": {"folder": "a"}, "identity": "writer", "parent": "task_01JD8X00000000000000000000"}), "invalid_authorization_details"),
+        (
+            json!({"params": {"folder": "a"}, "actions": ["notes__delete"]}),
+            "invalid_authorization_details",
+        ),
+        (
+            json!({"params": {"folder": "a"}, "identity": "writer", "parent": "task_01JD8X00000000000000000000"}),
+            "invalid_authorization_details",
+        ),
     ] {
         let grant = with("planner", Mandated::details("noting", &details));
         is_refused(&it.redeem("planner", &grant, &[]), error);

@@ -155,3 +155,18 @@ fn a_bound_token_is_traded_by_whoever_holds_its_key_alone() {
     ];
     is_refused(&it.house.form_to("/oauth2/token", twice, &form), "invalid_dpop_proof");
 }
+
+#[test]
+fn a_bound_token_is_enough_for_high_impact_wherever_it_comes_from() {
+    let mut it = Held::new();
+    it.house.governor.stop();
+    let path = it.house.governor.path("bailiwick.toml");
+    let file = std::fs::read_to_string(&path).unwrap();
+    let file = file.replace("http = \"127.0.0.1:0\"", "http = \"0.0.0.0:0\"\ninsecure = true");
+    it.house.governor.write("bailiwick.toml", &format!("{file}bound_tokens = \"always\"\n"));
+    it.house.governor.serve();
+    let token = it.token();
+    let proof = it.proof_of(&it.key, "POST", "/mcp/tickets", Some(&token));
+    let called = it.calls("DPoP", &token, &[&proof]);
+    assert_eq!(called.json()["result"]["isError"], false, "{called:?}");
+}

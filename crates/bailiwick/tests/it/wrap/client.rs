@@ -12,10 +12,10 @@ use serde_json::{Value, json};
 use crate::governor::{Governor, Ran};
 
 /// What a modern request says of its sender.
-pub(super) const MODERN: &str = r#"{"io.modelcontextprotocol/protocolVersion":"2026-07-28","io.modelcontextprotocol/clientCapabilities":{},"io.modelcontextprotocol/clientInfo":{"name":"test","version":"1"}}"#;
+pub(crate) const MODERN: &str = r#"{"io.modelcontextprotocol/protocolVersion":"2026-07-28","io.modelcontextprotocol/clientCapabilities":{},"io.modelcontextprotocol/clientInfo":{"name":"test","version":"1"}}"#;
 
 /// A running `bailiwick wrap`.
-pub(super) struct Wrapped {
+pub(crate) struct Wrapped {
     child: Child,
     input: Option<ChildStdin>,
     output: BufReader<ChildStdout>,
@@ -24,11 +24,11 @@ pub(super) struct Wrapped {
 }
 
 impl Wrapped {
-    pub(super) fn start(governor: &Governor, words: &[&str]) -> Self {
+    pub(crate) fn start(governor: &Governor, words: &[&str]) -> Self {
         Self::spawn(governor.command(words))
     }
 
-    pub(super) fn spawn(mut command: Command) -> Self {
+    pub(crate) fn spawn(mut command: Command) -> Self {
         let remarks = tempfile::tempfile().unwrap();
         command.stdin(Stdio::piped()).stdout(Stdio::piped());
         command.stderr(remarks.try_clone().unwrap());
@@ -38,7 +38,7 @@ impl Wrapped {
     }
 
     /// Starts it behind a process that dies at once, and keeps its input open.
-    pub(super) fn orphan(governor: &Governor, words: &[&str]) -> PipeWriter {
+    pub(crate) fn orphan(governor: &Governor, words: &[&str]) -> PipeWriter {
         let program = env!("CARGO_BIN_EXE_bailiwick");
         // It is given the time to look who its parent is.
         let script = "exec 3<&0; \"$@\" <&3 2>told & until grep -q 'is open' told; do :; done";
@@ -50,24 +50,24 @@ impl Wrapped {
         kept
     }
 
-    pub(super) fn say(&mut self, line: &str) {
+    pub(crate) fn say(&mut self, line: &str) {
         let input = self.input.as_mut().unwrap();
         writeln!(input, "{line}").unwrap();
     }
 
     /// Says something that the other side may stop reading.
-    pub(super) fn say_in_vain(&mut self, line: &str) {
+    pub(crate) fn say_in_vain(&mut self, line: &str) {
         let _unheard = self.input.as_mut().unwrap().write_all(line.as_bytes());
     }
 
-    pub(super) fn hear(&mut self) -> Value {
+    pub(crate) fn hear(&mut self) -> Value {
         let mut line = String::new();
         self.output.read_line(&mut line).unwrap();
         serde_json::from_str(&line).unwrap_or_else(|_| panic!("`{line}`: {}", self.told()))
     }
 
     /// Asks, without waiting for the answer.
-    pub(super) fn begin(&mut self, method: &str, params: &Value) -> u64 {
+    pub(crate) fn begin(&mut self, method: &str, params: &Value) -> u64 {
         self.asked = self.asked.saturating_add(1);
         let id = self.asked;
         let asked = json!({"jsonrpc": "2.0", "id": id, "method": method, "params": params});
@@ -76,7 +76,7 @@ impl Wrapped {
     }
 
     /// Asks, and gives the answer.
-    pub(super) fn ask(&mut self, method: &str, params: &Value) -> Value {
+    pub(crate) fn ask(&mut self, method: &str, params: &Value) -> Value {
         let id = self.begin(method, params);
         let answer = self.hear();
         assert_eq!(answer["id"], id, "{answer}");
@@ -84,7 +84,7 @@ impl Wrapped {
     }
 
     /// Opens a session in the legacy way.
-    pub(super) fn open(&mut self) -> Value {
+    pub(crate) fn open(&mut self) -> Value {
         let info = json!({"name": "test", "version": "1"});
         let opened = self.ask(
             "initialize",
@@ -95,7 +95,7 @@ impl Wrapped {
     }
 
     /// Gives what it told the terminal so far.
-    pub(super) fn told(&mut self) -> String {
+    pub(crate) fn told(&mut self) -> String {
         let mut text = String::new();
         // The file's place is shared with whoever writes to it, so it is left at its end.
         self.remarks.rewind().unwrap();
@@ -104,18 +104,18 @@ impl Wrapped {
     }
 
     /// Closes its input, and waits for its end.
-    pub(super) fn close(mut self) -> Ran {
+    pub(crate) fn close(mut self) -> Ran {
         drop(self.input.take());
         self.wait()
     }
 
-    pub(super) fn signal(mut self, signal: Signal) -> Ran {
+    pub(crate) fn signal(mut self, signal: Signal) -> Ran {
         kill_process(Pid::from_child(&self.child), signal).unwrap();
         self.wait()
     }
 
     /// Kills it, as a crash would.
-    pub(super) fn kill(mut self) {
+    pub(crate) fn kill(mut self) {
         self.child.kill().unwrap();
         self.child.wait().unwrap();
     }

@@ -18,6 +18,7 @@ fn ulid(number: u8) -> Ulid {
 fn caller(task: u8, identity: &str, via: &[&str]) -> Verified {
     Verified {
         bound: None,
+        exposed: false,
         task: TaskId::new(ulid(task)),
         identity: identity.parse().unwrap(),
         via: via.iter().map(|it| it.parse().unwrap()).collect(),
