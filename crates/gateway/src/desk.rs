@@ -14,8 +14,10 @@ mod pins;
 mod refusals;
 mod restart;
 mod signals;
+mod slot;
 mod waits;
 mod watch;
+mod written;
 
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap},
@@ -26,12 +28,12 @@ use std::{
 };
 
 use arc_swap::ArcSwap;
-use bailiwick_kernel::{DayKey, Effect, Outcome, Snapshot, TaskState};
+use bailiwick_kernel::{DayKey, Effect, Snapshot, TaskState};
 use bailiwick_model::{
-    CommandRecord, CredentialId, DayAccount, DecisionId, EndCause, Hold, HoldId, HoldStatus,
-    Person, PersonName, Record, Task, TaskId, TaskStatus, Timestamp, Ulid,
+    CredentialId, DayAccount, EndCause, Hold, HoldId, Person, PersonName, Task, TaskId, TaskStatus,
+    Timestamp, Ulid,
 };
-use bailiwick_store::{Change, Ledger, LedgerError, Registry, RegistryError};
+use bailiwick_store::{Ledger, LedgerError, Registry, RegistryError};
 
 use crate::{Clock, Evidence, leases::Shelf};
 
@@ -44,8 +46,10 @@ pub(crate) use openings::seconds;
 pub use pins::{Offer, PinError};
 pub use restart::DeskParts;
 pub(crate) use signals::{Signal, Taken};
+pub(crate) use slot::Slot;
 pub(crate) use waits::NoPlace;
 pub use watch::Active;
+pub(crate) use written::Writing;
 
 /// Live tasks, the snapshot they are judged by, and where it is written down.
 #[derive(Debug)]
@@ -90,20 +94,6 @@ pub struct Desk {
     signals: tokio::sync::Mutex<signals::Heard>,
 }
 
-/// One task's place: its state behind a lock that no await is made under, and its generation
-/// where one load can see it.
-#[derive(Debug)]
-pub(crate) struct Slot {
-    generation: AtomicU64,
-    /// What permits are held against, for calls that are under way.
-    authority: Arc<AtomicU64>,
-    /// Tells calls that are under way when it has changed.
-    withdrawn: tokio::sync::Notify,
-    state: Mutex<TaskState>,
-    /// What was used of the days that it counts in, in the order in which they are locked.
-    days: Vec<(DayKey, Arc<Mutex<DayAccount>>)>,
-}
-
 /// What was asked could not be written down, so it did not happen or must not be relied on.
 #[derive(Debug, thiserror::Error)]
 pub enum DeskError {
@@ -123,80 +113,6 @@ pub enum DeskError {
         /// Its name.
         name: String,
     },
-}
-
-impl Slot {
-    fn new(state: TaskState, days: Vec<(DayKey, Arc<Mutex<DayAccount>>)>) -> Arc<Self> {
-        Arc::new(Self {
-            generation: AtomicU64::new(state.task().generation),
-            authority: Arc::new(AtomicU64::new(state.authority())),
-            withdrawn: tokio::sync::Notify::new(),
-            state: Mutex::new(state),
-            days,
-        })
-    }
-
-    /// Locks the state. A panic under the lock poisons it; the state is then what the last whole
-    /// step left, and deciding on goes by it.
-    pub(crate) fn lock(&self) -> MutexGuard<'_, TaskState> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Runs `step` on the state and shows the generation and the authority it leaves.
-    pub(crate) fn with<T>(&self, step: impl FnOnce(&mut TaskState) -> T) -> T {
-        let mut state = self.lock();
-        let result = step(&mut state);
-        self.generation.store(state.task().generation, Ordering::Release);
-        if self.authority.swap(state.authority(), Ordering::AcqRel) != state.authority() {
-            self.withdrawn.notify_waiters();
-        }
-        result
-    }
-
-    /// Runs a decision with what was used of its days, which nobody else decides by meanwhile.
-    /// Days are locked after their task, and always in the same order.
-    pub(crate) fn decide<T>(&self, step: impl FnOnce(&mut TaskState) -> T) -> T {
-        self.decide_then(step, |_, it| it)
-    }
-
-    /// Does the same, and looks at what it left once the days are given back.
-    pub(crate) fn decide_then<S, T>(
-        &self,
-        step: impl FnOnce(&mut TaskState) -> S,
-        then: impl FnOnce(&TaskState, S) -> T,
-    ) -> T {
-        self.with(|state| {
-            let mut days: Vec<_> = self
-                .days
-                .iter()
-                .map(|(key, day)| (key, day.lock().unwrap_or_else(PoisonError::into_inner)))
-                .collect();
-            for (key, account) in &days {
-                state.tell_day((*key).clone(), **account);
-            }
-            let result = step(state);
-            for (key, account) in &mut days {
-                **account = state.day(key);
-            }
-            drop(days);
-            then(state, result)
-        })
-    }
-
-    /// Gives the authority as it changes, for a call that is under way.
-    pub(crate) const fn authority(&self) -> &Arc<AtomicU64> {
-        &self.authority
-    }
-
-    /// Waits until authority is withdrawn, from when this is called and not from when it is awaited.
-    pub(crate) fn news(&self) -> tokio::sync::futures::Notified<'_> {
-        self.withdrawn.notified()
-    }
-
-    /// Gives the generation without the lock.
-    pub(crate) fn generation(&self) -> u64 {
-        self.generation.load(Ordering::Acquire)
-    }
 }
 
 impl Desk {
@@ -422,148 +338,5 @@ impl Desk {
         // A slot is never locked under the lock of the map: `open` locks them the other way round.
         let mut slots = self.slots.write().unwrap_or_else(PoisonError::into_inner);
         slots.retain(|id, _| !gone.contains(id));
-    }
-
-    /// Writes down what has happened to tasks.
-    async fn write(&self, all: Vec<(TaskId, Vec<Effect>)>, by: &str) -> Result<(), DeskError> {
-        let mut writing = Writing::default();
-        for (task, effects) in all {
-            self.write_up(&mut writing, &task, effects, (by, None));
-        }
-        self.owe(writing).await
-    }
-
-    /// Writes down what has happened already, with whatever is still owed of before. What cannot
-    /// be written stays owed, and the clock tries again: an end that was forgotten is no end.
-    pub(crate) async fn owe(&self, writing: Writing) -> Result<(), DeskError> {
-        let mut owed = self.owed.lock().await;
-        owed.records.extend(writing.records);
-        owed.changes.extend(writing.changes);
-        if !owed.records.is_empty() {
-            self.ledger.append(owed.records.clone()).await?;
-            owed.records.clear();
-            self.commanded.notify_one();
-        }
-        if owed.changes.is_empty() {
-            return Ok(());
-        }
-        match self.registry.write(owed.changes.clone()).await {
-            // Somebody wrote the end before us.
-            Ok(_) | Err(RegistryError::Ended { .. }) => owed.changes.clear(),
-            Err(error) => return Err(error.into()),
-        }
-        Ok(())
-    }
-
-    /// Takes back what a decision did to its task, as the decision is not on record.
-    pub(crate) fn unmake(&self, slot: &Slot, outcome: &Outcome, now: Timestamp) {
-        match outcome {
-            Outcome::Forward(..) => slot.with(|state| bailiwick_kernel::observe(state, now)),
-            Outcome::Hold(hold, _) => {
-                // A ticket that was on record before stays.
-                if self.holds_map().get(hold).is_some_and(|it| it.opened == now) {
-                    self.holds_map().remove(hold);
-                    slot.with(|state| bailiwick_kernel::forget(state, hold));
-                }
-            }
-            Outcome::Refuse(_) => {}
-        }
-    }
-
-    /// Writes records, then changes; nothing where there is nothing.
-    async fn record(&self, writing: Writing) -> Result<(), DeskError> {
-        if !writing.records.is_empty() {
-            self.ledger.append(writing.records).await?;
-            self.commanded.notify_one();
-        }
-        if !writing.changes.is_empty() {
-            self.registry.write(writing.changes).await?;
-        }
-        Ok(())
-    }
-
-    /// Writes down how a hold stands: the ledger has what may be shown of it, and the registry,
-    /// which is private, what was asked.
-    fn write_hold(
-        &self,
-        writing: &mut Writing,
-        (time, by): (Timestamp, &str),
-        hold: Hold,
-        statement: Option<String>,
-    ) {
-        let whole = self.evidence.hidden_of_hold(&hold);
-        let shown = Box::new(self.evidence.hold(hold.clone()));
-        writing.command(time, by, CommandRecord::HoldChanged { hold: shown, statement, whole });
-        writing.changes.push(Change::Hold(Box::new(hold)));
-    }
-
-    /// Turns effects into what is written of them.
-    pub(crate) fn write_up(
-        &self,
-        writing: &mut Writing,
-        task: &TaskId,
-        effects: Vec<Effect>,
-        (by, decision): (&str, Option<&DecisionId>),
-    ) {
-        let time = self.now();
-        for effect in effects {
-            match effect {
-                Effect::TaskStatus(status) => {
-                    if let TaskStatus::Ended { cause, .. } = status {
-                        self.shelf.task_ended(task, cause, time);
-                    }
-                    self.changes.tell(Changed::Task(task.clone()));
-                    let command = CommandRecord::TaskEnded { task: task.clone(), status };
-                    writing.command(time, by, command);
-                    let ended = self.task(task);
-                    let glass = ended.as_ref().filter(|it| it.is_break_glass());
-                    let review = glass.map(|it| emergency::finding("break-glass-review", it, time));
-                    writing.records.extend(review);
-                    writing.changes.extend(ended.map(|it| Change::Task(Box::new(it))));
-                }
-                Effect::HoldOpened(hold) => {
-                    self.holds_map().insert(hold.id.clone(), (*hold).clone());
-                    self.write_hold(writing, (time, by), *hold, None);
-                }
-                // The decision's own record says that it used the approval: no second one.
-                Effect::HoldUsed(id) => {
-                    let used =
-                        self.holds_map().remove(&id).zip(decision).map(|(hold, decision)| Hold {
-                            status: HoldStatus::Used { decision: decision.clone() },
-                            ..hold
-                        });
-                    writing.changes.extend(used.map(|it| Change::Hold(Box::new(it))));
-                    self.waits.wake(&id);
-                }
-                Effect::HoldsExpired(gone) => {
-                    for hold in gone.iter().filter_map(|it| self.holds_map().remove(it)) {
-                        let expired = Hold { status: HoldStatus::Expired, ..hold };
-                        self.write_hold(writing, (time, by), expired, None);
-                    }
-                    for hold in &gone {
-                        self.waits.wake(hold);
-                    }
-                }
-                Effect::Noticed(finding) => {
-                    tracing::warn!(code = finding.code, %task, "{}", finding.text);
-                    writing.records.push(Record::Finding(*finding));
-                }
-                // Whoever decided sees to it, once the decision is on record.
-                Effect::MustEnd => {}
-            }
-        }
-    }
-}
-
-/// What is about to be written down.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Writing {
-    pub(crate) records: Vec<Record>,
-    pub(crate) changes: Vec<Change>,
-}
-
-impl Writing {
-    pub(crate) fn command(&mut self, time: Timestamp, by: &str, command: CommandRecord) {
-        self.records.push(Record::Command { time, by: by.to_owned(), command });
     }
 }
