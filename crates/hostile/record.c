@@ -3,7 +3,8 @@
  * Preloaded into the program under test. SHIM_DIR is the directory; SHIM_LOG takes the record of
  * opens, writes, cuts, syncs, removals, renames and of what the program says on its standard
  * output. SHIM_MATCH picks the files that fail: SHIM_FAIL_SYNC=n fails their n-th sync with EIO,
- * SHIM_FULL=n lets n more bytes be written to them and then answers ENOSPC.
+ * SHIM_FULL=n lets n more bytes be written to them and then answers ENOSPC; SHIM_ROOM=m makes room
+ * again after m such answers.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -30,7 +31,7 @@ static struct {
 static pthread_mutex_t order = PTHREAD_MUTEX_INITIALIZER;
 static int ready, log_fd = -1;
 static const char *dir, *match;
-static long fail_sync = -1, full_left = -1;
+static long fail_sync = -1, full_left = -1, refusals = -1;
 
 static void enter(void) {
     pthread_mutex_lock(&order);
@@ -42,6 +43,8 @@ static void enter(void) {
     if (text) fail_sync = atol(text);
     text = getenv("SHIM_FULL");
     if (text) full_left = atol(text);
+    text = getenv("SHIM_ROOM");
+    if (text) refusals = atol(text);
     text = getenv("SHIM_LOG");
     if (text) log_fd = syscall(SYS_openat, AT_FDCWD, text, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0600);
 }
@@ -129,6 +132,10 @@ static ssize_t write_at(int fd, const void *data, size_t len, off_t at) {
     if (plain(fd) && fds[fd].fails && 0 <= full_left) {
         if ((long)room > full_left) room = full_left;
         full_left -= room;
+        if (room < len) {
+            note(NULL, 0, "N %lu\n", fds[fd].ino);
+            if (0 < refusals && --refusals == 0) full_left = -1;
+        }
     }
     if (room != 0 || len == 0) {
         off_t from = at;

@@ -8,6 +8,7 @@ mod audit;
 mod change;
 mod error;
 mod fold;
+mod folder;
 mod format;
 mod load;
 mod query;
@@ -38,10 +39,11 @@ pub use self::{
 };
 use self::{
     change::Row,
+    folder::Folder,
     schema::REGISTRY,
     writer::{Write, Writer},
 };
-use crate::sqlite::{Failed, Pen, ReadPool, SqliteError, open_reader, open_writer};
+use crate::sqlite::{Pen, ReadPool, SqliteError, Trouble, open_reader, open_writer};
 
 /// The number of one change: 1, 2, 3 and so on without a gap.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -60,6 +62,11 @@ pub enum RegistryHealth {
     Good,
     /// It was opened to be read.
     ReadOnly,
+    /// Its disk is full: the last change was not made, and the next one may be.
+    Full {
+        /// Why.
+        why: String,
+    },
     /// It does not, and will not until a restart has read what is on the disk.
     Failed {
         /// Why.
@@ -82,7 +89,7 @@ struct Inner {
 /// The way to the writer, while there is one.
 #[derive(Debug)]
 struct WriterHandle {
-    failed: Failed,
+    trouble: Trouble,
     queue: Mutex<Option<mpsc::Sender<Write>>>,
     thread: Mutex<Option<JoinHandle<()>>>,
 }
@@ -106,18 +113,18 @@ impl Registry {
             crate::file::create_private_dir(dir)?;
         }
         let connection = open_writer(path, &REGISTRY)?;
-        let failed = Failed::default();
+        let trouble = Trouble::default();
         let (sender, receiver) = mpsc::channel(PLACES);
         let engine = |source| SqliteError::Engine { path: path.to_owned(), source };
         let sides = fold::sides(&connection).map_err(engine)?;
-        let pen = Pen::new(connection, path, Arc::clone(&failed))?;
-        let writer = Writer::new(pen, receiver, (folding, sides));
+        let pen = Pen::new(connection, path, trouble.clone())?;
+        let writer = Writer::new(pen, receiver, Folder::new(path, folding, sides));
         let thread = std::thread::Builder::new()
             .name("registry-writer".to_owned())
             .spawn(move || writer.run())
             .map_err(|source| RegistryError::NoThread { source })?;
         let queue = Mutex::new(Some(sender));
-        let writer = Some(WriterHandle { failed, queue, thread: Mutex::new(Some(thread)) });
+        let writer = Some(WriterHandle { trouble, queue, thread: Mutex::new(Some(thread)) });
         Ok(Self { inner: Arc::new(Inner { pool: ReadPool::new(path, &REGISTRY), writer }) })
     }
 
@@ -162,16 +169,21 @@ impl Registry {
     fn closed(&self) -> RegistryError {
         match self.health() {
             RegistryHealth::Failed { why } => RegistryError::Failed { why },
-            RegistryHealth::Good | RegistryHealth::ReadOnly => RegistryError::Closed,
+            RegistryHealth::Good | RegistryHealth::Full { .. } | RegistryHealth::ReadOnly => {
+                RegistryError::Closed
+            }
         }
     }
 
     /// Says whether changes are taken.
     pub fn health(&self) -> RegistryHealth {
-        match self.inner.writer.as_ref().map(|it| it.failed.get()) {
-            None => RegistryHealth::ReadOnly,
-            Some(None) => RegistryHealth::Good,
-            Some(Some(why)) => RegistryHealth::Failed { why: why.clone() },
+        let Some(WriterHandle { trouble, .. }) = &self.inner.writer else {
+            return RegistryHealth::ReadOnly;
+        };
+        match (trouble.failed.get(), trouble.full()) {
+            (Some(why), _) => RegistryHealth::Failed { why: why.clone() },
+            (None, Some(why)) => RegistryHealth::Full { why },
+            (None, None) => RegistryHealth::Good,
         }
     }
 

@@ -11,7 +11,7 @@ use std::{
 
 use rusqlite::{Connection, OpenFlags, config::DbConfig};
 
-pub(crate) use self::pen::{Failed, Pen};
+pub(crate) use self::pen::{Failed, Pen, Trouble, Unwritten};
 use crate::{FileError, file};
 
 /// A database file could not be opened as ours.

@@ -51,6 +51,9 @@ fn failure(ledger: LedgerHealth, registry: RegistryHealth) -> Option<String> {
     let state = match registry {
         RegistryHealth::Good => None,
         RegistryHealth::ReadOnly => Some("the registry is only read".to_owned()),
+        RegistryHealth::Full { why } => {
+            Some(format!("the registry has no room and waits for it: {why}"))
+        }
         RegistryHealth::Failed { why } => Some(format!("the registry cannot be written: {why}")),
     };
     let all: Vec<_> = evidence.into_iter().chain(state).collect();
@@ -102,6 +105,8 @@ mod tests {
         assert_eq!(failure(LedgerHealth::Good, RegistryHealth::Good), None);
         let said = failure(LedgerHealth::Good, RegistryHealth::Failed { why: full() }).unwrap();
         assert_eq!(said, "the registry cannot be written: the disk is full");
+        let said = failure(LedgerHealth::Good, RegistryHealth::Full { why: full() }).unwrap();
+        assert_eq!(said, "the registry has no room and waits for it: the disk is full");
         let failed = LedgerHealth::Failed { why: full() };
         let said = failure(failed, RegistryHealth::Failed { why: full() }).unwrap();
         assert!(said.starts_with("the evidence cannot be written") && said.contains("registry"));

@@ -83,7 +83,7 @@ impl House {
         };
         let (ledger, _) = Ledger::open(options).unwrap();
         // Few changes and few leases that are over are kept, so that every test here goes through it.
-        let folding = Folding { after: 64, over: 8 };
+        let folding = Folding { after: 64, leases: 8, tasks: 8 };
         let registry = Registry::open_folding(&dir.join("registry.db"), folding).unwrap();
         let (clock, hand) = Clock::set(at);
         let mut charter = build::charter("reporter");

@@ -27,6 +27,12 @@ pub enum RegistryError {
         /// How long was waited.
         waited: Duration,
     },
+    /// The disk is full. Nothing of it was made, and the next change may be.
+    #[error("the registry has no room on its disk, and takes changes again once it has: {why}")]
+    Full {
+        /// What was seen.
+        why: String,
+    },
     /// A write failed before; nothing is taken until a restart.
     #[error("the registry takes nothing until a restart, since a write failed: {why}")]
     Failed {

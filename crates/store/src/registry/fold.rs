@@ -1,13 +1,21 @@
 //! Folds the change log: what it says of things that changed since, or are gone, is taken out, so that
 //! a start reads what there is and not all that ever was.
 //!
-//! Leases that are over go first: a start needs none of them, and the ledger has every step of each.
-//! What stays of the folded part is chained once more, so that an edit is seen in it as in the rest.
+//! What is over goes first, leases and tasks with their holds: a start needs none of them, and the ledger
+//! has every step of each. What stays of the folded part is chained once more, so that an edit is seen in
+//! it as in the rest.
+//!
+//! A fold is planned over what the log says up to one change, which nothing alters any more, and carried
+//! out whatever was written meanwhile: so nobody who writes waits until the log has been read.
 
 use bailiwick_model::Digest;
-use rusqlite::{Connection, params};
+use rusqlite::{Connection, Transaction, params};
 
-use super::{Disagreement, Rev, audit, schema::read_counter, writer::change_hash};
+use super::{
+    Disagreement, Rev, audit,
+    schema::{Kind, read_counter},
+    writer::change_hash,
+};
 use crate::sqlite::int;
 
 /// When the change log is folded, and how much is kept of what is over.
@@ -16,12 +24,14 @@ pub struct Folding {
     /// After how many changes at the least; where more things are kept than that, after as many.
     pub after: u64,
     /// How many leases that are over are kept, the newest.
-    pub over: u32,
+    pub leases: u32,
+    /// How many tasks that have ended are kept, those that ended last; their holds stay with them.
+    pub tasks: u32,
 }
 
 impl Default for Folding {
     fn default() -> Self {
-        Self { after: 20_000, over: 10_000 }
+        Self { after: 20_000, leases: 10_000, tasks: 10_000 }
     }
 }
 
@@ -75,47 +85,122 @@ pub(super) fn read(connection: &Connection) -> rusqlite::Result<Folded> {
     })
 }
 
-/// Folds all there is, or says why it must not: what was edited by somebody else is left as it is, for
-/// the next start to stop at.
-pub(super) fn fold(
-    connection: &mut Connection,
-    over: u32,
-) -> rusqlite::Result<Result<Sides, Disagreement>> {
-    let view = connection.transaction()?;
+/// What a fold leaves, and what goes.
+#[derive(Debug)]
+pub(super) struct Plan {
+    folded: Folded,
+    /// What is over and goes.
+    over: Vec<(Kind, String)>,
+}
+
+/// Those of the changes up to a number that go: what changed since, what is gone, what is over.
+const GOES: &str = "rev <= ?1 AND (body IS NULL
+    OR rev NOT IN (SELECT max(rev) FROM change_log WHERE rev <= ?1 GROUP BY kind, key)
+    OR EXISTS (SELECT 1 FROM temp.gone WHERE gone.kind = change_log.kind AND gone.key = change_log.key))";
+
+/// Plans to fold all there is, or says why that must not be: what was edited by somebody else is left as
+/// it is, for the next start to stop at.
+pub(super) fn plan(
+    connection: &Connection,
+    folding: Folding,
+) -> rusqlite::Result<Result<Plan, Disagreement>> {
+    let view = connection.unchecked_transaction()?;
     let wrong = audit::changes_in(&view)?;
     let wrong = if wrong.is_some() { wrong } else { audit::rows_in(&view)?.into_iter().next() };
     if let Some(wrong) = wrong {
         return Ok(Err(wrong));
     }
     let (rev, hash) = read_counter(&view)?;
-    view.execute(
-        "DELETE FROM leases WHERE open = 0 AND key <=
-         (SELECT key FROM leases WHERE open = 0 ORDER BY key DESC LIMIT 1 OFFSET ?1)",
-        [over],
+    let over = over(&view, folding)?;
+    name(&view, &over)?;
+    let stays = format!("rev <= ?1 AND NOT ({GOES})");
+    let kept = chain(&view, &stays, rev)?;
+    Ok(Ok(Plan { folded: Folded { rev, hash, kept }, over }))
+}
+
+/// Finds what is over and goes: leases by when they were made, tasks by when they ended, and the holds of
+/// tasks that are not there any more.
+fn over(view: &Connection, folding: Folding) -> rusqlite::Result<Vec<(Kind, String)>> {
+    let mut over = Vec::new();
+    let mut find = |kind: Kind, select: &str, most: u32| -> rusqlite::Result<()> {
+        let mut select = view.prepare(select)?;
+        let keys = select.query_map([most], |row| row.get(0))?;
+        for key in keys {
+            over.push((kind, key?));
+        }
+        Ok(())
+    };
+    find(
+        Kind::Lease,
+        "SELECT key FROM leases WHERE open = 0 ORDER BY key DESC LIMIT -1 OFFSET ?1",
+        folding.leases,
     )?;
-    view.execute(
-        "DELETE FROM change_log WHERE kind = 'lease' AND key NOT IN (SELECT key FROM leases)",
-        [],
+    let ended = "SELECT tasks.key FROM tasks JOIN change_log
+         ON change_log.kind = 'task' AND change_log.key = tasks.key
+         WHERE tasks.open = 0 GROUP BY tasks.key ORDER BY max(change_log.rev) DESC";
+    find(Kind::Task, &format!("{ended} LIMIT -1 OFFSET ?1"), folding.tasks)?;
+    let holds = format!(
+        "SELECT key FROM holds WHERE open = 0 AND of NOT IN (SELECT key FROM tasks WHERE open = 1)
+         AND of NOT IN ({ended} LIMIT ?1)"
+    );
+    find(Kind::Hold, &holds, folding.tasks)?;
+    Ok(over)
+}
+
+/// Names what goes where a statement finds it.
+fn name(connection: &Connection, over: &[(Kind, String)]) -> rusqlite::Result<()> {
+    connection.execute_batch(
+        "CREATE TEMP TABLE IF NOT EXISTS gone (
+            kind TEXT NOT NULL, key TEXT NOT NULL, PRIMARY KEY (kind, key)) WITHOUT ROWID;
+         DELETE FROM temp.gone;",
     )?;
-    view.execute(
-        "DELETE FROM change_log WHERE body IS NULL OR
-         rev NOT IN (SELECT max(rev) FROM change_log GROUP BY kind, key)",
-        [],
-    )?;
-    let kept = kept_hash(&view, rev)?;
-    view.execute(
+    let mut insert = connection.prepare("INSERT OR IGNORE INTO temp.gone VALUES (?1, ?2)")?;
+    for (kind, key) in over {
+        insert.execute([kind.name(), key])?;
+    }
+    Ok(())
+}
+
+/// Carries a plan out. What was changed since it was made stays as it is now.
+pub(super) fn carry_out(connection: &mut Connection, plan: &Plan) -> rusqlite::Result<Sides> {
+    let Plan { folded: Folded { rev, hash, kept }, over } = plan;
+    let transaction = connection.transaction()?;
+    name(&transaction, over)?;
+    forget(&transaction, *rev)?;
+    transaction.execute(&format!("DELETE FROM change_log WHERE {GOES}"), [int(rev.0)])?;
+    transaction.execute(
         "UPDATE folded SET rev = ?1, hash = ?2, kept = ?3",
         params![int(rev.0), hash.as_bytes(), kept.as_bytes()],
     )?;
-    view.commit()?;
-    sides(connection).map(Ok)
+    transaction.execute("DELETE FROM temp.gone", [])?;
+    transaction.commit()?;
+    sides(connection)
+}
+
+/// Takes what is over out of its table, save what something happened to after change `rev`.
+fn forget(transaction: &Transaction<'_>, rev: Rev) -> rusqlite::Result<()> {
+    for (kind, table) in [(Kind::Lease, "leases"), (Kind::Task, "tasks"), (Kind::Hold, "holds")] {
+        transaction.execute(
+            &format!(
+                "DELETE FROM {table} WHERE key IN (SELECT key FROM temp.gone WHERE kind = ?2)
+                 AND key NOT IN (SELECT key FROM change_log WHERE kind = ?2 AND rev > ?1)"
+            ),
+            params![int(rev.0), kind.name()],
+        )?;
+    }
+    Ok(())
 }
 
 /// Chains what is kept of the changes up to `rev`.
 pub(super) fn kept_hash(connection: &Connection, rev: Rev) -> rusqlite::Result<Digest> {
-    let mut select = connection.prepare(
-        "SELECT rev, kind, key, format, body, hash FROM change_log WHERE rev <= ?1 ORDER BY rev",
-    )?;
+    chain(connection, "rev <= ?1", rev)
+}
+
+/// Chains the changes that are `such` up to `rev`, in their order.
+fn chain(connection: &Connection, such: &str, rev: Rev) -> rusqlite::Result<Digest> {
+    let mut select = connection.prepare(&format!(
+        "SELECT rev, kind, key, format, body, hash FROM change_log WHERE {such} ORDER BY rev"
+    ))?;
     let mut rows = select.query([int(rev.0)])?;
     let mut all = Digest::from_bytes([0; 32]);
     while let Some(row) = rows.next()? {

@@ -7,11 +7,11 @@ use tokio::sync::{mpsc::Receiver, oneshot};
 use super::{
     RegistryError, Rev,
     change::{Place, Row},
-    fold::{self, Folding, Sides},
+    folder::Folder,
     format::FORMAT,
     schema::{Kind, read_counter},
 };
-use crate::sqlite::{Pen, int};
+use crate::sqlite::{Pen, Unwritten, int};
 
 /// The most writes of one commit.
 const BATCH_MAX: usize = 256;
@@ -28,17 +28,12 @@ pub(super) struct Write {
 pub(super) struct Writer {
     pen: Pen,
     writes: Receiver<Write>,
-    folding: Folding,
-    sides: Sides,
+    folder: Folder,
 }
 
 impl Writer {
-    pub(super) const fn new(
-        pen: Pen,
-        writes: Receiver<Write>,
-        (folding, sides): (Folding, Sides),
-    ) -> Self {
-        Self { pen, writes, folding, sides }
+    pub(super) const fn new(pen: Pen, writes: Receiver<Write>, folder: Folder) -> Self {
+        Self { pen, writes, folder }
     }
 
     /// Writes until nobody can send any more.
@@ -51,29 +46,9 @@ impl Writer {
                 batch.push(next);
             }
             self.write(batch);
-            if self.folding.is_due(self.sides) {
-                self.fold();
-            }
+            self.folder.fold(&mut self.pen);
         }
-        self.pen.copy_back();
-    }
-
-    /// Takes out of the change log what nobody needs any more.
-    fn fold(&mut self) {
-        let over = self.folding.over;
-        match self.pen.write(|connection| fold::fold(connection, over)) {
-            Ok(Ok(sides)) => {
-                tracing::debug!(kept = sides.kept, "the change log was folded");
-                self.sides = sides;
-            }
-            // What is wrong stays as it is: the next start stops at it.
-            Ok(Err(wrong)) => {
-                tracing::error!(%wrong, "the registry was changed by somebody else");
-                self.sides.since = 0;
-            }
-            // Whoever writes next hears of it.
-            Err(_) => return,
-        }
+        self.folder.stop();
         self.pen.copy_back();
     }
 
@@ -87,16 +62,22 @@ impl Writer {
                     let ended = |(kind, key)| RegistryError::Ended { kind: Kind::name(kind), key };
                     drop(write.answer.send(answer.map_err(ended)));
                 }
-                let rows = u64::try_from(rows).unwrap_or(u64::MAX);
-                self.sides.since = self.sides.since.saturating_add(rows);
+                self.folder.grew(rows);
                 self.pen.grew(pages);
             }
             Err(why) => {
                 for write in batch {
-                    drop(write.answer.send(Err(RegistryError::Failed { why: why.clone() })));
+                    drop(write.answer.send(Err(unwritten(why.clone()))));
                 }
             }
         }
+    }
+}
+
+fn unwritten(why: Unwritten) -> RegistryError {
+    match why {
+        Unwritten::Full(why) => RegistryError::Full { why },
+        Unwritten::Failed(why) => RegistryError::Failed { why },
     }
 }
 

@@ -12,7 +12,8 @@ use std::{
 
 use bailiwick_model::Record;
 use bailiwick_store::{
-    Change, Ledger, LedgerHealth, LedgerOptions, Registry, RegistryHealth, SegmentSizes, verify,
+    Change, Folding, Ledger, LedgerHealth, LedgerOptions, Registry, RegistryHealth, SegmentSizes,
+    verify,
 };
 
 use crate::{
@@ -29,6 +30,8 @@ pub(crate) enum Role {
     /// A ledger to which most is given without waiting for it.
     Aside,
     Registry,
+    /// A registry whose change log is folded all the while.
+    Folding,
 }
 
 /// How much it does.
@@ -92,13 +95,15 @@ fn what_a_child_acknowledges_is_there() {
         let role = match words[0] {
             "Ledger" => Role::Ledger,
             "Aside" => Role::Aside,
+            "Folding" => Role::Folding,
             _ => Role::Registry,
         };
         let load = Load { role, rounds: number(1), writers: number(2), writes: number(3) };
         say("");
         return run(load, &PathBuf::from(words[4]));
     }
-    for (role, wanted) in [(Role::Ledger, 80), (Role::Aside, 20), (Role::Registry, 80)] {
+    let wanted = [(Role::Ledger, 80), (Role::Aside, 20), (Role::Registry, 80), (Role::Folding, 80)];
+    for (role, wanted) in wanted {
         let dir = sample::quick_dir();
         let load = Load { role, rounds: 2, writers: 2, writes: 20 };
         let output = command(load, dir.path()).output().unwrap();
@@ -112,7 +117,7 @@ fn run(load: Load, root: &Path) {
     for round in 0..load.rounds {
         let done = match load.role {
             Role::Ledger | Role::Aside => run_ledger(load, root, round),
-            Role::Registry => run_registry(load, root, round),
+            Role::Registry | Role::Folding => run_registry(load, root, round),
         };
         if !done {
             return;
@@ -190,7 +195,11 @@ fn write_aside(ledger: &Ledger, writer: u64, writes: u64) {
 }
 
 fn run_registry(load: Load, root: &Path, round: u64) -> bool {
-    let registry = match Registry::open(&root.join("registry.db")) {
+    let folding = match load.role {
+        Role::Folding => Folding { after: 40, leases: 10, tasks: 1000 },
+        Role::Ledger | Role::Aside | Role::Registry => Folding::default(),
+    };
+    let registry = match Registry::open_folding(&root.join("registry.db"), folding) {
         Ok(registry) => registry,
         Err(error) => {
             say(&format!("not opened: {error}"));
@@ -229,6 +238,7 @@ pub(crate) fn check(role: Role, root: &Path, acks: &[Ack]) {
     match role {
         Role::Ledger | Role::Aside => check_ledger(root, acks),
         Role::Registry => check_registry(root, acks),
+        Role::Folding => check_folded(root, acks),
     }
 }
 
@@ -285,5 +295,19 @@ fn check_registry(root: &Path, acks: &[Ack]) {
         let found = changes.get(place).map(|it| &it.key);
         assert_eq!(found, Some(with), "acknowledged change {number} is lost");
     }
+    registry.close();
+}
+
+/// Of a log that was folded, what each acknowledged change was about is there.
+fn check_folded(root: &Path, acks: &[Ack]) {
+    let registry = Registry::open(&root.join("registry.db")).unwrap();
+    assert_eq!(registry.verify_changes().unwrap(), None);
+    assert_eq!(registry.verify_rows().unwrap(), []);
+    for Ack { number, with, .. } in acks {
+        let there = registry.task(&with.parse().unwrap()).unwrap();
+        assert!(there.is_some(), "what change {number} was about is lost");
+    }
+    let last = acks.iter().map(|it| it.number).max().unwrap_or_default();
+    assert!(last <= registry.head().unwrap().0.0);
     registry.close();
 }

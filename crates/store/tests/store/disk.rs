@@ -73,7 +73,7 @@ impl Disk {
                 self.names.insert(to.clone(), file);
                 self.pending.push(vec![(from.clone(), None), (to.clone(), Some(file))]);
             }
-            Event::Say { .. } => {}
+            Event::Say { .. } | Event::NoRoom => {}
         }
     }
 

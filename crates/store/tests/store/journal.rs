@@ -5,15 +5,41 @@ use std::path::Path;
 /// One thing that the child did.
 #[derive(Debug)]
 pub(crate) enum Event {
-    Open { created: bool, inode: u64, path: String },
-    Write { inode: u64, at: usize, data: Vec<u8> },
-    Cut { inode: u64, len: usize },
-    Sync { inode: u64 },
-    FailSync { inode: u64 },
-    SyncDir { path: String },
-    Remove { path: String },
-    Rename { from: String, to: String },
-    Say { text: String },
+    Open {
+        created: bool,
+        inode: u64,
+        path: String,
+    },
+    Write {
+        inode: u64,
+        at: usize,
+        data: Vec<u8>,
+    },
+    Cut {
+        inode: u64,
+        len: usize,
+    },
+    Sync {
+        inode: u64,
+    },
+    FailSync {
+        inode: u64,
+    },
+    /// A write that found no room for all of it.
+    NoRoom,
+    SyncDir {
+        path: String,
+    },
+    Remove {
+        path: String,
+    },
+    Rename {
+        from: String,
+        to: String,
+    },
+    Say {
+        text: String,
+    },
 }
 
 /// Reads a journal.
@@ -49,6 +75,7 @@ pub(crate) fn read(path: &Path) -> Vec<Event> {
             }
             "T" => Event::Cut { inode: inode(number()), len: number() },
             "S" => Event::Sync { inode: inode(number()) },
+            "N" => Event::NoRoom,
             "F" => Event::FailSync { inode: inode(number()) },
             "D" => Event::SyncDir { path: words.next().unwrap().to_owned() },
             "U" => Event::Remove { path: words.next().unwrap().to_owned() },

@@ -73,7 +73,7 @@ async fn a_registry_from_before_there_were_leases_takes_them_after_its_next_star
 
 /// A registry that folds after ten changes, and keeps two leases that are over.
 fn folding(path: &std::path::Path) -> Registry {
-    Registry::open_folding(path, Folding { after: 10, over: 2 }).unwrap()
+    Registry::open_folding(path, Folding { after: 10, leases: 2, tasks: 2 }).unwrap()
 }
 
 /// Lets leases live and end one after the other, each in a write of its own.

@@ -9,6 +9,8 @@ mod disk;
 #[cfg(test)]
 mod disk_errors;
 #[cfg(test)]
+mod folding;
+#[cfg(test)]
 mod golden;
 #[cfg(test)]
 mod hostile;

@@ -90,7 +90,7 @@ impl History {
         match self.load.role {
             // When the tables were made and at each close make three: the log was copied back while
             // the child wrote, too.
-            Role::Registry => {
+            Role::Registry | Role::Folding => {
                 assert!(3 < copied_back(&self.events), "{}", copied_back(&self.events));
             }
             Role::Ledger => assert!(8 < begun(&self.events), "{}", begun(&self.events)),
