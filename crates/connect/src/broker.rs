@@ -75,6 +75,11 @@ pub trait Broker: fmt::Debug + Send + Sync {
         Box::pin(std::future::ready(Ok(())))
     }
 
+    /// Gives what people should hear of what was done since this was asked last, if there is anything.
+    fn noticed(&self) -> Option<String> {
+        None
+    }
+
     /// Finds the leases of which the target still has something. Only what bears the names that this
     /// broker gives is looked at.
     fn found(&self) -> Attempt<'_, Vec<LeaseId>>;

@@ -16,7 +16,10 @@ use serde::Deserialize;
 use tokio::sync::Mutex;
 
 pub use self::policy::AwsAllow;
-use self::{life::Lives, policy::Denied};
+use self::{
+    life::{Lives, issued, may_live},
+    policy::Denied,
+};
 use super::{
     Attempt, Broker, BrokerError, Credential, EndedLease, EnforcedAs, Issued, LeaseOrder,
     SecretSource, TargetMistake,
@@ -90,6 +93,8 @@ pub struct Sts {
     lives: Lives,
     /// One at a time reads and writes the policy of the role.
     denying: Mutex<()>,
+    /// What people should hear of.
+    noticed: std::sync::Mutex<Option<String>>,
 }
 
 impl fmt::Debug for Sts {
@@ -175,8 +180,8 @@ impl Sts {
     pub fn new(name: TargetName, target: StsTarget) -> Result<Self, TargetMistake> {
         target.check()?;
         let [sessions, policies] = target.services()?;
-        let (lives, denying) = (Lives::default(), Mutex::default());
-        Ok(Self { name, target, sessions, policies, lives, denying })
+        let (lives, denying, noticed) = Default::default();
+        Ok(Self { name, target, sessions, policies, lives, denying, noticed })
     }
 
     async fn make(&self, order: &LeaseOrder) -> Result<Issued, BrokerError> {
@@ -281,11 +286,11 @@ impl Sts {
     async fn deny(&self, lease: &LeaseId, now: Timestamp) -> Result<(), BrokerError> {
         let _alone = self.denying.lock().await;
         let mut denied = self.denied(now).await?;
-        if denied.has(lease) {
+        if denied.has(lease, issued(lease)) {
             return Ok(());
         }
         denied.add(lease.clone());
-        let document = denied.written(LEASE).map_err(|why| self.away(why))?;
+        let (document, before) = denied.written(LEASE, issued);
         let (role, policy) = (self.role(), self.policy_name());
         let fields = [
             ("Action", "PutRolePolicy"),
@@ -296,7 +301,10 @@ impl Sts {
         ];
         let answer = self.ask(&self.policies, ("iam", "us-east-1"), &fields, now).await?;
         self.read(&answer)?;
-        if self.denied(now).await?.has(lease) {
+        if self.denied(now).await?.has(lease, issued(lease)) {
+            if let Some(before) = before {
+                self.notice(before);
+            }
             Ok(())
         } else {
             Err(self.away("the policy of the role is not as it was written".into()))
@@ -321,8 +329,20 @@ impl Sts {
         let read = document.and_then(|it| Denied::read(it, LEASE));
         let strange = format!("the policy `{policy}` of its role is none that we wrote");
         let mut denied = read.ok_or_else(|| self.refused(strange))?;
-        denied.keep(|lease| !self.lives.is_over(lease, now));
+        let matters = |lease: &LeaseId| !self.lives.is_over(lease, now);
+        denied.keep(matters, |before| may_live(before, now));
         Ok(denied)
+    }
+
+    /// Has people told that what others hold is denied, too.
+    fn notice(&self, before: Timestamp) {
+        let Self { name, target, .. } = self;
+        let text = format!(
+            "more leases of `{name}` ended early than the policy of `{}` can name: every session of the role that was issued up to {before} is denied, those of running tasks too; have fewer handed out at once, or give each kind of work a role of its own",
+            target.role
+        );
+        let mut noticed = self.noticed.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        *noticed = Some(text);
     }
 
     fn role(&self) -> &str {
@@ -437,6 +457,10 @@ impl Broker for Sts {
 
     fn revoke<'a>(&'a self, ended: &'a EndedLease) -> Attempt<'a, ()> {
         Box::pin(self.within(self.end(ended)))
+    }
+
+    fn noticed(&self) -> Option<String> {
+        self.noticed.lock().unwrap_or_else(std::sync::PoisonError::into_inner).take()
     }
 
     fn found(&self) -> Attempt<'_, Vec<LeaseId>> {

@@ -8,7 +8,9 @@ use std::{
 
 use bailiwick_connect::{BrokerError, EndedLease, Secret};
 use bailiwick_kernel::LeaseEvent;
-use bailiwick_model::{Lease, LeaseCause, LeaseId, LeaseState, TargetName, TaskId, Timestamp};
+use bailiwick_model::{
+    Finding, Lease, LeaseCause, LeaseId, LeaseState, TargetName, TaskId, Timestamp,
+};
 use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 
@@ -196,6 +198,11 @@ impl Leases {
         };
         seam::reach("lease-told").await;
         let now = self.desk().now();
+        if let Some(text) = at.broker.noticed() {
+            let (code, subject) = ("lease-hits-others".to_owned(), target.to_string());
+            let found = Finding { code, text, at: now, task: None, identity: None, subject };
+            self.shelf().with(|kept| kept.notice(Box::new(found)));
+        }
         if let LeaseEvent::Failed { why, .. } | LeaseEvent::Lasts { why, .. } = &event {
             tracing::warn!(lease = %id, %target, why, "a lease is not known to be gone");
         }

@@ -77,6 +77,20 @@ impl Life {
     }
 }
 
+/// How long after its lease was put on record a session may be issued, by AWS's clock at the latest.
+const ISSUING: Duration = Duration::from_secs(60 + 5 * 60);
+
+/// Says when the session of a lease was issued at the latest.
+pub(super) fn issued(lease: &LeaseId) -> Timestamp {
+    began(lease).after(ISSUING)
+}
+
+/// Says whether a session may live that was issued before, by any clock.
+pub(super) fn may_live(issued: Timestamp, now: Timestamp) -> bool {
+    let end = issued.after(NAMED);
+    now < end || wall() < end
+}
+
 /// When a lease was put on record, as its id says.
 fn began(lease: &LeaseId) -> Timestamp {
     let millis = bits(lease).checked_shr(80).unwrap_or(0);

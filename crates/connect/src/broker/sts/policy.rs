@@ -1,6 +1,6 @@
 //! Policies of AWS: what a session may do, and which ended sessions may do nothing.
 
-use bailiwick_model::LeaseId;
+use bailiwick_model::{LeaseId, Timestamp};
 use serde_json::{Value, json};
 
 /// The longest session policy that STS takes.
@@ -66,32 +66,54 @@ pub(super) fn of_session(wanted: &[&AwsAllow]) -> Result<String, String> {
 }
 
 /// The ended leases whose sessions may do nothing.
-#[derive(Debug, Default)]
-pub(super) struct Denied(Vec<LeaseId>);
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Denied {
+    named: Vec<LeaseId>,
+    /// Every session of the role that was issued before does nothing, whoever has it: so many ended that
+    /// the policy cannot name them all.
+    before: Option<Timestamp>,
+}
 
 impl Denied {
-    pub(super) fn has(&self, lease: &LeaseId) -> bool {
-        self.0.contains(lease)
+    /// Says whether a lease is denied, by its name or because its session was issued before `issued`.
+    pub(super) fn has(&self, lease: &LeaseId, issued: Timestamp) -> bool {
+        self.named.contains(lease) || self.before.is_some_and(|before| issued <= before)
     }
 
     pub(super) fn add(&mut self, lease: LeaseId) {
-        self.0.push(lease);
+        self.named.push(lease);
     }
 
-    /// Leaves out all but those that still matter.
-    pub(super) fn keep(&mut self, matters: impl Fn(&LeaseId) -> bool) {
-        self.0.retain(matters);
+    /// Leaves out all but those that still matter, and what was issued before some moment where none of
+    /// that lives.
+    pub(super) fn keep(
+        &mut self,
+        matters: impl Fn(&LeaseId) -> bool,
+        lives: impl Fn(Timestamp) -> bool,
+    ) {
+        self.named.retain(matters);
+        self.before = self.before.filter(|it| lives(*it));
     }
 
-    pub(super) fn written(&self, tag: &str) -> Result<String, String> {
-        let text = written(&self.0, tag).to_string();
-        if DENIED_MAX < text.len() {
-            return Err(format!(
-                "{} ended leases are more than the policy of a role can name: the next is named when one is over",
-                self.0.len()
-            ));
+    /// Writes the policy. Where it cannot name them all, the older half of them is denied by when sessions
+    /// were issued, with whatever else was issued before; says from when on that goes then.
+    pub(super) fn written(
+        &mut self,
+        tag: &str,
+        issued: impl Fn(&LeaseId) -> Timestamp,
+    ) -> (String, Option<Timestamp>) {
+        let mut folded = None;
+        loop {
+            let text = written(self, tag).to_string();
+            if text.len() <= DENIED_MAX || self.named.is_empty() {
+                return (text, folded);
+            }
+            let mut all: Vec<_> = self.named.iter().map(&issued).collect();
+            all.sort_unstable();
+            let middle = all.get(all.len() / 2).copied().max(self.before);
+            self.named.retain(|it| middle.is_none_or(|middle| middle < issued(it)));
+            (self.before, folded) = (middle, middle);
         }
-        Ok(text)
     }
 
     /// Reads what was written, as IAM gives it back: escaped as a form. None where it is anything else.
@@ -99,25 +121,29 @@ impl Denied {
         let document: Value = serde_json::from_str(&unescaped(escaped)?).ok()?;
         let pointer = format!("/Statement/0/Condition/StringEquals/aws:PrincipalTag~1{tag}");
         let named = document.pointer(&pointer)?.as_array()?;
-        let leases: Option<Vec<LeaseId>> =
+        let named: Option<Vec<LeaseId>> =
             named.iter().map(|it| it.as_str()?.parse().ok()).collect();
-        let leases = leases?;
-        (written(&leases, tag) == document).then_some(Self(leases))
+        let before = match document.pointer(&format!("/Statement/1/Condition/{OLDER}/{ISSUED}")) {
+            Some(before) => Some(before.as_str()?.parse().ok()?),
+            None => None,
+        };
+        let denied = Self { named: named?, before };
+        (written(&denied, tag) == document).then_some(denied)
     }
 }
 
-fn written(leases: &[LeaseId], tag: &str) -> Value {
-    let names: Vec<_> = leases.iter().map(LeaseId::as_str).collect();
+/// How a policy compares moments, and what it calls the one at which a session was issued.
+const OLDER: &str = "DateLessThanEquals";
+const ISSUED: &str = "aws:TokenIssueTime";
+
+fn written(denied: &Denied, tag: &str) -> Value {
+    let names: Vec<_> = denied.named.iter().map(LeaseId::as_str).collect();
     let tag = format!("aws:PrincipalTag/{tag}");
-    json!({
-        "Version": VERSION,
-        "Statement": [{
-            "Effect": "Deny",
-            "Action": "*",
-            "Resource": "*",
-            "Condition": { "StringEquals": { tag: names } },
-        }],
-    })
+    let none = |such: Value| json!({ "Effect": "Deny", "Action": "*", "Resource": "*", "Condition": such });
+    let mut statements = vec![none(json!({ "StringEquals": { tag: names } }))];
+    let older = |before: Timestamp| none(json!({ OLDER: { ISSUED: before.to_string() } }));
+    statements.extend(denied.before.map(older));
+    json!({ "Version": VERSION, "Statement": statements })
 }
 
 fn unescaped(text: &str) -> Option<String> {
@@ -135,4 +161,73 @@ fn unescaped(text: &str) -> Option<String> {
         bytes.push(byte);
     }
     String::from_utf8(bytes).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use bailiwick_model::Ulid;
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const TAG: &str = "bailiwick-lease";
+
+    fn at(minute: u64) -> Timestamp {
+        Timestamp::from_millis(1_700_000_000_000)
+            .after(Duration::from_secs(60).saturating_mul(u32::try_from(minute).unwrap()))
+    }
+
+    fn lease(minute: u64, number: u64) -> LeaseId {
+        let mut random = [3; 10];
+        random[..8].copy_from_slice(&number.to_be_bytes());
+        LeaseId::new(Ulid::new(at(minute), random))
+    }
+
+    /// As IAM gives it back.
+    fn escaped(text: &str) -> String {
+        text.bytes().map(|it| format!("%{it:02X}")).collect()
+    }
+
+    proptest! {
+        #[test]
+        fn however_many_end_each_is_denied_and_nothing_that_was_issued_later_than_they(
+            minutes in prop::collection::vec(0_u64..600, 1..700),
+        ) {
+            let issued = |it: &LeaseId| at(minutes[usize::try_from(number(it)).unwrap()]);
+            let mut denied = Denied::default();
+            let (mut newest, mut any) = (Timestamp::default(), false);
+            for (number, minute) in minutes.iter().enumerate() {
+                denied.add(lease(*minute, u64::try_from(number).unwrap()));
+                newest = newest.max(at(*minute));
+                let (text, folded) = denied.written(TAG, issued);
+                prop_assert!(text.len() <= DENIED_MAX);
+                prop_assert!(folded.is_none_or(|it| it <= newest), "{folded:?}");
+                any |= folded.is_some();
+                prop_assert_eq!(Denied::read(&escaped(&text), TAG), Some(denied.clone()));
+            }
+            for (number, minute) in minutes.iter().enumerate() {
+                let lease = lease(*minute, u64::try_from(number).unwrap());
+                prop_assert!(denied.has(&lease, at(*minute)), "{lease}");
+            }
+            // Where all have names, nobody else is denied.
+            prop_assert_eq!(any, denied.before.is_some());
+            prop_assert!(any || minutes.len() < 260);
+            prop_assert!(!any || 150 < minutes.len());
+        }
+    }
+
+    fn number(lease: &LeaseId) -> u64 {
+        u64::try_from(crate::broker::deny::bits(lease) >> 16 & u128::from(u64::MAX)).unwrap()
+    }
+
+    #[test]
+    fn what_is_over_loses_its_name_and_the_moment_goes_when_nothing_of_before_lives() {
+        let mut denied = Denied { named: vec![lease(1, 1), lease(2, 2)], before: Some(at(1)) };
+        denied.keep(|it| *it == lease(2, 2), |_| true);
+        assert_eq!(denied, Denied { named: vec![lease(2, 2)], before: Some(at(1)) });
+        denied.keep(|_| true, |before| at(1) < before);
+        assert_eq!(denied, Denied { named: vec![lease(2, 2)], before: None });
+    }
 }

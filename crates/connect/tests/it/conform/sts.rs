@@ -10,7 +10,7 @@ use bailiwick_connect::{
     AwsAllow, AwsKeys, AwsPlace, Broker, BrokerError, Credential, EndedLease, EnforcedAs,
     LeaseOrder, Secret, SecretSource, Sts, StsTarget, Unsigned,
 };
-use bailiwick_model::Timestamp;
+use bailiwick_model::{LeaseId, Timestamp, Ulid};
 use bailiwick_testkit::{
     broker::{Limit, Stay, Trial, Waited, conforms, ended, order},
     service::{Asked, Stub},
@@ -30,8 +30,8 @@ const KEYS: &str = r#"{"Version": 1, "AccessKeyId": "AKIAGATEKEEPER", "SecretAcc
 struct Aws {
     now: Timestamp,
     away: bool,
-    /// By key: the lease that it is tagged with, its policy, and its end.
-    sessions: BTreeMap<String, (String, Value, Timestamp)>,
+    /// By key: the lease that it is tagged with, its policy, its end and its beginning.
+    sessions: BTreeMap<String, (String, Value, Timestamp, Timestamp)>,
     /// The policy of the role, as it was put.
     policy: Option<String>,
     made: u64,
@@ -54,12 +54,14 @@ impl Aws {
 
     /// Says whether a session may do anything: it has not ended, and its role does not deny it.
     fn lets_in(&self, key: &str) -> bool {
-        let Some((lease, _, until)) = self.sessions.get(key) else { return false };
+        let Some((lease, _, until, issued)) = self.sessions.get(key) else { return false };
         let denied = self.policy.as_ref().is_some_and(|it| {
             let policy: Value = serde_json::from_str(it).unwrap();
             let tags = &policy["Statement"][0]["Condition"]["StringEquals"];
             let named = tags["aws:PrincipalTag/bailiwick-lease"].as_array().unwrap();
-            named.iter().any(|it| it == lease)
+            let older = &policy["Statement"][1]["Condition"]["DateLessThanEquals"];
+            let before = older["aws:TokenIssueTime"].as_str().map(|it| it.parse().unwrap());
+            named.iter().any(|it| it == lease) || before.is_some_and(|it: Timestamp| *issued <= it)
         });
         self.now < *until && !denied
     }
@@ -100,8 +102,8 @@ impl Aws {
                 self.made = self.made.saturating_add(1);
                 let key = format!("ASIA{:016}", self.made);
                 let until = self.now.after(Duration::from_secs(seconds));
-                self.sessions
-                    .insert(key.clone(), (field("Tags.member.2.Value").to_owned(), policy, until));
+                let lease = field("Tags.member.2.Value").to_owned();
+                self.sessions.insert(key.clone(), (lease, policy, until, self.now));
                 (
                     200,
                     format!(
@@ -112,6 +114,9 @@ impl Aws {
                      </AssumeRoleResponse>"
                     ),
                 )
+            }
+            "PutRolePolicy" if 10_240 < field("PolicyDocument").len() => {
+                refused(409, "LimitExceeded")
             }
             "PutRolePolicy" if field("RoleName") == "agents" => {
                 self.policy = Some(field("PolicyDocument").to_owned());
@@ -201,7 +206,7 @@ fn target(url: &str) -> StsTarget {
         allow: vec![allow("read", "s3:GetObject"), allow("write", "s3:PutObject")],
         hand_out: true,
         deny: true,
-        longest: Duration::from_secs(3600),
+        longest: Duration::from_secs(43_200),
     }
 }
 
@@ -259,6 +264,53 @@ async fn the_broker_conforms_at_a_strict_stub_that_denies_ended_leases() {
     // Each is denied by its own lease, and by whatever else was ended before.
     let policy = aws.lock().unwrap().policy.clone().unwrap();
     assert!(policy.contains("\"Deny\"") && policy.matches("lease_").count() > 5, "{policy}");
+}
+
+#[tokio::test]
+async fn when_more_end_than_can_be_named_all_are_denied_and_people_hear_of_it() {
+    let aws = Aws::new();
+    let stub = Aws::serve(&aws).await;
+    let tried = Tried(Arc::clone(&aws), broker(target(&stub.url)));
+    let mut all = Vec::new();
+    // One a minute, so that it can be told which were issued before which.
+    for number in 0..240_u64 {
+        let now = NOW.after(Duration::from_secs(60 * number));
+        aws.lock().unwrap().now = now;
+        let mut random = [7; 10];
+        random[..8].copy_from_slice(&number.to_be_bytes());
+        let lease = LeaseId::new(Ulid::new(now, random));
+        let longest = now.after(Duration::from_secs(43_200));
+        let order = LeaseOrder { lease, now, until: longest, ..order(&tried, 1) };
+        let issued = tried.broker().issue(&order).await.unwrap();
+        all.push((
+            issued.called.clone(),
+            EndedLease { now, ..ended(&tried, &order, Some(&issued)) },
+        ));
+    }
+    let (last, rest) = all.split_last().unwrap();
+    let mut heard = Vec::new();
+    for (key, over) in rest {
+        tried.broker().revoke(&EndedLease { now: last.1.now, ..copied(over) }).await.unwrap();
+        assert!(!aws.lock().unwrap().lets_in(key), "{key}");
+        heard.extend(tried.broker().noticed());
+    }
+    let [heard] = heard.as_slice() else { panic!("{heard:?}") };
+    assert!(heard.contains("those of running tasks too"), "{heard}");
+    // All are denied yet, and what was issued after them is not.
+    let aws = aws.lock().unwrap();
+    assert!(rest.iter().all(|(key, _)| !aws.lets_in(key)));
+    assert!(aws.lets_in(&last.0));
+}
+
+fn copied(over: &EndedLease) -> EndedLease {
+    EndedLease {
+        lease: over.lease.clone(),
+        called: over.called.clone(),
+        keepsake: over.keepsake.as_ref().map(|it| Secret::new(it.expose())),
+        enforced: over.enforced,
+        until: over.until,
+        now: over.now,
+    }
 }
 
 #[tokio::test]
