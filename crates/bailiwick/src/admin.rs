@@ -176,13 +176,18 @@ fn routes(admin: &Arc<Admin>) -> Router {
 }
 
 /// What a person signed is what is there, to the digit.
-fn agrees<const N: usize>(
+fn agrees(
     statement: &bailiwick_connect::Statement,
-    details: [(&str, String); N],
+    details: impl IntoIterator<Item = (impl AsRef<str>, String)>,
 ) -> Result<(), Refused> {
-    match details.iter().find(|(name, value)| statement.details.get(*name) != Some(value)) {
+    let other = |(name, value): &(_, String)| {
+        let name: &str = AsRef::as_ref(name);
+        statement.details.get(name) != Some(value)
+    };
+    match details.into_iter().find(other) {
         None => Ok(()),
         Some((name, _)) => {
+            let name = name.as_ref();
             let text = format!("the signed statement is about another {name}");
             Err(Refused::new(StatusCode::FORBIDDEN, "statement", &text))
         }

@@ -83,6 +83,8 @@ pub(crate) struct Config {
     pub(crate) listen: Listen,
     /// Where the state lies.
     pub(crate) state: PathBuf,
+    /// How many tasks that have ended the registry keeps; the ledger tells of all.
+    pub(crate) ended_tasks: u32,
     /// What becomes of evidence.
     pub(crate) evidence: Evidence,
     /// How held calls keep their callers.
@@ -243,11 +245,13 @@ impl Places<'_> {
         }
         let config = (|| {
             let authzen::Authzen { peps, identity_type } = authzen?;
+            let state::State { path: state, ended_tasks } = state?;
             Some(Config {
                 file: self.file.clone(),
                 home: self.home.clone(),
                 listen: listen?,
-                state: state?.path,
+                state,
+                ended_tasks,
                 evidence: evidence?.evidence,
                 holds: holds?,
                 peps,

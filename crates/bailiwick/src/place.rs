@@ -67,8 +67,13 @@ impl Place {
     /// Reads a task as people may see it.
     pub(crate) fn task(&self, task: &TaskId) -> Result<Task, CommandError> {
         let found = self.registry()?.task(task).context("the registry cannot be read")?;
-        let found = found.ok_or_else(|| CommandError::No(format!("there is no task `{task}`")))?;
-        Ok(self.evidence()?.task(&found))
+        if let Some(found) = found {
+            return Ok(self.evidence()?.task(&found));
+        }
+        // What ended long ago is in the ledger alone.
+        let records = self.ledger()?.task_records(task).context("the ledger cannot be read")?;
+        let told = Task::told(task, records.iter().map(|it| &it.record));
+        told.ok_or_else(|| CommandError::No(format!("there is no task `{task}`")))
     }
 
     /// Reads tasks as people may see them.

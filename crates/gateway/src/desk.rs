@@ -15,6 +15,7 @@ mod refusals;
 mod restart;
 mod signals;
 mod slot;
+mod untold;
 mod waits;
 mod watch;
 mod written;
@@ -92,6 +93,8 @@ pub struct Desk {
     commanded: tokio::sync::Notify,
     /// What other systems told of late; what they tell is taken one after the other.
     signals: tokio::sync::Mutex<signals::Heard>,
+    /// When the ledger was looked through for what the next start wants to hear.
+    looked: Mutex<restart::Looked>,
 }
 
 /// What was asked could not be written down, so it did not happen or must not be relied on.
@@ -314,6 +317,7 @@ impl Desk {
             all.extend(self.spread(&id, effects));
         }
         self.clear(now);
+        self.look_through(now);
         self.forget_evaluations(now);
         let told = self.tell(false).await;
         self.write(all, "clock").await.and(told)
@@ -338,5 +342,16 @@ impl Desk {
         // A slot is never locked under the lock of the map: `open` locks them the other way round.
         let mut slots = self.slots.write().unwrap_or_else(PoisonError::into_inner);
         slots.retain(|id, _| !gone.contains(id));
+    }
+
+    /// Has the ledger looked through once it has grown by much, so that a start hears no more than counts.
+    fn look_through(&self, now: Timestamp) {
+        let seq = self.ledger.last_seq();
+        let mut looked = self.looked.lock().unwrap_or_else(PoisonError::into_inner);
+        if looked.is_due(seq, now) {
+            *looked = restart::Looked::at(seq, now);
+            let ledger = self.ledger.clone();
+            drop(tokio::task::spawn_blocking(move || restart::look_through(&ledger, now)));
+        }
     }
 }

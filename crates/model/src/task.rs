@@ -9,7 +9,8 @@ use std::{
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Calendar, Grant, IdentityId, PersonName, TaskId, TemplateName, Timestamp, action::words,
+    Calendar, CommandRecord, Grant, IdentityId, PersonName, Record, TaskId, TemplateName,
+    Timestamp, action::words,
 };
 
 /// Who opened a task, and so how far its parameters are trusted.
@@ -157,6 +158,39 @@ impl Task {
     /// Says whether it is open.
     pub const fn is_open(&self) -> bool {
         matches!(self.status, TaskStatus::Open)
+    }
+
+    /// Tells of a task what `records` say, as the ledger may show it: what it was opened with, and how it
+    /// ended. None where they do not say that it was opened.
+    pub fn told<'a>(id: &TaskId, records: impl IntoIterator<Item = &'a Record>) -> Option<Self> {
+        let (mut task, mut ended) = (None, None);
+        for record in records {
+            let Record::Command { command, .. } = record else { continue };
+            if let CommandRecord::TaskOpened { task: Some(opened), .. } = command
+                && opened.id == *id
+            {
+                task = Some((**opened).clone());
+            }
+            // Whoever ends a task while it opens may be on record before its opening.
+            if let CommandRecord::TaskEnded { task, status } = command
+                && task == id
+            {
+                ended.get_or_insert(*status);
+            }
+        }
+        let mut task: Self = task?;
+        if let Some(status) = ended {
+            task.end(status);
+        }
+        Some(task)
+    }
+
+    /// Ends it, with all that was given out under its generation. What has ended stays as it ended.
+    pub const fn end(&mut self, status: TaskStatus) {
+        if self.is_open() {
+            self.status = status;
+            self.generation = self.generation.saturating_add(1);
+        }
     }
 
     /// Says whether people opened it for an emergency.

@@ -16,6 +16,7 @@ mod inbox;
 mod index;
 mod job;
 mod layout;
+mod named;
 mod notary;
 mod pace;
 mod patrol;
@@ -389,6 +390,18 @@ impl Ledger {
         each: &mut dyn FnMut(StoredRecord),
     ) -> Result<(), LedgerError> {
         self.inner.shared.records.landmarks(after, each)
+    }
+
+    /// Shows, in order, those of them that were named as counting, and all that came after that; gives
+    /// how many were named. Blocks on the disk.
+    pub fn named_landmarks(&self, each: &mut dyn FnMut(StoredRecord)) -> Result<u64, LedgerError> {
+        self.inner.named_landmarks(each)
+    }
+
+    /// Names, in order, the landmarks up to `through` that still count, instead of those before.
+    /// Blocks on the disk.
+    pub fn name_landmarks(&self, through: DurableAt, numbers: &[u64]) -> Result<(), LedgerError> {
+        self.inner.name_landmarks(through, numbers)
     }
 
     /// Gives the number of the last record that is on disk.

@@ -17,7 +17,7 @@ use bytes::Bytes;
 use http::StatusCode;
 
 use super::{
-    Admin, Peer,
+    Admin, Peer, agrees,
     answer::{Answer, Refused, body, json, part},
     leases::WAIT,
     wire::{
@@ -172,8 +172,13 @@ impl Admin {
             return Ok(desk.evidence().task(&live));
         }
         let found = desk.registry().task(task).map_err(|error| Refused::fault(&error))?;
-        let found = found.ok_or_else(|| Refused::unknown(&format!("task `{task}`")))?;
-        Ok(desk.evidence().task(&found))
+        if let Some(found) = found {
+            return Ok(desk.evidence().task(&found));
+        }
+        // What ended long ago is in the ledger alone, as it may be shown.
+        let records = desk.ledger().task_records(task).map_err(|error| Refused::fault(&error))?;
+        let told = Task::told(task, records.iter().map(|it| &it.record));
+        told.ok_or_else(|| Refused::unknown(&format!("task `{task}`")))
     }
 
     /// Says who opens a task, which decides how far its parameters are trusted, and with which key
@@ -189,14 +194,7 @@ impl Admin {
             })?;
             let word = SignedWord { by, signed: signed.clone() };
             let statement = self.signed(&word, (&["open-task"], wish.identity.as_str()))?;
-            let wished = wish.details();
-            let other = wished.iter().find(|(name, value)| {
-                statement.details.get(*name).is_none_or(|signed| signed != *value)
-            });
-            if let Some((name, _)) = other {
-                let text = format!("the signed statement is about another {name}");
-                return Err(Refused::new(StatusCode::FORBIDDEN, "statement", &text));
-            }
+            agrees(&statement, wish.details())?;
             return Ok((Opener::Person(statement.by), None));
         }
         match &wish.parent {

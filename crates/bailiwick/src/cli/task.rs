@@ -15,7 +15,7 @@ pub(crate) enum TaskCommand {
     },
     /// List tasks, newest first.
     List {
-        /// Ended ones, too.
+        /// Ended ones, too: the latest, as many as `[state] ended_tasks` says.
         #[arg(long)]
         all: bool,
     },

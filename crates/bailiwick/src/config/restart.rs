@@ -8,7 +8,7 @@ impl Config {
     pub(crate) fn needs_restart(&self, new: &Self) -> Vec<&'static str> {
         let parts = [
             ("[listen]", self.listen == new.listen),
-            ("[state]", self.state == new.state),
+            ("[state]", (&self.state, self.ended_tasks) == (&new.state, new.ended_tasks)),
             ("[evidence]", self.evidence == new.evidence),
             ("[holds]", self.holds == new.holds),
             ("[authzen]", (&self.peps, &self.identity_type) == (&new.peps, &new.identity_type)),

@@ -17,7 +17,7 @@ use bailiwick_gateway::{
 };
 use bailiwick_kernel::Snapshot;
 use bailiwick_model::{Containment, Environment, Reach, Sensitivity, Timestamp, ToolName};
-use bailiwick_store::{CheckpointKey, Ledger, LedgerOptions, Registry, StateLock};
+use bailiwick_store::{CheckpointKey, Folding, Ledger, LedgerOptions, Registry, StateLock};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
@@ -72,7 +72,8 @@ pub(super) async fn desk(house: &House) -> anyhow::Result<Desk> {
     };
     let (ledger, recovered) = Ledger::open(options).context("the ledger cannot be opened")?;
     let latest = last_time(&ledger, recovered.last_seq)?;
-    let registry = Registry::open(&config.state.join("registry.db"))
+    let folding = Folding { tasks: config.ended_tasks, ..Folding::default() };
+    let registry = Registry::open_folding(&config.state.join("registry.db"), folding)
         .context("the registry cannot be opened")?;
     untouched(&registry)?;
     let evidence_key = Arc::new(EvidenceKey::load_or_create(&keys.join("evidence.key"))?);

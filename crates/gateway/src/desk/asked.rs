@@ -58,6 +58,11 @@ pub(crate) enum CancelError {
     Desk(#[from] DeskError),
 }
 
+/// Says whether it is known yet what became of one.
+pub(super) fn is_known(held: &HeldEvaluation, now: Timestamp) -> bool {
+    now < held.expires.after(KEPT)
+}
+
 impl Asked {
     /// Takes up those of before, and which of them were used.
     pub(super) fn of(
@@ -69,7 +74,7 @@ impl Asked {
             let used = used.contains(&id);
             (id, Entry { held, used })
         };
-        let kept = all.into_iter().filter(|(_, it)| now < it.expires.after(KEPT));
+        let kept = all.into_iter().filter(|(_, it)| is_known(it, now));
         Self(Mutex::new(kept.map(entry).collect()))
     }
 

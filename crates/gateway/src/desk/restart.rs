@@ -2,6 +2,9 @@
 
 mod agree;
 mod approved;
+mod forgotten;
+#[cfg(test)]
+mod tests;
 mod unfinished;
 mod whole;
 
@@ -19,13 +22,14 @@ use bailiwick_model::{
     HeldEvaluation, Hold, HoldId, HoldStatus, IdentityId, LeaseCause, Person, PersonName, Pin,
     Record, ServerName, Spend, Subject, Task, TaskId, TaskStatus, Timestamp, VerdictKind,
 };
-use bailiwick_store::{Ledger, Registry};
+use bailiwick_store::{DurableAt, Ledger, Registry};
 
+pub(super) use self::forgotten::{Looked, look_through};
 use self::{
     approved::{approval, line, says_line},
     unfinished::Unfinished,
 };
-use super::{Desk, DeskError, asked::Asked, signals::Heard};
+use super::{Desk, DeskError, asked::Asked, signals::Heard, untold::Untold};
 use crate::{Clock, Evidence, leases::Shelf};
 
 /// What a desk is made of.
@@ -47,6 +51,9 @@ pub struct DeskParts {
 /// What the ledger tells of tasks, and of what people decided.
 #[derive(Debug, Default)]
 struct Told {
+    /// Up to where the ledger went when it was asked, and how much was heard that need not be again.
+    through: Option<DurableAt>,
+    heard: u64,
     /// The number and the time of the first record that is kept.
     first: Option<(u64, Timestamp)>,
     tasks: BTreeMap<TaskId, Task>,
@@ -74,6 +81,8 @@ struct Told {
     gone_keys: BTreeSet<CredentialId>,
     /// What other systems told.
     signals: Heard,
+    /// What others told of, and is not on record as told of.
+    untold: Untold,
     /// The calls that were under way at the end.
     unfinished: Unfinished,
 }
@@ -86,7 +95,7 @@ impl Desk {
         let mut told = Told::listen(&ledger, clock.now())?;
         told.unfinished.close(&ledger, clock.now()).await?;
         let lost = told.made_whole((&ledger, &registry), &evidence, clock.now()).await?;
-        let repairs = told.repairs(&registry, told.keeps_from(&ledger))?;
+        let repairs = told.repairs((&ledger, &registry), told.keeps_from(&ledger))?;
         if !repairs.is_empty() {
             tracing::warn!(
                 count = repairs.len(),
@@ -109,8 +118,10 @@ impl Desk {
             loaded.templates.into_iter().map(|(name, it)| (name, Arc::new(it))).collect();
         let crowds = snapshot.contained.iter().filter(|it| it.is_of_identities());
         let contained: Vec<_> = crowds.cloned().collect();
+        let untold = told.take_untold();
         let withdrawn: Vec<_> = snapshot.contained.iter().cloned().collect();
         let desk = Self {
+            looked: Mutex::new(Looked::at(ledger.last_seq(), clock.now())),
             snapshot: ArcSwap::from_pointee(snapshot),
             slots: RwLock::default(),
             days: Mutex::new(told.take_days()),
@@ -142,7 +153,7 @@ impl Desk {
         desk.shelf.end_shown(&told.gone_keys, desk.now());
         desk.holds_map().extend(told.answerable());
         for subject in contained {
-            desk.end_tasks_within(&subject, "governor").await?;
+            desk.end_contained(&subject, untold.teller(&subject)).await?;
         }
         for task in lost {
             tracing::warn!(%task, "the registry lost what a task was opened with: it ends");
@@ -174,12 +185,12 @@ impl Told {
     /// that are open, for those whose end gave something back to one, and for a day's budget. So
     /// what a start reads does not grow with the calls of tasks that are long over.
     fn listen(ledger: &Ledger, now: Timestamp) -> Result<Self, DeskError> {
-        let mut told = Self::default();
+        let mut told = Self::landmarks(ledger, now)?;
+        told.name_landmarks(ledger, now);
         ledger.scan(0, &mut |it| {
             told.first = Some((it.seq, it.record.time()));
             ControlFlow::Break(())
         })?;
-        ledger.landmarks(&mut |it| told.landmark(it.record))?;
         let (counting, mut calls) = (told.counting(now), Vec::new());
         for task in unfinished::lately(&told.ended).into_iter().filter(|it| !counting.contains(it))
         {
@@ -236,7 +247,10 @@ impl Told {
                 let it = *it;
                 self.used.extend(it.approval.map(|hold| (hold, it.decision)));
             }
-            Record::Command { command, time, .. } => self.command(command, time),
+            Record::Command { command, time, by } => {
+                self.untold.hear(&by, &command, time);
+                self.command(command, time);
+            }
             Record::Evaluation(it) => self.evaluations.1.extend(it.approval),
             Record::Outcome(_) | Record::Finding(_) | Record::Search(_) | Record::Lease(_) => {}
         }
@@ -349,6 +363,13 @@ impl Told {
         }
     }
 
+    /// Gives what others told of that is not on record as told; when it is told again, its tasks are named.
+    fn take_untold(&mut self) -> Untold {
+        let untold = std::mem::take(&mut self.untold);
+        self.signals.left_over(untold.left(&self.tasks));
+        untold
+    }
+
     /// Gives the evaluations for which a person was asked.
     fn asked(&mut self, now: Timestamp) -> Asked {
         Asked::of(std::mem::take(&mut self.evaluations.0), &self.evaluations.1, now)
@@ -361,9 +382,8 @@ impl Told {
     }
 
     fn end(&mut self, task: &TaskId, status: TaskStatus) {
-        if let Some(task) = self.tasks.get_mut(task).filter(|it| it.is_open()) {
-            task.status = status;
-            task.generation = task.generation.saturating_add(1);
+        if let Some(task) = self.tasks.get_mut(task) {
+            task.end(status);
         }
     }
 

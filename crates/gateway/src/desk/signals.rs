@@ -1,24 +1,24 @@
 //! What another system told of those whom it knows, carried out: in memory first, then on record.
 //!
 //! A telling counts once, also across restarts, as long as it could come again. Its record is the last
-//! of what it brought about, so a crash in between leaves a telling that is told again; which tasks ended
-//! before the crash their own records say then, and not that of the telling.
+//! of what it brought about, so a crash in between leaves a telling that is told again; its record then names
+//! what ended before the crash, too.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
     time::Duration,
 };
 
-use bailiwick_kernel::Effect;
+use bailiwick_kernel::{Effect, Snapshot};
 use bailiwick_model::{
     CommandRecord, EndCause, Finding, LeaseCause, Lowered, Record, SignalEffect, SignalEvent,
     SignalRecord, Subject, Task, TaskId, Timestamp,
 };
 
-use super::{Desk, DeskError, Writing};
+use super::{Desk, DeskError, Writing, untold};
 
 /// The longest that a telling could come again, whatever is configured.
-const AGE_MAX: Duration = Duration::from_secs(7 * 24 * 3600);
+pub(super) const AGE_MAX: Duration = Duration::from_secs(7 * 24 * 3600);
 /// How many tellings of one transmitter are remembered.
 const TOLD_MAX: usize = 1 << 16;
 
@@ -54,6 +54,13 @@ pub(crate) enum Taken {
 pub(super) struct Heard {
     told: BTreeMap<String, BTreeMap<String, Timestamp>>,
     lowered: Vec<Lowered>,
+    /// Tasks that a process before ended for a telling that it could not put on record any more.
+    left: BTreeMap<String, Vec<Task>>,
+}
+
+/// Says whether what the ledger has of a telling still counts: it could come again, or it lowers somebody.
+pub(super) fn counts(record: &SignalRecord, now: Timestamp) -> bool {
+    now <= record.issued.after(AGE_MAX) || record.until.is_some_and(|until| now < until)
 }
 
 impl Heard {
@@ -71,6 +78,22 @@ impl Heard {
     /// Gives whose risk has risen and not been forgotten by `now`.
     pub(super) fn lowered_at(&self, now: Timestamp) -> Vec<Lowered> {
         self.lowered.iter().filter(|it| now < it.until).cloned().collect()
+    }
+
+    /// Takes up what ended for tellings that are not on record.
+    pub(super) fn left_over(&mut self, left: BTreeMap<String, Vec<Task>>) {
+        self.left = left;
+    }
+
+    /// Takes down a task that ended so.
+    pub(super) fn leave(&mut self, transmitter: &str, task: Task) {
+        self.left.entry(transmitter.to_owned()).or_default().push(task);
+    }
+
+    /// Gives those of them that a telling is about.
+    fn take_left(&mut self, transmitter: &str, about: impl Fn(&Task) -> bool) -> Vec<Task> {
+        let left = self.left.get_mut(transmitter);
+        left.map(|it| it.extract_if(.., |task| about(task)).collect()).unwrap_or_default()
     }
 
     fn knows(&self, transmitter: &str, jti: &str) -> bool {
@@ -113,9 +136,10 @@ impl Desk {
             return Ok(Taken::Before);
         }
         let mut writing = Writing::default();
+        let before = self.ended_before(&mut heard, &signal);
         let (ended, until) = match signal.effect {
-            SignalEffect::End => (self.end_for(&signal, &mut writing), None),
-            SignalEffect::Contain => (self.contain_for(&signal, &mut writing).await, None),
+            SignalEffect::End => (self.end_for(&signal, before, &mut writing), None),
+            SignalEffect::Contain => (self.contain_for(&signal, before, &mut writing).await, None),
             SignalEffect::Lower => (Vec::new(), Some(self.lower_for(&signal, &mut writing, now))),
             SignalEffect::Record => (Vec::new(), None),
         };
@@ -128,7 +152,7 @@ impl Desk {
             self.owe(writing).await?;
             return Ok(Taken::TooMany);
         }
-        let by = format!("transmitter:{transmitter}");
+        let by = untold::by(&transmitter);
         let record = SignalRecord { transmitter, event, jti, issued, about, effect, ended, until };
         let (transmitter, jti) = (record.transmitter.clone(), record.jti.clone());
         writing.command(now, &by, CommandRecord::SignalReceived(Box::new(record)));
@@ -137,15 +161,32 @@ impl Desk {
         Ok(Taken::Now)
     }
 
-    /// Ends the tasks that a telling is about.
-    fn end_for(&self, signal: &Signal, writing: &mut Writing) -> Vec<TaskId> {
-        let by = format!("transmitter:{}", signal.transmitter);
+    /// Gives the tasks that ended for a telling before it was on record, in a process that is no more.
+    fn ended_before(&self, heard: &mut Heard, signal: &Signal) -> Vec<Task> {
+        let snapshot = self.snapshot();
+        match signal.effect {
+            SignalEffect::End | SignalEffect::Contain => heard
+                .take_left(&signal.transmitter, |task| {
+                    signal.about.iter().any(|it| concerns(&snapshot, task, it))
+                }),
+            SignalEffect::Lower | SignalEffect::Record => Vec::new(),
+        }
+    }
+
+    /// Ends the tasks that a telling is about; gives them with those that ended `before` for it.
+    fn end_for(&self, signal: &Signal, before: Vec<Task>, writing: &mut Writing) -> Vec<TaskId> {
+        let by = untold::by(&signal.transmitter);
+        let ended = || format!("{}: its task ended", told(signal));
         let mut gone = Vec::new();
+        for task in before {
+            let finding = self.finding("signal", ended(), signal, Some(&task));
+            writing.records.push(Record::Finding(finding));
+            gone.push(task.id);
+        }
         for task in self.tasks_about(&signal.about) {
             for (id, effects) in self.end_below(&task.id, EndCause::Signal) {
                 if effects.iter().any(|it| matches!(it, Effect::TaskStatus(_))) {
-                    let text = format!("{}: its task ended", told(signal));
-                    let finding = self.finding("signal", text, signal, self.task(&id).as_ref());
+                    let finding = self.finding("signal", ended(), signal, self.task(&id).as_ref());
                     writing.records.push(Record::Finding(finding));
                     gone.push(id.clone());
                 }
@@ -156,9 +197,15 @@ impl Desk {
     }
 
     /// Contains whom a telling is about, as the command does.
-    async fn contain_for(&self, signal: &Signal, writing: &mut Writing) -> Vec<TaskId> {
-        let by = format!("transmitter:{}", signal.transmitter);
-        let tasks = self.tasks_about(&signal.about);
+    async fn contain_for(
+        &self,
+        signal: &Signal,
+        before: Vec<Task>,
+        writing: &mut Writing,
+    ) -> Vec<TaskId> {
+        let by = untold::by(&signal.transmitter);
+        let mut tasks = self.tasks_about(&signal.about);
+        tasks.extend(before);
         for subject in &signal.about {
             if !self.snapshot().contained.contains(subject) {
                 // It is in force. What could not be written is owed, and goes before this one's record.
@@ -207,18 +254,10 @@ impl Desk {
     /// Gives the open tasks that any of `about` means, by whatever hand their authority came through.
     fn tasks_about(&self, about: &[Subject]) -> Vec<Task> {
         let snapshot = self.snapshot();
-        let concerned = |task: &Task, subject: &Subject| match subject {
-            Subject::Task(it) => task.id == *it || task.ancestors().any(|above| above == it),
-            Subject::Identity(_) | Subject::Class(_) | Subject::Owner(_) | Subject::Everyone => {
-                let mut hands = std::iter::once(&task.identity).chain(&task.via);
-                hands.any(|it| snapshot.is_within(it, subject))
-            }
-            Subject::Credential(_) | Subject::Server(_) | Subject::Tool(..) => false,
-        };
         let open = |slot: &std::sync::Arc<super::Slot>| {
             let state = slot.lock();
             let task = state.task();
-            let meant = task.is_open() && about.iter().any(|it| concerned(task, it));
+            let meant = task.is_open() && about.iter().any(|it| concerns(&snapshot, task, it));
             meant.then(|| task.clone())
         };
         self.slots().iter().filter_map(open).collect()
@@ -245,6 +284,18 @@ impl Desk {
     }
 }
 
+/// Says whether a subject means a task, by whatever hand its authority came through.
+fn concerns(snapshot: &Snapshot, task: &Task, subject: &Subject) -> bool {
+    match subject {
+        Subject::Task(it) => task.id == *it || task.ancestors().any(|above| above == it),
+        Subject::Identity(_) | Subject::Class(_) | Subject::Owner(_) | Subject::Everyone => {
+            let mut hands = std::iter::once(&task.identity).chain(&task.via);
+            hands.any(|it| snapshot.is_within(it, subject))
+        }
+        Subject::Credential(_) | Subject::Server(_) | Subject::Tool(..) => false,
+    }
+}
+
 /// Says what was told of whom, in the configuration's words alone.
 fn told(signal: &Signal) -> String {
     format!("`{}` told `{}` of {}", signal.transmitter, signal.event, named(&signal.about))
@@ -267,8 +318,8 @@ mod tests {
     use super::*;
     use crate::{Active, Clock, DeskParts, Evidence, Keep};
 
-    /// A desk with one open task of `reporter`.
-    async fn desk(dir: &Path) -> (Desk, TaskId) {
+    /// A desk over what an earlier one left in `dir`.
+    async fn resumed(dir: &Path) -> Desk {
         let options = LedgerOptions {
             dir: dir.join("ledger"),
             key: CheckpointKey::load_or_create(&dir.join("checkpoint.key")).unwrap(),
@@ -289,6 +340,12 @@ mod tests {
         charter.templates = BTreeSet::from(["report".parse().unwrap()]);
         let snapshot = build::snapshot(vec![charter], vec![build::template("report")]);
         desk.activate(Active { snapshot, activations: Vec::new() }, "files").await.unwrap();
+        desk
+    }
+
+    /// A desk with one open task of `reporter`.
+    async fn desk(dir: &Path) -> (Desk, TaskId) {
+        let desk = resumed(dir).await;
         let request = OpenRequest {
             identity: "reporter".parse().unwrap(),
             template: "report".parse().unwrap(),
@@ -337,6 +394,78 @@ mod tests {
             });
             assert_eq!(ended.collect::<Vec<_>>(), [vec![task]], "{effect}");
         }
+    }
+
+    /// The tasks that each telling on record names.
+    fn named(desk: &Desk) -> Vec<Vec<TaskId>> {
+        let mut named = Vec::new();
+        let scanned = desk.ledger().scan(0, &mut |it| {
+            if let Record::Command { command: CommandRecord::SignalReceived(it), .. } = it.record {
+                named.push(it.ended);
+            }
+            std::ops::ControlFlow::Continue(())
+        });
+        scanned.unwrap();
+        named
+    }
+
+    fn dies(desk: Desk) {
+        desk.registry().clone().close();
+        desk.ledger().clone().close();
+    }
+
+    #[tokio::test]
+    async fn whoever_dies_while_containing_for_a_telling_names_what_ended_when_it_is_told_again() {
+        for ended in [true, false] {
+            let dir = tempfile::tempdir().unwrap();
+            let (first, task) = desk(dir.path()).await;
+            let told_of = signal(SignalEffect::Contain, first.now());
+            let subject = told_of.about[0].clone();
+            if ended {
+                // It dies when all is on record but the telling.
+                first.contain(&subject, &told(&told_of), &untold::by("idp")).await.unwrap();
+            } else {
+                // It dies before the tasks' ends are on record.
+                let mut writing = Writing::default();
+                let (why, statement) = (told(&told_of), None);
+                let command = CommandRecord::Contained { subject, contained: true, why, statement };
+                writing.command(first.now(), &untold::by("idp"), command);
+                first.ledger().append(writing.records).await.unwrap();
+            }
+            dies(first);
+            // It dies once more before anybody tells again.
+            dies(resumed(dir.path()).await);
+            let last = resumed(dir.path()).await;
+            assert_eq!(named(&last), Vec::<Vec<TaskId>>::new());
+            assert!(last.open_tasks(&"reporter".parse().unwrap()).is_empty());
+            // Another telling names nothing of it.
+            let other = Signal {
+                jti: "other".to_owned(),
+                about: vec!["identity:x".parse().unwrap()],
+                ..told_of.clone()
+            };
+            assert_eq!(last.signalled(other).await.unwrap(), Taken::Now);
+            assert_eq!(last.signalled(told_of.clone()).await.unwrap(), Taken::Now);
+            let more = Signal { jti: "two".to_owned(), ..told_of };
+            assert_eq!(last.signalled(more).await.unwrap(), Taken::Now);
+            let none = Vec::new();
+            assert_eq!(named(&last), [none.clone(), vec![task], none], "{ended}");
+            dies(last);
+            let after = resumed(dir.path()).await;
+            assert!(after.signals.lock().await.left.values().all(Vec::is_empty));
+        }
+    }
+
+    #[tokio::test]
+    async fn however_much_happens_in_one_moment_goes_on_record() {
+        let dir = tempfile::tempdir().unwrap();
+        let (desk, _) = desk(dir.path()).await;
+        let finding =
+            desk.finding("test", String::new(), &signal(SignalEffect::End, desk.now()), None);
+        let (records, changes) = (vec![Record::Finding(finding); 10_000], Vec::new());
+        desk.owe(Writing { records, changes }).await.unwrap();
+        assert!(10_000 < desk.ledger().last_seq());
+        assert!(desk.owed.lock().await.records.is_empty());
     }
 
     fn at(seconds: u64) -> Timestamp {

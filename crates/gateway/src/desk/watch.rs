@@ -104,6 +104,27 @@ impl Desk {
         self.end_tasks_of(|it| snapshot.is_within(it, subject), by).await
     }
 
+    /// Ends the tasks of what is contained when a governor starts. What was contained as another system told,
+    /// and is not on record as told, is so in its name: told again, it is named with the rest.
+    pub(super) async fn end_contained(
+        &self,
+        subject: &Subject,
+        teller: Option<&str>,
+    ) -> Result<(), DeskError> {
+        let Some(teller) = teller else {
+            return self.end_tasks_within(subject, "governor").await;
+        };
+        let mut heard = self.signals.lock().await;
+        let snapshot = self.snapshot();
+        let hands = |it: &Task| {
+            let mut hands = std::iter::once(&it.identity).chain(&it.via);
+            it.is_open() && hands.any(|it| snapshot.is_within(it, subject))
+        };
+        let open: Vec<Task> = self.slots().iter().map(|it| it.lock().task().clone()).collect();
+        open.into_iter().filter(hands).for_each(|it| heard.leave(teller, it));
+        self.end_tasks_within(subject, &super::untold::by(teller)).await
+    }
+
     /// Ends the tasks whose authority came through any of these hands.
     async fn end_tasks_of(
         &self,

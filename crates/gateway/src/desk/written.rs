@@ -28,9 +28,11 @@ impl Desk {
         let mut owed = self.owed.lock().await;
         owed.records.extend(writing.records);
         owed.changes.extend(writing.changes);
-        if !owed.records.is_empty() {
-            self.ledger.append(owed.records.clone()).await?;
-            owed.records.clear();
+        // However much happens in one moment, it is written in pieces that the ledger takes.
+        while let Some(piece) = next_piece(&owed.records) {
+            self.ledger.append(piece).await?;
+            let written = piece.len();
+            owed.records.drain(..written);
             self.commanded.notify_one();
         }
         if owed.changes.is_empty() {
@@ -142,6 +144,14 @@ impl Desk {
             }
         }
     }
+}
+
+/// How many records are written at once at the most.
+const TOGETHER: usize = 1_024;
+
+/// Gives what is written next of some records, where there are any.
+fn next_piece(records: &[Record]) -> Option<&[Record]> {
+    records.get(..records.len().min(TOGETHER)).filter(|it| !it.is_empty())
 }
 
 /// What is about to be written down.

@@ -8,7 +8,7 @@ use super::{
     key::{CheckpointKey, CheckpointPublicKey, KEY_NAME},
 };
 
-/// What a signed text says of a ledger. The two start differently, so that a signature made for
+/// What a signed text says of a ledger. They start differently, so that a signature made for
 /// one never counts as the other.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Purpose {
@@ -16,6 +16,8 @@ pub(crate) enum Purpose {
     Head,
     /// Up to this record retention took the oldest.
     Base,
+    /// Up to this record these landmarks still count.
+    Landmarks,
 }
 
 impl Purpose {
@@ -23,6 +25,7 @@ impl Purpose {
         match self {
             Self::Head => "bailiwick/ledger",
             Self::Base => "bailiwick/ledger/base",
+            Self::Landmarks => "bailiwick/ledger/landmarks",
         }
     }
 }
@@ -116,7 +119,7 @@ fn parse_body(text: &str) -> Result<(Purpose, Checkpoint), NoteError> {
     let mut lines = text.split('\n');
     let mut next = || lines.next().ok_or_else(|| wrong("a line is missing", text));
     let origin = next()?;
-    let purpose = [Purpose::Head, Purpose::Base]
+    let purpose = [Purpose::Head, Purpose::Base, Purpose::Landmarks]
         .into_iter()
         .find(|it| it.origin() == origin)
         .ok_or_else(|| wrong("an unknown first line", origin))?;

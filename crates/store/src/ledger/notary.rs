@@ -71,6 +71,11 @@ impl Notary {
         Base::write(&self.dir, at, now, &self.key)
     }
 
+    /// Gives the key.
+    pub(super) const fn key(&self) -> &CheckpointKey {
+        &self.key
+    }
+
     /// Gives the ledger's directory.
     pub(super) fn dir(&self) -> &Path {
         &self.dir

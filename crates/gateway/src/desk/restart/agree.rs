@@ -3,7 +3,9 @@
 
 use std::collections::BTreeMap;
 
-use bailiwick_model::{HoldId, HoldStatus, Person, TaskId, Timestamp};
+use bailiwick_model::{
+    CommandRecord, Hold, HoldId, HoldStatus, Person, Record, Task, TaskId, Timestamp,
+};
 use bailiwick_store::{Change, HoldFilter, Ledger, Registry, TaskFilter};
 
 use super::Told;
@@ -23,13 +25,13 @@ impl Told {
     /// Gives what the registry missed.
     pub(super) fn repairs(
         &self,
-        registry: &Registry,
+        (ledger, registry): (&Ledger, &Registry),
         from: Option<Timestamp>,
     ) -> Result<Vec<Change>, DeskError> {
         let mut changes = Vec::new();
         let known = |at: Timestamp| from.is_some_and(|from| from <= at);
-        self.tasks_missed(registry, &known, &mut changes)?;
-        self.holds_missed(registry, &known, &mut changes)?;
+        self.tasks_missed((ledger, registry), &known, &mut changes)?;
+        self.holds_missed((ledger, registry), &known, &mut changes)?;
         self.persons_missed(registry, &known, &mut changes)?;
         self.pins_missed(registry, &known, &mut changes)?;
         self.containment_missed(registry, &mut changes)?;
@@ -38,39 +40,81 @@ impl Told {
 
     fn tasks_missed(
         &self,
-        registry: &Registry,
+        (ledger, registry): (&Ledger, &Registry),
         known: &dyn Fn(Timestamp) -> bool,
         changes: &mut Vec<Change>,
     ) -> Result<(), DeskError> {
-        let mut kept = BTreeMap::new();
-        for task in registry.tasks(TaskFilter::ALL)? {
-            let told = self.tasks.get(&task.id).map(|it| it.generation);
-            if told.map_or(known(task.opened), |told| told < task.generation) {
-                return Err(beyond::<TaskId>("task", &task.id));
+        for told in self.tasks.values() {
+            match registry.task(&told.id)? {
+                Some(kept) if told.generation < kept.generation => {
+                    return Err(beyond::<TaskId>("task", &told.id));
+                }
+                Some(kept) if kept == *told => {}
+                // What has ended may have left the registry.
+                None if !told.is_open() => {}
+                Some(_) | None => changes.push(Change::Task(Box::new(told.clone()))),
             }
-            kept.insert(task.id.clone(), task);
         }
-        let missed = self.tasks.values().filter(|it| kept.get(&it.id) != Some(*it));
-        changes.extend(missed.map(|it| Change::Task(Box::new(it.clone()))));
+        let open = TaskFilter { open_only: true, ..TaskFilter::ALL };
+        let latest = TaskFilter { limit: LATEST, ..TaskFilter::ALL };
+        for kept in registry.tasks(open)?.into_iter().chain(registry.tasks(latest)?) {
+            if self.tasks.contains_key(&kept.id) {
+                continue;
+            }
+            let records = ledger.task_records(&kept.id)?;
+            match Task::told(&kept.id, records.iter().map(|it| &it.record)) {
+                Some(told) if told.generation < kept.generation => {
+                    return Err(beyond::<TaskId>("task", &kept.id));
+                }
+                // The start has forgotten it, as it ended long ago; here it is open yet.
+                Some(Task { status, generation, .. }) if kept.is_open() => {
+                    changes.push(Change::Task(Box::new(Task { status, generation, ..kept })));
+                }
+                None if known(kept.opened) => return Err(beyond::<TaskId>("task", &kept.id)),
+                Some(_) | None => {}
+            }
+        }
         Ok(())
     }
 
     fn holds_missed(
         &self,
-        registry: &Registry,
+        (ledger, registry): (&Ledger, &Registry),
         known: &dyn Fn(Timestamp) -> bool,
         changes: &mut Vec<Change>,
     ) -> Result<(), DeskError> {
-        let mut kept = BTreeMap::new();
-        for hold in registry.holds(HoldFilter::ALL)? {
-            let told = self.holds.get(&hold.id).map(|it| progress(&it.status));
-            if told.map_or(known(hold.opened), |told| told < progress(&hold.status)) {
-                return Err(beyond::<HoldId>("hold", &hold.id));
+        for told in self.holds.values() {
+            match registry.hold(&told.id)? {
+                Some(kept) if progress(&told.status) < progress(&kept.status) => {
+                    return Err(beyond::<HoldId>("hold", &told.id));
+                }
+                Some(kept) if kept == *told => {}
+                // What is over may have left the registry with its task.
+                None if progress(&told.status) == OVER => {}
+                Some(_) | None => changes.push(Change::Hold(Box::new(told.clone()))),
             }
-            kept.insert(hold.id.clone(), hold);
         }
-        let missed = self.holds.values().filter(|it| kept.get(&it.id) != Some(*it));
-        changes.extend(missed.map(|it| Change::Hold(Box::new(it.clone()))));
+        let open = HoldFilter { open_only: true, ..HoldFilter::ALL };
+        let latest = HoldFilter { limit: LATEST, ..HoldFilter::ALL };
+        for kept in registry.holds(open)?.into_iter().chain(registry.holds(latest)?) {
+            if self.holds.contains_key(&kept.id) {
+                continue;
+            }
+            let records = ledger.task_records(&kept.task)?;
+            let told = records.iter().rev().find_map(|it| hold_in(&it.record, &kept.id));
+            match told {
+                Some(status) if progress(status) < progress(&kept.status) => {
+                    return Err(beyond::<HoldId>("hold", &kept.id));
+                }
+                None if known(kept.opened) => return Err(beyond::<HoldId>("hold", &kept.id)),
+                // Its task ended long ago: what waits of it waits in vain.
+                Some(_) if progress(&kept.status) != OVER => {
+                    let status = HoldStatus::Expired;
+                    changes.push(Change::Hold(Box::new(Hold { status, ..kept })));
+                }
+                Some(_) | None => {}
+            }
+        }
         Ok(())
     }
 
@@ -137,12 +181,36 @@ impl Told {
     }
 }
 
+/// How a record says that a hold stands.
+fn hold_in<'a>(record: &'a Record, id: &HoldId) -> Option<&'a HoldStatus> {
+    match record {
+        Record::Command { command: CommandRecord::HoldChanged { hold, .. }, .. }
+            if hold.id == *id =>
+        {
+            Some(&hold.status)
+        }
+        Record::Command { .. }
+        | Record::Decision(_)
+        | Record::Outcome(_)
+        | Record::Evaluation(_)
+        | Record::Search(_)
+        | Record::Finding(_)
+        | Record::Lease(_) => None,
+    }
+}
+
+/// How many of the latest tasks and holds the ledger must know though they are over: of one that was cut
+/// or exchanged, it is the latest that are missing.
+const LATEST: usize = 64;
+/// How far a hold has come of which nothing more will be heard.
+const OVER: u8 = 2;
+
 /// How far a hold has come; it never goes back.
 const fn progress(status: &HoldStatus) -> u8 {
     match status {
         HoldStatus::Waiting => 0,
         HoldStatus::Approved { .. } => 1,
-        HoldStatus::Refused { .. } | HoldStatus::Used { .. } | HoldStatus::Expired => 2,
+        HoldStatus::Refused { .. } | HoldStatus::Used { .. } | HoldStatus::Expired => OVER,
     }
 }
 

@@ -6,7 +6,7 @@ use std::mem::take;
 use bailiwick_model::{
     CommandRecord, Finding, Hold, HoldId, HoldStatus, Record, TaskId, Timestamp,
 };
-use bailiwick_store::{HoldFilter, Ledger, Registry, TaskFilter};
+use bailiwick_store::{Ledger, Registry};
 
 use super::Told;
 use crate::{Evidence, desk::DeskError};
@@ -40,8 +40,8 @@ impl Told {
 
     fn complete(&mut self, registry: &Registry, evidence: &Evidence) -> Result<Lost, DeskError> {
         let (mut tasks, mut holds) = take(&mut self.hidden);
-        for kept in registry.tasks(TaskFilter::ALL)? {
-            let Some(told) = self.tasks.get_mut(&kept.id) else { continue };
+        for told in self.tasks.values_mut() {
+            let Some(kept) = registry.task(&told.id)? else { continue };
             if tasks.get(&kept.id).is_some_and(|it| *it == evidence.whole_task(&kept)) {
                 tasks.remove(&kept.id);
                 (told.purpose, told.params) = (kept.purpose, kept.params);
@@ -50,8 +50,8 @@ impl Told {
                 }
             }
         }
-        for kept in registry.holds(HoldFilter::ALL)? {
-            let Some(told) = self.holds.get_mut(&kept.id) else { continue };
+        for told in self.holds.values_mut() {
+            let Some(kept) = registry.hold(&told.id)? else { continue };
             if holds.get(&kept.id).is_some_and(|it| *it == evidence.whole_hold(&kept)) {
                 holds.remove(&kept.id);
                 let status = told.status.clone();
@@ -65,9 +65,11 @@ impl Told {
             line.destinations.clone_from(&hold.destinations);
         }
         let open = |it: &TaskId| self.tasks.get(it).is_some_and(bailiwick_model::Task::is_open);
+        let waits = |it: &HoldId| self.holds.get(it).is_some_and(|hold| open(&hold.task));
         Ok(Lost {
             tasks: tasks.into_keys().filter(open).collect(),
-            holds: holds.into_keys().collect(),
+            // Those of a task that has ended may have left with it, and no answer to them counts.
+            holds: holds.into_keys().filter(waits).collect(),
         })
     }
 

@@ -29,6 +29,7 @@ async fn what_is_over_leaves_memory_and_registry_and_is_known_all_the_same() {
         let registry = house.engine.desk().registry();
         assert!(house.all().len() <= 8 + 64 / 4 + 1, "{}", house.all().len());
         let tasks = registry.tasks(bailiwick_store::TaskFilter::ALL).unwrap().len();
+        assert!(tasks <= 8 + 64 / 4 + 1, "{tasks}");
         let changes = registry.changes(bailiwick_store::Rev(0), usize::MAX).unwrap().len();
         assert!(changes <= 2 * (tasks + 64 + 16), "{changes} changes for {tasks} tasks");
         assert_eq!(registry.verify_changes().unwrap(), None);
@@ -45,6 +46,12 @@ async fn what_is_over_leaves_memory_and_registry_and_is_known_all_the_same() {
         let of_task = house.engine.of(Some(&lease.task), true, 10).await.unwrap();
         assert_eq!(of_task, std::slice::from_ref(lease));
     }
+    // Their tasks left the registry as well, and the ledger tells how each ended.
+    let (desk, first) = (house.engine.desk(), &over[0].task);
+    assert_eq!(desk.registry().task(first).unwrap(), None);
+    let records = desk.ledger().task_records(first).unwrap();
+    let told = Task::told(first, records.iter().map(|it| &it.record)).unwrap();
+    assert!(!told.is_open() && told.identity.as_str() == "reporter", "{told:?}");
     // What is found of one of them is an orphan and no stranger, however long it has been over.
     let first = over[0].id.clone();
     assert!(house.all().iter().all(|it| it.id != first));
