@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use bailiwick_model::{
-    ActionKind, CommandRecord, DecisionId, DecisionRecord, Effect, EndCause, EnforcedAs,
+    ActionKind, CommandRecord, DecisionId, DecisionRecord, Effect, EndCause, EnforcedAs, Finding,
     IdentityId, LeaseEnd, LeaseId, LeaseRecord, LeaseState, OnBehalf, OutcomeKind, Reason, Record,
     ServerName, TargetName, Task, TaskId, TaskStatus, TemplateName, Timestamp, VerdictKind,
 };
@@ -39,6 +39,9 @@ pub struct AccessPath {
     /// Every credential that it got, as it stood last.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub leases: Vec<PathLease>,
+    /// What was noticed of it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub findings: Vec<Finding>,
 }
 
 /// A credential that a task got.
@@ -105,6 +108,7 @@ pub fn access_path(task: &Task, records: &[(u64, Record)]) -> AccessPath {
     records.sort_by_key(|(seq, _)| *seq);
     let (mut outcomes, mut handed) = (BTreeMap::new(), BTreeMap::new());
     let (mut steps, mut leases, mut end) = (Vec::new(), BTreeMap::new(), None);
+    let mut findings = Vec::new();
     for (seq, record) in records {
         match record {
             Record::Decision(it) => steps.push(step(*seq, it)),
@@ -118,10 +122,8 @@ pub fn access_path(task: &Task, records: &[(u64, Record)]) -> AccessPath {
                     end = Some((*cause, by.clone()));
                 }
             }
-            Record::Command { .. }
-            | Record::Finding(_)
-            | Record::Evaluation(_)
-            | Record::Search(_) => {}
+            Record::Finding(it) => findings.push(it.clone()),
+            Record::Command { .. } | Record::Evaluation(_) | Record::Search(_) => {}
         }
     }
     for step in &mut steps {
@@ -144,6 +146,7 @@ pub fn access_path(task: &Task, records: &[(u64, Record)]) -> AccessPath {
         ended_by: end.map(|(_, by)| by),
         steps,
         leases: leases.into_values().collect(),
+        findings,
     }
 }
 

@@ -176,5 +176,8 @@ pub(crate) fn drawn(path: &AccessPath) -> String {
             "lease     {id} at {target} ({wants}), enforced as {enforced}: {state}\n"
         ));
     }
+    for it in &path.findings {
+        text.push_str(&format!("finding   {}: {}\n", it.code, it.text));
+    }
     text
 }

@@ -149,6 +149,12 @@ async fn lateral_access(stage: Stage, progress: ProgressBar) -> anyhow::Result<T
     act.call(("warehouse", "query"), json!({"sql": "select 1"}), "deny").await?;
     // It has ended by now: what it was given is gone, too.
     act.call(("tickets", "get_ticket"), json!({"ticket": "T-52"}), "deny").await?;
+    let path = stage.path(&task.task).await?;
+    told.lines.extend(path.findings.iter().map(|it| format!("finding {}: {}", it.code, it.text)));
+    match path.ended.filter(|_| !path.findings.is_empty()) {
+        Some(ended) => told.lines.push(format!("contained: {} ended {ended}", task.task)),
+        None => told.surprises.push("nobody noticed who tried one server after the other".into()),
+    }
     Ok(told)
 }
 

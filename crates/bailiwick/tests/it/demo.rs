@@ -104,10 +104,17 @@ fn every_scene_of_the_demonstration_stops_its_call_before_the_server_and_the_evi
     assert!(shown.story.contains(&claim), "{}", shown.story);
     assert!(!shown.story.contains("NOT AS IT SHOULD BE"), "{}", shown.story);
 
-    // The database saw its sessions closed, and said so before the story did.
-    for claim in
-        ["8 sessions of `lease_", "all 8 sessions are closed", " is revoked: revoke accepted "]
-    {
+    // What was noticed, looked at and measured is told, and the database saw its sessions closed before
+    // the story did.
+    for claim in [
+        "finding lateral-access: `triage-agent` tried ",
+        "contained: task_",
+        "the key's age is kept",
+        "8 sessions of `lease_",
+        "all 8 sessions are closed",
+        " is revoked: revoke accepted ",
+        "ada has looked at all 2 steps of task_",
+    ] {
         assert!(shown.story.contains(claim), "{claim}: {}", shown.story);
     }
     every_decision_has_its_record(&shown, &calls);

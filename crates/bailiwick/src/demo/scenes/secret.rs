@@ -1,11 +1,17 @@
 //! Scene 12: the application's key goes along, and nobody who asked ever sees it.
 
+use std::time::Duration;
+
 use anyhow::Context;
+use bailiwick_model::Timestamp;
 use indicatif::ProgressBar;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::{Acting, Stage, Told, agent, past};
-use crate::admin::wire::{SecretChanged, SecretValue};
+use crate::{
+    admin::wire::{SecretChanged, SecretValue},
+    command::sign,
+};
 
 const KEY: &str = "legacy-key";
 
@@ -30,7 +36,26 @@ pub(super) async fn long_lived_secret(stage: Stage, progress: ProgressBar) -> an
         told.surprises.push("the agent has seen the key".to_owned());
     }
     told.lines.push("the application got its key; the agent got stars in its place".to_owned());
+    match age(&stage).await? {
+        Some((version, age)) => told.lines.push(format!(
+            "the key's age is kept, and `bailiwick doctor` complains when it is too old: value {version} is {} ms old",
+            age.as_millis()
+        )),
+        None => told.surprises.push("nobody knows how old the key is".to_owned()),
+    }
     Ok(told)
+}
+
+/// Asks which value of the key counts, and how old it is.
+async fn age(stage: &Stage) -> anyhow::Result<Option<(u64, Duration)>> {
+    let kept: Vec<Value> = stage.client.get("/api/v1/secrets").await?;
+    let Some(key) = kept.iter().find(|it| it.get("name") == Some(&KEY.into())) else {
+        return Ok(None);
+    };
+    let version = key.get("version").and_then(Value::as_u64);
+    let rotated = key.get("rotated").cloned().unwrap_or_default();
+    let rotated: Option<Timestamp> = serde_json::from_value(rotated)?;
+    Ok(version.zip(rotated.map(|it| sign::now().since(it))))
 }
 
 impl Acting<'_> {
@@ -40,9 +65,9 @@ impl Acting<'_> {
         self.progress.set_message(shown.clone());
         let path = format!("/http/legacy/invoices/{id}");
         let (status, text, decision) = agent::get((self.address, Some(&self.token)), &path).await?;
-        let refused: serde_json::Value = serde_json::from_str(&text).unwrap_or_default();
+        let refused: Value = serde_json::from_str(&text).unwrap_or_default();
         let verdict = if status.is_success() { "allow" } else { "deny" };
-        let why = refused.get("why").and_then(serde_json::Value::as_str).unwrap_or(&text);
+        let why = refused.get("why").and_then(Value::as_str).unwrap_or(&text);
         self.told.lines.push(format!("{:<7} {shown}\n            {why}", past(verdict)));
         let counter =
             if verdict == "allow" { &mut self.told.allowed } else { &mut self.told.stopped };
