@@ -19,16 +19,13 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    figures::{Spread, percentile},
+    figures::Spread,
     governor::{Governor, START},
-    tell,
+    rows::Rows,
 };
 
 const TASKS: usize = 100;
 const RUNS: usize = 5;
-/// The metrics, and which part of all measurements each is of.
-const METRICS: [(&str, usize); 3] =
-    [("ssf_push_ms_p50", 500), ("ssf_push_ms_p99", 990), ("ssf_push_ms_max", 1000)];
 
 /// Measures from the call of `end` until a receiver on this machine has the whole of what it is told:
 /// written to the ledger, read of it, signed and sent.
@@ -67,7 +64,7 @@ pub(crate) async fn measure(folder: &Path) -> anyhow::Result<Vec<(String, Spread
     })?);
     let stop = CancellationToken::new();
     let telling = tokio::spawn(Arc::clone(&outward).run(stop.clone()));
-    let mut runs = vec![Vec::new(); METRICS.len()];
+    let mut rows = Rows::default();
     for _ in 0..RUNS {
         let mut all = Vec::new();
         for _ in 0..TASKS {
@@ -77,20 +74,12 @@ pub(crate) async fn measure(folder: &Path) -> anyhow::Result<Vec<(String, Spread
             let heard = tokio::time::timeout(Duration::from_secs(60), hears.recv()).await?;
             all.push(heard.context("nobody hears")?.saturating_duration_since(asked));
         }
-        for (runs, (_, part)) in runs.iter_mut().zip(METRICS) {
-            runs.push(percentile(&all, part).context("nothing was measured")? / 1000.0);
-        }
+        rows.add_shares("ssf_push_ms", &all)?;
     }
     stop.cancel();
     telling.await?;
     governor.stop().await;
-    let mut metrics = Vec::new();
-    for (runs, (name, _)) in runs.iter().zip(METRICS) {
-        let spread = Spread::of(runs).context("nothing was measured")?;
-        tell(&format!("    {name}: {spread}"));
-        metrics.push((name.to_owned(), spread));
-    }
-    Ok(metrics)
+    rows.told()
 }
 
 /// Takes one request, and says when it was there whole.

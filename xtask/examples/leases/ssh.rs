@@ -1,68 +1,44 @@
-//! How long a real OpenSSH server still lets a lease work that is being ended, while sixty-four sessions of
-//! it say the time without a pause.
+//! A real OpenSSH server, and sessions that say the time.
 
 use std::{
     fs,
     io::{BufRead as _, BufReader, Lines},
     os::unix::fs::PermissionsExt as _,
-    path::Path,
+    path::{Path, PathBuf},
     process::{Child, ChildStdout, Stdio},
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use anyhow::Context as _;
-use bailiwick_connect::{
-    Broker as _, Credential, EndCommand, EndedLease, Field, LeaseOrder, Ssh, SshTarget,
-};
-use bailiwick_model::{LeaseId, TaskId, Ulid};
+use bailiwick_connect::{Broker, Credential, EndCommand, Ssh as Authority, SshTarget};
+use bailiwick_model::Timestamp;
 use bailiwick_testkit::real::Sshd;
 
-use crate::{
-    figures::{Spread, percentile},
-    postgres::clock,
-    tell,
-};
+use crate::sessions::{SESSIONS, Target, clock, field};
 
-const RUNS: usize = 3;
-/// How many leases are ended in a run.
-const LEASES: usize = 3;
-const SESSIONS: usize = 64;
+/// How many sign in at once: a server turns away who comes when too many do.
+const AT_ONCE: usize = 8;
 /// What a session does at the server: no program is started for each line, which would be measured, too.
-const SAYS: &str = "exec python3 -uc 'import time\nwhile True:\n print(int(time.time()*1000))\n time.sleep(0.005)'";
+const SAYS: &str =
+    "exec python3 -uc 'import time\nwhile True:\n print(int(time.time()*1000))\n time.sleep(0.01)'";
 
-/// Measures from the word to the broker until the last line that any session said, by the server's clock,
-/// and until the broker says that all is gone. Without an OpenSSH server there is nothing to measure.
-pub(crate) async fn measure(folder: &Path) -> anyhow::Result<Vec<(String, Spread)>> {
-    let folder = folder.join("ssh");
-    fs::create_dir(&folder)?;
-    let [authority, list] = ["private/ca.pub", "krl"].map(|it| folder.join(it));
-    let Some(server) = Sshd::start(&authority, &list) else { return Ok(Vec::new()) };
-    let broker = Ssh::new("bench".parse()?, target(&server, &folder)?, clock()?)
-        .map_err(anyhow::Error::msg)?;
-    let mut all: [Vec<f64>; 4] = Default::default();
-    // Each has a number of its own: by it the server knows which it was told of.
-    let mut numbers = 0..u8::MAX;
-    for _ in 0..RUNS {
-        let (mut last, mut told) = (Vec::new(), Vec::new());
-        for number in numbers.by_ref().take(LEASES) {
-            let (said, answer) = once(&server, &broker, &folder, number).await?;
-            last.extend(said);
-            told.push(answer);
-        }
-        let figures = [(&last, 500), (&last, 990), (&last, 1000), (&told, 500)];
-        for (into, (of, permille)) in all.iter_mut().zip(figures) {
-            into.push(percentile(of, permille).context("nothing was measured")? / 1000.0);
-        }
+/// The server, and who signs certificates for it.
+pub(crate) struct Ssh {
+    server: Sshd,
+    broker: Authority,
+    folder: PathBuf,
+}
+
+impl Ssh {
+    /// Starts one; nothing where none is installed.
+    pub(crate) fn start(folder: &Path) -> anyhow::Result<Option<Self>> {
+        let folder = folder.join("ssh");
+        fs::create_dir(&folder)?;
+        let [authority, list] = ["private/ca.pub", "krl"].map(|it| folder.join(it));
+        let Some(server) = Sshd::start(&authority, &list) else { return Ok(None) };
+        let broker = Authority::new("bench".parse()?, target(&server, &folder)?, clock()?);
+        Ok(Some(Self { server, broker: broker.map_err(anyhow::Error::msg)?, folder }))
     }
-    let names =
-        ["revoke_ssh_ms_p50", "revoke_ssh_ms_p99", "revoke_ssh_ms_max", "revoke_ssh_gone_ms_p50"];
-    let mut metrics = Vec::new();
-    for (name, runs) in names.into_iter().zip(&all) {
-        let spread = Spread::of(runs).context("nothing was measured")?;
-        tell(&format!("    {name}: {spread}"));
-        metrics.push((name.to_owned(), spread));
-    }
-    Ok(metrics)
 }
 
 fn target(server: &Sshd, folder: &Path) -> anyhow::Result<SshTarget> {
@@ -81,79 +57,79 @@ fn target(server: &Sshd, folder: &Path) -> anyhow::Result<SshTarget> {
     })
 }
 
-/// Gives how long after the word each session still said something, and when the broker was done.
-async fn once(
-    server: &Sshd,
-    broker: &Ssh,
-    folder: &Path,
-    number: u8,
-) -> anyhow::Result<(Vec<Duration>, Duration)> {
-    let now = clock()?;
-    let ulid = Ulid::new(now, [number; 10]);
-    let order = LeaseOrder {
-        lease: LeaseId::new(ulid),
-        task: TaskId::new(ulid),
-        identity: "bench".parse()?,
-        on_behalf: None,
-        wants: vec![server.account().to_owned()],
-        until: now.after(Duration::from_secs(300)),
-        now,
-    };
-    let issued = broker.issue(&order).await?;
-    let (key, certificate) = (folder.join("key"), folder.join("key-cert.pub"));
-    for (path, name) in [(&key, "private_key"), (&certificate, "certificate")] {
-        fs::write(path, field(&issued.credential, name).context("it lacks a field")?)?;
-        fs::set_permissions(path, fs::Permissions::from_mode(0o600))?;
-    }
-    let mut sessions = Vec::new();
-    for _ in 0..SESSIONS {
-        sessions.push(Connection::open(server, &key, &certificate)?);
-    }
-    let (asked, began) = (clock()?, Instant::now());
-    let ended = EndedLease {
-        lease: order.lease,
-        called: Some(issued.called),
-        keepsake: None,
-        enforced: bailiwick_connect::EnforcedAs::Session,
-        until: order.until,
-        now: asked,
-    };
-    broker.revoke(&ended).await?;
-    let told = began.elapsed();
-    let last = sessions.into_iter().map(Connection::last).collect::<anyhow::Result<Vec<i64>>>()?;
-    let late = |it: i64| u64::try_from(it.saturating_sub(asked.millis())).unwrap_or(0);
-    Ok((last.into_iter().map(|it| Duration::from_millis(late(it))).collect(), told))
-}
+impl Target for Ssh {
+    const NAME: &'static str = "ssh";
+    const LEASES: usize = 2;
+    type Open = Vec<Connection>;
 
-fn field(credential: &Credential, wanted: &str) -> Option<String> {
-    let mut fields = credential.fields();
-    fields.find(|(name, _)| *name == wanted).map(|(_, field)| match field {
-        Field::Plain(text) => text.clone(),
-        Field::Secret(secret) => secret.expose().to_owned(),
-    })
+    fn broker(&self) -> &dyn Broker {
+        &self.broker
+    }
+
+    fn wants(&self) -> Vec<String> {
+        vec![self.server.account().to_owned()]
+    }
+
+    fn open(&mut self, credential: &Credential) -> anyhow::Result<Vec<Connection>> {
+        let (key, certificate) = (self.folder.join("key"), self.folder.join("key-cert.pub"));
+        for (path, name) in [(&key, "private_key"), (&certificate, "certificate")] {
+            fs::write(path, field(credential, name)?)?;
+            fs::set_permissions(path, fs::Permissions::from_mode(0o600))?;
+        }
+        let mut open = Vec::new();
+        while open.len() < SESSIONS {
+            let more = AT_ONCE.min(SESSIONS.saturating_sub(open.len()));
+            let begun = (0..more).map(|_| Connection::begin(&self.server, &key, &certificate));
+            let mut begun = begun.collect::<anyhow::Result<Vec<_>>>()?;
+            for connection in &mut begun {
+                connection.first().with_context(|| self.server.said())?;
+            }
+            open.extend(begun);
+        }
+        Ok(open)
+    }
+
+    fn closed(&mut self, open: Vec<Connection>) -> anyhow::Result<Vec<Timestamp>> {
+        open.into_iter().map(Connection::last).collect()
+    }
 }
 
 /// One connection, in which somebody says the time.
-struct Connection {
+pub(crate) struct Connection {
     child: Child,
     lines: Lines<BufReader<ChildStdout>>,
+    first: String,
 }
 
 impl Connection {
-    /// Opens it, and comes back when the first word was said.
-    fn open(server: &Sshd, key: &Path, certificate: &Path) -> anyhow::Result<Self> {
+    fn begin(server: &Sshd, key: &Path, certificate: &Path) -> anyhow::Result<Self> {
         let mut client = server.client(key, certificate);
-        client.arg(SAYS).stdin(Stdio::null()).stdout(Stdio::piped());
+        client.arg(SAYS).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null());
         let mut child = client.spawn()?;
-        let mut lines = BufReader::new(child.stdout.take().context("it says nothing")?).lines();
-        lines.next().context("it is not let in")??;
-        Ok(Self { child, lines })
+        let lines = BufReader::new(child.stdout.take().context("it says nothing")?).lines();
+        Ok(Self { child, lines, first: String::new() })
+    }
+
+    /// Waits until it is let in.
+    fn first(&mut self) -> anyhow::Result<()> {
+        self.first = self.lines.next().context("it is not let in")??;
+        Ok(())
     }
 
     /// Reads what it still says, and gives the last: a moment of the server's clock.
-    fn last(mut self) -> anyhow::Result<i64> {
-        let last = self.lines.by_ref().map_while(Result::ok).filter(|it| !it.is_empty()).last();
+    fn last(mut self) -> anyhow::Result<Timestamp> {
+        // What is cut in the middle of a line is no line.
+        let whole = |it: &String| self.first.len() <= it.len();
+        let last = self.lines.by_ref().map_while(Result::ok).filter(whole).last();
         self.child.wait()?;
-        Ok(last.and_then(|it| it.parse().ok()).unwrap_or(0))
+        let last = last.unwrap_or_else(|| self.first.clone());
+        Ok(Timestamp::from_millis(last.parse()?))
+    }
+}
+
+impl Drop for Connection {
+    fn drop(&mut self) {
+        // It may have ended by itself.
+        let _ended = (self.child.kill(), self.child.wait());
     }
 }

@@ -13,6 +13,7 @@ use bailiwick_testkit::broker::ScriptedTarget;
 use crate::{
     figures::{Spread, per_second},
     governor::{self, Governor, START},
+    rows::Rows,
     tell,
 };
 
@@ -23,22 +24,17 @@ const STALL: Duration = Duration::from_secs(300);
 
 /// Measures how long it takes until each is known to be gone, and by how much memory grows meanwhile.
 pub(crate) async fn measure(folder: &Path) -> anyhow::Result<Vec<(String, Spread)>> {
-    let (mut seconds, mut mib) = (Vec::new(), Vec::new());
+    let mut rows = Rows::default();
     for run in 0..RUNS {
         let folder = folder.join(format!("storm-{run}"));
         std::fs::create_dir(&folder)?;
         fill(&folder).await?;
         let (took, grew) = one(&folder).await?;
-        seconds.push(took);
-        mib.push(grew);
+        rows.add("storm_100k_s", took);
+        rows.add("storm_rss_mib", grew);
         std::fs::remove_dir_all(&folder)?;
     }
-    let spread = |name: &str, runs: &[f64]| {
-        let spread = Spread::of(runs).context("nothing was measured")?;
-        tell(&format!("    {name}: {spread}"));
-        anyhow::Ok((name.to_owned(), spread))
-    };
-    Ok(vec![spread("storm_100k_s", &seconds)?, spread("storm_rss_mib", &mib)?])
+    rows.told()
 }
 
 /// Writes the leases as a governor left them.
