@@ -137,7 +137,8 @@ impl Governor {
         let socket = client::socket(&config.state);
         let admin_listener = admin_socket(&socket)?;
 
-        let work = Work { desk: Arc::clone(&desk), reload, heard, vault, meter, keys, signals, workloads };
+        let work =
+            Work { desk: Arc::clone(&desk), reload, heard, vault, meter, keys, signals, workloads };
         let mut running = work.start(&config, &stop);
         let faults = Arc::new(Faults::new(Arc::clone(&desk)));
         let on_socket = Served {
