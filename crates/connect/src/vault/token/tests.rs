@@ -32,13 +32,13 @@ impl Stub {
             .output()
             .unwrap();
         assert!(built.status.success(), "{}", String::from_utf8_lossy(&built.stderr));
-        it.close(&it.path("stub.so"), 0o755);
+        Self::close(&it.path("stub.so"), 0o755);
         write_private(&it.path("pin"), b"1234\n").unwrap();
         it.plan(plan);
         it
     }
 
-    fn close(&self, path: &std::path::Path, mode: u32) {
+    fn close(path: &std::path::Path, mode: u32) {
         fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
     }
 
@@ -237,10 +237,10 @@ fn a_pin_may_come_from_the_environment() {
 #[test]
 fn a_module_that_others_could_change_or_that_is_none_is_not_used() {
     let stub = Stub::new(PLAN);
-    stub.close(&stub.path("stub.so"), 0o775);
+    Stub::close(&stub.path("stub.so"), 0o775);
     assert!(stub.refused().contains("is not loaded"), "{}", stub.refused());
     fs::write(stub.path("stub.so"), "no library").unwrap();
-    stub.close(&stub.path("stub.so"), 0o700);
+    Stub::close(&stub.path("stub.so"), 0o700);
     assert!(stub.refused().contains("cannot be loaded"), "{}", stub.refused());
     fs::remove_file(stub.path("stub.so")).unwrap();
     assert!(stub.refused().contains("cannot be looked at"), "{}", stub.refused());

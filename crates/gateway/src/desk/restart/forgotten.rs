@@ -99,6 +99,7 @@ impl Told {
             | CommandRecord::SecretChanged { .. }
             | CommandRecord::SecretsRekeyed {}
             | CommandRecord::EnrolmentChanged { .. }
+            | CommandRecord::SvidIssued { .. }
             | CommandRecord::TurnedAway { .. }
             | CommandRecord::Activated(_)
             | CommandRecord::Started { .. } => false,
