@@ -16,5 +16,5 @@ pub(super) fn unpack(places: &Places) -> Option<PathBuf> {
 
 /// It is not alone in the world: its libraries may be missing.
 fn works(folder: &Path) -> bool {
-    crate::run::answers(&folder.join("usr/bin/softhsm2-util").display().to_string(), &["--version"])
+    crate::run::answers(folder.join("usr/bin/softhsm2-util"), &["--version"])
 }

@@ -32,14 +32,10 @@ impl Stub {
             .output()
             .unwrap();
         assert!(built.status.success(), "{}", String::from_utf8_lossy(&built.stderr));
-        Self::close(&it.path("stub.so"), 0o755);
+        mode(&it.path("stub.so"), 0o755);
         write_private(&it.path("pin"), b"1234\n").unwrap();
         it.plan(plan);
         it
-    }
-
-    fn close(path: &std::path::Path, mode: u32) {
-        fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
     }
 
     fn path(&self, name: &str) -> PathBuf {
@@ -79,6 +75,10 @@ impl Stub {
     fn tries(&self) -> usize {
         fs::read(self.path("plan.log")).map_or(0, |it| it.len())
     }
+}
+
+fn mode(path: &std::path::Path, mode: u32) {
+    fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
 }
 
 #[test]
@@ -237,10 +237,10 @@ fn a_pin_may_come_from_the_environment() {
 #[test]
 fn a_module_that_others_could_change_or_that_is_none_is_not_used() {
     let stub = Stub::new(PLAN);
-    Stub::close(&stub.path("stub.so"), 0o775);
+    mode(&stub.path("stub.so"), 0o775);
     assert!(stub.refused().contains("is not loaded"), "{}", stub.refused());
     fs::write(stub.path("stub.so"), "no library").unwrap();
-    Stub::close(&stub.path("stub.so"), 0o700);
+    mode(&stub.path("stub.so"), 0o700);
     assert!(stub.refused().contains("cannot be loaded"), "{}", stub.refused());
     fs::remove_file(stub.path("stub.so")).unwrap();
     assert!(stub.refused().contains("cannot be looked at"), "{}", stub.refused());
