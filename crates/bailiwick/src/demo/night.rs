@@ -54,16 +54,16 @@ pub(super) async fn break_glass(stage: Stage, progress: ProgressBar) -> anyhow::
     Ok(told)
 }
 
-/// The next day: a person reads all that was done, and puts their name to it.
+/// The next day: a person who did not ask for it reads all that was done, and puts their name to it.
 async fn look(stage: &Stage, told: &mut Told, task: &TaskId) -> anyhow::Result<()> {
     let steps = stage.path(task).await?.steps.len();
     let note = "The release was the one that was agreed on; the secret was none of its business.";
     let details = BTreeMap::from([("note".to_owned(), note.to_owned())]);
-    let word = stage.people.0.says("review-task", task.as_str(), details)?;
+    let word = stage.people.1.says("review-task", task.as_str(), details)?;
     let review = ReviewDone { note: note.to_owned(), by: word.by, signed: word.signed };
     let reviewed: Task = stage.client.post(&format!("/api/v1/reviews/{task}"), &review).await?;
     let waiting: Reviews = stage.client.get("/api/v1/reviews").await?;
-    told.lines.push(format!("ada has looked at all {steps} steps of {}: \"{note}\"", reviewed.id));
+    told.lines.push(format!("bob has looked at all {steps} steps of {}: \"{note}\"", reviewed.id));
     if waiting.reviews.iter().any(|it| it.id == *task) {
         told.surprises.push(format!("{task} still waits for somebody to look at it"));
     }

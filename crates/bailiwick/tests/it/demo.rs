@@ -113,7 +113,7 @@ fn every_scene_of_the_demonstration_stops_its_call_before_the_server_and_the_evi
         "8 sessions of `lease_",
         "all 8 sessions are closed",
         " is revoked: revoke accepted ",
-        "ada has looked at all 2 steps of task_",
+        "bob has looked at all 2 steps of task_",
     ] {
         assert!(shown.story.contains(claim), "{claim}: {}", shown.story);
     }
