@@ -83,7 +83,7 @@ class Client:
                 body["params"] = {**params, "_meta": {"io.modelcontextprotocol/protocolVersion": "2026-07-28", "io.modelcontextprotocol/clientCapabilities": CAPABILITIES, "io.modelcontextprotocol/clientInfo": {"name": "governed", "version": "1"}}}
                 headers.update(self.repeated(params))
         request = urllib.request.Request(self.url, json.dumps(body).encode(), headers)
-        with urllib.request.urlopen(request, timeout=20) as response:
+        with urllib.request.urlopen(request, timeout=60) as response:
             if response.headers.get_content_type() == "text/event-stream":
                 return self.events(response)
             text = response.read()

@@ -14,7 +14,7 @@ const { values: words } = parseArgs({
     url: { type: "string" },
     stdio: { type: "string" },
     mode: { type: "string" },
-    timeout: { type: "string", default: "50" },
+    timeout: { type: "string", default: "120" },
   },
 });
 if (!(words.url || words.stdio) || !process.env.PARTS) {

@@ -125,7 +125,7 @@ def main() -> None:
     where.add_argument("--url")
     where.add_argument("--stdio", help="the command of a server to start, as a JSON list")
     parser.add_argument("--mode", default="auto", help="auto, legacy, or a revision such as 2026-07-28")
-    parser.add_argument("--timeout", type=float, default=50.0, help="seconds one request may take")
+    parser.add_argument("--timeout", type=float, default=120.0, help="seconds one request may take")
     words = parser.parse_args()
 
     @asynccontextmanager

@@ -50,7 +50,7 @@ async def main(url: str) -> None:
     auth = PrivateKeyJWTOAuthProvider(
         server_url=url, storage=memory, client_id=IDENTITY, assertion_provider=assertion, issuer=ISSUER
     )
-    async with httpx2.AsyncClient(auth=auth, timeout=20) as http:
+    async with httpx2.AsyncClient(auth=auth, timeout=60) as http:
         async with Client(streamable_http_client(url, http_client=http)) as client:
             listed = await client.list_tools()
             called = await client.call_tool("get_ticket", {"ticket": "T-1"})

@@ -65,8 +65,8 @@ def main() -> None:
     async def connect(url: str, token: str | None) -> AsyncIterator[CarryOut]:
         # The time for one answer must be longer than the gateway keeps a held call.
         async with MCPServerStreamableHttp(
-            params={"url": url, "headers": {"Authorization": f"Bearer {token}"}, "timeout": 50},
-            client_session_timeout_seconds=50,
+            params={"url": url, "headers": {"Authorization": f"Bearer {token}"}, "timeout": 120},
+            client_session_timeout_seconds=120,
         ) as server:
             yield lambda step: carry_out(server, step)
 

@@ -13,8 +13,11 @@ use std::{
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-/// How long anything may take before a test gives up.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
+/// How long anything may take before a test gives up: it is there for what hangs, so a busy machine must
+/// not come near it.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(90);
+/// How often whoever waits looks, once it has looked often: who spins takes the time of whom it waits for.
+const LOOK: Duration = Duration::from_millis(2);
 
 /// A running governor and its directory.
 pub(crate) struct Governor {
@@ -491,8 +494,10 @@ pub(crate) fn read_answer(mut stream: TcpStream) -> Answer {
 /// Waits until `done` says so; a test that waits in vain fails.
 pub(crate) fn until(what: &str, mut done: impl FnMut() -> bool) {
     let started = Instant::now();
+    let mut looks = 0_u32;
     while !done() {
         assert!(started.elapsed() < PATIENCE, "waited in vain until {what}");
-        std::thread::yield_now();
+        looks = looks.saturating_add(1);
+        if looks < 100 { std::thread::yield_now() } else { std::thread::sleep(LOOK) }
     }
 }

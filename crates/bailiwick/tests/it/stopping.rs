@@ -16,6 +16,10 @@ use crate::{
     liar::{Liar, files},
 };
 
+/// Far less than what would be waited for otherwise, which is five minutes and more, and far more than it
+/// takes on a busy machine.
+const LONG: Duration = Duration::from_secs(100);
+
 /// Sends a request and leaves its answer for later.
 pub(crate) fn begin(
     governor: &Governor,
@@ -159,7 +163,7 @@ fn a_second_signal_ends_it_at_once_and_the_record_is_whole() {
     let asked = Instant::now();
     governor.ask_to_stop();
     assert_eq!(governor.ended(), 143);
-    assert!(asked.elapsed() < Duration::from_secs(8), "{:?}", asked.elapsed());
+    assert!(asked.elapsed() < LONG, "{:?}", asked.elapsed());
     until("the child is gone", || !is_running(&governor));
     // Nobody knows what became of the call, and the record does not pretend to.
     assert!(outcomes(&governor).is_empty());
@@ -209,12 +213,14 @@ fn held_calls_and_streams_are_told_and_end() {
     hearing.read_to_string(&mut rest).unwrap();
     assert!(rest.ends_with("\r\n0\r\n\r\n"), "the stream ends as streams do: {rest:?}");
     assert_eq!(governor.ended(), 0);
-    assert!(asked.elapsed() < Duration::from_secs(15), "{:?}", asked.elapsed());
+    assert!(asked.elapsed() < LONG, "{:?}", asked.elapsed());
 }
 
 #[test]
 fn half_a_request_does_not_keep_a_governor() {
-    let mut governor = Governor::start(NOTES);
+    let config = NOTES[0].1.replace("[listen]\n", "[listen]\ndrain = \"10m\"\n");
+    let files = [&[("bailiwick.toml", config.as_str())], &NOTES[1..]].concat();
+    let mut governor = Governor::start(&files);
     let _half: Vec<_> = (0..20)
         .map(|number| {
             let mut stream = governor.connect();
@@ -225,7 +231,7 @@ fn half_a_request_does_not_keep_a_governor() {
         .collect();
     let asked = Instant::now();
     governor.stop();
-    assert!(asked.elapsed() < Duration::from_secs(10), "{:?}", asked.elapsed());
+    assert!(asked.elapsed() < LONG, "{:?}", asked.elapsed());
 }
 
 #[test]

@@ -54,7 +54,7 @@ impl Client {
     }
 
     /// Waits for what came of a step that was begun. The client itself waits for nothing longer
-    /// than fifty seconds.
+    /// than two minutes: so long only on a busy machine.
     pub(super) fn hear(&mut self) -> Value {
         let mut line = String::new();
         self.answers.read_line(&mut line).unwrap();

@@ -22,7 +22,7 @@ use super::{
 use crate::governor::{Governor, until};
 
 /// How long a call may take before the gateway gives it up.
-pub(super) const TIMEOUT: &str = "4s";
+pub(super) const TIMEOUT: &str = "15s";
 
 /// How long a server of others may take to start.
 const START: Duration = Duration::from_secs(90);
