@@ -99,7 +99,9 @@ impl Governor {
         warnings: &[Warning],
         front: Front,
     ) -> anyhow::Result<Self> {
-        warnings.iter().for_each(|it| tracing::warn!("{it}"));
+        for it in warnings {
+            tracing::warn!("{it}");
+        }
         let config = house.config.clone();
         let lock = parts::prepare(&config)?;
         let (listener, address) = bound(front, &config).await?;

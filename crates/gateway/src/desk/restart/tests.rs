@@ -190,6 +190,7 @@ fn task(id: TaskId, parent: Option<&Task>, (now, glass): (Timestamp, bool)) -> T
         id,
         identity,
         via: Vec::new(),
+        on_behalf: None,
         template: "report".parse().unwrap(),
         purpose: String::new(),
         opener: Opener::Itself,
