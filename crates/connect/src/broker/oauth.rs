@@ -33,10 +33,13 @@ const WORDS: &[&str] = &[
     "unsupported_grant_type",
     "invalid_scope",
     "invalid_target",
-    "unsupported_token_type",
+    NOT_TAKEN,
     "server_error",
     "temporarily_unavailable",
 ];
+/// It takes back no token of this kind, and will not (RFC 7009, section 2.2.1): mostly signed ones, of which
+/// it keeps nothing.
+const NOT_TAKEN: &str = "unsupported_token_type";
 const FORM: &str = "application/x-www-form-urlencoded";
 
 /// What the operator says of an authorization server and what its tokens are for.
@@ -93,6 +96,14 @@ struct Granted {
 #[derive(Deserialize)]
 struct Denied {
     error: String,
+}
+
+/// What became of a token that was given back.
+enum GivenBack {
+    /// It counts no more.
+    Ended,
+    /// The server cannot end it.
+    NotTaken,
 }
 
 impl OAuthTarget {
@@ -229,27 +240,32 @@ impl OAuth {
     }
 
     async fn end(&self, ended: &EndedLease) -> Result<(), BrokerError> {
-        match (&ended.keepsake, &ended.called) {
-            (Some(token), _) => self.give_back(token).await,
+        let why = match (&ended.keepsake, &ended.called) {
+            (Some(token), _) => match self.give_back(token).await? {
+                GivenBack::Ended => return Ok(()),
+                GivenBack::NotTaken => "it takes back no token like this one, which ends by itself",
+            },
             // Its answer was never heard: what token there is, nobody has.
-            (None, None) => Ok(()),
+            (None, None) => return Ok(()),
             // It was had and cannot be named any more. It ends by itself, and not before.
-            (None, Some(_)) => {
-                let until = ended.until.after(self.target.longest);
-                if until <= ended.now {
-                    return Ok(());
-                }
-                let why = "its token is not at hand any more, and ends by itself".to_owned();
-                Err(BrokerError::Lasts { target: self.name.clone(), why, until })
-            }
+            (None, Some(_)) => "its token is not at hand any more, and ends by itself",
+        };
+        let until = ended.until.after(self.target.longest);
+        if until <= ended.now {
+            return Ok(());
         }
+        Err(BrokerError::Lasts { target: self.name.clone(), why: why.to_owned(), until })
     }
 
-    async fn give_back(&self, token: &Secret) -> Result<(), BrokerError> {
+    async fn give_back(&self, token: &Secret) -> Result<GivenBack, BrokerError> {
         let fields = [("token", token.expose()), ("token_type_hint", "access_token")];
         let answer = self.ask(&self.revocations, Secret::new(form(&fields))).await?;
-        // A token that it does not know is ended, too, and answered so (RFC 7009, section 2.2).
-        if answer.status == StatusCode::OK { Ok(()) } else { Err(self.denied(&answer)) }
+        match answer.status {
+            // A token that it does not know is ended, too, and answered so (RFC 7009, section 2.2).
+            StatusCode::OK => Ok(GivenBack::Ended),
+            StatusCode::BAD_REQUEST if word(&answer) == NOT_TAKEN => Ok(GivenBack::NotTaken),
+            _ => Err(self.denied(&answer)),
+        }
     }
 
     async fn ask(&self, service: &Endpoint, body: Secret) -> Result<Answered, BrokerError> {
@@ -272,16 +288,19 @@ impl OAuth {
 
     /// Says no in the server's word for it, which RFC 6749 lists.
     fn denied(&self, answer: &Answered) -> BrokerError {
-        let denied: Option<Denied> = serde_json::from_slice(&answer.body).ok();
-        let known = denied.and_then(|it| WORDS.iter().find(|word| **word == it.error));
-        let word = known.unwrap_or(&"");
         let no = [StatusCode::BAD_REQUEST, StatusCode::UNAUTHORIZED, StatusCode::FORBIDDEN];
-        self.answers().denied(answer, (|it| no.contains(&it), &format!(" {word}")))
+        self.answers().denied(answer, (|it| no.contains(&it), &format!(" {}", word(answer))))
     }
 
     const fn answers(&self) -> Answers<'_> {
         Answers(&self.name)
     }
+}
+
+/// Gives the server's word for why not, where it is one that we know.
+fn word(answer: &Answered) -> &'static str {
+    let denied: Option<Denied> = serde_json::from_slice(&answer.body).ok();
+    denied.and_then(|it| WORDS.iter().find(|word| **word == it.error)).copied().unwrap_or_default()
 }
 
 impl Broker for OAuth {

@@ -104,6 +104,24 @@ async fn a_token_that_can_be_named_no_more_is_not_called_gone_before_its_time() 
 }
 
 #[tokio::test]
+async fn a_token_that_a_server_cannot_take_back_lives_until_its_time_and_is_gone_then() {
+    let body = r#"{"error":"unsupported_token_type"}"#.to_owned();
+    let stub = Stub::start(move |_| (400, body.clone())).await;
+    let signed = || ended(Some(Secret::new("hunter2")));
+    let broker = broker(&stub.url);
+    let error = broker.revoke(&signed()).await.unwrap_err().to_string();
+    assert!(error.contains("cannot end it before") && !error.contains("hunter2"), "{error}");
+    let over = signed().until.after(Duration::from_secs(3600));
+    broker.revoke(&EndedLease { now: over, ..signed() }).await.unwrap();
+    assert_eq!(stub.asked().len(), 2, "it is given back each time all the same");
+
+    let another = Stub::start(|_| (400, r#"{"error":"invalid_request"}"#.to_owned())).await;
+    let late = EndedLease { now: over, ..signed() };
+    let error = self::broker(&another.url).revoke(&late).await.unwrap_err();
+    assert!(matches!(error, BrokerError::Refused { .. }), "{error}");
+}
+
+#[tokio::test]
 async fn no_answer_shows_what_was_in_it() {
     for (status, body, wanted) in [
         (200, "<html>hunter2</html>", "none of RFC 6749"),
