@@ -170,7 +170,8 @@ impl OAuth {
         let life = granted.expires_in.map(Duration::from_secs);
         let fit = self.check_granted(&granted, life, &order.wants);
         let until = order.now.after(life.unwrap_or(self.target.longest));
-        let mut credential = Credential::default().with("scope", wanted.as_str());
+        let scope = given(granted.scope.as_deref(), &order.wants);
+        let mut credential = Credential::default().with("scope", scope.as_str());
         if let Some(resource) = &self.target.resource {
             credential = credential.with("resource", resource.as_str());
         }
@@ -295,6 +296,14 @@ impl OAuth {
     const fn answers(&self) -> Answers<'_> {
         Answers(&self.name)
     }
+}
+
+/// Gives those of the wanted scopes that the server gave: all where it does not say (RFC 6749, section 5.1).
+fn given(said: Option<&str>, wants: &[String]) -> String {
+    let Some(said) = said else { return wants.join(" ") };
+    let given: Vec<_> = said.split(' ').collect();
+    let wants = wants.iter().map(String::as_str).filter(|it| given.contains(it));
+    wants.collect::<Vec<_>>().join(" ")
 }
 
 /// Gives the server's word for why not, where it is one that we know.

@@ -93,6 +93,19 @@ async fn what_is_not_what_was_asked_for_is_given_back_and_not_out() {
     }
 }
 
+#[test]
+fn a_holder_is_told_of_the_scope_that_was_given_and_of_nothing_that_was_not_wanted() {
+    let wants = ["orders:read".to_owned(), "orders:write".to_owned()];
+    for (said, wanted) in [
+        (None, "orders:read orders:write"),
+        (Some("orders:write orders:read"), "orders:read orders:write"),
+        (Some("orders:write orders:write hunter2"), "orders:write"),
+        (Some(""), ""),
+    ] {
+        assert_eq!(given(said, &wants), wanted, "{said:?}");
+    }
+}
+
 #[tokio::test]
 async fn a_token_that_can_be_named_no_more_is_not_called_gone_before_its_time() {
     let nobody = broker("http://127.0.0.1:1");
