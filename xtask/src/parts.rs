@@ -120,6 +120,7 @@ pub(crate) fn install(root: &Path) -> anyhow::Result<Value> {
     let packages = node::packages(&places, &runtime, "node")?;
     let suite = node::packages(&places, &runtime, "conformance")?;
     let judges = node::packages(&places, &runtime, "judges")?;
+    let provider = node::packages(&places, &runtime, "provider")?;
     let fixture = fixture::build(&places)?;
     let postgres = postgres::install(&places, &modern)?;
     let mut parts = listed(&places, [&modern, &older], &runtime, &packages);
@@ -132,6 +133,8 @@ pub(crate) fn install(root: &Path) -> anyhow::Result<Value> {
         parts.insert("workload".to_owned(), json!([spiffe.join("bin/python"), workload]));
         let server = places.locks.join("servers/authorization.py");
         parts.insert("authorization".to_owned(), json!([oauth.join("bin/python"), server]));
+        let server = places.locks.join("servers/provider.mjs");
+        parts.insert("provider".to_owned(), json!([runtime.node, server, provider]));
         parts.insert("judges".to_owned(), json!(judges));
         parts.insert("fixture".to_owned(), json!(fixture));
         parts.insert("postgres".to_owned(), json!(postgres));

@@ -13,7 +13,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-pub use authorization::Authorization;
+pub use authorization::{Authorization, Provider};
 pub use aws::Aws;
 pub use postgres::Postgres;
 use serde_json::Value;

@@ -1,10 +1,10 @@
 //! What every broker has to keep, tried at each kind of target: real ones where there are some, and
 //! strict stubs of those that no test can have.
 
-mod exchange;
+pub(crate) mod exchange;
 mod github;
 mod kubernetes;
-mod oauth;
+pub(crate) mod oauth;
 mod postgres;
 mod program;
 mod ssh;
@@ -19,7 +19,7 @@ use bailiwick_testkit::broker::Limit;
 use crate::real::now;
 
 /// Waits until the clock of this machine, which the target goes by, says that it is so late.
-async fn until(at: Timestamp) {
+pub(crate) async fn until(at: Timestamp) {
     while now() < at {
         tokio::time::sleep(Duration::from_millis(50)).await;
     }

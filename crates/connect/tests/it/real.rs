@@ -3,6 +3,7 @@
 mod authorization;
 mod aws;
 pub(crate) mod postgres;
+mod provider;
 pub(crate) mod ssh;
 mod x509;
 

@@ -11,7 +11,7 @@ use bailiwick_testkit::{
 
 use crate::real::field;
 
-pub(super) const LIMITS: &[Limit] =
+pub(crate) const LIMITS: &[Limit] =
     &[Limit::NothingStays, Limit::NothingIsListed, Limit::UnheardLives];
 
 const NOW: Timestamp = Timestamp::from_millis(1_800_000_000_000);

@@ -12,12 +12,16 @@ use serde_json::json;
 
 use super::{ended, field, order};
 
-const OURS: &str = "https://governor.example";
-const THEIRS: &str = "https://as.example";
+pub(super) const OURS: &str = "https://governor.example";
+pub(super) const THEIRS: &str = "https://as.example";
 
-fn target(server: &Authorization, traded: Option<Traded>) -> OAuth {
+pub(super) fn target(server: &Authorization, traded: Option<Traded>) -> OAuth {
+    OAuth::new("orders-api".parse().unwrap(), described(server, traded)).unwrap()
+}
+
+pub(super) fn described(server: &Authorization, traded: Option<Traded>) -> OAuthTarget {
     let [client, secret] = Authorization::CLIENT;
-    let target = OAuthTarget {
+    OAuthTarget {
         token_endpoint: format!("{}/token", server.url()),
         revocation_endpoint: format!("{}/revoke", server.url()),
         ca: None,
@@ -27,17 +31,16 @@ fn target(server: &Authorization, traded: Option<Traded>) -> OAuth {
         scopes: vec!["orders:read".into(), "admin".into()],
         longest: Duration::from_secs(3600),
         traded,
-    };
-    OAuth::new("orders-api".parse().unwrap(), target).unwrap()
+    }
 }
 
-fn traded(key: &IdentityKey, audience: &str, subject: TradedFor) -> Traded {
+pub(super) fn traded(key: &IdentityKey, audience: &str, subject: TradedFor) -> Traded {
     let key = SecretSource::Held(key.private_pem());
     Traded { issuer: OURS.into(), audience: audience.into(), key, subject }
 }
 
 /// Issues, looks at what was given, and ends it.
-async fn lives_and_ends(
+pub(super) async fn lives_and_ends(
     server: &Authorization,
     broker: &OAuth,
     wish: LeaseOrder,
