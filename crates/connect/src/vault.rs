@@ -292,7 +292,7 @@ fn held<T>(lock: &Mutex<T>) -> MutexGuard<'_, T> {
     lock.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Gives the file in a vault's folder that says that a token refused a PIN.
+/// Gives the file in a vault's folder that says that a PIN is tried at a token, or was refused.
 pub fn pin_refused(dir: &Path) -> PathBuf {
     dir.join(PIN_REFUSED)
 }

@@ -77,7 +77,7 @@ fn refused(mark: String) -> Finding {
     Finding {
         severity: Severity::Weak,
         code: "secrets-pin-refused",
-        found: "the token that has the key of the secrets refused the PIN, and none is tried again"
+        found: "a PIN was refused by the token that has the key of the secrets, or a try of it was cut short: none is tried again"
             .to_owned(),
         means: "no secret can be set, rotated or wrapped anew, and the governor does not start again",
         mend: format!("mend the PIN, then remove `{mark}`"),

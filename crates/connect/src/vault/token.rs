@@ -40,7 +40,7 @@ pub struct TokenSource {
     pub old_keys: Vec<String>,
     /// Where the PIN comes from, where the token wants one.
     pub pin: Option<PinSource>,
-    /// The file that says that a PIN was refused: while it is there, none is tried.
+    /// The file that says that a PIN is tried, or was refused: while it is there, no other is tried.
     pub refused: PathBuf,
 }
 

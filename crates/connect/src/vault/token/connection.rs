@@ -15,7 +15,7 @@ use zeroize::Zeroizing;
 
 use super::{
     TokenPlace, TokenSource, Work,
-    pin::{mark_refused, may_try},
+    pin::{mark_try, may_try, refused, unmark},
     words::{Trouble, is_lost, is_refused, may_be_the_text},
 };
 use crate::random::random_bytes;
@@ -28,8 +28,6 @@ pub(super) struct Connection {
     source: TokenSource,
     module: Option<Pkcs11>,
     open: Option<Open>,
-    /// A PIN was refused, and that could not be marked.
-    refused: bool,
 }
 
 /// A session in which we are known.
@@ -40,7 +38,7 @@ struct Open {
 
 impl Connection {
     pub(super) const fn new(source: TokenSource) -> Self {
-        Self { source, module: None, open: None, refused: false }
+        Self { source, module: None, open: None }
     }
 
     /// Seals or opens by the key of this label; nothing where what is to be opened was not sealed by it.
@@ -120,7 +118,7 @@ impl Connection {
     }
 
     /// Logs in, with one try: what the token says of tries before is heeded first.
-    fn log_in(&mut self, session: &Session, about: &TokenInfo) -> Result<(), Trouble> {
+    fn log_in(&self, session: &Session, about: &TokenInfo) -> Result<(), Trouble> {
         let serial = about.serial_number().to_owned();
         let Some(pin) = &self.source.pin else {
             return Err(Trouble::new(
@@ -131,26 +129,23 @@ impl Connection {
             let why = "the token is locked: its security officer can give it another PIN";
             return Err(Trouble::new(why));
         }
-        may_try(&self.source.refused, &serial)?;
-        if self.refused {
-            return Err(Trouble::new(
-                "the token refused the PIN before: mend it, then start again",
-            ));
-        }
+        let mark = &self.source.refused;
+        may_try(mark, &serial)?;
         if about.user_pin_final_try() {
             let why = "one more wrong PIN locks the token, and that try is not ours to take: log in to it by other \
                        means, which gives back the tries, then start again";
             return Err(Trouble::new(why));
         }
         let pin = AuthPin::from(pin.fetch()?.expose());
+        // Before, as nobody may be there to hear the answer.
+        mark_try(mark, &serial)?;
         match session.login(UserType::User, Some(&pin)) {
-            Ok(()) | Err(Error::Pkcs11(RvError::UserAlreadyLoggedIn, _)) => Ok(()),
-            Err(error) if is_refused(&error) => {
-                let (trouble, marked) = mark_refused(&self.source.refused, &serial);
-                self.refused = !marked;
-                Err(trouble)
+            Ok(()) | Err(Error::Pkcs11(RvError::UserAlreadyLoggedIn, _)) => unmark(mark, &serial),
+            Err(error) if is_refused(&error) => Err(refused(mark)),
+            Err(error) => {
+                unmark(mark, &serial)?;
+                Err(Trouble::while_("the token lets nobody in", &error))
             }
-            Err(error) => Err(Trouble::while_("the token lets nobody in", &error)),
         }
     }
 }

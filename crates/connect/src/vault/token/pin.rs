@@ -1,8 +1,11 @@
-//! The PIN of a token, and the mark that one was refused: a token locks itself after a few wrong ones,
-//! and a program that is started again and again would use them up.
+//! The PIN of a token, and the mark that one is tried: a token locks itself after a few wrong ones, and a
+//! program that is started again and again would use them up. The mark stays where the PIN is refused, and
+//! where nobody hears the answer.
 
 use std::{
     env,
+    error::Error as _,
+    fs,
     path::{Path, PathBuf},
 };
 
@@ -11,11 +14,12 @@ use zeroize::Zeroizing;
 use super::words::Trouble;
 use crate::{
     Secret,
-    private::{read_private, write_private},
+    private::{PrivateError, read_private, write_private},
     vault::kek_command,
 };
 
 const PIN_MAX: u64 = 4 << 10;
+const MARK_MAX: u64 = 64 << 10;
 
 /// Where a PIN comes from. It is fetched whenever it is needed.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -49,23 +53,71 @@ impl PinSource {
 
 /// Says whether a PIN may be tried at the token of this serial number.
 pub(super) fn may_try(mark: &Path, serial: &str) -> Result<(), Trouble> {
-    match read_private(mark, PIN_MAX) {
-        Err(error) if error.is_missing() => Ok(()),
-        Err(error) => Err(Trouble::new(error.to_string())),
-        Ok(refused) if refused.trim() != serial => Ok(()),
-        Ok(_) => Err(Trouble::new(format!(
-            "the token refused the PIN before, and none is tried again, so that it does not lock: mend the PIN, \
-             then remove `{}`",
-            mark.display()
-        ))),
+    if !marked(mark)?.iter().any(|it| it == serial.trim()) {
+        return Ok(());
+    }
+    Err(Trouble::new(format!(
+        "the token refused the PIN before, or a try of it was cut short, and none is tried again, so that it does not \
+         lock: mend the PIN, then remove `{}`",
+        mark.display()
+    )))
+}
+
+/// Marks that a PIN is tried at the token of this serial number. Where that cannot be, none may be tried.
+pub(super) fn mark_try(mark: &Path, serial: &str) -> Result<(), Trouble> {
+    let mut serials = marked(mark)?;
+    serials.push(serial.trim().to_owned());
+    write_marked(mark, &serials).map_err(|error| {
+        Trouble::new(format!(
+            "no PIN is tried where that cannot be marked, as the token would lock after a few wrong ones: {}",
+            whole(&error)
+        ))
+    })
+}
+
+/// Takes the mark away: the try was none, or the PIN was right.
+pub(super) fn unmark(mark: &Path, serial: &str) -> Result<(), Trouble> {
+    let mut serials = marked(mark)?;
+    serials.retain(|it| it != serial.trim());
+    write_marked(mark, &serials).map_err(|error| {
+        let why = whole(&error);
+        Trouble::new(format!(
+            "the token did not refuse the PIN, and that it was tried stays marked: {why}"
+        ))
+    })
+}
+
+/// Says what to do where a PIN was refused; the try is marked.
+pub(super) fn refused(mark: &Path) -> Trouble {
+    Trouble::new(format!(
+        "the token refuses the PIN, and none is tried again, so that it does not lock: mend it, then remove `{}`",
+        mark.display()
+    ))
+}
+
+/// Gives the serial numbers of the tokens at which none is tried, a line for each.
+fn marked(mark: &Path) -> Result<Vec<String>, Trouble> {
+    match read_private(mark, MARK_MAX) {
+        Err(error) if error.is_missing() => Ok(Vec::new()),
+        Err(error) => Err(Trouble::new(whole(&error))),
+        Ok(text) => Ok(text.lines().map(|it| it.trim().to_owned()).collect()),
     }
 }
 
-/// Marks that the token of this serial number refused one. Says what to do, and whether it is marked.
-pub(super) fn mark_refused(mark: &Path, serial: &str) -> (Trouble, bool) {
-    let text = "the token refuses the PIN, and none is tried again, so that it does not lock: mend it, then";
-    match write_private(mark, serial.as_bytes()) {
-        Ok(()) => (Trouble::new(format!("{text} remove `{}`", mark.display())), true),
-        Err(error) => (Trouble::new(format!("{text} start again ({error})")), false),
+fn write_marked(mark: &Path, serials: &[String]) -> Result<(), PrivateError> {
+    if !serials.is_empty() {
+        return write_private(mark, (serials.join("\n") + "\n").as_bytes());
+    }
+    match fs::remove_file(mark).map_err(PrivateError::io("remove", mark)) {
+        Err(error) if !error.is_missing() => Err(error),
+        // Somebody may have taken it away meanwhile.
+        Ok(()) | Err(_) => Ok(()),
+    }
+}
+
+fn whole(error: &PrivateError) -> String {
+    match error.source() {
+        Some(source) => format!("{error}: {source}"),
+        None => error.to_string(),
     }
 }

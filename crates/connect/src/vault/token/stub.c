@@ -103,6 +103,8 @@ static ulong_t login(ulong_t handle, ulong_t user, byte_t *pin, ulong_t len) {
     if (log) { fputs("x", log); fclose(log); }
     value("pin ", right, sizeof right);
     if (says("locks now")) return LOCKED_PIN;
+    if (says("login fails")) return NO_TOKEN;
+    if (says("login waits")) for (;;) pause();
     if (len != strlen(right) || memcmp(pin, right, len)) return WRONG_PIN;
     logged_in = 1;
     return OK;

@@ -129,17 +129,43 @@ fn a_pin_that_another_token_refused_may_be_tried_at_this_one() {
 }
 
 #[test]
-fn a_refusal_that_cannot_be_marked_is_remembered_all_the_same() {
+fn where_a_try_cannot_be_marked_no_pin_is_tried_however_often_one_starts() {
     let stub = Stub::new(PLAN);
-    let mut source = stub.source();
-    source.refused = stub.path("no/such/folder");
-    write_private(&stub.path("pin"), b"4321").unwrap();
-    let mut connection = Connection::new(source);
-    for _ in 0..3 {
+    let source = || TokenSource { refused: stub.path("no/such/folder"), ..stub.source() };
+    for pin in ["4321", "1234", "4321"] {
+        write_private(&stub.path("pin"), pin.as_bytes()).unwrap();
+        let mut connection = Connection::new(source());
         let why = connection.answer("kek", b"a", &Work::Open(vec![0; 60])).unwrap_err().why;
-        assert!(why.contains("start again"), "{why}");
+        assert!(why.contains("cannot be marked") && why.contains("no/such"), "{why}");
+    }
+    assert_eq!(stub.tries(), 0);
+}
+
+#[test]
+fn a_try_that_nobody_waits_for_to_its_end_is_not_made_again() {
+    let stub = Stub::new(PLAN);
+    stub.also("login waits");
+    for why in ["has not answered for", "cut short", "cut short"] {
+        let said = stub.source().load_within(Duration::from_secs(3)).err().unwrap().to_string();
+        assert!(said.contains(why), "{said}");
     }
     assert_eq!(stub.tries(), 1);
+}
+
+#[test]
+fn a_try_that_was_none_and_one_that_was_right_leave_no_mark() {
+    let stub = Stub::new("pin 4321\nserial B2\nkeys kek\n");
+    assert!(stub.load().is_err());
+    let marked = || fs::read_to_string(stub.path("pin.refused")).unwrap();
+    stub.also("login fails");
+    assert!(stub.refused().contains("lets nobody in"), "{}", stub.refused());
+    stub.also("");
+    stub.load().unwrap();
+    // That of another token stays.
+    assert_eq!(marked(), "B2\n");
+    fs::remove_file(stub.path("pin.refused")).unwrap();
+    stub.load().unwrap();
+    assert!(!stub.path("pin.refused").exists());
 }
 
 #[test]
