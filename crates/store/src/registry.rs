@@ -175,14 +175,18 @@ impl Registry {
         }
     }
 
-    /// Says whether changes are taken.
+    /// Says whether changes are taken. Where there was no room for the last one, it is found out whether
+    /// there is now, for whoever asks next.
     pub fn health(&self) -> RegistryHealth {
-        let Some(WriterHandle { trouble, .. }) = &self.inner.writer else {
+        let Some(writer) = &self.inner.writer else {
             return RegistryHealth::ReadOnly;
         };
-        match (trouble.failed.get(), trouble.full()) {
+        match (writer.trouble.failed.get(), writer.trouble.full()) {
             (Some(why), _) => RegistryHealth::Failed { why: why.clone() },
-            (None, Some(why)) => RegistryHealth::Full { why },
+            (None, Some(why)) => {
+                writer.look_for_room();
+                RegistryHealth::Full { why }
+            }
             (None, None) => RegistryHealth::Good,
         }
     }
@@ -217,6 +221,18 @@ impl Registry {
     }
 }
 
+impl WriterHandle {
+    /// Has a write tried that changes nothing: whoever is told that the disk is full may bring no other.
+    fn look_for_room(&self) {
+        let queue = self.queue.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(queue) = &*queue {
+            let (answer, _) = oneshot::channel();
+            // Where there is no place, others write.
+            drop(queue.try_send(Write { rows: Vec::new(), answer }));
+        }
+    }
+}
+
 impl Inner {
     fn close(&self) {
         let Some(writer) = &self.writer else {
@@ -235,5 +251,28 @@ impl Inner {
 impl Drop for Inner {
     fn drop(&mut self) {
         self.close();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Instant;
+
+    use super::*;
+
+    #[test]
+    fn once_there_is_room_again_it_is_well_though_nobody_writes() {
+        let dir = tempfile::tempdir().unwrap();
+        let registry = Registry::open(&dir.path().join("registry.db")).unwrap();
+        let head = registry.head().unwrap();
+        let trouble = &registry.inner.writer.as_ref().unwrap().trouble;
+        trouble.set_full(Some("there was no room".to_owned()));
+        assert!(matches!(registry.health(), RegistryHealth::Full { .. }));
+        let begun = Instant::now();
+        while registry.health() != RegistryHealth::Good {
+            assert!(begun.elapsed() < Duration::from_secs(30), "it is full for ever");
+            std::thread::yield_now();
+        }
+        assert_eq!(registry.head().unwrap(), head, "nothing is changed by that");
     }
 }

@@ -123,7 +123,7 @@ impl Folder {
             }
             Err(error) => return self.failed(&error),
         };
-        match pen.write(|connection| fold::carry_out(connection, &plan)) {
+        match pen.attempt(|connection| fold::carry_out(connection, &plan)) {
             Ok(sides) => {
                 let meanwhile = self.sides.since.saturating_sub(since);
                 tracing::debug!(kept = sides.kept, meanwhile, "the change log was folded");

@@ -38,7 +38,7 @@ impl Trouble {
         self.full.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    fn set_full(&self, why: Option<String>) {
+    pub(crate) fn set_full(&self, why: Option<String>) {
         let mut full = self.full.lock().unwrap_or_else(PoisonError::into_inner);
         match (&*full, &why) {
             (None, Some(why)) => tracing::error!(why, "nothing is written until there is room"),
@@ -82,6 +82,18 @@ impl Pen {
         &mut self,
         work: impl FnOnce(&mut Connection) -> rusqlite::Result<T>,
     ) -> Result<T, Unwritten> {
+        let done = self.attempt(work);
+        if let Err(Unwritten::Full(why)) = &done {
+            self.trouble.set_full(Some(why.clone()));
+        }
+        done
+    }
+
+    /// Writes what nobody waits for: where there is no room for it, there may be for what somebody does.
+    pub(crate) fn attempt<T>(
+        &mut self,
+        work: impl FnOnce(&mut Connection) -> rusqlite::Result<T>,
+    ) -> Result<T, Unwritten> {
         let Some(mut connection) = self.connection.take() else {
             let why = self.trouble.failed.get().cloned().unwrap_or_default();
             return Err(Unwritten::Failed(why));
@@ -97,9 +109,7 @@ impl Pen {
             // What was begun is taken back: nothing of it counts, and nothing of it is waited for.
             (Err(error), None) if is_full(&error) && connection.is_autocommit() => {
                 self.connection = Some(connection);
-                let why = error.to_string();
-                self.trouble.set_full(Some(why.clone()));
-                Err(Unwritten::Full(why))
+                Err(Unwritten::Full(error.to_string()))
             }
             (Err(error), _) => Err(self.give_up(connection, error.to_string())),
             (Ok(_), Some(why)) => Err(self.give_up(connection, why)),
@@ -125,11 +135,15 @@ impl Pen {
     }
 
     /// Copies the write-ahead log into the database. What readers still look at is left for the
-    /// next time, and so is all of it where there is no room.
+    /// next time, and so is all of it where there is no room: nobody waits for that.
     pub(crate) fn copy_back(&mut self) {
         self.log_pages = 0;
         let copy = "PRAGMA wal_checkpoint(PASSIVE)";
-        drop(self.write(|connection| connection.query_row(copy, [], |_| Ok(()))));
+        if let Err(Unwritten::Full(why)) =
+            self.attempt(|connection| connection.query_row(copy, [], |_| Ok(())))
+        {
+            tracing::warn!(why, "the write-ahead log is copied back once there is room");
+        }
     }
 }
 
@@ -147,5 +161,33 @@ fn abandon(connection: Connection) {
     if connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true).is_err() {
         // Never closed is never written: the process is about to be restarted anyway.
         std::mem::forget(connection);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rusqlite::ffi;
+
+    use super::*;
+
+    fn no_room(_: &mut Connection) -> rusqlite::Result<()> {
+        Err(rusqlite::Error::SqliteFailure(ffi::Error::new(ffi::SQLITE_FULL), None))
+    }
+
+    #[test]
+    fn where_only_what_nobody_waits_for_finds_no_room_nothing_is_said_to_be_full() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("registry.db");
+        let connection = Connection::open(&path).unwrap();
+        let begin = "PRAGMA journal_mode = WAL; CREATE TABLE it (number INTEGER);";
+        connection.execute_batch(begin).unwrap();
+        let trouble = Trouble::default();
+        let mut pen = Pen::new(connection, &path, trouble.clone()).unwrap();
+        assert!(matches!(pen.attempt(no_room), Err(Unwritten::Full(_))));
+        assert_eq!(trouble.full(), None, "whoever wrote last was served");
+        assert!(matches!(pen.write(no_room), Err(Unwritten::Full(_))));
+        assert!(trouble.full().is_some());
+        pen.write(|it| it.execute("INSERT INTO it VALUES (1)", [])).unwrap();
+        assert_eq!(trouble.full(), None);
     }
 }
