@@ -44,6 +44,10 @@ pub use program::{ProgramBroker, ProgramSpec};
 #[cfg(any(test, fuzzing))]
 pub(crate) use sts::foreign as aws_foreign;
 
+/// How long a target may take to make a credential, and how long it is waited for its turn before that.
+/// Brokers have bounds of their own; this is the last.
+pub const ISSUE_WAIT: Duration = Duration::from_secs(45);
+
 /// What a broker has been asked for and is working on.
 pub type Attempt<'a, T> = Pin<Box<dyn Future<Output = Result<T, BrokerError>> + Send + 'a>>;
 

@@ -47,10 +47,10 @@ pub use attest::{
 pub use bailiwick_model::EnforcedAs;
 pub use broker::{
     Attempt, AwsAllow, Broker, BrokerError, Credential, EndCommand, EndedLease, Field, GitHub,
-    GitHubTarget, Issued, Kubernetes, KubernetesTarget, LeaseOrder, OAuth, OAuthTarget, Postgres,
-    PostgresDefaults, PostgresTarget, PostgresTrust, ProgramBroker, ProgramSpec, PushPlace, Pushed,
-    SecretSource, SecretSourceError, Ssh, SshTarget, Sts, StsTarget, TargetMistake, Traded,
-    TradedFor, X509, X509Target,
+    GitHubTarget, ISSUE_WAIT, Issued, Kubernetes, KubernetesTarget, LeaseOrder, OAuth, OAuthTarget,
+    Postgres, PostgresDefaults, PostgresTarget, PostgresTrust, ProgramBroker, ProgramSpec,
+    PushPlace, Pushed, SecretSource, SecretSourceError, Ssh, SshTarget, Sts, StsTarget,
+    TargetMistake, Traded, TradedFor, X509, X509Target,
 };
 pub use certificate::ClientCertificate;
 pub use dpop::{DPOP_ALGORITHMS, DpopError, DpopProof, DpopRequest, DpopVerifier};

@@ -10,7 +10,7 @@ use std::{
     time::Duration,
 };
 
-use bailiwick_connect::{BrokerError, Credential, Issued, LeaseOrder, Secret};
+use bailiwick_connect::{BrokerError, Credential, ISSUE_WAIT, Issued, LeaseOrder, Secret};
 use bailiwick_kernel::{LeaseEffect, LeaseEvent, PermitError};
 use bailiwick_model::{
     CredentialId, DecisionId, EnforcedAs, IdentityId, Lease, LeaseCause, LeaseId, LeaseState,
@@ -21,8 +21,6 @@ use tokio::sync::oneshot;
 use super::{Leases, Shelf, ending::failed, shelf::Wanted};
 use crate::{Clock, caught, meter, seam};
 
-/// How long a target may take to make a credential. Brokers have bounds of their own; this is the last.
-const ISSUE_WAIT: Duration = Duration::from_secs(45);
 /// How many leases of one task may be alive.
 const OF_A_TASK: usize = 256;
 /// How many leases may be alive in all.

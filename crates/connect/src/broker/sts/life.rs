@@ -9,7 +9,10 @@ use std::{
 use bailiwick_model::{LeaseId, Timestamp};
 use tokio::time::Instant;
 
-use crate::broker::deny::{bits, wall};
+use crate::broker::{
+    ISSUE_WAIT,
+    deny::{bits, wall},
+};
 
 /// No session lives longer; where nothing else is known of one, the id of its lease says when it began.
 const NAMED: Duration = Duration::from_secs(13 * 3600);
@@ -77,8 +80,12 @@ impl Life {
     }
 }
 
-/// How long after its lease was put on record a session may be issued, by AWS's clock at the latest.
-const ISSUING: Duration = Duration::from_secs(60 + 5 * 60);
+/// How long it may take until a lease is on record, and how far AWS's clock may be ahead of ours.
+const RECORD: Duration = Duration::from_secs(60);
+const AHEAD: Duration = Duration::from_secs(5 * 60);
+/// How long after its lease was ordered a session may be issued, by AWS's clock at the latest: it waits to
+/// be on record, then for its turn, then for the answer.
+const ISSUING: Duration = RECORD.saturating_add(ISSUE_WAIT.saturating_mul(2)).saturating_add(AHEAD);
 
 /// Says when the session of a lease was issued at the latest.
 pub(super) fn issued(lease: &LeaseId) -> Timestamp {
@@ -121,6 +128,15 @@ mod tests {
         tokio::time::advance(HOUR).await;
         assert!(!lives.is_over(&one, now), "it is not over by the clock of whoever asks");
         assert!(lives.is_over(&one, end), "it is named for as long as it lives and no longer");
+    }
+
+    #[test]
+    fn what_waited_for_as_long_as_it_may_is_denied_by_when_it_was_issued() {
+        let ordered = Timestamp::from_millis(1_500_000_000_000);
+        let asked = ordered.after(ISSUE_WAIT);
+        let answered = asked.after(ISSUE_WAIT);
+        let ahead = Duration::from_secs(5 * 60);
+        assert!(answered.after(ahead) < issued(&lease(ordered, 1)));
     }
 
     #[tokio::test(start_paused = true)]
