@@ -11,7 +11,7 @@ use std::{
 
 use bailiwick_kernel::LeaseEvent;
 use bailiwick_model::{
-    EnforcedAs, IdentityId, LeaseCause, TargetName, TaskId, Timestamp, format_span,
+    EnforcedAs, IdentityId, Lease, LeaseCause, TargetName, TaskId, Timestamp, format_span,
 };
 use serde::{Deserialize, Serialize};
 use tokio_util::sync::CancellationToken;
@@ -171,6 +171,19 @@ impl Leases {
         target: &TargetName,
         spec: &CanarySpec,
     ) -> Result<(), Unproven> {
+        if self.is_contained(target) {
+            return Err(Unproven::Contained);
+        }
+        // What a target does not end would pile up there, one for each time that it is due.
+        if let Some(earlier) = self.earlier(target) {
+            let gone = || self.shelf().lock().book.get(&earlier.id).is_none();
+            self.until(gone, spec.patience).await;
+        }
+        if let Some(earlier) = self.earlier(target) {
+            let why = why(&earlier);
+            let text = format!("none is made while an earlier one is not known to be gone: {why}");
+            return Err(Unproven::Failed(text));
+        }
         let order = Order {
             task: TaskId::new(self.desk().ulid()),
             identity: IdentityId::canary(),
@@ -192,12 +205,21 @@ impl Leases {
         match self.shelf().lock().book.get(&id) {
             None => Ok(()),
             Some(lease) => {
-                let why = if lease.why.is_empty() { "it does not say why" } else { &lease.why };
-                let text = format!("what it made is not known to be gone: {why}");
+                let text = format!("what it made is not known to be gone: {}", why(lease));
                 Err(Unproven::Failed(text))
             }
         }
     }
+
+    /// Gives a canary of this target that may be alive still, if there is one.
+    fn earlier(&self, target: &TargetName) -> Option<Lease> {
+        let (kept, ours) = (self.shelf().lock(), IdentityId::canary());
+        kept.book.iter().find(|it| it.identity == ours && it.target == *target).cloned()
+    }
+}
+
+fn why(lease: &Lease) -> &str {
+    if lease.why.is_empty() { "it does not say why" } else { &lease.why }
 }
 
 /// Why a target is not proven.

@@ -183,12 +183,16 @@ impl Leases {
         still: impl FnOnce() -> Result<(), PermitError>,
     ) -> Result<(), NotHandedOut> {
         still()?;
-        let named = order.target.as_str().parse().map(Subject::Server);
-        let contained = &self.desk().snapshot().contained;
-        if named.is_ok_and(|it| contained.contains(&it)) {
+        if self.is_contained(&order.target) {
             return Err(NotHandedOut::Contained(order.target.clone()));
         }
         Ok(())
+    }
+
+    /// Says whether a target is contained.
+    pub(super) fn is_contained(&self, target: &TargetName) -> bool {
+        let named = target.as_str().parse().map(Subject::Server);
+        named.is_ok_and(|it| self.desk().snapshot().contained.contains(&it))
     }
 
     /// Adds what one more who waits shows to the lease that is being made: if that is contained, the

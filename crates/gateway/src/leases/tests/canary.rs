@@ -76,6 +76,7 @@ async fn a_target_that_fails_is_told_of_once_until_it_is_proven_again() {
     let told = |it: &House| it.findings().iter().filter(|it| *it == "canary-failed").count();
     assert_eq!(told(&house), 1);
     target.comes_round();
+    house.until("the end of what may be there", || house.open_leases() == 0).await;
     house.hand.on(EVERY);
     house.due().await;
     assert_eq!(house.canary().failing, None);
@@ -101,6 +102,29 @@ async fn what_is_made_and_does_not_end_is_a_failure() {
     let why = house.canary().failing.unwrap().why;
     assert!(why.contains("not known to be gone"), "{why}");
     house.until("its end", || target.live().is_empty() && house.open_leases() == 0).await;
+    house.crash().await;
+}
+
+#[tokio::test]
+async fn no_other_is_made_where_an_earlier_one_is_not_ended() {
+    let (dir, target) = (tempfile::tempdir().unwrap(), ScriptedTarget::new("orders-db"));
+    target.goes_wrong(
+        std::iter::once(Trouble::NamesAnother).chain(std::iter::repeat_n(Trouble::Refuses, 600)),
+    );
+    let house = House::proven(dir.path(), start(), &target, spec()).await;
+    house.until("the first", || house.canary().failing.is_some()).await;
+    for _ in 0..3 {
+        house.hand.on(EVERY);
+        house.due().await;
+    }
+    let failing = house.canary().failing.unwrap();
+    assert_eq!((target.made(), target.live().len(), failing.times), (1, 1, 4));
+    assert!(failing.why.contains("an earlier one is not known to be gone"), "{}", failing.why);
+    target.comes_round();
+    house.until("its end", || target.live().is_empty() && house.open_leases() == 0).await;
+    house.hand.on(EVERY);
+    house.due().await;
+    assert_eq!((target.made(), house.canary().failing), (2, None));
     house.crash().await;
 }
 
