@@ -239,6 +239,7 @@ impl Places<'_> {
         let secrets = secrets::read(root, &self.home, &mut settings);
         let (targets, at) = target::read_all(root, &self.home, &mut settings);
         route::check_lent(root, &servers, &targets);
+        target::check_people(root, &targets, &vouchers);
         let facts = facts(root, &mut settings);
         if let (Some(state), Some(evidence)) = (&state, &evidence) {
             evidence::apart(root.reader(), &state.path, evidence);

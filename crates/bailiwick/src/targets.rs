@@ -68,6 +68,11 @@ pub(crate) trait TargetSettings: fmt::Debug + Send + Sync {
         self.wants().into_iter().flatten().take(1).collect()
     }
 
+    /// Names the provider whose people its credentials are for, where they are for people.
+    fn person_issuer(&self) -> Option<&str> {
+        None
+    }
+
     /// Makes its broker. What can only be seen by asking the target is not looked at.
     fn broker(&self, target: &TargetName) -> anyhow::Result<Arc<dyn Broker>>;
 }

@@ -16,6 +16,7 @@ use super::{
     nearest::suggestion,
     origin::Settings,
     read::{Table, filled},
+    vouch::Vouchers,
 };
 use crate::targets::{Home, KINDS, TargetKind, TargetSettings, kind};
 
@@ -121,6 +122,19 @@ fn shared(root: &Table<'_>, targets: &[Target]) {
             let help = "give each target a list of its own: where a server reads one file, let `end` join them";
             root.reader().push(error.label("this one would undo what the other ended").help(help));
         }
+    }
+}
+
+/// Says which targets are for the people of nobody whose word for people counts.
+pub(super) fn check_people(root: &Table<'_>, targets: &[Target], vouchers: &Vouchers) {
+    for target in targets {
+        let Some(issuer) = target.settings.person_issuer() else { continue };
+        if vouchers.knows_people_of(issuer) {
+            continue;
+        }
+        let message = format!("no `[[mandate_issuer]]` has the `url` `{issuer}`");
+        let error = root.reader().error(Code::WrongValue, target.place.clone(), message);
+        root.reader().push(error.label("it serves the people of that provider"));
     }
 }
 

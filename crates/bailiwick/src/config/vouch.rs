@@ -93,6 +93,11 @@ impl Vouchers {
         Ok((domains, self.issuers.iter().map(issuer).collect::<Result<_, FetchPlaceError>>()?))
     }
 
+    /// Says whether this provider's word for people counts.
+    pub(super) fn knows_people_of(&self, issuer: &str) -> bool {
+        self.mandates.iter().any(|it| it.name == issuer)
+    }
+
     /// Makes of it what verifies the word for people.
     pub(crate) fn mandates(&self) -> Result<Vec<MandateIssuer>, FetchPlaceError> {
         let issuer = |it: &Mandate| {

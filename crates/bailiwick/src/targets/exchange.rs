@@ -17,7 +17,9 @@ fn read(table: &Table<'_>, home: &Home<'_>) -> Option<Arc<dyn TargetSettings>> {
     let key = said::needed_secret(table, ["key_file", "key_command"], home);
     let subject = table.get("subject").word(TradedFor::ALL, TradedFor::as_str);
     let subject = subject.unwrap_or(TradedFor::Identity);
-    let traded = Some(Traded { issuer: issuer?, audience: audience?, key: key?, subject });
+    let person_issuer = said::text(table, "person_issuer");
+    let (issuer, audience) = (issuer?, audience?);
+    let traded = Some(Traded { issuer, audience, key: key?, subject, person_issuer });
     let target = OAuthTarget { traded, ..client? };
     let check = target.check();
     Some(Arc::new(said::checked(table, target, check)?))

@@ -52,6 +52,10 @@ impl TargetSettings for OAuthTarget {
         Some(self.scopes.clone())
     }
 
+    fn person_issuer(&self) -> Option<&str> {
+        self.traded.as_ref()?.person_issuer.as_deref()
+    }
+
     fn private(&self) -> Vec<PathBuf> {
         let key = self.traded.as_ref().map(|it| &it.key);
         [Some(&self.secret), key].into_iter().flat_map(said::file).collect()
@@ -70,6 +74,7 @@ impl TargetSettings for OAuthTarget {
             told.push(("issuer", traded.issuer.clone()));
             told.push(("audience", traded.audience.clone()));
             told.push(("subject", traded.subject.as_str().to_owned()));
+            told.extend(traded.person_issuer.clone().map(|it| ("person_issuer", it)));
         }
         told
     }

@@ -185,12 +185,17 @@ impl OAuth {
     fn unsaid(&self, why: Unsaid) -> BrokerError {
         match why {
             Unsaid::Key(why) => self.answers().refused(why),
-            Unsaid::Nobody => BrokerError::Unfit {
-                target: self.name.clone(),
-                wanted: "a token for a person".to_owned(),
-                why: "the task works on nobody's behalf".to_owned(),
-            },
+            Unsaid::Nobody => self.unmet("the task works on nobody's behalf".to_owned()),
+            Unsaid::Stranger(issuer) => self.unmet(format!(
+                "the person of the task is one of `{}`, whose people this target does not serve",
+                issuer.escape_debug()
+            )),
         }
+    }
+
+    fn unmet(&self, why: String) -> BrokerError {
+        let (target, wanted) = (self.name.clone(), "a token for a person".to_owned());
+        BrokerError::Unfit { target, wanted, why }
     }
 
     fn wanted(&self, wants: &[String]) -> Result<String, BrokerError> {

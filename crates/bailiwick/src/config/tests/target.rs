@@ -358,6 +358,57 @@ fn a_role_of_aws_that_is_none_or_allows_nothing_is_a_mistake() {
 }
 
 #[test]
+fn a_target_for_people_says_whose_and_they_are_people_that_somebody_vouches_for() {
+    let files = |more: &str| Files::good().config(&format!("{EXCHANGE}{more}"));
+    let of = |more: &str| files(more).mistakes();
+    assert!(files(&format!("{PERSON}{IDP}")).load().is_ok());
+    insta::assert_snapshot!(of("subject = \"person\"\n"), @r#"
+    CFG-007
+
+      x `person_issuer` is missing: say whose people the server knows
+        ,-[bailiwick.toml:9:1]
+      8 | kind = "exchange"
+      9 | [target.exchange]
+        : ^^^^^^^^|^^^^^^^^
+        :         `-- this does not fit
+     10 | token_endpoint = "https://as.example/token"
+        `----
+      help: see docs/errors/CFG-007.md
+    "#);
+    insta::assert_snapshot!(of("person_issuer = \"https://idp.example\"\n"), @r#"
+    CFG-007
+
+      x `person_issuer` is for `subject = "person"`: leave it out
+        ,-[bailiwick.toml:18:17]
+     17 | scopes = ["orders:read"]
+     18 | person_issuer = "https://idp.example"
+        :                 ^^^^^^^^^^|^^^^^^^^^^
+        :                           `-- this does not fit
+        `----
+      help: see docs/errors/CFG-007.md
+    "#);
+    insta::assert_snapshot!(of(PERSON), @r#"
+    CFG-007
+
+      x no `[[mandate_issuer]]` has the `url` `https://idp.example`
+       ,-[bailiwick.toml:7:8]
+     6 | [[target]]
+     7 | name = "orders"
+       :        ^^^^|^^^
+       :            `-- it serves the people of that provider
+     8 | kind = "exchange"
+       `----
+      help: see docs/errors/CFG-007.md
+    "#);
+}
+
+/// A client of an authorization server of others, for people of a provider, and who vouches for them.
+const EXCHANGE: &str = "[[target]]\nname = \"orders\"\nkind = \"exchange\"\n[target.exchange]\ntoken_endpoint = \"https://as.example/token\"\nrevocation_endpoint = \"https://as.example/revoke\"\nclient = \"bailiwick\"\nsecret_file = \"orders\"\nissuer = \"https://governor.example\"\naudience = \"https://as.example\"\nkey_file = \"exchange.pem\"\nscopes = [\"orders:read\"]\n";
+const PERSON: &str = "subject = \"person\"\nperson_issuer = \"https://idp.example\"\n";
+const IDP: &str =
+    "[[mandate_issuer]]\nurl = \"https://idp.example\"\njwks_url = \"http://127.0.0.1:9/keys\"\n";
+
+#[test]
 fn an_app_of_github_that_may_do_nothing_or_has_no_key_is_a_mistake() {
     let rights = "repositories = [\"o/r\"]\npermissions = [\"contents:reed\"]\n";
     insta::assert_snapshot!(Files::good().config(&format!("{GITHUB}{rights}")).mistakes(), @r#"

@@ -50,6 +50,9 @@ pub struct Traded {
     pub key: SecretSource,
     /// Whom it is about.
     pub subject: TradedFor,
+    /// The provider whose people the server knows, where it is about a person. What it calls them is theirs
+    /// alone: another's may be called the same.
+    pub person_issuer: Option<String>,
 }
 
 impl Traded {
@@ -60,7 +63,16 @@ impl Traded {
                 return Err(TargetMistake::new(setting, message));
             }
         }
-        Ok(())
+        let message = match (self.subject, &self.person_issuer) {
+            (TradedFor::Person, None) => {
+                "`person_issuer` is missing: say whose people the server knows"
+            }
+            (TradedFor::Identity, Some(_)) => {
+                "`person_issuer` is for `subject = \"person\"`: leave it out"
+            }
+            (TradedFor::Person, Some(_)) | (TradedFor::Identity, None) => return Ok(()),
+        };
+        Err(TargetMistake::new("person_issuer", message.to_owned()))
     }
 
     /// Signs the word for one lease; says what keeps it from that.
@@ -83,6 +95,11 @@ impl Traded {
         match (self.subject, &order.on_behalf) {
             (TradedFor::Identity, _) => claims.push(("sub", identity())),
             (TradedFor::Person, None) => return Err(Unsaid::Nobody),
+            (TradedFor::Person, Some(person))
+                if self.person_issuer.as_ref() != Some(&person.issuer) =>
+            {
+                return Err(Unsaid::Stranger(person.issuer.clone()));
+            }
             (TradedFor::Person, Some(person)) => {
                 let named = [
                     ("format", text("iss_sub")),
@@ -107,6 +124,8 @@ pub(super) enum Unsaid {
     Key(String),
     /// There is no person.
     Nobody,
+    /// The person is one of another provider's.
+    Stranger(String),
 }
 
 fn text(value: &str) -> Json {

@@ -26,6 +26,7 @@ pub(crate) const LIMITS: &[Limit] =
 const NOW: Timestamp = Timestamp::from_millis(1_800_000_000_000);
 const OURS: &str = "https://governor.example";
 const THEIRS: &str = "https://as.example";
+const IDP: &str = "https://idp.example";
 
 struct Tried(Authority, OAuth);
 
@@ -117,6 +118,7 @@ async fn trades(subject: TradedFor) -> (Authority, OAuth, Stub) {
             audience: THEIRS.into(),
             key: SecretSource::Held(key.private_pem()),
             subject,
+            person_issuer: (subject == TradedFor::Person).then(|| IDP.into()),
         }),
     };
     let broker = OAuth::new("orders-api".parse().unwrap(), target).unwrap();
@@ -146,12 +148,21 @@ async fn the_server_learns_whose_task_it_is_and_for_which_person() {
     assert!(matches!(error, BrokerError::Unfit { .. }), "{error}");
     assert!(stub.asked().is_empty(), "nothing is asked for nobody");
 
-    let (issuer, subject) = ("https://idp.example".to_owned(), "U0194".to_owned());
-    wish.on_behalf = Some(OnBehalf { issuer, subject, through: Vec::new() });
+    // Another provider may call somebody else the same: the server could not tell them apart.
+    let person = |issuer: &str| {
+        let (issuer, subject) = (issuer.to_owned(), "U0194".to_owned());
+        Some(OnBehalf { issuer, subject, through: Vec::new() })
+    };
+    wish.on_behalf = person("https://other-idp.example");
+    let told = tried.1.issue(&wish).await.unwrap_err().to_string();
+    assert!(told.contains("one of `https://other-idp.example`, whose people"), "{told}");
+    assert!(stub.asked().is_empty(), "nothing is asked for another's people");
+
+    wish.on_behalf = person(IDP);
     let issued = tried.1.issue(&wish).await.unwrap();
     let word = last_word(&stub);
     assert_eq!((&word["sub"], &word["act"]["sub"]), (&json!("U0194"), &json!("reporter")));
-    assert_eq!(word["sub_id"]["iss"], "https://idp.example");
+    assert_eq!(word["sub_id"]["iss"], IDP);
     assert_eq!(word["txn"], json!(wish.task));
     // Each lease has a word and a token of its own, and an end that takes no other along.
     let other = order(&tried, 2);

@@ -36,7 +36,8 @@ pub(super) fn described(server: &Authorization, traded: Option<Traded>) -> OAuth
 
 pub(super) fn traded(key: &IdentityKey, audience: &str, subject: TradedFor) -> Traded {
     let key = SecretSource::Held(key.private_pem());
-    Traded { issuer: OURS.into(), audience: audience.into(), key, subject }
+    let person_issuer = (subject == TradedFor::Person).then(|| "https://idp.example".to_owned());
+    Traded { issuer: OURS.into(), audience: audience.into(), key, subject, person_issuer }
 }
 
 /// Issues, looks at what was given, and ends it.
