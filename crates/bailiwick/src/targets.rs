@@ -68,6 +68,11 @@ pub(crate) trait TargetSettings: fmt::Debug + Send + Sync {
         self.wants().into_iter().flatten().take(1).collect()
     }
 
+    /// Says why no canary could ever prove it, where that is so.
+    fn unprovable(&self) -> Option<&'static str> {
+        None
+    }
+
     /// Names the provider whose people its credentials are for, where they are for people.
     fn person_issuer(&self) -> Option<&str> {
         None

@@ -220,6 +220,9 @@ fn canary(
         every.wrong("a canary is sent between once a minute and once a week");
     }
     let settings = settings?;
+    if let Some(why) = settings.unprovable() {
+        every.wrong(why);
+    }
     if let Some(strange) = lacking(settings, &named) {
         wants.wrong(strange);
     }

@@ -2,7 +2,7 @@
 
 use std::{path::PathBuf, sync::Arc, time::Duration};
 
-use bailiwick_connect::{Broker, OAuth, OAuthTarget};
+use bailiwick_connect::{Broker, OAuth, OAuthTarget, TradedFor};
 use bailiwick_model::{EnforcedAs, TargetName, format_span};
 
 use super::{Bears, Home, TargetKind, TargetSettings, said};
@@ -50,6 +50,11 @@ impl TargetSettings for OAuthTarget {
 
     fn wants(&self) -> Option<Vec<String>> {
         Some(self.scopes.clone())
+    }
+
+    fn unprovable(&self) -> Option<&'static str> {
+        let person = self.traded.as_ref().is_some_and(|it| it.subject == TradedFor::Person);
+        person.then_some("no canary proves it: its tokens are for a person, and a canary has none")
     }
 
     fn person_issuer(&self) -> Option<&str> {

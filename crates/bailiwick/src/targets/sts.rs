@@ -59,6 +59,11 @@ impl TargetSettings for StsTarget {
         Some(self.allow.iter().map(|it| it.name.clone()).collect())
     }
 
+    fn unprovable(&self) -> Option<&'static str> {
+        (self.hand_out && !self.deny)
+            .then_some("no canary proves it: what is handed out ends by itself without `deny`")
+    }
+
     fn private(&self) -> Vec<PathBuf> {
         said::file(Some(&self.keys))
     }

@@ -358,6 +358,43 @@ fn a_role_of_aws_that_is_none_or_allows_nothing_is_a_mistake() {
 }
 
 #[test]
+fn what_no_canary_could_prove_has_none() {
+    let files =
+        |target: &str| Files::good().config(&target.replace("kind =", "canary = \"1h\"\nkind ="));
+    let canary = |target: &str| files(target).mistakes();
+    insta::assert_snapshot!(canary(&format!("{STS}hand_out = true\n{ALLOW}")), @r#"
+    CFG-007
+
+      x no canary proves it: what is handed out ends by itself without `deny`
+       ,-[bailiwick.toml:8:10]
+     7 | name = "cloud"
+     8 | canary = "1h"
+       :          ^^|^
+       :            `-- this does not fit
+     9 | kind = "sts"
+       `----
+      help: see docs/errors/CFG-007.md
+    "#);
+    for more in ["", "hand_out = true\ndeny = true\n"] {
+        assert!(files(&format!("{STS}{more}{ALLOW}")).load().is_ok(), "{more}");
+    }
+    insta::assert_snapshot!(canary(&format!("{EXCHANGE}{PERSON}{IDP}")), @r#"
+    CFG-007
+
+      x no canary proves it: its tokens are for a person, and a canary has none
+       ,-[bailiwick.toml:8:10]
+     7 | name = "orders"
+     8 | canary = "1h"
+       :          ^^|^
+       :            `-- this does not fit
+     9 | kind = "exchange"
+       `----
+      help: see docs/errors/CFG-007.md
+    "#);
+    assert!(files(EXCHANGE).load().is_ok());
+}
+
+#[test]
 fn a_target_for_people_says_whose_and_they_are_people_that_somebody_vouches_for() {
     let files = |more: &str| Files::good().config(&format!("{EXCHANGE}{more}"));
     let of = |more: &str| files(more).mistakes();
