@@ -22,7 +22,10 @@ pub use self::{
     id_jag::{ID_JAG_EDITION, IdJag, MandateIssuer, is_id_jag},
     source::KeyPlace,
 };
-use self::{id_jag::Mandates, source::KeySource};
+use self::{
+    id_jag::{LIVE_MAX, Mandates},
+    source::KeySource,
+};
 use crate::{
     jwk::{Algorithm, Purpose},
     jws::{Jws, Parts, ShapeError},
@@ -145,6 +148,8 @@ pub struct Attestor {
     mandates: Mandates,
     since: Since,
     replay: Replay,
+    /// Grants live longer than proofs, and leave these their room.
+    grants: Replay,
 }
 
 impl Attestor {
@@ -171,6 +176,7 @@ impl Attestor {
             mandates: Mandates::default(),
             since: Since::new(second),
             replay: Replay::default(),
+            grants: Replay::of(LIVE_MAX),
         }
     }
 

@@ -9,17 +9,30 @@ use bailiwick_model::Timestamp;
 
 use crate::proof::ProofError;
 
-/// How many live values one signer may have outstanding.
+/// How many live values one signer may have outstanding, where nothing else is said.
 const LIVE_MAX: usize = 1024;
 
 /// Single-use values by who signed them. Only verified values are remembered, so the signers are
 /// registered ones and their number is bounded.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Replay {
+    /// How many live values one signer may have outstanding.
+    most: usize,
     used: Mutex<BTreeMap<String, BTreeMap<String, Timestamp>>>,
 }
 
+impl Default for Replay {
+    fn default() -> Self {
+        Self::of(LIVE_MAX)
+    }
+}
+
 impl Replay {
+    /// Remembers so many live values of each signer.
+    pub(crate) const fn of(most: usize) -> Self {
+        Self { most, used: Mutex::new(BTreeMap::new()) }
+    }
+
     /// Uses `value` of `signer`, which could be shown again until `until`. A signer with too many
     /// live values is refused: forgetting one would let it be used twice.
     pub(crate) fn spend(
@@ -31,13 +44,13 @@ impl Replay {
     ) -> Result<(), ProofError> {
         let mut used = self.used.lock().unwrap_or_else(PoisonError::into_inner);
         let values = used.entry(signer.to_owned()).or_default();
-        if LIVE_MAX <= values.len() {
+        if self.most <= values.len() {
             values.retain(|_, until| now < *until);
         }
         if values.get(value).is_some_and(|until| now < *until) {
             return Err(ProofError::Replayed);
         }
-        if LIVE_MAX <= values.len() {
+        if self.most <= values.len() {
             return Err(ProofError::TooMany);
         }
         values.insert(value.to_owned(), until);

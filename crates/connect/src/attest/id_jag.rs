@@ -22,6 +22,8 @@ pub const ID_JAG_EDITION: &str = "draft-ietf-oauth-identity-assertion-authz-gran
 const KIND: &str = "oauth-id-jag+jwt";
 /// The longest that one may live.
 const LIFE_MAX: std::time::Duration = std::time::Duration::from_secs(60 * 60);
+/// How many grants that still live one client may have used: a proof lives for minutes, and a grant for an hour.
+pub(super) const LIVE_MAX: usize = 16_384;
 /// The longest `jti`.
 const ID_MAX: usize = 128;
 /// As many hands as `act` may name.
@@ -142,7 +144,7 @@ impl Attestor {
         now: Timestamp,
     ) -> Result<(), ProofError> {
         self.since.remember(grant.once.issued, now)?;
-        self.replay.spend(client.as_str(), &grant.once.name, grant.once.expires, now)
+        self.grants.spend(client.as_str(), &grant.once.name, grant.once.expires, now)
     }
 
     fn check_grant_times(

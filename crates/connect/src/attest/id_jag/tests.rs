@@ -124,6 +124,29 @@ async fn a_grant_is_used_once_by_its_jti_and_not_before_it_is_used() {
 }
 
 #[tokio::test]
+async fn however_many_grants_a_client_used_its_own_proofs_have_their_room() {
+    let world = World::new();
+    let client: IdentityId = "triage-agent".parse().unwrap();
+    let grant = world.takes(HEADER, &claims("{}")).await.unwrap();
+    let numbered = |number: usize| IdJag {
+        once: Once { name: number.to_string(), ..grant.once.clone() },
+        ..grant.clone()
+    };
+    for number in 0..LIVE_MAX {
+        let used = world.attestor.use_up_grant(&numbered(number), &client, NOW);
+        assert_eq!(used, Ok(()), "{number}");
+    }
+    let used = world.attestor.use_up_grant(&grant, &client, NOW);
+    assert_eq!(used, Err(ProofError::TooMany));
+    let assertion =
+        claims(r#"{"iss":"https://tokens.example","jti":null,"client_id":null,"exp":1800000200}"#);
+    let assertion = signed(&world.other, r#"{"alg":"ES256","kid":"k","typ":"JWT"}"#, &assertion);
+    let vouched = world.attestor.oidc(&assertion, NOW).await.unwrap();
+    assert_eq!(world.attestor.use_up(&vouched, &client, NOW), Ok(()));
+    assert_eq!(world.attestor.use_up(&vouched, &client, NOW), Err(ProofError::Replayed));
+}
+
+#[tokio::test]
 async fn what_only_looks_like_a_persons_word_is_none() {
     let world = World::new();
     let missing = |name| ProofError::Shape(ShapeError::Missing { name });
