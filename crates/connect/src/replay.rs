@@ -56,6 +56,14 @@ impl Replay {
         values.insert(value.to_owned(), until);
         Ok(())
     }
+
+    /// Gives back what was used for something of which nothing came.
+    pub(crate) fn give_back(&self, signer: &str, value: &str) {
+        let mut used = self.used.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(values) = used.get_mut(signer) {
+            values.remove(value);
+        }
+    }
 }
 
 #[cfg(test)]

@@ -176,7 +176,7 @@ impl Oauth {
         let named = above.as_ref().and_then(|_| form.get("audience"));
         let audience = target::audience(self, (form, named, most), wish.worker(&client))?;
         target::check_scope(form, &audience)?;
-        let on_behalf = match mandate {
+        let on_behalf = match &mandate {
             Some(mandate) => {
                 mandate.check_scope(&audience)?;
                 Some(mandate.use_up(self, &client)?)
@@ -188,7 +188,11 @@ impl Oauth {
         let oauth = Arc::clone(self);
         let issuing = tokio::spawn(async move {
             seam::pass("issue");
-            oauth.issue(&client, wanted, (audience, bound)).await
+            let issued = oauth.issue(&client, wanted, (audience, bound)).await;
+            if let (Err(_), Some(mandate)) = (&issued, &mandate) {
+                mandate.give_back(&oauth, &client);
+            }
+            issued
         });
         match issuing.await {
             Ok(issued) => issued,

@@ -136,7 +136,8 @@ impl Attestor {
         })
     }
 
-    /// Uses a grant up, for the client that proved itself and is named in it.
+    /// Uses a grant up, for the client that proved itself and is named in it. From then on it counts for
+    /// nobody, until it is given back.
     pub fn use_up_grant(
         &self,
         grant: &IdJag,
@@ -145,6 +146,11 @@ impl Attestor {
     ) -> Result<(), ProofError> {
         self.since.remember(grant.once.issued, now)?;
         self.grants.spend(client.as_str(), &grant.once.name, grant.once.expires, now)
+    }
+
+    /// Gives back a grant for which nothing was given.
+    pub fn give_back_grant(&self, grant: &IdJag, client: &IdentityId) {
+        self.grants.give_back(client.as_str(), &grant.once.name);
     }
 
     fn check_grant_times(

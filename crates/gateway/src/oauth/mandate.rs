@@ -99,11 +99,16 @@ impl Mandate {
         Err(Code::InvalidScope.says(format!("the grant is not one for `{wanted}`")))
     }
 
-    /// Uses the grant up, and gives the person.
-    pub(super) fn use_up(self, oauth: &Oauth, client: &Client) -> Result<OnBehalf, TokenRefusal> {
+    /// Uses the grant up, so that nobody redeems it besides, and gives the person.
+    pub(super) fn use_up(&self, oauth: &Oauth, client: &Client) -> Result<OnBehalf, TokenRefusal> {
         let used = oauth.attestor.use_up_grant(&self.grant, &client.identity, oauth.now());
         used.map_err(|error| refused(error.into()))?;
-        Ok(self.grant.on_behalf)
+        Ok(self.grant.on_behalf.clone())
+    }
+
+    /// Gives the grant back, where no token came of it.
+    pub(super) fn give_back(&self, oauth: &Oauth, client: &Client) {
+        oauth.attestor.give_back_grant(&self.grant, &client.identity);
     }
 }
 

@@ -169,6 +169,22 @@ fn what_is_not_exactly_such_a_grant_opens_nothing() {
     assert!(!opened.iter().any(|it| it["command"]["command"] == "task_opened"), "nothing opened");
 }
 
+#[test]
+fn a_grant_of_which_no_token_came_is_not_used_up() {
+    let it = Mandated::new();
+    let grant = it.grant("planner", |_| {});
+    let redeem = |folder: &str| {
+        let noting = Mandated::details("noting", &json!({"params": {"folder": folder}}));
+        it.redeem("planner", &grant, &[("authorization_details", noting.to_string().as_str())])
+    };
+    // It is the decision that refuses this, and not the form.
+    is_refused(&redeem("../etc"), "invalid_authorization_details");
+    assert_eq!(granted(&redeem("daily"))["on_behalf"]["subject"], "U0194");
+    let again = redeem("daily");
+    is_refused(&again, "invalid_grant");
+    assert!(again.body.contains("used before"), "{again:?}");
+}
+
 fn base64_json(part: &str) -> Value {
     use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
     serde_json::from_slice(&URL_SAFE_NO_PAD.decode(part).unwrap()).unwrap()

@@ -121,6 +121,12 @@ async fn a_grant_is_used_once_by_its_jti_and_not_before_it_is_used() {
     }
     let other = world.takes(HEADER, &claims(r#"{"jti":"9e44"}"#)).await.unwrap();
     assert_eq!(world.attestor.use_up_grant(&other, &client, NOW), Ok(()));
+    // Given back, it counts once more, and the other one does not.
+    world.attestor.give_back_grant(&first, &client);
+    assert_eq!(world.attestor.use_up_grant(&first, &client, NOW), Ok(()));
+    for it in [first, other] {
+        assert_eq!(world.attestor.use_up_grant(&it, &client, NOW), Err(ProofError::Replayed));
+    }
 }
 
 #[tokio::test]
