@@ -358,7 +358,11 @@ fn grant(
 ) -> Grant {
     // A token for one server hands on no more than that server.
     let only = request.shown.as_ref().and_then(|it| it.server.as_ref());
-    let within = |it: &&ServerName| only.is_none_or(|only| *it == only);
+    // So does a person's word that is for some servers, whatever tokens of the task are asked for later.
+    let said = request.on_behalf.as_ref().and_then(|it| it.only.as_ref());
+    let within = |it: &&ServerName| {
+        only.is_none_or(|only| *it == only) && said.is_none_or(|said| said.contains(*it))
+    };
     let mut layers = vec![Layer {
         day: day_of(template),
         identity: charter.identity.clone(),
@@ -366,8 +370,12 @@ fn grant(
         purpose: template.purpose.clone(),
         params: params.clone(),
         servers: charter.servers.iter().filter(within).cloned().collect(),
-        // Of one for a server, credentials elsewhere are no part.
-        targets: if only.is_none() { charter.targets.clone() } else { BTreeSet::new() },
+        // Of one for servers, credentials elsewhere are no part.
+        targets: if only.is_none() && said.is_none() {
+            charter.targets.clone()
+        } else {
+            BTreeSet::new()
+        },
         lines: template.allow.clone(),
     }];
     let Some(parent) = parent else {

@@ -9,8 +9,8 @@ use std::{
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Calendar, CommandRecord, Grant, IdentityId, PersonName, Record, TaskId, TemplateName,
-    Timestamp, action::words,
+    Calendar, CommandRecord, Grant, IdentityId, PersonName, Record, ServerName, TaskId,
+    TemplateName, Timestamp, action::words,
 };
 
 /// Who opened a task, and so how far its parameters are trusted.
@@ -55,6 +55,9 @@ pub struct OnBehalf {
     /// Who acts for the person there, nearest first, as they say: it informs, and decides nothing.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub through: Vec<String>,
+    /// The servers that their word is for; none where it is for all of them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub only: Option<BTreeSet<ServerName>>,
 }
 
 impl fmt::Display for OnBehalf {

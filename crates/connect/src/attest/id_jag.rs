@@ -127,6 +127,8 @@ impl Attestor {
                 issuer: issuer.clone(),
                 subject: token.text("sub")?.to_owned(),
                 through: hands(token.jws.claims.get("act"))?,
+                // What the resources are called is for others to know.
+                only: None,
             },
             client: token.text("client_id")?.to_owned(),
             resource: optional(&token, "resource")?,

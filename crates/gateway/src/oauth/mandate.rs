@@ -3,8 +3,10 @@
 //! The client proves itself besides. What it may do is its charter's and its template's affair: a mandate
 //! says for whom, may narrow what for and where, and gives nothing.
 
+use std::collections::BTreeSet;
+
 use bailiwick_connect::{Audience, IdJag, is_id_jag};
-use bailiwick_model::OnBehalf;
+use bailiwick_model::{OnBehalf, ServerName};
 
 use super::{
     Client, Oauth,
@@ -103,13 +105,37 @@ impl Mandate {
     pub(super) fn use_up(&self, oauth: &Oauth, client: &Client) -> Result<OnBehalf, TokenRefusal> {
         let used = oauth.attestor.use_up_grant(&self.grant, &client.identity, oauth.now());
         used.map_err(|error| refused(error.into()))?;
-        Ok(self.grant.on_behalf.clone())
+        Ok(OnBehalf { only: self.only(), ..self.grant.on_behalf.clone() })
+    }
+
+    /// Gives the servers that both the grant's resource and its scope are for; none where it is for all.
+    fn only(&self) -> Option<BTreeSet<ServerName>> {
+        let resource = self.audience.as_ref().and_then(|it| match it {
+            Audience::All => None,
+            Audience::Server(server) | Audience::Route(server) => {
+                Some(BTreeSet::from([server.clone()]))
+            }
+        });
+        let scope = self.grant.scope.as_deref().and_then(servers_of);
+        match (resource, scope) {
+            (Some(one), Some(other)) => Some(one.intersection(&other).cloned().collect()),
+            (one, other) => one.or(other),
+        }
     }
 
     /// Gives the grant back, where no token came of it.
     pub(super) fn give_back(&self, oauth: &Oauth, client: &Client) {
         oauth.attestor.give_back_grant(&self.grant, &client.identity);
     }
+}
+
+/// Gives the servers that a scope is for; none where it is for all.
+fn servers_of(scope: &str) -> Option<BTreeSet<ServerName>> {
+    let all = Audience::All.scope();
+    let words = || scope.split(' ');
+    let server =
+        |it: &str| it.strip_prefix("mcp:").or_else(|| it.strip_prefix("http:"))?.parse().ok();
+    (!words().any(|it| it == all)).then(|| words().filter_map(server).collect())
 }
 
 /// The client is proved, and its grant is not good (RFC 7523, section 3.1).

@@ -141,6 +141,7 @@ pub(crate) fn task() -> Task {
             issuer: "https://idp.example".to_owned(),
             subject: "U0194".to_owned(),
             through: Vec::new(),
+            only: None,
         }),
         people: BTreeSet::new(),
     }

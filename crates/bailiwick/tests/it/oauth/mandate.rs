@@ -252,6 +252,41 @@ fn a_token_reaches_no_further_than_the_grant_says() {
     is_refused(&ask(scoped("mcp:notes"), &tickets), "invalid_scope");
     assert_eq!(ask(scoped("mcp:tickets"), &tickets).json()["scope"], "mcp:tickets");
     assert_eq!(ask(scoped("mcp"), &tickets).json()["scope"], "mcp:tickets");
+
+    // Nor does any other token of its task, however it is asked for.
+    let noting = Mandated::details("noting", &json!({"params": {"folder": "daily"}})).to_string();
+    let noting = ("authorization_details", noting.as_str());
+    let notes = format!("{url}/mcp/notes");
+    let reads = |answer: &Answer| {
+        let read = json!({"path": "/notes/daily"});
+        it.house.governor.call(&token(answer), "read_note", &read)["isError"] == false
+    };
+    for (grant, reached) in [
+        (it.grant("planner", to_one), false),
+        (scoped("mcp:tickets"), false),
+        (it.grant("planner", |it| it["resource"] = json!(format!("{url}/mcp"))), true),
+        (scoped("mcp"), true),
+        (scoped("mcp:tickets mcp:notes"), true),
+    ] {
+        let first = it.redeem("planner", &grant, &[noting, tickets[0]]);
+        let again = json!({"task": granted(&first)["task"]});
+        let again = it.house.ask_for("planner", &again, &[]);
+        assert_eq!(granted(&again)["task"], granted(&first)["task"]);
+        let traded = it.house.trade("planner", &token(&again), &[("resource", &notes)]);
+        assert_eq!((reads(&again), reads(&traded)), (reached, reached), "{grant}");
+    }
+}
+
+#[test]
+fn a_client_without_words_goes_on_with_no_task_that_reaches_further_than_the_grant_or_less() {
+    let it = Mandated::new();
+    let tickets = json!(format!("{}/mcp/tickets", it.house.governor.url()));
+    let wide = || it.grant("writer", |_| {});
+    let narrow = || it.grant("writer", |it| it["resource"] = tickets.clone());
+    let task = |grant: String| granted(&it.redeem("writer", &grant, &[]))["task"].clone();
+    let (one, other) = (task(wide()), task(narrow()));
+    assert_ne!(one, other);
+    assert_eq!((task(wide()), task(narrow())), (one, other));
 }
 
 #[test]

@@ -99,7 +99,8 @@ async fn a_grant_says_for_whom_which_client_works_on_what() {
     );
     let grant = world.takes(HEADER, &all).await.unwrap();
     let through = vec!["wlp-7".to_owned(), "portal".to_owned()];
-    let on_behalf = OnBehalf { issuer: PROVIDER.to_owned(), subject: "U0194".to_owned(), through };
+    let (issuer, subject) = (PROVIDER.to_owned(), "U0194".to_owned());
+    let on_behalf = OnBehalf { issuer, subject, through, only: None };
     assert_eq!((grant.on_behalf, grant.client.as_str()), (on_behalf, "triage-agent"));
     assert_eq!(grant.resource.as_deref(), Some("https://governor.example/mcp/files"));
     assert_eq!(grant.scope.as_deref(), Some("mcp:files chat.read"));

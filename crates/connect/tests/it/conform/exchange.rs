@@ -151,7 +151,7 @@ async fn the_server_learns_whose_task_it_is_and_for_which_person() {
     // Another provider may call somebody else the same: the server could not tell them apart.
     let person = |issuer: &str| {
         let (issuer, subject) = (issuer.to_owned(), "U0194".to_owned());
-        Some(OnBehalf { issuer, subject, through: Vec::new() })
+        Some(OnBehalf { issuer, subject, through: Vec::new(), only: None })
     };
     wish.on_behalf = person("https://other-idp.example");
     let told = tried.1.issue(&wish).await.unwrap_err().to_string();
