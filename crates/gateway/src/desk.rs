@@ -46,7 +46,7 @@ pub use openings::OpenError;
 pub(crate) use openings::seconds;
 pub use pins::{Offer, PinError};
 pub use restart::DeskParts;
-pub(crate) use signals::{Signal, Taken};
+pub(crate) use signals::{Behind, Signal, Taken};
 pub(crate) use slot::Slot;
 pub(crate) use waits::NoPlace;
 pub use watch::Active;

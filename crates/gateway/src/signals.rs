@@ -25,7 +25,7 @@ use axum::{
     routing::post,
 };
 use bailiwick_connect::{EventVerifier, SecurityEvent, SubjectName, Vault};
-use bailiwick_model::{SecretName, SignalEffect, SignalEvent, Subject, TaskId};
+use bailiwick_model::{OnBehalf, SecretName, SignalEffect, SignalEvent, Subject, TaskId};
 use http::{HeaderMap, Request, StatusCode, header};
 use http_body_util::{BodyExt as _, LengthLimitError, Limited};
 
@@ -40,7 +40,7 @@ pub use self::{
 };
 use crate::{
     Desk,
-    desk::{Signal, Taken},
+    desk::{Behind, Signal, Taken},
     door::{Hosts, bearer},
     meter, seam,
 };
@@ -60,7 +60,8 @@ pub struct TransmitterSpec {
     pub verifier: EventVerifier,
     /// The secret that it shows.
     pub secret: SecretName,
-    /// Of whom it may speak: by what it calls them, whom that means here.
+    /// Of whom it may speak: by what it calls them, whom that means here. Of the people whom its issuer
+    /// vouches for it may speak besides.
     pub subjects: Vec<(SubjectName, Subject)>,
     /// What is done when somebody's session, credential or account is gone.
     pub on_revoked: SignalEffect,
@@ -245,7 +246,7 @@ impl Signals {
     /// Does what is to be done, and writes it down.
     async fn carry_out(&self, place: usize, event: &SecurityEvent) -> Result<(), Refusal> {
         let spec = &self.at(place)?.spec;
-        let Some((about, effect)) = self.meant(spec, event) else {
+        let Some(Meant { about, people, effect }) = self.meant(spec, event) else {
             tracing::debug!(transmitter = spec.name, event = %event.event, "a signal about nobody here");
             meter::signalled(&spec.name, "foreign");
             return Ok(());
@@ -256,6 +257,7 @@ impl Signals {
             jti: event.jti.clone(),
             issued: event.issued,
             about,
+            people,
             effect,
             lasts: spec.lower_for,
             noticed: noticed(spec, event),
@@ -265,6 +267,7 @@ impl Signals {
                 let (outcome, refusal) = match taken {
                     Taken::Now => ("taken", None),
                     Taken::Before => ("again", None),
+                    Taken::Nobody => ("foreign", None),
                     Taken::TooMany => ("limited", Some(Refusal::too_many(60))),
                 };
                 meter::signalled(&spec.name, outcome);
@@ -280,39 +283,62 @@ impl Signals {
 
     /// Says whom a telling means and what is done about it; nothing where it means nobody of whom this
     /// transmitter may speak.
-    fn meant(
-        &self,
-        spec: &TransmitterSpec,
-        event: &SecurityEvent,
-    ) -> Option<(Vec<Subject>, SignalEffect)> {
+    fn meant(&self, spec: &TransmitterSpec, event: &SecurityEvent) -> Option<Meant> {
         if matches!(event.event, SignalEvent::Verification | SignalEvent::StreamUpdated) {
-            return Some((Vec::new(), SignalEffect::Record));
+            let (about, people) = (Vec::new(), Vec::new());
+            return Some(Meant { about, people, effect: SignalEffect::Record });
         }
-        let names = &event.subject.names;
+        let (names, issuer) = (&event.subject.names, spec.verifier.issuer());
         let known = spec.subjects.iter().filter(|(name, _)| names.contains(name));
         let about: BTreeSet<Subject> = known.map(|(_, it)| it.clone()).collect();
+        let people: Vec<_> = names.iter().filter_map(|it| person_of(it, issuer)).collect();
         let all = || spec.subjects.iter().map(|(_, it)| it.clone()).collect();
-        let effect = effect_of(spec, event);
-        let Some(session) = &event.subject.session else {
-            return (!about.is_empty()).then(|| (about.into_iter().collect(), effect));
-        };
         let within = if names.is_empty() { all() } else { about.clone() };
-        match session.parse::<TaskId>() {
-            Ok(task) if self.desk.is_about(&task, &within) => {
-                Some((vec![Subject::Task(task)], effect))
-            }
-            // A task that is long over, or somebody else's.
-            Ok(_) => {
-                (!about.is_empty()).then(|| (about.into_iter().collect(), SignalEffect::Record))
-            }
-            Err(_) if about.is_empty() => None,
-            Err(_) => match spec.on_other_session {
-                SignalEffect::Record => Some((about.into_iter().collect(), SignalEffect::Record)),
-                SignalEffect::End | SignalEffect::Contain | SignalEffect::Lower => {
-                    Some((about.into_iter().collect(), effect))
+        let behind = |it: &OnBehalf| {
+            it.issuer == issuer && (names.is_empty() || people.iter().any(|person| person.is(it)))
+        };
+        let effect = effect_of(spec, event);
+        let effect = match &event.subject.session {
+            None => effect,
+            Some(session) => match session.parse::<TaskId>() {
+                Ok(task) if self.desk.is_about(&task, &within, behind) => {
+                    return Some(Meant::of_task(task, effect));
                 }
+                // A task that is long over, or somebody else's.
+                Ok(_) => SignalEffect::Record,
+                Err(_) => match spec.on_other_session {
+                    SignalEffect::Record => SignalEffect::Record,
+                    SignalEffect::End | SignalEffect::Contain | SignalEffect::Lower => effect,
+                },
             },
+        };
+        let somebody = !about.is_empty() || !people.is_empty();
+        somebody.then(|| Meant { about: about.into_iter().collect(), people, effect })
+    }
+}
+
+/// Whom a telling means, and what is done about it.
+#[derive(Debug)]
+struct Meant {
+    about: Vec<Subject>,
+    people: Vec<Behind>,
+    effect: SignalEffect,
+}
+
+impl Meant {
+    /// Means one task, whoever is behind it.
+    fn of_task(task: TaskId, effect: SignalEffect) -> Self {
+        Self { about: vec![Subject::Task(task)], people: Vec::new(), effect }
+    }
+}
+
+/// Gives the person whom `issuer` calls so: nobody else's people are a transmitter's to speak of.
+fn person_of(name: &SubjectName, issuer: &str) -> Option<Behind> {
+    match name {
+        SubjectName::IssSub { iss, sub } if iss == issuer => {
+            Some(Behind { issuer: iss.clone(), subject: sub.clone() })
         }
+        SubjectName::IssSub { .. } | SubjectName::Email(_) | SubjectName::Opaque(_) => None,
     }
 }
 

@@ -137,6 +137,11 @@ pub struct EventVerifier {
 }
 
 impl EventVerifier {
+    /// Gives the `iss` of what it takes.
+    pub fn issuer(&self) -> &str {
+        &self.issuer
+    }
+
     /// Makes the verifier.
     pub fn new(transmitter: TrustedTransmitter) -> Self {
         let TrustedTransmitter { issuer, audience, keys, max_age } = transmitter;

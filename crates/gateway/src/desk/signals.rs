@@ -11,8 +11,8 @@ use std::{
 
 use bailiwick_kernel::{Effect, Snapshot};
 use bailiwick_model::{
-    CommandRecord, EndCause, Finding, LeaseCause, Lowered, Record, SignalEffect, SignalEvent,
-    SignalRecord, Subject, Task, TaskId, Timestamp,
+    CommandRecord, EndCause, Finding, LeaseCause, Lowered, OnBehalf, Record, SignalEffect,
+    SignalEvent, SignalRecord, Subject, Task, TaskId, Timestamp,
 };
 
 use super::{Desk, DeskError, Writing, untold};
@@ -21,6 +21,8 @@ use super::{Desk, DeskError, Writing, untold};
 pub(super) const AGE_MAX: Duration = Duration::from_secs(7 * 24 * 3600);
 /// How many tellings of one transmitter are remembered.
 const TOLD_MAX: usize = 1 << 16;
+/// How many of those that a telling is about are named in a sentence.
+const NAMED_MAX: usize = 8;
 
 /// A telling that was verified, and what is to be done about it.
 #[derive(Clone, Debug)]
@@ -31,11 +33,27 @@ pub(crate) struct Signal {
     pub(crate) issued: Timestamp,
     /// Whom it is about, as the configuration has it.
     pub(crate) about: Vec<Subject>,
+    /// The people it is about, whom the transmitter itself vouches for.
+    pub(crate) people: Vec<Behind>,
     pub(crate) effect: SignalEffect,
     /// How long more care is taken, where that is what it brings about.
     pub(crate) lasts: Duration,
     /// What a person should hear, where it is about the stream itself.
     pub(crate) noticed: Option<(&'static str, String)>,
+}
+
+/// The person behind a task, as whoever vouches for them calls them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Behind {
+    pub(crate) issuer: String,
+    pub(crate) subject: String,
+}
+
+impl Behind {
+    /// Says whether it is on their behalf that a task works.
+    pub(crate) fn is(&self, on_behalf: &OnBehalf) -> bool {
+        self.issuer == on_behalf.issuer && self.subject == on_behalf.subject
+    }
 }
 
 /// What became of a telling.
@@ -45,6 +63,8 @@ pub(crate) enum Taken {
     Now,
     /// It was before.
     Before,
+    /// It is about nobody here.
+    Nobody,
     /// So many were told of late that it could not be known again.
     TooMany,
 }
@@ -135,18 +155,38 @@ impl Desk {
             self.owe(Writing::default()).await?;
             return Ok(Taken::Before);
         }
+        let theirs = Signal { about: self.tasks_of_people(&heard, &signal), ..signal.clone() };
+        if signal.about.is_empty() && theirs.about.is_empty() && !signal.people.is_empty() {
+            // What ended for it just now may be owed yet.
+            self.owe(Writing::default()).await?;
+            return Ok(Taken::Nobody);
+        }
         let mut writing = Writing::default();
         let before = self.ended_before(&mut heard, &signal);
-        let (ended, until) = match signal.effect {
-            SignalEffect::End => (self.end_for(&signal, before, &mut writing), None),
-            SignalEffect::Contain => (self.contain_for(&signal, before, &mut writing).await, None),
-            SignalEffect::Lower => (Vec::new(), Some(self.lower_for(&signal, &mut writing, now))),
-            SignalEffect::Record => (Vec::new(), None),
-        };
+        let left = self.ended_before(&mut heard, &theirs);
+        let (mut ended, mut until) = (Vec::new(), None);
+        match signal.effect {
+            SignalEffect::End => ended = self.end_for(&signal, before, &mut writing),
+            SignalEffect::Contain if signal.about.is_empty() => {}
+            SignalEffect::Contain => {
+                ended = self.contain_for(&signal, before, &mut writing).await;
+            }
+            SignalEffect::Lower => until = Some(self.lower_for(&signal, &mut writing, now)),
+            SignalEffect::Record => {}
+        }
+        match signal.effect {
+            // People are not contained: what works for them ends.
+            SignalEffect::End | SignalEffect::Contain => {
+                ended.extend(self.end_for(&theirs, left, &mut writing));
+            }
+            SignalEffect::Lower => until = Some(self.lower_for(&theirs, &mut writing, now)),
+            SignalEffect::Record => {}
+        }
         if let Some((code, text)) = &signal.noticed {
             writing.records.push(Record::Finding(self.finding(code, text.clone(), &signal, None)));
         }
-        let Signal { transmitter, event, jti, issued, about, effect, .. } = signal;
+        let Signal { transmitter, event, jti, issued, mut about, effect, .. } = signal;
+        about.extend(theirs.about);
         // What it brings about is brought about all the same; that it was taken is not said.
         if !heard.has_room(&transmitter, now) {
             self.owe(writing).await?;
@@ -159,6 +199,28 @@ impl Desk {
         heard.remember(transmitter, jti, issued, now);
         self.owe(writing).await?;
         Ok(Taken::Now)
+    }
+
+    /// Gives the tasks that work for the people whom a telling is about: those that are open, each with
+    /// what is below it, and those that ended for what was told and is not on record.
+    fn tasks_of_people(&self, heard: &Heard, signal: &Signal) -> Vec<Subject> {
+        if signal.people.is_empty() {
+            return Vec::new();
+        }
+        let theirs = |task: &Task| {
+            let on_behalf = task.on_behalf.as_ref();
+            on_behalf.is_some_and(|it| signal.people.iter().any(|person| person.is(it)))
+        };
+        let open = |slot: &std::sync::Arc<super::Slot>| {
+            let state = slot.lock();
+            let task = state.task();
+            let found = task.is_open() && task.parent.is_none() && theirs(task);
+            found.then(|| task.id.clone())
+        };
+        let left = heard.left.get(&signal.transmitter).into_iter().flatten();
+        let left = left.filter(|it| theirs(it)).map(|it| it.id.clone());
+        let slots = self.slots();
+        slots.iter().filter_map(open).chain(left).map(Subject::Task).collect()
     }
 
     /// Gives the tasks that ended for a telling before it was on record, in a process that is no more.
@@ -263,12 +325,19 @@ impl Desk {
         self.slots().iter().filter_map(open).collect()
     }
 
-    /// Says whether the task of this name is, or was of late, one of those that `about` means.
-    pub(crate) fn is_about(&self, task: &TaskId, about: &BTreeSet<Subject>) -> bool {
+    /// Says whether the task of this name is, or was of late, one of those that `about` means, or works
+    /// for one of those `people`.
+    pub(crate) fn is_about(
+        &self,
+        task: &TaskId,
+        about: &BTreeSet<Subject>,
+        people: impl Fn(&OnBehalf) -> bool,
+    ) -> bool {
         let (snapshot, task) = (self.snapshot(), self.task(task));
         task.is_some_and(|task| {
             let mut hands = std::iter::once(&task.identity).chain(&task.via);
             hands.any(|hand| about.iter().any(|it| snapshot.is_within(hand, it)))
+                || task.on_behalf.as_ref().is_some_and(people)
         })
     }
 
@@ -302,7 +371,9 @@ fn told(signal: &Signal) -> String {
 }
 
 fn named(about: &[Subject]) -> String {
-    let names: Vec<_> = about.iter().map(Subject::in_words).collect();
+    let mut names: Vec<_> = about.iter().take(NAMED_MAX).map(Subject::in_words).collect();
+    let more = about.len().saturating_sub(NAMED_MAX);
+    names.extend((0 < more).then(|| format!("{more} more")));
     names.join(", ")
 }
 
@@ -346,6 +417,11 @@ mod tests {
     /// A desk with one open task of `reporter`.
     async fn desk(dir: &Path) -> (Desk, TaskId) {
         let desk = resumed(dir).await;
+        let task = opened(&desk, None).await;
+        (desk, task)
+    }
+
+    async fn opened(desk: &Desk, on_behalf: Option<OnBehalf>) -> TaskId {
         let request = OpenRequest {
             identity: "reporter".parse().unwrap(),
             template: "report".parse().unwrap(),
@@ -354,12 +430,23 @@ mod tests {
             purpose: None,
             parent: None,
             credential: None,
-            on_behalf: None,
+            on_behalf,
             shown: None,
             people: BTreeSet::default(),
         };
-        let task = desk.open(&request, "identity:reporter").await.unwrap();
-        (desk, task.id)
+        desk.open(&request, "identity:reporter").await.unwrap().id
+    }
+
+    fn behind(issuer: &str, subject: &str) -> OnBehalf {
+        let (issuer, subject) = (issuer.to_owned(), subject.to_owned());
+        OnBehalf { issuer, subject, through: Vec::new(), only: None }
+    }
+
+    /// A telling of a person, and of nobody whom the configuration names.
+    fn of_person(effect: SignalEffect, subject: &str, now: Timestamp) -> Signal {
+        let person = Behind { issuer: "https://idp".to_owned(), subject: subject.to_owned() };
+        let jti = format!("{effect} {subject}");
+        Signal { about: Vec::new(), people: vec![person], jti, ..signal(effect, now) }
     }
 
     fn signal(effect: SignalEffect, now: Timestamp) -> Signal {
@@ -369,6 +456,7 @@ mod tests {
             jti: "one".to_owned(),
             issued: now,
             about: vec!["identity:reporter".parse().unwrap()],
+            people: Vec::new(),
             effect,
             lasts: Duration::from_secs(60),
             noticed: None,
@@ -466,6 +554,58 @@ mod tests {
         desk.owe(Writing { records, changes }).await.unwrap();
         assert!(10_000 < desk.ledger().last_seq());
         assert!(desk.owed.lock().await.records.is_empty());
+    }
+
+    #[tokio::test]
+    async fn what_works_for_a_person_ends_when_their_provider_tells_of_them_and_nothing_else_does()
+    {
+        for effect in [SignalEffect::End, SignalEffect::Contain] {
+            let dir = tempfile::tempdir().unwrap();
+            let (desk, own) = desk(dir.path()).await;
+            let theirs = opened(&desk, Some(behind("https://idp", "U0194"))).await;
+            let others = [behind("https://idp", "U0200"), behind("https://other", "U0194")];
+            let [one, two] = others.map(|it| opened(&desk, Some(it)));
+            let others = [own, one.await, two.await];
+            let nobody = of_person(effect, "U0300", desk.now());
+            assert_eq!(desk.signalled(nobody).await.unwrap(), Taken::Nobody);
+            assert_eq!(named(&desk), Vec::<Vec<TaskId>>::new());
+            let told = of_person(effect, "U0194", desk.now());
+            assert_eq!(desk.signalled(told.clone()).await.unwrap(), Taken::Now);
+            assert!(desk.task(&theirs).is_none_or(|it| !it.is_open()), "{effect}");
+            assert!(others.iter().all(|it| desk.task(it).unwrap().is_open()), "{effect}");
+            assert_eq!(desk.snapshot().contained.iter().count(), 0, "another may be opened");
+            assert_eq!(desk.signalled(told).await.unwrap(), Taken::Before);
+            assert_eq!(named(&desk), [vec![theirs]], "{effect}");
+        }
+    }
+
+    #[tokio::test]
+    async fn whoever_dies_while_ending_what_works_for_a_person_names_it_when_it_is_told_again() {
+        let dir = tempfile::tempdir().unwrap();
+        let first = resumed(dir.path()).await;
+        let task = opened(&first, Some(behind("https://idp", "U0194"))).await;
+        first.end(&task, EndCause::Signal, &untold::by("idp")).await.unwrap();
+        dies(first);
+        let last = resumed(dir.path()).await;
+        let told = of_person(SignalEffect::End, "U0194", last.now());
+        assert_eq!(last.signalled(told).await.unwrap(), Taken::Now);
+        assert_eq!(named(&last), [vec![task]]);
+    }
+
+    #[tokio::test]
+    async fn a_persons_risk_lowers_the_tasks_that_work_for_them() {
+        let dir = tempfile::tempdir().unwrap();
+        let (desk, own) = desk(dir.path()).await;
+        let theirs = opened(&desk, Some(behind("https://idp", "U0194"))).await;
+        let told = of_person(SignalEffect::Lower, "U0194", desk.now());
+        assert_eq!(desk.signalled(told).await.unwrap(), Taken::Now);
+        assert!([&own, &theirs].iter().all(|it| desk.task(it).unwrap().is_open()));
+        let lowered = |desk: &Desk| -> Vec<Subject> {
+            desk.snapshot().lowered.iter().map(|it| it.subject.clone()).collect()
+        };
+        assert_eq!(lowered(&desk), [Subject::Task(theirs.clone())]);
+        dies(desk);
+        assert_eq!(lowered(&resumed(dir.path()).await), [Subject::Task(theirs)]);
     }
 
     fn at(seconds: u64) -> Timestamp {

@@ -1,12 +1,15 @@
 //! Identities that work on behalf of people, as their provider says (ID-JAG).
 
+use bailiwick_connect::Rs256Key;
+use bailiwick_model::{Json, JsonLimits};
 use serde_json::{Value, json};
 
 use super::{House, JWT_BEARER, TYPE, granted, is_refused, now, token};
-use crate::{governor::Answer, signer::Signer};
+use crate::{governor::Answer, secrets::with_value, signer::Signer};
 
 const GRANT: &str = "urn:ietf:params:oauth:grant-type:jwt-bearer";
 const PROVIDER: &str = "https://idp.example";
+const PUSH: &str = "s3cret-of-the-provider";
 
 /// A house that takes the word of one provider for people.
 struct Mandated {
@@ -16,12 +19,18 @@ struct Mandated {
 
 impl Mandated {
     fn new() -> Self {
+        Self::with("", "")
+    }
+
+    /// A house with more configuration, and keys of transmitters.
+    fn with(more: &str, keys: &str) -> Self {
         let mut house = House::new();
         let provider = Signer::new();
         let file = std::fs::read_to_string(house.governor.path("bailiwick.toml")).unwrap();
         house.governor.stop();
         let table = format!("[[mandate_issuer]]\nurl = \"{PROVIDER}\"\njwks = \"provider.json\"\n");
-        house.governor.write("bailiwick.toml", &format!("{file}\n{table}"));
+        house.governor.write("bailiwick.toml", &format!("{file}\n{table}{more}"));
+        house.governor.write("transmitters.json", keys);
         house.governor.write("provider.json", &provider.set("p", "sig"));
         house.governor.serve();
         Self { house, provider }
@@ -310,4 +319,54 @@ fn whoever_takes_such_grants_says_so_and_what_is_handed_on_stays_for_the_same_pe
     let other = it.grant("planner", |it| it["sub"] = json!("U0200"));
     let answer = it.redeem("planner", &other, &[("authorization_details", handed.as_str())]);
     is_refused(&answer, "invalid_authorization_details");
+}
+
+#[test]
+fn what_works_for_a_person_ends_when_the_provider_says_that_they_are_gone() {
+    let key = Rs256Key::generate().unwrap();
+    let table = |name: &str, issuer: &str| {
+        format!(
+            "[[transmitter]]\nname = \"{name}\"\nissuer = \"{issuer}\"\naudience = \"us\"\njwks = \"transmitters.json\"\nsecret = \"push\"\n[[transmitter.subject]]\nopaque = \"x\"\nidentity = \"planner\"\n"
+        )
+    };
+    let stranger = "https://other.example";
+    let tables = format!("{}{}", table("idp", PROVIDER), table("other", stranger));
+    let it = Mandated::with(&tables, &format!(r#"{{"keys":[{}]}}"#, key.jwk().canonical()));
+    let governor = &it.house.governor;
+    assert_eq!(with_value(governor, &["secret", "set", "push"], PUSH).code, 0);
+    let task = |person: &str| {
+        let grant = it.grant("writer", |it| it["sub"] = json!(person));
+        granted(&it.redeem("writer", &grant, &[]))["task"].as_str().unwrap().to_owned()
+    };
+    let (one, other) = (task("U0194"), task("U0200"));
+    let is_open = |task: &str| governor.json(&["task", "show", task])["status"]["state"] == "open";
+    let tell = |name: &str, issuer: &str, person: &Value| {
+        let disabled = "https://schemas.openid.net/secevent/risc/event-type/account-disabled";
+        let jti = bailiwick_connect::random_text().unwrap();
+        let claims = json!({
+            "iss": issuer, "aud": "us", "iat": now().seconds(), "jti": jti, "sub_id": person,
+            "events": {disabled: {}},
+        });
+        let claims = Json::parse(claims.to_string().as_bytes(), JsonLimits::default()).unwrap();
+        let token = key.token("secevent+jwt", &claims).unwrap();
+        let headers =
+            format!("Authorization: Bearer {PUSH}\r\nContent-Type: application/secevent+jwt\r\n");
+        let answer = it.house.send_to(&format!("/ssf/events/{name}"), &headers, &token);
+        assert_eq!(answer.status, 202, "{answer:?}");
+    };
+    let person = json!({"format": "iss_sub", "iss": PROVIDER, "sub": "U0194"});
+    // Another transmitter may not speak of this provider's people, nor of its own by that name.
+    tell("other", stranger, &person);
+    tell("other", stranger, &json!({"format": "iss_sub", "iss": stranger, "sub": "U0194"}));
+    tell("idp", PROVIDER, &json!({"format": "opaque", "id": "U0194"}));
+    assert!(is_open(&one) && is_open(&other));
+    tell("idp", PROVIDER, &person);
+    assert!(!is_open(&one) && is_open(&other));
+    let records = governor.records();
+    let told: Vec<_> =
+        records.iter().filter(|it| it["command"]["command"] == "signal_received").collect();
+    assert_eq!(told.len(), 1, "{told:?}");
+    assert_eq!(told[0]["command"]["about"], json!([format!("task:{one}")]));
+    assert_eq!(told[0]["command"]["ended"], json!([one]));
+    assert!(!told[0].to_string().contains("U0194"), "it is told in our words: {told:?}");
 }
