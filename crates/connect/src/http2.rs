@@ -20,7 +20,7 @@ const WINDOW: i64 = 65_535;
 /// The largest window.
 const WINDOW_MAX: i64 = (1 << 31) - 1;
 /// How many calls of a client are under way at once.
-const STREAMS_MAX: usize = 16;
+pub(crate) const STREAMS_MAX: usize = 16;
 /// How many calls may be given up, beyond those that were answered.
 const GIVEN_UP_MAX: usize = 64;
 /// How much may wait to be sent: more says that nobody reads.
@@ -185,9 +185,14 @@ impl Connection {
         Some(stream)
     }
 
+    /// Says whether a stream is under way.
+    pub(crate) fn has(&self, stream: u32) -> bool {
+        self.streams.contains_key(&stream)
+    }
+
     /// Sends the first head of an answer.
     pub(crate) fn answer(&mut self, stream: u32, fields: &[(&str, &str)]) {
-        if self.streams.contains_key(&stream) {
+        if self.has(stream) {
             self.write_head(stream, flag::END_HEADERS, fields);
         }
     }
@@ -335,6 +340,8 @@ impl Connection {
                 self.reset(stream, reason::REFUSED_STREAM);
                 return self.gave_up();
             }
+        } else if self.side == Side::Server && !head.ends {
+            return Err(Broken::Not("a call has two heads"));
         }
         if self.streams.get(&stream).is_some_and(|it| !it.heard) {
             events.push(Event::Head { stream, fields });

@@ -24,6 +24,8 @@ pub(crate) use self::{
     streams::{Half, Told},
 };
 use crate::http2::Broken;
+#[cfg(any(test, fuzzing))]
+use crate::http2::STREAMS_MAX;
 
 /// Nothing came of talking to the other side.
 #[derive(Debug, thiserror::Error)]
@@ -60,6 +62,7 @@ pub(crate) fn foreign(bytes: &[u8]) {
     let (mut calls, mut streams) = (WorkloadCalls::default(), streams::Streams::new());
     if let Ok(heard) = calls.receive(bytes) {
         assert!(heard.len() <= bytes.len(), "more questions than bytes");
+        assert!(calls.kept() <= STREAMS_MAX, "more calls are kept than can be under way");
         for it in heard {
             if let WorkloadHeard::Asked(call, _) = it {
                 calls.end(call, WorkloadStatus::Unavailable, "not now");

@@ -152,11 +152,18 @@ impl WorkloadCalls {
         self.connection.take_out()
     }
 
+    /// How many calls something is kept for.
+    #[cfg(any(test, fuzzing))]
+    pub(super) fn kept(&self) -> usize {
+        self.asking.len().max(self.answering.len())
+    }
+
     fn hear(&mut self, event: Event) -> Option<WorkloadHeard> {
         match event {
             Event::Head { stream, fields } => {
-                // What follows a question says nothing.
-                if !self.asking.contains_key(&stream) {
+                // What follows a question says nothing, nor does what follows an answer: nobody would ever
+                // take from here what is kept for a stream that is over.
+                if self.connection.has(stream) && !self.answering.contains_key(&stream) {
                     self.begin(stream, &fields);
                 }
                 None

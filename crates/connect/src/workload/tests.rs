@@ -6,6 +6,7 @@ use std::{
 };
 
 use bailiwick_model::{IdentityId, SpiffeId, Timestamp};
+use proptest::prelude::*;
 use rustls::pki_types::CertificateDer;
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
@@ -212,6 +213,75 @@ fn what_lacks_the_header_or_makes_no_sense_is_answered_before_anybody_hears_of_i
             assert_eq!(audiences, &["a"]);
         }
         other => panic!("{other:?}"),
+    }
+}
+
+/// A frame as somebody else writes it.
+fn frame(kind: u8, flags: u8, stream: u32, body: &[u8]) -> Vec<u8> {
+    let length = u8::try_from(body.len()).unwrap();
+    [&[0, 0, length, kind, flags][..], &stream.to_be_bytes(), body].concat()
+}
+
+/// A head that asks for certificates, with `method`.
+fn head(method: &str) -> Vec<u8> {
+    let fields = [
+        (":method", method),
+        (":path", calls::X509_BUNDLES),
+        ("content-type", "application/grpc"),
+        ("workload.spiffe.io", "true"),
+    ];
+    let text = |it: &str| [&[u8::try_from(it.len()).unwrap()], it.as_bytes()].concat();
+    fields.iter().flat_map(|(name, it)| [vec![0], text(name), text(it)].concat()).collect()
+}
+
+#[test]
+fn nothing_is_kept_of_calls_that_are_over_before_they_are_heard() {
+    let (open, whole, gone) = (4, 5, 3);
+    let hello = [&b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"[..], &frame(4, 0, 0, &[])].concat();
+    let greeted = || {
+        let mut calls = WorkloadCalls::default();
+        calls.receive(&hello).unwrap();
+        calls
+    };
+    for last in [frame(1, whole, 1, &head("POST")), frame(gone, 0, 1, &[0; 4])] {
+        let mut calls = greeted();
+        // The first head is answered at once, which ends its call.
+        let came = [frame(1, open, 1, &head("GET")), last].concat();
+        assert!(calls.receive(&came).unwrap().is_empty());
+        assert_eq!(calls.kept(), 0);
+    }
+    // A second head that ends nothing is none.
+    let came = [frame(1, open, 1, &head("GET")), frame(1, open, 1, &head("POST"))].concat();
+    let error = greeted().receive(&came).unwrap_err();
+    assert!(error.to_string().contains("two heads"), "{error}");
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    #[test]
+    fn no_more_calls_are_kept_than_can_be_under_way(
+        pieces in proptest::collection::vec((0_u8..4, 0_u8..3, 0_u32..40, any::<bool>()), 0..200),
+        together in 1_usize..40,
+    ) {
+        let mut calls = WorkloadCalls::default();
+        calls.receive(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\x00\x00\x00\x04\x00\x00\x00\x00\x00").unwrap();
+        for pieces in pieces.chunks(together) {
+            let came: Vec<u8> = pieces.iter().flat_map(|(kind, ends, number, good)| {
+                let stream = number.saturating_mul(2).saturating_add(1);
+                match kind {
+                    0 => frame(0, (*ends).min(1), stream, &[0; 5]),
+                    1 | 2 => frame(1, 4 | (*ends).min(1), stream, &head(if *good { "POST" } else { "GET" })),
+                    _ => frame(3, 0, stream, &[0; 4]),
+                }
+            }).collect();
+            let heard = calls.receive(&came);
+            prop_assert!(calls.kept() <= STREAMS_MAX);
+            if heard.is_err() {
+                break;
+            }
+            calls.take_out();
+        }
     }
 }
 
