@@ -20,7 +20,7 @@ use crate::{
     fetch::FetchPlace,
     jwk::{ForeignKeys, Purpose, SET_MAX},
     tls::Authorities,
-    workload::WorkloadPlace,
+    workload::{Half, WorkloadPlace},
 };
 
 mod told;
@@ -49,8 +49,9 @@ pub enum KeyPlace {
 #[derive(Debug, Default)]
 struct Known {
     keys: Arc<ForeignKeys>,
-    /// When they were read.
-    read: Option<Timestamp>,
+    /// What is known of certificates of authorities, and of keys of tokens.
+    x509: Part,
+    jwt: Part,
     /// When it was last tried.
     tried: Option<Timestamp>,
     /// Why the last try failed.
@@ -59,6 +60,76 @@ struct Known {
     told: bool,
     /// Those that vouch for certificates, where there are some.
     authorities: Option<Authorities>,
+}
+
+/// What is known of one half of the keys.
+#[derive(Debug, Default)]
+struct Part {
+    /// When it was read.
+    read: Option<Timestamp>,
+    /// What was told of it last was taken, and its teller is there.
+    current: bool,
+    /// Why what was told of it last was not taken.
+    refused: Option<String>,
+    /// That is told.
+    told: bool,
+}
+
+impl Part {
+    /// Says whether it counts: for a day after it was read.
+    fn counts(&self, now: Timestamp) -> bool {
+        self.read.is_some_and(|it| now < it.after(KEPT))
+    }
+
+    /// Takes note that what was told of it cannot be taken: what was told before stays, and gets old.
+    fn refuse(&mut self, why: String) {
+        self.told &= self.refused.as_ref() == Some(&why);
+        (self.current, self.refused) = (false, Some(why));
+    }
+
+    /// Gives why it is not what its owner wants it to be, once.
+    fn tell(&mut self) -> Option<(String, Option<Timestamp>)> {
+        let why = self.refused.clone().filter(|_| !self.told)?;
+        self.told = true;
+        Some((why, self.read))
+    }
+}
+
+impl Known {
+    fn part(&mut self, half: Half) -> (&mut Part, &Part) {
+        match half {
+            Half::X509 => (&mut self.x509, &self.jwt),
+            Half::Jwt => (&mut self.jwt, &self.x509),
+        }
+    }
+
+    /// When the older half was read.
+    fn read(&self) -> Option<Timestamp> {
+        self.x509.read.into_iter().chain(self.jwt.read).min()
+    }
+
+    /// Takes keys in the place of those before, of which these halves were read now.
+    fn take(&mut self, keys: ForeignKeys, halves: &[Half], now: Timestamp) {
+        let (mut whole, had_none) = (true, self.read().is_some() && self.keys.is_empty());
+        for half in halves {
+            let (part, other) = self.part(*half);
+            *part = Part { read: Some(now), current: true, ..Part::default() };
+            // A half that is told says nothing of the other one.
+            whole &= halves.len() != 1
+                || other.read.is_none()
+                || other.current
+                || other.refused.is_some();
+        }
+        if keys.is_empty() {
+            // Its owner took them all back: none counts, and a person hears of it.
+            self.told &= had_none;
+            self.failed = Some("there is none that counts".to_owned());
+        } else if whole {
+            (self.failed, self.told) = (None, false);
+        }
+        self.authorities = Authorities::of(keys.authorities());
+        self.keys = Arc::new(keys);
+    }
 }
 
 /// The keys of one owner.
@@ -107,8 +178,7 @@ impl KeySource {
             self.take(read_file(path), now);
         }
         let known = self.known.read().unwrap_or_else(PoisonError::into_inner);
-        let counts = known.read.is_some_and(|it| now < it.after(KEPT));
-        let authorities = known.authorities.clone().filter(|_| counts);
+        let authorities = known.authorities.clone().filter(|_| known.x509.counts(now));
         drop(known);
         let stranger = CertificateError::UnknownIssuer.into();
         authorities.map_or(Err(stranger), |it| it.vouch_for(chain, now))
@@ -138,11 +208,19 @@ impl KeySource {
             }
         }
         let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);
-        let stale = known.read.is_none_or(|it| it.after(every(&known.keys)) <= now);
+        let read = known.read();
+        let stale = read.is_none_or(|it| it.after(every(&known.keys)) <= now);
         let none = known.keys.is_empty();
-        let why = known.failed.clone().filter(|_| (stale || none) && !known.told)?;
-        known.told = true;
-        let since = match known.read {
+        // Whoever tells something that cannot be taken may want to take a key back: that is told at once.
+        let refused = known.x509.tell().or_else(|| known.jwt.tell());
+        let (why, read) = if let Some(refused) = refused {
+            refused
+        } else {
+            let why = known.failed.clone().filter(|_| (stale || none) && !known.told)?;
+            known.told = true;
+            (why, read)
+        };
+        let since = match read {
             Some(read) if !none => format!("those of {read} count until {}", read.after(KEPT)),
             Some(_) | None => "none are known, so nobody is proved by them".to_owned(),
         };
@@ -152,16 +230,12 @@ impl KeySource {
     /// Gives the keys that count: for a day after they were read.
     fn counting(&self, now: Timestamp) -> Arc<ForeignKeys> {
         let known = self.known.read().unwrap_or_else(PoisonError::into_inner);
-        if known.read.is_some_and(|it| now < it.after(KEPT)) {
-            Arc::clone(&known.keys)
-        } else {
-            Arc::default()
-        }
+        if known.jwt.counts(now) { Arc::clone(&known.keys) } else { Arc::default() }
     }
 
     fn is_due(&self, now: Timestamp) -> bool {
         let known = self.known.read().unwrap_or_else(PoisonError::into_inner);
-        known.read.is_none_or(|it| it.after(every(&known.keys)) <= now)
+        known.read().is_none_or(|it| it.after(every(&known.keys)) <= now)
     }
 
     fn was_tried(&self) -> bool {
@@ -202,18 +276,7 @@ impl KeySource {
             _ => Ok(it),
         });
         match read {
-            // Its owner took them all back: none counts, and a person hears of it.
-            Ok(keys) if keys.is_empty() => {
-                known.told &= known.read.is_some() && known.keys.is_empty();
-                (known.keys, known.read) = (Arc::new(keys), Some(now));
-                known.authorities = None;
-                known.failed = Some("there is none that counts".to_owned());
-            }
-            Ok(keys) => {
-                known.authorities = Authorities::of(keys.authorities());
-                (known.keys, known.read) = (Arc::new(keys), Some(now));
-                (known.failed, known.told) = (None, false);
-            }
+            Ok(keys) => known.take(keys, &[Half::X509, Half::Jwt], now),
             Err(why) => known.failed = Some(why),
         }
     }

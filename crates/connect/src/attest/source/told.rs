@@ -20,7 +20,7 @@ impl KeySource {
     }
 
     /// Takes what was told of `domain`. What is not named any more is taken back; whoever is still there
-    /// would have told of what is new.
+    /// would have told of what is new, so what was taken of the last that they told is young again.
     pub(crate) fn hear(&self, domain: &TrustDomain, told: &Told, now: Timestamp) {
         match told {
             Told::Bundles(half, bundles) => {
@@ -29,8 +29,11 @@ impl KeySource {
             }
             Told::Alive => {
                 let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);
-                if known.read.is_some() && !known.keys.is_empty() {
-                    known.read = Some(now);
+                for half in [Half::X509, Half::Jwt] {
+                    let (part, _) = known.part(half);
+                    if part.current && part.counts(now) {
+                        part.read = Some(now);
+                    }
                 }
             }
         }
@@ -44,15 +47,21 @@ impl KeySource {
         }
         let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);
         known.failed = Some(why.to_string());
+        (known.x509.current, known.jwt.current) = (false, false);
     }
 
     fn take_half(&self, half: Half, bundle: &[u8], now: Timestamp) {
-        let known = self.known.read().unwrap_or_else(PoisonError::into_inner).keys.as_ref().clone();
+        let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);
+        known.tried = Some(now);
+        let keys = known.keys.as_ref().clone();
         let taken = match half {
-            Half::X509 => known.with_authorities(bundle),
-            Half::Jwt => known.with_told_keys(bundle),
+            Half::X509 => keys.with_authorities(bundle),
+            Half::Jwt => keys.with_told_keys(bundle),
         };
-        self.take_keys(taken, now);
+        match taken {
+            Ok(keys) => known.take(keys, &[half], now),
+            Err(why) => known.part(half).0.refuse(why),
+        }
     }
 }
 
@@ -103,8 +112,10 @@ mod tests {
 
         /// Whether certificates count, and tokens.
         async fn counts(&self, now: Timestamp) -> (bool, bool) {
-            let certificate = self.keys.known.read().unwrap().authorities.is_some()
-                && self.keys.counting(now).authorities().next().is_some();
+            let certificate = {
+                let known = self.keys.known.read().unwrap();
+                known.authorities.is_some() && known.x509.counts(now)
+            };
             let keys = self.authority.keys(now);
             let Some(bailiwick_model::Json::List(all)) = keys.get("keys") else { panic!() };
             let name = all[0].get("kid").unwrap().as_text().unwrap();
@@ -142,10 +153,46 @@ mod tests {
         assert_eq!(it.keys.tend(later(DAY + 400)).await, None, "it is told once");
         assert_eq!(it.counts(later(2 * DAY - 2)).await, (true, true));
         assert_eq!(it.counts(later(2 * DAY)).await, (false, false));
-        // Somebody who tells nothing that counts does not keep anything alive.
+        // What does not count any more is not revived: not by somebody who tells nothing of it, nor by
+        // the other half.
         it.keys.hear(&it.domain, &Told::Alive, later(2 * DAY));
+        assert_eq!(it.counts(later(2 * DAY)).await, (false, false));
         it.tells(Half::Jwt, "example.org", later(2 * DAY));
-        assert_eq!(it.counts(later(2 * DAY)).await, (true, true));
+        it.keys.hear(&it.domain, &Told::Alive, later(2 * DAY + 20));
+        assert_eq!(it.counts(later(2 * DAY + 20)).await, (false, true));
+    }
+
+    #[tokio::test]
+    async fn what_its_teller_changed_and_we_cannot_take_counts_for_a_day_and_is_told_at_once() {
+        for (half, other) in [(Half::X509, Half::Jwt), (Half::Jwt, Half::X509)] {
+            let it = House::new();
+            it.tells(Half::X509, "example.org", NOW);
+            it.tells(Half::Jwt, "example.org", NOW);
+            let spoil = |at| {
+                let bundle = ("spiffe://example.org".to_owned(), b"0\x03x".to_vec());
+                it.keys.hear(&it.domain, &Told::Bundles(half, [bundle].into()), at);
+            };
+            spoil(later(1));
+            let told = it.keys.tend(later(1)).await.unwrap();
+            assert!(told.contains("could not be read") && told.contains("count until"), "{told}");
+            // Its teller is there, tells the other half, and goes on telling what we cannot take.
+            for at in (20..DAY + 100).step_by(20) {
+                it.keys.hear(&it.domain, &Told::Alive, later(at));
+                if at.is_multiple_of(600) {
+                    it.keys.lost(&WorkloadError::Silent, later(at));
+                    spoil(later(at));
+                    it.tells(other, "example.org", later(at));
+                    assert_eq!(it.keys.tend(later(at)).await, None, "it is told once");
+                }
+            }
+            let counts = it.counts(later(DAY)).await;
+            assert_eq!(counts, (half == Half::Jwt, half == Half::X509));
+            // It is taken as soon as it can be read.
+            it.tells(half, "example.org", later(DAY + 100));
+            assert_eq!(it.counts(later(DAY + 100)).await, (true, true));
+            spoil(later(DAY + 200));
+            assert!(it.keys.tend(later(DAY + 200)).await.is_some(), "and told anew the next time");
+        }
     }
 
     #[tokio::test]
@@ -158,7 +205,10 @@ mod tests {
             it.keys.hear(&it.domain, &Told::Bundles(half, spoiled), later(1));
             assert_eq!(it.counts(later(1)).await, (true, true));
         }
-        assert!(it.keys.tend(later(400)).await.unwrap().contains("could not be read"));
+        for _ in [Half::X509, Half::Jwt] {
+            assert!(it.keys.tend(later(1)).await.unwrap().contains("could not be read"));
+        }
+        assert_eq!(it.keys.tend(later(400)).await, None, "each is told once");
         let nobody = WorkloadError::Refused { code: 7, text: "no identity".to_owned() };
         it.keys.lost(&nobody, later(401));
         assert_eq!(it.counts(later(401)).await, (false, false));
