@@ -1,10 +1,10 @@
 //! Workload APIs: whether those that bundles come from tell them, and who could stand in for them; and as
 //! whom local processes pass.
 
-use std::path::Path;
+use std::{collections::BTreeSet, os::unix::fs::MetadataExt as _, path::Path};
 
-use bailiwick_connect::{WorkloadPlace, workload_domains};
-use bailiwick_model::Proof;
+use bailiwick_connect::workload_domains;
+use bailiwick_model::{Proof, TrustDomain};
 
 use super::{
     finding::{Finding, Severity},
@@ -37,9 +37,11 @@ async fn followed(config: &Config) -> Vec<Finding> {
             mend: "start the agent, and register this account with it, so that it is told the bundle"
                 .to_owned(),
         }));
-        if let WorkloadPlace::Socket(path) = place
-            && let Some(folder) = path.parent().filter(|it| others::may_write(it))
-        {
+        let folder = place.socket().parent();
+        let own = rustix::process::geteuid().as_raw();
+        let owners = folder.into_iter().chain([place.socket()]).filter_map(owner);
+        findings.extend(told_by(&domain.name, owners, own));
+        if let Some(folder) = folder.filter(|it| others::may_write(it)) {
             findings.push(Finding {
                 severity: Severity::Open,
                 code: "bundle-from-anybody",
@@ -51,6 +53,25 @@ async fn followed(config: &Config) -> Vec<Finding> {
         }
     }
     findings
+}
+
+fn owner(path: &Path) -> Option<u32> {
+    std::fs::metadata(path).ok().map(|it| it.uid())
+}
+
+/// Says which accounts, beside the governor's own and root, can be anybody of a trust domain: those that a
+/// socket and its folder belong to.
+fn told_by(domain: &TrustDomain, owners: impl Iterator<Item = u32>, own: u32) -> Option<Finding> {
+    let others: BTreeSet<u32> = owners.filter(|it| *it != 0 && *it != own).collect();
+    let names: Vec<_> = others.iter().map(u32::to_string).collect();
+    (!others.is_empty()).then(|| Finding {
+        severity: Severity::Note,
+        code: "bundle-from-account",
+        subject: format!("trust domain {domain}"),
+        found: format!("its socket, or the folder of it, belongs to account {}", names.join(" and ")),
+        means: "whatever runs under that account says which keys count, and can be any identity of this trust domain",
+        mend: "let nothing but the agent run under that account".to_owned(),
+    })
 }
 
 /// Says where everything that runs under the governor's own account passes for an identity.
@@ -79,4 +100,20 @@ fn served(house: &House) -> Option<Finding> {
 
 fn shown(path: &Path) -> String {
     path.display().to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn whose_socket_it_is_is_said_unless_it_is_ours_or_root_s() {
+        let domain = "example.org".parse().unwrap();
+        let found = |owners: &[u32]| told_by(&domain, owners.iter().copied(), 1000);
+        assert_eq!(found(&[0, 1000]), None);
+        assert_eq!(found(&[]), None);
+        let told = found(&[0, 1001]).unwrap();
+        assert!(told.found.ends_with("account 1001"), "{}", told.found);
+        assert!(found(&[1002, 1001]).unwrap().found.ends_with("account 1001 and 1002"));
+    }
 }

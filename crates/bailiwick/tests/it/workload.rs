@@ -90,7 +90,7 @@ fn what_cannot_be_meant_is_shown_where_it_stands() {
             "[[trust]]\ndomain = \"a\"\nworkload_api = \"/run/a.sock\"",
             "is no place of a Workload API",
         ),
-        ("[[trust]]\ndomain = \"a\"\nworkload_api = \"tcp:10.0.0.1:80\"", "loopback"),
+        ("[[trust]]\ndomain = \"a\"\nworkload_api = \"tcp:127.0.0.1:80\"", "any account"),
         (
             "[[trust]]\ndomain = \"a\"\nworkload_api = \"unix:/run/a.sock\"\nurl = \"https://a.example\"",
             "has no use",

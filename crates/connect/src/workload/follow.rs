@@ -7,8 +7,8 @@ use std::{
 };
 
 use tokio::{
-    io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _},
-    net::{TcpStream, UnixStream},
+    io::{AsyncReadExt as _, AsyncWriteExt as _},
+    net::UnixStream,
     sync::Notify,
     time::{Instant, sleep_until, timeout},
 };
@@ -25,18 +25,13 @@ const EVERY: Duration = Duration::from_secs(20);
 /// Reads until the other side is gone, and gives everything to `hear`; says why it ended.
 pub(crate) async fn follow(place: &WorkloadPlace, hear: impl FnMut(Told) + Send) -> WorkloadError {
     let gone = |error: std::io::Error| WorkloadError::Gone(error.to_string());
-    let late = || WorkloadError::Silent;
-    match place {
-        WorkloadPlace::Socket(path) => match timeout(PATIENCE, UnixStream::connect(path)).await {
-            Ok(Ok(stream)) => listen(stream, hear).await,
-            Ok(Err(error)) => gone(error),
-            Err(_) => late(),
+    match timeout(PATIENCE, UnixStream::connect(place.socket())).await {
+        Ok(Ok(stream)) => match carry(stream, hear).await {
+            Ok(never) => match never {},
+            Err(error) => error,
         },
-        WorkloadPlace::Loopback(it) => match timeout(PATIENCE, TcpStream::connect(it)).await {
-            Ok(Ok(stream)) => listen(stream, hear).await,
-            Ok(Err(error)) => gone(error),
-            Err(_) => late(),
-        },
+        Ok(Err(error)) => gone(error),
+        Err(_) => WorkloadError::Silent,
     }
 }
 
@@ -63,18 +58,8 @@ pub async fn workload_domains(place: &WorkloadPlace) -> Result<BTreeSet<String>,
     if times == 0 { Err(ended) } else { Ok(told) }
 }
 
-async fn listen<S: AsyncRead + AsyncWrite + Unpin>(
-    stream: S,
-    hear: impl FnMut(Told) + Send,
-) -> WorkloadError {
-    match carry(stream, hear).await {
-        Ok(never) => match never {},
-        Err(error) => error,
-    }
-}
-
-async fn carry<S: AsyncRead + AsyncWrite + Unpin>(
-    mut stream: S,
+async fn carry(
+    mut stream: UnixStream,
     mut hear: impl FnMut(Told) + Send,
 ) -> Result<std::convert::Infallible, WorkloadError> {
     let gone = |error: std::io::Error| WorkloadError::Gone(error.to_string());

@@ -301,7 +301,7 @@ async fn followed(script: &[u8], stays: bool) -> (WorkloadError, usize) {
         }
     });
     let count = Arc::new(Mutex::new(Vec::new()));
-    let place = WorkloadPlace::Socket(path);
+    let place = format!("unix:{}", path.display()).parse().unwrap();
     let error = follow(&place, |_| count.lock().unwrap().push(())).await;
     serving.abort();
     let count = count.lock().unwrap().len();
@@ -317,7 +317,7 @@ async fn a_server_that_lies_stalls_or_dies_is_left_with_a_clear_error() {
     assert!(matches!(error, WorkloadError::Silent), "{error}");
     let (error, _) = followed(&settings, false).await;
     assert!(matches!(error, WorkloadError::Gone(_)), "{error}");
-    let nowhere = WorkloadPlace::Socket("/nowhere/agent.sock".into());
+    let nowhere = "unix:/nowhere/agent.sock".parse().unwrap();
     assert!(matches!(follow(&nowhere, drop).await, WorkloadError::Gone(_)));
     let mut calls = WorkloadCalls::default();
     let heard = calls.receive(&streams::Streams::new().take_out()).unwrap();

@@ -79,13 +79,14 @@ async fn an_agent_is_believed_for_its_domains_and_is_found_again_when_it_comes_b
     let socket = dir.path().join("agent.sock");
     let (own, other) =
         (authority(dir.path(), "example.org"), authority(dir.path(), "other.example"));
-    let place = KeyPlace::Workload(WorkloadPlace::Socket(socket.clone()));
+    let at = |path: &Path| KeyPlace::Workload(format!("unix:{}", path.display()).parse().unwrap());
+    let place = at(&socket);
     let domain = |name: &str, keys: &KeyPlace| TrustedDomain {
         domain: name.parse().unwrap(),
         keys: keys.clone(),
         once: false,
     };
-    let elsewhere = KeyPlace::Workload(WorkloadPlace::Socket(dir.path().join("elsewhere.sock")));
+    let elsewhere = at(&dir.path().join("elsewhere.sock"));
     let domains = vec![domain("example.org", &place), domain("other.example", &elsewhere)];
     let attestor = Arc::new(Attestor::new(OURS, NOW, domains, Vec::new()));
     let following = tokio::spawn(Arc::clone(&attestor).follow(|| NOW));
