@@ -25,6 +25,9 @@ use crate::Desk;
 
 /// How many connections there are at once, and how many one account has.
 const CONNECTIONS: (usize, usize) = (128, 32);
+/// How many of them are of accounts that are nobody here, and how many one such account has: an account can
+/// have thousands of others below it.
+const STRANGERS: (usize, usize) = (16, 2);
 /// As how many identities one account is known.
 const IDENTITIES: usize = 32;
 
@@ -35,14 +38,24 @@ struct Known {
     id: SpiffeId,
 }
 
+/// Who is there.
+#[derive(Debug, Default)]
+struct Guests {
+    /// Connections, by account.
+    theirs: BTreeMap<Option<u32>, usize>,
+    /// Connections of those that were nobody when they came.
+    strangers: usize,
+}
+
 /// Tells processes who they are.
 #[derive(Debug)]
 pub struct Workloads {
     desk: Arc<Desk>,
     authority: WorkloadAuthority,
+    /// SVIDs that are given, and questions that are asked.
     pace: Pace,
-    /// Connections, by account.
-    guests: Mutex<BTreeMap<Option<u32>, usize>>,
+    questions: Pace,
+    guests: Mutex<Guests>,
     /// How often the keys of JWT-SVIDs changed.
     keys: watch::Sender<u64>,
 }
@@ -50,8 +63,8 @@ pub struct Workloads {
 impl Workloads {
     /// Makes it.
     pub fn new(desk: Arc<Desk>, authority: WorkloadAuthority) -> Self {
-        let (pace, guests) = <_>::default();
-        Self { desk, authority, pace, guests, keys: watch::Sender::new(0) }
+        let (pace, questions, guests) = <_>::default();
+        Self { desk, authority, pace, questions, guests, keys: watch::Sender::new(0) }
     }
 
     /// Changes the keys of JWT-SVIDs where that is due, and tells everybody who follows them.
@@ -123,13 +136,18 @@ impl Workloads {
     }
 
     fn enter(&self, account: Option<u32>) -> Option<Place<'_>> {
+        let stranger = !self.may_see_bundles(account);
         let mut guests = self.guests.lock().unwrap_or_else(PoisonError::into_inner);
-        let (all, theirs) = (guests.values().sum::<usize>(), guests.get(&account).copied());
-        if CONNECTIONS.0 <= all || CONNECTIONS.1 <= theirs.unwrap_or_default() {
+        let most = if stranger { STRANGERS.1 } else { CONNECTIONS.1 };
+        let theirs = guests.theirs.get(&account).copied().unwrap_or_default();
+        let full = CONNECTIONS.0 <= guests.theirs.values().sum::<usize>()
+            || (stranger && STRANGERS.0 <= guests.strangers);
+        if full || most <= theirs {
             return None;
         }
-        guests.insert(account, theirs.unwrap_or_default().saturating_add(1));
-        Some(Place { of: self, account })
+        guests.theirs.insert(account, theirs.saturating_add(1));
+        guests.strangers = guests.strangers.saturating_add(usize::from(stranger));
+        Some(Place { of: self, account, stranger })
     }
 }
 
@@ -137,15 +155,17 @@ impl Workloads {
 struct Place<'a> {
     of: &'a Workloads,
     account: Option<u32>,
+    stranger: bool,
 }
 
 impl Drop for Place<'_> {
     fn drop(&mut self) {
         let mut guests = self.of.guests.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(count) = guests.get_mut(&self.account) {
+        guests.strangers = guests.strangers.saturating_sub(usize::from(self.stranger));
+        if let Some(count) = guests.theirs.get_mut(&self.account) {
             *count = count.saturating_sub(1);
             if *count == 0 {
-                guests.remove(&self.account);
+                guests.theirs.remove(&self.account);
             }
         }
     }

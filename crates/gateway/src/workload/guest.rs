@@ -39,12 +39,14 @@ pub(super) struct Guest<'a> {
     account: Option<u32>,
     calls: WorkloadCalls,
     following: BTreeMap<WorkloadCall, Following>,
+    /// Something was refused.
+    refused: bool,
 }
 
 impl<'a> Guest<'a> {
     pub(super) fn new(of: &'a Workloads, account: Option<u32>) -> Self {
-        let (calls, following) = <_>::default();
-        Self { of, account, calls, following }
+        let (calls, following, refused) = <_>::default();
+        Self { of, account, calls, following, refused }
     }
 
     pub(super) async fn serve<S: AsyncRead + AsyncWrite + Unpin>(
@@ -70,6 +72,11 @@ impl<'a> Guest<'a> {
         // What is only said to show that somebody is there delays neither.
         let (mut idle, mut looked) = (after(IDLE), after(LOOKED_AT));
         loop {
+            // Whoever is nobody keeps no place after hearing so.
+            if std::mem::take(&mut self.refused) && !self.of.may_see_bundles(self.account) {
+                self.calls.leave();
+                return Ok(());
+            }
             self.flush(stream).await?;
             let waits = if self.following.is_empty() { idle } else { looked };
             tokio::select! {
@@ -128,6 +135,10 @@ impl<'a> Guest<'a> {
                 return Ok(());
             }
         };
+        if let Err(refused) = self.of.paced_question(self.account) {
+            self.refuse(call, refused);
+            return Ok(());
+        }
         match ask {
             WorkloadAsk::X509Svids => self.tell_svids(call).await,
             WorkloadAsk::X509Bundles => self.tell_certificates(call),
@@ -247,6 +258,7 @@ impl<'a> Guest<'a> {
     }
 
     fn refuse(&mut self, call: WorkloadCall, (status, why): Refused) {
+        self.refused = true;
         self.following.remove(&call);
         self.calls.end(call, status, &why);
     }

@@ -10,18 +10,18 @@ use bailiwick_model::{CommandRecord, SpiffeId, Timestamp};
 
 use super::{Known, Workloads};
 
-/// How many SVIDs an account is given in one second.
+/// How many SVIDs an account is given in one second, and how many questions it asks.
 const PACE: usize = 64;
 
 /// Why nothing is handed out, and what the workload is told.
 pub(super) type Refused = (WorkloadStatus, String);
 
-/// How many SVIDs each account was given in the second that is under way.
+/// How much each account had in the second that is under way.
 #[derive(Debug, Default)]
-pub(super) struct Pace(Mutex<(i64, BTreeMap<u32, usize>)>);
+pub(super) struct Pace(Mutex<(i64, BTreeMap<Option<u32>, usize>)>);
 
 impl Pace {
-    fn take(&self, account: u32, count: usize, now: Timestamp) -> bool {
+    fn take(&self, account: Option<u32>, count: usize, now: Timestamp) -> bool {
         let mut taken = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if taken.0 != now.seconds() {
             *taken = (now.seconds(), BTreeMap::new());
@@ -94,11 +94,22 @@ impl Workloads {
 
     fn paced(&self, account: Option<u32>, count: usize) -> Result<Timestamp, Refused> {
         let now = self.desk.now();
-        let Some(account) = account else { return Err(self.nobody(None)) };
+        if account.is_none() {
+            return Err(self.nobody(None));
+        }
         if self.pace.take(account, count, now) {
             return Ok(now);
         }
-        let text = format!("account {account} asks for more than {PACE} SVIDs a second");
+        let text = format!("this account asks for more than {PACE} SVIDs a second");
+        Err((WorkloadStatus::ResourceExhausted, text))
+    }
+
+    /// Lets a question of an account through, where it does not ask too fast.
+    pub(super) fn paced_question(&self, account: Option<u32>) -> Result<(), Refused> {
+        if self.questions.take(account, 1, self.desk.now()) {
+            return Ok(());
+        }
+        let text = format!("this account asks more than {PACE} questions a second");
         Err((WorkloadStatus::ResourceExhausted, text))
     }
 

@@ -156,16 +156,21 @@ async fn an_account_is_told_of_its_own_identities_and_of_no_other() {
     assert!(!process.heard.windows(B.len()).any(|it| it == B.as_bytes()));
     assert_eq!(house.issued(), [A, A]);
     for account in [None, Some(1)] {
-        let mut nobody = house.connect(account);
-        nobody.greet().await;
-        for (stream, call) in
-            [(1, "FetchX509SVID"), (3, "FetchX509Bundles"), (5, "FetchJWTBundles")]
-        {
-            nobody.ask(stream, call, b"").await;
+        for (call, message) in [
+            ("FetchX509SVID", &b""[..]),
+            ("FetchX509Bundles", b""),
+            ("FetchJWTBundles", b""),
+            ("FetchJWTSVID", b"\x0a\x01x"),
+            ("ValidateJWTSVID", b"\x0a\x01x\x12\x01y"),
+        ] {
+            let mut nobody = house.connect(account);
+            nobody.greet().await;
+            nobody.ask(1, call, message).await;
+            nobody.hears(DENIED, 1).await;
+            // It has its answer, and its place is free.
+            nobody.stream.read_to_end(&mut nobody.heard).await.unwrap();
+            nobody.serving.await.unwrap();
         }
-        nobody.ask(7, "FetchJWTSVID", b"\x0a\x01x").await;
-        nobody.ask(9, "ValidateJWTSVID", b"\x0a\x01x\x12\x01y").await;
-        nobody.hears(DENIED, 5).await;
     }
     assert_eq!(house.issued().len(), 2, "nobody else was given anything");
 }
@@ -189,10 +194,14 @@ async fn what_is_contained_is_told_nothing_more_and_its_stream_ends() {
     assert!(!process.heard.windows(A.len()).any(|it| it == A.as_bytes()));
     contain("b").await;
     process.hears(DENIED, 1).await;
+    process.serving.await.unwrap();
     let issued = house.issued().len();
-    process.ask(3, "FetchX509SVID", b"").await;
-    process.ask(5, "FetchJWTSVID", b"\x0a\x01x").await;
-    process.hears(DENIED, 3).await;
+    for (call, message) in [("FetchX509SVID", &b""[..]), ("FetchJWTSVID", b"\x0a\x01x")] {
+        let mut process = house.connect(Some(OWN));
+        process.greet().await;
+        process.ask(1, call, message).await;
+        process.hears(DENIED, 1).await;
+    }
     assert_eq!(house.issued().len(), issued);
 }
 
@@ -215,6 +224,46 @@ async fn an_svid_comes_again_before_half_of_its_life_is_over_and_a_charter_that_
     process.hears(DENIED, 1).await;
     house.stop.cancel();
     process.serving.await.unwrap();
+}
+
+#[tokio::test]
+async fn whoever_is_nobody_has_few_places_and_leaves_the_others_to_those_that_are_somebody() {
+    let dir = tempfile::tempdir().unwrap();
+    let house = House::new(dir.path(), vec![charter("a", OWN, A)]).await;
+    // Many accounts that are nobody, and whoever cannot be named.
+    let accounts = (5000..5100).map(Some).chain([None]);
+    let mut strangers = Vec::new();
+    for account in accounts.flat_map(|it| [it; 3]) {
+        strangers.push(house.connect(account));
+    }
+    let mut process = house.connect(Some(OWN));
+    process.greet().await;
+    process.ask(1, "FetchX509SVID", b"").await;
+    process.hears(A, 2).await;
+    let count = |it: &Guests| (it.strangers, it.theirs.get(&Some(5000)).copied());
+    assert_eq!(count(&house.workloads.guests.lock().unwrap()), (16, Some(2)));
+    for it in &mut strangers {
+        // Those that have no place hear nothing.
+        let _asked_or_gone = it.stream.shutdown().await;
+    }
+    for it in strangers {
+        it.serving.await.unwrap();
+    }
+    assert_eq!(count(&house.workloads.guests.lock().unwrap()), (0, None));
+}
+
+#[tokio::test]
+async fn questions_that_give_nothing_are_paced_too() {
+    let dir = tempfile::tempdir().unwrap();
+    let house = House::new(dir.path(), vec![charter("a", OWN, A)]).await;
+    let mut process = house.connect(Some(OWN));
+    process.greet().await;
+    for stream in (1..=201).step_by(2) {
+        process.ask(stream, "ValidateJWTSVID", b"\x0a\x01x\x12\x01y").await;
+        process.hears("grpc-status", usize::from(stream).div_ceil(2)).await;
+    }
+    process.hears("grpc-status\x013", 64).await;
+    process.hears("grpc-status\x018", 37).await;
 }
 
 #[tokio::test]
