@@ -57,7 +57,7 @@ pub(crate) async fn doctor(config: &Path, overrides: &Overrides, output: Output)
     findings.extend(warnings.iter().filter_map(finding::of_warning));
     findings.extend(house.misfits.iter().map(|it| misfit(it.as_ref())));
     findings.extend(bypass::look(&house.config).await);
-    findings.extend(workload::look(&house).await);
+    findings.extend(workload::look(&house, serves).await);
     findings.extend(watch.look(past.as_ref()));
 
     let report = Report::of(findings);

@@ -36,7 +36,7 @@ pub(super) fn look(config: &Config, serves: bool) -> Vec<Finding> {
 }
 
 /// Asks whether the process that holds the state looks as its confined children do.
-fn cannot_tell(state: &Path) -> bool {
+pub(super) fn cannot_tell(state: &Path) -> bool {
     let holder = std::fs::read_to_string(state.join("lock")).unwrap_or_default();
     gains_none(holder.trim()) == Some(true)
 }

@@ -7,23 +7,28 @@ use bailiwick_connect::workload_domains;
 use bailiwick_model::{Proof, TrustDomain};
 
 use super::{
+    confine::cannot_tell,
     finding::{Finding, Severity},
     others,
 };
 use crate::config::{Config, House, Keys};
 
-pub(super) async fn look(house: &House) -> Vec<Finding> {
-    let mut findings = followed(&house.config).await;
-    findings.extend(served(house));
+pub(super) async fn look(house: &House, serves: bool) -> Vec<Finding> {
+    let alike = serves && cannot_tell(&house.config.state);
+    let mut findings = followed(&house.config, alike).await;
+    findings.extend(served(house, alike));
     findings
 }
 
 /// Asks whoever tells bundles, as the governor does.
-async fn followed(config: &Config) -> Vec<Finding> {
+async fn followed(config: &Config, alike: bool) -> Vec<Finding> {
     let mut findings = Vec::new();
+    // Where this account is told nothing of itself, its governor still is.
+    let own = config.workload_api.as_ref().filter(|_| alike);
     for domain in &config.vouchers.domains {
         let Keys::Workload(place) = &domain.keys else { continue };
         let found = match workload_domains(place).await {
+            Err(_) if own.is_some_and(|it| it.socket == place.socket()) => None,
             Ok(told) if told.contains(&format!("spiffe://{}", domain.name)) => None,
             Ok(_) => Some(format!("`{place}` tells no bundle of it")),
             Err(error) => Some(format!("`{place}` tells nothing: {error}")),
@@ -74,8 +79,9 @@ fn told_by(domain: &TrustDomain, owners: impl Iterator<Item = u32>, own: u32) ->
     })
 }
 
-/// Says where everything that runs under the governor's own account passes for an identity.
-fn served(house: &House) -> Option<Finding> {
+/// Says where everything that runs under the governor's own account passes for an identity, or nothing does
+/// since tool servers look as all of it do (`alike`).
+fn served(house: &House, alike: bool) -> Option<Finding> {
     let api = house.config.workload_api.as_ref()?;
     let own = rustix::process::geteuid().as_raw();
     let is_own = |proof: &Proof| *proof == Proof::Uid(own);
@@ -83,6 +89,22 @@ fn served(house: &House) -> Option<Finding> {
         |proof: &Proof| matches!(proof, Proof::Spiffe(id) if *id.domain() == api.trust_domain);
     let mut all = house.charters.values();
     let found = all.find(|it| it.proof.iter().any(is_own) && it.proof.iter().any(names))?;
+    let mend = format!(
+        "run it under an account of its own, and name that in its charter; `{}` is for every account",
+        shown(&api.socket)
+    );
+    if alike {
+        return Some(Finding {
+            severity: Severity::Weak,
+            code: "workload-not-told-apart",
+            subject: found.identity.to_string(),
+            found: format!(
+                "no process of account {own}, which the governor runs as, is given its SVIDs"
+            ),
+            means: "the governor cannot gain privileges, as its tool servers cannot, so nothing tells them from this identity",
+            mend,
+        });
+    }
     Some(Finding {
         severity: Severity::Note,
         code: "workload-of-own-account",
@@ -91,10 +113,7 @@ fn served(house: &House) -> Option<Finding> {
             "every process of account {own}, which the governor runs as, is given its SVIDs"
         ),
         means: "confined tool servers are not, but whatever else runs under this account can be this identity",
-        mend: format!(
-            "run it under an account of its own, and name that in its charter; `{}` is for every account",
-            shown(&api.socket)
-        ),
+        mend,
     })
 }
 

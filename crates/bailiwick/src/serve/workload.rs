@@ -14,7 +14,10 @@ use bailiwick_gateway::{Desk, Workloads};
 use tokio::net::{UnixListener, UnixStream};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
-use crate::{admin::is_confined, config::Config};
+use crate::{
+    admin::{cannot_tell_children, is_confined},
+    config::Config,
+};
 
 /// How often it is looked at whether keys are due.
 const EVERY: Duration = Duration::from_secs(15);
@@ -108,11 +111,16 @@ async fn serve(served: Served, stop: CancellationToken) -> anyhow::Result<()> {
 }
 
 /// Asks the kernel whose process is on the other end. A confined one of our own account is a tool
-/// server, and nobody: it shares the account, and is none of those whom charters mean by it.
+/// server, and nobody: it shares the account, and is none of those whom charters mean by it. Where confined
+/// ones look as all others do, none of this account is anybody but the governor itself.
 fn account(stream: &UnixStream) -> Option<u32> {
     let peer = stream.peer_cred().ok()?;
-    let own = peer.uid() == rustix::process::geteuid().as_raw();
-    (!own || !is_confined(peer.pid())).then_some(peer.uid())
+    if peer.uid() != rustix::process::geteuid().as_raw() {
+        return Some(peer.uid());
+    }
+    let itself = peer.pid().and_then(|it| u32::try_from(it).ok()) == Some(std::process::id());
+    let told_apart = !cannot_tell_children() && !is_confined(peer.pid());
+    (itself || told_apart).then_some(peer.uid())
 }
 
 /// Follows the Workload APIs that bundles come from.

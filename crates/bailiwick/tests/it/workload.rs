@@ -57,6 +57,57 @@ fn a_governor_tells_its_own_bundle_and_doctor_finds_when_nobody_does() {
     assert!(!codes(&governor).contains(&"bundle-not-told".to_owned()));
 }
 
+/// Asks for certificates as a process of this account, and gives what comes until the call is answered.
+fn asked(governor: &Governor) -> Vec<u8> {
+    let frame = |kind: u8, flags: u8, stream: u8, body: &[u8]| {
+        let length = u8::try_from(body.len()).unwrap();
+        [&[0, 0, length, kind, flags, 0, 0, 0, stream][..], body].concat()
+    };
+    let fields = [
+        (":method", "POST"),
+        (":path", "/SpiffeWorkloadAPI/FetchX509SVID"),
+        ("content-type", "application/grpc"),
+        ("workload.spiffe.io", "true"),
+    ];
+    let text = |it: &str| [&[u8::try_from(it.len()).unwrap()], it.as_bytes()].concat();
+    let head: Vec<u8> =
+        fields.iter().flat_map(|(name, it)| [vec![0], text(name), text(it)].concat()).collect();
+    let hello = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n".to_vec();
+    let question = [hello, frame(4, 0, 0, &[]), frame(1, 4, 1, &head), frame(0, 1, 1, &[0; 5])];
+    let mut stream = UnixStream::connect(governor.path("workload.sock")).unwrap();
+    stream.set_read_timeout(Some(PATIENCE)).unwrap();
+    stream.write_all(&question.concat()).unwrap();
+    let (mut said, mut piece) = (Vec::new(), [0; 4096]);
+    while !has(&said, "grpc-status") && !has(&said, ID) {
+        let read = stream.read(&mut piece).unwrap();
+        assert_ne!(read, 0, "it hung up");
+        said.extend_from_slice(&piece[..read]);
+    }
+    said
+}
+
+fn has(said: &[u8], what: &str) -> bool {
+    said.windows(what.len()).any(|it| it == what.as_bytes())
+}
+
+#[test]
+fn where_tool_servers_look_like_everything_of_the_account_none_of_it_is_anybody() {
+    let mut governor = house(&both());
+    assert!(has(&asked(&governor), ID));
+    governor.stop();
+    governor.serve_with(|command| {
+        let mut confined = Command::new("setpriv");
+        confined.arg("--no-new-privs").arg(command.get_program()).args(command.get_args());
+        confined.current_dir(command.get_current_dir().unwrap()).env_remove("BAILIWICK_CONFIG");
+        *command = confined;
+    });
+    let said = asked(&governor);
+    assert!(has(&said, "grpc-status\x017") && !has(&said, ID));
+    let found = codes(&governor);
+    assert!(found.contains(&"workload-not-told-apart".to_owned()), "{found:?}");
+    assert!(!found.contains(&"bundle-not-told".to_owned()), "{found:?}");
+}
+
 #[test]
 fn whoever_speaks_something_else_is_left() {
     let governor = house(&both());
