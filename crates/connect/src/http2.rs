@@ -8,7 +8,10 @@ mod frame;
 mod hpack;
 mod huffman;
 
-use std::collections::{BTreeMap, VecDeque};
+use std::{
+    collections::{BTreeMap, VecDeque},
+    fmt,
+};
 
 use self::frame::{FRAME_MAX, Frame, flag, kind};
 pub(crate) use self::hpack::{Field, one};
@@ -54,7 +57,7 @@ pub(crate) enum Side {
 }
 
 /// What came.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub(crate) enum Event {
     /// The head of a request or an answer, or what ends an answer.
     Head { stream: u32, fields: Vec<Field> },
@@ -70,8 +73,21 @@ pub(crate) enum Event {
     Leaving,
 }
 
+/// What came may be a token, and what goes a key: neither is shown.
+impl fmt::Debug for Event {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Head { stream, fields } => write!(out, "Head({stream}: {})", fields.len()),
+            Self::Data { stream, bytes } => write!(out, "Data({stream}: {})", bytes.len()),
+            Self::End { stream } => write!(out, "End({stream})"),
+            Self::Reset { stream } => write!(out, "Reset({stream})"),
+            Self::Pong => out.write_str("Pong"),
+            Self::Leaving => out.write_str("Leaving"),
+        }
+    }
+}
+
 /// Something that waits until the other side made room.
-#[derive(Debug)]
 enum Piece {
     Data(VecDeque<u8>),
     /// The last head, which ends the stream.
@@ -79,7 +95,6 @@ enum Piece {
     End,
 }
 
-#[derive(Debug)]
 struct Stream {
     window: i64,
     waiting: VecDeque<Piece>,
@@ -88,7 +103,6 @@ struct Stream {
 }
 
 /// A head that comes in several frames.
-#[derive(Debug)]
 struct Head {
     stream: u32,
     ends: bool,
@@ -96,7 +110,6 @@ struct Head {
 }
 
 /// One connection.
-#[derive(Debug)]
 pub(crate) struct Connection {
     side: Side,
     input: Vec<u8>,
@@ -112,6 +125,14 @@ pub(crate) struct Connection {
     /// The window of a new stream, as the other side said.
     fresh: i64,
     given_up: usize,
+}
+
+impl fmt::Debug for Connection {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let streams: Vec<_> = self.streams.keys().collect();
+        let mut shown = out.debug_struct("Connection");
+        shown.field("side", &self.side).field("streams", &streams).finish_non_exhaustive()
+    }
 }
 
 impl Connection {

@@ -216,6 +216,46 @@ fn what_lacks_the_header_or_makes_no_sense_is_answered_before_anybody_hears_of_i
     }
 }
 
+#[test]
+fn neither_keys_that_wait_to_be_read_nor_tokens_that_came_are_shown() {
+    let dir = tempfile::tempdir().unwrap();
+    let (authority, (identity, id)) = (authority(dir.path()), who());
+    let svid = authority.x509(&identity, &id, NOW).unwrap();
+    let mut client = http2::Connection::new(http2::Side::Client);
+    let mut calls = WorkloadCalls::default();
+    let ask = |client: &mut http2::Connection, path: &str| {
+        let head = [
+            (":method", "POST"),
+            (":path", path),
+            ("content-type", "application/grpc"),
+            ("workload.spiffe.io", "true"),
+        ];
+        client.open(&head).unwrap()
+    };
+    let call = ask(&mut client, "/SpiffeWorkloadAPI/FetchX509SVID");
+    client.send(call, vec![0; 5]).unwrap();
+    client.end(call);
+    let heard = calls.receive(&client.take_out()).unwrap();
+    let [WorkloadHeard::Asked(call, WorkloadAsk::X509Svids)] = heard.as_slice() else { panic!() };
+    let svids = [svid];
+    let answer = || WorkloadAnswer::X509Svids(&svids, authority.certificate());
+    // So often that some wait until there is room.
+    for _ in 0..100 {
+        calls.answer(*call, answer(), true).unwrap();
+    }
+    let asking = ask(&mut client, "/SpiffeWorkloadAPI/ValidateJWTSVID");
+    client.send(asking, b"\0\0\0\0\xffhunter2".to_vec()).unwrap();
+    calls.receive(&client.take_out()).unwrap();
+    let listed = |bytes: &[u8]| {
+        let shown = format!("{bytes:?}");
+        shown.trim_matches(['[', ']']).to_owned()
+    };
+    let shown = format!("{calls:?} {client:?} {:?}", client.receive(&calls.take_out()).unwrap());
+    for secret in [listed(&svids[0].key), listed(b"hunter2")] {
+        assert!(!shown.contains(&secret) && !shown.contains("hunter2"), "{shown}");
+    }
+}
+
 /// A frame as somebody else writes it.
 fn frame(kind: u8, flags: u8, stream: u32, body: &[u8]) -> Vec<u8> {
     let length = u8::try_from(body.len()).unwrap();

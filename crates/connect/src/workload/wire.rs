@@ -96,8 +96,8 @@ fn cut<'a>(rest: &mut &'a [u8], length: usize) -> Option<&'a [u8]> {
     Some(taken)
 }
 
-/// A message that is written.
-#[derive(Debug, Default)]
+/// A message that is written. It is not shown: it may hold a key.
+#[derive(Default)]
 pub(super) struct Message(Vec<u8>);
 
 impl Message {
