@@ -108,7 +108,7 @@ async fn a_token_is_traded_for_our_word_and_ended() {
 
     let broker = target(server, Some(traded(&key, THEIRS, TradedFor::Person)));
     let (issuer, subject) = ("https://idp.example".to_owned(), "U0194".to_owned());
-    let on_behalf = Some(OnBehalf { issuer, subject, through: Vec::new() });
+    let on_behalf = Some(OnBehalf { issuer, subject, through: Vec::new(), only: None });
     let wish = LeaseOrder { on_behalf, ..order(2, &["orders:read"]) };
     let said = lives_and_ends(server, &broker, wish).await;
     assert_eq!((&said["sub"], &said["act"]), (&json!("U0194"), &json!({"sub": "triage-agent"})));
