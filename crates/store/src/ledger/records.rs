@@ -130,7 +130,10 @@ impl Records {
             held.sealed.iter().find(|it| it.number == segment).cloned()
         };
         let Some(sealed) = sealed else { return Ok(Vec::new()) };
-        let places = sealed.places(&self.dir, numbers)?.unwrap_or_default();
+        let Some(places) = sealed.places(&self.dir, numbers)? else {
+            self.taken(segment)?;
+            return Ok(Vec::new());
+        };
         let found = |(seq, place)| Found { segment, seq, place };
         Ok(places.into_iter().map(found).collect())
     }
@@ -241,6 +244,9 @@ impl Records {
         };
         *next = sealed.summary.before.seq.saturating_add(1).max(*next);
         let place = sealed.place(&self.dir, *next)?;
+        if place.is_none() {
+            self.taken(sealed.number)?;
+        }
         let found = place.map(|place| Found { segment: sealed.number, seq: *next, place });
         Ok(Some((found, sealed.summary.last.seq)))
     }

@@ -387,6 +387,33 @@ fn whoever_reads_landmarks_on_looks_at_no_segment_that_was_read() {
 }
 
 #[test]
+fn whoever_reads_what_was_named_leaves_nothing_out_where_an_index_is_gone() {
+    let dir = sample::quick_dir();
+    let place = Place::new(dir.path());
+    let (ledger, _) = place.open_short();
+    for number in 0..400 {
+        ledger.append_blocking(vec![sample::record(number)]).unwrap();
+    }
+    ledger.close();
+    let (ledger, _) = place.open_short();
+    let named: Vec<u64> = (1..=399).step_by(2).collect();
+    ledger.name_landmarks(ledger.head(), &named).unwrap();
+    let look = || {
+        let mut found = Vec::new();
+        ledger.named_landmarks(&mut |it| found.push(it.seq)).map(|_| found)
+    };
+    assert_eq!(look().unwrap(), named);
+    fs::remove_file(segment::path(&place.dir(), 1).with_extension("index")).unwrap();
+    assert!(look().is_err(), "what is named in the first segment is not left out");
+    let scanned = ledger.scan(0, &mut |_| std::ops::ControlFlow::Continue(()));
+    assert!(scanned.is_err(), "nor is it by whoever reads everything");
+    // What retention took is not there, and that is no error.
+    ledger.retain_now(sample::time(200)).unwrap();
+    let rest = look().unwrap();
+    assert!(rest.len() < named.len() && named.ends_with(&rest), "{rest:?}");
+}
+
+#[test]
 fn the_ledger_is_read_while_it_is_written() {
     let dir = sample::quick_dir();
     let place = Place::new(dir.path());
