@@ -74,7 +74,8 @@ pub(crate) enum Taken {
 pub(super) struct Heard {
     told: BTreeMap<String, BTreeMap<String, Timestamp>>,
     lowered: Vec<Lowered>,
-    /// Tasks that a process before ended for a telling that it could not put on record any more.
+    /// Tasks that ended for a telling that could not be put on record: the process before died, or there was no
+    /// room.
     left: BTreeMap<String, Vec<Task>>,
 }
 
@@ -162,8 +163,12 @@ impl Desk {
             return Ok(Taken::Nobody);
         }
         let mut writing = Writing::default();
-        let before = self.ended_before(&mut heard, &signal);
-        let left = self.ended_before(&mut heard, &theirs);
+        let room = heard.has_room(&signal.transmitter, now);
+        // Without room nothing says that it was taken; told again, it names what it ended all the same.
+        let mut ended_before = |it: &Signal| {
+            if room { self.ended_before(&mut heard, it) } else { Vec::new() }
+        };
+        let (before, left) = (ended_before(&signal), ended_before(&theirs));
         let (mut ended, mut until) = (Vec::new(), None);
         match signal.effect {
             SignalEffect::End => ended = self.end_for(&signal, before, &mut writing),
@@ -188,7 +193,9 @@ impl Desk {
         let Signal { transmitter, event, jti, issued, mut about, effect, .. } = signal;
         about.extend(theirs.about);
         // What it brings about is brought about all the same; that it was taken is not said.
-        if !heard.has_room(&transmitter, now) {
+        if !room {
+            let ended = ended.iter().filter_map(|it| self.task(it));
+            ended.for_each(|it| heard.leave(&transmitter, it));
             self.owe(writing).await?;
             return Ok(Taken::TooMany);
         }
@@ -541,6 +548,36 @@ mod tests {
             dies(last);
             let after = resumed(dir.path()).await;
             assert!(after.signals.lock().await.left.values().all(Vec::is_empty));
+        }
+    }
+
+    #[tokio::test]
+    async fn what_a_telling_ended_for_which_there_was_no_room_is_named_when_it_is_told_again() {
+        for (effect, before) in
+            [(SignalEffect::End, false), (SignalEffect::End, true), (SignalEffect::Contain, false)]
+        {
+            let dir = tempfile::tempdir().unwrap();
+            let (desk, task) = desk(dir.path()).await;
+            let now = desk.now();
+            for number in 0..TOLD_MAX {
+                let mut heard = desk.signals.lock().await;
+                heard.remember("idp".to_owned(), format!("other-{number}"), now, now);
+            }
+            if before {
+                // A process before ended it.
+                let left = desk.task(&task).unwrap();
+                desk.end(&task, EndCause::Signal, &untold::by("idp")).await.unwrap();
+                desk.signals.lock().await.leave("idp", left);
+            }
+            for _ in 0..2 {
+                let taken = desk.signalled(signal(effect, now)).await.unwrap();
+                assert_eq!(taken, Taken::TooMany);
+            }
+            assert!(desk.task(&task).is_none_or(|it| !it.is_open()), "it is carried out");
+            assert_eq!(named(&desk), Vec::<Vec<TaskId>>::new());
+            desk.signals.lock().await.told.clear();
+            assert_eq!(desk.signalled(signal(effect, now)).await.unwrap(), Taken::Now);
+            assert_eq!(named(&desk), [vec![task]], "{effect} {before}");
         }
     }
 
