@@ -3,6 +3,8 @@
 
 #![expect(clippy::arithmetic_side_effects, reason = "numbers are small here, and overflow panics")]
 
+mod people;
+
 use std::path::Path;
 
 use bailiwick_model::{CallDigest, Grant, Json, Layer, Mode, OnWiden, Opener, Ulid, VerdictKind};
@@ -21,20 +23,32 @@ fn open_ledger(dir: &Path) -> Ledger {
         .0
 }
 
-/// A history that is made by chance: tasks open and end, are held, contained, told of and looked at.
+/// A history that is made by chance: tasks open and end, are held, contained, told of and looked at, and people
+/// answer and decide.
 struct History {
     dice: u64,
     now: Timestamp,
     made: u64,
     open: Vec<Task>,
     glass: Vec<TaskId>,
+    held: Vec<Hold>,
+    evaluations: Vec<HeldEvaluation>,
     records: Vec<Record>,
 }
 
 impl History {
     fn new(seed: u64) -> Self {
         let now = Timestamp::from_millis(START);
-        Self { dice: seed, now, made: 0, open: Vec::new(), glass: Vec::new(), records: Vec::new() }
+        Self {
+            dice: seed,
+            now,
+            made: 0,
+            open: Vec::new(),
+            glass: Vec::new(),
+            held: Vec::new(),
+            evaluations: Vec::new(),
+            records: Vec::new(),
+        }
     }
 
     fn roll(&mut self, sides: u64) -> u64 {
@@ -119,13 +133,26 @@ impl History {
     fn holds(&mut self) {
         let which = usize::try_from(self.roll(1 << 20)).unwrap();
         let Some(task) = self.open.get(which % self.open.len().max(1)).cloned() else { return };
+        let mut hold = self.hold(&task);
+        if self.roll(2) == 0 {
+            self.held.push(hold.clone());
+        } else {
+            hold.status = HoldStatus::Expired;
+        }
+        let (hold, statement) = (Box::new(hold), None);
+        let whole = Some("digest".to_owned());
+        self.command("uid:0", CommandRecord::HoldChanged { hold, statement, whole });
+    }
+
+    /// Makes a hold that waits.
+    fn hold(&mut self, task: &Task) -> Hold {
         let (id, decision) = (HoldId::new(self.ulid()), DecisionId::new(self.ulid()));
         let action = build::tool("files", "read_text_file");
-        let hold = Hold {
+        Hold {
             id,
             decision,
-            task: task.id,
-            caller: task.identity,
+            task: task.id.clone(),
+            caller: task.identity.clone(),
             via: Vec::new(),
             call: CallDigest::of(&action, &Json::Null),
             action,
@@ -136,11 +163,8 @@ impl History {
             policy: String::new(),
             opened: self.now,
             expires: self.now.after(Duration::from_secs(600)),
-            status: if self.roll(2) == 0 { HoldStatus::Waiting } else { HoldStatus::Expired },
-        };
-        let (hold, statement) = (Box::new(hold), None);
-        let whole = Some("digest".to_owned());
-        self.command("uid:0", CommandRecord::HoldChanged { hold, statement, whole });
+            status: HoldStatus::Waiting,
+        }
     }
 
     fn contains(&mut self) {
@@ -159,12 +183,16 @@ impl History {
     fn goes_on(&mut self, ledger: &Ledger, steps: usize) {
         for _ in 0..steps {
             self.now = self.now.after(Duration::from_secs(self.roll(60)));
-            match self.roll(20) {
+            match self.roll(24) {
                 0..8 => self.opens(),
                 8..16 => self.ends(),
                 16..18 => self.holds(),
                 18 => self.contains(),
-                _ => self.is_looked_at(),
+                19 => self.is_looked_at(),
+                20 => self.answers(),
+                21 => self.uses(),
+                22 => self.evaluates(),
+                _ => self.decides(),
             }
         }
         for piece in std::mem::take(&mut self.records).chunks(500) {
