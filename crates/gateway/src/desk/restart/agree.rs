@@ -89,8 +89,8 @@ impl Told {
                     return Err(beyond::<HoldId>("hold", &told.id));
                 }
                 Some(kept) if kept == *told => {}
-                // What is over may have left the registry with its task.
-                None if progress(&told.status) == OVER => {}
+                // What is over may have left the registry with its task, once that has ended.
+                None if progress(&told.status) == OVER && !self.is_open(&told.task) => {}
                 Some(_) | None => changes.push(Change::Hold(Box::new(told.clone()))),
             }
         }
@@ -101,21 +101,27 @@ impl Told {
                 continue;
             }
             let records = ledger.task_records(&kept.task)?;
-            let told = records.iter().rev().find_map(|it| hold_in(&it.record, &kept.id));
+            let (told, ended) = hold_told(records.iter().map(|it| &it.record), &kept);
+            // What waits of a task that has ended waits in vain, whether or not that is on record.
+            let in_vain = ended && kept.status == HoldStatus::Expired;
             match told {
-                Some(status) if progress(status) < progress(&kept.status) => {
+                Some(status) if progress(&status) < progress(&kept.status) && !in_vain => {
                     return Err(beyond::<HoldId>("hold", &kept.id));
                 }
                 None if known(kept.opened) => return Err(beyond::<HoldId>("hold", &kept.id)),
-                // Its task ended long ago: what waits of it waits in vain.
-                Some(_) if progress(&kept.status) != OVER => {
-                    let status = HoldStatus::Expired;
+                // The start has forgotten it, as its task ended long ago; here it is open yet.
+                Some(told) if progress(&kept.status) != OVER => {
+                    let status = if progress(&told) == OVER { told } else { HoldStatus::Expired };
                     changes.push(Change::Hold(Box::new(Hold { status, ..kept })));
                 }
                 Some(_) | None => {}
             }
         }
         Ok(())
+    }
+
+    fn is_open(&self, task: &TaskId) -> bool {
+        self.tasks.get(task).is_some_and(Task::is_open)
     }
 
     /// A person never changes: one whom the ledger tells otherwise is somebody else.
@@ -181,22 +187,36 @@ impl Told {
     }
 }
 
-/// How a record says that a hold stands.
-fn hold_in<'a>(record: &'a Record, id: &HoldId) -> Option<&'a HoldStatus> {
-    match record {
-        Record::Command { command: CommandRecord::HoldChanged { hold, .. }, .. }
-            if hold.id == *id =>
-        {
-            Some(&hold.status)
+/// Says how a hold stands by what is on record of its task, and whether that has ended: a decision that used
+/// a yes has no record of the hold beside it.
+fn hold_told<'a>(
+    records: impl Iterator<Item = &'a Record>,
+    kept: &Hold,
+) -> (Option<HoldStatus>, bool) {
+    let (mut told, mut used, mut ended) = (None, None, false);
+    for record in records {
+        match record {
+            Record::Decision(it) if it.approval.as_ref() == Some(&kept.id) => {
+                used = Some(HoldStatus::Used { decision: it.decision.clone() });
+            }
+            Record::Command { command: CommandRecord::HoldChanged { hold, .. }, .. }
+                if hold.id == kept.id =>
+            {
+                told = Some(hold.status.clone());
+            }
+            Record::Command { command: CommandRecord::TaskEnded { task, .. }, .. } => {
+                ended |= *task == kept.task;
+            }
+            Record::Command { .. }
+            | Record::Decision(_)
+            | Record::Outcome(_)
+            | Record::Evaluation(_)
+            | Record::Search(_)
+            | Record::Finding(_)
+            | Record::Lease(_) => {}
         }
-        Record::Command { .. }
-        | Record::Decision(_)
-        | Record::Outcome(_)
-        | Record::Evaluation(_)
-        | Record::Search(_)
-        | Record::Finding(_)
-        | Record::Lease(_) => None,
     }
+    (used.or(told), ended)
 }
 
 /// How many of the latest tasks and holds the ledger must know though they are over: of one that was cut

@@ -4,6 +4,7 @@
 #![expect(clippy::arithmetic_side_effects, reason = "numbers are small here, and overflow panics")]
 
 mod people;
+mod resumes;
 
 use std::path::Path;
 
