@@ -278,10 +278,11 @@ impl Desk {
         vec![(task.clone(), effects)]
     }
 
-    /// Brings the end of one task to its children and its parent.
+    /// Brings the end of one task to its children and its parent. Those below come first, so that nothing
+    /// is open below an end that is on record, wherever writing stops.
     fn after_end(&self, task: &TaskId, effects: Vec<Effect>) -> Vec<(TaskId, Vec<Effect>)> {
         let Some(slot) = self.slot(task) else { return Vec::new() };
-        let mut all = vec![(task.clone(), effects)];
+        let mut all = Vec::new();
         let children: Vec<_> = self
             .slots()
             .iter()
@@ -293,6 +294,7 @@ impl Desk {
         for child in children {
             all.extend(self.end_below(&child, EndCause::Parent));
         }
+        all.push((task.clone(), effects));
         // What the children did not use has come back by now.
         let (parent, spent) = {
             let state = slot.lock();

@@ -120,6 +120,7 @@ impl Desk {
         let contained: Vec<_> = crowds.cloned().collect();
         let untold = told.take_untold();
         let withdrawn: Vec<_> = snapshot.contained.iter().cloned().collect();
+        let orphans = told.orphans();
         let desk = Self {
             looked: Mutex::new(Looked::at(ledger.last_seq(), clock.now())),
             snapshot: ArcSwap::from_pointee(snapshot),
@@ -154,6 +155,10 @@ impl Desk {
         desk.holds_map().extend(told.answerable());
         for subject in contained {
             desk.end_contained(&subject, untold.teller(&subject)).await?;
+        }
+        for task in orphans {
+            tracing::warn!(%task, "a task above it has ended: it ends");
+            desk.end(&task, EndCause::Parent, "governor").await?;
         }
         for task in lost {
             tracing::warn!(%task, "the registry lost what a task was opened with: it ends");
@@ -224,6 +229,13 @@ impl Told {
             }
         }
         counting
+    }
+
+    /// Gives the open tasks below one whose end is on record: the process died before theirs was.
+    fn orphans(&self) -> Vec<TaskId> {
+        let open = self.tasks.values().filter(|it| it.is_open());
+        let orphans = open.filter(|it| it.ancestors().any(|above| self.ended.contains_key(above)));
+        orphans.map(|it| it.id.clone()).collect()
     }
 
     /// Says whether a task, or one that it descends from, is open.

@@ -34,14 +34,17 @@ impl Told {
     }
 
     /// Forgets what nothing counts of: tasks that ended, save those whose calls still count, those that
-    /// nobody has looked at though somebody must, and those of which a call may have been under way when
-    /// the gateway ended.
+    /// nobody has looked at though somebody must, those above a task that is open, and those of which a call
+    /// may have been under way when the gateway ended.
     fn forget(&mut self, now: Timestamp) {
         self.untold.forget(now, signals::AGE_MAX);
         let mut counts = self.counting(now);
         counts.extend(self.unreviewed().map(|it| it.id));
         counts.extend(unfinished::lately(&self.ended));
         counts.extend(self.untold.tasks().cloned());
+        // What has ended above an open task ends that, too.
+        let open = self.tasks.values().filter(|it| it.is_open());
+        counts.extend(open.flat_map(Task::ancestors).cloned());
         let gone: BTreeSet<TaskId> =
             self.tasks.keys().filter(|it| !counts.contains(*it)).cloned().collect();
         for task in &gone {

@@ -127,3 +127,58 @@ async fn a_hold_of_an_open_task_is_given_back_to_a_registry_that_lost_it_though_
     let desk = resumed(dir.path(), history.now).await;
     assert_eq!(desk.registry().hold(&hold.id).unwrap(), Some(hold));
 }
+
+/// The tasks whose end is on record, in order.
+fn ends(desk: &Desk) -> Vec<TaskId> {
+    let mut ends = Vec::new();
+    let scanned = desk.ledger().scan(0, &mut |it| {
+        if let Record::Command { command: CommandRecord::TaskEnded { task, .. }, .. } = it.record {
+            ends.push(task);
+        }
+        ControlFlow::Continue(())
+    });
+    scanned.unwrap();
+    ends
+}
+
+#[tokio::test]
+async fn whoever_dies_when_only_the_end_of_the_task_above_is_on_record_ends_the_others_at_the_start()
+ {
+    for later in [false, true] {
+        let (dir, mut history) = (tempfile::tempdir().unwrap(), History::new(1));
+        let top = history.opened(None);
+        let child = history.opened(Some(&top));
+        let below = history.opened(Some(&child));
+        let (top, open) = (history.ended(&top), history.opened(None));
+        if later {
+            history.later_another_ends();
+        }
+        let changes = [&top, &child, &below].map(|it| Change::Task(Box::new(it.clone())));
+        left(dir.path(), &mut history, changes.to_vec()).await;
+        for _ in 0..2 {
+            let desk = resumed(dir.path(), history.now).await;
+            let kept = |it: &Task| desk.registry().task(&it.id).unwrap().unwrap();
+            assert!(kept(&open).is_open());
+            for task in [&child, &below] {
+                let (at, cause) = (history.now, EndCause::Parent);
+                assert_eq!(kept(task).status, TaskStatus::Ended { at, cause }, "{later}");
+            }
+            let mut ends = ends(&desk);
+            ends.retain(|it| [&child.id, &below.id].contains(&it));
+            assert_eq!(ends, [below.id.clone(), child.id.clone()], "each once, from below");
+            dies(desk);
+        }
+    }
+}
+
+#[tokio::test]
+async fn tasks_end_on_record_from_below() {
+    let (dir, mut history) = (tempfile::tempdir().unwrap(), History::new(1));
+    let top = history.opened(None);
+    let child = history.opened(Some(&top));
+    let below = history.opened(Some(&child));
+    left(dir.path(), &mut history, Vec::new()).await;
+    let desk = resumed(dir.path(), history.now).await;
+    desk.end(&top.id, EndCause::Asked, "uid:0").await.unwrap();
+    assert_eq!(ends(&desk), [below.id, child.id, top.id]);
+}
