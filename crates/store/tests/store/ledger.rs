@@ -405,7 +405,7 @@ fn whoever_reads_what_was_named_leaves_nothing_out_where_an_index_is_gone() {
     assert_eq!(look().unwrap(), named);
     fs::remove_file(segment::path(&place.dir(), 1).with_extension("index")).unwrap();
     assert!(look().is_err(), "what is named in the first segment is not left out");
-    let scanned = ledger.scan(0, &mut |_| std::ops::ControlFlow::Continue(()));
+    let scanned = ledger.scan(0, &mut |_| ControlFlow::Continue(()));
     assert!(scanned.is_err(), "nor is it by whoever reads everything");
     // What retention took is not there, and that is no error.
     ledger.retain_now(sample::time(200)).unwrap();

@@ -48,7 +48,7 @@ impl History {
     pub(super) fn evaluates(&mut self) {
         let at = self.now;
         let entity = || EntityName { kind: "user".to_owned(), id: "ann".to_owned() };
-        let asked = self.pick(self.evaluations.len()).filter(|_| self.made % 3 != 0);
+        let asked = self.pick(self.evaluations.len()).filter(|_| !self.made.is_multiple_of(3));
         let Some(which) = asked else {
             let (id, decision) = (HoldId::new(self.ulid()), DecisionId::new(self.ulid()));
             // Of some it is soon forgotten what became of them.
