@@ -2,6 +2,7 @@
 
 mod arrows;
 mod bench;
+mod catalogue;
 mod ci;
 mod counts;
 mod fuzz;
@@ -24,6 +25,7 @@ House chores.
   cargo xtask tidy                        sizes, names, arrows, error pages, links
   cargo xtask real                        set up the real parts and print where they are
   cargo xtask fuzz [PARSER] [--seconds N] look for bytes that break a parser, a minute for each
+  cargo xtask catalogue [VERSION]         write the list of AWS's actions anew, from npm
   cargo xtask bench [GROUP] [--no-peers] --output json
                                           measure, and print one JSON object
 
@@ -54,6 +56,8 @@ fn chore(words: &[String]) -> anyhow::Result<bool> {
         ["tidy"] => tidy::run(&root),
         ["real"] => parts::run(&root).map(|()| true),
         ["fuzz", rest @ ..] => fuzz::run(&root, &fuzz::Words::parse(rest)?),
+        ["catalogue"] => catalogue::run(&root, "latest").map(|()| true),
+        ["catalogue", version] => catalogue::run(&root, version).map(|()| true),
         ["bench", rest @ ..] => bench::run(&root, rest),
         [] | ["help" | "--help" | "-h", ..] => {
             run::print(HELP.trim_end());

@@ -12,6 +12,7 @@ mod digest;
 mod evaluation;
 mod evidence;
 mod exception;
+mod exercise;
 mod explanation;
 mod finding;
 #[cfg(any(test, fuzzing))]
@@ -48,6 +49,9 @@ pub use evidence::{
     SecretChange, SecretUse, Surface,
 };
 pub use exception::Exception;
+pub use exercise::{
+    Actor, ActorKind, Along, Ended, Exercise, Issued, Platform, PlatformError, Via,
+};
 pub use explanation::{
     Asked, AskedKind, AskedPart, Explanation, JudgedChange, Otherwise, PartSaid, Saw,
 };

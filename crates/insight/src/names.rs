@@ -1,0 +1,99 @@
+//! What a system calls the permission for what its log tells of, and how sure that is.
+//!
+//! A name that is valid and wrong is worse than none: what no rule knows is unknown, and said to be.
+
+mod aws;
+mod catalogue;
+mod visible;
+
+use bailiwick_model::{Along, Platform};
+use serde::{Deserialize, Serialize};
+
+pub use self::catalogue::{Action, Catalogue, CatalogueError, Level};
+pub use self::visible::Sort;
+
+/// How sure a permission name is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Certainty {
+    /// The log's name is the permission's.
+    Exact,
+    /// A rule says which permission it is.
+    Renamed,
+    /// What came along takes this one as well.
+    Implied,
+    /// Nobody needs a permission for it.
+    Permissionless,
+    /// The system tells of itself, or of a console's own workings.
+    Internal,
+    /// No rule knows it.
+    Unknown,
+}
+
+impl Certainty {
+    /// Gives the word.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Exact => "exact",
+            Self::Renamed => "renamed",
+            Self::Implied => "implied",
+            Self::Permissionless => "permissionless",
+            Self::Internal => "internal",
+            Self::Unknown => "unknown",
+        }
+    }
+
+    /// Says whether the name is that of a permission that somebody needed.
+    pub const fn is_permission(self) -> bool {
+        match self {
+            Self::Exact | Self::Renamed | Self::Implied => true,
+            Self::Permissionless | Self::Internal | Self::Unknown => false,
+        }
+    }
+}
+
+/// What a log tells of, as it names it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Native<'a> {
+    /// Whose log.
+    pub platform: Platform,
+    /// The part of the system.
+    pub service: &'a str,
+    /// What was done.
+    pub operation: &'a str,
+    /// What came along.
+    pub along: Along,
+    /// Whether the system tells of itself.
+    pub internal: bool,
+}
+
+/// A permission's name: `aws:s3:GetObject`.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Name {
+    /// The name; of what is no permission, the log's own names behind the system's.
+    pub text: String,
+    /// How sure it is.
+    pub certainty: Certainty,
+}
+
+/// Names the permissions that `native` took: more than one where it took more than one.
+pub fn names(native: Native<'_>, catalogue: &Catalogue) -> Vec<Name> {
+    if native.platform == Platform::Aws {
+        return aws::names(native, catalogue);
+    }
+    let certainty = match (native.internal, native.operation.is_empty()) {
+        (true, _) => Certainty::Internal,
+        (false, true) => Certainty::Unknown,
+        (false, false) => Certainty::Exact,
+    };
+    vec![Name { text: spelt(native.platform, native.service, native.operation), certainty }]
+}
+
+/// Writes a name from its parts.
+fn spelt(platform: Platform, service: &str, operation: &str) -> String {
+    if service.is_empty() {
+        format!("{platform}:{operation}")
+    } else {
+        format!("{platform}:{service}:{operation}")
+    }
+}
