@@ -1,10 +1,13 @@
 //! What was granted beside what was exercised, and what behaviour tells.
 
 mod advice;
+mod audit;
 mod authority;
 mod detector;
+mod exercised;
 #[cfg(test)]
 mod fixture;
+mod granted;
 mod names;
 mod path;
 mod prospect;
@@ -12,8 +15,16 @@ mod timeline;
 mod why;
 
 pub use advice::{Advice, advise, advise_judged};
+pub use audit::{
+    Audit, AuditEntry, AuditedIdentity, Chain, GrantedBy, Sessions, State, Summary, UnmappedNative,
+    audit,
+};
 pub use authority::{AuthorityUse, authority};
 pub use detector::{DETECTORS, Detector, DriftFinding, detect};
+pub use exercised::{
+    Days, Deeds, Doer, Exercised, Origin, Shown, SystemIdentity, Taken, Tally, Unmapped,
+};
+pub use granted::{ActionSet, Extent, Granted, Grants};
 pub use names::{
     Action as CatalogueAction, Catalogue, CatalogueError, Certainty, Level, Name, Native, Sort,
     names,

@@ -9,6 +9,7 @@ mod calendar;
 mod charter;
 mod containment;
 mod digest;
+mod entitlement;
 mod evaluation;
 mod evidence;
 mod exception;
@@ -41,6 +42,7 @@ pub use calendar::{Calendar, CalendarError};
 pub use charter::{Charter, IdentityKind, Proof};
 pub use containment::{Containment, Subject, SubjectError};
 pub use digest::{CallDigest, Digest, DigestError};
+pub use entitlement::{HeldPolicy, Holder, Patterns, Statement};
 pub use evaluation::{
     Deed, Entity, EntityName, Evaluation, EvaluationRecord, SearchRecord, Sought,
 };

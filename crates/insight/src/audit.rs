@@ -1,0 +1,380 @@
+//! Granted against exercised: for each identity and permission name one state, and what it rests on.
+
+mod chains;
+mod shape;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use bailiwick_model::{Holder, Platform};
+
+pub use self::{
+    chains::{Chain, Sessions},
+    shape::{Audit, AuditEntry, AuditedIdentity, GrantedBy, State, Summary, UnmappedNative},
+};
+use crate::{
+    exercised::{Days, Deeds, Exercised, SystemIdentity, Tally},
+    granted::{ActionSet, Extent, Granted, Grants},
+    names::{Catalogue, Certainty, Level, Sort},
+};
+
+/// How many resources of one permission are named.
+const RESOURCES_MAX: usize = 20;
+
+/// Holds what is granted beside what was exercised.
+pub fn audit(exercised: &Exercised, holders: &[Holder]) -> Audit {
+    let catalogue = exercised.catalogue();
+    let doers = exercised.doers();
+    let by_name: BTreeMap<SystemIdentity, &Holder> = holders
+        .iter()
+        .map(|it| (SystemIdentity { platform: it.platform, id: it.id.clone() }, it))
+        .collect();
+    let everybody: BTreeSet<&SystemIdentity> = doers.keys().chain(by_name.keys()).collect();
+    let mut look = Look { exercised, catalogue, grants: Grants::new(catalogue) };
+    let mut identities = Vec::new();
+    for id in everybody {
+        let holder = by_name.get(id).copied();
+        let doer = doers.get(id);
+        let account =
+            holder.map(|it| it.account.clone()).or_else(|| doer.map(|it| it.account.clone()));
+        let kind = doer.map(|it| it.kind).or_else(|| holder.map(|it| it.kind));
+        let account = account.unwrap_or_default();
+        let nothing = BTreeMap::new();
+        let entries =
+            look.entries(id.platform, &account, doer.map_or(&nothing, |it| &it.deeds), holder);
+        let mut states = BTreeMap::new();
+        for entry in &entries {
+            let count: &mut u64 = states.entry(entry.state).or_default();
+            *count = count.saturating_add(1);
+        }
+        let (id, platform) = (id.id.clone(), id.platform);
+        identities.push(AuditedIdentity {
+            id,
+            platform,
+            account,
+            kind: kind.unwrap_or_default(),
+            unread: holder.map(|it| it.unread.clone()).unwrap_or_default(),
+            states,
+            entries,
+        });
+    }
+    let (chains, sessions) = chains::of(exercised, &doers);
+    let unmapped = exercised.unmapped().into_iter().map(|(it, count)| UnmappedNative {
+        platform: it.platform,
+        native: it.native,
+        class: it.class,
+        count,
+    });
+    let summary = Summary {
+        events: exercised.events(),
+        duplicates: exercised.duplicates(),
+        identities: u64::try_from(identities.len()).unwrap_or(u64::MAX),
+        window: exercised.window(),
+        catalogue: catalogue.origin().to_owned(),
+        sessions,
+        ..Summary::default()
+    };
+    Audit { summary, identities, chains, unmapped: unmapped.collect() }
+}
+
+struct Look<'a> {
+    exercised: &'a Exercised,
+    catalogue: &'a Catalogue,
+    grants: Grants<'a>,
+}
+
+/// On which days an account's logs would have had what.
+struct Observed<'a> {
+    exercised: &'a Exercised,
+    platform: Platform,
+    account: &'a str,
+    days: BTreeMap<Sort<'a>, Days>,
+}
+
+impl<'a> Observed<'a> {
+    fn of(&mut self, sort: Sort<'a>) -> &Days {
+        let days = || self.exercised.observed(self.platform, self.account, sort);
+        self.days.entry(sort).or_insert_with(days)
+    }
+}
+
+/// One holder, and what comes of all that it holds.
+struct Held<'a> {
+    holder: &'a Holder,
+    granted: Granted,
+}
+
+impl<'a> Look<'a> {
+    fn entries(
+        &mut self,
+        platform: Platform,
+        account: &str,
+        deeds: &BTreeMap<String, Deeds>,
+        holder: Option<&Holder>,
+    ) -> Vec<AuditEntry> {
+        let exercised = self.exercised;
+        let mut observed = Observed { exercised, platform, account, days: BTreeMap::new() };
+        let mut entries = Vec::new();
+        let mut used = ActionSet::none(self.catalogue.actions().len());
+        let held = holder.map(|holder| Held { holder, granted: self.grants.of(holder) });
+        for (name, deeds) in deeds.iter().filter(|(_, it)| it.certainty.is_permission()) {
+            let number = self.number(name);
+            used.put(number.unwrap_or(usize::MAX));
+            let ways = number.map_or_else(Vec::new, |it| self.ways(held.as_ref(), it));
+            let action = number.and_then(|it| self.catalogue.actions().get(it));
+            let days = match action.and_then(Sort::of) {
+                Some(sort) => observed.of(sort).clone(),
+                // What came along is told of with the call that it came along with.
+                None => self.exercised.delivered(platform, account),
+            };
+            entries.push(seen(name, deeds, ways, (&days, action.map(|it| it.level))));
+        }
+        if let Some(held) = &held {
+            let mut rest = held.granted.possible.clone();
+            rest.take_off(&used);
+            for number in rest.iter() {
+                entries.extend(self.unseen(&mut observed, number, held));
+            }
+        }
+        entries.sort_by(|one, next| one.name.cmp(&next.name));
+        entries
+    }
+
+    /// Tells of what is granted and was not seen.
+    fn unseen<'o>(
+        &mut self,
+        observed: &mut Observed<'o>,
+        number: usize,
+        held: &Held<'_>,
+    ) -> Option<AuditEntry>
+    where
+        'a: 'o,
+    {
+        let action = self.catalogue.actions().get(number)?;
+        let sort = Sort::of(action);
+        let mut days = sort.map_or_else(Days::default, |it| observed.of(it).clone());
+        // Nobody could have used it before it was there.
+        if let Some(since) = held.holder.since {
+            days.begin_at(since);
+        }
+        let observed_days = days.count();
+        Some(AuditEntry {
+            name: format!("{}:{}:{}", observed.platform, action.service, action.name),
+            state: if observed_days == 0 { State::Unobservable } else { State::Dormant },
+            count: 0,
+            attempts: 0,
+            first: None,
+            last: None,
+            days: 0,
+            mapping: Certainty::Exact,
+            granted_by: self.ways(Some(held), number),
+            observed_days,
+            gaps: days.gaps(),
+            level: Some(action.level),
+            resources: Vec::new(),
+        })
+    }
+
+    fn ways(&mut self, held: Option<&Held<'_>>, number: usize) -> Vec<GrantedBy> {
+        let Some(held) = held.filter(|it| it.granted.possible.has(number)) else {
+            return Vec::new();
+        };
+        let is_sure = held.granted.sure.has(number);
+        let ways = self.grants.ways(held.holder, number).into_iter();
+        // What is denied somewhere, or bounded, is sure by no way.
+        ways.map(|(path, extent)| GrantedBy {
+            path,
+            extent: if is_sure { extent } else { Extent::Maybe },
+        })
+        .collect()
+    }
+
+    /// Gives the number of an AWS action by its whole name.
+    fn number(&self, name: &str) -> Option<usize> {
+        let (service, action) = name.strip_prefix("aws:")?.split_once(':')?;
+        self.catalogue.number(service, action)
+    }
+}
+
+/// Tells of what was seen.
+fn seen(
+    name: &str,
+    deeds: &Deeds,
+    granted_by: Vec<GrantedBy>,
+    (observed, level): (&Days, Option<Level>),
+) -> AuditEntry {
+    let done = deeds.exercised();
+    let denied = deeds.denied.as_ref();
+    let told: Option<&Tally> = done.as_ref().or(denied);
+    AuditEntry {
+        name: name.to_owned(),
+        state: if done.is_some() { State::Exercised } else { State::Attempted },
+        count: done.as_ref().map_or(0, |it| it.count),
+        attempts: denied.map_or(0, |it| it.count),
+        first: told.map(|it| it.first),
+        last: told.map(|it| it.last),
+        days: done.as_ref().map_or(0, |it| it.days.count()),
+        mapping: deeds.certainty,
+        granted_by,
+        observed_days: observed.count(),
+        gaps: observed.gaps(),
+        level,
+        resources: deeds
+            .done
+            .keys()
+            .filter(|it| !it.is_empty())
+            .take(RESOURCES_MAX)
+            .cloned()
+            .collect(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::borrow::Cow;
+
+    use bailiwick_model::{
+        Actor, ActorKind, Along, Ended, Exercise, HeldPolicy, Patterns, Platform, Statement,
+        Timestamp,
+    };
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn catalogue() -> Catalogue {
+        let text = "# a test's own\nec2\n L DescribeImages\n L DescribeInstances\n W RunInstances\n W StopInstances\niam\n P PassRole\ns3\n R GetObject\n W PutObject\n";
+        Catalogue::parse(text).expect("a catalogue")
+    }
+
+    /// Takes `DAY SERVICE:OPERATION ENDED`, all of one identity.
+    fn exercised(lines: &[&str]) -> Exercised {
+        let mut all = Exercised::new(catalogue());
+        for (number, line) in lines.iter().enumerate() {
+            let words: Vec<_> = line.split(' ').collect();
+            let (service, operation) = words[1].split_once(':').expect("a name");
+            let day: i64 = words[0].parse().expect("a day");
+            all.take(&Exercise {
+                platform: Platform::Aws,
+                key: u128::try_from(number).expect("a number"),
+                at: Timestamp::from_millis(day.saturating_mul(86_400_000)),
+                account: Cow::Borrowed("1"),
+                actor: Actor { id: Cow::Borrowed("somebody"), ..Actor::default() },
+                service: Cow::Owned(format!("{service}.amazonaws.com")),
+                operation: Cow::Borrowed(operation),
+                along: Along::NOTHING,
+                resource: Cow::Borrowed(""),
+                ended: if words[2] == "ok" { Ended::Success } else { Ended::Denied },
+                code: Cow::Borrowed(""),
+                issued: None,
+                data: service == "s3",
+                internal: false,
+                granted_by: Cow::Borrowed(""),
+            });
+        }
+        all
+    }
+
+    fn holder(patterns: &[&str], since: Option<i64>) -> Holder {
+        let statement = Statement {
+            allows: true,
+            actions: Patterns::Only(patterns.iter().map(|it| (*it).to_owned()).collect()),
+            resources: Patterns::Only(vec!["*".to_owned()]),
+            conditional: false,
+        };
+        let policy = HeldPolicy { path: "policy p".to_owned(), statements: vec![statement] };
+        Holder {
+            platform: Platform::Aws,
+            id: "somebody".to_owned(),
+            account: "1".to_owned(),
+            kind: ActorKind::Role,
+            since: since.map(|it| Timestamp::from_millis(it.saturating_mul(86_400_000))),
+            policies: vec![policy],
+            bounds: Vec::new(),
+            unread: Vec::new(),
+            trusts: Vec::new(),
+        }
+    }
+
+    /// Tells the states: a line for each, `NAME STATE COUNT/ATTEMPTS of OBSERVED DAYS`.
+    fn told(lines: &[&str], patterns: &[&str], since: Option<i64>) -> String {
+        let told = audit(&exercised(lines), &[holder(patterns, since)]);
+        let line = |it: &AuditEntry| {
+            let (name, state) = (it.name.trim_start_matches("aws:"), it.state.as_str());
+            format!("{name} {state} {}/{} of {}", it.count, it.attempts, it.observed_days)
+        };
+        told.identities[0].entries.iter().map(line).collect::<Vec<_>>().join("\n")
+    }
+
+    #[test]
+    fn only_what_would_have_been_seen_is_dormant() {
+        // Reads are in this log from the third day on, data of s3 never.
+        let log = ["1 ec2:RunInstances ok", "3 ec2:DescribeImages ok", "4 ec2:RunInstances no"];
+        insta::assert_snapshot!(told(&log, &["*"], None), @r"
+        ec2:DescribeImages exercised 1/0 of 2
+        ec2:DescribeInstances dormant 0/0 of 2
+        ec2:RunInstances exercised 1/1 of 3
+        ec2:StopInstances dormant 0/0 of 3
+        iam:PassRole unobservable 0/0 of 0
+        s3:GetObject unobservable 0/0 of 0
+        s3:PutObject unobservable 0/0 of 0
+        ");
+    }
+
+    #[test]
+    fn a_log_of_writes_alone_tells_nothing_of_reads() {
+        let log = ["1 ec2:RunInstances no", "2 s3:PutObject ok"];
+        insta::assert_snapshot!(told(&log, &["ec2:*", "s3:*"], None), @r"
+        ec2:DescribeImages unobservable 0/0 of 0
+        ec2:DescribeInstances unobservable 0/0 of 0
+        ec2:RunInstances attempted 0/1 of 2
+        ec2:StopInstances dormant 0/0 of 2
+        s3:GetObject unobservable 0/0 of 0
+        s3:PutObject exercised 1/0 of 1
+        ");
+    }
+
+    #[test]
+    fn days_before_somebody_was_there_do_not_count() {
+        let log = ["1 ec2:RunInstances ok", "5 ec2:RunInstances ok"];
+        let one = &["ec2:StopInstances"];
+        let says = |since| told(&log, one, Some(since)).lines().last().map(str::to_owned);
+        let says = |since| says(since).expect("a line");
+        assert_eq!(says(0), "ec2:StopInstances dormant 0/0 of 2");
+        assert_eq!(says(2), "ec2:StopInstances dormant 0/0 of 1");
+        assert_eq!(says(6), "ec2:StopInstances unobservable 0/0 of 0");
+    }
+
+    #[test]
+    fn what_is_done_without_a_grant_is_told_all_the_same() {
+        let told = audit(&exercised(&["1 ec2:RunInstances ok"]), &[holder(&["s3:*"], None)]);
+        let entry = &told.identities[0].entries[0];
+        assert_eq!((entry.name.as_str(), entry.state), ("aws:ec2:RunInstances", State::Exercised));
+        assert_eq!(entry.granted_by, []);
+    }
+
+    proptest! {
+        /// Law 10: an unobservable entitlement is never called dormant.
+        #[test]
+        fn law_10_what_no_log_could_have_shown_is_never_dormant(
+            days in proptest::collection::vec((0..9_u8, 0..3_usize, any::<bool>()), 0..9),
+        ) {
+            let calls = ["ec2:RunInstances", "ec2:DescribeImages", "s3:PutObject"];
+            let lines: Vec<_> = days
+                .iter()
+                .map(|(day, call, ok)| format!("{day} {} {}", calls[*call], if *ok { "ok" } else { "no" }))
+                .collect();
+            let lines: Vec<_> = lines.iter().map(String::as_str).collect();
+            let told = audit(&exercised(&lines), &[holder(&["*"], None)]);
+            let has = |call: usize| days.iter().any(|it| it.1 == call);
+            for entry in &told.identities[0].entries {
+                let could = match entry.name.as_str() {
+                    "aws:ec2:RunInstances" | "aws:ec2:StopInstances" => has(0),
+                    "aws:ec2:DescribeImages" | "aws:ec2:DescribeInstances" => has(1),
+                    "aws:s3:PutObject" => has(2),
+                    _ => false,
+                };
+                prop_assert!(could || entry.state == State::Unobservable, "{:?}", entry);
+                prop_assert!(!could || entry.state != State::Unobservable, "{:?}", entry);
+            }
+        }
+    }
+}

@@ -1,0 +1,153 @@
+//! What an audit tells, as programs get it.
+
+use std::collections::BTreeMap;
+
+use bailiwick_model::{ActorKind, Platform, Timestamp};
+use serde::{Deserialize, Serialize};
+
+use super::{Chain, Sessions};
+use crate::{
+    granted::Extent,
+    names::{Certainty, Level},
+};
+
+/// What became of a permission.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum State {
+    /// It was used, at least once with success.
+    Exercised,
+    /// It was asked for, and denied each time.
+    Attempted,
+    /// It is granted, its use would have been seen, and was not.
+    Dormant,
+    /// It is granted, and nothing that was read could have seen its use.
+    Unobservable,
+}
+
+impl State {
+    /// Every one of them.
+    pub const ALL: [Self; 4] =
+        [Self::Exercised, Self::Attempted, Self::Dormant, Self::Unobservable];
+
+    /// Gives the word.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Exercised => "exercised",
+            Self::Attempted => "attempted",
+            Self::Dormant => "dormant",
+            Self::Unobservable => "unobservable",
+        }
+    }
+}
+
+/// Granted against exercised.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Audit {
+    /// Counts of all of it.
+    pub summary: Summary,
+    /// Everybody, in order.
+    pub identities: Vec<AuditedIdentity>,
+    /// Who came by which way.
+    pub chains: Vec<Chain>,
+    /// What no permission stands behind, and what no rule knows.
+    pub unmapped: Vec<UnmappedNative>,
+}
+
+/// Counts.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Summary {
+    /// Records that were read.
+    pub records: u64,
+    /// What somebody did, each once.
+    pub events: u64,
+    /// What came again.
+    pub duplicates: u64,
+    /// Records that could not be read.
+    pub errors: u64,
+    /// Identities that did something or hold something.
+    pub identities: u64,
+    /// The first and the last moment that was told of.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub window: Option<(Timestamp, Timestamp)>,
+    /// Where permission names are from, and of when.
+    pub catalogue: String,
+    /// What came with credentials that count for a while, and how many of them were seen being made.
+    pub sessions: Sessions,
+}
+
+/// One identity.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AuditedIdentity {
+    /// Its name in its system.
+    pub id: String,
+    /// Of which system.
+    pub platform: Platform,
+    /// In which account.
+    pub account: String,
+    /// What sort of caller.
+    pub kind: ActorKind,
+    /// Policies that it holds and of which nothing said what they grant: it may hold more than is told here.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub unread: Vec<String>,
+    /// How many permissions are in each state.
+    pub states: BTreeMap<State, u64>,
+    /// Each permission.
+    pub entries: Vec<AuditEntry>,
+}
+
+/// One permission of one identity.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AuditEntry {
+    /// The permission's name: `aws:s3:GetObject`.
+    pub name: String,
+    /// What became of it.
+    pub state: State,
+    /// How often it was used.
+    pub count: u64,
+    /// How often it was denied.
+    pub attempts: u64,
+    /// When it was first used, or asked for where it never was.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub first: Option<Timestamp>,
+    /// When it was last.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub last: Option<Timestamp>,
+    /// On how many days it was used.
+    pub days: u64,
+    /// How sure the name is.
+    pub mapping: Certainty,
+    /// By which ways it is granted; none where no grants were read, or nothing grants it.
+    pub granted_by: Vec<GrantedBy>,
+    /// On how many days its use would have been seen.
+    pub observed_days: u64,
+    /// How many stretches of days between are missing.
+    pub gaps: u64,
+    /// What sort of action it is.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub level: Option<Level>,
+    /// To what it was done.
+    pub resources: Vec<String>,
+}
+
+/// A way by which something is granted.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct GrantedBy {
+    /// The way, from the holder on.
+    pub path: String,
+    /// How far.
+    pub extent: Extent,
+}
+
+/// What a log names and no permission is.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct UnmappedNative {
+    /// Whose log.
+    pub platform: Platform,
+    /// Its names.
+    pub native: String,
+    /// Why.
+    pub class: Certainty,
+    /// How often it came.
+    pub count: u64,
+}

@@ -1,0 +1,378 @@
+//! What was exercised: every access that the logs tell of, folded into counts by identity, permission name and resource.
+//!
+//! The order in which logs are read makes no difference, nor does reading one twice.
+
+mod days;
+mod told;
+mod words;
+
+use std::collections::{BTreeMap, HashMap, HashSet, hash_map::Entry};
+
+use bailiwick_model::{ActorKind, Along, Ended, Exercise, Platform, Timestamp, Via};
+
+use self::words::{Word, Words};
+pub use self::{
+    days::Days,
+    told::{Deeds, Doer, Origin, Shown, SystemIdentity, Unmapped},
+};
+use crate::names::{Catalogue, Name, Native, Sort, names};
+
+/// Whether an exercise was there before.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Taken {
+    /// It was not.
+    New,
+    /// It was, and is not counted again.
+    Again,
+}
+
+/// Counts of one thing that one identity did.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Tally {
+    /// How often.
+    pub count: u64,
+    /// When first.
+    pub first: Timestamp,
+    /// When last.
+    pub last: Timestamp,
+    /// On which days.
+    pub days: Days,
+}
+
+impl Tally {
+    fn of(at: Timestamp) -> Self {
+        let mut days = Days::default();
+        days.add(at);
+        Self { count: 1, first: at, last: at, days }
+    }
+
+    fn add(&mut self, at: Timestamp) {
+        self.count = self.count.saturating_add(1);
+        self.first = self.first.min(at);
+        self.last = self.last.max(at);
+        self.days.add(at);
+    }
+
+    /// Adds another's counts.
+    pub fn join(&mut self, other: &Self) {
+        self.count = self.count.saturating_add(other.count);
+        self.first = self.first.min(other.first);
+        self.last = self.last.max(other.last);
+        self.days.join(&other.days);
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+struct Key {
+    who: u32,
+    what: u32,
+    to: Word,
+    ended: Ended,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+struct NativeKey {
+    platform: Platform,
+    service: Word,
+    operation: Word,
+    along: Along,
+    internal: bool,
+}
+
+#[derive(Debug)]
+struct Deed {
+    platform: Platform,
+    service: Word,
+    operation: Word,
+    names: Vec<Name>,
+}
+
+/// What of an account a log was seen to have.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct SortKey {
+    platform: Platform,
+    account: Word,
+    data_of: Word,
+    reads: bool,
+}
+
+#[derive(Debug)]
+struct Who {
+    platform: Platform,
+    account: Word,
+    id: Word,
+    kind: ActorKind,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Issue {
+    by: u32,
+    at: Timestamp,
+    to: Word,
+    via: Via,
+}
+
+/// Everything that the logs tell of.
+#[derive(Debug)]
+pub struct Exercised {
+    catalogue: Catalogue,
+    words: Words,
+    seen: HashSet<u128>,
+    deeds: Vec<Deed>,
+    deed_numbers: HashMap<NativeKey, u32>,
+    whos: Vec<Who>,
+    who_numbers: HashMap<(Platform, Word), u32>,
+    tallies: HashMap<Key, Tally>,
+    shown: HashMap<(u32, Word), Tally>,
+    delivered: HashMap<(u32, Word), &'static str>,
+    issues: HashMap<Word, Issue>,
+    delivered_days: BTreeMap<(Platform, Word), Days>,
+    sorts: BTreeMap<SortKey, Timestamp>,
+    window: Option<(Timestamp, Timestamp)>,
+    duplicates: u64,
+}
+
+impl Exercised {
+    /// Begins with nothing.
+    pub fn new(catalogue: Catalogue) -> Self {
+        Self {
+            catalogue,
+            words: Words::default(),
+            seen: HashSet::new(),
+            deeds: Vec::new(),
+            deed_numbers: HashMap::new(),
+            whos: Vec::new(),
+            who_numbers: HashMap::new(),
+            tallies: HashMap::new(),
+            shown: HashMap::new(),
+            delivered: HashMap::new(),
+            issues: HashMap::new(),
+            delivered_days: BTreeMap::new(),
+            sorts: BTreeMap::new(),
+            window: None,
+            duplicates: 0,
+        }
+    }
+
+    /// Takes one exercise.
+    pub fn take(&mut self, it: &Exercise<'_>) -> Taken {
+        if !self.seen.insert(it.key) {
+            self.duplicates = self.duplicates.saturating_add(1);
+            return Taken::Again;
+        }
+        let account = self.words.number(&it.account);
+        self.delivered_days.entry((it.platform, account)).or_default().add(it.at);
+        let (first, last) = self.window.unwrap_or((it.at, it.at));
+        self.window = Some((first.min(it.at), last.max(it.at)));
+        let who = self.who(it, account);
+        let what = self.deed(it);
+        self.sort(it, account, what);
+        let to = self.words.number(&it.resource);
+        tally(self.tallies.entry(Key { who, what, to, ended: it.ended }), it.at);
+        let credential = self.words.number(&it.actor.credential);
+        tally(self.shown.entry((who, credential)), it.at);
+        if !it.actor.delivered.is_empty() {
+            let why = self.delivered.entry((who, credential)).or_insert(it.actor.delivered);
+            *why = it.actor.delivered.min(*why);
+        }
+        if let Some(issued) = &it.issued {
+            let credential = self.words.number(&issued.credential);
+            let to = self.words.number(&issued.to);
+            let issue = Issue { by: who, at: it.at, to, via: issued.via };
+            let made = self.issues.get(&credential).copied();
+            if made.is_none_or(|known| self.is_before(issue, known)) {
+                self.issues.insert(credential, issue);
+            }
+        }
+        Taken::New
+    }
+
+    /// Notes that the account's log has what is of this sort.
+    fn sort(&mut self, it: &Exercise<'_>, account: Word, what: u32) {
+        let names =
+            usize::try_from(what).ok().and_then(|it| self.deeds.get(it)).map(|it| &it.names);
+        // The first name is the call's own; the others came along, and are in no log.
+        let first = names.and_then(|it| it.first()).filter(|it| it.certainty.is_permission());
+        let action = first.and_then(|it| self.catalogue.action(&it.text));
+        let Some(sort) = action.and_then(Sort::of) else { return };
+        if it.data && sort.data_of.is_empty() {
+            // Data of a service that no table has says nothing of what every trail has.
+            return;
+        }
+        let (data_of, reads) = (self.words.number(sort.data_of), sort.reads);
+        let key = SortKey { platform: it.platform, account, data_of, reads };
+        let first = self.sorts.entry(key).or_insert(it.at);
+        *first = it.at.min(*first);
+    }
+
+    /// Says which of two who made the same credential did so: the first by the clock, and by name where that is one.
+    fn is_before(&self, one: Issue, other: Issue) -> bool {
+        let name = |issue: Issue| {
+            let by = usize::try_from(issue.by).ok().and_then(|it| self.whos.get(it));
+            (issue.at, by.map(|it| (it.platform, self.words.text(it.id))))
+        };
+        name(one) < name(other)
+    }
+
+    fn who(&mut self, it: &Exercise<'_>, account: Word) -> u32 {
+        let id = self.words.number(&it.actor.id);
+        let next = u32::try_from(self.whos.len()).unwrap_or(u32::MAX);
+        let number = *self.who_numbers.entry((it.platform, id)).or_insert(next);
+        if number == next {
+            self.whos.push(Who { platform: it.platform, account, id, kind: it.actor.kind });
+        } else if let Some(known) = at(&mut self.whos, number) {
+            // Two logs may know more or less of the same one: what is said first does not decide.
+            known.kind = known.kind.min(it.actor.kind);
+            if self.words.text(account) < self.words.text(known.account) {
+                known.account = account;
+            }
+        }
+        number
+    }
+
+    fn deed(&mut self, it: &Exercise<'_>) -> u32 {
+        let key = NativeKey {
+            platform: it.platform,
+            service: self.words.number(&it.service),
+            operation: self.words.number(&it.operation),
+            along: it.along,
+            internal: it.internal,
+        };
+        let next = u32::try_from(self.deeds.len()).unwrap_or(u32::MAX);
+        let number = *self.deed_numbers.entry(key).or_insert(next);
+        if number == next {
+            let native = Native {
+                platform: it.platform,
+                service: &it.service,
+                operation: &it.operation,
+                along: it.along,
+                internal: it.internal,
+            };
+            self.deeds.push(Deed {
+                platform: it.platform,
+                service: key.service,
+                operation: key.operation,
+                names: names(native, &self.catalogue),
+            });
+        }
+        number
+    }
+}
+
+fn tally<K>(entry: Entry<'_, K, Tally>, at: Timestamp) {
+    match entry {
+        Entry::Occupied(mut known) => known.get_mut().add(at),
+        Entry::Vacant(new) => {
+            new.insert(Tally::of(at));
+        }
+    }
+}
+
+fn at<T>(list: &mut [T], number: u32) -> Option<&mut T> {
+    list.get_mut(usize::try_from(number).ok()?)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::borrow::Cow;
+
+    use bailiwick_model::{Actor, Issued};
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// One exercise, from small numbers.
+    fn exercise((key, who, what, minute, ended): (u8, u8, u8, u16, u8)) -> Exercise<'static> {
+        let at = Timestamp::from_millis(i64::from(minute).saturating_mul(3_600_000));
+        let operation =
+            ["GetObject", "CopyObject", "Nothing", "GetCallerIdentity"][usize::from(what % 4)];
+        Exercise {
+            platform: Platform::Aws,
+            // What has the same key is the same.
+            key: u128::from(key) << 64
+                | u128::from(who) << 32
+                | u128::from(what) << 48
+                | u128::from(minute) << 16
+                | u128::from(ended),
+            at,
+            account: Cow::Borrowed(["one", "two"][usize::from(who % 2)]),
+            actor: Actor {
+                id: Cow::Owned(format!("role-{who}")),
+                kind: ActorKind::Role,
+                credential: Cow::Owned(format!("ASIA{who}")),
+                ..Actor::default()
+            },
+            service: Cow::Borrowed(if what % 4 == 3 {
+                "sts.amazonaws.com"
+            } else {
+                "s3.amazonaws.com"
+            }),
+            operation: Cow::Borrowed(operation),
+            along: Along::NOTHING,
+            resource: Cow::Owned(format!("bucket-{}", what % 3)),
+            ended: [Ended::Success, Ended::Error, Ended::Denied][usize::from(ended % 3)],
+            code: Cow::Borrowed(""),
+            issued: (what == 7).then(|| Issued {
+                credential: Cow::Owned(format!("ASIA{}", who.wrapping_add(1))),
+                to: Cow::Borrowed("role"),
+                via: Via::AssumeRole,
+                until: None,
+            }),
+            data: what % 2 == 0,
+            internal: false,
+            granted_by: Cow::Borrowed(""),
+        }
+    }
+
+    fn fold(exercises: &[Exercise<'_>]) -> Exercised {
+        let mut all = Exercised::new(Catalogue::carried());
+        for it in exercises {
+            all.take(it);
+        }
+        all
+    }
+
+    fn told(all: &Exercised) -> String {
+        format!(
+            "{:?}\n{:?}\n{:?}\n{}\n{:?}",
+            all.doers(),
+            all.unmapped(),
+            all.shown(),
+            all.events(),
+            all.observed(Platform::Aws, "one", Sort { data_of: "s3", reads: true })
+        )
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(24))]
+        /// Law 10: the order of arrival and a second reading change nothing.
+        #[test]
+        fn order_and_repetition_change_nothing(
+            seeds in proptest::collection::vec((0..3_u8, 0..4_u8, 0..9_u8, 0..400_u16, 0..3_u8), 1..40),
+            turned in any::<prop::sample::Index>(),
+        ) {
+            let exercises: Vec<_> = seeds.into_iter().map(exercise).collect();
+            let once = told(&fold(&exercises));
+            let mut again: Vec<_> = exercises.iter().chain(&exercises).cloned().collect();
+            let by = turned.index(again.len());
+            again.rotate_left(by);
+            prop_assert_eq!(&once, &told(&fold(&again)));
+            again.reverse();
+            prop_assert_eq!(&once, &told(&fold(&again)));
+        }
+
+        /// Law 10: a denied attempt is never counted as exercised.
+        #[test]
+        fn what_was_refused_is_never_exercised(
+            seeds in proptest::collection::vec((0..9_u8, 0..2_u8, 0..9_u8, 0..400_u16), 1..20),
+        ) {
+            let denied: Vec<_> = seeds.into_iter().map(|(a, b, c, d)| exercise((a, b, c, d, 2))).collect();
+            for doer in fold(&denied).doers().into_values() {
+                for deeds in doer.deeds.into_values() {
+                    prop_assert!(deeds.exercised().is_none());
+                    prop_assert!(deeds.denied.is_some());
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,58 @@
+//! On which days something was seen.
+
+use bailiwick_model::Timestamp;
+
+/// Days of UTC, each once, in order.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Days(Vec<i32>);
+
+impl Days {
+    /// Adds the day of a moment.
+    pub fn add(&mut self, at: Timestamp) {
+        let day = i32::try_from(at.utc_day()).unwrap_or(i32::MAX);
+        // Logs are nearly in order: the day is the last one, or new behind it.
+        match self.0.last() {
+            Some(last) if *last == day => {}
+            Some(last) if day < *last => {
+                if let Err(place) = self.0.binary_search(&day) {
+                    self.0.insert(place, day);
+                }
+            }
+            Some(_) | None => self.0.push(day),
+        }
+    }
+
+    /// Adds all days of another.
+    pub fn join(&mut self, other: &Self) {
+        self.0.extend_from_slice(&other.0);
+        self.0.sort_unstable();
+        self.0.dedup();
+    }
+
+    /// Takes off those before the day of a moment.
+    pub fn begin_at(&mut self, at: Timestamp) {
+        let day = i32::try_from(at.utc_day()).unwrap_or(i32::MAX);
+        self.0.retain(|it| day <= *it);
+    }
+
+    /// Counts them.
+    pub fn count(&self) -> u64 {
+        u64::try_from(self.0.len()).unwrap_or(u64::MAX)
+    }
+
+    /// Counts the stretches of days between the first and the last that are missing.
+    pub fn gaps(&self) -> u64 {
+        let gap = |pair: &&[i32]| match pair {
+            [before, after] => before.saturating_add(1) < *after,
+            _ => false,
+        };
+        u64::try_from(self.0.windows(2).filter(gap).count()).unwrap_or(u64::MAX)
+    }
+
+    /// Counts those from `first` on.
+    pub fn count_since(&self, first: Timestamp) -> u64 {
+        let day = i32::try_from(first.utc_day()).unwrap_or(i32::MAX);
+        let before = self.0.partition_point(|it| *it < day);
+        u64::try_from(self.0.len().saturating_sub(before)).unwrap_or(u64::MAX)
+    }
+}

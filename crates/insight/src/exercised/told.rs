@@ -1,0 +1,247 @@
+//! What was exercised, as it is told: sorted, with texts in place of numbers.
+
+use std::collections::BTreeMap;
+
+use bailiwick_model::{ActorKind, Ended, Platform, Timestamp, Via};
+
+use super::{Days, Exercised, SortKey, Tally};
+use crate::names::{Certainty, Sort};
+
+/// One identity of one system.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct SystemIdentity {
+    /// Of which system.
+    pub platform: Platform,
+    /// Its own name there.
+    pub id: String,
+}
+
+/// What one identity did under one permission's name.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Deeds {
+    /// How sure the name is; the least sure of all that went into it.
+    pub certainty: Certainty,
+    /// What was let through, by resource.
+    pub done: BTreeMap<String, Tally>,
+    /// What was refused.
+    pub denied: Option<Tally>,
+}
+
+/// One identity, and what it did by permission name.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Doer {
+    /// In which account.
+    pub account: String,
+    /// What sort of caller.
+    pub kind: ActorKind,
+    /// What it did.
+    pub deeds: BTreeMap<String, Deeds>,
+}
+
+/// A name of a log that is no permission's.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Unmapped {
+    /// Whose log.
+    pub platform: Platform,
+    /// The names.
+    pub native: String,
+    /// Why it has no permission.
+    pub class: Certainty,
+}
+
+/// One credential that was shown, and where it came from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Shown {
+    /// By whom.
+    pub by: SystemIdentity,
+    /// Its name; empty where the log gives none.
+    pub credential: String,
+    /// How often, and when.
+    pub used: Tally,
+    /// Who made it, and how; what is unknown says why.
+    pub origin: Origin,
+}
+
+/// Where a credential came from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Origin {
+    /// A call made it.
+    Issued {
+        /// Whose call.
+        by: SystemIdentity,
+        /// When.
+        at: Timestamp,
+        /// How.
+        via: Via,
+    },
+    /// The system put it there itself.
+    Delivered(&'static str),
+    /// It lasts: nobody makes it anew for a while.
+    Lasting,
+    /// Whoever made it did so out of sight.
+    OutOfSight,
+}
+
+impl Exercised {
+    /// Gives everybody, and what they did.
+    pub fn doers(&self) -> BTreeMap<SystemIdentity, Doer> {
+        let mut doers: BTreeMap<SystemIdentity, Doer> = BTreeMap::new();
+        for who in &self.whos {
+            let doer = Doer {
+                account: self.words.text(who.account).to_owned(),
+                kind: who.kind,
+                deeds: BTreeMap::new(),
+            };
+            doers.insert(self.identity(who), doer);
+        }
+        #[expect(clippy::iter_over_hash_type, reason = "what comes of it is sorted")]
+        for (key, tally) in &self.tallies {
+            let (Some(who), Some(deed)) = (nth(&self.whos, key.who), nth(&self.deeds, key.what))
+            else {
+                continue;
+            };
+            let Some(doer) = doers.get_mut(&self.identity(who)) else { continue };
+            for name in &deed.names {
+                let deeds = doer.deeds.entry(name.text.clone()).or_insert_with(|| Deeds {
+                    certainty: name.certainty,
+                    done: BTreeMap::new(),
+                    denied: None,
+                });
+                deeds.certainty = deeds.certainty.max(name.certainty);
+                deeds.take(self.words.text(key.to), key.ended, tally);
+            }
+        }
+        doers
+    }
+
+    /// Gives what is no permission, with how often each came.
+    pub fn unmapped(&self) -> BTreeMap<Unmapped, u64> {
+        let mut counts = BTreeMap::new();
+        #[expect(clippy::iter_over_hash_type, reason = "what comes of it is sorted")]
+        for (key, tally) in &self.tallies {
+            let Some(deed) = nth(&self.deeds, key.what) else { continue };
+            for name in deed.names.iter().filter(|it| !it.certainty.is_permission()) {
+                let native = format!(
+                    "{}:{}",
+                    self.words.text(deed.service),
+                    self.words.text(deed.operation)
+                );
+                let unmapped = Unmapped { platform: deed.platform, native, class: name.certainty };
+                let count: &mut u64 = counts.entry(unmapped).or_default();
+                *count = count.saturating_add(tally.count);
+            }
+        }
+        counts
+    }
+
+    /// Gives every credential that was shown.
+    pub fn shown(&self) -> Vec<Shown> {
+        let mut all = Vec::new();
+        #[expect(clippy::iter_over_hash_type, reason = "what comes of it is sorted")]
+        for ((who, credential), used) in &self.shown {
+            let Some(by) = nth(&self.whos, *who) else { continue };
+            let text = self.words.text(*credential);
+            let origin =
+                match (self.issues.get(credential), self.delivered.get(&(*who, *credential))) {
+                    // Nobody shows what is not made yet.
+                    (Some(it), _) if it.at <= used.last => Origin::Issued {
+                        by: nth(&self.whos, it.by)
+                            .map_or_else(|| self.identity(by), |it| self.identity(it)),
+                        at: it.at,
+                        via: it.via,
+                    },
+                    (_, Some(why)) => Origin::Delivered(why),
+                    (_, None) if text.starts_with("AKIA") => Origin::Lasting,
+                    (_, None) => Origin::OutOfSight,
+                };
+            all.push(Shown {
+                by: self.identity(by),
+                credential: text.to_owned(),
+                used: used.clone(),
+                origin,
+            });
+        }
+        all.sort_by(|one, next| (&one.by, &one.credential).cmp(&(&next.by, &next.credential)));
+        all
+    }
+
+    /// Gives the days on which an account's log would have had what is of this sort: those with anything at all, from the
+    /// first that had some of it. A trail may leave out reads, writes, or what is done to data.
+    pub fn observed(&self, platform: Platform, account: &str, sort: Sort<'_>) -> Days {
+        let mut days = self.delivered(platform, account);
+        let key = |it: &&SortKey| {
+            (it.platform, self.words.text(it.account)) == (platform, account)
+                && (self.words.text(it.data_of), it.reads) == (sort.data_of, sort.reads)
+        };
+        match self.sorts.iter().find(|(it, _)| key(it)) {
+            Some((_, first)) => days.begin_at(*first),
+            None => days = Days::default(),
+        }
+        days
+    }
+
+    /// Gives the days on which an account's log has anything.
+    pub fn delivered(&self, platform: Platform, account: &str) -> Days {
+        let mut days = Days::default();
+        for ((of, word), some) in &self.delivered_days {
+            if *of == platform && self.words.text(*word) == account {
+                days.join(some);
+            }
+        }
+        days
+    }
+
+    /// Gives the first and the last moment that was told of.
+    pub fn window(&self) -> Option<(Timestamp, Timestamp)> {
+        self.window
+    }
+
+    /// Counts what came again.
+    pub fn duplicates(&self) -> u64 {
+        self.duplicates
+    }
+
+    /// Counts what was taken.
+    pub fn events(&self) -> u64 {
+        u64::try_from(self.seen.len()).unwrap_or(u64::MAX)
+    }
+
+    /// Gives the permission names that are known.
+    pub fn catalogue(&self) -> &crate::names::Catalogue {
+        &self.catalogue
+    }
+
+    fn identity(&self, who: &super::Who) -> SystemIdentity {
+        SystemIdentity { platform: who.platform, id: self.words.text(who.id).to_owned() }
+    }
+}
+
+impl Deeds {
+    fn take(&mut self, resource: &str, ended: Ended, tally: &Tally) {
+        if ended.is_exercised() {
+            match self.done.get_mut(resource) {
+                Some(known) => known.join(tally),
+                None => {
+                    self.done.insert(resource.to_owned(), tally.clone());
+                }
+            }
+        } else {
+            match &mut self.denied {
+                Some(known) => known.join(tally),
+                None => self.denied = Some(tally.clone()),
+            }
+        }
+    }
+
+    /// Gives all that was let through, whatever it was done to.
+    pub fn exercised(&self) -> Option<Tally> {
+        let mut all = self.done.values();
+        let mut sum = all.next()?.clone();
+        all.for_each(|it| sum.join(it));
+        Some(sum)
+    }
+}
+
+fn nth<T>(list: &[T], number: u32) -> Option<&T> {
+    list.get(usize::try_from(number).ok()?)
+}

@@ -1,0 +1,34 @@
+//! Texts that come again and again, each kept once under a number.
+
+use std::collections::HashMap;
+
+/// The number of a text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(super) struct Word(u32);
+
+/// Texts by number, and numbers by text.
+#[derive(Debug, Default)]
+pub(super) struct Words {
+    numbers: HashMap<Box<str>, Word>,
+    texts: Vec<Box<str>>,
+}
+
+impl Words {
+    /// Gives the number of `text`, a new one if it is new. Beyond four thousand million texts the last number
+    /// stands for all that are new.
+    pub(super) fn number(&mut self, text: &str) -> Word {
+        if let Some(known) = self.numbers.get(text) {
+            return *known;
+        }
+        let word = Word(u32::try_from(self.texts.len()).unwrap_or(u32::MAX));
+        self.texts.push(text.into());
+        self.numbers.insert(text.into(), word);
+        word
+    }
+
+    /// Gives the text of a number.
+    pub(super) fn text(&self, word: Word) -> &str {
+        let place = usize::try_from(word.0).unwrap_or(usize::MAX);
+        self.texts.get(place).map_or("", |it| it)
+    }
+}

@@ -1,0 +1,276 @@
+//! What is granted: the policies that somebody holds, made sets of actions.
+//!
+//! Each distinct pattern is compiled once, to stretches of the catalogue, which is in order. What a policy says of
+//! resources, or wants besides, is not judged here: an action may be granted, granted where something more holds, or not.
+
+mod pattern;
+mod set;
+
+use std::{collections::HashMap, ops::Range, rc::Rc};
+
+use bailiwick_model::{HeldPolicy, Holder, Patterns, Statement};
+use serde::{Deserialize, Serialize};
+
+pub use self::set::ActionSet;
+use crate::names::Catalogue;
+
+/// How far an action is granted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Extent {
+    /// For some resources at least, whatever else holds.
+    Yes,
+    /// Where something more holds, which nothing here can tell.
+    Maybe,
+}
+
+/// What one holder is granted.
+#[derive(Clone, Debug)]
+pub struct Granted {
+    /// For sure, or perhaps.
+    pub possible: ActionSet,
+    /// For sure.
+    pub sure: ActionSet,
+}
+
+/// Compiles patterns, each once.
+#[derive(Debug)]
+pub struct Grants<'c> {
+    catalogue: &'c Catalogue,
+    compiled: HashMap<String, Rc<[Range<usize>]>>,
+}
+
+impl<'c> Grants<'c> {
+    /// Begins with no pattern.
+    pub fn new(catalogue: &'c Catalogue) -> Self {
+        Self { catalogue, compiled: HashMap::new() }
+    }
+
+    /// Gives what a holder is granted.
+    pub fn of(&mut self, holder: &Holder) -> Granted {
+        let mut granted = self.said(&holder.policies);
+        for bound in &holder.bounds {
+            let within = self.said(std::slice::from_ref(bound));
+            granted.possible.keep(&within.possible);
+            granted.sure.keep(&within.sure);
+        }
+        granted
+    }
+
+    /// Gives the ways by which a holder has one action, by its number, and how far.
+    pub fn ways(&mut self, holder: &Holder, action: usize) -> Vec<(String, Extent)> {
+        let mut ways = Vec::new();
+        for policy in &holder.policies {
+            let mut far: Option<Extent> = None;
+            for statement in policy.statements.iter().filter(|it| it.allows) {
+                if self.actions(&statement.actions).has(action) {
+                    let extent = if statement.conditional { Extent::Maybe } else { Extent::Yes };
+                    far = Some(far.map_or(extent, |it| it.min(extent)));
+                }
+            }
+            ways.extend(far.map(|it| (policy.path.clone(), it)));
+        }
+        ways
+    }
+
+    /// Joins what policies say: what is denied for everything without a condition is gone, what is denied for some
+    /// things or sometimes is no longer sure.
+    fn said(&mut self, policies: &[HeldPolicy]) -> Granted {
+        let none = ActionSet::none(self.catalogue.actions().len());
+        let (mut possible, mut sure) = (none.clone(), none.clone());
+        let (mut gone, mut unsure) = (none.clone(), none);
+        for statement in policies.iter().flat_map(|it| &it.statements) {
+            let actions = self.actions(&statement.actions);
+            match (statement.allows, is_plain(statement)) {
+                (true, _) if statement.conditional => possible.add(&actions),
+                (true, _) => {
+                    possible.add(&actions);
+                    sure.add(&actions);
+                }
+                (false, true) => gone.add(&actions),
+                (false, false) => unsure.add(&actions),
+            }
+        }
+        possible.take_off(&gone);
+        sure.take_off(&gone);
+        sure.take_off(&unsure);
+        Granted { possible, sure }
+    }
+
+    fn actions(&mut self, patterns: &Patterns) -> ActionSet {
+        let mut set = ActionSet::none(self.catalogue.actions().len());
+        let (names, all_but) = match patterns {
+            Patterns::Only(names) => (names, false),
+            Patterns::AllBut(names) => (names, true),
+        };
+        for name in names {
+            for range in &*self.compiled(name) {
+                set.add_range(range.clone());
+            }
+        }
+        if all_but { set.turned() } else { set }
+    }
+
+    fn compiled(&mut self, name: &str) -> Rc<[Range<usize>]> {
+        if let Some(known) = self.compiled.get(name) {
+            return Rc::clone(known);
+        }
+        let made: Rc<[Range<usize>]> = pattern::compile(name, self.catalogue).into();
+        self.compiled.insert(name.to_owned(), Rc::clone(&made));
+        made
+    }
+}
+
+/// Says whether a statement counts for everything and always.
+fn is_plain(statement: &Statement) -> bool {
+    !statement.conditional && statement.resources.is_everything()
+}
+
+#[cfg(test)]
+mod tests {
+    use bailiwick_model::{ActorKind, Platform};
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn catalogue() -> Catalogue {
+        let text = "# a test's own\nec2\n W RunInstances\n W StopInstances\ns3\n R GetObject\n P PutBucketPolicy\n W PutObject\n";
+        Catalogue::parse(text).expect("a catalogue")
+    }
+
+    /// Reads `allow|deny [but] PATTERN,… [on RESOURCE] [if]`.
+    fn statement(line: &str) -> Statement {
+        let mut words = line.split_whitespace().peekable();
+        let allows = words.next() == Some("allow");
+        let is_but = words.next_if_eq(&"but").is_some();
+        let names: Vec<_> =
+            words.next().into_iter().flat_map(|it| it.split(',')).map(str::to_owned).collect();
+        let on = words.next_if_eq(&"on").and_then(|_| words.next()).unwrap_or("*");
+        Statement {
+            allows,
+            actions: if is_but { Patterns::AllBut(names) } else { Patterns::Only(names) },
+            resources: Patterns::Only(vec![on.to_owned()]),
+            conditional: words.next() == Some("if"),
+        }
+    }
+
+    fn policy(path: &str, lines: &[&str]) -> HeldPolicy {
+        let statements = lines.iter().map(|it| statement(it)).collect();
+        HeldPolicy { path: path.to_owned(), statements }
+    }
+
+    fn holder(policies: Vec<HeldPolicy>, bounds: Vec<HeldPolicy>) -> Holder {
+        Holder {
+            platform: Platform::Aws,
+            id: "somebody".to_owned(),
+            account: String::new(),
+            kind: ActorKind::Role,
+            since: None,
+            policies,
+            bounds,
+            unread: Vec::new(),
+            trusts: Vec::new(),
+        }
+    }
+
+    /// Tells what is granted: a `?` behind what is not sure.
+    fn told(holder: &Holder) -> String {
+        let catalogue = catalogue();
+        let granted = Grants::new(&catalogue).of(holder);
+        assert!(granted.sure.iter().all(|it| granted.possible.has(it)));
+        let name = |it: usize| {
+            let mark = if granted.sure.has(it) { "" } else { "?" };
+            format!("{}{mark}", catalogue.actions()[it].name)
+        };
+        granted.possible.iter().map(name).collect::<Vec<_>>().join(" ")
+    }
+
+    #[test]
+    fn policies_grant_what_they_say_and_a_denial_is_stronger() {
+        for (lines, granted) in [
+            (&["allow s3:*"][..], "GetObject PutBucketPolicy PutObject"),
+            (&["allow s3:Get*,ec2:Run*"], "RunInstances GetObject"),
+            // All but some is all the rest, of every service.
+            (&["allow but s3:*"], "RunInstances StopInstances"),
+            (&["allow but *"], ""),
+            (&["allow s3:* if"], "GetObject? PutBucketPolicy? PutObject?"),
+            (&["allow s3:GetObject if", "allow s3:GetObject"], "GetObject"),
+            (&["allow s3:*", "deny s3:Put*"], "GetObject"),
+            (&["deny s3:Put*", "allow s3:*"], "GetObject"),
+            // What is denied somewhere, or sometimes, is not gone, and no longer sure.
+            (&["allow s3:Get*", "deny s3:* on arn:aws:s3:::secret/*"], "GetObject?"),
+            (&["allow s3:Get*", "deny s3:* if"], "GetObject?"),
+            (&["allow *", "deny but s3:GetObject,ec2:*"], "RunInstances StopInstances GetObject"),
+            (&["deny *"], ""),
+        ] {
+            assert_eq!(told(&holder(vec![policy("p", lines)], Vec::new())), granted, "{lines:?}");
+        }
+    }
+
+    #[test]
+    fn a_boundary_gives_nothing_and_lets_no_more_through() {
+        let bounded = |grant, bound: &[&str]| {
+            told(&holder(vec![policy("p", grant)], vec![policy("boundary", bound)]))
+        };
+        assert_eq!(bounded(&["allow s3:*"], &["allow s3:Get*,ec2:*"]), "GetObject");
+        assert_eq!(bounded(&["allow s3:Get*"], &["allow * if"]), "GetObject?");
+        assert_eq!(bounded(&["allow *"], &["allow *", "deny s3:*"]), "RunInstances StopInstances");
+        assert_eq!(bounded(&[], &["allow *"]), "");
+    }
+
+    #[test]
+    fn every_way_by_which_something_is_granted_is_named() {
+        let catalogue = catalogue();
+        let policies = vec![
+            policy("inline policy a", &["allow s3:Get* if", "allow s3:PutObject"]),
+            policy("group g › policy b", &["allow *", "deny ec2:*"]),
+            policy("policy c", &["allow ec2:*"]),
+        ];
+        let number = catalogue.number("s3", "GetObject").expect("an action");
+        let ways = Grants::new(&catalogue).ways(&holder(policies, Vec::new()), number);
+        assert_eq!(
+            ways,
+            [
+                ("inline policy a".to_owned(), Extent::Maybe),
+                ("group g › policy b".to_owned(), Extent::Yes)
+            ]
+        );
+    }
+
+    proptest! {
+        /// The plainest reading of IAM, action by action, says the same as the sets do.
+        #[test]
+        fn sets_say_what_each_action_alone_says(
+            lines in proptest::collection::vec(
+                (any::<bool>(), any::<bool>(), 0..6_usize, any::<bool>(), any::<bool>()), 0..6),
+        ) {
+            let catalogue = catalogue();
+            let pattern = |it: usize| ["*", "s3:*", "s3:Put*", "ec2:*", "s3:GetObject", "lambda:*"][it];
+            let line = |(allows, but, of, on, when): &(bool, bool, usize, bool, bool)| format!(
+                "{}{} {}{}{}",
+                if *allows { "allow" } else { "deny" },
+                if *but { " but" } else { "" },
+                pattern(*of),
+                if *on { " on arn:x" } else { "" },
+                if *when { " if" } else { "" },
+            );
+            let texts: Vec<_> = lines.iter().map(line).collect();
+            let texts: Vec<_> = texts.iter().map(String::as_str).collect();
+            let granted = Grants::new(&catalogue).of(&holder(vec![policy("p", &texts)], Vec::new()));
+            for (number, action) in catalogue.actions().iter().enumerate() {
+                let whole = format!("{}:{}", action.service, action.name);
+                let fits = |of: usize| {
+                    let pattern = pattern(of);
+                    pattern.strip_suffix('*').map_or(pattern == whole, |it| whole.starts_with(it))
+                };
+                let about: Vec<_> = lines.iter().filter(|it| fits(it.2) != it.1).collect();
+                let denied = about.iter().any(|it| !it.0 && !it.3 && !it.4);
+                let doubted = about.iter().any(|it| !it.0);
+                let allowed = about.iter().any(|it| it.0);
+                let always = about.iter().any(|it| it.0 && !it.4);
+                prop_assert_eq!(granted.possible.has(number), allowed && !denied);
+                prop_assert_eq!(granted.sure.has(number), always && !doubted);
+            }
+        }
+    }
+}
