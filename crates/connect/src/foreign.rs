@@ -1,12 +1,16 @@
 //! The parsers of foreign bytes in this crate, as the fuzzer and its stable twin call them.
 
-use std::sync::OnceLock;
+use std::{io::Read as _, sync::OnceLock};
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 
 use crate::{
     AssertionVerifier, SealKey, StateKey, Statement, attest, broker, certificate, check_public_pem,
-    create_dir_private, dpop, jwk, person_key, random_text, token, vault, workload,
+    create_dir_private, dpop,
+    grants::read_grants,
+    jwk, person_key, random_text,
+    source::{Reader, Record, SOURCES, read_from},
+    token, vault, workload,
 };
 
 /// Reads bytes, and panics where something is wrong with how they are read.
@@ -16,7 +20,9 @@ pub type Read = fn(&[u8]);
 pub const PARSERS: &[(&str, Read)] = &[
     ("connect-aws", broker::aws_foreign),
     ("connect-certificate", certificate::foreign),
+    ("connect-cloudtrail", logs),
     ("connect-event-subject", attest::event::foreign),
+    ("connect-grants", grants),
     ("connect-jwks", jwk::foreign),
     ("connect-pem", pem),
     ("connect-postgres", broker::postgres::foreign),
@@ -29,6 +35,29 @@ pub const PARSERS: &[(&str, Read)] = &[
     ("connect-vault", vault::foreign::foreign),
     ("connect-workload", workload::foreign),
 ];
+
+/// A file of logs: whatever it is, it is read to its end, and what is no record is told of.
+fn logs(bytes: &[u8]) {
+    for only in [None, SOURCES.first()] {
+        let mut told = 0_u64;
+        let mut take = |_: Record<'_>| told = told.saturating_add(1);
+        let (mut reader, half) = (Reader::new(only), bytes.len() / 2);
+        reader.lines(bytes, &mut take);
+        assert!(reader.records() <= told, "each record is told of");
+        let mut take = |_: Record<'_>| {};
+        let packed = read_from(bytes, only, &mut take, &|_| {});
+        let halves = bytes.split_at_checked(half).map(|(one, other)| one.chain(other));
+        let halves = halves.map(|it| read_from(it, only, &mut take, &|_| {}));
+        let count = |it: Result<u64, _>| it.ok();
+        assert_eq!(halves.and_then(count), count(packed), "pieces make no difference");
+    }
+}
+
+/// What a system grants.
+fn grants(bytes: &[u8]) {
+    let Ok(holders) = read_grants(bytes) else { return };
+    assert!(holders.len() <= bytes.len(), "more holders than bytes");
+}
 
 /// A public key.
 fn pem(bytes: &[u8]) {

@@ -17,6 +17,7 @@ mod evidence_key;
 mod fetch;
 #[cfg(any(test, fuzzing))]
 pub mod foreign;
+pub mod grants;
 mod hmac_file;
 mod http2;
 mod identity_key;
@@ -33,6 +34,7 @@ mod seal_key;
 mod secret;
 mod sigv4;
 mod since;
+pub mod source;
 mod state_key;
 mod tls;
 mod token;

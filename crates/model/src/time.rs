@@ -24,6 +24,16 @@ impl Timestamp {
         }
     }
 
+    /// Takes a day and a time of day in UTC, as calendars and clocks have them.
+    pub fn from_civil(
+        (year, month, day): (i16, i8, i8),
+        (hour, minute, second): (i8, i8, i8),
+    ) -> Option<Self> {
+        let moment = jiff::civil::DateTime::new(year, month, day, hour, minute, second, 0).ok()?;
+        let moment = jiff::tz::Offset::UTC.to_timestamp(moment).ok()?;
+        Some(Self::from_millis(moment.as_millisecond()))
+    }
+
     /// Gives milliseconds since 1970-01-01 UTC.
     pub const fn millis(self) -> i64 {
         self.0

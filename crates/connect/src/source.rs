@@ -1,0 +1,132 @@
+//! Other systems' logs: what they tell of, in words that are the same for all of them.
+//!
+//! A source is pure: it takes the bytes of one record and gives an exercise, or says why it cannot. What reads files,
+//! unpacks them and goes on after a line that is no record is `reader`.
+
+mod cloudtrail;
+mod files;
+mod loose;
+mod moment;
+mod reader;
+
+use std::fmt;
+
+use aws_lc_rs::digest;
+use bailiwick_model::{Exercise, Platform};
+
+pub use self::{
+    files::{FileError, find_files, read_file, read_from},
+    reader::{ReadError, Reader, Record},
+};
+
+/// One kind of log.
+#[derive(Clone, Copy)]
+pub struct Source {
+    /// Its name, as commands take it.
+    pub name: &'static str,
+    /// Whose log it is.
+    pub platform: Platform,
+    /// Says whether a record looks like one of its own. The first source that says so reads it.
+    pub knows: fn(&Shape<'_>) -> bool,
+    /// Reads one record.
+    pub read: for<'a> fn(&'a [u8]) -> Result<Told<'a>, NotRead>,
+}
+
+impl fmt::Debug for Source {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.debug_tuple("Source").field(&self.name).finish()
+    }
+}
+
+/// Every source. A new one is a file and a line here.
+pub const SOURCES: &[Source] = &[cloudtrail::SOURCE];
+
+/// What a record says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Told<'a> {
+    /// Somebody did something.
+    Exercises(Vec<Exercise<'a>>),
+    /// One, as most do.
+    Exercise(Box<Exercise<'a>>),
+    /// Nothing that anybody did: a heartbeat, a digest, another stage of what is told elsewhere.
+    Nothing,
+}
+
+/// A record cannot be read.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum NotRead {
+    /// It is no JSON, or cut off.
+    #[error("this is no JSON: {0}")]
+    Json(String),
+    /// It lacks what every record has.
+    #[error("there is no `{0}` in it")]
+    Lacks(&'static str),
+    /// It is JSON, and of no shape that a record has.
+    #[error("this is no record: {0}")]
+    Shape(String),
+    /// Its time is none.
+    #[error("`{0}` is no time")]
+    Time(String),
+    /// No source knows it.
+    #[error("no source knows records like this one")]
+    Stranger,
+}
+
+impl From<serde_json::Error> for NotRead {
+    fn from(error: serde_json::Error) -> Self {
+        if error.is_data() { Self::Shape(error.to_string()) } else { Self::Json(error.to_string()) }
+    }
+}
+
+/// The names at the top of a record, by which it is known.
+#[derive(Debug, Default)]
+pub struct Shape<'a> {
+    names: Vec<&'a str>,
+}
+
+impl<'a> Shape<'a> {
+    /// Takes the names.
+    pub(crate) fn new(names: Vec<&'a str>) -> Self {
+        Self { names }
+    }
+
+    /// Says whether all of these are there, whatever the case of their letters.
+    pub(crate) fn has(&self, wanted: &[&str]) -> bool {
+        let there = |it: &&str| self.names.iter().any(|name| name.eq_ignore_ascii_case(it));
+        wanted.iter().all(there)
+    }
+}
+
+/// Gives the key of a record: its own id where that is a UUID, else a digest of the system's name and the id, or, where
+/// it has none, of all its bytes.
+fn key(platform: Platform, id: &str, record: &[u8]) -> u128 {
+    if let Some(uuid) = uuid(id.as_bytes()) {
+        return uuid;
+    }
+    let mut hashed = digest::Context::new(&digest::SHA256);
+    hashed.update(platform.as_str().as_bytes());
+    hashed.update(&[0, u8::from(id.is_empty())]);
+    hashed.update(if id.is_empty() { record } else { id.as_bytes() });
+    let hashed = hashed.finish();
+    let first: [u8; 16] = hashed.as_ref().first_chunk().copied().unwrap_or_default();
+    u128::from_be_bytes(first)
+}
+
+/// Reads a UUID in its usual form (RFC 9562, section 4).
+fn uuid(text: &[u8]) -> Option<u128> {
+    if text.len() != 36 {
+        return None;
+    }
+    let mut number = 0_u128;
+    for (place, letter) in text.iter().enumerate() {
+        if matches!(place, 8 | 13 | 18 | 23) {
+            if *letter != b'-' {
+                return None;
+            }
+            continue;
+        }
+        let digit = char::from(*letter).to_digit(16)?;
+        number = (number << 4) | u128::from(digit);
+    }
+    Some(number)
+}

@@ -1,0 +1,402 @@
+//! AWS `CloudTrail`: who called what, by the `CloudTrail` record contents reference (versions 1.05 to 1.11).
+//!
+//! The same event may be delivered several times: its id is its key. Many lack `resources`, some `userIdentity`, and a
+//! service that acts for somebody stands in `invokedBy`. Event history (`lookup-events`) and Logstash write the same
+//! records with small differences, which are read as well.
+
+mod record;
+
+use std::borrow::Cow;
+
+use bailiwick_model::{Actor, ActorKind, Along, Ended, Exercise, Issued, Platform, Via};
+
+use self::record::{Identity, Params, Record, Resource, Response};
+use super::{
+    NotRead, Shape, Source, Told, key,
+    loose::{Object, Text},
+    moment::moment,
+};
+
+pub(super) const SOURCE: Source =
+    Source { name: "cloudtrail", platform: Platform::Aws, knows, read };
+
+fn knows(shape: &Shape<'_>) -> bool {
+    shape.has(&["eventName", "eventSource"])
+        || shape.has(&["insightDetails"])
+        || shape.has(&["digestStartTime", "logFiles"])
+}
+
+fn read(record: &[u8]) -> Result<Told<'_>, NotRead> {
+    let read: Record<'_> = serde_json::from_slice(record)?;
+    if read.event_name.is_empty() || read.event_source.is_empty() {
+        // Digests lie beside the logs, and Insights say what is unusual, not what somebody did.
+        return Ok(Told::Nothing);
+    }
+    let time = read.event_time.or(read.stamp);
+    if time.is_empty() {
+        return Err(NotRead::Lacks("eventTime"));
+    }
+    let at = moment(&time.0).ok_or_else(|| NotRead::Time(time.0.clone().into_owned()))?;
+    let identity = read.user_identity.0;
+    let (params, response) = (read.request_parameters.0, read.response_elements.0);
+    let internal = matches!(&*read.event_type.0, "AwsServiceEvent" | "AwsConsoleSignIn");
+    let changes = read.read_only.0 != "true";
+    let ended = match (&*read.error_code.0, &*response.console_login.0) {
+        ("", "Failure") => Ended::Denied,
+        ("", _) => Ended::Success,
+        (code, _) if is_denial(code) => Ended::Denied,
+        (_, _) => Ended::Error,
+    };
+    let account = read.recipient_account_id.or(identity.account_id.clone());
+    let issued = if ended == Ended::Success { issued(&params, response, &account.0) } else { None };
+    Ok(Told::Exercise(Box::new(Exercise {
+        platform: Platform::Aws,
+        key: key(Platform::Aws, &read.event_id.0, record),
+        at,
+        account: account.0,
+        actor: actor(identity, &read.event_source),
+        along: along(&params, &read.event_source.0, changes),
+        resource: resource(read.resources.0, params),
+        service: read.event_source.0,
+        operation: read.event_name.0,
+        ended,
+        code: read.error_code.0,
+        issued,
+        data: read.event_category.0 == "Data" || read.management_event.0 == "false",
+        internal,
+        granted_by: Cow::Borrowed(""),
+    })))
+}
+
+/// Says whether a code of AWS means that authority was wanting. Too many requests, or nothing found, does not.
+fn is_denial(code: &str) -> bool {
+    let code = code.strip_prefix("Client.").unwrap_or(code);
+    code.starts_with("AccessDenied")
+        || matches!(
+            code,
+            "UnauthorizedOperation"
+                | "UnauthorizedAccess"
+                | "UnauthorizedException"
+                | "NotAuthorized"
+                | "NotAuthorizedException"
+                | "AuthorizationError"
+                | "AuthorizationErrorException"
+                | "AuthFailure"
+                | "Forbidden"
+                | "ForbiddenException"
+                | "ExpiredToken"
+                | "ExpiredTokenException"
+                | "InvalidClientTokenId"
+                | "SignatureDoesNotMatch"
+                | "UnrecognizedClientException"
+                | "OptInRequired"
+        )
+}
+
+fn actor<'a>(identity: Identity<'a>, source: &Text<'a>) -> Actor<'a> {
+    let session = identity.session_context.0;
+    let issuer = session.issuer.0.arn;
+    let kind = match &*identity.kind.0 {
+        // It is the user's own authority, for a while.
+        "FederatedUser" if issuer.0.contains(":user/") => ActorKind::Unknown,
+        "AssumedRole" | "Role" | "FederatedUser" | "WebIdentityUser" | "SAMLUser" => {
+            ActorKind::Role
+        }
+        "IdentityCenterUser" => ActorKind::Person,
+        "AWSService" | "" => ActorKind::Platform,
+        _ => ActorKind::Unknown,
+    };
+    let federated = match (identity.provider.is_empty(), identity.user_name.is_empty()) {
+        (false, false) if identity.arn.is_empty() => {
+            Text(Cow::Owned(format!("{}:{}", identity.provider.0, identity.user_name.0)))
+        }
+        _ => Text::default(),
+    };
+    let through = identity.invoked_by.clone();
+    let id = issuer
+        .or(role_of(identity.arn))
+        .or(federated)
+        .or(identity.invoked_by)
+        .or(identity.principal_id)
+        .or(identity.user_name)
+        .or(identity.account_id)
+        .or(source.clone());
+    let chain = if session.source_identity.is_empty() {
+        Vec::new()
+    } else {
+        vec![session.source_identity.0]
+    };
+    let is_named = !identity.access_key_id.is_empty();
+    let delivered = match (session.ec2_role_delivery.is_empty(), through.is_empty()) {
+        (false, _) => "delivered to a machine by AWS itself",
+        (true, false) if !is_named => "taken by a part of AWS itself",
+        (true, _) => "",
+    };
+    let through = if through.0 == id.0 { Cow::Borrowed("") } else { through.0 };
+    Actor { id: id.0, kind, credential: identity.access_key_id.0, through, chain, delivered }
+}
+
+/// Gives the role that a session is of: `arn:aws:iam::…:role/NAME` of `arn:aws:sts::…:assumed-role/NAME/SESSION`.
+fn role_of(arn: Text<'_>) -> Text<'_> {
+    let role = || {
+        let (before, session) = arn.0.split_once(":assumed-role/")?;
+        let before = before.replacen(":sts:", ":iam:", 1);
+        let name = session.split_once('/').map_or(session, |(name, _)| name);
+        Some(format!("{before}:role/{name}"))
+    };
+    match role() {
+        Some(role) => Text(Cow::Owned(role)),
+        None => arn,
+    }
+}
+
+fn along(params: &Params<'_>, source: &str, changes: bool) -> Along {
+    // Whoever asks for a role, or changes one, hands none over.
+    let hands_over = changes && !matches!(source, "sts.amazonaws.com" | "iam.amazonaws.com");
+    let roles = [
+        &params.role_arn,
+        &params.role_arn_too,
+        &params.role,
+        &params.execution_role_arn,
+        &params.task_role_arn,
+        &params.service_role,
+    ];
+    let named = roles.iter().any(|it| it.0.contains(":role/")) || params.iam_instance_profile.0.0;
+    let mut along = Along::NOTHING;
+    if hands_over && named {
+        along = along.and(Along::ROLE);
+    }
+    if params.tag_specification_set.0.0 {
+        along = along.and(Along::TAGS);
+    }
+    along
+}
+
+/// Gives what a request was about: the log's own word for it, else what the request names.
+fn resource<'a>(listed: Vec<Object<Resource<'a>>>, params: Params<'a>) -> Cow<'a, str> {
+    if !params.bucket_name.is_empty() {
+        let bucket = &params.bucket_name.0;
+        let objects = if params.key.is_empty() { "" } else { "/*" };
+        return Cow::Owned(format!("arn:aws:s3:::{bucket}{objects}"));
+    }
+    let first = listed.into_iter().map(|it| it.0.arn).find(|it| !it.is_empty());
+    first
+        .unwrap_or_default()
+        .or(params.role_arn)
+        .or(params.role_name)
+        .or(params.user_name)
+        .or(params.function_name)
+        .or(params.secret_id)
+        .or(params.table_name)
+        .or(params.key_id)
+        .or(params.queue_url)
+        .or(params.topic_arn)
+        .0
+}
+
+/// Gives the credential that came of a call: an assumed role's, a federated user's, or a key that lasts.
+fn issued<'a>(params: &Params<'a>, response: Response<'a>, account: &str) -> Option<Issued<'a>> {
+    let lasting = response.access_key.0;
+    if !lasting.access_key_id.is_empty() {
+        let user = lasting.user_name.0;
+        let to = if user.starts_with("arn:") {
+            user
+        } else {
+            format!("arn:aws:iam::{account}:user/{user}").into()
+        };
+        return Some(Issued {
+            credential: lasting.access_key_id.0,
+            to,
+            via: Via::Key,
+            until: None,
+        });
+    }
+    let credential = response.credentials.0.access_key_id;
+    if credential.is_empty() {
+        return None;
+    }
+    let (to, via) = match params.role_arn.is_empty() {
+        false => (params.role_arn.clone(), Via::AssumeRole),
+        true if !response.assumed_role_user.0.arn.is_empty() => {
+            (role_of(response.assumed_role_user.0.arn), Via::AssumeRole)
+        }
+        true => (response.federated_user.0.arn, Via::Federation),
+    };
+    Some(Issued { credential: credential.0, to: to.0, via, until: None })
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    fn told(record: &Value) -> Exercise<'static> {
+        // A test may keep what it read for as long as it runs.
+        let text = record.to_string().leak().as_bytes();
+        match read(text).unwrap() {
+            Told::Exercise(it) => *it,
+            other @ (Told::Exercises(_) | Told::Nothing) => panic!("{other:?}"),
+        }
+    }
+
+    fn record(change: Value) -> Exercise<'static> {
+        let mut record = json!({
+            "eventTime": "2026-03-01T10:00:00Z", "eventSource": "s3.amazonaws.com",
+            "eventName": "GetObject", "eventID": "875240ac-e821-4fc6-a311-8c352a1d20f5",
+            "recipientAccountId": "1", "userIdentity": { "type": "IAMUser", "arn": "arn:aws:iam::1:user/ann" },
+        });
+        for (name, value) in change.as_object().cloned().unwrap_or_default() {
+            record[name] = value;
+        }
+        told(&record)
+    }
+
+    #[test]
+    fn an_identity_is_whose_authority_it_was() {
+        let role = "arn:aws:iam::1:role/path/deployer";
+        for (identity, id, kind, through) in [
+            (
+                json!({ "type": "IAMUser", "arn": "arn:aws:iam::1:user/ann" }),
+                "arn:aws:iam::1:user/ann",
+                ActorKind::Unknown,
+                "",
+            ),
+            (
+                json!({ "type": "AssumedRole", "arn": "arn:aws:sts::1:assumed-role/deployer/x",
+                        "sessionContext": { "sessionIssuer": { "arn": role } } }),
+                role,
+                ActorKind::Role,
+                "",
+            ),
+            (
+                json!({ "type": "AssumedRole", "arn": "arn:aws:sts::1:assumed-role/deployer/x" }),
+                "arn:aws:iam::1:role/deployer",
+                ActorKind::Role,
+                "",
+            ),
+            (
+                json!({ "type": "FederatedUser", "arn": "arn:aws:sts::1:federated-user/x",
+                        "sessionContext": { "sessionIssuer": { "arn": "arn:aws:iam::1:user/ann" } } }),
+                "arn:aws:iam::1:user/ann",
+                ActorKind::Unknown,
+                "",
+            ),
+            (
+                json!({ "type": "AWSService", "invokedBy": "ec2.amazonaws.com" }),
+                "ec2.amazonaws.com",
+                ActorKind::Platform,
+                "",
+            ),
+            (
+                json!({ "type": "IAMUser", "arn": "arn:aws:iam::1:user/ann", "invokedBy": "cloudformation.amazonaws.com" }),
+                "arn:aws:iam::1:user/ann",
+                ActorKind::Unknown,
+                "cloudformation.amazonaws.com",
+            ),
+            (
+                json!({ "type": "Root", "arn": "arn:aws:iam::1:root" }),
+                "arn:aws:iam::1:root",
+                ActorKind::Unknown,
+                "",
+            ),
+            (json!(null), "s3.amazonaws.com", ActorKind::Platform, ""),
+            (json!("HIDDEN_DUE_TO_SECURITY_REASONS"), "s3.amazonaws.com", ActorKind::Platform, ""),
+        ] {
+            let actor = record(json!({ "userIdentity": identity.clone() })).actor;
+            assert_eq!(
+                (&*actor.id, actor.kind, &*actor.through),
+                (id, kind, through),
+                "{identity}"
+            );
+        }
+    }
+
+    #[test]
+    fn only_want_of_authority_is_a_denial() {
+        for (code, ended) in [
+            ("", Ended::Success),
+            ("AccessDenied", Ended::Denied),
+            ("AccessDeniedException", Ended::Denied),
+            ("Client.UnauthorizedOperation", Ended::Denied),
+            ("ThrottlingException", Ended::Error),
+            ("NoSuchBucketPolicy", Ended::Error),
+            ("Client.InvalidParameterValue", Ended::Error),
+        ] {
+            assert_eq!(record(json!({ "errorCode": code })).ended, ended, "{code}");
+        }
+        let failed = json!({ "responseElements": { "ConsoleLogin": "Failure" } });
+        assert_eq!(record(failed).ended, Ended::Denied);
+    }
+
+    #[test]
+    fn a_credential_is_joined_by_its_name_and_never_kept() {
+        let made = record(json!({
+            "eventSource": "sts.amazonaws.com", "eventName": "AssumeRole",
+            "requestParameters": { "roleArn": "arn:aws:iam::1:role/deployer" },
+            "responseElements": { "credentials": { "accessKeyId": "ASIA1", "sessionToken": "SECRET" } },
+        }));
+        let issued = made.issued.clone().unwrap();
+        assert_eq!(
+            (&*issued.credential, &*issued.to, issued.via),
+            ("ASIA1", "arn:aws:iam::1:role/deployer", Via::AssumeRole)
+        );
+        assert!(!format!("{made:?}").contains("SECRET"));
+        assert_eq!(made.along, Along::NOTHING, "whoever asks for a role hands none over");
+        let key = record(json!({
+            "eventSource": "iam.amazonaws.com", "eventName": "CreateAccessKey",
+            "responseElements": { "accessKey": { "accessKeyId": "AKIA2", "userName": "bob" } },
+        }));
+        let issued = key.issued.unwrap();
+        assert_eq!((&*issued.to, issued.via), ("arn:aws:iam::1:user/bob", Via::Key));
+        let denied = record(json!({
+            "errorCode": "AccessDenied", "responseElements": { "credentials": { "accessKeyId": "ASIA1" } },
+        }));
+        assert_eq!(denied.issued, None);
+    }
+
+    #[test]
+    fn what_is_handed_over_and_tagged_is_seen() {
+        let runs = |params: Value| {
+            record(json!({
+            "eventSource": "ec2.amazonaws.com", "eventName": "RunInstances", "requestParameters": params,
+        })).along
+        };
+        assert_eq!(runs(json!({})), Along::NOTHING);
+        assert_eq!(runs(json!({ "iamInstanceProfile": {} })), Along::NOTHING);
+        assert_eq!(
+            runs(
+                json!({ "iamInstanceProfile": { "name": "x" }, "tagSpecificationSet": { "items": [] } })
+            ),
+            Along::ROLE.and(Along::TAGS)
+        );
+        assert_eq!(runs(json!({ "role": "arn:aws:iam::1:role/x" })), Along::ROLE);
+    }
+
+    #[test]
+    fn the_same_event_has_one_key_and_others_have_another() {
+        let one = record(json!({}));
+        assert_eq!(one.key, record(json!({ "eventTime": "2027-01-01T00:00:00Z" })).key);
+        assert_ne!(
+            one.key,
+            record(json!({ "eventID": "975240ac-e821-4fc6-a311-8c352a1d20f5" })).key
+        );
+        assert_ne!(one.key, record(json!({ "eventID": "mine" })).key);
+        let bare = |at: &str| record(json!({ "eventID": null, "eventTime": at })).key;
+        assert_ne!(bare("2027-01-01T00:00:00Z"), bare("2027-01-01T00:00:01Z"));
+    }
+
+    #[test]
+    fn what_lies_beside_the_log_tells_of_nobody() {
+        for other in [
+            json!({ "digestStartTime": "2026-03-01T00:00:00Z", "logFiles": [] }),
+            json!({ "eventTime": "2026-03-01T00:00:00Z", "eventType": "AwsCloudTrailInsight", "insightDetails": {} }),
+        ] {
+            let names = other.as_object().unwrap().keys().map(String::as_str).collect();
+            assert!(knows(&Shape::new(names)), "{other}");
+            assert_eq!(read(other.to_string().as_bytes()), Ok(Told::Nothing), "{other}");
+        }
+        let timeless = json!({ "eventSource": "s3.amazonaws.com", "eventName": "GetObject", "eventTime": "noon" });
+        assert_eq!(read(timeless.to_string().as_bytes()), Err(NotRead::Time("noon".to_owned())));
+    }
+}

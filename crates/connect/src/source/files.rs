@@ -1,0 +1,180 @@
+//! Files of logs: found in folders, unpacked as they are read, handed to the reader piece by piece.
+
+use std::{
+    fs::{self, File},
+    io::{self, BufReader, Read},
+    path::{Path, PathBuf},
+};
+
+use flate2::read::MultiGzDecoder;
+use ruzstd::decoding::StreamingDecoder;
+use serde::de::IgnoredAny;
+
+use super::{Reader, Record, Source};
+
+/// How much is read at once.
+const PIECE: usize = 256 * 1024;
+/// The longest record of a file that has one on each line.
+const LINE_MAX: usize = 64 << 20;
+/// The most that a file without lines may unpack to: it is read as a whole.
+const DOCUMENT_MAX: usize = 1 << 30;
+
+/// A file that cannot be read.
+#[derive(Debug, thiserror::Error)]
+pub enum FileError {
+    /// The system says so.
+    #[error("{0}")]
+    Io(#[from] io::Error),
+    /// It is packed in a way that cannot be unpacked.
+    #[error("it cannot be unpacked: {0}")]
+    Packed(String),
+    /// A record never ends.
+    #[error("a record in it is longer than {} MiB", LINE_MAX >> 20)]
+    Line,
+    /// There is too much in one piece.
+    #[error("it holds more than {} MiB in one piece", DOCUMENT_MAX >> 20)]
+    Document,
+}
+
+/// Finds the files that paths name: a folder stands for all files in it, in order.
+pub fn find_files(paths: &[PathBuf]) -> io::Result<Vec<PathBuf>> {
+    let mut found = Vec::new();
+    for path in paths {
+        if fs::metadata(path).map_err(|it| named(it, path))?.is_dir() {
+            walk(path, &mut found)?;
+        } else {
+            found.push(path.clone());
+        }
+    }
+    Ok(found)
+}
+
+fn walk(folder: &Path, found: &mut Vec<PathBuf>) -> io::Result<()> {
+    let inside = fs::read_dir(folder).map_err(|it| named(it, folder))?;
+    let mut inside: Vec<_> = inside.collect::<Result<_, _>>()?;
+    inside.sort_by_key(fs::DirEntry::file_name);
+    for entry in inside {
+        // A link is followed to a file, not to a folder: it could lead back.
+        let kind = entry.file_type()?;
+        if kind.is_dir() {
+            walk(&entry.path(), found)?;
+        } else if kind.is_file() || fs::metadata(entry.path()).is_ok_and(|it| it.is_file()) {
+            found.push(entry.path());
+        }
+    }
+    Ok(())
+}
+
+fn named(error: io::Error, path: &Path) -> io::Error {
+    io::Error::new(error.kind(), format!("`{}`: {error}", path.display()))
+}
+
+/// Reads a file, and counts its records. `read` hears how many bytes of the file were taken since it last did.
+pub fn read_file(
+    path: &Path,
+    only: Option<&'static Source>,
+    each: &mut dyn FnMut(Record<'_>),
+    read: &dyn Fn(u64),
+) -> Result<u64, FileError> {
+    read_from(File::open(path)?, only, each, read)
+}
+
+/// Reads what comes from elsewhere, such as standard input.
+pub fn read_from(
+    input: impl Read,
+    only: Option<&'static Source>,
+    each: &mut dyn FnMut(Record<'_>),
+    read: &dyn Fn(u64),
+) -> Result<u64, FileError> {
+    let mut input = Counted { input, read };
+    // A pipe may give less than what tells how it is packed.
+    let mut begin = Vec::new();
+    input.by_ref().take(4).read_to_end(&mut begin)?;
+    let input = BufReader::with_capacity(PIECE, begin.as_slice().chain(input));
+    let mut reader = Reader::new(only);
+    match begin.as_slice() {
+        [0x1f, 0x8b, ..] => pieces(MultiGzDecoder::new(input), &mut reader, each),
+        [0x28, 0xb5, 0x2f, 0xfd, ..] => {
+            let unpacked =
+                StreamingDecoder::new(input).map_err(|it| FileError::Packed(it.to_string()))?;
+            pieces(unpacked, &mut reader, each)
+        }
+        _ => pieces(input, &mut reader, each),
+    }?;
+    Ok(reader.records())
+}
+
+/// Tells of what is read.
+struct Counted<'r, R> {
+    input: R,
+    read: &'r dyn Fn(u64),
+}
+
+impl<R: Read> Read for Counted<'_, R> {
+    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        let count = self.input.read(into)?;
+        (self.read)(u64::try_from(count).unwrap_or(u64::MAX));
+        Ok(count)
+    }
+}
+
+/// Hands on whole lines; what has none is one document.
+fn pieces(
+    mut input: impl Read,
+    reader: &mut Reader,
+    each: &mut dyn FnMut(Record<'_>),
+) -> Result<(), FileError> {
+    let mut held: Vec<u8> = Vec::new();
+    let mut lines: Option<bool> = None;
+    loop {
+        let begin = held.len();
+        held.resize(begin.saturating_add(PIECE), 0);
+        let piece = held.get_mut(begin..).unwrap_or_default();
+        let count = input.read(piece).map_err(unpacking)?;
+        held.truncate(begin.saturating_add(count));
+        // A pipe may give the first line in several pieces: nothing is known before it ends.
+        if lines.is_none() && held.get(begin..).is_some_and(|it| it.contains(&b'\n')) {
+            lines = has_lines(&held);
+        }
+        let is_lines = lines == Some(true);
+        if count == 0 {
+            if is_lines {
+                reader.lines(&held, each);
+            } else {
+                reader.document(&held, each);
+            }
+            return Ok(());
+        }
+        if is_lines {
+            let end = held.iter().rposition(|it| *it == b'\n').map_or(0, |it| it.saturating_add(1));
+            reader.lines(held.get(..end).unwrap_or_default(), each);
+            held.drain(..end);
+        }
+        match is_lines {
+            true if LINE_MAX < held.len() => return Err(FileError::Line),
+            false if DOCUMENT_MAX < held.len() => return Err(FileError::Document),
+            true | false => {}
+        }
+    }
+}
+
+fn unpacking(error: io::Error) -> FileError {
+    // What unpacks says so by these; what reads has others.
+    let is_packing = matches!(
+        error.kind(),
+        io::ErrorKind::InvalidData
+            | io::ErrorKind::InvalidInput
+            | io::ErrorKind::UnexpectedEof
+            | io::ErrorKind::Other
+    );
+    if is_packing { FileError::Packed(error.to_string()) } else { FileError::Io(error) }
+}
+
+/// Says whether there is a record on each line: the first line that has anything is a whole value, or none at all.
+fn has_lines(begin: &[u8]) -> Option<bool> {
+    let text = begin.trim_ascii_start();
+    let end = text.iter().position(|it| *it == b'\n')?;
+    let line = text.get(..end).unwrap_or_default();
+    let is_open = line.starts_with(b"[") || line.starts_with(b"{");
+    Some(!is_open || serde_json::from_slice::<IgnoredAny>(line).is_ok())
+}

@@ -1,0 +1,282 @@
+//! Reads a log record by record, and goes on after one that it cannot read.
+
+use std::{borrow::Cow, fmt};
+
+use bailiwick_model::Exercise;
+use serde::{
+    Deserialize, Deserializer,
+    de::{MapAccess, SeqAccess, Visitor},
+};
+use serde_json::value::RawValue;
+
+use super::{NotRead, SOURCES, Shape, Source, Told, loose::Text};
+
+/// Members that hold records, where a record is none itself: what is delivered, listed or exported in one piece.
+const HOLDERS: &[&str] =
+    &["Records", "records", "Events", "events", "items", "value", "entries", "data", "logs"];
+/// Members that hold one record: what wraps it says who saw it, or when it came.
+const WRAPS: &[&str] = &["event", "CloudTrailEvent"];
+/// How deep records lie in one another at most.
+const DEEP: u8 = 4;
+
+/// What was read.
+#[derive(Debug)]
+pub enum Record<'a> {
+    /// Somebody did something.
+    Exercise(&'static Source, &'a Exercise<'a>),
+    /// A record that tells of nothing that anybody did.
+    Nothing,
+    /// A record that cannot be read.
+    Error(ReadError),
+}
+
+/// A record that cannot be read, and where it is.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("record {record}: {why}")]
+pub struct ReadError {
+    /// Which in its file, from 1.
+    pub record: u64,
+    /// Why.
+    pub why: NotRead,
+}
+
+/// Reads one file's records.
+#[derive(Debug)]
+pub struct Reader {
+    only: Option<&'static Source>,
+    last: Option<&'static Source>,
+    records: u64,
+}
+
+impl Reader {
+    /// Makes one; all records are of `only`, where that is said.
+    pub fn new(only: Option<&'static Source>) -> Self {
+        Self { only, last: only, records: 0 }
+    }
+
+    /// Counts the records so far.
+    pub fn records(&self) -> u64 {
+        self.records
+    }
+
+    /// Reads lines, a record each; the last one may lack its end.
+    pub fn lines(&mut self, lines: &[u8], each: &mut dyn FnMut(Record<'_>)) {
+        for line in lines.split(|it| *it == b'\n') {
+            if !line.trim_ascii().is_empty() {
+                self.record(line.trim_ascii(), DEEP, each);
+            }
+        }
+    }
+
+    /// Reads a document: one value, or several one after the other, over as many lines as they like.
+    pub fn document(&mut self, document: &[u8], each: &mut dyn FnMut(Record<'_>)) {
+        for value in serde_json::Deserializer::from_slice(document).into_iter::<&RawValue>() {
+            match value {
+                Ok(value) => self.record(value.get().as_bytes(), DEEP, each),
+                // What is behind a broken value cannot be found again, and the iterator ends.
+                Err(error) => self.fault_of_next(error.into(), each),
+            }
+        }
+    }
+
+    /// Reads one record, or those that it holds.
+    fn record(&mut self, record: &[u8], deep: u8, each: &mut dyn FnMut(Record<'_>)) {
+        if let Some(source) = self.last
+            && let Ok(Told::Exercise(it)) = (source.read)(record)
+        {
+            self.records = self.records.saturating_add(1);
+            return each(Record::Exercise(source, &it));
+        }
+        // It may be another's, or hold some.
+        self.strange(record, deep, each);
+    }
+
+    /// Reads a record of which nobody knows yet whose it is.
+    fn strange(&mut self, record: &[u8], deep: u8, each: &mut dyn FnMut(Record<'_>)) {
+        let held: Held<'_> = match serde_json::from_slice(record) {
+            Ok(held) => held,
+            Err(error) => return self.fault_of_next(error.into(), each),
+        };
+        let known = match self.only {
+            Some(only) => Some(only).filter(|it| (it.knows)(&held.shape)),
+            None => SOURCES.iter().find(|it| (it.knows)(&held.shape)),
+        };
+        if let Some(source) = known {
+            return self.read(source, record, each);
+        }
+        let Some(deeper) = deep.checked_sub(1) else {
+            return self.fault_of_next(NotRead::Stranger, each);
+        };
+        match (held.inside, self.only) {
+            (Inside::Nothing, Some(only)) => self.read(only, record, each),
+            (Inside::Nothing, None) => self.fault_of_next(NotRead::Stranger, each),
+            (Inside::Records(records), _) => {
+                for record in records {
+                    self.record(record.get().as_bytes(), deeper, each);
+                }
+            }
+            (Inside::Record(record), _) => match serde_json::from_str::<String>(record.get()) {
+                Ok(written) => self.record(written.as_bytes(), deeper, each),
+                Err(_) => self.record(record.get().as_bytes(), deeper, each),
+            },
+        }
+    }
+
+    /// Reads a record as one of a source's.
+    fn read(&mut self, source: &'static Source, record: &[u8], each: &mut dyn FnMut(Record<'_>)) {
+        self.records = self.records.saturating_add(1);
+        self.last = Some(source);
+        self.tell(source, (source.read)(record), each);
+    }
+
+    fn fault_of_next(&mut self, why: NotRead, each: &mut dyn FnMut(Record<'_>)) {
+        self.records = self.records.saturating_add(1);
+        self.fault(why, each);
+    }
+
+    fn tell(
+        &self,
+        source: &'static Source,
+        told: Result<Told<'_>, NotRead>,
+        each: &mut dyn FnMut(Record<'_>),
+    ) {
+        match told {
+            Ok(Told::Exercise(it)) => each(Record::Exercise(source, &it)),
+            Ok(Told::Exercises(all)) => {
+                for it in &all {
+                    each(Record::Exercise(source, it));
+                }
+            }
+            Ok(Told::Nothing) => each(Record::Nothing),
+            Err(why) => self.fault(why, each),
+        }
+    }
+
+    fn fault(&self, why: NotRead, each: &mut dyn FnMut(Record<'_>)) {
+        each(Record::Error(ReadError { record: self.records, why }));
+    }
+}
+
+/// A record as far as one must look to know whose it is.
+#[derive(Debug, Default)]
+struct Held<'a> {
+    shape: Shape<'a>,
+    inside: Inside<'a>,
+}
+
+/// What a record holds in place of saying something itself.
+#[derive(Debug, Default)]
+enum Inside<'a> {
+    #[default]
+    Nothing,
+    Records(Vec<&'a RawValue>),
+    Record(&'a RawValue),
+}
+
+impl<'de> Deserialize<'de> for Held<'de> {
+    fn deserialize<D: Deserializer<'de>>(input: D) -> Result<Self, D::Error> {
+        input.deserialize_any(HeldVisitor)
+    }
+}
+
+struct HeldVisitor;
+
+impl<'de> Visitor<'de> for HeldVisitor {
+    type Value = Held<'de>;
+
+    fn expecting(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str("an object or a list")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+        let (mut names, mut inside) = (Vec::new(), Inside::Nothing);
+        while let Some(Text(name)) = map.next_key::<Text<'de>>()? {
+            let value: &'de RawValue = map.next_value()?;
+            if HOLDERS.contains(&&*name) && value.get().starts_with('[') {
+                inside = Inside::Records(serde_json::from_str(value.get()).unwrap_or_default());
+            } else if WRAPS.contains(&&*name) && value.get().starts_with(['{', '"']) {
+                inside = Inside::Record(value);
+            }
+            if let Cow::Borrowed(name) = name {
+                names.push(name);
+            }
+        }
+        Ok(Held { shape: Shape::new(names), inside })
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Self::Value, A::Error> {
+        let mut records = Vec::new();
+        while let Some(record) = list.next_element()? {
+            records.push(record);
+        }
+        Ok(Held { shape: Shape::default(), inside: Inside::Records(records) })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::source::{SOURCES, read_from};
+
+    const ONE: &str = r#"{"eventTime":"2026-03-01T10:00:00Z","eventSource":"s3.amazonaws.com","eventName":"GetObject","eventID":"a"}"#;
+
+    /// Says what comes of a text: the number of records, and each as a word.
+    fn told(text: &str) -> String {
+        let mut words = Vec::new();
+        let mut take = |record: Record<'_>| match record {
+            Record::Exercise(_, it) => words.push(it.operation.to_string()),
+            Record::Nothing => words.push("nothing".to_owned()),
+            Record::Error(error) => words.push(format!("({error})")),
+        };
+        let count = read_from(text.as_bytes(), None, &mut take, &|_| {}).unwrap();
+        format!("{count}: {}", words.join(" "))
+    }
+
+    #[test]
+    fn records_are_found_whatever_holds_them() {
+        let written = serde_json::to_string(ONE).unwrap();
+        for text in [
+            format!("{ONE}\n{ONE}"),
+            format!("\n\n{ONE}\r\n{ONE}\n\n"),
+            format!("[{ONE},{ONE}]"),
+            format!("{{\"Records\":[{ONE},{ONE}]}}"),
+            format!("{{\"Records\":[{ONE},{ONE}]}}\n"),
+            format!("{{\"Records\":[{ONE}]}}\n{{\"Records\":[{ONE}]}}"),
+            format!("{{\n \"Records\": [\n{ONE},\n{ONE}\n]\n}}"),
+            format!("{{\"seen\":1,\"event\":{ONE}}}\n{{\"seen\":2,\"event\":{ONE}}}"),
+            format!(
+                "{{\"Events\":[{{\"CloudTrailEvent\":{written}}},{{\"CloudTrailEvent\":{written}}}]}}"
+            ),
+            format!("{ONE} {ONE}"),
+        ] {
+            assert_eq!(told(&text), "2: GetObject GetObject", "{text}");
+        }
+        let wrapped = format!("{{\"Records\":[{ONE}]}}");
+        let (mut count, only) = (0_u8, SOURCES.first());
+        read_from(wrapped.as_bytes(), only, &mut |_| count = count.saturating_add(1), &|_| {})
+            .unwrap();
+        assert_eq!(count, 1, "a source that is said to it makes no difference");
+        assert_eq!(told(""), "0: ");
+        assert_eq!(told("{\"Records\":[]}"), "0: ");
+    }
+
+    #[test]
+    fn a_line_that_is_no_record_costs_one_error_and_never_the_file() {
+        let broken = "(record 2: this is no JSON: EOF while parsing a string at line 1 column 5)";
+        assert_eq!(
+            told(&format!("{ONE}\n{{\"bro\n{ONE}\n")),
+            format!("3: GetObject {broken} GetObject")
+        );
+        let strange = "(record 2: no source knows records like this one)";
+        assert_eq!(
+            told(&format!("{ONE}\n{{\"hello\":1}}\n{ONE}")),
+            format!("3: GetObject {strange} GetObject")
+        );
+        assert_eq!(
+            told(&format!("[{ONE},{{}},{ONE}]")),
+            format!("3: GetObject {strange} GetObject")
+        );
+        let deep = "[".repeat(40) + &"]".repeat(40);
+        assert_eq!(told(&deep), "1: (record 1: no source knows records like this one)");
+    }
+}
