@@ -1,5 +1,6 @@
 //! The words of the command line.
 
+mod audit;
 mod credential;
 mod house;
 mod identity;
@@ -12,6 +13,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 
 pub(crate) use self::{
+    audit::{AuditFormat, AuditLogs},
     credential::{IssueLease, LeaseCommand, SecretCommand},
     house::{ConfigCommand, LedgerCommand, ServerCommand, TemplateCommand},
     identity::{CanDo, IdentityCommand, Join, KeysCommand, TokenWish},
@@ -71,6 +73,8 @@ pub(crate) enum Command {
     /// Policies as code: test them, and write them in one form.
     #[command(subcommand)]
     Policy(PolicyCommand),
+    /// Hold what systems grant beside what their logs say was done; needs no governor and no configuration.
+    Audit(AuditLogs),
     /// Show what an identity can do: every action, what becomes of its calls, and why.
     Can(CanDo),
     /// Show the settings as they come out, and where each comes from.

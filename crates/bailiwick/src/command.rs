@@ -1,5 +1,6 @@
 //! What each command does.
 
+pub(crate) mod audit;
 pub(crate) mod configuration;
 pub(crate) mod contain;
 pub(crate) mod enrol;

@@ -13,7 +13,7 @@ use crate::{
         TaskCommand, TemplateCommand,
     },
     command::{
-        configuration, contain, enrol, hold, identity, join, keys, lease, ledger, person,
+        audit, configuration, contain, enrol, hold, identity, join, keys, lease, ledger, person,
         reference, review, secret, server, show, signals, task, template,
     },
     config::{Config, Found, House, Overrides},
@@ -64,6 +64,7 @@ pub(crate) fn run(cli: Cli) -> Outcome {
         Command::Policy(PolicyCommand::Fmt { paths, check }) => {
             policy::form(&common, &paths, check)
         }
+        Command::Audit(words) => audit::run(&words, common.output),
         Command::Completions { shell } => Ok(reference::completions(shell)),
         Command::Man { dir } => reference::man(dir.as_deref(), common.output),
         Command::Demo => {

@@ -1,6 +1,8 @@
 //! The program as a whole: real processes, real sockets, real files.
 
 #[cfg(test)]
+mod audit;
+#[cfg(test)]
 mod authzen;
 #[cfg(test)]
 mod broken;

@@ -1,0 +1,125 @@
+//! `audit`: granted against exercised, from files alone. No governor runs, and no configuration is read.
+
+mod show;
+
+use std::{fs, io, path::Path, time::Duration};
+
+use bailiwick_connect::{
+    grants::read_grants,
+    source::{FileError, Record, find_files, read_file, read_from},
+};
+use bailiwick_insight::{Audit, Catalogue, Exercised, audit};
+use bailiwick_model::Holder;
+use indicatif::{ProgressBar, ProgressStyle};
+
+use crate::{
+    cli::{AuditFormat, AuditLogs},
+    exit::{CommandError, Exit, Outcome},
+    output::{Output, remark},
+};
+
+/// How many records that cannot be read are told one by one.
+const FAULTS_TOLD: u64 = 10;
+
+/// Reads the logs and the grants, and shows the one beside the other.
+pub(crate) fn run(words: &AuditLogs, output: Output) -> Outcome {
+    let mut holders = Vec::new();
+    for path in &words.grants {
+        holders.extend(grants(path)?);
+    }
+    let (exercised, counts) = exercised(words)?;
+    let mut told = audit(&exercised, &holders);
+    (told.summary.records, told.summary.errors) = (counts.records, counts.errors);
+    keep_named(&mut told, &words.identity);
+    match words.format {
+        Some(AuditFormat::Csv) => crate::output::say(&show::csv(&told)),
+        None => output.show(&told, show::table)?,
+    }
+    Ok(Exit::Done)
+}
+
+fn grants(path: &Path) -> Result<Vec<Holder>, CommandError> {
+    let named = || format!("`{}`", path.display());
+    let file = fs::read(path).map_err(|it| CommandError::Words(format!("{}: {it}", named())))?;
+    read_grants(&file).map_err(|it| CommandError::Words(format!("{}: {it}", named())))
+}
+
+#[derive(Debug, Default)]
+struct Counts {
+    records: u64,
+    errors: u64,
+}
+
+fn exercised(words: &AuditLogs) -> Result<(Exercised, Counts), CommandError> {
+    let (piped, paths): (Vec<_>, Vec<_>) =
+        words.logs.iter().cloned().partition(|it| it.as_os_str() == "-");
+    let files = find_files(&paths).map_err(|it| CommandError::Words(it.to_string()))?;
+    let size = files.iter().filter_map(|it| fs::metadata(it).ok()).map(|it| it.len()).sum();
+    let bar = progress(size);
+    let mut exercised = Exercised::new(Catalogue::carried());
+    let mut counts = Counts::default();
+    if !piped.is_empty() {
+        let one = |take: &mut dyn FnMut(Record<'_>)| {
+            read_from(io::stdin().lock(), words.source, take, &|_| {})
+        };
+        read(Path::new("-"), &mut exercised, &mut counts, &bar, one)?;
+    }
+    for path in &files {
+        let one = |take: &mut dyn FnMut(Record<'_>)| {
+            read_file(path, words.source, take, &|it| bar.inc(it))
+        };
+        read(path, &mut exercised, &mut counts, &bar, one)?;
+    }
+    bar.finish_and_clear();
+    if FAULTS_TOLD < counts.errors {
+        remark(&format!("{} records could not be read in all", counts.errors));
+    }
+    Ok((exercised, counts))
+}
+
+/// Reads one log; what cannot be read of it is told and counted.
+fn read(
+    path: &Path,
+    exercised: &mut Exercised,
+    counts: &mut Counts,
+    bar: &ProgressBar,
+    read: impl FnOnce(&mut dyn FnMut(Record<'_>)) -> Result<u64, FileError>,
+) -> Result<(), CommandError> {
+    let mut errors = counts.errors;
+    let mut take = |record: Record<'_>| match record {
+        Record::Exercise(_, it) => {
+            exercised.take(it);
+        }
+        Record::Nothing => {}
+        Record::Error(error) => {
+            errors = errors.saturating_add(1);
+            if errors <= FAULTS_TOLD {
+                bar.suspend(|| remark(&format!("`{}`, {error}", path.display())));
+            }
+        }
+    };
+    let records =
+        read(&mut take).map_err(|it| CommandError::Words(format!("`{}`: {it}", path.display())))?;
+    counts.records = counts.records.saturating_add(records);
+    counts.errors = errors;
+    Ok(())
+}
+
+fn progress(size: u64) -> ProgressBar {
+    let bar = ProgressBar::new(size);
+    let shape = "{bar:30} {bytes} of {total_bytes}, {eta} to go";
+    if let Ok(style) = ProgressStyle::with_template(shape) {
+        bar.set_style(style);
+    }
+    bar.enable_steady_tick(Duration::from_millis(200));
+    bar
+}
+
+/// Keeps the identities that somebody asked for.
+fn keep_named(told: &mut Audit, names: &[String]) {
+    if !names.is_empty() {
+        told.identities.retain(|it| names.iter().any(|name| it.id.contains(name)));
+        told.chains
+            .retain(|it| it.path.iter().any(|id| names.iter().any(|name| id.contains(name))));
+    }
+}
