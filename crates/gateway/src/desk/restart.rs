@@ -156,19 +156,28 @@ impl Desk {
         for subject in contained {
             desk.end_contained(&subject, untold.teller(&subject)).await?;
         }
-        for task in orphans {
-            tracing::warn!(%task, "a task above it has ended: it ends");
-            desk.end(&task, EndCause::Parent, "governor").await?;
-        }
-        for task in lost {
-            tracing::warn!(%task, "the registry lost what a task was opened with: it ends");
-            desk.end(&task, EndCause::Lost, "governor").await?;
-        }
+        desk.end_left(orphans, EndCause::Parent, "a task above it has ended: it ends").await?;
+        let why = "the registry lost what a task was opened with: it ends";
+        desk.end_left(lost, EndCause::Lost, why).await?;
         Ok(desk)
     }
 }
 
 impl Desk {
+    /// Ends tasks that are open and must not be.
+    async fn end_left(
+        &self,
+        tasks: impl IntoIterator<Item = TaskId>,
+        cause: EndCause,
+        why: &'static str,
+    ) -> Result<(), DeskError> {
+        for task in tasks {
+            tracing::warn!(%task, "{why}");
+            self.end(&task, cause, "governor").await?;
+        }
+        Ok(())
+    }
+
     /// Ends the leases of tasks that have ended and of what is contained, whatever was written of them.
     fn end_leases_left(&self, contained: &[Subject]) {
         for subject in contained {
