@@ -33,15 +33,26 @@ impl History {
         self.command("person:alice", CommandRecord::HoldChanged { hold, statement, whole });
     }
 
-    /// A call uses what was answered.
+    /// A call uses what was answered, or is held, allowed and made at once.
     pub(super) fn uses(&mut self) {
-        let Some(which) = self.pick(self.held.len()) else { return };
-        let approved = matches!(self.held[which].status, HoldStatus::Approved { .. });
-        if approved && self.open.iter().any(|it| it.id == self.held[which].task) {
-            let hold = self.held.swap_remove(which);
-            let decision = DecisionId::new(self.ulid());
-            self.records.push(used(&hold, decision, self.now));
-        }
+        let Some(which) = self.pick(self.open.len()) else { return };
+        let task = self.open[which].clone();
+        let yes = |it: &Hold| matches!(it.status, HoldStatus::Approved { .. });
+        let answered = self.held.iter().position(|it| it.task == task.id && yes(it));
+        let hold = match answered {
+            Some(which) => self.held.swap_remove(which),
+            None => {
+                let (mut hold, at) = (self.hold(&task), self.now);
+                let (by, expires) = ("alice".parse().unwrap(), at.after(Duration::from_secs(600)));
+                hold.status = HoldStatus::Approved { by, at, expires };
+                let (told, statement) = (Box::new(hold.clone()), Some("signed".to_owned()));
+                let command = CommandRecord::HoldChanged { hold: told, statement, whole: None };
+                self.command("person:alice", command);
+                hold
+            }
+        };
+        let decision = DecisionId::new(self.ulid());
+        self.records.push(used(&hold, decision, self.now));
     }
 
     /// Somebody is asked about an evaluation, answers it, or the answer is used.
