@@ -57,7 +57,7 @@ pub fn audit(exercised: &Exercised, holders: &[Holder]) -> Audit {
             entries,
         });
     }
-    let (chains, sessions) = chains::of(exercised, &doers);
+    let (chains, sessions) = chains::of(exercised);
     let unmapped = exercised.unmapped().into_iter().map(|(it, count)| UnmappedNative {
         platform: it.platform,
         native: it.native,

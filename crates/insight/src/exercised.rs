@@ -3,17 +3,20 @@
 //! The order in which logs are read makes no difference, nor does reading one twice.
 
 mod days;
+mod joins;
 mod told;
 mod words;
 
 use std::collections::{BTreeMap, HashMap, HashSet, hash_map::Entry};
 
-use bailiwick_model::{ActorKind, Along, Ended, Exercise, Platform, Timestamp, Via};
+use bailiwick_model::{ActorKind, Along, Ended, Exercise, Platform, Timestamp};
 
+pub(crate) use self::joins::vouched;
+use self::joins::{Issue, Moments, Showing};
 use self::words::{Word, Words};
 pub use self::{
     days::Days,
-    told::{Deeds, Doer, Origin, Shown, SystemIdentity, Unmapped},
+    told::{Deeds, Doer, Origin, Shown, Step, SystemIdentity, Unmapped},
 };
 use crate::names::{Catalogue, Name, Native, Sort, names};
 
@@ -46,8 +49,16 @@ impl Tally {
         Self { count: 1, first: at, last: at, days }
     }
 
+    fn none(at: Timestamp) -> Self {
+        Self { count: 0, first: at, last: at, days: Days::default() }
+    }
+
     fn add(&mut self, at: Timestamp) {
-        self.count = self.count.saturating_add(1);
+        self.add_times(at, 1);
+    }
+
+    fn add_times(&mut self, at: Timestamp, count: u64) {
+        self.count = self.count.saturating_add(count);
         self.first = self.first.min(at);
         self.last = self.last.max(at);
         self.days.add(at);
@@ -104,14 +115,6 @@ struct Who {
     kind: ActorKind,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-struct Issue {
-    by: u32,
-    at: Timestamp,
-    to: Word,
-    via: Via,
-}
-
 /// Everything that the logs tell of.
 #[derive(Debug)]
 pub struct Exercised {
@@ -123,9 +126,9 @@ pub struct Exercised {
     whos: Vec<Who>,
     who_numbers: HashMap<(Platform, Word), u32>,
     tallies: HashMap<Key, Tally>,
-    shown: HashMap<(u32, Word), Tally>,
+    shown: HashMap<Showing, Moments>,
     delivered: HashMap<(u32, Word), &'static str>,
-    issues: HashMap<Word, Issue>,
+    issues: HashMap<Word, Vec<Issue>>,
     delivered_days: BTreeMap<(Platform, Word), Days>,
     sorts: BTreeMap<SortKey, Timestamp>,
     window: Option<(Timestamp, Timestamp)>,
@@ -169,21 +172,7 @@ impl Exercised {
         self.sort(it, account, what);
         let to = self.words.number(&it.resource);
         tally(self.tallies.entry(Key { who, what, to, ended: it.ended }), it.at);
-        let credential = self.words.number(&it.actor.credential);
-        tally(self.shown.entry((who, credential)), it.at);
-        if !it.actor.delivered.is_empty() {
-            let why = self.delivered.entry((who, credential)).or_insert(it.actor.delivered);
-            *why = it.actor.delivered.min(*why);
-        }
-        if let Some(issued) = &it.issued {
-            let credential = self.words.number(&issued.credential);
-            let to = self.words.number(&issued.to);
-            let issue = Issue { by: who, at: it.at, to, via: issued.via };
-            let made = self.issues.get(&credential).copied();
-            if made.is_none_or(|known| self.is_before(issue, known)) {
-                self.issues.insert(credential, issue);
-            }
-        }
+        self.note(it, who);
         Taken::New
     }
 
@@ -203,15 +192,6 @@ impl Exercised {
         let key = SortKey { platform: it.platform, account, data_of, reads };
         let first = self.sorts.entry(key).or_insert(it.at);
         *first = it.at.min(*first);
-    }
-
-    /// Says which of two who made the same credential did so: the first by the clock, and by name where that is one.
-    fn is_before(&self, one: Issue, other: Issue) -> bool {
-        let name = |issue: Issue| {
-            let by = usize::try_from(issue.by).ok().and_then(|it| self.whos.get(it));
-            (issue.at, by.map(|it| (it.platform, self.words.text(it.id))))
-        };
-        name(one) < name(other)
     }
 
     fn who(&mut self, it: &Exercise<'_>, account: Word) -> u32 {
@@ -276,7 +256,7 @@ fn at<T>(list: &mut [T], number: u32) -> Option<&mut T> {
 mod tests {
     use std::borrow::Cow;
 
-    use bailiwick_model::{Actor, Issued};
+    use bailiwick_model::{Actor, Issued, Via};
     use proptest::prelude::*;
 
     use super::*;

@@ -22,7 +22,7 @@ pub use audit::{
 pub use authority::{AuthorityUse, authority};
 pub use detector::{DETECTORS, Detector, DriftFinding, detect};
 pub use exercised::{
-    Days, Deeds, Doer, Exercised, Origin, Shown, SystemIdentity, Taken, Tally, Unmapped,
+    Days, Deeds, Doer, Exercised, Origin, Shown, Step, SystemIdentity, Taken, Tally, Unmapped,
 };
 pub use granted::{ActionSet, Extent, Granted, Grants};
 pub use names::{

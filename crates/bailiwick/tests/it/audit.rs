@@ -270,6 +270,10 @@ fn programs_may_rely_on_the_shape() {
           "arn:aws:iam::111122223333:user/ci",
           "arn:aws:iam::111122223333:role/deployer"
         ],
+        "platforms": [
+          "aws",
+          "aws"
+        ],
         "via": [
           "assume-role"
         ],

@@ -5,19 +5,18 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use bailiwick_model::{ActorKind, Timestamp, Via};
+use bailiwick_model::{ActorKind, Platform, Timestamp, Via};
 use serde::{Deserialize, Serialize};
 
-use crate::exercised::{Doer, Exercised, Origin, SystemIdentity, Tally};
-
-/// How many steps a chain has at most.
-const STEPS_MAX: usize = 16;
+use crate::exercised::{Exercised, Origin, Shown, SystemIdentity, Tally};
 
 /// One way by which somebody came to be somebody else.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Chain {
     /// Whom it leads through, whoever began it first.
     pub path: Vec<String>,
+    /// Of which system each of them is.
+    pub platforms: Vec<Platform>,
     /// How each step was made: one fewer than there are names.
     pub via: Vec<Via>,
     /// How many accesses the last of them made by it.
@@ -34,6 +33,9 @@ pub struct Chain {
     pub completeness: Completeness,
     /// Why it begins where it does.
     pub begins: String,
+    /// What the last of them calls itself besides: nobody vouches for it, and it joins nothing.
+    #[serde(skip_serializing_if = "BTreeSet::is_empty", default)]
+    pub said: BTreeSet<String>,
 }
 
 /// How much of a chain was seen.
@@ -61,111 +63,103 @@ pub struct Sessions {
     pub out_of_sight: u64,
 }
 
-#[derive(Debug, Default)]
-struct Edge {
+/// Everything that came by one way.
+#[derive(Debug)]
+struct Walked {
     credentials: BTreeSet<String>,
-    used: Option<Tally>,
+    said: BTreeSet<String>,
+    used: Tally,
 }
 
-pub(super) fn of(
-    exercised: &Exercised,
-    doers: &BTreeMap<SystemIdentity, Doer>,
-) -> (Vec<Chain>, Sessions) {
-    let mut edges: BTreeMap<(SystemIdentity, Via, SystemIdentity), Edge> = BTreeMap::new();
+/// A way from whoever began it, and why it begins there.
+type Way = (Vec<SystemIdentity>, Vec<Via>, Origin);
+
+pub(super) fn of(exercised: &Exercised) -> (Vec<Chain>, Sessions) {
     let mut sessions = Sessions::default();
-    let mut begins: BTreeMap<SystemIdentity, &'static str> = BTreeMap::new();
-    let mut lasting: BTreeSet<SystemIdentity> = BTreeSet::new();
+    let mut ways: BTreeMap<Way, Walked> = BTreeMap::new();
     for shown in exercised.shown() {
-        let is_session = doers.get(&shown.by).is_some_and(|it| it.kind == ActorKind::Role);
-        let count = if is_session { shown.used.count } else { 0 };
-        sessions.events = sessions.events.saturating_add(count);
-        match shown.origin {
-            Origin::Issued { by, via, .. } => {
-                sessions.joined = sessions.joined.saturating_add(count);
-                let edge = edges.entry((by, via, shown.by)).or_default();
-                edge.credentials.insert(shown.credential);
-                match &mut edge.used {
-                    Some(known) => known.join(&shown.used),
-                    none => *none = Some(shown.used),
-                }
-            }
-            Origin::Delivered(why) => {
-                sessions.delivered = sessions.delivered.saturating_add(count);
-                begins.insert(shown.by, why);
-            }
-            Origin::OutOfSight => {
-                sessions.out_of_sight = sessions.out_of_sight.saturating_add(count);
-                // Where the log names no credential, another record may.
-                if !shown.credential.is_empty() {
-                    begins
-                        .entry(shown.by)
-                        .or_insert("its credential was made before, or outside, what was read");
-                }
-            }
-            Origin::Lasting => {
-                lasting.insert(shown.by);
-            }
+        sessions.take(&shown);
+        if shown.way.is_empty() {
+            continue;
         }
-    }
-    (walked(&edges, doers, &begins, &lasting), sessions)
-}
-
-/// Follows each edge back to where it began.
-fn walked(
-    edges: &BTreeMap<(SystemIdentity, Via, SystemIdentity), Edge>,
-    doers: &BTreeMap<SystemIdentity, Doer>,
-    begins: &BTreeMap<SystemIdentity, &'static str>,
-    lasting: &BTreeSet<SystemIdentity>,
-) -> Vec<Chain> {
-    let mut chains = Vec::new();
-    for ((from, via, to), edge) in edges {
-        let Some(used) = &edge.used else { continue };
-        let (mut path, mut ways) = (vec![to, from], vec![*via]);
-        let mut first = from;
-        // One who came by several ways begins the chain: which of them it was, no key says.
-        while let (Some((before, by)), true) = (only_before(edges, first), path.len() < STEPS_MAX) {
-            if path.contains(&before) {
-                break;
-            }
-            path.push(before);
-            ways.push(by);
-            first = before;
-        }
+        let path = std::iter::once(&shown.by).chain(shown.way.iter().map(|it| &it.from));
+        let mut path: Vec<_> = path.cloned().collect();
+        let mut via: Vec<_> = shown.way.iter().map(|it| it.via).collect();
         path.reverse();
-        ways.reverse();
-        let kind = doers.get(first).map(|it| it.kind).unwrap_or_default();
-        let (completeness, begins) = match (kind, begins.get(first)) {
-            (ActorKind::Platform, _) => (Completeness::PlatformRoot, "the system itself"),
-            (_, Some(why)) => (Completeness::Partial, *why),
-            (_, None) if lasting.contains(first) => (Completeness::Full, "a credential that lasts"),
-            (_, None) => (Completeness::Partial, "the log names no credential of it"),
-        };
-        chains.push(Chain {
-            crosses: path
-                .windows(2)
-                .any(|pair| matches!(pair, [one, next] if one.platform != next.platform)),
-            path: path.iter().map(|it| it.id.clone()).collect(),
-            via: ways,
-            events: used.count,
-            credentials: u64::try_from(edge.credentials.len()).unwrap_or(u64::MAX),
-            first: used.first,
-            last: used.last,
-            completeness,
-            begins: begins.to_owned(),
-        });
+        via.reverse();
+        match ways.entry((path, via, shown.origin)) {
+            std::collections::btree_map::Entry::Occupied(mut known) => {
+                let known = known.get_mut();
+                known.credentials.insert(shown.credential);
+                known.said.extend(shown.said);
+                known.used.join(&shown.used);
+            }
+            std::collections::btree_map::Entry::Vacant(new) => {
+                let credentials = BTreeSet::from([shown.credential]);
+                new.insert(Walked { credentials, said: shown.said, used: shown.used });
+            }
+        }
     }
-    chains.sort_by(|one, next| one.path.cmp(&next.path).then(one.via.cmp(&next.via)));
-    chains
+    (ways.into_iter().map(told).collect(), sessions)
 }
 
-/// Gives who somebody came from, where that is one.
-fn only_before<'e>(
-    edges: &'e BTreeMap<(SystemIdentity, Via, SystemIdentity), Edge>,
-    to: &SystemIdentity,
-) -> Option<(&'e SystemIdentity, Via)> {
-    let mut before = edges.keys().filter(|(_, _, it)| it == to);
-    match (before.next(), before.next()) {
-        (Some((from, via, _)), None) => Some((from, *via)),
-        _ => None,
+impl Sessions {
+    fn take(&mut self, shown: &Shown) {
+        // Whoever another system vouches for shows no session's credential.
+        if shown.kind != ActorKind::Role
+            || matches!(shown.origin, Origin::Vouched if shown.way.is_empty())
+        {
+            return;
+        }
+        let sort = match (shown.way.is_empty(), shown.origin) {
+            (false, _) => &mut self.joined,
+            (true, Origin::Delivered(_)) => &mut self.delivered,
+            (true, _) => &mut self.out_of_sight,
+        };
+        *sort = sort.saturating_add(shown.used.count);
+        self.events = self.events.saturating_add(shown.used.count);
     }
 }
+
+fn told(((path, via, origin), walked): (Way, Walked)) -> Chain {
+    let (completeness, begins) = origin.why();
+    let count = |it: usize| u64::try_from(it).unwrap_or(u64::MAX);
+    let platforms: Vec<_> = path.iter().map(|it| it.platform).collect();
+    Chain {
+        crosses: platforms.windows(2).any(|pair| pair.first() != pair.last()),
+        path: path.into_iter().map(|it| it.id).collect(),
+        platforms,
+        via,
+        events: walked.used.count,
+        credentials: count(walked.credentials.iter().filter(|it| !it.is_empty()).count()),
+        first: walked.used.first,
+        last: walked.used.last,
+        completeness,
+        begins: begins.to_owned(),
+        said: walked.said,
+    }
+}
+
+impl Origin {
+    /// Says how much of a way was seen, and why it begins where it does.
+    const fn why(self) -> (Completeness, &'static str) {
+        match self {
+            Self::Lasting => (Completeness::Full, "a credential that lasts"),
+            Self::Governed => (Completeness::Full, "an agent that Bailiwick governs"),
+            Self::Vouched => (Completeness::PlatformRoot, "a token of its own system"),
+            Self::Itself => (Completeness::PlatformRoot, "the system itself"),
+            Self::Delivered(why) => (Completeness::Partial, why),
+            Self::OutOfSight => {
+                (Completeness::Partial, "its credential was made before, or outside, what was read")
+            }
+            Self::OutOfTime => {
+                (Completeness::Partial, "its credential was made later, or had ended before")
+            }
+            Self::Unnamed => (Completeness::Partial, "the log names no credential of it"),
+            Self::TooLong => (Completeness::Partial, "it has more steps than are followed"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,6 +1,6 @@
 //! What was exercised, as it is told: sorted, with texts in place of numbers.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use bailiwick_model::{ActorKind, Ended, Platform, Timestamp, Via};
 
@@ -49,37 +49,62 @@ pub struct Unmapped {
     pub class: Certainty,
 }
 
-/// One credential that was shown, and where it came from.
+/// One credential that was shown, and how it was come by.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Shown {
     /// By whom.
     pub by: SystemIdentity,
+    /// What sort of caller that is.
+    pub kind: ActorKind,
     /// Its name; empty where the log gives none.
     pub credential: String,
     /// How often, and when.
     pub used: Tally,
-    /// Who made it, and how; what is unknown says why.
+    /// From whom it came, the nearest first; empty where nobody was seen making it.
+    pub way: Vec<Step>,
+    /// Why the way begins where it does.
     pub origin: Origin,
+    /// What the session calls itself: anybody's word, which joins nothing.
+    pub said: BTreeSet<String>,
 }
 
-/// Where a credential came from.
-#[derive(Clone, Debug, PartialEq, Eq)]
+impl Shown {
+    /// Gives what a list of them is sorted by.
+    pub(super) fn order(&self) -> impl Ord + '_ {
+        (&self.by, &self.credential, &self.way, self.origin, self.used.first, &self.said)
+    }
+}
+
+/// One step back.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Step {
+    /// To whom.
+    pub from: SystemIdentity,
+    /// How whoever was next came of it.
+    pub via: Via,
+}
+
+/// Why a way begins where it does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Origin {
-    /// A call made it.
-    Issued {
-        /// Whose call.
-        by: SystemIdentity,
-        /// When.
-        at: Timestamp,
-        /// How.
-        via: Via,
-    },
-    /// The system put it there itself.
+    /// The system put the credential there itself.
     Delivered(&'static str),
-    /// It lasts: nobody makes it anew for a while.
+    /// The credential lasts: nobody makes it anew for a while.
     Lasting,
-    /// Whoever made it did so out of sight.
+    /// It is an agent that Bailiwick governs.
+    Governed,
+    /// Another system vouched for it.
+    Vouched,
+    /// It is the system itself.
+    Itself,
+    /// Whoever made the credential did so out of sight.
     OutOfSight,
+    /// Whoever made it did so later, or it had ended before.
+    OutOfTime,
+    /// The log names no credential.
+    Unnamed,
+    /// It has more steps than are followed.
+    TooLong,
 }
 
 impl Exercised {
@@ -132,37 +157,6 @@ impl Exercised {
             }
         }
         counts
-    }
-
-    /// Gives every credential that was shown.
-    pub fn shown(&self) -> Vec<Shown> {
-        let mut all = Vec::new();
-        #[expect(clippy::iter_over_hash_type, reason = "what comes of it is sorted")]
-        for ((who, credential), used) in &self.shown {
-            let Some(by) = nth(&self.whos, *who) else { continue };
-            let text = self.words.text(*credential);
-            let origin =
-                match (self.issues.get(credential), self.delivered.get(&(*who, *credential))) {
-                    // Nobody shows what is not made yet.
-                    (Some(it), _) if it.at <= used.last => Origin::Issued {
-                        by: nth(&self.whos, it.by)
-                            .map_or_else(|| self.identity(by), |it| self.identity(it)),
-                        at: it.at,
-                        via: it.via,
-                    },
-                    (_, Some(why)) => Origin::Delivered(why),
-                    (_, None) if text.starts_with("AKIA") => Origin::Lasting,
-                    (_, None) => Origin::OutOfSight,
-                };
-            all.push(Shown {
-                by: self.identity(by),
-                credential: text.to_owned(),
-                used: used.clone(),
-                origin,
-            });
-        }
-        all.sort_by(|one, next| (&one.by, &one.credential).cmp(&(&next.by, &next.credential)));
-        all
     }
 
     /// Gives the days on which an account's log would have had what is of this sort: those with anything at all, from the
