@@ -4,12 +4,14 @@
 //! service that acts for somebody stands in `invokedBy`. Event history (`lookup-events`) and Logstash write the same
 //! records with small differences, which are read as well.
 
+mod expiry;
 mod record;
 
 use std::borrow::Cow;
 
 use bailiwick_model::{Actor, ActorKind, Along, Ended, Exercise, Issued, Platform, Via};
 
+use self::expiry::expiry;
 use self::record::{Identity, Params, Record, Resource, Response};
 use super::{
     NotRead, Shape, Source, Told, key,
@@ -211,10 +213,11 @@ fn issued<'a>(params: &Params<'a>, response: Response<'a>, account: &str) -> Opt
             until: None,
         });
     }
-    let credential = response.credentials.0.access_key_id;
-    if credential.is_empty() {
+    let made = response.credentials.0;
+    if made.access_key_id.is_empty() {
         return None;
     }
+    let (credential, until) = (made.access_key_id, expiry(&made.expiration.0));
     let (to, via) = match params.role_arn.is_empty() {
         false => (params.role_arn.clone(), Via::AssumeRole),
         true if !response.assumed_role_user.0.arn.is_empty() => {
@@ -222,7 +225,7 @@ fn issued<'a>(params: &Params<'a>, response: Response<'a>, account: &str) -> Opt
         }
         true => (response.federated_user.0.arn, Via::Federation),
     };
-    Some(Issued { credential: credential.0, to: to.0, via, until: None })
+    Some(Issued { credential: credential.0, to: to.0, via, until })
 }
 
 #[cfg(test)]

@@ -155,6 +155,8 @@ pub(super) struct Credentials<'a> {
     #[serde(borrow)]
     pub(super) access_key_id: Text<'a>,
     #[serde(borrow)]
+    pub(super) expiration: Text<'a>,
+    #[serde(borrow)]
     pub(super) user_name: Text<'a>,
 }
 
