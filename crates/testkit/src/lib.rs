@@ -12,6 +12,7 @@ pub mod build;
 mod clock;
 mod event;
 pub mod leak;
+pub mod organisation;
 pub mod real;
 pub mod reference;
 mod scenario;
