@@ -11,6 +11,7 @@ mod granted;
 mod names;
 mod path;
 mod prospect;
+mod reach;
 mod timeline;
 mod why;
 
@@ -31,5 +32,9 @@ pub use names::{
 };
 pub use path::{AccessPath, PathLease, PathStep, access_path};
 pub use prospect::{Because, Can, Prospect};
+pub use reach::{
+    AccessMap, AccessWay, Adjacency, Crossing, Hop, HopState, Labels, Made, MapBuilder, Place,
+    ReachSummary, Reached, Walk, WayStep, Wish,
+};
 pub use timeline::{Moment, Timeline, Told, What, timeline};
 pub use why::{Why, WhyStep, why, why_answered, why_found};
