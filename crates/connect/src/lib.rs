@@ -23,6 +23,7 @@ mod http2;
 mod identity_key;
 mod jwk;
 mod jws;
+pub mod opengraph;
 mod pem;
 mod person_key;
 mod private;
