@@ -1,6 +1,7 @@
 //! The words of the command line.
 
 mod audit;
+mod chains;
 mod credential;
 mod house;
 mod identity;
@@ -14,6 +15,7 @@ use clap::{Args, Parser, Subcommand};
 
 pub(crate) use self::{
     audit::{AuditFormat, AuditLogs},
+    chains::{ChainWords, Goal},
     credential::{IssueLease, LeaseCommand, SecretCommand},
     house::{ConfigCommand, LedgerCommand, ServerCommand, TemplateCommand},
     identity::{CanDo, IdentityCommand, Join, KeysCommand, TokenWish},
@@ -75,6 +77,8 @@ pub(crate) enum Command {
     Policy(PolicyCommand),
     /// Hold what systems grant beside what their logs say was done; needs no governor and no configuration.
     Audit(AuditLogs),
+    /// Show who came by which way to what, and who could; needs no governor and no configuration.
+    Chains(ChainWords),
     /// Show what an identity can do: every action, what becomes of its calls, and why.
     Can(CanDo),
     /// Show the settings as they come out, and where each comes from.

@@ -1,6 +1,7 @@
 //! What each command does.
 
 pub(crate) mod audit;
+pub(crate) mod chains;
 pub(crate) mod configuration;
 pub(crate) mod contain;
 pub(crate) mod enrol;

@@ -13,8 +13,8 @@ use crate::{
         TaskCommand, TemplateCommand,
     },
     command::{
-        audit, configuration, contain, enrol, hold, identity, join, keys, lease, ledger, person,
-        reference, review, secret, server, show, signals, task, template,
+        audit, chains, configuration, contain, enrol, hold, identity, join, keys, lease, ledger,
+        person, reference, review, secret, server, show, signals, task, template,
     },
     config::{Config, Found, House, Overrides},
     demo, doctor,
@@ -65,6 +65,7 @@ pub(crate) fn run(cli: Cli) -> Outcome {
             policy::form(&common, &paths, check)
         }
         Command::Audit(words) => audit::run(&words, common.output),
+        Command::Chains(words) => chains::run(&words, common.output),
         Command::Completions { shell } => Ok(reference::completions(shell)),
         Command::Man { dir } => reference::man(dir.as_deref(), common.output),
         Command::Demo => {

@@ -6,7 +6,7 @@ use bailiwick_connect::source::{SOURCES, Source};
 use clap::{Args, ValueEnum};
 
 /// What `bailiwick audit` is told.
-#[derive(Debug, Args)]
+#[derive(Debug, Default, Args)]
 pub(crate) struct AuditLogs {
     /// Logs: files, plain or packed (`.gz`, `.zst`), folders of them, or `-` for standard input.
     #[arg(required = true, value_name = "LOG")]
@@ -30,9 +30,11 @@ pub(crate) struct AuditLogs {
 pub(crate) enum AuditFormat {
     /// A line for each permission of each identity.
     Csv,
+    /// A graph for `BloodHound`: who holds what, and what became of it.
+    Opengraph,
 }
 
-fn source(name: &str) -> Result<&'static Source, String> {
+pub(super) fn source(name: &str) -> Result<&'static Source, String> {
     let known = || SOURCES.iter().map(|it| it.name).collect::<Vec<_>>().join("`, `");
     SOURCES
         .iter()

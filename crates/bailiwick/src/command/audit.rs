@@ -33,24 +33,27 @@ pub(crate) fn run(words: &AuditLogs, output: Output) -> Outcome {
     keep_named(&mut told, &words.identity);
     match words.format {
         Some(AuditFormat::Csv) => crate::output::say(&show::csv(&told)),
+        Some(AuditFormat::Opengraph) => {
+            Output::Json.show(&super::chains::of_audit(&told), |_| String::new())?;
+        }
         None => output.show(&told, show::table)?,
     }
     Ok(Exit::Done)
 }
 
-fn grants(path: &Path) -> Result<Vec<Holder>, CommandError> {
+pub(super) fn grants(path: &Path) -> Result<Vec<Holder>, CommandError> {
     let named = || format!("`{}`", path.display());
     let file = fs::read(path).map_err(|it| CommandError::Words(format!("{}: {it}", named())))?;
     read_grants(&file).map_err(|it| CommandError::Words(format!("{}: {it}", named())))
 }
 
 #[derive(Debug, Default)]
-struct Counts {
-    records: u64,
-    errors: u64,
+pub(super) struct Counts {
+    pub(super) records: u64,
+    pub(super) errors: u64,
 }
 
-fn exercised(words: &AuditLogs) -> Result<(Exercised, Counts), CommandError> {
+pub(super) fn exercised(words: &AuditLogs) -> Result<(Exercised, Counts), CommandError> {
     let (piped, paths): (Vec<_>, Vec<_>) =
         words.logs.iter().cloned().partition(|it| it.as_os_str() == "-");
     let files = find_files(&paths).map_err(|it| CommandError::Words(it.to_string()))?;

@@ -7,6 +7,8 @@ mod authzen;
 #[cfg(test)]
 mod broken;
 #[cfg(test)]
+mod chains;
+#[cfg(test)]
 mod command;
 #[cfg(test)]
 mod crash;

@@ -1,0 +1,78 @@
+//! The ways of `chains`, for people.
+
+use std::fmt::Write as _;
+
+use bailiwick_insight::{AccessWay, Crossing, HopState, Reached, Wish};
+
+/// How many ways are written before only their number is told.
+const WAYS: usize = 200;
+
+pub(super) fn table(told: &Reached, wish: &Wish) -> String {
+    let summary = &told.summary;
+    let mut text = format!(
+        "{} places; {} hops that were made, {} more that could be\n",
+        summary.places, summary.exercised, summary.possible
+    );
+    let asked = wish.from.is_some() || wish.to.is_some() || wish.at_least.is_some();
+    if asked && told.ways.is_empty() {
+        let _ = writeln!(text, "\nno way within {} hops", wish.far);
+    }
+    for state in [HopState::Exercised, HopState::Possible] {
+        let ways: Vec<_> = told.ways.iter().filter(|it| it.state == state).collect();
+        if ways.is_empty() {
+            continue;
+        }
+        let _ = writeln!(text, "\n{}", state.as_str().to_uppercase());
+        for way in ways.iter().take(WAYS) {
+            let _ = writeln!(text, "  {}", line(way));
+        }
+        let more = ways.len().saturating_sub(WAYS);
+        if 0 < more {
+            let _ = writeln!(text, "  and {more} more: `--output json` has all of them");
+        }
+    }
+    if !told.crossings.is_empty() {
+        text.push_str("\nFROM ONE SYSTEM TO ANOTHER\n");
+        for it in &told.crossings {
+            let _ = writeln!(text, "  {}", crossing(it));
+        }
+    }
+    text
+}
+
+/// Writes a way; `?` stands before a hop that was not made, `!` before one that is new.
+fn line(way: &AccessWay) -> String {
+    let mut text = way.from.clone();
+    for step in &way.steps {
+        let mark = match (step.state, step.new) {
+            (HopState::Possible, _) => "?",
+            (HopState::Exercised, true) => "!",
+            (HopState::Exercised, false) => "",
+        };
+        let _ = write!(text, " › {mark}{} › {}", step.via, step.to);
+    }
+    let mut notes = Vec::new();
+    notes.extend(way.sensitivity.map(|it| it.as_str().to_owned()));
+    if let Some(last) = way.steps.last().filter(|_| way.state == HopState::Exercised) {
+        notes.push(format!("{} accesses", last.count));
+        notes.push(
+            if way.one_chain { "one chain" } else { "no one chain went all of it" }.to_owned(),
+        );
+    }
+    if !notes.is_empty() {
+        let _ = write!(text, "  ({})", notes.join("; "));
+    }
+    text
+}
+
+fn crossing(it: &Crossing) -> String {
+    let new = if it.new {
+        format!("; NEW after {} days without it", it.watched_before)
+    } else {
+        String::new()
+    };
+    format!(
+        "{}:{} › {} › {}:{}  ({} accesses from {} to {}{new})",
+        it.from_platform, it.from, it.via, it.to_platform, it.to, it.count, it.first, it.last
+    )
+}
