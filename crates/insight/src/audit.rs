@@ -73,7 +73,8 @@ pub fn audit(exercised: &Exercised, holders: &[Holder]) -> Audit {
         sessions,
         ..Summary::default()
     };
-    Audit { summary, identities, chains, unmapped: unmapped.collect() }
+    let (findings, reach) = (Vec::new(), Vec::new());
+    Audit { summary, identities, chains, unmapped: unmapped.collect(), findings, reach }
 }
 
 struct Look<'a> {

@@ -5,6 +5,7 @@
 mod days;
 mod joins;
 mod told;
+mod touch;
 mod words;
 
 use std::collections::{BTreeMap, HashMap, HashSet, hash_map::Entry};
@@ -17,8 +18,9 @@ use self::words::{Word, Words};
 pub use self::{
     days::Days,
     told::{Deeds, Doer, Origin, Shown, Step, SystemIdentity, Unmapped},
+    touch::{Made, Touch, Touched},
 };
-use crate::names::{Catalogue, Name, Native, Sort, names};
+use crate::names::{Catalogue, Name, Native, Sort, is_sign_in, names};
 
 /// Whether an exercise was there before.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -96,6 +98,7 @@ struct Deed {
     service: Word,
     operation: Word,
     names: Vec<Name>,
+    is_sign_in: bool,
 }
 
 /// What of an account a log was seen to have.
@@ -127,6 +130,7 @@ pub struct Exercised {
     who_numbers: HashMap<(Platform, Word), u32>,
     tallies: HashMap<Key, Tally>,
     shown: HashMap<Showing, Moments>,
+    touched: HashMap<(u32, Word), Touch>,
     delivered: HashMap<(u32, Word), &'static str>,
     issues: HashMap<Word, Vec<Issue>>,
     delivered_days: BTreeMap<(Platform, Word), Days>,
@@ -148,6 +152,7 @@ impl Exercised {
             who_numbers: HashMap::new(),
             tallies: HashMap::new(),
             shown: HashMap::new(),
+            touched: HashMap::new(),
             delivered: HashMap::new(),
             issues: HashMap::new(),
             delivered_days: BTreeMap::new(),
@@ -170,6 +175,8 @@ impl Exercised {
         let who = self.who(it, account);
         let what = self.deed(it);
         self.sort(it, account, what);
+        let is_sign_in = at(&mut self.deeds, what).is_some_and(|it| it.is_sign_in);
+        self.touched.entry((who, account)).or_default().add(it, is_sign_in);
         let to = self.words.number(&it.resource);
         tally(self.tallies.entry(Key { who, what, to, ended: it.ended }), it.at);
         self.note(it, who);
@@ -233,6 +240,7 @@ impl Exercised {
                 service: key.service,
                 operation: key.operation,
                 names: names(native, &self.catalogue),
+                is_sign_in: is_sign_in(it.platform, &it.service, &it.operation),
             });
         }
         number

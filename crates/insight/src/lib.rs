@@ -8,6 +8,7 @@ mod exercised;
 #[cfg(test)]
 mod fixture;
 mod granted;
+mod intent;
 mod names;
 mod path;
 mod prospect;
@@ -23,12 +24,17 @@ pub use audit::{
 pub use authority::{AuthorityUse, authority};
 pub use detector::{DETECTORS, Detector, DriftFinding, detect};
 pub use exercised::{
-    Days, Deeds, Doer, Exercised, Origin, Shown, Step, SystemIdentity, Taken, Tally, Unmapped,
+    Days, Deeds, Doer, Exercised, Made, Origin, Shown, Step, SystemIdentity, Taken, Tally, Touch,
+    Touched, Unmapped,
 };
 pub use granted::{ActionSet, Extent, Granted, Grants};
+pub use intent::{
+    FindingKind, FindingKindError, Intent, IntentFinding, IntentPolicy, NativeName, Reach, Reached,
+    Risk, SystemName, judge,
+};
 pub use names::{
     Action as CatalogueAction, Catalogue, CatalogueError, Certainty, Level, Name, Native, Sort,
-    names,
+    is_sign_in, names,
 };
 pub use path::{AccessPath, PathLease, PathStep, access_path};
 pub use prospect::{Because, Can, Prospect};

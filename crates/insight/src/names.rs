@@ -4,13 +4,14 @@
 
 mod aws;
 mod catalogue;
+mod sign_in;
 mod visible;
 
 use bailiwick_model::{Along, Platform};
 use serde::{Deserialize, Serialize};
 
 pub use self::catalogue::{Action, Catalogue, CatalogueError, Level};
-pub use self::visible::Sort;
+pub use self::{sign_in::is_sign_in, visible::Sort};
 
 /// How sure a permission name is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]

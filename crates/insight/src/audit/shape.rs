@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::{Chain, Sessions};
 use crate::{
     granted::Extent,
+    intent::{IntentFinding, Reached},
     names::{Certainty, Level},
 };
 
@@ -52,6 +53,12 @@ pub struct Audit {
     pub chains: Vec<Chain>,
     /// What no permission stands behind, and what no rule knows.
     pub unmapped: Vec<UnmappedNative>,
+    /// What deserves a look, the first thing first.
+    #[serde(default)]
+    pub findings: Vec<IntentFinding>,
+    /// How far enforcement reaches, by identity and system.
+    #[serde(default)]
+    pub reach: Vec<Reached>,
 }
 
 /// Counts.

@@ -205,7 +205,7 @@ impl Exercised {
         &self.catalogue
     }
 
-    fn identity(&self, who: &super::Who) -> SystemIdentity {
+    pub(super) fn identity(&self, who: &super::Who) -> SystemIdentity {
         SystemIdentity { platform: who.platform, id: self.words.text(who.id).to_owned() }
     }
 }
@@ -236,6 +236,6 @@ impl Deeds {
     }
 }
 
-fn nth<T>(list: &[T], number: u32) -> Option<&T> {
+pub(super) fn nth<T>(list: &[T], number: u32) -> Option<&T> {
     list.get(usize::try_from(number).ok()?)
 }
