@@ -16,6 +16,7 @@ mod file;
 pub(crate) mod foreign;
 mod holds;
 mod house;
+mod intents;
 mod kek;
 mod listen;
 mod log;
@@ -56,6 +57,7 @@ pub(crate) use self::{
     file::Source,
     holds::Holds,
     house::{Against, Before, Found, Group, House},
+    intents::read_intents,
     listen::{Listen, is_loopback},
     log::{Log, LogFormat},
     nearest::{nearest, suggestion},

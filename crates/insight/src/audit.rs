@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use bailiwick_model::{Holder, Platform};
 
 pub use self::{
-    chains::{Chain, Sessions},
+    chains::{Chain, Completeness, Sessions},
     shape::{Audit, AuditEntry, AuditedIdentity, GrantedBy, State, Summary, UnmappedNative},
 };
 use crate::{

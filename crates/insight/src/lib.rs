@@ -18,8 +18,8 @@ mod why;
 
 pub use advice::{Advice, advise, advise_judged};
 pub use audit::{
-    Audit, AuditEntry, AuditedIdentity, Chain, GrantedBy, Sessions, State, Summary, UnmappedNative,
-    audit,
+    Audit, AuditEntry, AuditedIdentity, Chain, Completeness, GrantedBy, Sessions, State, Summary,
+    UnmappedNative, audit,
 };
 pub use authority::{AuthorityUse, authority};
 pub use detector::{DETECTORS, Detector, DriftFinding, detect};

@@ -2,6 +2,7 @@
 
 use std::{collections::BTreeSet, ops::Range, path::Path};
 
+use bailiwick_insight::{Intent, NativeName, SystemName};
 use bailiwick_model::{
     Charter, Class, IdentityId, IdentityKind, Proof, ServerName, SpiffeId, TargetName, TemplateName,
 };
@@ -30,6 +31,8 @@ pub(super) struct CharterFile {
     pub(super) delegates: Vec<Spanned<IdentityId>>,
     /// Its proofs' places, in their order.
     pub(super) proofs: Vec<Range<usize>>,
+    /// What it says of systems elsewhere, which an audit holds their logs against.
+    pub(super) intent: Intent,
     /// The file.
     pub(super) source: Source,
 }
@@ -59,6 +62,8 @@ fn read_root(root: &Table<'_>, source: &Source, home: &Path) -> Option<CharterFi
     let servers = names::<ServerName>(&root.get("servers"));
     let targets = names::<TargetName>(&root.get("targets"));
     let delegates = names::<IdentityId>(&root.get("delegates_to"));
+    let systems = names::<SystemName>(&root.get("systems"));
+    let known_as = names::<NativeName>(&root.get("known_as"));
     root.not_yet("allow", "is not enforced yet: no charter carries a standing grant");
     let identity = identity?;
     if identity.get_ref().is_canary() {
@@ -78,8 +83,26 @@ fn read_root(root: &Table<'_>, source: &Source, home: &Path) -> Option<CharterFi
         delegates_to: set(&delegates),
     };
     let proofs = proof.iter().map(Spanned::span).collect();
+    let intent = Intent {
+        identity: charter.identity.to_string(),
+        owner: charter.owner.clone(),
+        systems: set(&systems),
+        known_as: set(&known_as),
+        servers: charter.servers.iter().map(ToString::to_string).collect(),
+        targets: charter.targets.iter().map(ToString::to_string).collect(),
+    };
     let (identity, source) = (identity.span(), source.clone());
-    Some(CharterFile { charter, identity, templates, servers, targets, delegates, proofs, source })
+    Some(CharterFile {
+        charter,
+        identity,
+        templates,
+        servers,
+        targets,
+        delegates,
+        proofs,
+        intent,
+        source,
+    })
 }
 
 fn names<T: std::str::FromStr<Err: std::fmt::Display>>(field: &Field<'_>) -> Vec<Spanned<T>> {
