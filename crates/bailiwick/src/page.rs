@@ -3,7 +3,7 @@
 //! The page has no script and asks for nothing; its policy forbids both. Whatever an agent or a tool
 //! server wrote is text in it and nothing else.
 
-mod escape;
+pub(crate) mod escape;
 mod moment;
 
 use bailiwick_insight::{Timeline, What};
@@ -17,7 +17,6 @@ const STYLE: &str = include_str!("page/style.css");
 /// Draws the page.
 pub(crate) fn page(timeline: &Timeline, drawn: Timestamp) -> String {
     let title = text(timeline.task.id.as_str());
-    let policy = policy();
     let (summary, strip) = (summary(timeline), strip(timeline));
     let moments: String =
         timeline.moments.iter().map(|it| moment::drawn(it, timeline.task.opened)).collect();
@@ -26,26 +25,62 @@ pub(crate) fn page(timeline: &Timeline, drawn: Timestamp) -> String {
     } else {
         format!("<ol class=\"line\">{moments}</ol>")
     };
-    format!(
-        "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
-         <meta http-equiv=\"Content-Security-Policy\" content=\"{policy}\">\n\
-         <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
-         <meta name=\"referrer\" content=\"no-referrer\">\n\
-         <meta name=\"color-scheme\" content=\"light dark\">\n\
-         <title>{title}</title>\n<style>{STYLE}</style>\n</head>\n<body>\n\
-         <header>\n<p class=\"kind\">Access path</p>\n<h1>{title}</h1>\n{summary}{strip}</header>\n\
-         <main>\n<h2>What happened</h2>\n{moments}\n</main>\n\
-         <footer>Drawn {} from the ledger by Bailiwick {}. \
-         <code>bailiwick ledger verify</code> proves the records it was drawn from.</footer>\n\
-         </body>\n</html>\n",
-        text(&drawn.to_string()),
-        env!("CARGO_PKG_VERSION"),
-    )
+    Sheet {
+        kind: "Access path",
+        title: &title,
+        style: "",
+        head: &format!("{summary}{strip}"),
+        body: &format!("<h2>What happened</h2>\n{moments}\n"),
+        foot: &format!(
+            "Drawn {} from the ledger by Bailiwick {}. \
+             <code>bailiwick ledger verify</code> proves the records it was drawn from.",
+            text(&drawn.to_string()),
+            env!("CARGO_PKG_VERSION"),
+        ),
+    }
+    .drawn()
+}
+
+/// A page that stands by itself: what is in it is markup already.
+#[derive(Debug)]
+pub(crate) struct Sheet<'a> {
+    /// What sort of page it is.
+    pub(crate) kind: &'a str,
+    /// What it is of.
+    pub(crate) title: &'a str,
+    /// What it looks like besides what all of them do.
+    pub(crate) style: &'a str,
+    /// What stands below its title.
+    pub(crate) head: &'a str,
+    /// What it tells.
+    pub(crate) body: &'a str,
+    /// What it was drawn from.
+    pub(crate) foot: &'a str,
+}
+
+impl Sheet<'_> {
+    /// Draws it.
+    pub(crate) fn drawn(&self) -> String {
+        let Self { kind, title, head, body, foot, .. } = self;
+        let style = format!("{STYLE}{}", self.style);
+        let policy = policy(&style);
+        format!(
+            "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
+             <meta http-equiv=\"Content-Security-Policy\" content=\"{policy}\">\n\
+             <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
+             <meta name=\"referrer\" content=\"no-referrer\">\n\
+             <meta name=\"color-scheme\" content=\"light dark\">\n\
+             <title>{title}</title>\n<style>{style}</style>\n</head>\n<body>\n\
+             <header>\n<p class=\"kind\">{kind}</p>\n<h1>{title}</h1>\n{head}</header>\n\
+             <main>\n{body}</main>\n\
+             <footer>{foot}</footer>\n</body>\n</html>\n"
+        )
+    }
 }
 
 /// Nothing may be loaded or run; one style, known to the byte, may be used.
-fn policy() -> String {
-    let digest = STANDARD.encode(Digest::of(STYLE.as_bytes()).as_bytes());
+fn policy(style: &str) -> String {
+    let digest = STANDARD.encode(Digest::of(style.as_bytes()).as_bytes());
     format!("default-src 'none'; style-src 'sha256-{digest}'; base-uri 'none'; form-action 'none'")
 }
 

@@ -5,7 +5,7 @@ const LEN_MAX: usize = 4000;
 
 /// Writes a text such that nothing in it is markup, and that it looks like what it is: characters
 /// that hide, or turn the writing round, are spelled out.
-pub(super) fn text(value: &str) -> String {
+pub(crate) fn text(value: &str) -> String {
     let mut out = String::with_capacity(value.len());
     let mut characters = value.chars();
     for it in characters.by_ref().take(LEN_MAX) {
@@ -28,8 +28,37 @@ pub(super) fn text(value: &str) -> String {
 }
 
 /// Writes a word of our own as an attribute's value.
-pub(super) fn attribute(word: &str) -> String {
+pub(crate) fn attribute(word: &str) -> String {
     word.chars().filter(|it| it.is_ascii_alphanumeric() || *it == '-').collect()
+}
+
+/// Writes a text such that it may stand in an attribute, or in a drawing, where no markup of ours may be.
+pub(crate) fn quoted(value: &str) -> String {
+    let mut out = String::with_capacity(value.len());
+    for it in plain(value).chars() {
+        match it {
+            '&' => out.push_str("&amp;"),
+            '<' => out.push_str("&lt;"),
+            '>' => out.push_str("&gt;"),
+            '"' => out.push_str("&quot;"),
+            '\'' => out.push_str("&#39;"),
+            it => out.push(it),
+        }
+    }
+    out
+}
+
+/// Spells out characters that hide, move or turn the writing round, for a terminal too.
+pub(crate) fn plain(value: &str) -> String {
+    let mut out = String::with_capacity(value.len());
+    for it in value.chars().take(LEN_MAX) {
+        if hides(it) {
+            out.push_str(&format!("\\u{{{:x}}}", u32::from(it)));
+        } else {
+            out.push(it);
+        }
+    }
+    out
 }
 
 fn hides(it: char) -> bool {
@@ -50,6 +79,12 @@ mod tests {
         assert_eq!(text("<b title=\"a'b\">&"), "&lt;b title=&quot;a&#39;b&quot;&gt;&amp;");
         assert_eq!(text("a\u{202e}b\0"), "a<i>\\u{202e}</i>b<i>\\u{0}</i>");
         assert_eq!(text(&"x".repeat(4002)).len(), 4000 + " <i>and 2 characters more</i>".len());
+    }
+
+    #[test]
+    fn what_an_attribute_holds_is_text_without_markup() {
+        assert_eq!(quoted("a\"b<\u{202e}\u{1b}'"), "a&quot;b&lt;\\u{202e}\\u{1b}&#39;");
+        assert_eq!(plain("\u{1b}[31mred\n"), "\\u{1b}[31mred\\u{a}");
     }
 
     proptest! {
