@@ -14,7 +14,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 
 pub(crate) use self::{
-    audit::{AuditFormat, AuditLogs},
+    audit::{AuditFormat, AuditLogs, FailOn},
     chains::{ChainWords, Goal},
     credential::{IssueLease, LeaseCommand, SecretCommand},
     house::{ConfigCommand, LedgerCommand, ServerCommand, TemplateCommand},

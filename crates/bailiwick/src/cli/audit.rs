@@ -1,8 +1,10 @@
 //! The words of `audit`.
 
-use std::path::PathBuf;
+use std::{path::PathBuf, time::Duration};
 
 use bailiwick_connect::source::{SOURCES, Source};
+use bailiwick_insight::{FindingKind, FindingKindError};
+use bailiwick_model::parse_span;
 use clap::{Args, ValueEnum};
 
 /// What `bailiwick audit` is told.
@@ -20,6 +22,18 @@ pub(crate) struct AuditLogs {
     /// Show these identities alone; a part of the name will do.
     #[arg(long, value_name = "NAME")]
     pub(crate) identity: Vec<String>,
+    /// What identities are meant to do: charters, or folders of them.
+    #[arg(long, value_name = "FILE|DIR")]
+    pub(crate) charters: Vec<PathBuf>,
+    /// A credential that lasts is to be made anew after so long.
+    #[arg(long, value_parser = parse_span, default_value = "90d", value_name = "SPAN")]
+    pub(crate) max_key_age: Duration,
+    /// A credential that lasts is unused after so many days of its account's log without use.
+    #[arg(long, value_parser = parse_span, default_value = "90d", value_name = "SPAN")]
+    pub(crate) unused_after: Duration,
+    /// End with exit status 1 where the report has this finding; `any` stands for every one.
+    #[arg(long, value_parser = fails, value_name = "FINDING")]
+    pub(crate) fail_on: Vec<FailOn>,
     /// Write the report as this, instead of as `--output` says.
     #[arg(long, value_enum, value_name = "FORMAT")]
     pub(crate) format: Option<AuditFormat>,
@@ -32,6 +46,24 @@ pub(crate) enum AuditFormat {
     Csv,
     /// A graph for `BloodHound`: who holds what, and what became of it.
     Opengraph,
+    /// A line for each finding.
+    FindingsCsv,
+}
+
+/// A finding that is not to be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum FailOn {
+    /// Whatever it is.
+    Any,
+    /// One of this sort.
+    Kind(FindingKind),
+}
+
+fn fails(word: &str) -> Result<FailOn, String> {
+    match word {
+        "any" => Ok(FailOn::Any),
+        word => word.parse().map(FailOn::Kind).map_err(|it: FindingKindError| it.to_string()),
+    }
 }
 
 pub(super) fn source(name: &str) -> Result<&'static Source, String> {

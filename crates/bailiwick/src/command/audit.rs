@@ -1,21 +1,24 @@
 //! `audit`: granted against exercised, from files alone. No governor runs, and no configuration is read.
 
+mod found;
 mod show;
 
 use std::{fs, io, path::Path, time::Duration};
 
 use bailiwick_connect::{
     grants::read_grants,
-    source::{FileError, Record, find_files, read_file, read_from},
+    source::{FileError, Record, Source, find_files, read_file, read_from},
 };
-use bailiwick_insight::{Audit, Catalogue, Exercised, audit};
-use bailiwick_model::Holder;
+use bailiwick_insight::{Audit, Catalogue, Exercised, IntentPolicy, audit, judge};
+use bailiwick_model::{Exercise, Holder};
 use indicatif::{ProgressBar, ProgressStyle};
 
 use crate::{
-    cli::{AuditFormat, AuditLogs},
+    cli::{AuditFormat, AuditLogs, FailOn},
+    config::read_intents,
     exit::{CommandError, Exit, Outcome},
-    output::{Output, remark},
+    output::{Output, Screen, remark, say},
+    run::wrong_in,
 };
 
 /// How many records that cannot be read are told one by one.
@@ -23,22 +26,40 @@ const FAULTS_TOLD: u64 = 10;
 
 /// Reads the logs and the grants, and shows the one beside the other.
 pub(crate) fn run(words: &AuditLogs, output: Output) -> Outcome {
+    let charters =
+        read_intents(&words.charters).map_err(|found| wrong_in("the charters", &found))?;
     let mut holders = Vec::new();
     for path in &words.grants {
         holders.extend(grants(path)?);
     }
     let (exercised, counts) = exercised(words)?;
     let mut told = audit(&exercised, &holders);
+    let policy = IntentPolicy {
+        max_key_age: words.max_key_age,
+        unused_days: words.unused_after.as_secs().div_ceil(86_400),
+    };
+    judge(&exercised, &mut told, &charters, policy);
     (told.summary.records, told.summary.errors) = (counts.records, counts.errors);
     keep_named(&mut told, &words.identity);
     match words.format {
-        Some(AuditFormat::Csv) => crate::output::say(&show::csv(&told)),
+        Some(AuditFormat::Csv) => say(&show::csv(&told)),
+        Some(AuditFormat::FindingsCsv) => say(&found::csv(&told)),
         Some(AuditFormat::Opengraph) => {
             Output::Json.show(&super::chains::of_audit(&told), |_| String::new())?;
         }
-        None => output.show(&told, show::table)?,
+        None => {
+            let screen = Screen::of_output();
+            output.show(&told, |it| show::table(it, screen))?;
+        }
     }
-    Ok(Exit::Done)
+    Ok(if fails(&told, &words.fail_on) { Exit::No } else { Exit::Done })
+}
+
+/// Says whether the report has what is not to be.
+fn fails(told: &Audit, on: &[FailOn]) -> bool {
+    told.findings
+        .iter()
+        .any(|it| on.contains(&FailOn::Any) || on.contains(&FailOn::Kind(it.finding)))
 }
 
 pub(super) fn grants(path: &Path) -> Result<Vec<Holder>, CommandError> {
@@ -54,45 +75,54 @@ pub(super) struct Counts {
 }
 
 pub(super) fn exercised(words: &AuditLogs) -> Result<(Exercised, Counts), CommandError> {
+    let mut exercised = Exercised::new(Catalogue::carried());
+    let counts = each(words, &mut |_, it| {
+        exercised.take(it);
+    })?;
+    Ok((exercised, counts))
+}
+
+/// Hands on each access that the logs tell of, with the name of the source that read it.
+fn each(
+    words: &AuditLogs,
+    take: &mut dyn FnMut(&'static Source, &Exercise<'_>),
+) -> Result<Counts, CommandError> {
     let (piped, paths): (Vec<_>, Vec<_>) =
         words.logs.iter().cloned().partition(|it| it.as_os_str() == "-");
     let files = find_files(&paths).map_err(|it| CommandError::Words(it.to_string()))?;
     let size = files.iter().filter_map(|it| fs::metadata(it).ok()).map(|it| it.len()).sum();
     let bar = progress(size);
-    let mut exercised = Exercised::new(Catalogue::carried());
     let mut counts = Counts::default();
     if !piped.is_empty() {
         let one = |take: &mut dyn FnMut(Record<'_>)| {
             read_from(io::stdin().lock(), words.source, take, &|_| {})
         };
-        read(Path::new("-"), &mut exercised, &mut counts, &bar, one)?;
+        read(Path::new("-"), take, &mut counts, &bar, one)?;
     }
     for path in &files {
         let one = |take: &mut dyn FnMut(Record<'_>)| {
             read_file(path, words.source, take, &|it| bar.inc(it))
         };
-        read(path, &mut exercised, &mut counts, &bar, one)?;
+        read(path, take, &mut counts, &bar, one)?;
     }
     bar.finish_and_clear();
     if FAULTS_TOLD < counts.errors {
         remark(&format!("{} records could not be read in all", counts.errors));
     }
-    Ok((exercised, counts))
+    Ok(counts)
 }
 
 /// Reads one log; what cannot be read of it is told and counted.
 fn read(
     path: &Path,
-    exercised: &mut Exercised,
+    each: &mut dyn FnMut(&'static Source, &Exercise<'_>),
     counts: &mut Counts,
     bar: &ProgressBar,
     read: impl FnOnce(&mut dyn FnMut(Record<'_>)) -> Result<u64, FileError>,
 ) -> Result<(), CommandError> {
     let mut errors = counts.errors;
     let mut take = |record: Record<'_>| match record {
-        Record::Exercise(_, it) => {
-            exercised.take(it);
-        }
+        Record::Exercise(source, it) => each(source, it),
         Record::Nothing => {}
         Record::Error(error) => {
             errors = errors.saturating_add(1);
@@ -124,5 +154,7 @@ fn keep_named(told: &mut Audit, names: &[String]) {
         told.identities.retain(|it| names.iter().any(|name| it.id.contains(name)));
         told.chains
             .retain(|it| it.path.iter().any(|id| names.iter().any(|name| id.contains(name))));
+        told.findings.retain(|it| names.iter().any(|name| it.identity.contains(name)));
+        told.reach.retain(|it| names.iter().any(|name| it.identity.contains(name)));
     }
 }

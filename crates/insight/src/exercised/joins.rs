@@ -41,13 +41,13 @@ impl Moments {
 /// A call that made a credential.
 #[derive(Clone, Debug)]
 pub(super) struct Issue {
-    by: u32,
-    with: Word,
-    behind: Box<[Word]>,
-    at: Timestamp,
-    to: Word,
-    via: Via,
-    until: Option<Timestamp>,
+    pub(super) by: u32,
+    pub(super) with: Word,
+    pub(super) behind: Box<[Word]>,
+    pub(super) at: Timestamp,
+    pub(super) to: Word,
+    pub(super) via: Via,
+    pub(super) until: Option<Timestamp>,
 }
 
 /// One identity as it shows a credential.

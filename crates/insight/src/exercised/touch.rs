@@ -77,7 +77,9 @@ impl Exercised {
     pub fn made(&self) -> Vec<Made> {
         let mut all = Vec::new();
         #[expect(clippy::iter_over_hash_type, reason = "what comes of it is sorted")]
-        for (credential, issue) in &self.issues {
+        for (credential, issue) in
+            self.issues.iter().flat_map(|(credential, all)| all.iter().map(move |it| (credential, it)))
+        {
             let Some(by) = nth(&self.whos, issue.by) else { continue };
             all.push(Made {
                 credential: self.words.text(*credential).to_owned(),
@@ -88,7 +90,7 @@ impl Exercised {
                 via: issue.via,
             });
         }
-        all.sort_by(|one, next| one.credential.cmp(&next.credential));
+        all.sort_by(|one, next| (&one.credential, one.at).cmp(&(&next.credential, next.at)));
         all
     }
 }

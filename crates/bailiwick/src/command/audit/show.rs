@@ -4,24 +4,30 @@ use std::fmt::Write as _;
 
 use bailiwick_insight::{Audit, AuditEntry, AuditedIdentity, State};
 
-use crate::output::table as lined;
+use super::found;
+use crate::{
+    output::{Ink, Screen, table as lined},
+    page::escape::plain,
+};
 
 /// How many permissions of one state are named before only their number is told.
 const NAMED: usize = 12;
 
-/// Writes the report as a table.
-pub(super) fn table(told: &Audit) -> String {
+/// Writes the report as a table. Names in logs are anybody's: what hides or moves in them is spelled out.
+pub(super) fn table(told: &Audit, screen: Screen) -> String {
     let mut text = head(told);
-    let rows = told.identities.iter().map(counts).collect();
+    text.push_str(&found::findings(told, screen));
+    let rows = told.identities.iter().map(|it| counts(it, screen)).collect();
     text.push_str(&lined(
         &["IDENTITY", "KIND", "EXERCISED", "ATTEMPTED", "DORMANT", "UNOBSERVABLE", "LAST"],
         rows,
     ));
     for identity in &told.identities {
-        text.push_str(&named(identity));
+        text.push_str(&named(identity, screen));
     }
-    text.push_str(&chains(told));
-    text.push_str(&unmapped(told));
+    text.push_str(&found::reach(told, screen));
+    text.push_str(&chains(told, screen));
+    text.push_str(&unmapped(told, screen));
     text
 }
 
@@ -46,18 +52,19 @@ fn head(told: &Audit) -> String {
     text
 }
 
-fn counts(identity: &AuditedIdentity) -> Vec<String> {
+fn counts(identity: &AuditedIdentity, screen: Screen) -> Vec<String> {
     let count = |state| identity.states.get(&state).copied().unwrap_or(0).to_string();
     let last = identity.entries.iter().filter_map(|it| it.last).max();
     let states = State::ALL.into_iter().map(count);
-    let head = [identity.id.clone(), identity.kind.as_str().to_owned()];
+    let id = screen.fitted(&plain(&identity.id), 40);
+    let head = [id, identity.kind.as_str().to_owned()];
     let last = last.map_or_else(|| "-".to_owned(), |it| it.to_string());
     head.into_iter().chain(states).chain([last]).collect()
 }
 
 /// Names an identity's permissions by state, the ones that say most first.
-fn named(identity: &AuditedIdentity) -> String {
-    let mut text = format!("\n{}\n", identity.id);
+fn named(identity: &AuditedIdentity, screen: Screen) -> String {
+    let mut text = format!("\n{}\n", screen.painted(Ink::Head, &plain(&identity.id)));
     for state in State::ALL {
         let entries: Vec<_> = identity.entries.iter().filter(|it| it.state == state).collect();
         if entries.is_empty() {
@@ -66,32 +73,43 @@ fn named(identity: &AuditedIdentity) -> String {
         let names: Vec<_> = entries.iter().take(NAMED).map(|it| one(it)).collect();
         let more = entries.len().saturating_sub(NAMED);
         let more = if more == 0 { String::new() } else { format!(", and {more} more") };
-        let _ = writeln!(text, "  {:<13} {}{more}", state.as_str(), names.join(", "));
+        let word = screen.painted(ink(state), &format!("{:<13}", state.as_str()));
+        let _ = writeln!(text, "  {word} {}{more}", names.join(", "));
     }
     if !identity.unread.is_empty() {
         let _ = writeln!(
             text,
             "  {:<13} {}: what they grant is in no file",
             "also holds",
-            identity.unread.join(", ")
+            plain(&identity.unread.join(", "))
         );
     }
     text
 }
 
 fn one(entry: &AuditEntry) -> String {
+    let name = plain(&entry.name);
     match entry.state {
-        State::Exercised => format!("{} {}×", entry.name, entry.count),
-        State::Attempted => format!("{} {}×", entry.name, entry.attempts),
-        State::Dormant | State::Unobservable => entry.name.clone(),
+        State::Exercised => format!("{name} {}×", entry.count),
+        State::Attempted => format!("{name} {}×", entry.attempts),
+        State::Dormant | State::Unobservable => name,
     }
 }
 
-fn chains(told: &Audit) -> String {
+fn ink(state: State) -> Ink {
+    match state {
+        State::Exercised => Ink::Good,
+        State::Attempted => Ink::Alarm,
+        State::Dormant => Ink::Warn,
+        State::Unobservable => Ink::Dim,
+    }
+}
+
+fn chains(told: &Audit, screen: Screen) -> String {
     if told.chains.is_empty() {
         return String::new();
     }
-    let mut text = "\nCHAINS\n".to_owned();
+    let mut text = format!("\n{}\n", screen.painted(Ink::Head, "CHAINS"));
     for chain in &told.chains {
         let mut line = String::new();
         for (place, id) in chain.path.iter().enumerate() {
@@ -99,7 +117,7 @@ fn chains(told: &Audit) -> String {
             if let Some(via) = via {
                 let _ = write!(line, " › {} › ", via.as_str());
             }
-            line.push_str(id);
+            line.push_str(&plain(id));
         }
         let _ =
             writeln!(text, "  {line}  ({} accesses; begins with {})", chain.events, chain.begins);
@@ -107,23 +125,25 @@ fn chains(told: &Audit) -> String {
     text
 }
 
-fn unmapped(told: &Audit) -> String {
+fn unmapped(told: &Audit, screen: Screen) -> String {
     let unknown: Vec<_> =
         told.unmapped.iter().filter(|it| it.class.as_str() == "unknown").collect();
     if unknown.is_empty() {
         return String::new();
     }
-    let mut text = "\nNO RULE KNOWS WHICH PERMISSION THIS IS\n".to_owned();
+    let head = screen.painted(Ink::Head, "NO RULE KNOWS WHICH PERMISSION THIS IS");
+    let mut text = format!("\n{head}\n");
     for it in unknown {
-        let _ = writeln!(text, "  {} {} {}×", it.platform, it.native, it.count);
+        let _ = writeln!(text, "  {} {} {}×", it.platform, plain(&it.native), it.count);
     }
     text
 }
 
 /// Writes the report as comma-separated values (RFC 4180).
 pub(super) fn csv(told: &Audit) -> String {
-    let mut text = "platform,identity,account,kind,name,state,count,attempts,first,last,days,observed_days,mapping,granted_by\r\n".to_owned();
+    let mut text = "platform,identity,account,kind,name,state,count,attempts,first,last,days,observed_days,mapping,granted_by,reach,findings\r\n".to_owned();
     for identity in &told.identities {
+        let (reach, kinds) = (found::reach_of(told, identity), found::kinds_of(told, identity));
         for entry in &identity.entries {
             let moment = |it: Option<bailiwick_model::Timestamp>| {
                 it.map_or_else(String::new, |it| it.to_string())
@@ -144,13 +164,19 @@ pub(super) fn csv(told: &Audit) -> String {
                 entry.observed_days.to_string(),
                 entry.mapping.as_str().to_owned(),
                 ways.join("; "),
+                reach.clone(),
+                kinds.clone(),
             ];
-            let cells: Vec<_> = cells.iter().map(|it| cell(it)).collect();
-            text.push_str(&cells.join(","));
-            text.push_str("\r\n");
+            text.push_str(&line(&cells));
         }
     }
     text
+}
+
+/// Writes one line.
+pub(super) fn line(cells: &[String]) -> String {
+    let cells: Vec<_> = cells.iter().map(|it| cell(it)).collect();
+    format!("{}\r\n", cells.join(","))
 }
 
 /// Writes one value. What a spreadsheet would take for a formula gets a mark before it: names in logs are anybody's.
