@@ -48,6 +48,8 @@ pub(crate) enum AuditFormat {
     Opengraph,
     /// A line for each finding.
     FindingsCsv,
+    /// A page that stands by itself.
+    Html,
 }
 
 /// A finding that is not to be.

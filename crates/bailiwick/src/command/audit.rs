@@ -1,6 +1,7 @@
 //! `audit`: granted against exercised, from files alone. No governor runs, and no configuration is read.
 
 mod found;
+mod html;
 mod show;
 
 use std::{fs, io, path::Path, time::Duration};
@@ -47,6 +48,7 @@ pub(crate) fn run(words: &AuditLogs, output: Output) -> Outcome {
         Some(AuditFormat::Opengraph) => {
             Output::Json.show(&super::chains::of_audit(&told), |_| String::new())?;
         }
+        Some(AuditFormat::Html) => say(&html::page(&told, charters.len())),
         None => {
             let screen = Screen::of_output();
             output.show(&told, |it| show::table(it, screen))?;
