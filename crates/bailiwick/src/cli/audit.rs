@@ -50,6 +50,8 @@ pub(crate) enum AuditFormat {
     FindingsCsv,
     /// A page that stands by itself.
     Html,
+    /// A line for each access that the logs tell of, as OCSF 1.8 has it.
+    Ocsf,
 }
 
 /// A finding that is not to be.

@@ -2,6 +2,7 @@
 
 mod found;
 mod html;
+mod ocsf;
 mod show;
 
 use std::{fs, io, path::Path, time::Duration};
@@ -27,6 +28,9 @@ const FAULTS_TOLD: u64 = 10;
 
 /// Reads the logs and the grants, and shows the one beside the other.
 pub(crate) fn run(words: &AuditLogs, output: Output) -> Outcome {
+    if words.format == Some(AuditFormat::Ocsf) {
+        return ocsf::run(words);
+    }
     let charters =
         read_intents(&words.charters).map_err(|found| wrong_in("the charters", &found))?;
     let mut holders = Vec::new();
@@ -49,7 +53,7 @@ pub(crate) fn run(words: &AuditLogs, output: Output) -> Outcome {
             Output::Json.show(&super::chains::of_audit(&told), |_| String::new())?;
         }
         Some(AuditFormat::Html) => say(&html::page(&told, charters.len())),
-        None => {
+        Some(AuditFormat::Ocsf) | None => {
             let screen = Screen::of_output();
             output.show(&told, |it| show::table(it, screen))?;
         }
