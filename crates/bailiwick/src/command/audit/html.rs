@@ -11,7 +11,7 @@ use bailiwick_insight::{Audit, AuditEntry, AuditedIdentity, IntentFinding, State
 use super::found;
 use crate::page::{
     Sheet,
-    escape::{attribute, text},
+    escape::{attribute, quoted, text},
 };
 
 /// How many findings, identities and permissions of one state are shown before only their number is.
@@ -101,7 +101,7 @@ fn findings(told: &Audit) -> String {
         format!(
             "<tr class=\"{kind}\"><td>{kind}</td><td><abbr title=\"{title}\">{risk}</abbr></td><td><span class=\"dim\">{platform}</span> <code>{id}</code>{charter}</td><td>{says}</td></tr>\n",
             kind = attribute(it.finding.as_str()),
-            title = text(&it.title),
+            title = quoted(&it.title),
             risk = it.risk.as_str(),
             platform = it.platform,
             id = text(&it.identity),
