@@ -37,7 +37,7 @@ pub(super) fn run(seen: &Seen<'_>) -> Vec<IntentFinding> {
         let platform = it.by.platform;
         let account = account_of(&it.by.id).map_or_else(|| account(seen, it), str::to_owned);
         let days = observed(seen, platform, &account, it.used.last);
-        if seen.policy.unused_days <= days {
+        if 0 < days && seen.policy.unused_days <= days {
             let says = format!(
                 "last used at {}, and not on the {} of its account's log since",
                 it.used.last,

@@ -9,7 +9,6 @@ pub fn is_sign_in(platform: Platform, service: &str, operation: &str) -> bool {
             "signin.amazonaws.com" => matches!(
                 operation,
                 "ConsoleLogin"
-                    | "CheckMfa"
                     | "SwitchRole"
                     | "UserAuthentication"
                     | "CredentialChallenge"
@@ -50,6 +49,8 @@ mod tests {
         for (platform, service, operation, is) in [
             (Platform::Aws, "signin.amazonaws.com", "ConsoleLogin", true),
             (Platform::Aws, "signin.amazonaws.com", "GetSigninToken", false),
+            // It is asked before anybody came in.
+            (Platform::Aws, "signin.amazonaws.com", "CheckMfa", false),
             (Platform::Aws, "s3.amazonaws.com", "ConsoleLogin", false),
             (Platform::Azure, "signin", "Sign-in activity", true),
             (Platform::Azure, "", "Microsoft.Storage/storageAccounts/write", false),
