@@ -41,7 +41,8 @@ pub(crate) fn run(words: &AuditLogs, output: Output) -> Outcome {
     let mut told = audit(&exercised, &holders);
     let policy = IntentPolicy {
         max_key_age: words.max_key_age,
-        unused_days: words.unused_after.as_secs().div_ceil(86_400),
+        // A day without use there must be.
+        unused_days: words.unused_after.as_secs().div_ceil(86_400).max(1),
     };
     judge(&exercised, &mut told, &charters, policy);
     (told.summary.records, told.summary.errors) = (counts.records, counts.errors);

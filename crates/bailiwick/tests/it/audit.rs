@@ -1,6 +1,7 @@
 //! `audit`: granted against exercised, from files alone.
 
 mod real;
+mod report;
 
 use std::{
     collections::BTreeMap,
@@ -262,7 +263,7 @@ fn each_permission_has_one_state_and_what_it_rests_on() {
 fn programs_may_rely_on_the_shape() {
     let house = House::new();
     let told = house.json(&["log.jsonl", "--grants", "grants.json"]);
-    assert_eq!(names(&told), ["summary", "identities", "chains", "unmapped"]);
+    assert_eq!(names(&told), ["summary", "identities", "chains", "unmapped", "findings", "reach"]);
     insta::assert_snapshot!(pretty(&json!(told["chains"])), @r#"
     [
       {
@@ -331,6 +332,11 @@ fn people_see_a_table_and_spreadsheets_get_lines() {
     from 2026-03-01T10:00:00.000Z to 2026-03-04T10:00:00.000Z
     5 accesses by sessions: 5 joined to who began them, 0 delivered by the system, 0 begun out of sight
 
+    LOOK HERE FIRST
+     FINDING         RISK       IDENTITY                                 WHAT
+     static-key      NHI7:2025  arn:aws:iam::111122223333:user/ci        AKIAEXAMPLE0000000001: 3 accesses with a key that lasts until it is taken away
+     standing-grant  NHI5:2025  arn:aws:iam::111122223333:role/deployer  2 of 8 granted permissions not used on up to 3 observed days
+
      IDENTITY                                 KIND     EXERCISED  ATTEMPTED  DORMANT  UNOBSERVABLE  LAST
      arn:aws:iam::111122223333:role/deployer  role     4          1          2        1             2026-03-04T10:00:00.000Z
      arn:aws:iam::111122223333:user/ci        unknown  1          0          0        0             2026-03-01T10:00:00.000Z
@@ -354,16 +360,16 @@ fn people_see_a_table_and_spreadsheets_get_lines() {
     let ran = house.run(&["log.jsonl", "--grants", "grants.json", "--format", "csv"]);
     assert_eq!(ran.code, 0, "{}", ran.stderr);
     insta::assert_snapshot!(ran.stdout.replace("\r\n", "\n"), @r"
-    platform,identity,account,kind,name,state,count,attempts,first,last,days,observed_days,mapping,granted_by
-    aws,arn:aws:iam::111122223333:role/deployer,111122223333,role,aws:ec2:DescribeImages,dormant,0,0,,,0,3,exact,inline policy deploy
-    aws,arn:aws:iam::111122223333:role/deployer,111122223333,role,aws:ec2:DescribeInstances,exercised,1,0,2026-03-01T10:00:00.000Z,2026-03-01T10:00:00.000Z,1,3,exact,inline policy deploy
-    aws,arn:aws:iam::111122223333:role/deployer,111122223333,role,aws:ec2:RunInstances,exercised,1,0,2026-03-01T10:00:00.000Z,2026-03-01T10:00:00.000Z,1,3,exact,inline policy deploy
-    aws,arn:aws:iam::111122223333:role/deployer,111122223333,role,aws:ec2:TerminateInstances,attempted,0,1,2026-03-04T10:00:00.000Z,2026-03-04T10:00:00.000Z,0,3,exact,inline policy deploy
-    aws,arn:aws:iam::111122223333:role/deployer,111122223333,role,aws:iam:PassRole,exercised,1,0,2026-03-01T10:00:00.000Z,2026-03-01T10:00:00.000Z,1,3,implied,inline policy deploy
-    aws,arn:aws:iam::111122223333:role/deployer,111122223333,role,aws:s3:DeleteObject,dormant,0,0,,,0,2,exact,inline policy deploy
-    aws,arn:aws:iam::111122223333:role/deployer,111122223333,role,aws:s3:GetObject,unobservable,0,0,,,0,0,exact,inline policy deploy
-    aws,arn:aws:iam::111122223333:role/deployer,111122223333,role,aws:s3:PutObject,exercised,2,0,2026-03-02T10:00:00.000Z,2026-03-04T10:00:00.000Z,2,2,exact,inline policy deploy
-    aws,arn:aws:iam::111122223333:user/ci,111122223333,unknown,aws:sts:AssumeRole,exercised,1,0,2026-03-01T10:00:00.000Z,2026-03-01T10:00:00.000Z,1,3,exact,
+    platform,identity,account,kind,name,state,count,attempts,first,last,days,observed_days,mapping,granted_by,reach,findings
+    aws,arn:aws:iam::111122223333:role/deployer,111122223333,role,aws:ec2:DescribeImages,dormant,0,0,,,0,3,exact,inline policy deploy,observe,standing-grant
+    aws,arn:aws:iam::111122223333:role/deployer,111122223333,role,aws:ec2:DescribeInstances,exercised,1,0,2026-03-01T10:00:00.000Z,2026-03-01T10:00:00.000Z,1,3,exact,inline policy deploy,observe,standing-grant
+    aws,arn:aws:iam::111122223333:role/deployer,111122223333,role,aws:ec2:RunInstances,exercised,1,0,2026-03-01T10:00:00.000Z,2026-03-01T10:00:00.000Z,1,3,exact,inline policy deploy,observe,standing-grant
+    aws,arn:aws:iam::111122223333:role/deployer,111122223333,role,aws:ec2:TerminateInstances,attempted,0,1,2026-03-04T10:00:00.000Z,2026-03-04T10:00:00.000Z,0,3,exact,inline policy deploy,observe,standing-grant
+    aws,arn:aws:iam::111122223333:role/deployer,111122223333,role,aws:iam:PassRole,exercised,1,0,2026-03-01T10:00:00.000Z,2026-03-01T10:00:00.000Z,1,3,implied,inline policy deploy,observe,standing-grant
+    aws,arn:aws:iam::111122223333:role/deployer,111122223333,role,aws:s3:DeleteObject,dormant,0,0,,,0,2,exact,inline policy deploy,observe,standing-grant
+    aws,arn:aws:iam::111122223333:role/deployer,111122223333,role,aws:s3:GetObject,unobservable,0,0,,,0,0,exact,inline policy deploy,observe,standing-grant
+    aws,arn:aws:iam::111122223333:role/deployer,111122223333,role,aws:s3:PutObject,exercised,2,0,2026-03-02T10:00:00.000Z,2026-03-04T10:00:00.000Z,2,2,exact,inline policy deploy,observe,standing-grant
+    aws,arn:aws:iam::111122223333:user/ci,111122223333,unknown,aws:sts:AssumeRole,exercised,1,0,2026-03-01T10:00:00.000Z,2026-03-01T10:00:00.000Z,1,3,exact,,observe,static-key
     ");
 }
 
