@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeSet, fmt::Write as _};
 
-use bailiwick_insight::{Audit, AuditedIdentity, IntentFinding, Reach, Risk};
+use bailiwick_insight::{Audit, AuditedIdentity, FindingKind, IntentFinding, Reach, Risk};
 
 use super::show::line;
 use crate::{
@@ -102,7 +102,7 @@ pub(super) fn kinds_of(told: &Audit, identity: &AuditedIdentity) -> String {
     let is_of =
         |it: &&IntentFinding| (it.platform, &it.identity) == (identity.platform, &identity.id);
     let kinds: BTreeSet<_> = told.findings.iter().filter(is_of).map(|it| it.finding).collect();
-    kinds.into_iter().map(|it| it.as_str()).collect::<Vec<_>>().join("; ")
+    kinds.into_iter().map(FindingKind::as_str).collect::<Vec<_>>().join("; ")
 }
 
 /// Writes the findings as comma-separated values (RFC 4180).

@@ -42,85 +42,106 @@ pub(super) fn run(words: &AuditLogs) -> Outcome {
     }
 }
 
+/// The members of one object. What the log does not say is left out.
+#[derive(Default)]
+struct Fields(Map<String, Value>);
+
+impl Fields {
+    fn put(&mut self, name: &str, value: impl Into<Value>) {
+        self.0.insert(name.to_owned(), value.into());
+    }
+
+    fn put_text(&mut self, name: &str, text: &str) {
+        if !text.is_empty() {
+            self.put(name, text);
+        }
+    }
+}
+
+impl From<Fields> for Value {
+    fn from(it: Fields) -> Self {
+        Self::Object(it.0)
+    }
+}
+
 /// Makes an event of an access.
 fn event(source: &str, it: &Exercise<'_>, catalogue: &Catalogue) -> Value {
     let comes_in = is_sign_in(it.platform, &it.service, &it.operation);
-    let (class, category) = if comes_in { (3002, 3) } else { (6003, 6) };
     let activity = if comes_in { Activity::Logon } else { activity::of(it, catalogue) };
-    let mut event = Map::new();
-    let mut put = |name: &str, value: Value| {
-        event.insert(name.to_owned(), value);
-    };
-    put("class_uid", json!(class));
-    put("class_name", json!(if comes_in { "Authentication" } else { "API Activity" }));
-    put("category_uid", json!(category));
-    let category = if comes_in { "Identity & Access Management" } else { "Application Activity" };
-    put("category_name", json!(category));
-    put("activity_id", json!(activity.id()));
-    put("activity_name", json!(activity.name(&it.operation)));
-    put("type_uid", json!(class * 100 + activity.id()));
-    put("time", json!(it.at.millis()));
+    let mut event = Fields::default();
+    classify(&mut event, comes_in, activity, &it.operation);
+    event.put("time", it.at.millis());
     // What an event weighs is for those to say who look at it.
-    put("severity_id", json!(1));
-    put("severity", json!("Informational"));
+    event.put("severity_id", 1);
+    event.put("severity", "Informational");
     let (status, word) = match it.ended {
         Ended::Success => (1, "Success"),
         Ended::Error | Ended::Denied => (2, "Failure"),
     };
-    put("status_id", json!(status));
-    put("status", json!(word));
-    if !it.code.is_empty() {
-        put("status_code", json!(it.code));
-    }
-    put("metadata", metadata(source, it));
-    put("actor", actor(it));
-    put("src_endpoint", json!({ "name": "unknown" }));
-    if let Some(cloud) = cloud(it) {
-        put("cloud", cloud);
+    event.put("status_id", status);
+    event.put("status", word);
+    event.put_text("status_code", &it.code);
+    event.put("metadata", metadata(source, it));
+    event.put("actor", actor(it));
+    event.put("src_endpoint", json!({ "name": "unknown" }));
+    if let Some(provider) = provider(it.platform) {
+        event.put("cloud", cloud(provider, it));
     }
     if comes_in {
-        put("user", user(it));
-        put("service", json!({ "name": service(it) }));
+        event.put("user", user(it));
+        event.put("service", json!({ "name": service(it) }));
     } else {
-        put("api", api(it));
+        event.put("api", api(it));
         if !it.resource.is_empty() {
-            put("resources", json!([{ "uid": it.resource }]));
+            event.put("resources", json!([{ "uid": it.resource }]));
         }
     }
-    put("unmapped", unmapped(it, catalogue));
-    Value::Object(event)
+    event.put("unmapped", unmapped(it, catalogue));
+    event.into()
 }
 
-fn metadata(source: &str, it: &Exercise<'_>) -> Value {
-    let mut metadata = json!({
-        "version": VERSION,
-        "uid": format!("{:032x}", it.key),
-        "log_name": source,
-        "product": { "name": source, "vendor_name": vendor(it.platform) },
-        "labels": [concat!("bailiwick:", env!("CARGO_PKG_VERSION"))],
-    });
+fn classify(event: &mut Fields, comes_in: bool, activity: Activity, operation: &str) {
+    let (class, name) =
+        if comes_in { (3002_u32, "Authentication") } else { (6003, "API Activity") };
+    event.put("class_uid", class);
+    event.put("class_name", name);
+    let (category, name) =
+        if comes_in { (3, "Identity & Access Management") } else { (6, "Application Activity") };
+    event.put("category_uid", category);
+    event.put("category_name", name);
+    event.put("activity_id", activity.id());
+    event.put("activity_name", activity.name(operation));
+    event.put("type_uid", class.saturating_mul(100).saturating_add(activity.id()));
+}
+
+fn metadata(source: &str, it: &Exercise<'_>) -> Fields {
+    let mut metadata = Fields::default();
+    metadata.put("version", VERSION);
+    metadata.put("uid", format!("{:032x}", it.key));
+    metadata.put("log_name", source);
+    metadata.put("product", json!({ "name": source, "vendor_name": vendor(it.platform) }));
+    metadata.put("labels", json!([concat!("bailiwick:", env!("CARGO_PKG_VERSION"))]));
     if provider(it.platform).is_some() {
-        metadata["profiles"] = json!(["cloud"]);
-    } else if !it.account.is_empty() {
-        metadata["tenant_uid"] = json!(it.account);
+        metadata.put("profiles", json!(["cloud"]));
+    } else {
+        metadata.put_text("tenant_uid", &it.account);
     }
     metadata
 }
 
-fn actor(it: &Exercise<'_>) -> Value {
-    let mut actor = json!({ "user": user(it) });
-    if !it.actor.through.is_empty() {
-        actor["app_name"] = json!(it.actor.through);
-    }
+fn actor(it: &Exercise<'_>) -> Fields {
+    let mut actor = Fields::default();
+    actor.put("user", user(it));
+    actor.put_text("app_name", &it.actor.through);
     if !it.granted_by.is_empty() {
         let decision = if it.ended == Ended::Denied { "denied" } else { "allowed" };
-        actor["authorizations"] =
-            json!([{ "decision": decision, "policy": { "name": it.granted_by } }]);
+        let policy = json!({ "name": it.granted_by });
+        actor.put("authorizations", json!([{ "decision": decision, "policy": policy }]));
     }
     actor
 }
 
-fn user(it: &Exercise<'_>) -> Value {
+fn user(it: &Exercise<'_>) -> Fields {
     let (kind, word) = match it.actor.kind {
         ActorKind::Person => (1, "User"),
         ActorKind::Platform => (3, "System"),
@@ -130,23 +151,23 @@ fn user(it: &Exercise<'_>) -> Value {
         ActorKind::Anonymous => (99, "Anonymous"),
         ActorKind::Unknown => (0, "Unknown"),
     };
-    let mut user = json!({ "type_id": kind, "type": word });
+    let mut user = Fields::default();
+    user.put("type_id", kind);
+    user.put("type", word);
     if it.actor.id.is_empty() {
-        user["name"] = json!("unknown");
-    } else {
-        user["uid"] = json!(it.actor.id);
+        user.put("name", "unknown");
     }
-    if !it.actor.credential.is_empty() {
-        user["credential_uid"] = json!(it.actor.credential);
-    }
+    user.put_text("uid", &it.actor.id);
+    user.put_text("credential_uid", &it.actor.credential);
     user
 }
 
-fn api(it: &Exercise<'_>) -> Value {
-    let operation = if it.operation.is_empty() { "unknown" } else { &*it.operation };
-    let mut api = json!({ "operation": operation, "service": { "name": service(it) } });
+fn api(it: &Exercise<'_>) -> Fields {
+    let mut api = Fields::default();
+    api.put("operation", if it.operation.is_empty() { "unknown" } else { &*it.operation });
+    api.put("service", json!({ "name": service(it) }));
     if !it.code.is_empty() {
-        api["response"] = json!({ "error": it.code });
+        api.put("response", json!({ "error": it.code }));
     }
     api
 }
@@ -155,12 +176,13 @@ fn service<'e>(it: &'e Exercise<'_>) -> &'e str {
     if it.service.is_empty() { it.platform.as_str() } else { &it.service }
 }
 
-fn cloud(it: &Exercise<'_>) -> Option<Value> {
-    let mut cloud = json!({ "provider": provider(it.platform)? });
+fn cloud(provider: &str, it: &Exercise<'_>) -> Fields {
+    let mut cloud = Fields::default();
+    cloud.put("provider", provider);
     if !it.account.is_empty() {
-        cloud["account"] = json!({ "uid": it.account });
+        cloud.put("account", json!({ "uid": it.account }));
     }
-    Some(cloud)
+    cloud
 }
 
 /// Gives the name of a provider of clouds, as the schema writes it.
@@ -198,7 +220,7 @@ fn vendor(platform: Platform) -> &'static str {
 }
 
 /// Gives what the schema has no place for: how it ended, as whom, and which permissions it took.
-fn unmapped(it: &Exercise<'_>, catalogue: &Catalogue) -> Value {
+fn unmapped(it: &Exercise<'_>, catalogue: &Catalogue) -> Fields {
     let native = Native {
         platform: it.platform,
         service: &it.service,
@@ -210,12 +232,18 @@ fn unmapped(it: &Exercise<'_>, catalogue: &Catalogue) -> Value {
         .into_iter()
         .map(|it| json!({ "name": it.text, "certainty": it.certainty.as_str() }))
         .collect();
-    let mut unmapped = json!({ "ended": it.ended, "permissions": permissions });
+    let mut unmapped = Fields::default();
+    unmapped.put("ended", json!(it.ended));
+    unmapped.put("permissions", permissions);
     if !it.actor.chain.is_empty() {
-        unmapped["chain"] = json!(it.actor.chain);
+        unmapped.put("chain", json!(it.actor.chain));
     }
     if let Some(issued) = &it.issued {
-        unmapped["issued"] = json!({ "credential_uid": issued.credential, "to": issued.to, "via": issued.via.as_str() });
+        let via = issued.via.as_str();
+        unmapped.put(
+            "issued",
+            json!({ "credential_uid": issued.credential, "to": issued.to, "via": via }),
+        );
     }
     unmapped
 }
