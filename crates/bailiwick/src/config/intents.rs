@@ -77,7 +77,7 @@ mod tests {
         );
         fs::write(path.join("bot.toml"), bot).unwrap();
         fs::write(path.join("cat.toml"), format!("identity = \"cat\"\n{HEAD}")).unwrap();
-        let all = read_intents(&[path.clone()]).unwrap();
+        let all = read_intents(std::slice::from_ref(&path)).unwrap();
         let names: Vec<_> = all.iter().map(|it| it.identity.as_str()).collect();
         assert_eq!(names, ["bot", "cat"]);
         assert_eq!(all[0].systems.len(), 2);
@@ -87,7 +87,7 @@ mod tests {
         assert_eq!(one, all[1..]);
         fs::create_dir(folder.path().join("keys")).unwrap();
         fs::write(folder.path().join("keys/a.pub.pem"), KEY).unwrap();
-        assert_eq!(read_intents(&[path.clone()]).unwrap(), all);
+        assert_eq!(read_intents(std::slice::from_ref(&path)).unwrap(), all);
     }
 
     #[test]

@@ -33,7 +33,8 @@ fn entry(name: &str, state: State) -> AuditEntry {
 fn identity(id: &str, entries: Vec<AuditEntry>) -> AuditedIdentity {
     let mut states = BTreeMap::new();
     for it in &entries {
-        *states.entry(it.state).or_default() += 1;
+        let count: &mut u64 = states.entry(it.state).or_default();
+        *count = count.saturating_add(1);
     }
     AuditedIdentity {
         id: id.to_owned(),

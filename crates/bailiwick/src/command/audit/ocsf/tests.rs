@@ -131,7 +131,9 @@ fn faults(at: &str, value: &Value, members: &[Members], one_of: &[&str], into: &
             }
             Objects(members, one_of) => {
                 let list = value.as_array().cloned().unwrap_or_default();
-                list.iter().for_each(|it| faults(&here, it, &[members], one_of, into));
+                for it in &list {
+                    faults(&here, it, &[members], one_of, into);
+                }
                 !list.is_empty()
             }
             Anything => true,
@@ -146,15 +148,18 @@ fn faults(at: &str, value: &Value, members: &[Members], one_of: &[&str], into: &
 fn check(event: &Value) -> Vec<String> {
     let mut found = Vec::new();
     let (class, category, more) = match event["class_uid"].as_u64() {
-        Some(3002) => (3002, 3, THREE_THOUSAND_TWO),
+        Some(3002) => (3002_u64, 3, THREE_THOUSAND_TWO),
         _ => (6003, 6, SIX_THOUSAND_THREE),
     };
     let profiles = event["metadata"]["profiles"].as_array().cloned().unwrap_or_default();
     let profile: Members = if profiles.contains(&json!("cloud")) { PROFILE } else { &[] };
     faults("event", event, &[BASE, more, profile], &[], &mut found);
     let activity = event["activity_id"].as_u64().unwrap_or(0);
-    let numbers =
-        [("class_uid", class), ("category_uid", category), ("type_uid", class * 100 + activity)];
+    let numbers = [
+        ("class_uid", class),
+        ("category_uid", category),
+        ("type_uid", class.saturating_mul(100).saturating_add(activity)),
+    ];
     for (name, number) in numbers {
         if event[name] != json!(number) {
             found.push(format!("{name} is {}, not {number}", event[name]));
@@ -306,7 +311,7 @@ proptest! {
         it.ended = [Ended::Success, Ended::Error, Ended::Denied][ended];
         it.internal = internal;
         it.granted_by = Cow::Owned(granted_by);
-        it.issued = issued.then(|| Issued { credential: Cow::Borrowed("A"), to: Cow::Borrowed("b"), via: Via::Key, until: None });
+        it.issued = issued.then_some(Issued { credential: Cow::Borrowed("A"), to: Cow::Borrowed("b"), via: Via::Key, until: None });
         let event = event("source", &it, &CATALOGUE);
         prop_assert_eq!(check(&event), Vec::<String>::new(), "{}", event);
     }
