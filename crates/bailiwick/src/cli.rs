@@ -7,6 +7,7 @@ mod house;
 mod identity;
 mod people;
 mod policy;
+mod rightsize;
 mod task;
 
 use std::path::PathBuf;
@@ -21,6 +22,7 @@ pub(crate) use self::{
     identity::{CanDo, IdentityCommand, Join, KeysCommand, TokenWish},
     people::{ByPerson, HoldCommand, PersonCommand, ReviewCommand, Whom},
     policy::{DiffPolicies, PolicyCommand, ReportFormat, TestPolicies},
+    rightsize::{AboutCertificate, MarginWish, Rightsize, RightsizeCommand},
     task::{OpenTask, TaskCommand, Wrap},
 };
 use crate::output::Output;
@@ -79,6 +81,8 @@ pub(crate) enum Command {
     Audit(AuditLogs),
     /// Show who came by which way to what, and who could; needs no governor and no configuration.
     Chains(ChainWords),
+    /// Write the smaller policy that allows all that an identity was seen to use; needs no governor and no configuration.
+    Rightsize(Rightsize),
     /// Show what an identity can do: every action, what becomes of its calls, and why.
     Can(CanDo),
     /// Show the settings as they come out, and where each comes from.

@@ -14,6 +14,7 @@ pub(crate) mod ledger;
 pub(crate) mod person;
 pub(crate) mod reference;
 pub(crate) mod review;
+pub(crate) mod rightsize;
 pub(crate) mod secret;
 pub(crate) mod server;
 pub(crate) mod show;

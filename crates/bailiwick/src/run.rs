@@ -14,7 +14,7 @@ use crate::{
     },
     command::{
         audit, chains, configuration, contain, enrol, hold, identity, join, keys, lease, ledger,
-        person, reference, review, secret, server, show, signals, task, template,
+        person, reference, review, rightsize, secret, server, show, signals, task, template,
     },
     config::{Config, Found, House, Overrides},
     demo, doctor,
@@ -66,6 +66,7 @@ pub(crate) fn run(cli: Cli) -> Outcome {
         }
         Command::Audit(words) => audit::run(&words, common.output),
         Command::Chains(words) => chains::run(&words, common.output),
+        Command::Rightsize(words) => rightsize::run(&words, common.output),
         Command::Completions { shell } => Ok(reference::completions(shell)),
         Command::Man { dir } => reference::man(dir.as_deref(), common.output),
         Command::Demo => {

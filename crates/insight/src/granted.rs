@@ -111,7 +111,8 @@ impl<'c> Grants<'c> {
         if all_but { set.turned() } else { set }
     }
 
-    fn compiled(&mut self, name: &str) -> Rc<[Range<usize>]> {
+    /// Gives the stretches of the catalogue that a pattern means.
+    pub(crate) fn compiled(&mut self, name: &str) -> Rc<[Range<usize>]> {
         if let Some(known) = self.compiled.get(name) {
             return Rc::clone(known);
         }

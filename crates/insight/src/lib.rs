@@ -13,6 +13,7 @@ mod names;
 mod path;
 mod prospect;
 mod reach;
+mod rightsize;
 mod timeline;
 mod why;
 
@@ -41,6 +42,12 @@ pub use prospect::{Because, Can, Prospect};
 pub use reach::{
     AccessMap, AccessWay, Adjacency, Crossing, Hop, HopState, Labels, Made, MapBuilder, Place,
     ReachSummary, Reached, Walk, WayStep, Wish,
+};
+pub use rightsize::{
+    Allowed, CERTIFICATE, Certificate, Checks, Decide, Decision, Document, DocumentRef, EVALUATOR,
+    EventCounts, Input, KeptFor, Margin, NoPolicy, Plan, Policy, Removed, Replay, Request,
+    RightsizeError, Rightsized, Rightsizer, SeenSource, Stage, Used, Verified, Wishes, allows,
+    gives_more, replay, used_of, verify,
 };
 pub use timeline::{Moment, Timeline, Told, What, timeline};
 pub use why::{Why, WhyStep, why, why_answered, why_found};

@@ -46,6 +46,7 @@ mod process;
 mod real;
 #[cfg(test)]
 mod reloads;
+mod rightsize;
 #[cfg(test)]
 mod routes;
 mod schema;

@@ -83,7 +83,11 @@ impl ActionSet {
 
     /// Gives the actions in it, in order.
     pub fn iter(&self) -> impl Iterator<Item = usize> {
-        (0..self.size).filter(|it| self.has(*it))
+        let filled = self.words.iter().enumerate().filter(|(_, word)| **word != 0);
+        filled.flat_map(|(place, word)| {
+            let first = place.saturating_mul(64);
+            (first..first.saturating_add(64)).filter(|it| word & bit(*it) != 0)
+        })
     }
 }
 

@@ -1,0 +1,84 @@
+//! The words of `rightsize`.
+
+use std::path::PathBuf;
+
+use clap::{Args, Subcommand, ValueEnum};
+
+/// What `bailiwick rightsize` is told.
+#[derive(Debug, Args)]
+#[command(args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
+pub(crate) struct Rightsize {
+    #[command(subcommand)]
+    pub(crate) then: Option<RightsizeCommand>,
+    /// Whose policies: an ARN, or its end (`deployer`, `role/deployer`).
+    #[arg(required = true, value_name = "IDENTITY")]
+    pub(crate) identity: Option<String>,
+    /// Logs: files, plain or packed (`.gz`, `.zst`), or folders of them.
+    #[arg(required = true, value_name = "LOG")]
+    pub(crate) logs: Vec<PathBuf>,
+    /// What `aws iam get-account-authorization-details` prints.
+    #[arg(long, required = true, value_name = "FILE")]
+    pub(crate) grants: Vec<PathBuf>,
+    /// What stays beside what is used.
+    #[arg(long, value_enum, default_value_t, value_name = "MARGIN")]
+    pub(crate) margin: MarginWish,
+    /// Actions that stay whatever the log says, as a pattern: `kms:*`. For break-glass and what runs once a year.
+    #[arg(long, value_name = "PATTERN")]
+    pub(crate) keep: Vec<String>,
+    /// How old a grant must be before it is judged.
+    #[arg(long, default_value = "90d", value_parser = days, value_name = "SPAN")]
+    pub(crate) grace: u64,
+    /// For how long a permission must not have been used; only days that were observed count.
+    #[arg(long, default_value = "90d", value_parser = days, value_name = "SPAN")]
+    pub(crate) window: u64,
+    /// How long each stage of the roll-out lasts.
+    #[arg(long, default_value = "14d", value_parser = days, value_name = "SPAN")]
+    pub(crate) trial: u64,
+    /// Write the policies, the way back, the plan and the certificate into this folder; it must be empty or not there.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) out: Option<PathBuf>,
+}
+
+/// What is done with a certificate.
+#[derive(Debug, Subcommand)]
+pub(crate) enum RightsizeCommand {
+    /// Check a certificate, with code that shares nothing with what made it: digests, nothing new, nothing used lost.
+    Verify(AboutCertificate),
+    /// Hold other logs against the certified policies, and tell each access that they would deny.
+    Shadow(AboutCertificate),
+}
+
+/// A certificate and what it is held against.
+#[derive(Debug, Args)]
+pub(crate) struct AboutCertificate {
+    /// The certificate; its documents lie beside it.
+    #[arg(value_name = "CERTIFICATE")]
+    pub(crate) certificate: PathBuf,
+    /// Logs.
+    #[arg(required = true, value_name = "LOG")]
+    pub(crate) logs: Vec<PathBuf>,
+    /// What `aws iam get-account-authorization-details` printed.
+    #[arg(long, required = true, value_name = "FILE")]
+    pub(crate) grants: Vec<PathBuf>,
+}
+
+/// What stays beside what is used.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub(crate) enum MarginWish {
+    /// Nothing.
+    #[default]
+    None,
+    /// Actions of the same service and level as one that is used.
+    Siblings,
+}
+
+/// Reads a length of time that is whole days.
+fn days(text: &str) -> Result<u64, String> {
+    let span = bailiwick_model::parse_span(text).map_err(|it| it.to_string())?;
+    let day = 24 * 3600;
+    if span.subsec_nanos() == 0 && span.as_secs().is_multiple_of(day) {
+        Ok(span.as_secs().div_euclid(day))
+    } else {
+        Err("whole days, like `90d` or `2w`".to_owned())
+    }
+}

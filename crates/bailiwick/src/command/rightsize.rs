@@ -1,0 +1,139 @@
+//! `rightsize`: smaller policies for one identity, from files alone. Nothing is changed anywhere: documents are written.
+
+mod input;
+mod show;
+mod verify;
+
+use std::{
+    collections::BTreeMap,
+    fs,
+    path::{Path, PathBuf},
+};
+
+use bailiwick_insight::{Certificate, Document, Exercised, Margin, Plan, Rightsizer, Wishes};
+use bailiwick_model::Json;
+use serde::Serialize;
+use serde_json::Value;
+
+use self::input::{Read, read};
+use crate::{
+    cli::{MarginWish, Rightsize, RightsizeCommand},
+    exit::{CommandError, Exit, Outcome},
+    output::Output,
+};
+
+/// Where the certificate lies in the folder that is written.
+const CERTIFICATE_FILE: &str = "certificate.json";
+const PLAN_FILE: &str = "plan.json";
+
+/// What programs get.
+#[derive(Debug, Serialize)]
+struct Told {
+    certificate: Certificate,
+    plan: Plan,
+    /// Every document, by its file.
+    documents: BTreeMap<String, Value>,
+    /// The folder that was written.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    written: Option<PathBuf>,
+}
+
+/// Makes the policies of one identity smaller, or checks that it was done well.
+pub(crate) fn run(words: &Rightsize, output: Output) -> Outcome {
+    match &words.then {
+        Some(RightsizeCommand::Verify(about)) => verify::verify(about, output),
+        Some(RightsizeCommand::Shadow(about)) => verify::shadow(about, output),
+        None => make(words, output),
+    }
+}
+
+fn make(words: &Rightsize, output: Output) -> Outcome {
+    if let Some(folder) = &words.out {
+        room(folder)?;
+    }
+    let wishes = Wishes {
+        margin: match words.margin {
+            MarginWish::None => Margin::None,
+            MarginWish::Siblings => Margin::Siblings,
+        },
+        keep: words.keep.clone(),
+        grace_days: words.grace,
+        window_days: words.window,
+        trial_days: words.trial,
+    };
+    let read = read(&words.logs, &words.grants)?;
+    let wanted = words.identity.as_deref().unwrap_or_default();
+    let account = read.account_of(wanted)?;
+    let told = tell(&read.exercised, account, wanted, &wishes)?;
+    let told = certified(told, &read, words.out.clone());
+    let checks = &told.certificate.checks;
+    if !checks.gives_no_more || !checks.gives_all_used {
+        let why = "what was made does not pass its own check, and nothing was written";
+        return Err(CommandError::Fault(anyhow::anyhow!(why)));
+    }
+    if let Some(folder) = &words.out {
+        write(folder, &told)?;
+    }
+    output.show(&told, show::table)?;
+    Ok(Exit::Done)
+}
+
+fn tell(
+    exercised: &Exercised,
+    account: &Json,
+    wanted: &str,
+    wishes: &Wishes,
+) -> Result<Told, CommandError> {
+    let made = Rightsizer::new(exercised, wishes).of(account, wanted, super::sign::now());
+    let made = made.map_err(|it| CommandError::Words(it.to_string()))?;
+    let mut documents = BTreeMap::new();
+    for Document { file, json } in made.documents {
+        documents.insert(file, plain(&json)?);
+    }
+    Ok(Told { certificate: made.certificate, plan: made.plan, documents, written: None })
+}
+
+/// Adds what only whoever read the files knows.
+fn certified(mut told: Told, read: &Read, written: Option<PathBuf>) -> Told {
+    told.certificate.inputs.clone_from(&read.inputs);
+    told.certificate.events.records = read.records;
+    told.certificate.events.errors = read.errors;
+    told.written = written;
+    told
+}
+
+/// Gives a document as it is written for people.
+fn plain(json: &Json) -> Result<Value, CommandError> {
+    Ok(serde_json::from_str(&json.canonical()).map_err(anyhow::Error::from)?)
+}
+
+/// Sees to it that nothing is written over.
+fn room(folder: &Path) -> Result<(), CommandError> {
+    let is_free = match fs::read_dir(folder) {
+        Ok(mut inside) => inside.next().is_none(),
+        Err(error) => error.kind() == std::io::ErrorKind::NotFound,
+    };
+    if is_free {
+        return Ok(());
+    }
+    let text = format!("`{}` is no empty folder: name another for `--out`", folder.display());
+    Err(CommandError::Words(text))
+}
+
+/// Writes everything; the certificate last, so that a folder with one is whole.
+fn write(folder: &Path, told: &Told) -> Result<(), CommandError> {
+    for (file, document) in &told.documents {
+        write_one(&folder.join(file), document)?;
+    }
+    write_one(&folder.join(PLAN_FILE), &told.plan)?;
+    write_one(&folder.join(CERTIFICATE_FILE), &told.certificate)
+}
+
+fn write_one(path: &Path, what: &impl Serialize) -> Result<(), CommandError> {
+    let text = serde_json::to_string_pretty(what).map_err(anyhow::Error::from)?;
+    let written = path
+        .parent()
+        .map_or(Ok(()), fs::create_dir_all)
+        .and_then(|()| fs::write(path, format!("{text}\n")));
+    written.map_err(|it| CommandError::Words(format!("`{}`: {it}", path.display())))
+}

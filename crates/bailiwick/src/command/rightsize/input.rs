@@ -1,0 +1,112 @@
+//! The files that right-sizing reads, and their digests.
+
+use std::{
+    fs::{self, File},
+    io::Read as _,
+    path::{Path, PathBuf},
+};
+
+use bailiwick_connect::source::{Record, find_files, read_from};
+use bailiwick_insight::{Catalogue, Exercised, Input};
+use bailiwick_model::{Digest, Json, JsonLimits};
+
+use crate::{exit::CommandError, output::remark};
+
+/// How many records that cannot be read are told one by one.
+const FAULTS_TOLD: u64 = 10;
+/// An account's list of grants is read as a whole.
+const LIMITS: JsonLimits = JsonLimits { bytes: 1 << 30, depth: 64, values: 50_000_000 };
+
+/// Everything that was read.
+pub(super) struct Read {
+    pub(super) exercised: Exercised,
+    pub(super) accounts: Vec<Json>,
+    pub(super) inputs: Vec<Input>,
+    pub(super) records: u64,
+    pub(super) errors: u64,
+}
+
+/// Reads logs and lists of grants.
+pub(super) fn read(logs: &[PathBuf], grants: &[PathBuf]) -> Result<Read, CommandError> {
+    let mut read = Read {
+        exercised: Exercised::new(Catalogue::carried()),
+        accounts: Vec::new(),
+        inputs: Vec::new(),
+        records: 0,
+        errors: 0,
+    };
+    for path in grants {
+        let bytes = fs::read(path).map_err(|it| wrong(path, it))?;
+        read.inputs.push(input(path, "grants", &bytes));
+        let account = Json::parse(&bytes, LIMITS).map_err(|it| wrong(path, it))?;
+        if account.get("UserDetailList").is_none() && account.get("RoleDetailList").is_none() {
+            let why = "right-sizing reads what `aws iam get-account-authorization-details` prints, and this is something else";
+            return Err(wrong(path, why));
+        }
+        read.accounts.push(account);
+    }
+    for path in find_files(logs).map_err(|it| CommandError::Words(it.to_string()))? {
+        read.log(&path)?;
+    }
+    if FAULTS_TOLD < read.errors {
+        remark(&format!("{} records could not be read in all", read.errors));
+    }
+    Ok(read)
+}
+
+impl Read {
+    /// Gives the account that an identity is in.
+    pub(super) fn account_of(&self, wanted: &str) -> Result<&Json, CommandError> {
+        let has = |account: &&Json| {
+            let lists =
+                ["UserDetailList", "RoleDetailList"].into_iter().filter_map(|it| account.get(it));
+            lists.into_iter().any(|it| match it {
+                Json::List(all) => all.iter().any(|one| {
+                    one.get("Arn").and_then(Json::as_text).is_some_and(|arn| arn.ends_with(wanted))
+                }),
+                _ => false,
+            })
+        };
+        let found = self.accounts.iter().find(has).or(self.accounts.first());
+        found.ok_or_else(|| CommandError::Words("no grants were read".to_owned()))
+    }
+
+    /// Reads one log; its digest is of the bytes that were read, not of what lies there a moment later.
+    fn log(&mut self, path: &Path) -> Result<(), CommandError> {
+        let mut bytes = Vec::new();
+        let opened = File::open(path).and_then(|mut it| it.read_to_end(&mut bytes));
+        opened.map_err(|it| wrong(path, it))?;
+        self.inputs.push(input(path, "log", &bytes));
+        let (exercised, mut errors) = (&mut self.exercised, self.errors);
+        let mut take = |record: Record<'_>| match record {
+            Record::Exercise(_, it) => {
+                exercised.take(it);
+            }
+            Record::Nothing => {}
+            Record::Error(error) => {
+                errors = errors.saturating_add(1);
+                if errors <= FAULTS_TOLD {
+                    remark(&format!("`{}`, {error}", path.display()));
+                }
+            }
+        };
+        let records =
+            read_from(bytes.as_slice(), None, &mut take, &|_| {}).map_err(|it| wrong(path, it))?;
+        self.records = self.records.saturating_add(records);
+        self.errors = errors;
+        Ok(())
+    }
+}
+
+fn input(path: &Path, what: &str, bytes: &[u8]) -> Input {
+    Input {
+        name: path.display().to_string(),
+        what: what.to_owned(),
+        sha256: Digest::of(bytes),
+        bytes: u64::try_from(bytes.len()).unwrap_or(u64::MAX),
+    }
+}
+
+pub(super) fn wrong(path: &Path, why: impl std::fmt::Display) -> CommandError {
+    CommandError::Words(format!("`{}`: {why}", path.display()))
+}
