@@ -5,6 +5,7 @@
 
 mod cloudtrail;
 mod files;
+mod hashed;
 mod loose;
 mod moment;
 mod reader;
@@ -16,6 +17,7 @@ use bailiwick_model::{Exercise, Platform};
 
 pub use self::{
     files::{FileError, find_files, read_file, read_from},
+    hashed::Hashed,
     reader::{ReadError, Reader, Record},
 };
 

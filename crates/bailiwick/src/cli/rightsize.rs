@@ -44,7 +44,7 @@ pub(crate) struct Rightsize {
 pub(crate) enum RightsizeCommand {
     /// Check a certificate, with code that shares nothing with what made it: digests, nothing new, nothing used lost.
     Verify(AboutCertificate),
-    /// Hold other logs against the certified policies, and tell each access that they would deny.
+    /// Hold other logs against the certified policies, and tell each access that they may deny.
     Shadow(AboutCertificate),
 }
 

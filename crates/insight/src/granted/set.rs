@@ -86,7 +86,7 @@ impl ActionSet {
         let filled = self.words.iter().enumerate().filter(|(_, word)| **word != 0);
         filled.flat_map(|(place, word)| {
             let first = place.saturating_mul(64);
-            (first..first.saturating_add(64)).filter(|it| word & bit(*it) != 0)
+            (first..first.saturating_add(64)).filter(move |it| word & bit(*it) != 0)
         })
     }
 }

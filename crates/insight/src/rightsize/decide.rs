@@ -48,6 +48,8 @@ pub(super) struct Fate {
     pub(super) why: String,
     pub(super) before: ActionSet,
     pub(super) after: ActionSet,
+    /// Whether nobody can say what it gives.
+    pub(super) is_strange: bool,
     pub(super) successors: Vec<Successor>,
 }
 
@@ -117,6 +119,7 @@ fn fate<'a>(
     let document = &entitlement.document;
     let none = ActionSet::none(catalogue.actions().len());
     let keep = |narrowed: Option<Narrowed>, why: &str| {
+        let is_strange = narrowed.is_none();
         let whole = narrowed.map(|it| it.whole(document));
         let sets = whole.map_or((none.clone(), none.clone()), |it| (it.before, it.after));
         Fate {
@@ -125,6 +128,7 @@ fn fate<'a>(
             why: why.to_owned(),
             before: sets.0,
             after: sets.1,
+            is_strange,
             successors: Vec::new(),
         }
     };
@@ -163,6 +167,7 @@ fn fate<'a>(
         },
         before,
         after,
+        is_strange: false,
         // Its name and file come with its place.
         successors: smaller.into_iter().map(unplaced).collect(),
     }
@@ -237,9 +242,12 @@ pub(super) fn file(folder: &str, name: &str, names: &mut BTreeSet<String>) -> St
 }
 
 impl Decided {
-    /// Gives what is given no longer by any of them.
+    /// Gives what is given no longer by any of them. A policy that cannot be read may give anything.
     pub(super) fn gone(&self) -> ActionSet {
         let mut gone = self.before.clone();
+        if self.fates.iter().any(|it| it.is_strange) {
+            gone.take_off(&self.before);
+        }
         gone.take_off(&self.after);
         gone
     }
@@ -315,6 +323,12 @@ fn notes(written: &Written, decided: &Decided, stays: &Stays<'_>) -> Vec<String>
     }
     if !written.unread.is_empty() {
         notes.push(format!("what {} gives is in no file, and stays", written.unread.join(", ")));
+    }
+    for fate in decided.fates.iter().filter(|it| it.is_strange) {
+        let path = &fate.entitlement.path;
+        notes.push(format!(
+            "{path} cannot be read, and may give anything: nothing is called removed"
+        ));
     }
     if !stays.unknown.is_empty() {
         notes.push(format!(

@@ -259,6 +259,40 @@ fn what_is_denied_for_a_trial_is_what_goes_and_ends_by_itself() {
     assert_eq!(back.json.canonical(), json(&statement[0]).canonical());
 }
 
+#[test]
+fn what_is_no_policy_is_refused_and_what_is_strange_stays() {
+    let lines: Vec<_> = LOG.iter().map(|it| (*it).to_owned()).collect();
+    let (exercised, wishes) = (exercised(&lines), days(2));
+    let mut rightsizer = Rightsizer::new(&exercised, &wishes);
+    let mut of = |document: &str| {
+        let account = account(&[document.to_owned()], "");
+        let made = rightsizer.of(&account, WHO, Timestamp::default());
+        made.map(|it| it.certificate.decisions[0].decision)
+    };
+    for document in ["null", "7", "[]", "{}", r#""%7""#, r#""%7B""#, r#""{""#] {
+        let error = of(document).expect_err("no policy").to_string();
+        assert!(error.starts_with("arn:aws:iam::1:role/somebody › p0: "), "{document}: {error}");
+    }
+    let stars = "*a".repeat(1_000);
+    let many = format!(
+        r#"{{"Statement":{{"Effect":"Allow","Action":["ec2:{stars}","ec2:*"],"Resource":"{stars}"}}}}"#
+    );
+    assert_eq!(of(&many), Ok(Decide::Reduce));
+    for strange in [
+        "7",
+        "[7]",
+        r#"{"Effect":"Perhaps","Action":"ec2:*","Resource":"*"}"#,
+        r#"{"Effect":"Allow","Action":["ec2:*",7],"Resource":"*"}"#,
+        r#"{"Effect":"Allow","Action":"ec2:*","NotAction":"s3:*","Resource":"*"}"#,
+        r#"{"Effect":"Allow","Action":"ec2:*"}"#,
+        r#"{"Effect":"Allow","Action":"ec2:*","Resource":"*","Principal":"*"}"#,
+    ] {
+        assert_eq!(of(&format!(r#"{{"Statement":{strange}}}"#)), Ok(Decide::Keep), "{strange}");
+    }
+    let escaped = r#""%7B%22Statement%22%3A%7B%22Effect%22%3A%22Allow%22%2C%22Action%22%3A%22ec2%3A%2A%22%2C%22Resource%22%3A%22%2A%22%7D%7D""#;
+    assert_eq!(of(escaped), Ok(Decide::Reduce));
+}
+
 /// One statement out of small numbers.
 fn statement((effect, actions, but, resource, condition): (u8, Vec<u8>, u8, u8, u8)) -> String {
     const PATTERNS: [&str; 14] = [

@@ -2,11 +2,10 @@
 
 use std::{
     fs::{self, File},
-    io::Read as _,
     path::{Path, PathBuf},
 };
 
-use bailiwick_connect::source::{Record, find_files, read_from};
+use bailiwick_connect::source::{Hashed, Record, find_files, read_from};
 use bailiwick_insight::{Catalogue, Exercised, Input};
 use bailiwick_model::{Digest, Json, JsonLimits};
 
@@ -37,7 +36,12 @@ pub(super) fn read(logs: &[PathBuf], grants: &[PathBuf]) -> Result<Read, Command
     };
     for path in grants {
         let bytes = fs::read(path).map_err(|it| wrong(path, it))?;
-        read.inputs.push(input(path, "grants", &bytes));
+        read.inputs.push(Input {
+            name: path.display().to_string(),
+            what: "grants".to_owned(),
+            sha256: Digest::of(&bytes),
+            bytes: u64::try_from(bytes.len()).unwrap_or(u64::MAX),
+        });
         let account = Json::parse(&bytes, LIMITS).map_err(|it| wrong(path, it))?;
         if account.get("UserDetailList").is_none() && account.get("RoleDetailList").is_none() {
             let why = "right-sizing reads what `aws iam get-account-authorization-details` prints, and this is something else";
@@ -73,10 +77,7 @@ impl Read {
 
     /// Reads one log; its digest is of the bytes that were read, not of what lies there a moment later.
     fn log(&mut self, path: &Path) -> Result<(), CommandError> {
-        let mut bytes = Vec::new();
-        let opened = File::open(path).and_then(|mut it| it.read_to_end(&mut bytes));
-        opened.map_err(|it| wrong(path, it))?;
-        self.inputs.push(input(path, "log", &bytes));
+        let mut file = Hashed::new(File::open(path).map_err(|it| wrong(path, it))?);
         let (exercised, mut errors) = (&mut self.exercised, self.errors);
         let mut take = |record: Record<'_>| match record {
             Record::Exercise(_, it) => {
@@ -91,19 +92,17 @@ impl Read {
             }
         };
         let records =
-            read_from(bytes.as_slice(), None, &mut take, &|_| {}).map_err(|it| wrong(path, it))?;
+            read_from(&mut file, None, &mut take, &|_| {}).map_err(|it| wrong(path, it))?;
+        let (sha256, bytes) = file.finish().map_err(|it| wrong(path, it))?;
+        self.inputs.push(Input {
+            name: path.display().to_string(),
+            what: "log".to_owned(),
+            sha256,
+            bytes,
+        });
         self.records = self.records.saturating_add(records);
         self.errors = errors;
         Ok(())
-    }
-}
-
-fn input(path: &Path, what: &str, bytes: &[u8]) -> Input {
-    Input {
-        name: path.display().to_string(),
-        what: what.to_owned(),
-        sha256: Digest::of(bytes),
-        bytes: u64::try_from(bytes.len()).unwrap_or(u64::MAX),
     }
 }
 

@@ -17,7 +17,7 @@ pub(super) fn verify(about: &AboutCertificate, output: Output) -> Outcome {
     answer(about, output, true)
 }
 
-/// Says what the certified policies would deny of what other logs tell.
+/// Says what the certified policies may deny of what other logs tell.
 pub(super) fn shadow(about: &AboutCertificate, output: Output) -> Outcome {
     answer(about, output, false)
 }
@@ -82,7 +82,7 @@ fn table(certificate: &Certificate, told: &Verified) -> String {
     for lost in &told.replay.lost {
         let on = if lost.resource.is_empty() { "" } else { " on " };
         text.push_str(&format!(
-            "  would be denied: {} {}×{on}{}\n",
+            "  may be denied: {} {}×{on}{}\n",
             lost.action, lost.count, lost.resource
         ));
     }

@@ -60,7 +60,8 @@ fn with_policy(arn: &str, document: &str) -> Json {
 #[test]
 fn an_administrator_is_left_with_what_was_used_and_what_nobody_could_see() {
     let Some(exercised) = invictus() else { return };
-    let document = r#"{"Version":"2012-10-17","Statement":{"Effect":"Allow","Action":"*","Resource":"*"}}"#;
+    let document =
+        r#"{"Version":"2012-10-17","Statement":{"Effect":"Allow","Action":"*","Resource":"*"}}"#;
     let account = with_policy("arn:aws:iam::aws:policy/AdministratorAccess", document);
     let wishes = wishes();
     let made = Rightsizer::new(&exercised, &wishes).of(&account, "bert-jan", Timestamp::default());
