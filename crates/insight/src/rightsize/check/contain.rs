@@ -2,34 +2,34 @@
 
 use super::{
     glob::{Case, apart, within},
-    policy::{Names, Policy, Rule},
+    policy::{Line, Names, Policy},
 };
 
 /// Says what `after` may give, or no longer denies, that `before` did not give. Nothing said is a proof; something
 /// said may be a false alarm.
 pub fn gives_more(before: &[Policy], after: &[Policy]) -> Vec<String> {
-    let all = |of: &[Policy], allows: bool| -> Vec<Rule> {
-        of.iter().flat_map(|it| &it.rules).filter(|it| it.allows == allows).cloned().collect()
+    let all = |of: &[Policy], allows: bool| -> Vec<Line> {
+        of.iter().flat_map(|it| &it.lines).filter(|it| it.allows == allows).cloned().collect()
     };
     let mut faults = Vec::new();
     let outer = all(before, true);
-    for rule in all(after, true) {
-        if !lies_within(&rule, &outer) {
-            faults.push(format!("this may allow more than was allowed: {}", short(&rule)));
+    for line in all(after, true) {
+        if !lies_within(&line, &outer) {
+            faults.push(format!("this may allow more than was allowed: {}", short(&line)));
         }
     }
     let denies = all(after, false);
-    for rule in all(before, false) {
-        if !lies_within(&rule, &denies) {
-            faults.push(format!("this is denied no longer: {}", short(&rule)));
+    for line in all(before, false) {
+        if !lies_within(&line, &denies) {
+            faults.push(format!("this is denied no longer: {}", short(&line)));
         }
     }
     faults
 }
 
 /// Says whether a statement lies within one of these. Its actions may lie within several that say the same of all else.
-fn lies_within(inner: &Rule, outer: &[Rule]) -> bool {
-    let near: Vec<&Rule> = outer.iter().filter(|it| is_near(inner, it)).collect();
+fn lies_within(inner: &Line, outer: &[Line]) -> bool {
+    let near: Vec<&Line> = outer.iter().filter(|it| is_near(inner, it)).collect();
     if near.iter().any(|it| names_within(&inner.actions, &it.actions, Case::Any)) {
         return true;
     }
@@ -41,7 +41,7 @@ fn lies_within(inner: &Rule, outer: &[Rule]) -> bool {
 }
 
 /// Says whether all but the actions of a statement lies within another's.
-fn is_near(inner: &Rule, outer: &Rule) -> bool {
+fn is_near(inner: &Line, outer: &Line) -> bool {
     let is_narrower = outer.condition.is_none() || inner.condition == outer.condition;
     is_narrower
         && inner.version == outer.version
@@ -74,9 +74,9 @@ fn are_apart(one: &str, other: &str, case: Case) -> bool {
     !one.contains("${") && !other.contains("${") && apart(one, other, case)
 }
 
-fn short(rule: &Rule) -> String {
-    let patterns: Vec<_> = rule.actions.patterns.iter().take(3).map(String::as_str).collect();
-    let more = if rule.actions.patterns.len() <= 3 { "" } else { ", …" };
-    let but = if rule.actions.is_but { "all but " } else { "" };
+fn short(line: &Line) -> String {
+    let patterns: Vec<_> = line.actions.patterns.iter().take(3).map(String::as_str).collect();
+    let more = if line.actions.patterns.len() <= 3 { "" } else { ", …" };
+    let but = if line.actions.is_but { "all but " } else { "" };
     format!("{but}{}{more}", patterns.join(", "))
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::{
     condition,
     glob::{Case, fits},
-    policy::{Names, Policy, Rule},
+    policy::{Line, Names, Policy},
 };
 
 /// The answer.
@@ -39,10 +39,10 @@ pub fn allows(policies: &[Policy], bounds: &[Policy], request: &Request) -> Allo
 fn ask(policies: &[Policy], request: &Request) -> Allowed {
     let mut allowed = Allowed::No;
     let mut denied = Allowed::No;
-    for rule in policies.iter().flat_map(|it| &it.rules) {
-        let side = if rule.allows { &mut allowed } else { &mut denied };
+    for line in policies.iter().flat_map(|it| &it.lines) {
+        let side = if line.allows { &mut allowed } else { &mut denied };
         if *side < Allowed::Yes {
-            *side = (*side).max(meets(rule, request));
+            *side = (*side).max(meets(line, request));
         }
     }
     match denied {
@@ -53,16 +53,16 @@ fn ask(policies: &[Policy], request: &Request) -> Allowed {
 }
 
 /// Says whether a statement is about a request.
-fn meets(rule: &Rule, request: &Request) -> Allowed {
-    if !has_action(&rule.actions, &request.action) {
+fn meets(line: &Line, request: &Request) -> Allowed {
+    if !has_action(&line.actions, &request.action) {
         return Allowed::No;
     }
-    let known = if rule.others.is_empty() { Allowed::Yes } else { Allowed::Maybe };
-    let holds = rule
+    let known = if line.others.is_empty() { Allowed::Yes } else { Allowed::Maybe };
+    let holds = line
         .condition
         .as_ref()
         .map_or(Allowed::Yes, |it| condition::holds(it, request.context.as_ref()));
-    known.min(has_resource(&rule.resources, request.resource.as_deref())).min(holds)
+    known.min(has_resource(&line.resources, request.resource.as_deref())).min(holds)
 }
 
 /// Says whether an action is one of those.

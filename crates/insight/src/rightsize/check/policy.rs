@@ -16,7 +16,7 @@ pub(super) struct Names {
 
 /// One statement.
 #[derive(Clone, Debug)]
-pub(super) struct Rule {
+pub(super) struct Line {
     pub(super) allows: bool,
     pub(super) actions: Names,
     pub(super) resources: Names,
@@ -31,7 +31,7 @@ pub(super) struct Rule {
 /// A policy.
 #[derive(Clone, Debug)]
 pub struct Policy {
-    pub(super) rules: Vec<Rule>,
+    pub(super) lines: Vec<Line>,
 }
 
 impl Policy {
@@ -39,15 +39,15 @@ impl Policy {
     pub fn read(document: &Json) -> Result<Self, NoPolicy> {
         let version = member_text(document, "Version").unwrap_or("2008-10-17");
         let listed = document.get("Statement").ok_or(NoPolicy("there is no `Statement` in it"))?;
-        let rules = match listed {
-            Json::List(all) => all.iter().map(|it| Rule::read(it, version)).collect(),
-            one => Rule::read(one, version).map(|it| vec![it]),
+        let lines = match listed {
+            Json::List(all) => all.iter().map(|it| Line::read(it, version)).collect(),
+            one => Line::read(one, version).map(|it| vec![it]),
         };
-        Ok(Self { rules: rules? })
+        Ok(Self { lines: lines? })
     }
 }
 
-impl Rule {
+impl Line {
     fn read(statement: &Json, version: &str) -> Result<Self, NoPolicy> {
         let allows = match member_text(statement, "Effect") {
             Some("Allow") => true,

@@ -9,7 +9,7 @@ use super::{
     EVALUATOR, Policy, Request, allows,
     contain::gives_more,
     evaluate::has_action,
-    policy::{NoPolicy, Rule},
+    policy::{Line, NoPolicy},
 };
 use crate::{
     exercised::{Doer, Exercised, SystemIdentity},
@@ -82,13 +82,13 @@ pub fn replay(before: &[Policy], after: &[Policy], bounds: &[Policy], used: &[Us
     let mut told = Replay::default();
     for it in used {
         told.asked = told.asked.saturating_add(1);
-        let gave: Vec<&Rule> = serving(before, &it.action).collect();
+        let gave: Vec<&Line> = serving(before, &it.action).collect();
         if gave.is_empty() {
             told.given_otherwise = told.given_otherwise.saturating_add(1);
             continue;
         }
         let is_there =
-            |rule: &&Rule| serving(after, &it.action).any(|other| is_same_case(rule, other));
+            |line: &&Line| serving(after, &it.action).any(|other| is_same_case(line, other));
         let request = Request {
             action: it.action.clone(),
             // What has no ARN is the log's own word for it.
@@ -103,12 +103,12 @@ pub fn replay(before: &[Policy], after: &[Policy], bounds: &[Policy], used: &[Us
     told
 }
 
-fn serving<'a>(policies: &'a [Policy], action: &'a str) -> impl Iterator<Item = &'a Rule> {
-    let rules = policies.iter().flat_map(|it| &it.rules);
-    rules.filter(move |it| it.allows && has_action(&it.actions, action))
+fn serving<'a>(policies: &'a [Policy], action: &'a str) -> impl Iterator<Item = &'a Line> {
+    let lines = policies.iter().flat_map(|it| &it.lines);
+    lines.filter(move |it| it.allows && has_action(&it.actions, action))
 }
 
-fn is_same_case(one: &Rule, other: &Rule) -> bool {
+fn is_same_case(one: &Line, other: &Line) -> bool {
     one.resources == other.resources
         && one.condition == other.condition
         && one.version == other.version
@@ -201,50 +201,54 @@ struct Held {
 
 /// Reads an account's list by itself, so that a mistake of the other reader is noticed.
 fn held(account: &Json, id: &str) -> Result<Held, NoPolicy> {
-    let list = |of: &'_ Json, name: &str| match of.get(name) {
-        Some(Json::List(all)) => all.clone(),
-        Some(_) | None => Vec::new(),
-    };
-    let said =
-        |of: &Json, name: &str| of.get(name).and_then(Json::as_text).unwrap_or_default().to_owned();
     let both = [("UserDetailList", "UserPolicyList"), ("RoleDetailList", "RolePolicyList")];
-    let one = both.into_iter().find_map(|(lists, inline)| {
-        list(account, lists).into_iter().find(|it| said(it, "Arn") == id).map(|it| (it, inline))
+    let one = both.into_iter().find_map(|(all, inline)| {
+        list(account, all).iter().find(|it| said(it, "Arn") == id).map(|it| (it, inline))
     });
     let (one, inline) = one.ok_or(NoPolicy("the identity is not in these grants"))?;
-    let groups = list(account, "GroupDetailList");
-    let mut holders = vec![(one.clone(), inline, String::new())];
-    for name in list(&one, "GroupList").iter().filter_map(Json::as_text) {
-        let group = groups.iter().find(|it| said(it, "GroupName") == name);
-        holders.extend(group.map(|it| (it.clone(), "GroupPolicyList", format!("group {name} › "))));
+    let mut holders = vec![(one, inline, String::new())];
+    for name in list(one, "GroupList").iter().filter_map(Json::as_text) {
+        let groups = list(account, "GroupDetailList").iter();
+        let group = groups.filter(|it| said(it, "GroupName") == name).take(1);
+        holders.extend(group.map(|it| (it, "GroupPolicyList", format!("group {name} › "))));
     }
-    let managed = |arn: &str| {
-        let policy = list(account, "Policies").into_iter().find(|it| said(it, "Arn") == arn)?;
-        let current = list(&policy, "PolicyVersionList").into_iter().find(|it| {
-            it.get("IsDefaultVersion") == Some(&Json::Bool(true))
-                || said(it, "VersionId") == said(&policy, "DefaultVersionId")
-        });
-        current?.get("Document").cloned()
-    };
     let mut held = Held::default();
     for (holder, inline, way) in &holders {
         for policy in list(holder, inline) {
-            let path = format!("{way}inline policy {}", said(&policy, "PolicyName"));
+            let path = format!("{way}inline policy {}", said(policy, "PolicyName"));
             let document = policy.get("PolicyDocument").ok_or(NoPolicy("a policy is empty"))?;
             held.policies.push((path, unpacked(document)?));
         }
         for attached in list(holder, "AttachedManagedPolicies") {
-            let arn = said(&attached, "PolicyArn");
-            if let Some(document) = managed(&arn) {
-                held.policies.push((format!("{way}policy {arn}"), unpacked(&document)?));
+            let arn = said(attached, "PolicyArn");
+            if let Some(document) = managed(account, arn) {
+                held.policies.push((format!("{way}policy {arn}"), unpacked(document)?));
             }
         }
     }
     let bound = one.get("PermissionsBoundary").map(|it| said(it, "PermissionsBoundaryArn"));
-    if let Some(document) = bound.and_then(|it| managed(&it)) {
-        held.bounds.push(Policy::read(&unpacked(&document)?)?);
+    if let Some(document) = bound.and_then(|it| managed(account, it)) {
+        held.bounds.push(Policy::read(&unpacked(document)?)?);
     }
     Ok(held)
+}
+
+/// Gives the document of a managed policy that counts.
+fn managed<'a>(account: &'a Json, arn: &str) -> Option<&'a Json> {
+    let policy = list(account, "Policies").iter().find(|it| said(it, "Arn") == arn)?;
+    let current = list(policy, "PolicyVersionList").iter().find(|it| {
+        it.get("IsDefaultVersion") == Some(&Json::Bool(true))
+            || said(it, "VersionId") == said(policy, "DefaultVersionId")
+    });
+    current?.get("Document")
+}
+
+fn list<'a>(of: &'a Json, name: &str) -> &'a [Json] {
+    if let Some(Json::List(all)) = of.get(name) { all } else { &[] }
+}
+
+fn said<'a>(of: &'a Json, name: &str) -> &'a str {
+    of.get(name).and_then(Json::as_text).unwrap_or_default()
 }
 
 /// Gives a document that may come as text, escaped as in a URL or not.
