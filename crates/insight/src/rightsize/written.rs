@@ -216,8 +216,8 @@ pub(super) fn text<'a>(of: &'a Json, name: &str) -> &'a str {
 /// Gives a document, whether it comes as one or as text that is escaped as in a URL.
 fn plain(place: &str, document: &Json) -> Result<Json, RightsizeError> {
     let wrong = |why: String| RightsizeError::Policy { place: place.to_owned(), why };
-    let read = match document {
-        Json::Text(escaped) => {
+    let read = match document.as_text() {
+        Some(escaped) => {
             let bytes = if escaped.trim_start().starts_with('{') {
                 Some(escaped.as_bytes().to_vec())
             } else {
@@ -226,7 +226,7 @@ fn plain(place: &str, document: &Json) -> Result<Json, RightsizeError> {
             let bytes = bytes.ok_or_else(|| wrong("its text is not escaped as in a URL".into()))?;
             Json::parse(&bytes, JsonLimits::default()).map_err(|it| wrong(it.to_string()))?
         }
-        other => other.clone(),
+        None => document.clone(),
     };
     if read.get("Statement").is_none() {
         return Err(wrong("it has no `Statement`".to_owned()));

@@ -61,15 +61,13 @@ pub(super) fn read(logs: &[PathBuf], grants: &[PathBuf]) -> Result<Read, Command
 impl Read {
     /// Gives the account that an identity is in.
     pub(super) fn account_of(&self, wanted: &str) -> Result<&Json, CommandError> {
+        let is_it = |one: &Json| {
+            one.get("Arn").and_then(Json::as_text).is_some_and(|arn| arn.ends_with(wanted))
+        };
         let has = |account: &&Json| {
-            let lists =
-                ["UserDetailList", "RoleDetailList"].into_iter().filter_map(|it| account.get(it));
-            lists.into_iter().any(|it| match it {
-                Json::List(all) => all.iter().any(|one| {
-                    one.get("Arn").and_then(Json::as_text).is_some_and(|arn| arn.ends_with(wanted))
-                }),
-                _ => false,
-            })
+            let mut lists = ["UserDetailList", "RoleDetailList"].into_iter();
+            lists
+                .any(|it| matches!(account.get(it), Some(Json::List(all)) if all.iter().any(is_it)))
         };
         let found = self.accounts.iter().find(has).or(self.accounts.first());
         found.ok_or_else(|| CommandError::Words("no grants were read".to_owned()))

@@ -11,6 +11,7 @@ use bailiwick_model::{Json, Timestamp};
 use super::{
     evaluate::Allowed,
     glob::{Case, fits},
+    policy::each,
 };
 
 type Context = BTreeMap<String, Vec<String>>;
@@ -159,10 +160,7 @@ fn texts(values: &Json) -> Option<Vec<String>> {
         Json::Bool(_) | Json::Int(_) | Json::Float(_) => Some(it.canonical()),
         Json::Null | Json::List(_) | Json::Object(_) => None,
     };
-    match values {
-        Json::List(all) => all.iter().map(text).collect(),
-        one => text(one).map(|it| vec![it]),
-    }
+    each(values).iter().map(text).collect()
 }
 
 fn yes(is: bool) -> Allowed {

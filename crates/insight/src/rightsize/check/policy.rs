@@ -39,10 +39,7 @@ impl Policy {
     pub fn read(document: &Json) -> Result<Self, NoPolicy> {
         let version = member_text(document, "Version").unwrap_or("2008-10-17");
         let listed = document.get("Statement").ok_or(NoPolicy("there is no `Statement` in it"))?;
-        let lines = match listed {
-            Json::List(all) => all.iter().map(|it| Line::read(it, version)).collect(),
-            one => Line::read(one, version).map(|it| vec![it]),
-        };
+        let lines: Result<_, _> = each(listed).iter().map(|it| Line::read(it, version)).collect();
         Ok(Self { lines: lines? })
     }
 }
@@ -57,14 +54,11 @@ impl Line {
         let condition = statement.get("Condition").cloned();
         let known =
             ["Sid", "Effect", "Action", "NotAction", "Resource", "NotResource", "Condition"];
-        let others = match statement {
-            Json::Object(members) => members
-                .iter()
-                .filter(|(name, _)| !known.contains(&name.as_str()))
-                .map(|(name, value)| (name.clone(), value.clone()))
-                .collect(),
-            _ => Vec::new(),
-        };
+        let mut others = Vec::new();
+        if let Json::Object(members) = statement {
+            let strange = members.iter().filter(|(name, _)| !known.contains(&name.as_str()));
+            others.extend(strange.map(|(name, value)| (name.clone(), value.clone())));
+        }
         Ok(Self {
             allows,
             actions: Names::read(statement, "Action", "NotAction")?,
@@ -83,13 +77,16 @@ impl Names {
             (None, Some(value)) => (value, true),
             _ => return Err(NoPolicy("a statement does not say once of what it is")),
         };
-        let patterns: Option<Vec<String>> = match value {
-            Json::List(all) => all.iter().map(|it| it.as_text().map(str::to_owned)).collect(),
-            one => one.as_text().map(|it| vec![it.to_owned()]),
-        };
+        let patterns: Option<Vec<String>> =
+            each(value).iter().map(|it| it.as_text().map(str::to_owned)).collect();
         let patterns = patterns.ok_or(NoPolicy("a statement names something that is no text"))?;
         Ok(Self { is_but, patterns })
     }
+}
+
+/// Gives what a list has, or the one thing that is there in place of a list.
+pub(super) fn each(value: &Json) -> &[Json] {
+    if let Json::List(all) = value { all } else { std::slice::from_ref(value) }
 }
 
 fn member_text<'a>(of: &'a Json, name: &str) -> Option<&'a str> {
