@@ -41,7 +41,7 @@ pub(super) fn table(told: &Told) -> String {
         let _ = writeln!(text, "\n{} given no longer: {}", removed.len(), named(removed));
     }
     for (why, actions) in &certificate.kept {
-        let _ = writeln!(text, "{} stay, {}: {}", actions.len(), words(*why), named(actions));
+        let _ = writeln!(text, "{} kept, {}: {}", actions.len(), words(*why), named(actions));
     }
     for (source, count) in &certificate.needed {
         let _ = writeln!(text, "  {count} of what nothing could have shown need: {source}");
