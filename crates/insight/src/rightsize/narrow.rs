@@ -116,15 +116,21 @@ impl Knife<'_, '_> {
         let numbers: Vec<_> = self.grants.compiled(pattern).iter().cloned().flatten().collect();
         let stay: Vec<_> =
             numbers.iter().copied().filter(|it| self.stays.why(*it).is_some()).collect();
-        numbers.iter().for_each(|it| self.before.put(*it));
+        for number in &numbers {
+            self.before.put(*number);
+        }
         // What the list has not cannot be judged, and neither can what the log calls by a name that no rule knows.
         let is_whole =
             numbers.is_empty() || stay.len() == numbers.len() || self.is_strange(pattern);
         if is_whole {
-            numbers.iter().for_each(|it| self.after.put(*it));
+            for number in &numbers {
+                self.after.put(*number);
+            }
             left.push(pattern.to_owned());
         } else {
-            stay.iter().for_each(|it| self.after.put(*it));
+            for number in &stay {
+                self.after.put(*number);
+            }
             left.extend(self.spelt(&stay, matches!(pattern, "*" | "*:*")));
         }
     }
@@ -147,7 +153,9 @@ impl Knife<'_, '_> {
             self.after.add(&allowed);
             return Cut::Same;
         }
-        stay.iter().for_each(|it| self.after.put(*it));
+        for number in &stay {
+            self.after.put(*number);
+        }
         if stay.is_empty() {
             return Cut::Gone;
         }

@@ -81,6 +81,14 @@ pub enum KeptFor {
     Whole,
 }
 
+/// What was found of one action.
+#[derive(Clone, Copy, Debug)]
+enum Judged {
+    NotYet,
+    Stays(KeptFor),
+    Goes,
+}
+
 /// Everything that is known of one identity's use.
 #[derive(Debug)]
 pub(super) struct Stays<'a> {
@@ -96,7 +104,7 @@ pub(super) struct Stays<'a> {
     /// Names of the log that no rule knows.
     pub(super) unknown: Vec<String>,
     days: BTreeMap<Option<Sort<'a>>, Days>,
-    told: Vec<Option<Option<KeptFor>>>,
+    told: Vec<Judged>,
 }
 
 impl<'a> Stays<'a> {
@@ -124,7 +132,7 @@ impl<'a> Stays<'a> {
             unclear: BTreeSet::new(),
             unknown: Vec::new(),
             days: BTreeMap::new(),
-            told: vec![None; size],
+            told: vec![Judged::NotYet; size],
         };
         stays.is_new = since.is_some_and(|it| stays.is_young(it));
         for (name, deeds) in doer.iter().flat_map(|it| &it.deeds) {
@@ -153,12 +161,14 @@ impl<'a> Stays<'a> {
 
     /// Says why an action stays, by its number; nothing if it may go.
     pub(super) fn why(&mut self, number: usize) -> Option<KeptFor> {
-        if let Some(Some(told)) = self.told.get(number) {
-            return *told;
+        match self.told.get(number) {
+            Some(Judged::Stays(why)) => return Some(*why),
+            Some(Judged::Goes) => return None,
+            Some(Judged::NotYet) | None => {}
         }
         let why = self.judge(number);
         if let Some(place) = self.told.get_mut(number) {
-            *place = Some(why);
+            *place = why.map_or(Judged::Goes, Judged::Stays);
         }
         why
     }
