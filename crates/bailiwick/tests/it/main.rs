@@ -46,6 +46,7 @@ mod process;
 mod real;
 #[cfg(test)]
 mod reloads;
+#[cfg(test)]
 mod rightsize;
 #[cfg(test)]
 mod routes;
