@@ -95,8 +95,12 @@ fn deny(
 ) -> Stage {
     let seconds = days.saturating_mul(2 * 24 * 3600);
     let until = made.after(std::time::Duration::from_secs(seconds));
+    // AWS's examples of moments have no parts of seconds.
+    let until = Timestamp::from_millis(until.seconds().saturating_mul(1000));
     let catalogue = look.exercised.catalogue();
-    let gone = shorten(catalogue, &look.decided.gone(), &look.decided.patterns_after());
+    let mut gone = shorten(catalogue, &look.decided.gone(), &look.decided.patterns_after());
+    // Where not all of it fits, whole services say most in fewest letters.
+    gone.sort_by_key(|it| !it.ends_with(":*"));
     let written = look.written;
     let mut stage = Stage {
         stage: "deny",
@@ -106,14 +110,19 @@ fn deny(
         commands: Vec::new(),
         rollback: Vec::new(),
     };
-    let parts = denials(&gone, until);
-    if PARTS_MAX < parts.len() {
-        stage.says = format!(
-            "left out: what is to go does not fit into {PARTS_MAX} policies; watch for longer instead"
-        );
+    let mut parts = denials(&gone, until);
+    let attached = written.entitlements.iter().filter(|it| matches!(it.way, Way::Managed { .. }));
+    let room = PARTS_MAX.saturating_sub(attached.count());
+    if room == 0 {
+        stage.says =
+            "left out: as many policies are attached as may be; watch for longer".to_owned();
         stage.until = None;
-        return stage;
+    } else if room < parts.len() {
+        stage.says = format!(
+            "of what is to go, as much is denied as fits into {room} policies, whole services first; it is allowed again by itself at the time given"
+        );
     }
+    parts.truncate(room);
     for (place, json) in parts.into_iter().enumerate() {
         let begin: String = written.name().chars().take(96).collect();
         let name = format!("{begin}-rightsize-trial-{}", place.saturating_add(1));
@@ -135,7 +144,8 @@ fn denials(gone: &[String], until: Timestamp) -> Vec<Json> {
     };
     let text = |it: &str| Json::Text(it.to_owned());
     let whole = |actions: Vec<Json>| {
-        let before = object(vec![("aws:CurrentTime", text(&until.to_string()))]);
+        let moment = until.to_string().replace(".000Z", "Z");
+        let before = object(vec![("aws:CurrentTime", text(&moment))]);
         let statement = object(vec![
             ("Sid", text("RightsizeTrial")),
             ("Effect", text("Deny")),

@@ -253,7 +253,7 @@ fn what_is_denied_for_a_trial_is_what_goes_and_ends_by_itself() {
     let deny = made.documents.iter().find(|it| it.file.starts_with("deny/")).expect("a denial");
     assert_eq!(
         deny.json.canonical(),
-        r#"{"Statement":[{"Action":["ec2:D*","ec2:StopInstances"],"Condition":{"DateLessThan":{"aws:CurrentTime":"1970-01-29T00:00:00.000Z"}},"Effect":"Deny","Resource":"*","Sid":"RightsizeTrial"}],"Version":"2012-10-17"}"#
+        r#"{"Statement":[{"Action":["ec2:D*","ec2:StopInstances"],"Condition":{"DateLessThan":{"aws:CurrentTime":"1970-01-29T00:00:00Z"}},"Effect":"Deny","Resource":"*","Sid":"RightsizeTrial"}],"Version":"2012-10-17"}"#
     );
     let back = made.documents.iter().find(|it| it.file.starts_with("rollback/")).expect("the old");
     assert_eq!(back.json.canonical(), json(&statement[0]).canonical());

@@ -83,6 +83,8 @@ fn an_administrator_is_left_with_what_was_used_and_what_nobody_could_see() {
     assert!(removed.contains(&"ec2:CreateTransitGateway".to_owned()));
     assert!(used.iter().all(|it| !removed.contains(&it.action)));
     assert!(15_000 < removed.len(), "{}", removed.len());
+    // Ten may be attached, and one is: as much is denied for a trial as fits into the rest.
+    assert_eq!(made.documents.iter().filter(|it| it.file.starts_with("deny/")).count(), 9);
     // AWS takes no longer ones.
     for it in made.documents.iter().filter(|it| !it.file.starts_with("rollback/")) {
         assert!(it.json.canonical().len() <= 6_144, "{}", it.file);
