@@ -114,8 +114,8 @@ fn deny(
     let attached = written.entitlements.iter().filter(|it| matches!(it.way, Way::Managed { .. }));
     let room = PARTS_MAX.saturating_sub(attached.count());
     if room == 0 {
-        stage.says =
-            "left out: as many policies are attached as may be; watch for longer".to_owned();
+        "left out: as many policies are attached as may be; watch for longer"
+            .clone_into(&mut stage.says);
         stage.until = None;
     } else if room < parts.len() {
         stage.says = format!(
