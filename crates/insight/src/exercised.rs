@@ -20,7 +20,7 @@ pub use self::{
     told::{Deeds, Doer, Origin, Shown, Step, SystemIdentity, Unmapped},
     touch::{Made, Touch, Touched},
 };
-use crate::names::{Catalogue, Name, Native, Sort, is_sign_in, names};
+use crate::names::{Catalogue, Name, Native, Sort, bare, is_sign_in, names};
 
 /// Whether an exercise was there before.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -99,6 +99,8 @@ struct Deed {
     operation: Word,
     names: Vec<Name>,
     is_sign_in: bool,
+    /// What a log that tells of it is seen to have.
+    sort: Option<(Word, bool)>,
 }
 
 /// What of an account a log was seen to have.
@@ -134,6 +136,7 @@ pub struct Exercised {
     delivered: HashMap<(u32, Word), &'static str>,
     issues: HashMap<Word, Vec<Issue>>,
     delivered_days: BTreeMap<(Platform, Word), Days>,
+    behind: HashSet<(Platform, Word)>,
     sorts: BTreeMap<SortKey, Timestamp>,
     window: Option<(Timestamp, Timestamp)>,
     duplicates: u64,
@@ -156,6 +159,7 @@ impl Exercised {
             delivered: HashMap::new(),
             issues: HashMap::new(),
             delivered_days: BTreeMap::new(),
+            behind: HashSet::new(),
             sorts: BTreeMap::new(),
             window: None,
             duplicates: 0,
@@ -177,6 +181,10 @@ impl Exercised {
         self.sort(it, account, what);
         let is_sign_in = at(&mut self.deeds, what).is_some_and(|it| it.is_sign_in);
         self.touched.entry((who, account)).or_default().add(it, is_sign_in);
+        for who in &it.actor.chain {
+            let who = self.words.number(who);
+            self.behind.insert((it.platform, who));
+        }
         let to = self.words.number(&it.resource);
         tally(self.tallies.entry(Key { who, what, to, ended: it.ended }), it.at);
         self.note(it, who);
@@ -185,20 +193,26 @@ impl Exercised {
 
     /// Notes that the account's log has what is of this sort.
     fn sort(&mut self, it: &Exercise<'_>, account: Word, what: u32) {
-        let names =
-            usize::try_from(what).ok().and_then(|it| self.deeds.get(it)).map(|it| &it.names);
-        // The first name is the call's own; the others came along, and are in no log.
-        let first = names.and_then(|it| it.first()).filter(|it| it.certainty.is_permission());
-        let action = first.and_then(|it| self.catalogue.action(&it.text));
-        let Some(sort) = action.and_then(Sort::of) else { return };
-        if it.data && sort.data_of.is_empty() {
+        let deed = usize::try_from(what).ok().and_then(|it| self.deeds.get(it));
+        let Some((data_of, reads)) = deed.and_then(|it| it.sort) else { return };
+        if it.data && self.words.text(data_of).is_empty() {
             // Data of a service that no table has says nothing of what every trail has.
             return;
         }
-        let (data_of, reads) = (self.words.number(sort.data_of), sort.reads);
         let key = SortKey { platform: it.platform, account, data_of, reads };
         let first = self.sorts.entry(key).or_insert(it.at);
         *first = it.at.min(*first);
+    }
+
+    /// Gives the sort that what goes by these names is of.
+    fn sort_of(&mut self, platform: Platform, names: &[Name]) -> Option<(Word, bool)> {
+        // The first name is the call's own; the others came along, and are in no log.
+        let first = names.first().filter(|it| it.certainty.is_permission())?;
+        let sort = match self.catalogue.action(&first.text) {
+            Some(action) => Sort::of(action),
+            None => Sort::spanned(platform, bare(platform, &first.text))?.into_iter().next(),
+        }?;
+        Some((self.words.number(&sort.data_of), sort.reads))
     }
 
     fn who(&mut self, it: &Exercise<'_>, account: Word) -> u32 {
@@ -235,13 +249,11 @@ impl Exercised {
                 along: it.along,
                 internal: it.internal,
             };
-            self.deeds.push(Deed {
-                platform: it.platform,
-                service: key.service,
-                operation: key.operation,
-                names: names(native, &self.catalogue),
-                is_sign_in: is_sign_in(it.platform, &it.service, &it.operation),
-            });
+            let names = names(native, &self.catalogue);
+            let sort = self.sort_of(it.platform, &names);
+            let is_sign_in = is_sign_in(it.platform, &it.service, &it.operation);
+            let NativeKey { platform, service, operation, .. } = key;
+            self.deeds.push(Deed { platform, service, operation, names, sort, is_sign_in });
         }
         number
     }
@@ -327,7 +339,7 @@ mod tests {
             all.unmapped(),
             all.shown(),
             all.events(),
-            all.observed(Platform::Aws, "one", Sort { data_of: "s3", reads: true })
+            all.observed(Platform::Aws, "one", &Sort { data_of: Cow::Borrowed("s3"), reads: true })
         )
     }
 

@@ -90,6 +90,11 @@ pub fn names(native: Native<'_>, catalogue: &Catalogue) -> Vec<Name> {
     vec![Name { text: spelt(native.platform, native.service, native.operation), certainty }]
 }
 
+/// Gives a name without that of its system.
+pub(crate) fn bare(platform: Platform, name: &str) -> &str {
+    name.strip_prefix(platform.as_str()).and_then(|it| it.strip_prefix(':')).unwrap_or(name)
+}
+
 /// Writes a name from its parts.
 fn spelt(platform: Platform, service: &str, operation: &str) -> String {
     if service.is_empty() {

@@ -161,11 +161,11 @@ impl Exercised {
 
     /// Gives the days on which an account's log would have had what is of this sort: those with anything at all, from the
     /// first that had some of it. A trail may leave out reads, writes, or what is done to data.
-    pub fn observed(&self, platform: Platform, account: &str, sort: Sort<'_>) -> Days {
+    pub fn observed(&self, platform: Platform, account: &str, sort: &Sort<'_>) -> Days {
         let mut days = self.delivered(platform, account);
         let key = |it: &&SortKey| {
             (it.platform, self.words.text(it.account)) == (platform, account)
-                && (self.words.text(it.data_of), it.reads) == (sort.data_of, sort.reads)
+                && (self.words.text(it.data_of), it.reads) == (&*sort.data_of, sort.reads)
         };
         match self.sorts.iter().find(|(it, _)| key(it)) {
             Some((_, first)) => days.begin_at(*first),
@@ -183,6 +183,18 @@ impl Exercised {
             }
         }
         days
+    }
+
+    /// Gives the account that all of a system's logs are of, where that is one.
+    pub fn only_account(&self, platform: Platform) -> Option<&str> {
+        let mut accounts = self.delivered_days.keys().filter(|it| it.0 == platform);
+        let only = accounts.next()?;
+        accounts.next().is_none().then(|| self.words.text(only.1))
+    }
+
+    /// Says whether somebody stood behind others: what it did then goes by their names.
+    pub fn stood_behind(&self, who: &SystemIdentity) -> bool {
+        self.words.known(&who.id).is_some_and(|it| self.behind.contains(&(who.platform, it)))
     }
 
     /// Gives the first and the last moment that was told of.

@@ -26,6 +26,11 @@ impl Words {
         word
     }
 
+    /// Gives the number of a text that is known.
+    pub(super) fn known(&self, text: &str) -> Option<Word> {
+        self.numbers.get(text).copied()
+    }
+
     /// Gives the text of a number.
     pub(super) fn text(&self, word: Word) -> &str {
         let place = usize::try_from(word.0).unwrap_or(usize::MAX);

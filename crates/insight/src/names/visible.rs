@@ -1,194 +1,95 @@
-//! Whether `CloudTrail` can see that an action was used: always, only where somebody asked for data events, or never.
+//! What a log must be of for the use of a permission to be seen in it: each system has its rule.
 //!
-//! What nothing could have seen is not unused. The list is of the services whose data events are documented; what is not
-//! in it is a management event, which every trail has unless it is told otherwise.
+//! What nothing could have seen is not unused. A log shows what is of a sort once it has had something of that sort; a rule
+//! that parts too little calls what is in use dormant, so where a system's log may leave something out, that is a sort of
+//! its own, and what no call bears is of none.
+
+mod aws;
+mod azure;
+mod google;
+mod kubernetes;
+mod postgres;
+mod told;
+
+use std::borrow::Cow;
+
+use bailiwick_model::Platform;
 
 use super::{Action, Level};
 
-/// What a log must be of for the use of an action to be seen in it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+/// What a log must be of for the use of a permission to be seen in it.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Sort<'a> {
     /// Whose data it is done to; empty for what is done to settings.
-    pub data_of: &'a str,
+    pub data_of: Cow<'a, str>,
     /// Whether it only looks.
     pub reads: bool,
 }
 
 impl<'a> Sort<'a> {
-    /// Gives the sort of an action; none where no call is recorded under its name.
+    /// Gives the sort of an action of AWS; none where no call is recorded under its name.
     pub fn of(action: &'a Action) -> Option<Self> {
         let reads = match action.level {
             Level::List | Level::Read => true,
             Level::Tagging | Level::Write | Level::Permissions => false,
         };
-        let data_of = match visible(action) {
-            Visible::Always => "",
-            Visible::Data => &action.service,
-            Visible::Never => return None,
-        };
-        Some(Self { data_of, reads })
+        Some(Self::new(aws::data_of(action)?, reads))
     }
-}
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Visible {
-    /// In every log.
-    Always,
-    /// In logs that were asked for what is done to data.
-    Data,
-    /// Nowhere: no call is recorded for it.
-    Never,
-}
-
-/// Services with data events, and the beginnings of those actions' names. In order.
-const DATA: &[(&str, &[&str])] = &[
-    ("appsync", &["GraphQL"]),
-    (
-        "cloudwatch",
-        &[
-            "GetMetricData",
-            "GetMetricStatistics",
-            "GetMetricWidgetImage",
-            "ListMetrics",
-            "PutMetricData",
-        ],
-    ),
-    ("codewhisperer", &["Generate"]),
-    ("cognito-identity", &["GetCredentialsForIdentity", "GetId", "GetOpenIdToken"]),
-    (
-        "dynamodb",
-        &[
-            "Batch",
-            "ConditionCheckItem",
-            "DeleteItem",
-            "GetItem",
-            "GetRecords",
-            "GetShardIterator",
-            "PartiQL",
-            "PutItem",
-            "Query",
-            "Scan",
-            "UpdateItem",
-        ],
-    ),
-    (
-        "ebs",
-        &[
-            "CompleteSnapshot",
-            "GetSnapshotBlock",
-            "ListChangedBlocks",
-            "ListSnapshotBlocks",
-            "PutSnapshotBlock",
-            "StartSnapshot",
-        ],
-    ),
-    ("execute-api", &["Invoke", "ManageConnections"]),
-    (
-        "iot",
-        &[
-            "Connect",
-            "GetThingShadow",
-            "Publish",
-            "Receive",
-            "RetainPublish",
-            "Subscribe",
-            "UpdateThingShadow",
-            "DeleteThingShadow",
-        ],
-    ),
-    ("kinesis", &["GetRecords", "GetShardIterator", "PutRecord", "SubscribeToShard"]),
-    ("lambda", &["Invoke"]),
-    (
-        "rds-data",
-        &["Batch", "BeginTransaction", "CommitTransaction", "Execute", "RollbackTransaction"],
-    ),
-    (
-        "s3",
-        &[
-            "AbortMultipartUpload",
-            "BypassGovernanceRetention",
-            "DeleteObject",
-            "GetObject",
-            "ListBucketMultipartUploads",
-            "ListBucketVersions",
-            "ListMultipartUploadParts",
-            "PutObject",
-            "ReplicateDelete",
-            "ReplicateObject",
-            "RestoreObject",
-        ],
-    ),
-    ("s3express", &["CreateSession"]),
-    ("sagemaker", &["InvokeEndpoint", "PutRecord", "GetRecord", "DeleteRecord", "BatchGetRecord"]),
-    ("sns", &["Publish"]),
-    ("sqs", &["ChangeMessageVisibility", "DeleteMessage", "ReceiveMessage", "SendMessage"]),
-    ("xray", &["PutTelemetryRecords", "PutTraceSegments", "GetSamplingTargets"]),
-];
-
-/// `ListBucket` is told of where objects are; `ListBucket…` is not, so it stands by its whole name.
-const DATA_WHOLE: &[(&str, &str)] = &[("s3", "ListBucket")];
-
-/// Actions that are part of other calls, or of which nothing is told. In order.
-const NEVER: &[(&str, &str)] = &[
-    ("iam", "PassRole"),
-    ("logs", "PutLogEvents"),
-    ("sts", "SetSourceIdentity"),
-    ("sts", "TagSession"),
-];
-
-/// Services of which nothing is told.
-const SILENT: &[&str] = &["ec2messages", "ssmmessages"];
-
-/// Says where the use of an action would be seen.
-fn visible(action: &Action) -> Visible {
-    let (service, name) = (&*action.service, &*action.name);
-    if SILENT.contains(&service) || NEVER.binary_search(&(service, name)).is_ok() {
-        return Visible::Never;
+    /// Gives the sorts that a name, or a pattern with `*`, is of: the use of what it means could have been missed unless
+    /// a log has all of them. None where no log need have a part of it. The name is without that of its system.
+    pub fn spanned(platform: Platform, name: &'a str) -> Option<Vec<Self>> {
+        match platform {
+            // AWS has a list of its actions, each of which stands for itself.
+            Platform::Aws => None,
+            Platform::Kubernetes => kubernetes::sorts(name),
+            Platform::Google => google::sorts(name),
+            Platform::Azure => azure::sorts(name),
+            Platform::Postgres => postgres::sorts(name),
+            // Whoever keeps such a log keeps all of it.
+            Platform::Vault | Platform::Mcp => Some(vec![Self::new("", false)]),
+            Platform::Github
+            | Platform::Okta
+            | Platform::Workspace
+            | Platform::Anthropic
+            | Platform::Openai => told::sorts(name),
+        }
     }
-    let begins = DATA.binary_search_by(|it| it.0.cmp(service)).ok().and_then(|it| DATA.get(it));
-    let data = begins.is_some_and(|it| it.1.iter().any(|begin| name.starts_with(begin)))
-        || DATA_WHOLE.contains(&(service, name));
-    if data { Visible::Data } else { Visible::Always }
+
+    fn new(data_of: impl Into<Cow<'a, str>>, reads: bool) -> Self {
+        Self { data_of: data_of.into(), reads }
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::names::Catalogue;
+
+    /// Tells the sorts of a name: `WHOSE r`, `WHOSE w`.
+    pub(super) fn told(platform: Platform, name: &str) -> String {
+        let Some(sorts) = Sort::spanned(platform, name) else { return "never".to_owned() };
+        let one = |it: &Sort<'_>| format!("{} {}", it.data_of, if it.reads { "r" } else { "w" });
+        sorts.iter().map(one).collect::<Vec<_>>().join(", ").trim_start().to_owned()
+    }
 
     #[test]
-    fn the_tables_are_in_order_and_of_what_there_is() {
-        let catalogue = Catalogue::carried();
-        assert!(DATA.is_sorted_by(|one, next| one.0 < next.0));
-        assert!(NEVER.is_sorted_by(|one, next| one < next));
-        for (service, begins) in DATA {
-            for begin in *begins {
-                let any = catalogue.of(service).iter().any(|it| it.name.starts_with(begin));
-                assert!(any, "{service}:{begin}*");
+    fn a_name_without_a_wildcard_is_of_one_sort_or_none() {
+        for platform in Platform::ALL {
+            for name in ["", ":", "*", "a", "a:b", "a/b:list", "a.b.get", "A.B/c/write", "a:b:c"] {
+                let sorts = Sort::spanned(platform, name);
+                assert!(
+                    name.contains('*') || sorts.is_none_or(|it| it.len() == 1),
+                    "{platform}:{name}"
+                );
             }
         }
-        for (service, name) in NEVER.iter().chain(DATA_WHOLE) {
-            assert!(catalogue.find(service, name).is_some(), "{service}:{name}");
+    }
+
+    #[test]
+    fn a_system_that_keeps_all_shows_all() {
+        for name in ["files:read_text_file", "files:*", "*"] {
+            assert_eq!(told(Platform::Mcp, name), "w");
         }
-    }
-
-    #[test]
-    fn reads_and_writes_are_of_different_sorts() {
-        let catalogue = Catalogue::carried();
-        let said = |service, name| Sort::of(catalogue.find(service, name).expect("an action"));
-        assert_eq!(said("s3", "PutObject"), Some(Sort { data_of: "s3", reads: false }));
-        assert_eq!(said("iam", "ListUsers"), Some(Sort { data_of: "", reads: true }));
-        assert_eq!(said("iam", "PassRole"), None);
-    }
-
-    #[test]
-    fn a_bucket_s_settings_are_always_seen_and_its_objects_are_not() {
-        let catalogue = Catalogue::carried();
-        let said = |service, name| visible(catalogue.find(service, name).expect("an action"));
-        assert_eq!(said("s3", "GetObject"), Visible::Data);
-        assert_eq!(said("s3", "ListBucket"), Visible::Data);
-        assert_eq!(said("s3", "GetBucketPolicy"), Visible::Always);
-        assert_eq!(said("iam", "PassRole"), Visible::Never);
-        assert_eq!(said("iam", "CreateUser"), Visible::Always);
+        assert_eq!(told(Platform::Vault, "secret/data/app:read"), "w");
     }
 }
