@@ -1,12 +1,15 @@
 //! Granted against exercised: for each identity and permission name one state, and what it rests on.
 
 mod chains;
+mod holders;
+mod named;
 mod shape;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, btree_map::Entry};
 
 use bailiwick_model::{Holder, Platform};
 
+use self::holders::Holders;
 pub use self::{
     chains::{Chain, Completeness, Sessions},
     shape::{Audit, AuditEntry, AuditedIdentity, GrantedBy, State, Summary, UnmappedNative},
@@ -24,23 +27,26 @@ const RESOURCES_MAX: usize = 20;
 pub fn audit(exercised: &Exercised, holders: &[Holder]) -> Audit {
     let catalogue = exercised.catalogue();
     let doers = exercised.doers();
-    let by_name: BTreeMap<SystemIdentity, &Holder> = holders
-        .iter()
-        .map(|it| (SystemIdentity { platform: it.platform, id: it.id.clone() }, it))
-        .collect();
-    let everybody: BTreeSet<&SystemIdentity> = doers.keys().chain(by_name.keys()).collect();
+    let holders = Holders::new(holders);
+    let everybody: BTreeSet<&SystemIdentity> = doers.keys().chain(holders.names()).collect();
     let mut look = Look { exercised, catalogue, grants: Grants::new(catalogue) };
     let mut identities = Vec::new();
     for id in everybody {
-        let holder = by_name.get(id).copied();
         let doer = doers.get(id);
-        let account =
-            holder.map(|it| it.account.clone()).or_else(|| doer.map(|it| it.account.clone()));
-        let kind = doer.map(|it| it.kind).or_else(|| holder.map(|it| it.kind));
-        let account = account.unwrap_or_default();
+        let held = holders.of(id, doer.map(|it| it.kind));
+        // Of AWS the last list that was read counts.
+        let holder = held.last().copied();
+        let own = held.first().filter(|it| it.id == id.id);
+        let kind = doer.map(|it| it.kind).or_else(|| own.map(|it| it.kind));
+        let accounts = own.map(|it| it.account.clone()).filter(|it| !it.is_empty());
+        let account = accounts.or_else(|| doer.map(|it| it.account.clone())).unwrap_or_default();
         let nothing = BTreeMap::new();
-        let entries =
-            look.entries(id.platform, &account, doer.map_or(&nothing, |it| &it.deeds), holder);
+        let deeds = doer.map_or(&nothing, |it| &it.deeds);
+        let entries = if id.platform == Platform::Aws {
+            look.entries(id.platform, &account, deeds, holder)
+        } else {
+            look.named(id, doer.map_or(&account, |it| &it.account), deeds, &held)
+        };
         let mut states = BTreeMap::new();
         for entry in &entries {
             let count: &mut u64 = states.entry(entry.state).or_default();
@@ -52,7 +58,7 @@ pub fn audit(exercised: &Exercised, holders: &[Holder]) -> Audit {
             platform,
             account,
             kind: kind.unwrap_or_default(),
-            unread: holder.map(|it| it.unread.clone()).unwrap_or_default(),
+            unread: unread(&held),
             states,
             entries,
         });
@@ -77,24 +83,48 @@ pub fn audit(exercised: &Exercised, holders: &[Holder]) -> Audit {
     Audit { summary, identities, chains, unmapped: unmapped.collect(), findings, reach }
 }
 
+/// Gives what somebody holds of which nothing said what it grants.
+fn unread(held: &[&Holder]) -> Vec<String> {
+    let mut all: Vec<String> = held.iter().flat_map(|it| it.unread.iter().cloned()).collect();
+    if 1 < held.len() {
+        all.sort();
+        all.dedup();
+    }
+    all
+}
+
 struct Look<'a> {
     exercised: &'a Exercised,
     catalogue: &'a Catalogue,
     grants: Grants<'a>,
 }
 
-/// On which days an account's logs would have had what.
+/// On which days the logs of one system would have had what.
 struct Observed<'a> {
     exercised: &'a Exercised,
     platform: Platform,
     account: &'a str,
-    days: BTreeMap<Sort<'a>, Days>,
+    days: BTreeMap<(&'a str, Sort<'a>), Days>,
 }
 
 impl<'a> Observed<'a> {
+    /// Begins with an account that matters most.
+    fn new(exercised: &'a Exercised, platform: Platform, account: &'a str) -> Self {
+        Self { exercised, platform, account, days: BTreeMap::new() }
+    }
+
     fn of(&mut self, sort: Sort<'a>) -> &Days {
-        let days = || self.exercised.observed(self.platform, self.account, sort);
-        self.days.entry(sort).or_insert_with(days)
+        self.at(self.account, sort)
+    }
+
+    fn at(&mut self, account: &'a str, sort: Sort<'a>) -> &Days {
+        match self.days.entry((account, sort)) {
+            Entry::Occupied(known) => known.into_mut(),
+            Entry::Vacant(new) => {
+                let days = self.exercised.observed(self.platform, account, &new.key().1);
+                new.insert(days)
+            }
+        }
     }
 }
 
@@ -113,7 +143,7 @@ impl<'a> Look<'a> {
         holder: Option<&Holder>,
     ) -> Vec<AuditEntry> {
         let exercised = self.exercised;
-        let mut observed = Observed { exercised, platform, account, days: BTreeMap::new() };
+        let mut observed = Observed::new(exercised, platform, account);
         let mut entries = Vec::new();
         let mut used = ActionSet::none(self.catalogue.actions().len());
         let held = holder.map(|holder| Held { holder, granted: self.grants.of(holder) });

@@ -5,6 +5,7 @@
 
 mod pattern;
 mod set;
+mod spelt;
 
 use std::{collections::HashMap, ops::Range, rc::Rc};
 
@@ -12,6 +13,7 @@ use bailiwick_model::{HeldPolicy, Holder, Patterns, Statement};
 use serde::{Deserialize, Serialize};
 
 pub use self::set::ActionSet;
+pub(crate) use self::spelt::{Spelt, fits};
 use crate::names::Catalogue;
 
 /// How far an action is granted.
