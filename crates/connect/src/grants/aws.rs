@@ -8,15 +8,25 @@ use std::{borrow::Cow, collections::BTreeMap};
 use bailiwick_model::{ActorKind, HeldPolicy, Holder, Patterns, Platform, Statement};
 use serde_json::Value;
 
-use super::GrantsError;
+use super::{Document, GrantFileError, GrantsError, Kind, list, text};
+
+pub(super) const KIND: Kind = Kind { knows, read: read_all };
 
 const LISTS: [&str; 4] = ["UserDetailList", "GroupDetailList", "RoleDetailList", "Policies"];
 
-pub(super) fn knows(value: &Value) -> bool {
+fn knows(value: &Value) -> bool {
     LISTS.iter().any(|it| value.get(it).is_some_and(Value::is_array))
 }
 
-pub(super) fn read(value: &Value) -> Result<Vec<Holder>, GrantsError> {
+fn read_all(all: &[Document<'_>]) -> Result<Vec<Holder>, GrantFileError> {
+    let mut holders = Vec::new();
+    for document in all {
+        holders.extend(read(document.value).map_err(|it| document.at_fault(it))?);
+    }
+    Ok(holders)
+}
+
+fn read(value: &Value) -> Result<Vec<Holder>, GrantsError> {
     let account = Account::of(value)?;
     let users = list(value, "UserDetailList").map(|it| account.user(it));
     let roles = list(value, "RoleDetailList").map(|it| account.role(it));
@@ -137,14 +147,6 @@ fn unseen() -> Statement {
 /// Gives a policy's name of its ARN.
 fn short(arn: &str) -> &str {
     arn.split_once(":policy/").map_or(arn, |(_, name)| name)
-}
-
-fn list<'a>(of: &'a Value, name: &str) -> impl Iterator<Item = &'a Value> {
-    of.get(name).and_then(Value::as_array).into_iter().flatten()
-}
-
-fn text<'a>(of: &'a Value, name: &str) -> &'a str {
-    of.get(name).and_then(Value::as_str).unwrap_or_default()
 }
 
 /// Reads a policy's statements.
