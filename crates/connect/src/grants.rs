@@ -4,6 +4,7 @@
 //! asks a live database.
 
 mod aws;
+mod google;
 mod kubernetes;
 
 use bailiwick_model::{HeldPolicy, Holder, Statement};
@@ -74,7 +75,7 @@ struct Kind {
 }
 
 /// Every kind. A new one is a file and a line here.
-const KINDS: &[Kind] = &[aws::KIND, kubernetes::KIND];
+const KINDS: &[Kind] = &[aws::KIND, kubernetes::KIND, google::KIND];
 
 /// Reads a file of grants.
 pub fn read_grants(file: &[u8]) -> Result<Vec<Holder>, GrantsError> {
