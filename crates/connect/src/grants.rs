@@ -4,6 +4,7 @@
 //! asks a live database.
 
 mod aws;
+mod github;
 mod google;
 mod kubernetes;
 
@@ -75,7 +76,7 @@ struct Kind {
 }
 
 /// Every kind. A new one is a file and a line here.
-const KINDS: &[Kind] = &[aws::KIND, kubernetes::KIND, google::KIND];
+const KINDS: &[Kind] = &[aws::KIND, kubernetes::KIND, google::KIND, github::KIND];
 
 /// Reads a file of grants.
 pub fn read_grants(file: &[u8]) -> Result<Vec<Holder>, GrantsError> {
