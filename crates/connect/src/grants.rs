@@ -7,9 +7,14 @@ mod aws;
 mod github;
 mod google;
 mod kubernetes;
+mod postgres;
 
 use bailiwick_model::{HeldPolicy, Holder, Statement};
 use serde_json::Value;
+
+pub use self::postgres::{
+    PostgresAddress, PostgresAddressError, PostgresGrantsError, read_postgres_grants,
+};
 
 /// A file of grants cannot be read.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

@@ -8,6 +8,7 @@
 //! Needs PostgreSQL 14 or newer and a login that may create roles, end sessions and give out the
 //! groups. Cannot see what a session opened elsewhere (`dblink`, foreign servers), nor end it.
 
+pub(crate) mod looking;
 mod scram;
 mod session;
 mod sql;

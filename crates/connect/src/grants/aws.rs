@@ -224,7 +224,7 @@ fn plain<'a>(place: &str, document: &'a Value) -> Result<Cow<'a, Value>, GrantsE
 }
 
 /// Takes percent signs off (RFC 3986, section 2.1).
-fn unescaped(text: &str) -> Option<String> {
+pub(super) fn unescaped(text: &str) -> Option<String> {
     let mut bytes = Vec::with_capacity(text.len());
     let mut rest = text.bytes();
     while let Some(byte) = rest.next() {

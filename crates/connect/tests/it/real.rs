@@ -2,6 +2,7 @@
 
 mod authorization;
 mod aws;
+mod granted;
 pub(crate) mod postgres;
 mod provider;
 pub(crate) mod ssh;

@@ -1,6 +1,6 @@
 //! What pgaudit shows: statements by class (`pgaudit.log`), each class only where somebody asked for it.
 //!
-//! Rights that no statement bears by itself (to connect, to use a schema or a sequence, to be referred to) are of no class.
+//! Rights that no statement bears by itself (to use a schema or a sequence, to be referred to) are of no class.
 
 use super::Sort;
 
@@ -15,6 +15,9 @@ pub(super) fn sorts(name: &str) -> Option<Vec<Sort<'_>>> {
     let kind = kind.split(' ').next().unwrap_or_default();
     let class = match (kind, right) {
         ("*" | "table", "*") => return Some([READ, WRITE, DDL].map(sort).to_vec()),
+        // Not pgaudit's, but the server's own word.
+        ("database", "CONNECT") => "connect",
+        ("role", "SET") => "set",
         ("sequence" | "database" | "schema", _) => return None,
         (_, "SELECT") => READ,
         (_, "INSERT" | "UPDATE" | "DELETE" | "TRUNCATE") => WRITE,
@@ -43,7 +46,9 @@ mod tests {
             ("function public.refund:EXECUTE", "function w"),
             ("table public.orders:ALTER*", "ddl w"),
             ("*", "read r, write w, ddl w"),
-            ("database orders:CONNECT", "never"),
+            ("database orders:CONNECT", "connect w"),
+            ("role writers:SET", "set w"),
+            ("database orders:TEMPORARY", "never"),
             ("schema public:USAGE", "never"),
             ("sequence public.ids:USAGE", "never"),
             ("table public.orders:REFERENCES", "never"),
