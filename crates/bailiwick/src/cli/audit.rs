@@ -13,7 +13,9 @@ pub(crate) struct AuditLogs {
     /// Logs: files, plain or packed (`.gz`, `.zst`), folders of them, or `-` for standard input.
     #[arg(required = true, value_name = "LOG")]
     pub(crate) logs: Vec<PathBuf>,
-    /// What systems grant, as they list it: for AWS what `aws iam get-account-authorization-details` prints.
+    /// What systems grant, as they list it: for AWS what `aws iam get-account-authorization-details` prints, for Kubernetes
+    /// `kubectl get clusterroles,roles,clusterrolebindings,rolebindings -A -o json`; or a PostgreSQL to be asked,
+    /// `postgres://LOGIN@HOST/DATABASE`, with its password in `PGPASSWORD`.
     #[arg(long, value_name = "FILE")]
     pub(crate) grants: Vec<PathBuf>,
     /// Take all logs for those of this source, instead of knowing each by its shape.

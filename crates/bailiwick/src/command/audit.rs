@@ -1,18 +1,16 @@
 //! `audit`: granted against exercised, from files alone. No governor runs, and no configuration is read.
 
 mod found;
+pub(super) mod grants;
 mod html;
 mod ocsf;
 mod show;
 
 use std::{fs, io, path::Path, time::Duration};
 
-use bailiwick_connect::{
-    grants::read_grants,
-    source::{FileError, Record, Source, find_files, read_file, read_from},
-};
+use bailiwick_connect::source::{FileError, Record, Source, find_files, read_file, read_from};
 use bailiwick_insight::{Audit, Catalogue, Exercised, IntentPolicy, audit, judge};
-use bailiwick_model::{Exercise, Holder};
+use bailiwick_model::Exercise;
 use indicatif::{ProgressBar, ProgressStyle};
 
 use crate::{
@@ -33,10 +31,7 @@ pub(crate) fn run(words: &AuditLogs, output: Output) -> Outcome {
     }
     let charters =
         read_intents(&words.charters).map_err(|found| wrong_in("the charters", &found))?;
-    let mut holders = Vec::new();
-    for path in &words.grants {
-        holders.extend(grants(path)?);
-    }
+    let holders = grants::read(&words.grants)?;
     let (exercised, counts) = exercised(words)?;
     let mut told = audit(&exercised, &holders);
     let policy = IntentPolicy {
@@ -67,12 +62,6 @@ fn fails(told: &Audit, on: &[FailOn]) -> bool {
     told.findings
         .iter()
         .any(|it| on.contains(&FailOn::Any) || on.contains(&FailOn::Kind(it.finding)))
-}
-
-pub(super) fn grants(path: &Path) -> Result<Vec<Holder>, CommandError> {
-    let named = || format!("`{}`", path.display());
-    let file = fs::read(path).map_err(|it| CommandError::Words(format!("{}: {it}", named())))?;
-    read_grants(&file).map_err(|it| CommandError::Words(format!("{}: {it}", named())))
 }
 
 #[derive(Debug, Default)]

@@ -1,5 +1,6 @@
 //! `audit`: granted against exercised, from files alone.
 
+mod granted;
 mod real;
 mod report;
 
