@@ -3,17 +3,18 @@
 mod chains;
 mod holders;
 mod named;
+mod observed;
 mod shape;
 
-use std::collections::{BTreeMap, BTreeSet, btree_map::Entry};
+use std::collections::{BTreeMap, BTreeSet};
 
 use bailiwick_model::{Holder, Platform};
 
-use self::holders::Holders;
 pub use self::{
     chains::{Chain, Completeness, Sessions},
     shape::{Audit, AuditEntry, AuditedIdentity, GrantedBy, State, Summary, UnmappedNative},
 };
+use self::{holders::Holders, observed::Observed};
 use crate::{
     exercised::{Days, Deeds, Exercised, SystemIdentity, Tally},
     granted::{ActionSet, Extent, Granted, Grants},
@@ -97,35 +98,6 @@ struct Look<'a> {
     exercised: &'a Exercised,
     catalogue: &'a Catalogue,
     grants: Grants<'a>,
-}
-
-/// On which days the logs of one system would have had what.
-struct Observed<'a> {
-    exercised: &'a Exercised,
-    platform: Platform,
-    account: &'a str,
-    days: BTreeMap<(&'a str, Sort<'a>), Days>,
-}
-
-impl<'a> Observed<'a> {
-    /// Begins with an account that matters most.
-    fn new(exercised: &'a Exercised, platform: Platform, account: &'a str) -> Self {
-        Self { exercised, platform, account, days: BTreeMap::new() }
-    }
-
-    fn of(&mut self, sort: Sort<'a>) -> &Days {
-        self.at(self.account, sort)
-    }
-
-    fn at(&mut self, account: &'a str, sort: Sort<'a>) -> &Days {
-        match self.days.entry((account, sort)) {
-            Entry::Occupied(known) => known.into_mut(),
-            Entry::Vacant(new) => {
-                let days = self.exercised.observed(self.platform, account, &new.key().1);
-                new.insert(days)
-            }
-        }
-    }
 }
 
 /// One holder, and what comes of all that it holds.

@@ -18,9 +18,9 @@ const LEVELS: [(&str, &[&str]); 3] =
     [("read", &["read"]), ("write", &["read", "write"]), ("admin", &["read", "write", "admin"])];
 
 fn knows(value: &Value) -> bool {
-    match value {
-        Value::Array(all) => !all.is_empty() && all.iter().all(|it| sort_of(it).is_some()),
-        one => one.get("installations").is_some_and(Value::is_array) || sort_of(one).is_some(),
+    match value.as_array() {
+        Some(all) => !all.is_empty() && all.iter().all(|it| sort_of(it).is_some()),
+        None => value.get("installations").is_some_and(Value::is_array) || sort_of(value).is_some(),
     }
 }
 

@@ -13,9 +13,9 @@ use super::{Document, GrantFileError, Kind, list, policy, text, texts};
 pub(super) const KIND: Kind = Kind { knows, read };
 
 fn knows(value: &Value) -> bool {
-    match value {
-        Value::Array(all) => !all.is_empty() && all.iter().all(is_known),
-        one => is_known(one) || one.get("roles").is_some_and(knows),
+    match value.as_array() {
+        Some(all) => !all.is_empty() && all.iter().all(is_known),
+        None => is_known(value) || list(value, "roles").next().is_some_and(is_role),
     }
 }
 

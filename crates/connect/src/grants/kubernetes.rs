@@ -3,8 +3,8 @@
 //! A group that Kubernetes fills itself is a crowd: all service accounts of a namespace, everybody who said a name. Who is
 //! in another group, whoever signs people in knows, and no list here says it.
 
+mod line;
 mod roles;
-mod rules;
 
 use std::collections::BTreeMap;
 

@@ -59,8 +59,7 @@ impl<'h> Spelt<'h> {
 
     /// Gives the ways by which a name, or the whole of a pattern, is granted, and how far.
     pub(crate) fn ways(&self, name: &str) -> Vec<(&'h str, Extent)> {
-        let is_gone = |it: &&Statement| is_plain(it) && covers(&it.actions, name);
-        if self.denials.iter().any(|it| is_gone(it)) {
+        if self.denials.iter().any(|it| is_plain(it) && covers(&it.actions, name)) {
             return Vec::new();
         }
         let mut sure = !self.denials.iter().any(|it| meets(&it.actions, name));

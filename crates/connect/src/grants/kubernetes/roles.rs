@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use bailiwick_model::HeldPolicy;
 use serde_json::Value;
 
-use super::{Item, rules::Rule};
+use super::{Item, line::RoleLine};
 use crate::grants::{GrantFileError, list, policy, text, texts};
 
 /// Roles by namespace and name; those of the cluster are in the empty one.
@@ -13,7 +13,7 @@ pub(super) struct Roles<'a>(BTreeMap<(&'a str, &'a str), Role<'a>>);
 
 struct Role<'a> {
     labels: &'a Value,
-    rules: Vec<Rule>,
+    rules: Vec<RoleLine>,
     /// Which others it is made up of.
     selectors: Vec<&'a Value>,
 }
@@ -97,7 +97,7 @@ impl<'a> Role<'a> {
     fn read(item: &Item<'a>) -> Result<Self, GrantFileError> {
         let mut rules = Vec::new();
         for (place, rule) in list(item.value, "rules").enumerate() {
-            let read = Rule::read(rule);
+            let read = RoleLine::read(rule);
             rules.push(read.map_err(|why| item.wrong(format!("rules[{place}]: {why}")))?);
         }
         let metadata = item.value.get("metadata").unwrap_or(&Value::Null);
@@ -112,7 +112,7 @@ impl<'a> Role<'a> {
 
 fn granted<'r>(
     path: String,
-    rules: impl Iterator<Item = &'r Rule>,
+    rules: impl Iterator<Item = &'r RoleLine>,
     within: Option<&str>,
 ) -> Option<HeldPolicy> {
     let statements: Vec<_> = rules.filter_map(|it| it.granted(within)).collect();

@@ -28,8 +28,9 @@ impl Role {
             (replication, "REPLICATION"),
             (bypass, "BYPASSRLS"),
         ];
-        let attributes = attributes.into_iter().filter(|it| is(&it.0)).map(|it| it.1).collect();
-        let (signs_in, is_superuser) = (is(&signs_in), is(&superuser));
+        let attributes =
+            attributes.into_iter().filter(|it| is(it.0.as_ref())).map(|it| it.1).collect();
+        let (signs_in, is_superuser) = (is(signs_in.as_ref()), is(superuser.as_ref()));
         Some(Self { oid: oid?, name: name?, signs_in, is_superuser, attributes })
     }
 }
@@ -46,7 +47,8 @@ pub(super) struct Link {
 impl Link {
     pub(super) fn of(row: Row<5>) -> Option<Self> {
         let [of, member, inherits, becomes, admits] = row;
-        let (inherits, becomes, admits) = (is(&inherits), is(&becomes), is(&admits));
+        let (inherits, becomes, admits) =
+            (is(inherits.as_ref()), is(becomes.as_ref()), is(admits.as_ref()));
         Some(Self { of: of?, member: member?, inherits, becomes, admits })
     }
 }
@@ -70,8 +72,8 @@ impl Right {
     }
 }
 
-fn is(value: &Option<String>) -> bool {
-    value.as_deref() == Some("t")
+fn is(value: Option<&String>) -> bool {
+    value.is_some_and(|it| it == "t")
 }
 
 /// Everybody, as a grantee.

@@ -1,4 +1,4 @@
-//! One rule of a role: which verbs on which resources, or on which addresses.
+//! One line of a role, which Kubernetes calls a rule: which verbs on which resources, or on which addresses.
 
 use bailiwick_model::{Patterns, Statement};
 use serde_json::Value;
@@ -10,7 +10,7 @@ const NAMES_MAX: usize = 100_000;
 
 /// What a rule gives.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Rule {
+pub(super) struct RoleLine {
     patterns: Vec<String>,
     /// The only objects that it is about; none for all.
     objects: Vec<String>,
@@ -18,7 +18,7 @@ pub(super) struct Rule {
     is_of_addresses: bool,
 }
 
-impl Rule {
+impl RoleLine {
     /// Reads a rule; what is wrong with it is said.
     pub(super) fn read(rule: &Value) -> Result<Self, String> {
         let [groups, resources, verbs] =
