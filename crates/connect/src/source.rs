@@ -66,6 +66,9 @@ pub enum NotRead {
     /// It is JSON, and of no shape that a record has.
     #[error("this is no record: {0}")]
     Shape(String),
+    /// It does not say when: somebody did something, and nothing can be counted of it.
+    #[error("it does not say when")]
+    Undated,
     /// Its time is none.
     #[error("`{0}` is no time")]
     Time(String),

@@ -41,6 +41,7 @@ pub(crate) fn run(words: &AuditLogs, output: Output) -> Outcome {
     };
     judge(&exercised, &mut told, &charters, policy);
     (told.summary.records, told.summary.errors) = (counts.records, counts.errors);
+    told.summary.undated = counts.undated;
     keep_named(&mut told, &words.identity);
     match words.format {
         Some(AuditFormat::Csv) => say(&show::csv(&told)),
@@ -68,6 +69,7 @@ fn fails(told: &Audit, on: &[FailOn]) -> bool {
 pub(super) struct Counts {
     pub(super) records: u64,
     pub(super) errors: u64,
+    pub(super) undated: u64,
 }
 
 pub(super) fn exercised(words: &AuditLogs) -> Result<(Exercised, Counts), CommandError> {
@@ -116,10 +118,11 @@ fn read(
     bar: &ProgressBar,
     read: impl FnOnce(&mut dyn FnMut(Record<'_>)) -> Result<u64, FileError>,
 ) -> Result<(), CommandError> {
-    let mut errors = counts.errors;
+    let (mut errors, mut undated) = (counts.errors, counts.undated);
     let mut take = |record: Record<'_>| match record {
         Record::Exercise(source, it) => each(source, it),
         Record::Nothing => {}
+        Record::Undated => undated = undated.saturating_add(1),
         Record::Error(error) => {
             errors = errors.saturating_add(1);
             if errors <= FAULTS_TOLD {
@@ -130,7 +133,7 @@ fn read(
     let records =
         read(&mut take).map_err(|it| CommandError::Words(format!("`{}`: {it}", path.display())))?;
     counts.records = counts.records.saturating_add(records);
-    counts.errors = errors;
+    (counts.errors, counts.undated) = (errors, undated);
     Ok(())
 }
 

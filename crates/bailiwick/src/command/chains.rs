@@ -46,10 +46,7 @@ pub(crate) fn run(words: &ChainWords, output: Output) -> Outcome {
 }
 
 fn map(words: &ChainWords, labels: Labels) -> Result<AccessMap, CommandError> {
-    let mut holders = Vec::new();
-    for path in &words.grants {
-        holders.extend(audit::grants(path)?);
-    }
+    let holders = audit::grants::read(&words.grants)?;
     let graphs: Result<Vec<_>, _> = words.graph.iter().map(|it| graph(it)).collect();
     let graphs = graphs?;
     let logs = AuditLogs { logs: words.logs.clone(), source: words.source, ..AuditLogs::default() };

@@ -16,7 +16,7 @@ use self::record::{Identity, Params, Record, Resource, Response};
 use super::{
     NotRead, Shape, Source, Told, key,
     loose::{Object, Text},
-    moment::moment,
+    moment::when,
 };
 
 pub(super) const SOURCE: Source =
@@ -35,10 +35,7 @@ fn read(record: &[u8]) -> Result<Told<'_>, NotRead> {
         return Ok(Told::Nothing);
     }
     let time = read.event_time.or(read.stamp);
-    if time.is_empty() {
-        return Err(NotRead::Lacks("eventTime"));
-    }
-    let at = moment(&time.0).ok_or_else(|| NotRead::Time(time.0.clone().into_owned()))?;
+    let at = when(&time.0)?;
     let identity = read.user_identity.0;
     let (params, response) = (read.request_parameters.0, read.response_elements.0);
     let internal = matches!(&*read.event_type.0, "AwsServiceEvent" | "AwsConsoleSignIn");
@@ -401,5 +398,18 @@ mod tests {
         }
         let timeless = json!({ "eventSource": "s3.amazonaws.com", "eventName": "GetObject", "eventTime": "noon" });
         assert_eq!(read(timeless.to_string().as_bytes()), Err(NotRead::Time("noon".to_owned())));
+        let undated = json!({ "eventSource": "s3.amazonaws.com", "eventName": "GetObject" });
+        assert_eq!(read(undated.to_string().as_bytes()), Err(NotRead::Undated));
+    }
+
+    #[test]
+    fn names_in_small_letters_are_the_same_names() {
+        let it = told(&json!({
+            "eventtime": "2026-03-01T10:00:00Z", "eventsource": "s3.amazonaws.com", "eventname": "GetObject",
+            "eventid": "a", "recipientaccountid": "1", "errorcode": "AccessDenied",
+            "useridentity": { "type": "IAMUser", "arn": "arn:aws:iam::1:user/ann" },
+        }));
+        assert_eq!((&*it.operation, &*it.account, it.ended), ("GetObject", "1", Ended::Denied));
+        assert_eq!(&*it.actor.id, "arn:aws:iam::1:user/ann");
     }
 }

@@ -4,6 +4,16 @@ use std::{str::FromStr, time::Duration};
 
 use bailiwick_model::Timestamp;
 
+use super::NotRead;
+
+/// Reads the moment of a record; where none is written, the record is undated.
+pub(super) fn when(text: &str) -> Result<Timestamp, NotRead> {
+    if text.is_empty() {
+        return Err(NotRead::Undated);
+    }
+    moment(text).ok_or_else(|| NotRead::Time(text.to_owned()))
+}
+
 /// Reads a moment: RFC 3339, the same with a blank for the `T` or without a zone (then it is UTC), or seconds,
 /// milliseconds or microseconds since 1970.
 pub(super) fn moment(text: &str) -> Option<Timestamp> {
@@ -45,12 +55,17 @@ fn plain(text: &[u8]) -> Option<Timestamp> {
     let fraction = rest.strip_suffix(b"Z").unwrap_or(rest);
     match fraction {
         [] => Some(at),
-        [b'.', digits @ ..] if !digits.is_empty() && digits.iter().all(u8::is_ascii_digit) => {
+        // Some exports lose the point.
+        [b'.', digits @ ..] | digits @ [_, _, _, ..] if is_digits(digits) => {
             let three: Vec<u8> = digits.iter().copied().chain(*b"00").take(3).collect();
             Some(at.after(Duration::from_millis(number(&three)?)))
         }
         _ => None,
     }
+}
+
+fn is_digits(text: &[u8]) -> bool {
+    !text.is_empty() && text.iter().all(u8::is_ascii_digit)
 }
 
 /// Reads digits.
@@ -91,6 +106,8 @@ mod tests {
             ("2023-07-10T11:42:18Z", "2023-07-10T11:42:18.000Z"),
             ("2022-11-15 22:58:13", "2022-11-15T22:58:13.000Z"),
             ("2022-11-15 22:58:13Z", "2022-11-15T22:58:13.000Z"),
+            ("2024-12-17 00:00:00000000", "2024-12-17T00:00:00.000Z"),
+            ("2024-12-17 00:00:01250000", "2024-12-17T00:00:01.250Z"),
             ("2025-01-20 16:52:14.000000000", "2025-01-20T16:52:14.000Z"),
             ("2024-02-29T00:00:00.5Z", "2024-02-29T00:00:00.500Z"),
             ("2024-02-29T01:00:00+01:00", "2024-02-29T00:00:00.000Z"),
@@ -107,6 +124,8 @@ mod tests {
             "today",
             "2023-02-29T00:00:00Z",
             "2023-13-01T00:00:00Z",
+            "2023-07-10T11:42:1812",
+            "2023-07-10T11:42:18.",
             "2023-07-10T25:00:00Z",
             "é",
         ] {

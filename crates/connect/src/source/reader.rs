@@ -26,6 +26,8 @@ pub enum Record<'a> {
     Exercise(&'static Source, &'a Exercise<'a>),
     /// A record that tells of nothing that anybody did.
     Nothing,
+    /// Somebody did something, and the record does not say when: on which day, before or after what, nobody can say.
+    Undated,
     /// A record that cannot be read.
     Error(ReadError),
 }
@@ -148,6 +150,7 @@ impl Reader {
                 }
             }
             Ok(Told::Nothing) => each(Record::Nothing),
+            Err(NotRead::Undated) => each(Record::Undated),
             Err(why) => self.fault(why, each),
         }
     }
@@ -226,6 +229,7 @@ mod tests {
         let mut take = |record: Record<'_>| match record {
             Record::Exercise(_, it) => words.push(it.operation.to_string()),
             Record::Nothing => words.push("nothing".to_owned()),
+            Record::Undated => words.push("undated".to_owned()),
             Record::Error(error) => words.push(format!("({error})")),
         };
         let count = read_from(text.as_bytes(), None, &mut take, &|_| {}).unwrap();

@@ -72,6 +72,9 @@ pub struct Summary {
     pub duplicates: u64,
     /// Records that could not be read.
     pub errors: u64,
+    /// Records of what somebody did that do not say when. They count nowhere.
+    #[serde(skip_serializing_if = "is_nothing", default)]
+    pub undated: u64,
     /// Identities that did something or hold something.
     pub identities: u64,
     /// The first and the last moment that was told of.
@@ -81,6 +84,11 @@ pub struct Summary {
     pub catalogue: String,
     /// What came with credentials that count for a while, and how many of them were seen being made.
     pub sessions: Sessions,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "it is called with a reference")]
+fn is_nothing(count: &u64) -> bool {
+    *count == 0
 }
 
 /// One identity.

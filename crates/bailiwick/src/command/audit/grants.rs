@@ -12,7 +12,7 @@ use bailiwick_model::Holder;
 use crate::exit::{CommandError, CommandError::Words};
 
 /// Reads all of them. Files of one system are read together: one may explain what another names.
-pub(super) fn read(places: &[PathBuf]) -> Result<Vec<Holder>, CommandError> {
+pub(in crate::command) fn read(places: &[PathBuf]) -> Result<Vec<Holder>, CommandError> {
     let (mut names, mut files, mut holders) = (Vec::new(), Vec::new(), Vec::new());
     for place in places {
         let name = place.display().to_string();

@@ -37,6 +37,9 @@ fn head(told: &Audit) -> String {
         "{} records: {} accesses of {} identities, {} that came again, {} that could not be read\n",
         summary.records, summary.events, summary.identities, summary.duplicates, summary.errors
     );
+    if 0 < summary.undated {
+        let _ = writeln!(text, "{} without a time: they count nowhere", summary.undated);
+    }
     if let Some((first, last)) = summary.window {
         let _ = writeln!(text, "from {first} to {last}");
     }

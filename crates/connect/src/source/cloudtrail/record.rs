@@ -1,4 +1,4 @@
-//! A record as `CloudTrail` writes it: what of it is read.
+//! A record as `CloudTrail` writes it: what of it is read. Some exports write its own names in small letters.
 
 use std::borrow::Cow;
 
@@ -9,33 +9,33 @@ use crate::source::loose::{List, Object, Text};
 #[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub(super) struct Record<'a> {
-    #[serde(borrow)]
+    #[serde(borrow, alias = "eventtime")]
     pub(super) event_time: Text<'a>,
     #[serde(borrow, rename = "@timestamp")]
     pub(super) stamp: Text<'a>,
-    #[serde(borrow)]
+    #[serde(borrow, alias = "eventsource")]
     pub(super) event_source: Text<'a>,
-    #[serde(borrow)]
+    #[serde(borrow, alias = "eventname")]
     pub(super) event_name: Text<'a>,
-    #[serde(borrow, rename = "eventID")]
+    #[serde(borrow, rename = "eventID", alias = "eventid")]
     pub(super) event_id: Text<'a>,
-    #[serde(borrow)]
+    #[serde(borrow, alias = "eventtype")]
     pub(super) event_type: Text<'a>,
-    #[serde(borrow)]
+    #[serde(borrow, alias = "eventcategory")]
     pub(super) event_category: Text<'a>,
-    #[serde(borrow)]
+    #[serde(borrow, alias = "errorcode")]
     pub(super) error_code: Text<'a>,
-    #[serde(borrow)]
+    #[serde(borrow, alias = "recipientaccountid")]
     pub(super) recipient_account_id: Text<'a>,
-    #[serde(borrow)]
+    #[serde(borrow, alias = "readonly")]
     pub(super) read_only: Text<'a>,
-    #[serde(borrow)]
+    #[serde(borrow, alias = "managementevent")]
     pub(super) management_event: Text<'a>,
-    #[serde(borrow)]
+    #[serde(borrow, alias = "useridentity")]
     pub(super) user_identity: Object<Identity<'a>>,
-    #[serde(borrow)]
+    #[serde(borrow, alias = "requestparameters")]
     pub(super) request_parameters: Object<Params<'a>>,
-    #[serde(borrow)]
+    #[serde(borrow, alias = "responseelements")]
     pub(super) response_elements: Object<Response<'a>>,
     #[serde(borrow)]
     pub(super) resources: List<Object<Resource<'a>>>,
