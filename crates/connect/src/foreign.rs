@@ -9,7 +9,7 @@ use crate::{
     create_dir_private, dpop,
     grants::read_grants,
     jwk, person_key, random_text,
-    source::{Reader, Record, SOURCES, read_from},
+    source::{Reader, Record, SOURCES, Told, read_from},
     token, vault, workload,
 };
 
@@ -28,6 +28,7 @@ pub const PARSERS: &[(&str, Read)] = &[
     ("connect-postgres", broker::postgres::foreign),
     ("connect-person-key", person_key::foreign),
     ("connect-program", broker::program_foreign),
+    ("connect-saas", saas),
     ("connect-seal", seal),
     ("connect-ssh-key", broker::ssh::foreign),
     ("connect-statement", statement),
@@ -51,6 +52,18 @@ fn logs(bytes: &[u8]) {
         let count = |it: Result<u64, _>| it.ok();
         assert_eq!(halves.and_then(count), count(packed), "pieces make no difference");
     }
+}
+
+/// A record of a log that is all names and texts: what reads it as its own tells of it with a time, or not at all.
+fn saas(bytes: &[u8]) {
+    for name in ["anthropic", "github", "okta", "openai", "vault"] {
+        let Some(source) = SOURCES.iter().find(|it| it.name == name) else { continue };
+        if let Ok(Told::Exercise(told)) = (source.read)(bytes) {
+            assert_eq!(told.platform, source.platform, "another system's");
+            assert!(!told.operation.is_empty() && !told.actor.id.is_empty(), "nobody did nothing");
+        }
+    }
+    logs(bytes);
 }
 
 /// What a system grants.

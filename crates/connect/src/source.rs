@@ -3,12 +3,20 @@
 //! A source is pure: it takes the bytes of one record and gives an exercise, or says why it cannot. What reads files,
 //! unpacks them and goes on after a line that is no record is `reader`.
 
+mod anthropic;
 mod cloudtrail;
 mod files;
+mod github;
 mod hashed;
 mod loose;
 mod moment;
+mod okta;
+mod openai;
+mod picked;
 mod reader;
+#[cfg(test)]
+mod tests;
+mod vault;
 
 use std::fmt;
 
@@ -41,7 +49,17 @@ impl fmt::Debug for Source {
 }
 
 /// Every source. A new one is a file and a line here.
-pub const SOURCES: &[Source] = &[cloudtrail::SOURCE];
+pub const SOURCES: &[Source] = &[
+    cloudtrail::SOURCE,
+    github::SOURCE,
+    okta::SOURCE,
+    vault::SOURCE,
+    anthropic::SOURCE,
+    openai::SOURCE,
+];
+
+/// The name of a caller of whom a log says that nobody said who it is.
+const ANONYMOUS: &str = "anonymous";
 
 /// What a record says.
 #[derive(Clone, Debug, PartialEq, Eq)]
