@@ -2,9 +2,17 @@
 //!
 //! A name that is valid and wrong is worse than none: what no rule knows is unknown, and said to be.
 
+mod anthropic;
 mod aws;
 mod catalogue;
+mod github;
+mod okta;
+mod openai;
 mod sign_in;
+mod table;
+#[cfg(test)]
+mod tests;
+mod vault;
 mod visible;
 
 use bailiwick_model::{Along, Platform};
@@ -79,8 +87,19 @@ pub struct Name {
 
 /// Names the permissions that `native` took: more than one where it took more than one.
 pub fn names(native: Native<'_>, catalogue: &Catalogue) -> Vec<Name> {
-    if native.platform == Platform::Aws {
-        return aws::names(native, catalogue);
+    match native.platform {
+        Platform::Aws => return aws::names(native, catalogue),
+        Platform::Vault => return vault::names(native),
+        Platform::Github => return vec![github::TABLE.name(native)],
+        Platform::Okta => return vec![okta::TABLE.name(native)],
+        Platform::Anthropic => return vec![anthropic::TABLE.name(native)],
+        Platform::Openai => return vec![openai::TABLE.name(native)],
+        Platform::Kubernetes
+        | Platform::Google
+        | Platform::Workspace
+        | Platform::Azure
+        | Platform::Postgres
+        | Platform::Mcp => {}
     }
     let certainty = match (native.internal, native.operation.is_empty()) {
         (true, _) => Certainty::Internal,

@@ -146,11 +146,11 @@ impl Exercised {
         for (key, tally) in &self.tallies {
             let Some(deed) = nth(&self.deeds, key.what) else { continue };
             for name in deed.names.iter().filter(|it| !it.certainty.is_permission()) {
-                let native = format!(
-                    "{}:{}",
-                    self.words.text(deed.service),
-                    self.words.text(deed.operation)
-                );
+                let operation = self.words.text(deed.operation);
+                let native = match self.words.text(deed.service) {
+                    "" => operation.to_owned(),
+                    service => format!("{service}:{operation}"),
+                };
                 let unmapped = Unmapped { platform: deed.platform, native, class: name.certainty };
                 let count: &mut u64 = counts.entry(unmapped).or_default();
                 *count = count.saturating_add(tally.count);
