@@ -59,7 +59,9 @@ impl<'p, 'a> Picked<'p, 'a> {
             if known.is_empty() {
                 known.clone_from(text);
             } else if place.ends_with("[]") {
-                *known = Cow::Owned(format!("{known}, {text}"));
+                let known = known.to_mut();
+                known.push_str(", ");
+                known.push_str(text);
             }
         }
     }
