@@ -3,6 +3,7 @@
 mod granted;
 mod real;
 mod report;
+mod saas;
 
 use std::{
     collections::BTreeMap,
