@@ -51,17 +51,17 @@ impl<'p, 'a> Picked<'p, 'a> {
         self.places.iter().enumerate().map(of).fold(0, |all, it| all | it)
     }
 
-    fn put(&mut self, here: u64, depth: usize, text: &Cow<'a, str>) {
+    fn put(&mut self, here: u64, depth: usize, text: Cow<'a, str>) {
         for (number, (place, known)) in self.places.iter().zip(&mut self.texts).enumerate() {
             if here & bit(number) == 0 || place.split('/').count() != depth || text.is_empty() {
                 continue;
             }
             if known.is_empty() {
-                known.clone_from(text);
+                known.clone_from(&text);
             } else if place.ends_with("[]") {
                 let known = known.to_mut();
                 known.push_str(", ");
-                known.push_str(text);
+                known.push_str(&text);
             }
         }
     }
@@ -88,7 +88,7 @@ impl<'de> DeserializeSeed<'de> for Walk<'_, '_, 'de> {
 
 impl<'a> Walk<'_, '_, 'a> {
     fn put(self, text: impl Into<Cow<'a, str>>) {
-        self.picked.put(self.here, self.depth, &text.into());
+        self.picked.put(self.here, self.depth, text.into());
     }
 }
 

@@ -25,7 +25,7 @@ impl Table {
             Some(begin) => event.starts_with(begin),
             None => **it == event,
         };
-        let certainty = if native.internal || self.internal.iter().any(|it| is_internal(it)) {
+        let certainty = if native.internal || self.internal.iter().any(is_internal) {
             Certainty::Internal
         } else if let Some(permission) = permission {
             let text = format!("{}:{permission}", native.platform);

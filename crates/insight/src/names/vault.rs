@@ -45,7 +45,7 @@ pub(super) fn names(native: Native<'_>) -> Vec<Name> {
     };
     let mut names = vec![Name { text: spelt(native.platform, path, operation), certainty }];
     let is_of = |it: &&str| if it.ends_with('/') { path.starts_with(it) } else { path == *it };
-    if certainty == Certainty::Exact && SUDO.iter().any(|it| is_of(it)) {
+    if certainty == Certainty::Exact && SUDO.iter().any(is_of) {
         let text = spelt(native.platform, path, "sudo");
         names.push(Name { text, certainty: Certainty::Implied });
     }
