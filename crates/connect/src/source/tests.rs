@@ -43,7 +43,9 @@ fn written(value: &Value, turn: u64) -> String {
             let all: Vec<_> = all.iter().map(|it| written(it, turn)).collect();
             format!("[{}]", all.join(","))
         }
-        plain => plain.to_string(),
+        plain @ (Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_)) => {
+            plain.to_string()
+        }
     }
 }
 
@@ -185,7 +187,7 @@ fn spoil(value: &mut Value, place: &mut usize, with: &Value) {
     match value {
         Value::Object(members) => members.values_mut().for_each(|it| spoil(it, place, with)),
         Value::Array(all) => all.iter_mut().for_each(|it| spoil(it, place, with)),
-        _ => {}
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
     }
 }
 
