@@ -1,4 +1,4 @@
-//! Events of others' SaaS logs, edited by hand by who wrote rules for them: each is accepted.
+//! Events of others' logs, edited by hand by who wrote rules for them: each is accepted.
 
 use std::{collections::BTreeSet, fs, io::Read as _};
 
