@@ -118,6 +118,11 @@ impl<'a> Shape<'a> {
         let there = |it: &&str| self.names.iter().any(|name| name.eq_ignore_ascii_case(it));
         wanted.iter().all(there)
     }
+
+    /// Says whether there is nothing but what a collector adds to the records of others: it begins so in Panther's.
+    fn is_only_added(&self) -> bool {
+        !self.names.is_empty() && self.names.iter().all(|it| it.starts_with("p_"))
+    }
 }
 
 /// Gives the key of a record: its own id where that is a UUID, else a digest of the system's name and the id, or, where

@@ -99,6 +99,10 @@ impl Reader {
             Ok(held) => held,
             Err(error) => return self.fault_of_next(error.into(), each),
         };
+        if held.shape.is_only_added() {
+            self.records = self.records.saturating_add(1);
+            return each(Record::Nothing);
+        }
         let known = match self.only {
             Some(only) => Some(only).filter(|it| (it.knows)(&held.shape)),
             None => SOURCES.iter().find(|it| (it.knows)(&held.shape)),
@@ -280,6 +284,8 @@ mod tests {
             told(&format!("[{ONE},{{}},{ONE}]")),
             format!("3: GetObject {strange} GetObject")
         );
+        let added = r#"{"p_log_type":"AWS.VPCFlow","p_any_ip_addresses":["10.0.0.1"]}"#;
+        assert_eq!(told(&format!("{ONE}\n{added}")), "2: GetObject nothing");
         let deep = "[".repeat(40) + &"]".repeat(40);
         assert_eq!(told(&deep), "1: (record 1: no source knows records like this one)");
     }
