@@ -4,10 +4,14 @@
 //! unpacks them and goes on after a line that is no record is `reader`.
 
 mod anthropic;
+mod azure;
 mod cloudtrail;
+mod fields;
 mod files;
 mod github;
+mod google;
 mod hashed;
+mod kubernetes;
 mod loose;
 mod moment;
 mod okta;
@@ -17,6 +21,7 @@ mod reader;
 #[cfg(test)]
 mod tests;
 mod vault;
+mod workspace;
 
 use std::fmt;
 
@@ -51,6 +56,10 @@ impl fmt::Debug for Source {
 /// Every source. A new one is a file and a line here.
 pub const SOURCES: &[Source] = &[
     cloudtrail::SOURCE,
+    kubernetes::SOURCE,
+    google::SOURCE,
+    azure::SOURCE,
+    workspace::SOURCE,
     github::SOURCE,
     okta::SOURCE,
     vault::SOURCE,

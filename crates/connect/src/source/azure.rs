@@ -1,0 +1,174 @@
+//! Microsoft Azure and Entra ID: who did what, by the common schema of Azure Monitor, with the shapes that the activity
+//! log's own interface, Microsoft Graph and the audit log of Microsoft 365 write.
+//!
+//! What is done to resources is in every subscription's activity log; what is done to their data is told of only where
+//! diagnostics were asked for. A record may carry one of a Kubernetes cluster, and then tells of that.
+
+mod caller;
+mod entra;
+mod resource;
+
+use std::borrow::Cow;
+
+use bailiwick_model::{Along, Ended, Exercise, Platform, Timestamp};
+
+use super::{NotRead, Shape, Source, Told, fields::Fields, key, kubernetes};
+
+pub(super) const SOURCE: Source = Source { name: "azure", platform: Platform::Azure, knows, read };
+
+/// Where the time stands, the surest first.
+const TIMES: [&str; 8] = [
+    "time",
+    "eventTimestamp",
+    "createdDateTime",
+    "activityDateTime",
+    "CreationTime",
+    "TimeGenerated",
+    "@timestamp",
+    "p_event_time",
+];
+
+fn knows(shape: &Shape<'_>) -> bool {
+    let known: [&[&str]; 6] = [
+        &["operationName", "category"],
+        &["operationName", "eventTimestamp"],
+        &["operationName", "resourceId", "time"],
+        &["activityDateTime", "activityDisplayName"],
+        &["createdDateTime", "appId", "status"],
+        &["CreationTime", "Workload", "Operation"],
+    ];
+    known.iter().any(|it| shape.has(it))
+}
+
+fn read(record: &[u8]) -> Result<Told<'_>, NotRead> {
+    let it = Fields::of(record)?;
+    let at = it.time(&TIMES)?;
+    let log = Log { at, record, it: &it };
+    let category = it.text("category").0;
+    if it.has("Workload") && it.has("Operation") {
+        return entra::unified(&log);
+    }
+    if it.has("activityDateTime") && !it.has("operationName") {
+        return Ok(entra::audit(&log, &it));
+    }
+    if it.has("createdDateTime") && it.has("appId") && !it.has("operationName") {
+        return Ok(entra::sign_in(&log, &it));
+    }
+    if !it.has("operationName") {
+        return Err(NotRead::Lacks("operationName"));
+    }
+    let properties = it.object("properties");
+    match &*category {
+        "kube-audit" | "kube-audit-admin" => carried(&it, &properties, at),
+        _ if category.ends_with("SignInLogs") => Ok(entra::sign_in(&log, &properties)),
+        _ if entra::is_audit(&it, &properties) => Ok(entra::audit(&log, &properties)),
+        _ => resource::told(&log, &category, &properties),
+    }
+}
+
+/// One record, and what all readers of it need.
+struct Log<'r, 'a> {
+    at: Option<Timestamp>,
+    record: &'a [u8],
+    it: &'r Fields<'a>,
+}
+
+impl<'a> Log<'_, 'a> {
+    /// Gives an exercise of which nothing is known yet but where, when, and under which key: the record's own id, or what
+    /// makes it another than those beside it.
+    fn exercise(&self, id: &str, parts: &[&str]) -> Exercise<'a> {
+        let at = self.at.unwrap_or(Timestamp::UNTOLD);
+        let id = if id.is_empty() {
+            String::new()
+        } else {
+            format!("{id}\n{}\n{}", at.millis(), parts.join("\n"))
+        };
+        Exercise {
+            platform: Platform::Azure,
+            key: key(Platform::Azure, &id, self.record),
+            at,
+            account: self.account(),
+            actor: bailiwick_model::Actor::default(),
+            service: Cow::Borrowed(""),
+            operation: Cow::Borrowed(""),
+            along: Along::NOTHING,
+            resource: Cow::Borrowed(""),
+            ended: Ended::Success,
+            code: Cow::Borrowed(""),
+            issued: None,
+            data: false,
+            internal: false,
+            granted_by: Cow::Borrowed(""),
+        }
+    }
+
+    /// Gives the subscription, else the tenant.
+    fn account(&self) -> Cow<'a, str> {
+        let path = self.it.text("resourceId").0.to_lowercase();
+        let mut parts = path.split('/').filter(|it| !it.is_empty());
+        if let (Some("subscriptions" | "tenants"), Some(name)) = (parts.next(), parts.next()) {
+            return name.to_owned().into();
+        }
+        let named = ["subscriptionId", "tenantId", "OrganizationId", "AADTenantId", "homeTenantId"];
+        self.it.first(&named).0.to_lowercase().into()
+    }
+}
+
+/// Reads a record of a cluster that Azure runs: it is written into this one as a text.
+fn carried<'a>(
+    it: &Fields<'a>,
+    properties: &Fields<'a>,
+    at: Option<Timestamp>,
+) -> Result<Told<'a>, NotRead> {
+    let text = properties.text("log").0;
+    let Told::Exercise(told) = (kubernetes::SOURCE.read)(text.as_bytes())? else {
+        return Ok(Told::Nothing);
+    };
+    let mut told = owned(*told);
+    if told.at == Timestamp::UNTOLD {
+        told.at = at.unwrap_or(Timestamp::UNTOLD);
+    }
+    told.account = it.text("resourceId").0.to_lowercase().into();
+    Ok(Told::Exercise(Box::new(told)))
+}
+
+/// Keeps what an exercise borrows.
+fn owned<'a>(it: Exercise<'_>) -> Exercise<'a> {
+    fn own<'a>(it: Cow<'_, str>) -> Cow<'a, str> {
+        Cow::Owned(it.into_owned())
+    }
+    let actor = bailiwick_model::Actor {
+        id: own(it.actor.id),
+        kind: it.actor.kind,
+        credential: own(it.actor.credential),
+        through: own(it.actor.through),
+        chain: it.actor.chain.into_iter().map(own).collect(),
+        delivered: it.actor.delivered,
+    };
+    let issued = it.issued.map(|it| bailiwick_model::Issued {
+        credential: own(it.credential),
+        to: own(it.to),
+        via: it.via,
+        until: it.until,
+    });
+    Exercise {
+        platform: it.platform,
+        key: it.key,
+        at: it.at,
+        account: own(it.account),
+        actor,
+        service: own(it.service),
+        operation: own(it.operation),
+        along: it.along,
+        resource: own(it.resource),
+        ended: it.ended,
+        code: own(it.code),
+        issued,
+        data: it.data,
+        internal: it.internal,
+        granted_by: own(it.granted_by),
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,125 @@
+//! What Entra ID tells of: who signed in, and who changed the directory.
+
+use std::borrow::Cow;
+
+use bailiwick_model::{ActorKind, Ended, Exercise};
+
+use super::{Log, caller};
+use crate::source::{NotRead, Told, fields::Fields, loose::Text};
+
+/// Says whether a record is one of the directory's audit log, under whatever category.
+pub(super) fn is_audit(it: &Fields<'_>, properties: &Fields<'_>) -> bool {
+    it.text("category").0 == "AuditLogs"
+        || properties.has("activityDisplayName")
+        || (properties.has("initiatedBy") && properties.has("loggedByService"))
+}
+
+/// Reads a sign-in: of a person, an application, or a machine that Azure gave an identity.
+pub(super) fn sign_in<'a>(log: &Log<'_, 'a>, properties: &Fields<'a>) -> Told<'a> {
+    let status = properties.object("status").text("errorCode").or(log.it.text("resultType"));
+    let ended = match &*status.0 {
+        "" | "0" | "Success" => Ended::Success,
+        _ => Ended::Denied,
+    };
+    let token = properties.text("uniqueTokenIdentifier").0;
+    let person = properties.text("userPrincipalName");
+    let app = properties.first(&["servicePrincipalId", "appId"]);
+    let actor = if person.is_empty() && properties.text("userId").is_empty() {
+        caller::named(app, ActorKind::Service, token)
+    } else {
+        caller::named(person.or(properties.text("userId")), ActorKind::Person, token)
+    };
+    let id = properties.first(&["id", "originalRequestId"]).or(log.it.text("correlationId"));
+    let target = properties.first(&["resourceDisplayName", "resourceId"]);
+    let exercise = log.exercise(&id.0, &[&status.0, &actor.id, &target.0]);
+    let code = if ended == Ended::Success { Cow::Borrowed("") } else { status.0 };
+    let category = log.it.text("category").0;
+    let operation = if category.is_empty() { Cow::Borrowed("SignInLogs") } else { category };
+    Told::Exercise(Box::new(Exercise {
+        actor,
+        service: Cow::Borrowed("signin"),
+        operation,
+        resource: target.0,
+        ended,
+        code,
+        internal: true,
+        ..exercise
+    }))
+}
+
+/// Reads a change of the directory.
+pub(super) fn audit<'a>(log: &Log<'_, 'a>, properties: &Fields<'a>) -> Told<'a> {
+    let by = properties.object("initiatedBy");
+    let (user, app) = (by.object("user"), by.object("app"));
+    let person = user.first(&["userPrincipalName", "id"]);
+    let actor = if person.is_empty() {
+        let id = app.first(&["servicePrincipalId", "appId", "displayName"]);
+        let kind = if id.is_empty() { ActorKind::Unknown } else { ActorKind::Service };
+        caller::named(id.or(log.it.text("identity")), kind, Cow::Borrowed(""))
+    } else {
+        caller::named(person, ActorKind::Person, Cow::Borrowed(""))
+    };
+    let operation = log.it.text("operationName").or(properties.text("activityDisplayName"));
+    let result = properties.text("result").or(log.it.text("resultType")).0;
+    let reason = properties.text("resultReason").0;
+    let ended = match &*result.to_lowercase() {
+        "" | "success" | "0" | "succeeded" => Ended::Success,
+        _ if is_refusal(&reason) => Ended::Denied,
+        _ => Ended::Error,
+    };
+    let target = properties.objects("targetResources").into_iter().next().unwrap_or_default();
+    let target = target.first(&["id", "userPrincipalName", "displayName"]);
+    let id = properties.text("id").or(log.it.text("correlationId"));
+    let exercise = log.exercise(&id.0, &[&operation.0, &result, &target.0]);
+    Told::Exercise(Box::new(Exercise {
+        actor,
+        service: Cow::Borrowed("directory"),
+        operation: operation.0,
+        resource: target.0,
+        ended,
+        code: if ended == Ended::Success { Cow::Borrowed("") } else { result },
+        ..exercise
+    }))
+}
+
+fn is_refusal(reason: &str) -> bool {
+    let reason = reason.to_lowercase();
+    ["denied", "unauthorized", "forbidden", "privilege"].iter().any(|it| reason.contains(it))
+}
+
+/// Reads a record of Microsoft 365's own audit log, where it is the directory's: other parts have permissions of other
+/// kinds.
+pub(super) fn unified<'a>(log: &Log<'_, 'a>) -> Result<Told<'a>, NotRead> {
+    let it = log.it;
+    if it.text("Workload").0 != "AzureActiveDirectory" {
+        return Err(NotRead::Stranger);
+    }
+    let Text(operation) = it.text("Operation");
+    let is_sign_in = matches!(&*operation, "UserLoggedIn" | "UserLoginFailed");
+    let who = it.text("UserId");
+    let actor = match who.0.strip_prefix("ServicePrincipal_") {
+        Some(id) => {
+            caller::named(Text(id.to_owned().into()), ActorKind::Service, Cow::Borrowed(""))
+        }
+        None if who.0.contains('@') => caller::named(who, ActorKind::Person, Cow::Borrowed("")),
+        None => caller::named(who, ActorKind::Unknown, Cow::Borrowed("")),
+    };
+    let result = it.text("ResultStatus").0;
+    let ended = match (&*operation, &*result) {
+        ("UserLoginFailed", _) => Ended::Denied,
+        (_, "" | "Success" | "Succeeded" | "PartiallySucceeded" | "True") => Ended::Success,
+        _ => Ended::Error,
+    };
+    let exercise = log.exercise(&it.text("Id").0, &[&operation, &result]);
+    Ok(Told::Exercise(Box::new(Exercise {
+        actor,
+        service: Cow::Borrowed(if is_sign_in { "signin" } else { "directory" }),
+        // The same change has a full stop behind it here, and none in the directory's own log.
+        operation: operation.trim_end_matches('.').to_owned().into(),
+        resource: it.text("ObjectId").0,
+        ended,
+        code: if ended == Ended::Success { Cow::Borrowed("") } else { result },
+        internal: is_sign_in,
+        ..exercise
+    })))
+}

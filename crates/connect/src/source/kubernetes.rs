@@ -1,0 +1,161 @@
+//! Kubernetes: who asked its API for what, by `audit.k8s.io/v1`, with what EKS adds.
+//!
+//! One request is told of in several stages, of which the last one says how it ended. Who is impersonated has the
+//! authority, and who impersonates stands behind. An admission that refuses what RBAC allowed is a denial as well.
+
+mod reason;
+
+use std::borrow::Cow;
+
+use bailiwick_model::{Actor, ActorKind, Along, Ended, Exercise, Issued, Platform, Timestamp, Via};
+
+use super::{NotRead, Shape, Source, Told, fields::Fields, key, loose::Text};
+
+pub(super) const SOURCE: Source =
+    Source { name: "kubernetes", platform: Platform::Kubernetes, knows, read };
+
+/// What a request's own token is called, and what one that came of a request is.
+const SHOWN: &str = "authentication.kubernetes.io/credential-id";
+const MADE: &str = "authentication.kubernetes.io/issued-credential-id";
+
+fn knows(shape: &Shape<'_>) -> bool {
+    shape.has(&["kind", "verb"])
+        || shape.has(&["auditID"])
+        || shape.has(&["kind", "requestURI", "user"])
+}
+
+fn read(record: &[u8]) -> Result<Told<'_>, NotRead> {
+    let it = Fields::of(record)?;
+    let (verb, path, object) = (it.text("verb"), it.text("requestURI"), it.object("objectRef"));
+    let is_event = it.has("auditID") || it.text("kind").0 == "Event";
+    if !is_event || (verb.is_empty() && path.is_empty() && object.is_empty()) {
+        return Err(NotRead::Lacks("verb"));
+    }
+    if !matches!(&*it.text("stage").0, "" | "ResponseComplete" | "Panic") {
+        // Another stage of what is told elsewhere.
+        return Ok(Told::Nothing);
+    }
+    let times = ["stageTimestamp", "timestamp", "requestReceivedTimestamp", "@timestamp"];
+    let created = it.object("metadata").time(&["creationTimestamp"])?;
+    let at = it.time(&times)?.or(created).or(it.time(&["p_event_time"])?);
+    let annotations = it.object("annotations");
+    let (ended, code) = ended(&it, &annotations);
+    let actor = actor(&it);
+    let issued = issued(&annotations, &object, ended);
+    let id = match it.text("auditID") {
+        Text(id) if id.is_empty() => id,
+        // A caller may choose the id, so it alone makes no two requests the same.
+        Text(id) => {
+            let at = at.unwrap_or_default().millis();
+            Cow::Owned(format!("{id}\n{at}\n{}\n{}\n{}\n{code}", verb.0, path.0, actor.id))
+        }
+    };
+    let (service, operation) = asked(verb, &path.0, &object);
+    Ok(Told::Exercise(Box::new(Exercise {
+        platform: Platform::Kubernetes,
+        key: key(Platform::Kubernetes, &id, record),
+        at: at.unwrap_or(Timestamp::UNTOLD),
+        account: it.first(&["clusterName", "cluster_name", "cluster"]).0,
+        actor,
+        service,
+        operation,
+        along: Along::NOTHING,
+        resource: resource(&object),
+        ended,
+        code,
+        issued,
+        data: false,
+        internal: false,
+        granted_by: reason::binding(&annotations.text("authorization.k8s.io/reason").0).into(),
+    })))
+}
+
+/// Says how it ended: what is forbidden, or came without a name that counts, was refused.
+fn ended<'a>(it: &Fields<'a>, annotations: &Fields<'a>) -> (Ended, Cow<'a, str>) {
+    let status = it.object("responseStatus");
+    let code = status.text("code").0;
+    let number: u16 = code.parse().unwrap_or(0);
+    let refused = annotations.text("authorization.k8s.io/decision").0 == "forbid";
+    match number {
+        401 | 403 => (Ended::Denied, code),
+        _ if refused => (Ended::Denied, Cow::Borrowed("forbid")),
+        400.. => (Ended::Error, code),
+        _ if it.text("stage").0 == "Panic" => (Ended::Error, Cow::Borrowed("Panic")),
+        _ if status.text("status").0 == "Failure" => (Ended::Error, status.text("reason").0),
+        _ => (Ended::Success, Cow::Borrowed("")),
+    }
+}
+
+fn actor<'a>(it: &Fields<'a>) -> Actor<'a> {
+    let (user, acted_as) = (it.object("user"), it.object("impersonatedUser"));
+    let extra = user.object("extra");
+    let first = |name: &str| extra.texts(name).into_iter().next().unwrap_or_default();
+    let caller = user.text("username");
+    let credential = first("accessKeyId").or(first(SHOWN));
+    let role = first("canonicalArn").or(first("arn"));
+    let mut chain: Vec<_> = Some(role.0).into_iter().filter(|it| !it.is_empty()).collect();
+    let id = match acted_as.text("username") {
+        id if id.is_empty() => caller.0,
+        id => {
+            chain.push(caller.0);
+            id.0
+        }
+    };
+    let kind = kind(&id);
+    Actor { id, kind, credential: credential.0, through: Cow::Borrowed(""), chain, delivered: "" }
+}
+
+/// Says what sort of caller a name is of: of those that Kubernetes makes itself the name says so.
+fn kind(name: &str) -> ActorKind {
+    let begins = |them: &[&str]| them.iter().any(|it| name.starts_with(it));
+    if name == "system:anonymous" {
+        ActorKind::Anonymous
+    } else if begins(&["system:serviceaccount:"]) {
+        ActorKind::Service
+    } else if begins(&["system:node:", "system:kube-", "system:apiserver", "system:cloud-", "eks:"])
+    {
+        ActorKind::Platform
+    } else {
+        ActorKind::Unknown
+    }
+}
+
+/// Gives the group with the resource, and the verb; of a path that is no resource's, the verb with the path.
+fn asked<'a>(verb: Text<'a>, path: &str, object: &Fields<'a>) -> (Cow<'a, str>, Cow<'a, str>) {
+    let resource = object.text("resource").0;
+    if resource.is_empty() {
+        let path = path.split('?').next().unwrap_or_default();
+        // A path alone is no permission: what was asked of it is not known.
+        let operation = if verb.is_empty() { String::new() } else { format!("{} {path}", verb.0) };
+        return (Cow::Borrowed("nonresource"), operation.trim_end().to_owned().into());
+    }
+    let group = object.text("apiGroup").0;
+    let group = if group.is_empty() { "core" } else { &group };
+    let part = object.text("subresource").0;
+    let slash = if part.is_empty() { "" } else { "/" };
+    (format!("{group}/{resource}{slash}{part}").into(), verb.0)
+}
+
+/// Gives where it is, and its name: `NAMESPACE/NAME`, a star for all names in a namespace.
+fn resource<'a>(object: &Fields<'a>) -> Cow<'a, str> {
+    let (namespace, name) = (object.text("namespace").0, object.text("name").0);
+    match (namespace.is_empty(), name.is_empty()) {
+        (true, _) => name,
+        (false, true) => format!("{namespace}/*").into(),
+        (false, false) => format!("{namespace}/{name}").into(),
+    }
+}
+
+/// Gives the token of a service account that was made.
+fn issued<'a>(annotations: &Fields<'a>, object: &Fields<'a>, ended: Ended) -> Option<Issued<'a>> {
+    let credential = annotations.text(MADE);
+    if credential.is_empty() || ended != Ended::Success {
+        return None;
+    }
+    let (namespace, name) = (object.text("namespace").0, object.text("name").0);
+    let to = format!("system:serviceaccount:{namespace}:{name}").into();
+    Some(Issued { credential: credential.0, to, via: Via::Exchange, until: None })
+}
+
+#[cfg(test)]
+mod tests;
