@@ -1,6 +1,6 @@
 //! The parsers of foreign bytes in this crate, as the fuzzer and its stable twin call them.
 
-use std::{io::Read as _, sync::OnceLock};
+use std::{collections::BTreeSet, io::Read as _, sync::OnceLock};
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 
@@ -20,6 +20,7 @@ pub type Read = fn(&[u8]);
 pub const PARSERS: &[(&str, Read)] = &[
     ("connect-aws", broker::aws_foreign),
     ("connect-certificate", certificate::foreign),
+    ("connect-cloud-logs", cloud_logs),
     ("connect-cloudtrail", logs),
     ("connect-event-subject", attest::event::foreign),
     ("connect-grants", grants),
@@ -61,6 +62,19 @@ fn saas(bytes: &[u8]) {
         if let Ok(Told::Exercise(told)) = (source.read)(bytes) {
             assert_eq!(told.platform, source.platform, "another system's");
             assert!(!told.operation.is_empty() && !told.actor.id.is_empty(), "nobody did nothing");
+        }
+    }
+    logs(bytes);
+}
+
+/// A record of a cloud's log: what it tells is the same each time, and of each thing once.
+fn cloud_logs(bytes: &[u8]) {
+    for source in SOURCES {
+        let told = (source.read)(bytes);
+        assert_eq!(told, (source.read)(bytes), "a record says the same each time");
+        if let Ok(Told::Exercises(all)) = told {
+            let keys: BTreeSet<u128> = all.iter().map(|it| it.key).collect();
+            assert_eq!(keys.len(), all.len(), "each exercise has a key of its own");
         }
     }
     logs(bytes);
