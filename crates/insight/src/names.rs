@@ -4,8 +4,10 @@
 
 mod anthropic;
 mod aws;
+mod azure;
 mod catalogue;
 mod github;
+mod google;
 mod okta;
 mod openai;
 mod sign_in;
@@ -14,6 +16,7 @@ mod table;
 mod tests;
 mod vault;
 mod visible;
+mod workspace;
 
 use bailiwick_model::{Along, Platform};
 use serde::{Deserialize, Serialize};
@@ -89,17 +92,15 @@ pub struct Name {
 pub fn names(native: Native<'_>, catalogue: &Catalogue) -> Vec<Name> {
     match native.platform {
         Platform::Aws => return aws::names(native, catalogue),
+        Platform::Azure => return azure::names(native),
+        Platform::Google => return google::names(native),
+        Platform::Workspace => return workspace::names(native),
         Platform::Vault => return vault::names(native),
         Platform::Github => return vec![github::TABLE.name(native)],
         Platform::Okta => return vec![okta::TABLE.name(native)],
         Platform::Anthropic => return vec![anthropic::TABLE.name(native)],
         Platform::Openai => return vec![openai::TABLE.name(native)],
-        Platform::Kubernetes
-        | Platform::Google
-        | Platform::Workspace
-        | Platform::Azure
-        | Platform::Postgres
-        | Platform::Mcp => {}
+        Platform::Kubernetes | Platform::Postgres | Platform::Mcp => {}
     }
     let certainty = match (native.internal, native.operation.is_empty()) {
         (true, _) => Certainty::Internal,
@@ -120,5 +121,39 @@ fn spelt(platform: Platform, service: &str, operation: &str) -> String {
         format!("{platform}:{operation}")
     } else {
         format!("{platform}:{service}:{operation}")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Says the names of what a log tells of, each with how sure it is.
+    pub(super) fn said(
+        platform: Platform,
+        service: &str,
+        operation: &str,
+        catalogue: &Catalogue,
+    ) -> String {
+        let native =
+            Native { platform, service, operation, along: Along::NOTHING, internal: false };
+        let names = names(native, catalogue).into_iter();
+        names
+            .map(|it| format!("{} {}", it.text, it.certainty.as_str()))
+            .collect::<Vec<_>>()
+            .join(", ")
+    }
+
+    #[test]
+    fn kubernetes_names_a_permission_by_group_resource_and_verb() {
+        let catalogue = Catalogue::carried();
+        for (service, verb, is) in [
+            ("core/pods", "list", "kubernetes:core/pods:list exact"),
+            ("core/pods/exec", "create", "kubernetes:core/pods/exec:create exact"),
+            ("nonresource", "get /healthz", "kubernetes:nonresource:get /healthz exact"),
+            ("core/pods", "", "kubernetes:core/pods: unknown"),
+        ] {
+            assert_eq!(said(Platform::Kubernetes, service, verb, &catalogue), is);
+        }
     }
 }
