@@ -12,7 +12,11 @@ use std::borrow::Cow;
 
 use bailiwick_model::{Along, Ended, Exercise, Platform, Timestamp};
 
-use super::{NotRead, Shape, Source, Told, fields::Fields, key, kubernetes};
+use super::{
+    NotRead, Shape, Source, Told,
+    fields::{Fields, keyed},
+    kubernetes,
+};
 
 pub(super) const SOURCE: Source = Source { name: "azure", platform: Platform::Azure, knows, read };
 
@@ -74,19 +78,12 @@ struct Log<'r, 'a> {
 }
 
 impl<'a> Log<'_, 'a> {
-    /// Gives an exercise of which nothing is known yet but where, when, and under which key: the record's own id, or what
-    /// makes it another than those beside it.
-    fn exercise(&self, id: &str, parts: &[&str]) -> Exercise<'a> {
-        let at = self.at.unwrap_or(Timestamp::UNTOLD);
-        let id = if id.is_empty() {
-            String::new()
-        } else {
-            format!("{id}\n{}\n{}", at.millis(), parts.join("\n"))
-        };
+    /// Gives an exercise of which nothing is known yet but where and when.
+    fn exercise(&self) -> Exercise<'a> {
         Exercise {
             platform: Platform::Azure,
-            key: key(Platform::Azure, &id, self.record),
-            at,
+            key: 0,
+            at: self.at.unwrap_or(Timestamp::UNTOLD),
             account: self.account(),
             actor: bailiwick_model::Actor::default(),
             service: Cow::Borrowed(""),
@@ -100,6 +97,11 @@ impl<'a> Log<'_, 'a> {
             internal: false,
             granted_by: Cow::Borrowed(""),
         }
+    }
+
+    /// Tells of an exercise, under the key that comes of it and the record's own id.
+    fn told(&self, exercise: Exercise<'a>, id: &str) -> Told<'a> {
+        Told::Exercise(Box::new(keyed(exercise, id, self.record, 0)))
     }
 
     /// Gives the subscription, else the tenant.

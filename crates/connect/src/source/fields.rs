@@ -5,14 +5,14 @@
 
 use std::{borrow::Cow, fmt};
 
-use bailiwick_model::Timestamp;
+use bailiwick_model::{Exercise, Timestamp};
 use serde::{
     Deserialize, Deserializer,
     de::{MapAccess, Visitor},
 };
 use serde_json::value::RawValue;
 
-use super::{NotRead, loose::Text, moment::moment};
+use super::{NotRead, key, loose::Text, moment::moment};
 
 /// The members of an object, with what is behind each as it was written.
 #[derive(Clone, Debug, Default)]
@@ -65,12 +65,13 @@ impl<'a> Fields<'a> {
         texts
     }
 
-    /// Gives the time in the first of these members that has anything; a record may have none at all.
+    /// Gives the time in the first of these members that has one; a record may have none at all, or dots for what somebody
+    /// left out.
     pub(super) fn time(&self, names: &[&str]) -> Result<Option<Timestamp>, NotRead> {
-        let text = self.first(names);
-        if text.is_empty() {
+        let mut texts = names.iter().map(|it| self.text(it));
+        let Some(text) = texts.find(|it| it.0.contains(char::is_alphanumeric)) else {
             return Ok(None);
-        }
+        };
         moment(&text.0).map(Some).ok_or_else(|| NotRead::Time(text.0.into_owned()))
     }
 
@@ -83,6 +84,18 @@ impl<'a> Fields<'a> {
         let alike = self.0.iter().filter(|(it, _)| it.eq_ignore_ascii_case(name));
         alike.min_by_key(|(it, _)| (*it != name, it)).map(|(_, value)| *value)
     }
+}
+
+/// Gives an exercise its key: all that it says, with the record's own id and which of its exercises it is. Ids come again
+/// for different things: some name a request of several steps, some a caller may choose. Without an id the record's bytes
+/// are the key.
+pub(super) fn keyed<'a>(it: Exercise<'a>, id: &str, record: &[u8], part: usize) -> Exercise<'a> {
+    let key = if id.is_empty() {
+        key(it.platform, "", &[record, part.to_string().as_bytes()].concat())
+    } else {
+        key(it.platform, &format!("{:?}", (id, part, &Exercise { key: 0, ..it.clone() })), record)
+    };
+    Exercise { key, ..it }
 }
 
 impl<'de: 'a, 'a> Deserialize<'de> for Fields<'a> {
@@ -118,10 +131,7 @@ pub(super) mod tests {
     use crate::source::{Source, Told};
 
     /// Gives all that a record tells of; a test may keep what it read for as long as it runs.
-    pub(in crate::source) fn told(
-        source: &Source,
-        record: &Value,
-    ) -> Vec<bailiwick_model::Exercise<'static>> {
+    pub(in crate::source) fn told(source: &Source, record: &Value) -> Vec<Exercise<'static>> {
         match (source.read)(record.to_string().leak().as_bytes()).unwrap() {
             Told::Exercise(it) => vec![*it],
             Told::Exercises(all) => all,
@@ -131,10 +141,7 @@ pub(super) mod tests {
 
     /// Gives the only thing that a record tells of.
     #[track_caller]
-    pub(in crate::source) fn one(
-        source: &Source,
-        record: &Value,
-    ) -> bailiwick_model::Exercise<'static> {
+    pub(in crate::source) fn one(source: &Source, record: &Value) -> Exercise<'static> {
         let mut all = told(source, record);
         assert_eq!(all.len(), 1, "{all:#?}");
         all.remove(0)
@@ -219,13 +226,14 @@ pub(super) mod tests {
 
     #[test]
     fn what_is_of_another_kind_counts_as_none() {
-        let read = Fields::of(br#"{"a":7,"b":["x",1,{"c":"y"}],"d":null,"t":"noon"}"#).unwrap();
+        let read =
+            Fields::of(br#"{"a":7,"b":["x",1,{"c":"y"}],"d":null,"e":"...","t":"noon"}"#).unwrap();
         assert_eq!(read.text("a").0, "7");
         assert!(read.object("a").is_empty() && read.objects("a").is_empty());
         assert_eq!(read.objects("b").len(), 1);
         assert_eq!(read.texts("b"), ["x", "1"].map(|it| Text(it.into())));
         assert_eq!(read.texts("a"), ["7"].map(|it| Text(it.into())));
-        assert!(read.has("d") && !read.has("e"));
+        assert!(read.has("d") && !read.has("f"));
         assert_eq!(read.time(&["e", "d"]), Ok(None));
         assert_eq!(read.time(&["e", "t"]), Err(NotRead::Time("noon".to_owned())));
         assert!(

@@ -11,7 +11,10 @@ use std::borrow::Cow;
 use bailiwick_model::{Actor, ActorKind, Along, Ended, Exercise, Issued, Platform, Timestamp, Via};
 
 use self::checked::{Check, checks};
-use super::{NotRead, Shape, Source, Told, fields::Fields, key};
+use super::{
+    NotRead, Shape, Source, Told,
+    fields::{Fields, keyed},
+};
 
 pub(super) const SOURCE: Source =
     Source { name: "google", platform: Platform::Google, knows, read };
@@ -55,12 +58,15 @@ fn read(record: &[u8]) -> Result<Told<'_>, NotRead> {
     }
     let times = ["timestamp", "receiveTimestamp", "p_event_time"];
     let at = entry.time(&times)?.unwrap_or(Timestamp::UNTOLD);
-    let call = Call { at, record, entry: &entry, payload: &payload };
+    let call = Call { at, entry: &entry, payload: &payload };
     let mut all: Vec<_> = checks.into_iter().map(|it| call.checked(it)).collect();
     if all.is_empty() {
         all.push(call.unchecked(method.clone()));
     }
     all.iter_mut().for_each(|it| gke::name(it, &method, &entry));
+    let id = entry.text("insertId").0;
+    let all = all.into_iter().enumerate();
+    let mut all: Vec<_> = all.map(|(part, it)| keyed(it, &id, record, part)).collect();
     Ok(match all.len() {
         1 => all.pop().map_or(Told::Nothing, |it| Told::Exercise(Box::new(it))),
         _ => Told::Exercises(all),
@@ -70,7 +76,6 @@ fn read(record: &[u8]) -> Result<Told<'_>, NotRead> {
 /// One call, and what all its exercises have in common.
 struct Call<'r, 'a> {
     at: Timestamp,
-    record: &'a [u8],
     entry: &'r Fields<'a>,
     payload: &'r Fields<'a>,
 }
@@ -87,30 +92,29 @@ impl<'a> Call<'_, 'a> {
         let data = log.contains("data_access")
             || (log.is_empty()
                 && matches!(&*check.sort, "DATA_READ" | "DATA_WRITE" | "ADMIN_READ"));
-        let key = self.key(&[&check.permission, &check.resource]);
         let resource = if check.resource.is_empty() {
             self.payload.text("resourceName").0
         } else {
             check.resource
         };
-        let exercise = self.exercise(key, (ended, code));
+        let exercise = self.exercise((ended, code));
         Exercise { operation: check.permission, resource: shortened(resource), data, ..exercise }
     }
 
     /// Tells of a call of which no permission is told, under its method's name.
     fn unchecked(&self, method: Cow<'a, str>) -> Exercise<'a> {
-        let exercise = self.exercise(self.key(&[]), self.ended());
+        let exercise = self.exercise(self.ended());
         let service = self.payload.text("serviceName").0;
         // Something must say that this is no permission.
         let service = if service.is_empty() { Cow::Borrowed("method") } else { service };
         Exercise { service, operation: method, ..exercise }
     }
 
-    fn exercise(&self, key: u128, (ended, code): (Ended, Cow<'a, str>)) -> Exercise<'a> {
+    fn exercise(&self, (ended, code): (Ended, Cow<'a, str>)) -> Exercise<'a> {
         let log = self.entry.text("logName").0;
         Exercise {
             platform: Platform::Google,
-            key,
+            key: 0,
             at: self.at,
             account: account(self.entry),
             actor: actor(&self.payload.object("authenticationInfo")),
@@ -125,18 +129,6 @@ impl<'a> Call<'_, 'a> {
             internal: log.contains("system_event"),
             granted_by: Cow::Borrowed(""),
         }
-    }
-
-    /// Gives the key of one exercise: entries are the same if id, time and log are.
-    fn key(&self, parts: &[&str]) -> u128 {
-        let id = self.entry.text("insertId").0;
-        let parts = parts.join("\n");
-        if id.is_empty() {
-            let record = [self.record, parts.as_bytes()].concat();
-            return key(Platform::Google, "", &record);
-        }
-        let (log, at) = (self.entry.text("logName").0, self.at.millis());
-        key(Platform::Google, &format!("{id}\n{at}\n{log}\n{parts}"), self.record)
     }
 
     fn ended(&self) -> (Ended, Cow<'a, str>) {

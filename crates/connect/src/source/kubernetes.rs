@@ -9,7 +9,11 @@ use std::borrow::Cow;
 
 use bailiwick_model::{Actor, ActorKind, Along, Ended, Exercise, Issued, Platform, Timestamp, Via};
 
-use super::{NotRead, Shape, Source, Told, fields::Fields, key, loose::Text};
+use super::{
+    NotRead, Shape, Source, Told,
+    fields::{Fields, keyed},
+    loose::Text,
+};
 
 pub(super) const SOURCE: Source =
     Source { name: "kubernetes", platform: Platform::Kubernetes, knows, read };
@@ -42,18 +46,10 @@ fn read(record: &[u8]) -> Result<Told<'_>, NotRead> {
     let (ended, code) = ended(&it, &annotations);
     let actor = actor(&it);
     let issued = issued(&annotations, &object, ended);
-    let id = match it.text("auditID") {
-        Text(id) if id.is_empty() => id,
-        // A caller may choose the id, so it alone makes no two requests the same.
-        Text(id) => {
-            let at = at.unwrap_or_default().millis();
-            Cow::Owned(format!("{id}\n{at}\n{}\n{}\n{}\n{code}", verb.0, path.0, actor.id))
-        }
-    };
     let (service, operation) = asked(verb, &path.0, &object);
-    Ok(Told::Exercise(Box::new(Exercise {
+    let exercise = Exercise {
         platform: Platform::Kubernetes,
-        key: key(Platform::Kubernetes, &id, record),
+        key: 0,
         at: at.unwrap_or(Timestamp::UNTOLD),
         account: it.first(&["clusterName", "cluster_name", "cluster"]).0,
         actor,
@@ -67,7 +63,8 @@ fn read(record: &[u8]) -> Result<Told<'_>, NotRead> {
         data: false,
         internal: false,
         granted_by: reason::binding(&annotations.text("authorization.k8s.io/reason").0).into(),
-    })))
+    };
+    Ok(Told::Exercise(Box::new(keyed(exercise, &it.text("auditID").0, record, 0))))
 }
 
 /// Says how it ended: what is forbidden, or came without a name that counts, was refused.
@@ -106,7 +103,7 @@ fn actor<'a>(it: &Fields<'a>) -> Actor<'a> {
 }
 
 /// Says what sort of caller a name is of: of those that Kubernetes makes itself the name says so.
-fn kind(name: &str) -> ActorKind {
+pub(super) fn kind(name: &str) -> ActorKind {
     let begins = |them: &[&str]| them.iter().any(|it| name.starts_with(it));
     if name == "system:anonymous" {
         ActorKind::Anonymous
@@ -129,8 +126,10 @@ fn asked<'a>(verb: Text<'a>, path: &str, object: &Fields<'a>) -> (Cow<'a, str>, 
         let operation = if verb.is_empty() { String::new() } else { format!("{} {path}", verb.0) };
         return (Cow::Borrowed("nonresource"), operation.trim_end().to_owned().into());
     }
+    // Some exports leave the group out, and then the path has it.
     let group = object.text("apiGroup").0;
-    let group = if group.is_empty() { "core" } else { &group };
+    let of_path = path.strip_prefix("/apis/").and_then(|it| it.split('/').next());
+    let group = if group.is_empty() { of_path.unwrap_or("core") } else { &group };
     let part = object.text("subresource").0;
     let slash = if part.is_empty() { "" } else { "/" };
     (format!("{group}/{resource}{slash}{part}").into(), verb.0)

@@ -7,7 +7,10 @@ use std::borrow::Cow;
 
 use bailiwick_model::{Actor, ActorKind, Along, Ended, Exercise, Platform, Timestamp};
 
-use super::{NotRead, Shape, Source, Told, fields::Fields, key};
+use super::{
+    NotRead, Shape, Source, Told,
+    fields::{Fields, keyed},
+};
 
 pub(super) const SOURCE: Source =
     Source { name: "workspace", platform: Platform::Workspace, knows, read };
@@ -72,13 +75,9 @@ impl<'a> Activity<'_, 'a> {
         }
         let actor = actor(&self.it.object("actor"));
         let failed = name.ends_with("_failure") || name == "login_challenge_failed";
-        let unique = self.id.text("uniqueQualifier").0;
-        let id = format!("{unique}\n{}\n{}\n{place}\n{name}", self.at.millis(), self.application);
-        let record = [self.record, place.to_string().as_bytes()].concat();
-        let id = if unique.is_empty() { "" } else { &id };
-        Ok(Exercise {
+        let exercise = Exercise {
             platform: Platform::Workspace,
-            key: key(Platform::Workspace, id, &record),
+            key: 0,
             at: self.at,
             account: self.id.text("customerId").0,
             service: self.application.clone(),
@@ -93,7 +92,9 @@ impl<'a> Activity<'_, 'a> {
             operation: name,
             granted_by: Cow::Borrowed(""),
             actor,
-        })
+        };
+        let id = self.id.text("uniqueQualifier").0;
+        Ok(keyed(exercise, &id, self.record, place))
     }
 }
 

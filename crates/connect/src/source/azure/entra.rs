@@ -31,11 +31,10 @@ pub(super) fn sign_in<'a>(log: &Log<'_, 'a>, properties: &Fields<'a>) -> Told<'a
     };
     let id = properties.first(&["id", "originalRequestId"]).or(log.it.text("correlationId"));
     let target = properties.first(&["resourceDisplayName", "resourceId"]);
-    let exercise = log.exercise(&id.0, &[&status.0, &actor.id, &target.0]);
     let code = if ended == Ended::Success { Cow::Borrowed("") } else { status.0 };
     let category = log.it.text("category").0;
     let operation = if category.is_empty() { Cow::Borrowed("SignInLogs") } else { category };
-    Told::Exercise(Box::new(Exercise {
+    let exercise = Exercise {
         actor,
         service: Cow::Borrowed("signin"),
         operation,
@@ -43,8 +42,9 @@ pub(super) fn sign_in<'a>(log: &Log<'_, 'a>, properties: &Fields<'a>) -> Told<'a
         ended,
         code,
         internal: true,
-        ..exercise
-    }))
+        ..log.exercise()
+    };
+    log.told(exercise, &id.0)
 }
 
 /// Reads a change of the directory.
@@ -70,16 +70,16 @@ pub(super) fn audit<'a>(log: &Log<'_, 'a>, properties: &Fields<'a>) -> Told<'a> 
     let target = properties.objects("targetResources").into_iter().next().unwrap_or_default();
     let target = target.first(&["id", "userPrincipalName", "displayName"]);
     let id = properties.text("id").or(log.it.text("correlationId"));
-    let exercise = log.exercise(&id.0, &[&operation.0, &result, &target.0]);
-    Told::Exercise(Box::new(Exercise {
+    let exercise = Exercise {
         actor,
         service: Cow::Borrowed("directory"),
         operation: operation.0,
         resource: target.0,
         ended,
         code: if ended == Ended::Success { Cow::Borrowed("") } else { result },
-        ..exercise
-    }))
+        ..log.exercise()
+    };
+    log.told(exercise, &id.0)
 }
 
 fn is_refusal(reason: &str) -> bool {
@@ -110,8 +110,7 @@ pub(super) fn unified<'a>(log: &Log<'_, 'a>) -> Result<Told<'a>, NotRead> {
         (_, "" | "Success" | "Succeeded" | "PartiallySucceeded" | "True") => Ended::Success,
         _ => Ended::Error,
     };
-    let exercise = log.exercise(&it.text("Id").0, &[&operation, &result]);
-    Ok(Told::Exercise(Box::new(Exercise {
+    let exercise = Exercise {
         actor,
         service: Cow::Borrowed(if is_sign_in { "signin" } else { "directory" }),
         // The same change has a full stop behind it here, and none in the directory's own log.
@@ -120,6 +119,7 @@ pub(super) fn unified<'a>(log: &Log<'_, 'a>) -> Result<Told<'a>, NotRead> {
         ended,
         code: if ended == Ended::Success { Cow::Borrowed("") } else { result },
         internal: is_sign_in,
-        ..exercise
-    })))
+        ..log.exercise()
+    };
+    Ok(log.told(exercise, &it.text("Id").0))
 }

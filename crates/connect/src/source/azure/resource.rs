@@ -44,10 +44,7 @@ pub(super) fn told<'a>(
     };
     let activity = ACTIVITY.iter().find(|(name, _)| *name == category);
     let id = it.first(&["eventDataId", "correlationId"]);
-    let place = it.text("resourceId").or(it.text("uri"));
-    let parts = [&*operation.0, &*place.0, &*result.0, &*code];
-    let exercise = log.exercise(&id.0, &parts);
-    Ok(Told::Exercise(Box::new(Exercise {
+    let exercise = Exercise {
         actor: actor(it, properties),
         operation: operation.0,
         resource: resource(it, properties),
@@ -56,8 +53,9 @@ pub(super) fn told<'a>(
         data: activity.is_none() && !category.is_empty(),
         internal: activity.is_some_and(|(_, is_done)| !is_done),
         granted_by: granted_by(it),
-        ..exercise
-    })))
+        ..log.exercise()
+    };
+    Ok(log.told(exercise, &id.0))
 }
 
 /// Says how it ended. What the resource itself refuses, and what a policy does, is a denial as well.

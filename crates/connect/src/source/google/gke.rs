@@ -2,9 +2,9 @@
 
 use std::borrow::Cow;
 
-use bailiwick_model::{Exercise, Platform};
+use bailiwick_model::{ActorKind, Exercise, Platform};
 
-use crate::source::fields::Fields;
+use crate::source::{fields::Fields, kubernetes};
 
 /// What a request asked for, in the words of Kubernetes.
 struct Asked {
@@ -19,6 +19,9 @@ pub(super) fn name(it: &mut Exercise<'_>, method: &str, entry: &Fields<'_>) {
     let asked = [method, &it.operation].into_iter().find_map(|name| asked(name, &it.resource));
     let Some(asked) = asked else { return };
     it.platform = Platform::Kubernetes;
+    if it.actor.kind == ActorKind::Unknown {
+        it.actor.kind = kubernetes::kind(&it.actor.id);
+    }
     it.service = Cow::Owned(asked.service);
     it.operation = Cow::Owned(asked.verb);
     it.resource = Cow::Owned(asked.resource);

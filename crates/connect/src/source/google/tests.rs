@@ -193,9 +193,12 @@ fn a_cluster_s_requests_are_told_in_the_words_of_kubernetes() {
         let mut payload = check(method, json!(true));
         payload["methodName"] = json!(method);
         payload["resourceName"] = json!(path);
+        payload["authenticationInfo"] =
+            json!({ "principalEmail": "system:serviceaccount:shop:ci" });
         let labels = json!({ "project_id": "shop", "location": "here", "cluster_name": "c" });
         let it = one(&SOURCE, &record(payload, json!({ "resource": { "labels": labels } })));
         assert_eq!((it.platform, &*it.account), (Platform::Kubernetes, "shop/here/c"));
+        assert_eq!((it.actor.kind, it.data), (ActorKind::Service, false));
         format!("{} {} {}", it.service, it.operation, it.resource)
     };
     assert_eq!(

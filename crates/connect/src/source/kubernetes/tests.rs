@@ -56,6 +56,11 @@ fn a_request_is_named_as_rbac_names_it() {
     let role =
         json!({ "resource": "clusterroles", "apiGroup": "rbac.authorization.k8s.io", "name": "r" });
     assert_eq!(named(role, "update", "/x"), "rbac.authorization.k8s.io/clusterroles update r");
+    let bare = json!({ "resource": "roles", "name": "r" });
+    assert_eq!(
+        named(bare, "get", "/apis/rbac.authorization.k8s.io/v1/x"),
+        "rbac.authorization.k8s.io/roles get r"
+    );
     assert_eq!(named(json!({ "resource": "nodes" }), "watch", "/x"), "core/nodes watch");
     assert_eq!(named(json!(null), "get", "/healthz?verbose"), "nonresource get /healthz");
     assert_eq!(named(json!(null), "", "/healthz"), "nonresource", "a path alone is no permission");
