@@ -8,6 +8,7 @@ mod azure;
 mod catalogue;
 mod github;
 mod google;
+mod kubernetes;
 mod okta;
 mod openai;
 mod sign_in;
@@ -94,13 +95,14 @@ pub fn names(native: Native<'_>, catalogue: &Catalogue) -> Vec<Name> {
         Platform::Aws => return aws::names(native, catalogue),
         Platform::Azure => return azure::names(native),
         Platform::Google => return google::names(native),
+        Platform::Kubernetes => return kubernetes::names(native),
         Platform::Workspace => return workspace::names(native),
         Platform::Vault => return vault::names(native),
         Platform::Github => return vec![github::TABLE.name(native)],
         Platform::Okta => return vec![okta::TABLE.name(native)],
         Platform::Anthropic => return vec![anthropic::TABLE.name(native)],
         Platform::Openai => return vec![openai::TABLE.name(native)],
-        Platform::Kubernetes | Platform::Postgres | Platform::Mcp => {}
+        Platform::Postgres | Platform::Mcp => {}
     }
     let certainty = match (native.internal, native.operation.is_empty()) {
         (true, _) => Certainty::Internal,
@@ -142,18 +144,5 @@ mod tests {
             .map(|it| format!("{} {}", it.text, it.certainty.as_str()))
             .collect::<Vec<_>>()
             .join(", ")
-    }
-
-    #[test]
-    fn kubernetes_names_a_permission_by_group_resource_and_verb() {
-        let catalogue = Catalogue::carried();
-        for (service, verb, is) in [
-            ("core/pods", "list", "kubernetes:core/pods:list exact"),
-            ("core/pods/exec", "create", "kubernetes:core/pods/exec:create exact"),
-            ("nonresource", "get /healthz", "kubernetes:nonresource:get /healthz exact"),
-            ("core/pods", "", "kubernetes:core/pods: unknown"),
-        ] {
-            assert_eq!(said(Platform::Kubernetes, service, verb, &catalogue), is);
-        }
     }
 }
