@@ -1,5 +1,6 @@
 //! `audit`: granted against exercised, from files alone.
 
+mod cloud;
 mod granted;
 mod real;
 mod report;

@@ -148,7 +148,7 @@ fn sessions_are_joined_to_who_began_them_or_say_why_not() {
 }
 
 /// Puts lines in the order of their texts read backwards, which is that of nothing they say.
-fn shuffled(lines: &[&str]) -> String {
+pub(super) fn shuffled(lines: &[&str]) -> String {
     let mut turned: Vec<String> = lines.iter().map(|it| it.chars().rev().collect()).collect();
     turned.sort_unstable();
     turned.iter().map(|it| it.chars().rev().chain(['\n']).collect::<String>()).collect()
