@@ -152,7 +152,7 @@ pub(super) mod tests {
         match value {
             Value::Object(members) => {
                 let mut members: Vec<_> = members.iter().collect();
-                let by = by % members.len().max(1);
+                let by = by.checked_rem(members.len()).unwrap_or(0);
                 members.rotate_left(by);
                 if by % 2 == 1 {
                     members.reverse();
@@ -163,7 +163,7 @@ pub(super) mod tests {
                     let name = if small { name.to_lowercase() } else { name.clone() };
                     into.push_str(&Value::String(name).to_string());
                     into.push(':');
-                    turned(value, by + 1, small, into);
+                    turned(value, by.saturating_add(1), small, into);
                 }
                 into.push('}');
             }
@@ -197,7 +197,7 @@ pub(super) mod tests {
             let place = place.index(text.len());
             let mut spoilt = text[..place].to_vec();
             spoilt.extend_from_slice(&bytes);
-            spoilt.extend_from_slice(text.get(place + 1..).unwrap_or_default());
+            spoilt.extend_from_slice(text.get(place.saturating_add(1)..).unwrap_or_default());
             for bytes in [&bytes, &spoilt] {
                 let _told_or_not = (source.read)(bytes);
             }

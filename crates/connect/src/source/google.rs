@@ -63,7 +63,9 @@ fn read(record: &[u8]) -> Result<Told<'_>, NotRead> {
     if all.is_empty() {
         all.push(call.unchecked(method.clone()));
     }
-    all.iter_mut().for_each(|it| gke::name(it, &method, &entry));
+    for it in &mut all {
+        gke::name(it, &method, &entry);
+    }
     let id = entry.text("insertId").0;
     let all = all.into_iter().enumerate();
     let mut all: Vec<_> = all.map(|(part, it)| keyed(it, &id, record, part)).collect();

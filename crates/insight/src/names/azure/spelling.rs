@@ -76,7 +76,7 @@ pub(super) fn of(action: &str) -> String {
 fn word(word: &str) -> String {
     let small = word.to_lowercase();
     let order = |it: &&str| it.bytes().map(|it| it.to_ascii_lowercase()).cmp(small.bytes());
-    let place = WORDS.binary_search_by(|it| order(&it)).ok();
+    let place = WORDS.binary_search_by(order).ok();
     place.and_then(|it| WORDS.get(it)).map_or(small, |it| (*it).to_owned())
 }
 
