@@ -175,7 +175,9 @@ pub(super) mod tests {
                 }
                 into.push(']');
             }
-            other => into.push_str(&other.to_string()),
+            Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {
+                into.push_str(&value.to_string());
+            }
         }
     }
 
