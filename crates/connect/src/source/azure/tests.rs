@@ -1,3 +1,5 @@
+//! What records of Azure and Entra ID tell of.
+
 use bailiwick_model::ActorKind;
 use serde_json::{Value, json};
 

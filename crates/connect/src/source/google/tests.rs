@@ -1,3 +1,5 @@
+//! What entries of Google's audit logs tell of.
+
 use serde_json::{Value, json};
 
 use super::*;

@@ -1,3 +1,5 @@
+//! What events of Kubernetes tell of.
+
 use serde_json::{Value, json};
 
 use super::*;

@@ -1,3 +1,5 @@
+//! What activities of Google Workspace tell of.
+
 use serde_json::{Value, json};
 
 use super::*;
