@@ -26,6 +26,7 @@ pub const PARSERS: &[(&str, Read)] = &[
     ("connect-grants", grants),
     ("connect-jwks", jwk::foreign),
     ("connect-pem", pem),
+    ("connect-pgaudit", logs),
     ("connect-postgres", broker::postgres::foreign),
     ("connect-person-key", person_key::foreign),
     ("connect-program", broker::program_foreign),
@@ -40,7 +41,7 @@ pub const PARSERS: &[(&str, Read)] = &[
 
 /// A file of logs: whatever it is, it is read to its end, and what is no record is told of.
 fn logs(bytes: &[u8]) {
-    for only in [None, SOURCES.first()] {
+    for only in SOURCES.iter().map(Some).chain([None]) {
         let mut told = 0_u64;
         let mut take = |_: Record<'_>| told = told.saturating_add(1);
         let (mut reader, half) = (Reader::new(only), bytes.len() / 2);

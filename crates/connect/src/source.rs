@@ -16,6 +16,7 @@ mod loose;
 mod moment;
 mod okta;
 mod openai;
+mod pgaudit;
 mod picked;
 mod reader;
 #[cfg(test)]
@@ -65,6 +66,7 @@ pub const SOURCES: &[Source] = &[
     vault::SOURCE,
     anthropic::SOURCE,
     openai::SOURCE,
+    pgaudit::SOURCE,
 ];
 
 /// The name of a caller of whom a log says that nobody said who it is.

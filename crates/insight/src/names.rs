@@ -11,6 +11,7 @@ mod google;
 mod kubernetes;
 mod okta;
 mod openai;
+mod postgres;
 mod sign_in;
 mod table;
 #[cfg(test)]
@@ -102,7 +103,8 @@ pub fn names(native: Native<'_>, catalogue: &Catalogue) -> Vec<Name> {
         Platform::Okta => return vec![okta::TABLE.name(native)],
         Platform::Anthropic => return vec![anthropic::TABLE.name(native)],
         Platform::Openai => return vec![openai::TABLE.name(native)],
-        Platform::Postgres | Platform::Mcp => {}
+        Platform::Postgres => return vec![postgres::name(native)],
+        Platform::Mcp => {}
     }
     let certainty = match (native.internal, native.operation.is_empty()) {
         (true, _) => Certainty::Internal,

@@ -138,11 +138,12 @@ fn pieces(
         }
         let is_lines = lines == Some(true);
         if count == 0 {
-            if is_lines {
+            if is_lines || !opens(held.trim_ascii_start()) {
                 reader.lines(&held, each);
             } else {
                 reader.document(&held, each);
             }
+            reader.end(each);
             return Ok(());
         }
         if is_lines {
@@ -175,6 +176,10 @@ fn has_lines(begin: &[u8]) -> Option<bool> {
     let text = begin.trim_ascii_start();
     let end = text.iter().position(|it| *it == b'\n')?;
     let line = text.get(..end).unwrap_or_default();
-    let is_open = line.starts_with(b"[") || line.starts_with(b"{");
-    Some(!is_open || serde_json::from_slice::<IgnoredAny>(line).is_ok())
+    Some(!opens(line) || serde_json::from_slice::<IgnoredAny>(line).is_ok())
+}
+
+/// Says whether text begins as an object or a list does.
+fn opens(text: &[u8]) -> bool {
+    text.starts_with(b"[") || text.starts_with(b"{")
 }

@@ -9,7 +9,7 @@ use serde::{
 };
 use serde_json::value::RawValue;
 
-use super::{NotRead, SOURCES, Shape, Source, Told, loose::Text};
+use super::{NotRead, SOURCES, Shape, Source, Told, loose::Text, pgaudit};
 
 /// Members that hold records, where a record is none itself: what is delivered, listed or exported in one piece.
 const HOLDERS: &[&str] =
@@ -48,12 +48,14 @@ pub struct Reader {
     only: Option<&'static Source>,
     last: Option<&'static Source>,
     records: u64,
+    /// Puts the lines of a log of text together, once one of them was seen.
+    text: Option<pgaudit::Lines>,
 }
 
 impl Reader {
     /// Makes one; all records are of `only`, where that is said.
     pub fn new(only: Option<&'static Source>) -> Self {
-        Self { only, last: only, records: 0 }
+        Self { only, last: only, records: 0, text: None }
     }
 
     /// Counts the records so far.
@@ -61,12 +63,46 @@ impl Reader {
         self.records
     }
 
-    /// Reads lines, a record each; the last one may lack its end.
+    /// Reads lines, a record each, or, in a log of text, as many as belong together; the last one may lack its end.
     pub fn lines(&mut self, lines: &[u8], each: &mut dyn FnMut(Record<'_>)) {
+        let lines = lines.strip_suffix(b"\n").unwrap_or(lines);
         for line in lines.split(|it| *it == b'\n') {
-            if !line.trim_ascii().is_empty() {
+            let is_text = self.is_text(line);
+            if let Some(text) = self.text.as_mut().filter(|_| is_text) {
+                let ended = text.take(line);
+                self.text_record(ended, each);
+            } else if !line.trim_ascii().is_empty() {
                 self.record(line.trim_ascii(), DEEP, each);
             }
+        }
+    }
+
+    /// Reads what is left of a log of text: its last record ends with it.
+    pub fn end(&mut self, each: &mut dyn FnMut(Record<'_>)) {
+        let last = self.text.as_mut().and_then(pgaudit::Lines::end);
+        self.text_record(last, each);
+    }
+
+    /// Says whether a line is of a log of text. Once one is, all are: a statement may have lines of any kind.
+    fn is_text(&mut self, line: &[u8]) -> bool {
+        if self.text.is_some() {
+            return true;
+        }
+        let may_be = self.only.is_none_or(|it| it.name == pgaudit::SOURCE.name);
+        if may_be
+            && !line.trim_ascii().is_empty()
+            && !line.starts_with(b"{")
+            && !line.starts_with(b"[")
+        {
+            self.text = pgaudit::knows_line(line).then(pgaudit::Lines::default);
+        }
+        self.text.is_some()
+    }
+
+    fn text_record(&mut self, record: Option<Vec<u8>>, each: &mut dyn FnMut(Record<'_>)) {
+        let source = SOURCES.iter().find(|it| it.name == pgaudit::SOURCE.name);
+        if let (Some(record), Some(source)) = (record, source) {
+            self.read(source, &record, each);
         }
     }
 

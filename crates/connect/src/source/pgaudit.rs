@@ -1,0 +1,191 @@
+//! PostgreSQL's log with what pgaudit writes into it (versions 1.4 to 18), as text, `csvlog` or `jsonlog`.
+//!
+//! pgaudit names each relation that a statement reads or writes, in a row of its own, and says nothing of what was
+//! refused: the server's own message does, code 42501. Who it was stands before the message alone, so `log_line_prefix`
+//! has to say it (`%u`). After `SET ROLE` that is still who signed in.
+
+mod csv;
+mod lines;
+mod prefix;
+mod refused;
+mod row;
+mod statement;
+mod time;
+
+use std::borrow::Cow;
+
+use bailiwick_model::{Actor, ActorKind, Along, Ended, Exercise, Platform};
+
+pub(super) use self::lines::{Lines, knows as knows_line};
+use self::row::Row;
+use super::{NotRead, Shape, Source, Told, key};
+
+pub(super) const SOURCE: Source =
+    Source { name: "pgaudit", platform: Platform::Postgres, knows, read };
+
+/// How many values pgaudit's own row has at least.
+const COLUMNS: usize = 8;
+
+fn knows(shape: &Shape<'_>) -> bool {
+    shape.has(&["timestamp", "error_severity", "message"])
+}
+
+fn read(record: &[u8]) -> Result<Told<'_>, NotRead> {
+    // A database of another encoding writes its own bytes.
+    let text = String::from_utf8_lossy(record);
+    let row = Row::read(&text)?;
+    let Some(deed) = Deed::of(&row)? else { return Ok(Told::Nothing) };
+    if row.user.is_empty() {
+        return Err(NotRead::Lacks("%u of log_line_prefix"));
+    }
+    let at = time::read(&row.time).ok_or_else(|| NotRead::Time(row.time.clone().into_owned()))?;
+    Ok(Told::Exercise(Box::new(exercise(&row, deed, at, record))))
+}
+
+/// What was done or asked for, to what.
+#[derive(Debug, Default)]
+struct Deed {
+    /// `table public.orders`; empty where the log does not name it.
+    on: String,
+    /// `SELECT`; empty where nothing says which privilege it took.
+    operation: String,
+    /// What tells it from others of the same session.
+    key: String,
+    refused: bool,
+    /// Whether it is about data.
+    data: bool,
+}
+
+impl Deed {
+    /// Finds what a message tells that somebody did; most tell nothing of the kind.
+    fn of(row: &Row<'_>) -> Result<Option<Self>, NotRead> {
+        if let Some(audited) = row.message.strip_prefix("AUDIT: ") {
+            return Self::audited(audited, row);
+        }
+        let line = if row.line.is_empty() { String::new() } else { format!("#{}", row.line) };
+        if refused::is_refusal(row) {
+            let (on, operation) = refused::what(row);
+            return Ok(Some(Self { on, operation, key: line, refused: true, data: false }));
+        }
+        let came = row.message.strip_prefix("connection authorized: ");
+        Ok(came.map(|_| Self {
+            on: object("database", &row.database),
+            operation: "CONNECT".to_owned(),
+            key: line,
+            ..Self::default()
+        }))
+    }
+
+    /// Reads `SESSION,1,1,READ,SELECT,TABLE,public.orders,"select …",<none>`.
+    fn audited(audited: &str, row: &Row<'_>) -> Result<Option<Self>, NotRead> {
+        let broken = || NotRead::Shape("the row of pgaudit in it is broken, or cut off".to_owned());
+        let fields = csv::fields(audited).ok_or_else(broken)?;
+        let [_, statement, part, class, command, sort, name, text, ..] = fields.as_slice() else {
+            return Err(broken());
+        };
+        if fields.len() < COLUMNS || !statement.bytes().all(|it| it.is_ascii_digit()) {
+            return Err(broken());
+        }
+        if &**command == "???" {
+            // It stands in a statement, and no privilege was asked for: a view, once more, behind its own row.
+            return Ok(None);
+        }
+        let becomes = (&**command == "SET").then(|| statement::role_of(text)).flatten();
+        let (on, operation) = match becomes {
+            Some(role) => (format!("role {role}"), "SET".to_owned()),
+            None if &**command == "CREATE SCHEMA" => {
+                (object("database", &row.database), "CREATE".to_owned())
+            }
+            None => (object(sort, name), operation(command).to_owned()),
+        };
+        Ok(Some(Self {
+            key: format!("/{statement}/{part}/{class}/{command}/{sort}/{name}"),
+            on,
+            operation,
+            refused: false,
+            data: matches!(&**class, "READ" | "WRITE"),
+        }))
+    }
+}
+
+/// Names an object as privileges do: whatever has rows is a table.
+fn object(sort: &str, name: &str) -> String {
+    if name.is_empty() {
+        return String::new();
+    }
+    let sort = match sort.to_ascii_lowercase().as_str() {
+        "table" | "relation" | "view" | "materialized view" | "foreign table" | "toast table"
+        | "partitioned table" => "table".to_owned(),
+        "procedure" | "aggregate" => "function".to_owned(),
+        other => other.to_owned(),
+    };
+    format!("{sort} {name}")
+}
+
+/// Gives the privilege that a command is named after.
+fn operation(command: &str) -> &str {
+    if command == "TRUNCATE TABLE" { "TRUNCATE" } else { command }
+}
+
+fn exercise(
+    row: &Row<'_>,
+    deed: Deed,
+    at: bailiwick_model::Timestamp,
+    record: &[u8],
+) -> Exercise<'static> {
+    let session = match (row.session.is_empty(), row.process.is_empty()) {
+        (false, _) => Some(row.session.clone()),
+        // A process that is gone may lend its number to another: not within a second.
+        (true, false) if deed.key.starts_with('/') => {
+            Some(Cow::Owned(format!("{}@{}", row.process, at.seconds())))
+        }
+        (true, _) => None,
+    };
+    let id = match session {
+        Some(session) if !deed.key.is_empty() => {
+            format!("{}@{}:{session}{}", row.user, row.database, deed.key)
+        }
+        Some(_) | None => String::new(),
+    };
+    let name = deed.on.split_once(' ').map_or("", |(_, name)| name);
+    let resource = match deed.on.split_once(' ') {
+        Some(("database" | "role", _)) | None => name.to_owned(),
+        Some(_) if row.database.is_empty() => name.to_owned(),
+        Some(_) => format!("{}/{name}", row.database),
+    };
+    Exercise {
+        platform: Platform::Postgres,
+        key: key(Platform::Postgres, &id, record),
+        at,
+        account: Cow::Borrowed(""),
+        actor: Actor {
+            id: Cow::Owned(row.user.clone().into_owned()),
+            kind: ActorKind::Unknown,
+            // A role that was leased is known by its name.
+            credential: Cow::Owned(row.user.clone().into_owned()),
+            ..Actor::default()
+        },
+        resource: Cow::Owned(resource),
+        service: Cow::Owned(deed.on),
+        operation: Cow::Owned(deed.operation),
+        along: Along::NOTHING,
+        ended: if deed.refused { Ended::Denied } else { Ended::Success },
+        code: if deed.refused { Cow::Owned(code(row)) } else { Cow::Borrowed("") },
+        issued: None,
+        data: deed.data,
+        internal: false,
+        granted_by: Cow::Borrowed(""),
+    }
+}
+
+/// Gives the code of a refusal, which a log of text has only where it was asked for.
+fn code(row: &Row<'_>) -> String {
+    match (row.code.is_empty(), &*row.severity) {
+        (false, _) => row.code.clone().into_owned(),
+        (true, "FATAL") => "28000".to_owned(),
+        (true, _) => "42501".to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests;

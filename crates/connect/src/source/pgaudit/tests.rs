@@ -1,0 +1,299 @@
+//! What becomes of a log of PostgreSQL's, in each of the three ways in which it is written.
+
+use proptest::prelude::*;
+use serde_json::json;
+
+use crate::source::{FileError, Record, SOURCES, read_from};
+
+const AT: &str = "2026-03-01 10:00:00.123 UTC";
+
+/// Writes a log of text, a message of a user in each line: `USER MESSAGE`.
+fn text(lines: &[&str]) -> String {
+    let line = |it: &&str| {
+        let (user, message) = it.split_once(' ').unwrap();
+        format!("{AT} [7] {user}@shop {}\n", message.replace('\n', "\n\t"))
+    };
+    lines.iter().map(line).collect()
+}
+
+/// Tells of each record: who, what, how it ended.
+fn told(log: &str) -> Vec<String> {
+    let mut all = Vec::new();
+    let mut take = |record: Record<'_>| match record {
+        Record::Exercise(source, it) => {
+            assert_eq!(source.name, "pgaudit");
+            all.push(format!(
+                "{} {}:{} {:?} {}",
+                it.actor.id, it.service, it.operation, it.ended, it.code
+            ));
+        }
+        Record::Nothing => {}
+        Record::Error(error) => all.push(error.to_string()),
+    };
+    let read: Result<u64, FileError> = read_from(log.as_bytes(), None, &mut take, &|_| {});
+    read.unwrap();
+    all.iter().map(|it| it.trim_end().to_owned()).collect()
+}
+
+#[test]
+fn each_relation_of_a_statement_is_an_access_of_its_own() {
+    let log = text(&[
+        "ann LOG:  AUDIT: SESSION,1,1,READ,SELECT,TABLE,public.orders,\"select *\n from orders -- a \"\"b\"\"\n join v using (id)\",<none>",
+        "ann LOG:  AUDIT: SESSION,1,1,READ,SELECT,VIEW,public.v,\"select *\n from orders\",<none>",
+        "ann LOG:  AUDIT: SESSION,2,1,FUNCTION,EXECUTE,FUNCTION,public.f,select f();,<none>",
+        "ann LOG:  AUDIT: SESSION,3,1,READ,SELECT,TABLE,\"\"\"Odd, One\"\".\"\"a\"\"\"\"b\"\"\",\"select 1\",<none>",
+        "ann LOG:  AUDIT: SESSION,4,1,WRITE,TRUNCATE TABLE,,,truncate orders,<none>",
+        "ann LOG:  AUDIT: SESSION,5,1,MISC,SET,,,set role readers,<none>",
+        "ann LOG:  AUDIT: SESSION,6,1,DDL,CREATE SCHEMA,SCHEMA,crm,create schema crm,<none>",
+        "ann LOG:  AUDIT: SESSION,7,1,MISC,???,MATERIALIZED VIEW,public.mv,refresh,<none>",
+        "ann LOG:  AUDIT: OBJECT,8,1,WRITE,UPDATE,TABLE,public.orders,<previously logged>,<previously logged>",
+        "ann LOG:  connection authorized: user=ann database=shop application_name=psql",
+        "ann LOG:  duration: 1.5 ms",
+    ]);
+    assert_eq!(
+        told(&log),
+        [
+            "ann table public.orders:SELECT Success",
+            "ann table public.v:SELECT Success",
+            "ann function public.f:EXECUTE Success",
+            "ann table \"Odd, One\".\"a\"\"b\":SELECT Success",
+            "ann :TRUNCATE Success",
+            "ann role readers:SET Success",
+            "ann database shop:CREATE Success",
+            "ann table public.orders:UPDATE Success",
+            "ann database shop:CONNECT Success",
+        ]
+    );
+}
+
+#[test]
+fn a_refusal_is_denied_and_names_the_privilege_only_where_it_is_beyond_doubt() {
+    for (lines, is) in [
+        (
+            &[
+                "bob ERROR:  permission denied for table orders",
+                "bob STATEMENT:  delete from crm.orders",
+            ][..],
+            "bob table crm.orders:DELETE Denied 42501",
+        ),
+        (
+            &[
+                "bob ERROR:  permission denied for table orders",
+                "bob STATEMENT:  select *\n from orders",
+            ],
+            "bob table orders:SELECT Denied 42501",
+        ),
+        // What is written and what is read take different privileges.
+        (
+            &[
+                "bob ERROR:  permission denied for table secrets",
+                "bob STATEMENT:  insert into orders select * from secrets",
+            ],
+            "bob table secrets: Denied 42501",
+        ),
+        // A function did it on the way.
+        (
+            &[
+                "bob ERROR:  permission denied for table orders",
+                "bob CONTEXT:  SQL function \"f\" statement 1",
+                "bob STATEMENT:  select f('orders') from orders",
+            ],
+            "bob table orders: Denied 42501",
+        ),
+        (
+            &[
+                "bob ERROR:  permission denied for schema public at character 14",
+                "bob STATEMENT:  create table x()",
+            ],
+            "bob schema public: Denied 42501",
+        ),
+        (
+            &["bob ERROR:  must be owner of table a\"b", "bob STATEMENT:  drop table \"a\"\"b\""],
+            "bob table \"a\"\"b\":DROP TABLE Denied 42501",
+        ),
+        (
+            &["bob ERROR:  permission denied to set role \"readers\""],
+            "bob role readers:SET Denied 42501",
+        ),
+        (
+            &["bob ERROR:  permission denied to create role"],
+            "bob attribute:CREATEROLE Denied 42501",
+        ),
+        (&["bob ERROR:  permission denied to set parameter \"work_mem\""], "bob : Denied 42501"),
+        (
+            &["bob ERROR:  permission denied for function pg_read_file"],
+            "bob function pg_read_file:EXECUTE Denied 42501",
+        ),
+        (
+            &["eve FATAL:  password authentication failed for user \"eve\""],
+            "eve database shop:CONNECT Denied 28000",
+        ),
+        (
+            &[
+                "eve FATAL:  permission denied for database \"shop\"",
+                "eve DETAIL:  User does not have CONNECT privilege.",
+            ],
+            "eve database shop:CONNECT Denied 28000",
+        ),
+    ] {
+        assert_eq!(told(&text(lines)), [is], "{lines:?}");
+    }
+    let none = text(&[
+        "bob ERROR:  relation \"x\" does not exist",
+        "bob FATAL:  terminating connection",
+        "bob LOG:  permission denied is but text",
+    ]);
+    assert_eq!(told(&none), Vec::<String>::new());
+}
+
+/// Writes one message in the other two ways.
+fn csv(user: &str, code: &str, line: u8, message: &str, statement: &str) -> String {
+    let quoted = |it: &str| format!("\"{}\"", it.replace('"', "\"\""));
+    format!(
+        "{AT},{},\"shop\",7,\"[local]\",6b08bbc4.6165,{line},\"SELECT\",{AT},3/6,0,{},{code},{},,,,,,{},,,\"psql\",\"client backend\",,0",
+        quoted(user),
+        if code == "00000" { "LOG" } else { "ERROR" },
+        quoted(message),
+        quoted(statement),
+    )
+}
+
+fn json(user: &str, code: &str, line: u8, message: &str, statement: &str) -> String {
+    json!({
+        "timestamp": AT, "user": user, "dbname": "shop", "pid": 7, "session_id": "6b08bbc4.6165", "line_num": line,
+        "error_severity": if code == "00000" { "LOG" } else { "ERROR" }, "state_code": code,
+        "message": message, "statement": statement,
+    })
+    .to_string()
+}
+
+#[test]
+fn the_three_ways_to_write_a_log_say_the_same() {
+    let read = "AUDIT: SESSION,1,1,READ,SELECT,TABLE,public.orders,\"select *\n from \"\"orders\"\"\",<none>";
+    let refused = "permission denied for table orders";
+    let said = ["ann table public.orders:SELECT Success", "bob table orders:DELETE Denied 42501"];
+    let as_text = text(&[
+        &format!("ann LOG:  {read}"),
+        &format!("bob ERROR:  {refused}"),
+        "bob STATEMENT:  delete from orders;",
+    ]);
+    let write = |how: fn(&str, &str, u8, &str, &str) -> String| {
+        format!(
+            "{}\n{}\n",
+            how("ann", "00000", 1, read, ""),
+            how("bob", "42501", 2, refused, "delete from orders;")
+        )
+    };
+    for log in [as_text, write(csv), write(json)] {
+        assert_eq!(told(&log), said, "{log}");
+        assert_eq!(told(log.trim_end()), said, "its last line may lack its end");
+        assert_eq!(told(&log.replace('\n', "\r\n")), said, "{log}");
+    }
+    // What has a session's own name is one access in both.
+    let keys = |log: &str| {
+        let mut keys = Vec::new();
+        read_from(
+            log.as_bytes(),
+            None,
+            &mut |it| {
+                if let Record::Exercise(_, it) = it {
+                    keys.push(it.key)
+                }
+            },
+            &|_| {},
+        )
+        .unwrap();
+        keys
+    };
+    assert_eq!(keys(&write(csv)), keys(&write(json)));
+    assert_ne!(keys(&write(csv))[0], keys(&write(csv))[1]);
+}
+
+#[test]
+fn what_cannot_be_read_costs_one_record_and_says_why() {
+    let good =
+        text(&["ann LOG:  AUDIT: SESSION,1,1,READ,SELECT,TABLE,public.orders,select,<none>"]);
+    let ann = "ann table public.orders:SELECT Success";
+    for (bad, why) in [
+        ("hello", "no source knows records like this one"),
+        (
+            "by somebody LOG:  AUDIT: SESSION,1,1,READ",
+            "this is no record: its `log_line_prefix` is none that is known",
+        ),
+        (
+            "2026-03-01 10:00:00.123 UTC [7] LOG:  AUDIT: SESSION,1,1,READ,SELECT,TABLE,public.orders,select,<none>",
+            "there is no `%u of log_line_prefix` in it",
+        ),
+        (
+            "2026-03-01 10:00:00.123 IST [7] ann@shop LOG:  AUDIT: SESSION,1,1,READ,SELECT,TABLE,public.orders,select,<none>",
+            "`2026-03-01 10:00:00.123 IST` is no time",
+        ),
+        (
+            "2026-03-01 10:00:00.123 UTC [7] ann@shop LOG:  AUDIT: SESSION,1,1,READ,\"SELECT",
+            "this is no record: the row of pgaudit in it is broken, or cut off",
+        ),
+    ] {
+        let second = good.replace("SESSION,1", "SESSION,2");
+        assert_eq!(
+            told(&format!("{good}{bad}\n{second}")),
+            [ann.to_owned(), format!("record 2: {why}"), ann.to_owned()],
+            "{bad}"
+        );
+    }
+}
+
+#[test]
+fn no_statement_and_no_value_is_kept() {
+    let log = text(&[
+        "ann LOG:  AUDIT: SESSION,1,1,WRITE,INSERT,TABLE,public.orders,insert into orders values ('hunter2'),hunter2",
+    ]);
+    let mut seen = 0;
+    let mut take = |record: Record<'_>| {
+        seen += 1;
+        assert!(!format!("{record:?}").contains("hunter2"));
+    };
+    read_from(log.as_bytes(), SOURCES.iter().find(|it| it.name == "pgaudit"), &mut take, &|_| {})
+        .unwrap();
+    assert_eq!(seen, 1);
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+    /// Whatever is in a statement, the row before and the row after are read, and nobody else did anything.
+    #[test]
+    fn a_statement_takes_no_part_in_who_did_what(statement in "[ -~\n\té]{0,60}", user in "[a-z@ ]{1,8}") {
+        let user = user.trim().to_owned() + "x";
+        let quoted = statement.replace('"', "\"\"");
+        let audit = |number: u8, on: &str| format!("AUDIT: SESSION,{number},1,READ,SELECT,TABLE,{on},\"{quoted}\",<none>");
+        let said: Vec<_> = ["a.b", "c.d"].iter().map(|on| format!("{user} table {on}:SELECT Success")).collect();
+        let rows = [csv(&user, "00000", 1, &audit(1, "a.b"), ""), csv(&user, "00000", 2, &audit(2, "c.d"), "")];
+        prop_assert_eq!(told(&rows.join("\n")), said.clone());
+        let rows = [json(&user, "00000", 1, &audit(1, "a.b"), ""), json(&user, "00000", 2, &audit(2, "c.d"), "")];
+        prop_assert_eq!(told(&rows.join("\n")), said);
+        let rows: Vec<_> = [audit(1, "a.b"), audit(2, "c.d")].iter().map(|it| format!("ann LOG:  {it}")).collect();
+        let rows: Vec<_> = rows.iter().map(String::as_str).collect();
+        prop_assert_eq!(told(&text(&rows)), ["ann table a.b:SELECT Success", "ann table c.d:SELECT Success"]);
+    }
+
+    /// The order of lines, and reading a log twice, change no access's key.
+    #[test]
+    fn a_log_that_is_cut_in_two_says_the_same(cut in any::<prop::sample::Index>()) {
+        let log = text(&[
+            "ann LOG:  AUDIT: SESSION,1,1,READ,SELECT,TABLE,public.a,\"select\n1\",<none>",
+            "bob ERROR:  permission denied for table a",
+            "bob STATEMENT:  delete\n from a",
+            "ann LOG:  AUDIT: SESSION,2,1,READ,SELECT,TABLE,public.b,select,<none>",
+        ]);
+        let whole = told(&log);
+        let ends: Vec<_> = log.match_indices('\n').map(|(at, _)| at + 1).collect();
+        let at = ends[cut.index(ends.len())];
+        let (mut reader, mut parts) = (crate::source::Reader::new(None), Vec::new());
+        let mut take = |record: Record<'_>| if let Record::Exercise(_, it) = record {
+            parts.push(format!("{} {}:{} {:?} {}", it.actor.id, it.service, it.operation, it.ended, it.code).trim_end().to_owned());
+        };
+        reader.lines(log[..at].as_bytes(), &mut take);
+        reader.lines(log[at..].as_bytes(), &mut take);
+        reader.end(&mut take);
+        prop_assert_eq!(parts, whole);
+    }
+}
