@@ -6,6 +6,7 @@
 mod debian;
 mod fixture;
 mod node;
+mod pgaudit;
 mod postgres;
 mod python;
 mod softhsm;
@@ -138,6 +139,7 @@ pub(crate) fn install(root: &Path) -> anyhow::Result<Value> {
         parts.insert("judges".to_owned(), json!(judges));
         parts.insert("fixture".to_owned(), json!(fixture));
         parts.insert("postgres".to_owned(), json!(postgres));
+        parts.insert("pgaudit".to_owned(), json!(pgaudit::unpack(&places)));
         parts.insert("sshd".to_owned(), json!(sshd::unpack(&places)));
         parts.insert("softhsm".to_owned(), json!(softhsm::unpack(&places)));
     }

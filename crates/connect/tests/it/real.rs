@@ -3,6 +3,7 @@
 mod authorization;
 mod aws;
 mod granted;
+mod pgaudit;
 pub(crate) mod postgres;
 mod provider;
 pub(crate) mod ssh;

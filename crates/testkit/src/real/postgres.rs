@@ -47,6 +47,18 @@ impl Postgres {
         found
     }
 
+    /// Finds one that pgaudit can be loaded into; says so where there is none.
+    pub fn audited() -> Option<PathBuf> {
+        let part = parts().and_then(|it| it.get("pgaudit")?.as_str().map(PathBuf::from));
+        let found = part.filter(|it| it.join("initdb").exists());
+        if found.is_none() {
+            skipped(
+                "there is no pgaudit here: `cargo xtask real` unpacks it where Debian's packages are to be had",
+            );
+        }
+        found
+    }
+
     /// Makes a server of the programs in a folder and starts it with some settings (`name=value`).
     pub fn start(programs: &Path, settings: &[&str]) -> Self {
         let home = tempfile::tempdir().expect("a folder");
@@ -114,12 +126,23 @@ impl Postgres {
     /// Runs SQL as the superuser and gives what it answers, a row a line.
     #[track_caller]
     pub fn sql(&self, sql: &str) -> String {
+        let (answer, error) = self.sql_as("postgres", sql);
+        assert!(error.is_empty(), "{sql}: {error}");
+        answer
+    }
+
+    /// Runs SQL as somebody and gives what it answers, and what went wrong.
+    pub fn sql_as(&self, role: &str, sql: &str) -> (String, String) {
         let mut command = self.program("psql");
-        command.args(["-XAtq", "-v", "ON_ERROR_STOP=1", "-U", "postgres", "-d", "postgres"]);
+        command.args(["-XAtq", "-v", "ON_ERROR_STOP=1", "-U", role, "-d", "postgres"]);
         command.arg("-h").arg(self.folder()).args(["-p", &self.port.to_string(), "-c", sql]);
         let ran = command.output().expect("psql can be started");
-        assert!(ran.status.success(), "{sql}: {}", String::from_utf8_lossy(&ran.stderr));
-        String::from_utf8_lossy(&ran.stdout).trim_end().to_owned()
+        let text = |it: &[u8]| String::from_utf8_lossy(it).trim_end().to_owned();
+        let error = match ran.status.success() {
+            true => String::new(),
+            false => format!("psql: {}", text(&ran.stderr)),
+        };
+        (text(&ran.stdout), error)
     }
 
     /// Gives one of its programs, to be run as its own account.
