@@ -25,6 +25,7 @@ pub const PARSERS: &[(&str, Read)] = &[
     ("connect-event-subject", attest::event::foreign),
     ("connect-grants", grants),
     ("connect-jwks", jwk::foreign),
+    ("connect-otlp", logs),
     ("connect-pem", pem),
     ("connect-pgaudit", logs),
     ("connect-postgres", broker::postgres::foreign),

@@ -16,6 +16,7 @@ mod loose;
 mod moment;
 mod okta;
 mod openai;
+mod otlp;
 mod pgaudit;
 mod picked;
 mod reader;
@@ -67,6 +68,7 @@ pub const SOURCES: &[Source] = &[
     anthropic::SOURCE,
     openai::SOURCE,
     pgaudit::SOURCE,
+    otlp::SOURCE,
 ];
 
 /// The name of a caller of whom a log says that nobody said who it is.
