@@ -1,4 +1,4 @@
-//! PostgreSQL's log with what pgaudit writes into it (versions 1.4 to 18), as text, `csvlog` or `jsonlog`.
+//! PostgreSQL's log with what pgaudit writes into it (tried with 1.7), as text, `csvlog` or `jsonlog`.
 //!
 //! pgaudit names each relation that a statement reads or writes, in a row of its own, and says nothing of what was
 //! refused: the server's own message does, code 42501. Who it was stands before the message alone, so `log_line_prefix`
@@ -14,7 +14,7 @@ mod time;
 
 use std::borrow::Cow;
 
-use bailiwick_model::{Actor, ActorKind, Along, Ended, Exercise, Platform};
+use bailiwick_model::{Actor, ActorKind, Along, Ended, Exercise, Platform, Timestamp};
 
 pub(super) use self::lines::{Lines, knows as knows_line};
 use self::row::Row;
@@ -127,12 +127,7 @@ fn operation(command: &str) -> &str {
     if command == "TRUNCATE TABLE" { "TRUNCATE" } else { command }
 }
 
-fn exercise(
-    row: &Row<'_>,
-    deed: Deed,
-    at: bailiwick_model::Timestamp,
-    record: &[u8],
-) -> Exercise<'static> {
+fn exercise(row: &Row<'_>, deed: Deed, at: Timestamp, record: &[u8]) -> Exercise<'static> {
     let session = match (row.session.is_empty(), row.process.is_empty()) {
         (false, _) => Some(row.session.clone()),
         // A process that is gone may lend its number to another: not within a second.

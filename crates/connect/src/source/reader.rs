@@ -88,13 +88,11 @@ impl Reader {
         if self.text.is_some() {
             return true;
         }
-        let may_be = self.only.is_none_or(|it| it.name == pgaudit::SOURCE.name);
-        if may_be
-            && !line.trim_ascii().is_empty()
-            && !line.starts_with(b"{")
-            && !line.starts_with(b"[")
-        {
-            self.text = pgaudit::knows_line(line).then(pgaudit::Lines::default);
+        if line.starts_with(b"{") || line.starts_with(b"[") || line.trim_ascii().is_empty() {
+            return false;
+        }
+        if self.only.is_none_or(|it| it.name == pgaudit::SOURCE.name) && pgaudit::knows_line(line) {
+            self.text = Some(pgaudit::Lines::default());
         }
         self.text.is_some()
     }

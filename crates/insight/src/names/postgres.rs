@@ -1,4 +1,4 @@
-//! Which privilege of PostgreSQL a command takes, by its manual (chapters 5.8, 22 and the pages of the commands).
+//! Which privilege of `PostgreSQL` a command takes, by its manual (chapters 5.8, 22 and the pages of the commands).
 //!
 //! A log names commands. For what reads and writes rows the command is the privilege, and so it is for what alone the owner
 //! of an object may do to it (`ALTER TABLE`, `DROP TABLE`). What makes objects takes a privilege on what they will lie in. A

@@ -37,7 +37,7 @@ impl Lines {
         }
         self.held.extend_from_slice(line);
         if self.is_csv {
-            self.is_open ^= line.iter().filter(|it| **it == b'"').count() % 2 == 1;
+            self.is_open = line.iter().fold(self.is_open, |open, it| open ^ (*it == b'"'));
         }
         ended
     }

@@ -53,6 +53,9 @@ impl<'a> Row<'a> {
 
     fn json(record: &'a str) -> Result<Self, NotRead> {
         let read: Json<'a> = serde_json::from_str(record)?;
+        if read.error_severity.is_empty() {
+            return Err(NotRead::Lacks("error_severity"));
+        }
         Ok(Self {
             time: read.timestamp.0,
             user: read.user.0,
