@@ -7,11 +7,13 @@ mod aws;
 mod github;
 mod google;
 mod kubernetes;
+mod mcp;
 mod postgres;
 
 use bailiwick_model::{HeldPolicy, Holder, Statement};
 use serde_json::Value;
 
+pub use self::mcp::mcp_holders;
 pub use self::postgres::{
     PostgresAddress, PostgresAddressError, PostgresGrantsError, read_postgres_grants,
 };

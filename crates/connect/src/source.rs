@@ -3,6 +3,7 @@
 //! A source is pure: it takes the bytes of one record and gives an exercise, or says why it cannot. What reads files,
 //! unpacks them and goes on after a line that is no record is `reader`.
 
+mod acts;
 mod anthropic;
 mod azure;
 mod cloudtrail;
@@ -31,6 +32,7 @@ use aws_lc_rs::digest;
 use bailiwick_model::{Exercise, Platform};
 
 pub use self::{
+    acts::Acts,
     files::{FileError, find_files, read_file, read_from},
     hashed::Hashed,
     reader::{ReadError, Reader, Record},

@@ -11,11 +11,15 @@ use clap::{Args, ValueEnum};
 #[derive(Debug, Default, Args)]
 pub(crate) struct AuditLogs {
     /// Logs: files, plain or packed (`.gz`, `.zst`), folders of them, or `-` for standard input.
-    #[arg(required = true, value_name = "LOG")]
+    #[arg(required_unless_present = "ledger", value_name = "LOG")]
     pub(crate) logs: Vec<PathBuf>,
+    /// The state directory of a governor, or its ledger: what it decided and leased is a log as well. Nothing is written there.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) ledger: Vec<PathBuf>,
     /// What systems grant, as they list it: for AWS what `aws iam get-account-authorization-details` prints, for Kubernetes
     /// `kubectl get clusterroles,roles,clusterrolebindings,rolebindings -A -o json`; or a PostgreSQL to be asked,
-    /// `postgres://LOGIN@HOST/DATABASE`, with its password in `PGPASSWORD`.
+    /// `postgres://LOGIN@HOST/DATABASE`, with its password in `PGPASSWORD`; or for tools over MCP `bailiwick.toml`, with its
+    /// charters and templates, or its folder.
     #[arg(long, value_name = "FILE")]
     pub(crate) grants: Vec<PathBuf>,
     /// Take all logs for those of this source, instead of knowing each by its shape.

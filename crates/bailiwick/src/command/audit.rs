@@ -3,6 +3,7 @@
 mod found;
 pub(super) mod grants;
 mod html;
+mod ledger;
 mod ocsf;
 mod show;
 
@@ -83,7 +84,7 @@ pub(super) fn exercised(words: &AuditLogs) -> Result<(Exercised, Counts), Comman
 /// Hands on each access that the logs tell of, with the name of the source that read it.
 fn each(
     words: &AuditLogs,
-    take: &mut dyn FnMut(&'static Source, &Exercise<'_>),
+    take: &mut dyn FnMut(&'static str, &Exercise<'_>),
 ) -> Result<Counts, CommandError> {
     let (piped, paths): (Vec<_>, Vec<_>) =
         words.logs.iter().cloned().partition(|it| it.as_os_str() == "-");
@@ -103,6 +104,10 @@ fn each(
         };
         read(path, take, &mut counts, &bar, one)?;
     }
+    for path in &words.ledger {
+        let records = ledger::read(path, &mut |it| take("ledger", it))?;
+        counts.records = counts.records.saturating_add(records);
+    }
     bar.finish_and_clear();
     if FAULTS_TOLD < counts.errors {
         remark(&format!("{} records could not be read in all", counts.errors));
@@ -113,14 +118,14 @@ fn each(
 /// Reads one log; what cannot be read of it is told and counted.
 fn read(
     path: &Path,
-    each: &mut dyn FnMut(&'static Source, &Exercise<'_>),
+    each: &mut dyn FnMut(&'static str, &Exercise<'_>),
     counts: &mut Counts,
     bar: &ProgressBar,
     read: impl FnOnce(&mut dyn FnMut(Record<'_>)) -> Result<u64, FileError>,
 ) -> Result<(), CommandError> {
     let (mut errors, mut undated) = (counts.errors, counts.undated);
     let mut take = |record: Record<'_>| match record {
-        Record::Exercise(source, it) => each(source, it),
+        Record::Exercise(source, it) => each(source.name, it),
         Record::Nothing => {}
         Record::Undated => undated = undated.saturating_add(1),
         Record::Error(error) => {

@@ -2,6 +2,7 @@
 
 mod cloud;
 mod granted;
+mod local;
 mod real;
 mod report;
 mod saas;

@@ -9,6 +9,7 @@ use bailiwick_connect::{
 };
 use bailiwick_model::Holder;
 
+use super::ledger;
 use crate::exit::{CommandError, CommandError::Words};
 
 /// Reads all of them. Files of one system are read together: one may explain what another names.
@@ -18,6 +19,10 @@ pub(in crate::command) fn read(places: &[PathBuf]) -> Result<Vec<Holder>, Comman
         let name = place.display().to_string();
         if PostgresAddress::is_meant(&name) {
             holders.extend(asked(&name)?);
+            continue;
+        }
+        if let Some(file) = ledger::configuration(place) {
+            holders.extend(ledger::holders(&file)?);
             continue;
         }
         files.push(fs::read(place).map_err(|it| Words(format!("`{name}`: {it}")))?);

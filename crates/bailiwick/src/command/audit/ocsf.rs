@@ -7,7 +7,6 @@ mod activity;
 
 use std::io::{self, BufWriter, Write};
 
-use bailiwick_connect::source::Source;
 use bailiwick_insight::{Catalogue, Native, is_sign_in, names};
 use bailiwick_model::{ActorKind, Ended, Exercise, Platform};
 use serde_json::{Map, Value, json};
@@ -25,11 +24,11 @@ pub(super) fn run(words: &AuditLogs) -> Outcome {
     let mut out = BufWriter::new(io::stdout().lock());
     // A reader that has gone away is no fault, and needs no more lines.
     let mut gone: Option<io::Error> = None;
-    let mut take = |source: &'static Source, it: &Exercise<'_>| {
+    let mut take = |source: &'static str, it: &Exercise<'_>| {
         let wanted = words.identity.is_empty()
             || words.identity.iter().any(|name| it.actor.id.contains(name.as_str()));
         if wanted && gone.is_none() {
-            gone = writeln!(out, "{}", event(source.name, it, &catalogue)).err();
+            gone = writeln!(out, "{}", event(source, it, &catalogue)).err();
         }
     };
     each(words, &mut take)?;
