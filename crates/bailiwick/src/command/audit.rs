@@ -9,7 +9,7 @@ mod show;
 
 use std::{fs, io, path::Path, time::Duration};
 
-use bailiwick_connect::source::{FileError, Record, Source, find_files, read_file, read_from};
+use bailiwick_connect::source::{FileError, Record, find_files, read_file, read_from};
 use bailiwick_insight::{Audit, Catalogue, Exercised, IntentPolicy, audit, judge};
 use bailiwick_model::Exercise;
 use indicatif::{ProgressBar, ProgressStyle};
