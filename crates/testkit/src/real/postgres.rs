@@ -138,10 +138,8 @@ impl Postgres {
         command.arg("-h").arg(self.folder()).args(["-p", &self.port.to_string(), "-c", sql]);
         let ran = command.output().expect("psql can be started");
         let text = |it: &[u8]| String::from_utf8_lossy(it).trim_end().to_owned();
-        let error = match ran.status.success() {
-            true => String::new(),
-            false => format!("psql: {}", text(&ran.stderr)),
-        };
+        let failed = !ran.status.success();
+        let error = failed.then(|| format!("psql: {}", text(&ran.stderr))).unwrap_or_default();
         (text(&ran.stdout), error)
     }
 

@@ -27,9 +27,10 @@ fn field(text: &str) -> Option<(Cow<'_, str>, Option<&str>)> {
     let mut value = Cow::Borrowed("");
     loop {
         let (part, rest) = quoted.split_once('"')?;
-        match &mut value {
-            Cow::Borrowed("") => value = Cow::Borrowed(part),
-            some => some.to_mut().push_str(part),
+        if value.is_empty() {
+            value = Cow::Borrowed(part);
+        } else {
+            value.to_mut().push_str(part);
         }
         match rest.strip_prefix('"') {
             Some(more) => {
