@@ -139,7 +139,7 @@ impl Postgres {
         let ran = command.output().expect("psql can be started");
         let text = |it: &[u8]| String::from_utf8_lossy(it).trim_end().to_owned();
         let failed = !ran.status.success();
-        let error = failed.then(|| format!("psql: {}", text(&ran.stderr))).unwrap_or_default();
+        let error = if failed { format!("psql: {}", text(&ran.stderr)) } else { String::new() };
         (text(&ran.stdout), error)
     }
 
