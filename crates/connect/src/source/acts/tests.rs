@@ -116,7 +116,9 @@ fn exercises(records: &[Record]) -> Vec<String> {
         let (code, issued) = (code.unwrap_or_default(), issued.unwrap_or_default());
         all.push(format!("{}:{} {:?}{code}{issued}", it.service, it.operation, it.ended));
     };
-    records.iter().for_each(|it| acts.take(it, &mut tell));
+    for record in records {
+        acts.take(record, &mut tell);
+    }
     acts.end(&mut tell);
     all
 }

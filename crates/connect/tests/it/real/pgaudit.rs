@@ -42,9 +42,9 @@ fn a_real_log_says_who_did_what_and_what_was_refused() {
             &prefix,
         ];
         let server = Server::start(&programs, &settings);
-        PREPARED.iter().for_each(|it| {
-            server.sql(it);
-        });
+        for sql in PREPARED {
+            server.sql(sql);
+        }
         let mut wanted = Vec::new();
         for (who, sql, said) in DONE {
             let (_answer, error) = server.sql_as(who, sql);
@@ -71,10 +71,10 @@ fn a_real_log_says_who_did_what_and_what_was_refused() {
 
 /// Gives the log once it has something: who was refused may know that before the log is read.
 fn until_said(server: &Server, something: &str) -> String {
-    let end = Instant::now() + Duration::from_secs(20);
+    let since = Instant::now();
     loop {
         let log = server.said();
-        if log.contains(something) || end < Instant::now() {
+        if log.contains(something) || Duration::from_secs(20) < since.elapsed() {
             return log;
         }
         std::thread::yield_now();
