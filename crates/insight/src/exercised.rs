@@ -18,7 +18,7 @@ use self::words::{Word, Words};
 pub use self::{
     days::Days,
     told::{Deeds, Doer, Origin, Shown, Step, SystemIdentity, Unmapped},
-    touch::{Made, Touch, Touched},
+    touch::{MadeCredential, Touch, Touched},
 };
 use crate::names::{Catalogue, Name, Native, Sort, bare, is_sign_in, names};
 

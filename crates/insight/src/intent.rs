@@ -26,11 +26,11 @@ use bailiwick_model::{ActorKind, Platform, Timestamp};
 pub use self::{
     charted::{Intent, NativeName, SystemName},
     finding::{FindingKind, FindingKindError, IntentFinding, Risk},
-    reach::{Reach, Reached},
+    reach::{Reach, SystemReach},
 };
 use crate::{
     audit::{Audit, AuditedIdentity},
-    exercised::{Exercised, Made, Shown, Touched},
+    exercised::{Exercised, MadeCredential, Shown, Touched},
 };
 
 /// From when on something is too old.
@@ -51,7 +51,7 @@ struct Seen<'a> {
     /// The last moment that was told of: ages count up to it, not to a clock that no log knows.
     end: Timestamp,
     shown: Vec<Shown>,
-    made: Vec<Made>,
+    made: Vec<MadeCredential>,
     touched: Vec<Touched>,
 }
 

@@ -25,13 +25,13 @@ pub use audit::{
 pub use authority::{AuthorityUse, authority};
 pub use detector::{DETECTORS, Detector, DriftFinding, detect};
 pub use exercised::{
-    Days, Deeds, Doer, Exercised, Made, Origin, Shown, Step, SystemIdentity, Taken, Tally, Touch,
-    Touched, Unmapped,
+    Days, Deeds, Doer, Exercised, MadeCredential, Origin, Shown, Step, SystemIdentity, Taken,
+    Tally, Touch, Touched, Unmapped,
 };
 pub use granted::{ActionSet, Extent, Granted, Grants};
 pub use intent::{
-    FindingKind, FindingKindError, Intent, IntentFinding, IntentPolicy, NativeName, Reach, Reached,
-    Risk, SystemName, judge,
+    FindingKind, FindingKindError, Intent, IntentFinding, IntentPolicy, NativeName, Reach, Risk,
+    SystemName, SystemReach, judge,
 };
 pub use names::{
     Action as CatalogueAction, Catalogue, CatalogueError, Certainty, Level, Name, Native, Sort,

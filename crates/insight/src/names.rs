@@ -14,8 +14,6 @@ mod openai;
 mod postgres;
 mod sign_in;
 mod table;
-#[cfg(test)]
-mod tests;
 mod vault;
 mod visible;
 mod workspace;

@@ -170,9 +170,9 @@ impl<'a> Look<'_, 'a> {
         for number in self.decided.before.iter() {
             let Some(action) = actions.get(number) else { continue };
             let sort = Sort::of(action);
-            let days = stays.days(sort);
+            let days = stays.days(sort.clone());
             if sort.is_some() && days.count() != 0 {
-                seen.insert(words(sort), (days.count(), days.gaps()));
+                seen.insert(words(sort.as_ref()), (days.count(), days.gaps()));
             }
             if !self.decided.after.has(number) {
                 continue;
@@ -180,7 +180,7 @@ impl<'a> Look<'_, 'a> {
             let why = stays.why(number).unwrap_or(KeptFor::Whole);
             kept.entry(why).or_default().push(format!("{}:{}", action.service, action.name));
             if why == KeptFor::Unobservable {
-                let count = needed.entry(words(sort)).or_default();
+                let count = needed.entry(words(sort.as_ref())).or_default();
                 *count = count.saturating_add(1);
             }
         }
@@ -253,7 +253,7 @@ impl<'a> Look<'_, 'a> {
 const ROTATION_DAYS: u64 = 90;
 
 /// Says in words which log has a sort.
-fn words(sort: Option<Sort<'_>>) -> String {
+fn words(sort: Option<&Sort<'_>>) -> String {
     let Some(sort) = sort else { return "no log has it under a name of its own".to_owned() };
     let what = if sort.reads { "reads" } else { "writes" };
     if sort.data_of.is_empty() {

@@ -46,9 +46,12 @@ fn knows(shape: &Shape<'_>) -> bool {
 
 fn read(record: &[u8]) -> Result<Told<'_>, NotRead> {
     let it = Fields::of(record)?;
-    let at = it.time(&TIMES)?;
-    let log = Log { at, record, it: &it };
-    let category = it.text("category").0;
+    let (at, category) = (it.time(&TIMES)?, it.text("category").0);
+    let properties = it.object("properties");
+    if matches!(&*category, "kube-audit" | "kube-audit-admin") {
+        return carried(&it, &properties, at);
+    }
+    let log = Log { at: at.ok_or(NotRead::Undated)?, record, it: &it };
     if it.has("Workload") && it.has("Operation") {
         return entra::unified(&log);
     }
@@ -61,9 +64,7 @@ fn read(record: &[u8]) -> Result<Told<'_>, NotRead> {
     if !it.has("operationName") {
         return Err(NotRead::Lacks("operationName"));
     }
-    let properties = it.object("properties");
     match &*category {
-        "kube-audit" | "kube-audit-admin" => carried(&it, &properties, at),
         _ if category.ends_with("SignInLogs") => Ok(entra::sign_in(&log, &properties)),
         _ if entra::is_audit(&it, &properties) => Ok(entra::audit(&log, &properties)),
         _ => resource::told(&log, &category, &properties),
@@ -72,7 +73,7 @@ fn read(record: &[u8]) -> Result<Told<'_>, NotRead> {
 
 /// One record, and what all readers of it need.
 struct Log<'r, 'a> {
-    at: Option<Timestamp>,
+    at: Timestamp,
     record: &'a [u8],
     it: &'r Fields<'a>,
 }
@@ -83,7 +84,7 @@ impl<'a> Log<'_, 'a> {
         Exercise {
             platform: Platform::Azure,
             key: 0,
-            at: self.at.unwrap_or(Timestamp::UNTOLD),
+            at: self.at,
             account: self.account(),
             actor: bailiwick_model::Actor::default(),
             service: Cow::Borrowed(""),
@@ -123,13 +124,10 @@ fn carried<'a>(
     at: Option<Timestamp>,
 ) -> Result<Told<'a>, NotRead> {
     let text = properties.text("log").0;
-    let Told::Exercise(told) = (kubernetes::SOURCE.read)(text.as_bytes())? else {
+    let Told::Exercise(told) = kubernetes::read_at(text.as_bytes(), at)? else {
         return Ok(Told::Nothing);
     };
     let mut told = owned(*told);
-    if told.at == Timestamp::UNTOLD {
-        told.at = at.unwrap_or(Timestamp::UNTOLD);
-    }
     told.account = it.text("resourceId").0.to_lowercase().into();
     Ok(Told::Exercise(Box::new(told)))
 }

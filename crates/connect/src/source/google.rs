@@ -57,7 +57,7 @@ fn read(record: &[u8]) -> Result<Told<'_>, NotRead> {
         return Ok(Told::Nothing);
     }
     let times = ["timestamp", "receiveTimestamp", "p_event_time"];
-    let at = entry.time(&times)?.unwrap_or(Timestamp::UNTOLD);
+    let at = entry.time(&times)?.ok_or(NotRead::Undated)?;
     let call = Call { at, entry: &entry, payload: &payload };
     let mut all: Vec<_> = checks.into_iter().map(|it| call.checked(it)).collect();
     if all.is_empty() {

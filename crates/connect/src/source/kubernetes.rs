@@ -29,6 +29,11 @@ fn knows(shape: &Shape<'_>) -> bool {
 }
 
 fn read(record: &[u8]) -> Result<Told<'_>, NotRead> {
+    read_at(record, None)
+}
+
+/// Reads a record; where it does not say when, what carries it may.
+pub(super) fn read_at(record: &[u8], carried: Option<Timestamp>) -> Result<Told<'_>, NotRead> {
     let it = Fields::of(record)?;
     let (verb, path, object) = (it.text("verb"), it.text("requestURI"), it.object("objectRef"));
     let is_event = it.has("auditID") || it.text("kind").0 == "Event";
@@ -50,7 +55,7 @@ fn read(record: &[u8]) -> Result<Told<'_>, NotRead> {
     let exercise = Exercise {
         platform: Platform::Kubernetes,
         key: 0,
-        at: at.unwrap_or(Timestamp::UNTOLD),
+        at: at.or(carried).ok_or(NotRead::Undated)?,
         account: it.first(&["clusterName", "cluster_name", "cluster"]).0,
         actor,
         service,

@@ -46,7 +46,7 @@ fn read(record: &[u8]) -> Result<Told<'_>, NotRead> {
     if events.is_empty() {
         events.push(it.clone());
     }
-    let at = id.time(&["time"])?.or(it.time(&["p_event_time"])?).unwrap_or(Timestamp::UNTOLD);
+    let at = id.time(&["time"])?.or(it.time(&["p_event_time"])?).ok_or(NotRead::Undated)?;
     let activity = Activity { at, record, it: &it, id, application };
     let mut all = Vec::new();
     for (place, event) in events.iter().enumerate() {

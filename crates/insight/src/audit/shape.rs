@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::{Chain, Sessions};
 use crate::{
     granted::Extent,
-    intent::{IntentFinding, Reached},
+    intent::{IntentFinding, SystemReach},
     names::{Certainty, Level},
 };
 
@@ -58,7 +58,7 @@ pub struct Audit {
     pub findings: Vec<IntentFinding>,
     /// How far enforcement reaches, by identity and system.
     #[serde(default)]
-    pub reach: Vec<Reached>,
+    pub reach: Vec<SystemReach>,
 }
 
 /// Counts.

@@ -44,7 +44,7 @@ pub struct Touched {
 
 /// A credential that was made in sight of a log.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Made {
+pub struct MadeCredential {
     /// Its name.
     pub credential: String,
     /// For whom it counts.
@@ -74,14 +74,16 @@ impl Exercised {
     }
 
     /// Gives every credential that was made, in order.
-    pub fn made(&self) -> Vec<Made> {
+    pub fn made(&self) -> Vec<MadeCredential> {
         let mut all = Vec::new();
         #[expect(clippy::iter_over_hash_type, reason = "what comes of it is sorted")]
-        for (credential, issue) in
-            self.issues.iter().flat_map(|(credential, all)| all.iter().map(move |it| (credential, it)))
+        for (credential, issue) in self
+            .issues
+            .iter()
+            .flat_map(|(credential, all)| all.iter().map(move |it| (credential, it)))
         {
             let Some(by) = nth(&self.whos, issue.by) else { continue };
-            all.push(Made {
+            all.push(MadeCredential {
                 credential: self.words.text(*credential).to_owned(),
                 to: self.words.text(issue.to).to_owned(),
                 by: self.identity(by),

@@ -56,7 +56,10 @@ pub(super) fn run(seen: &Seen<'_>) -> Vec<IntentFinding> {
 fn observed(seen: &Seen<'_>, platform: Platform, account: &str, since: Timestamp) -> u64 {
     if platform == Platform::Aws {
         let has = |reads| {
-            0 < seen.exercised.observed(platform, account, Sort { data_of: "", reads }).count()
+            0 < seen
+                .exercised
+                .observed(platform, account, &Sort { data_of: "".into(), reads })
+                .count()
         };
         if !has(true) || !has(false) {
             return 0;

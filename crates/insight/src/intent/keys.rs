@@ -13,11 +13,11 @@ use crate::exercised::{Origin, Shown};
 
 /// Says whether a credential lasts: nobody makes it anew for a while.
 pub(super) fn lasts(it: &Shown) -> bool {
-    match &it.origin {
-        Origin::Lasting => true,
-        Origin::Issued { via, .. } => *via == Via::Key,
+    match (it.way.first(), it.origin) {
+        (Some(made), _) => made.via == Via::Key,
+        (None, Origin::Lasting) => true,
         // A key of a service account bears its own name.
-        Origin::OutOfSight | Origin::Delivered(_) => {
+        (None, _) => {
             it.by.platform == Platform::Google
                 && it.credential.contains("/serviceAccounts/")
                 && it.credential.contains("/keys/")
@@ -26,15 +26,13 @@ pub(super) fn lasts(it: &Shown) -> bool {
 }
 
 /// Gives since when it is there, as far as that is known.
-fn since(it: &Shown) -> Timestamp {
-    match &it.origin {
-        Origin::Issued { at, .. } => it.used.first.min(*at),
-        Origin::Lasting | Origin::Delivered(_) | Origin::OutOfSight => it.used.first,
-    }
+fn since(seen: &Seen<'_>, it: &Shown) -> Timestamp {
+    let made = seen.made.iter().filter(|made| made.credential == it.credential).map(|made| made.at);
+    made.fold(it.used.first, Timestamp::min)
 }
 
 fn age(seen: &Seen<'_>, it: &Shown) -> Duration {
-    seen.end.since(since(it))
+    seen.end.since(since(seen, it))
 }
 
 pub(super) fn overdue(seen: &Seen<'_>) -> Vec<IntentFinding> {
@@ -55,7 +53,7 @@ pub(super) fn overdue(seen: &Seen<'_>) -> Vec<IntentFinding> {
         )
         .credential(&it.credential)
         .charter(seen.charter_of(it.by.platform, &it.by.id))
-        .when(since(it), it.used.last)
+        .when(since(seen, it), it.used.last)
     };
     seen.shown.iter().filter(is_old).map(told).collect()
 }

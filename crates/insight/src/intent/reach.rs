@@ -6,7 +6,7 @@ use bailiwick_model::{ActorKind, Platform, Via};
 use serde::{Deserialize, Serialize};
 
 use super::{Seen, SystemName};
-use crate::exercised::{Origin, SystemIdentity};
+use crate::exercised::SystemIdentity;
 
 /// How far it reaches. What reaches farther comes first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -39,7 +39,7 @@ impl Reach {
 
 /// One identity in one system.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-pub struct Reached {
+pub struct SystemReach {
     /// Who: by the system's own name, or by the charter's where no system's is known.
     pub identity: String,
     /// Whose charter knows it.
@@ -59,7 +59,7 @@ const LEASES: &str = "its charter lets it have leases there, and nothing else";
 const LOGGED: &str = "a log of it was read";
 const UNREAD: &str = "no log of it was read";
 
-pub(super) fn of(seen: &Seen<'_>) -> Vec<Reached> {
+pub(super) fn of(seen: &Seen<'_>) -> Vec<SystemReach> {
     let logged: BTreeSet<SystemName> = seen
         .touched
         .iter()
@@ -68,12 +68,12 @@ pub(super) fn of(seen: &Seen<'_>) -> Vec<Reached> {
     // One credential that was not leased is a way around.
     let mut leased: BTreeMap<&SystemIdentity, bool> = BTreeMap::new();
     for it in &seen.shown {
-        let is_lease = matches!(it.origin, Origin::Issued { via: Via::Lease, .. });
+        let is_lease = it.way.first().is_some_and(|it| it.via == Via::Lease);
         let known = leased.entry(&it.by).or_insert(is_lease);
         *known = *known && is_lease;
     }
-    let mut all: BTreeMap<(String, String), Reached> = BTreeMap::new();
-    let mut add = |it: Reached| {
+    let mut all: BTreeMap<(String, String), SystemReach> = BTreeMap::new();
+    let mut add = |it: SystemReach| {
         let key = (it.identity.clone(), it.system.clone());
         let known = all.entry(key).or_insert_with(|| it.clone());
         if it.reach < known.reach {
@@ -82,7 +82,7 @@ pub(super) fn of(seen: &Seen<'_>) -> Vec<Reached> {
     };
     natives(seen, &logged, &leased, &mut add);
     for charter in seen.charters {
-        let told = |system: String, reach, why: &str| Reached {
+        let told = |system: String, reach, why: &str| SystemReach {
             identity: charter.identity.clone(),
             charter: Some(charter.identity.clone()),
             system,
@@ -129,7 +129,7 @@ fn natives(
     seen: &Seen<'_>,
     logged: &BTreeSet<SystemName>,
     leased: &BTreeMap<&SystemIdentity, bool>,
-    add: &mut impl FnMut(Reached),
+    add: &mut impl FnMut(SystemReach),
 ) {
     let mut accounts: BTreeMap<(Platform, &str), BTreeSet<&str>> = BTreeMap::new();
     for it in &seen.touched {
@@ -151,7 +151,7 @@ fn natives(
                 (_, _) if logged.contains(&system) => (Reach::Observe, LOGGED),
                 (_, _) => (Reach::Blind, UNREAD),
             };
-            add(Reached {
+            add(SystemReach {
                 identity: it.id.clone(),
                 charter: seen.charter_of(it.platform, &it.id),
                 system: system.to_string(),

@@ -142,7 +142,7 @@ fn reach(log: &[&str], holders: &[Holder], charters: &[Intent]) -> String {
     let exercised = exercised(log);
     let mut told = audit(&exercised, holders);
     judge(&exercised, &mut told, charters, POLICY);
-    let one = |it: &Reached| {
+    let one = |it: &SystemReach| {
         let charter = it.charter.as_deref().unwrap_or("-");
         format!("{} ({charter}) in {}: {}", it.identity, it.system, it.reach.as_str())
     };

@@ -1,5 +1,8 @@
 //! Rules for systems whose logs name events and not permissions: a table for each.
 
+#[cfg(test)]
+mod tests;
+
 use super::{Certainty, Name, Native, spelt};
 
 /// What is known of one system's events. What is in none of the three is unknown.

@@ -199,9 +199,9 @@ impl<'a> Stays<'a> {
     /// Gives the days on which what is of a sort would have been seen of this identity.
     pub(super) fn days(&mut self, sort: Option<Sort<'a>>) -> &Days {
         let (exercised, account, since) = (self.exercised, &self.account, self.since);
-        self.days.entry(sort).or_insert_with(|| {
-            let observed = |it| exercised.observed(Platform::Aws, account, it);
-            let mut days = sort.map_or_else(Days::default, observed);
+        self.days.entry(sort.clone()).or_insert_with(|| {
+            let observed = |it: &Sort<'_>| exercised.observed(Platform::Aws, account, it);
+            let mut days = sort.as_ref().map_or_else(Days::default, observed);
             // Nobody could have used it before it was there.
             if let Some(since) = since {
                 days.begin_at(since);

@@ -76,12 +76,13 @@ impl Read {
     /// Reads one log; its digest is of the bytes that were read, not of what lies there a moment later.
     fn log(&mut self, path: &Path) -> Result<(), CommandError> {
         let mut file = Hashed::new(File::open(path).map_err(|it| wrong(path, it))?);
-        let (exercised, mut errors) = (&mut self.exercised, self.errors);
+        let (exercised, mut errors, mut undated) = (&mut self.exercised, self.errors, 0_u64);
         let mut take = |record: Record<'_>| match record {
             Record::Exercise(_, it) => {
                 exercised.take(it);
             }
             Record::Nothing => {}
+            Record::Undated => undated = undated.saturating_add(1),
             Record::Error(error) => {
                 errors = errors.saturating_add(1);
                 if errors <= FAULTS_TOLD {
@@ -91,6 +92,12 @@ impl Read {
         };
         let records =
             read_from(&mut file, None, &mut take, &|_| {}).map_err(|it| wrong(path, it))?;
+        if 0 < undated {
+            remark(&format!(
+                "`{}`: {undated} records do not say when, and what only they show is not kept",
+                path.display()
+            ));
+        }
         let (sha256, bytes) = file.finish().map_err(|it| wrong(path, it))?;
         self.inputs.push(Input {
             name: path.display().to_string(),

@@ -105,7 +105,7 @@ fn each(name: &str, take: &mut dyn FnMut(&Exercise<'_>)) -> Option<u64> {
     let path = file(name)?;
     let mut take = |record: Record<'_>| match record {
         Record::Exercise(_, it) => take(it),
-        Record::Nothing => {}
+        Record::Nothing | Record::Undated => {}
         Record::Error(error) => panic!("{name}: {error}"),
     };
     Some(read_file(&path, None, &mut take, &|_| {}).unwrap())

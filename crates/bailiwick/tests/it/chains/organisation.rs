@@ -32,7 +32,7 @@ fn seen(all: &Organisation, seed: u64) -> Exercised {
             Record::Exercise(_, it) => {
                 told.take(it);
             }
-            Record::Nothing => panic!("a line tells of nobody"),
+            Record::Nothing | Record::Undated => panic!("a line tells of nobody"),
             Record::Error(error) => panic!("{error}"),
         };
         read_from(text.as_bytes(), None, &mut take, &|_| {}).unwrap();

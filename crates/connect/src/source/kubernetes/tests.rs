@@ -175,7 +175,8 @@ fn times_stand_under_many_names_and_may_be_missing() {
     assert_eq!(at(json!({ "timestamp": "2017-09-11T19:55:05Z" })), is);
     assert_eq!(at(json!({ "metadata": { "creationTimestamp": "2017-09-11T19:55:05Z" } })), is);
     assert_eq!(at(json!({ "p_event_time": "2017-09-11 19:55:05" })), is);
-    assert_eq!(at(json!({})), Timestamp::UNTOLD.to_string());
+    let undated = record(json!({ "stageTimestamp": null, "requestReceivedTimestamp": null }));
+    assert_eq!(read(undated.to_string().as_bytes()), Err(NotRead::Undated));
     let noon = record(json!({ "stageTimestamp": "noon" })).to_string();
     assert_eq!(read(noon.as_bytes()), Err(NotRead::Time("noon".to_owned())));
 }

@@ -28,6 +28,7 @@ fn told(log: &str) -> Vec<String> {
             ));
         }
         Record::Nothing => {}
+        Record::Undated => all.push("undated".to_owned()),
         Record::Error(error) => all.push(error.to_string()),
     };
     let read: Result<u64, FileError> = read_from(log.as_bytes(), None, &mut take, &|_| {});

@@ -76,8 +76,8 @@ fn who_acts_and_for_whom_is_told() {
 
 #[test]
 fn a_time_may_be_missing_and_what_is_no_activity_is_left_to_others() {
-    let it = one(&SOURCE, &exported("view", json!({ "id": { "applicationName": "drive" } })));
-    assert_eq!(it.at, Timestamp::UNTOLD);
+    let undated = exported("view", json!({ "id": { "applicationName": "drive" } })).to_string();
+    assert_eq!(read(undated.as_bytes()), Err(NotRead::Undated));
     let nameless = exported("", json!({})).to_string();
     assert_eq!(read(nameless.as_bytes()), Err(NotRead::Lacks("name")));
     assert_eq!(read(br#"{"id":"x","name":"y"}"#), Err(NotRead::Lacks("id.applicationName")));

@@ -61,7 +61,7 @@ fn a_real_log_says_who_did_what_and_what_was_refused() {
                     it.actor.id, it.service, it.operation, it.ended
                 ));
             }
-            Record::Exercise(..) | Record::Nothing => {}
+            Record::Exercise(..) | Record::Nothing | Record::Undated => {}
             Record::Error(error) => told.push(error.to_string()),
         };
         read_from(log.as_bytes(), None, &mut take, &|_| {}).unwrap();

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use bailiwick_insight::{
-    Certainty, Chain, Completeness, Extent, FindingKind, GrantedBy, Reach, Reached, Risk, Summary,
-    UnmappedNative,
+    Certainty, Chain, Completeness, Extent, FindingKind, GrantedBy, Reach, Risk, Summary,
+    SystemReach, UnmappedNative,
 };
 use bailiwick_model::{ActorKind, Platform, Timestamp, Via};
 
@@ -65,6 +65,7 @@ fn hostile() -> Audit {
     };
     let chain = Chain {
         path: vec![EVIL.to_owned(), format!("{EVIL}2"), "short".to_owned()],
+        platforms: vec![Platform::Aws; 3],
         via: vec![Via::AssumeRole, Via::Federation],
         events: 5,
         credentials: 1,
@@ -73,6 +74,7 @@ fn hostile() -> Audit {
         crosses: true,
         completeness: Completeness::Full,
         begins: EVIL.to_owned(),
+        said: [EVIL.to_owned()].into(),
     };
     let evil_service = format!("aws:{EVIL}:Get");
     Audit {
@@ -89,7 +91,7 @@ fn hostile() -> Audit {
             count: 1,
         }],
         findings: vec![finding],
-        reach: vec![Reached {
+        reach: vec![SystemReach {
             identity: EVIL.to_owned(),
             charter: None,
             system: EVIL.to_owned(),

@@ -5,7 +5,10 @@ use std::sync::LazyLock;
 use bailiwick_model::{Along, Platform};
 use proptest::prelude::*;
 
-use super::{Catalogue, Native, anthropic, github, names, okta, openai, table::Table};
+use super::{
+    super::{Catalogue, Native, anthropic, github, names, okta, openai},
+    Table,
+};
 
 /// It has nothing of these systems, and is read once.
 static CATALOGUE: LazyLock<Catalogue> = LazyLock::new(Catalogue::carried);
