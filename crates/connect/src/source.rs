@@ -13,6 +13,7 @@ mod github;
 mod google;
 mod hashed;
 mod kubernetes;
+mod list;
 mod loose;
 mod moment;
 mod okta;
@@ -21,6 +22,7 @@ mod otlp;
 mod pgaudit;
 mod picked;
 mod reader;
+mod scan;
 #[cfg(test)]
 mod tests;
 mod vault;
@@ -157,19 +159,49 @@ fn key(platform: Platform, id: &str, record: &[u8]) -> u128 {
 
 /// Reads a UUID in its usual form (RFC 9562, section 4).
 fn uuid(text: &[u8]) -> Option<u128> {
-    if text.len() != 36 {
-        return None;
-    }
-    let mut number = 0_u128;
-    for (place, letter) in text.iter().enumerate() {
-        if matches!(place, 8 | 13 | 18 | 23) {
-            if *letter != b'-' {
-                return None;
-            }
-            continue;
-        }
-        let digit = char::from(*letter).to_digit(16)?;
-        number = (number << 4) | u128::from(digit);
-    }
-    Some(number)
+    let (number, rest) = hex(0, text, 8)?;
+    let (number, rest) = hex(number, rest.strip_prefix(b"-")?, 4)?;
+    let (number, rest) = hex(number, rest.strip_prefix(b"-")?, 4)?;
+    let (number, rest) = hex(number, rest.strip_prefix(b"-")?, 4)?;
+    let (number, rest) = hex(number, rest.strip_prefix(b"-")?, 12)?;
+    rest.is_empty().then_some(number)
 }
+
+/// Takes so many digits of base 16 behind a number.
+fn hex(number: u128, text: &[u8], count: usize) -> Option<(u128, &[u8])> {
+    let (digits, rest) = text.split_at_checked(count)?;
+    let mut read = 0_u64;
+    let mut is_hex = true;
+    for digit in digits {
+        let value = HEX.get(usize::from(*digit)).copied().unwrap_or(NO_DIGIT);
+        is_hex &= value != NO_DIGIT;
+        read = (read << 4) | u64::from(value & 0xf);
+    }
+    let places = u32::try_from(count).unwrap_or(0).saturating_mul(4);
+    is_hex.then(|| (number.unbounded_shl(places) | u128::from(read), rest))
+}
+
+const NO_DIGIT: u8 = 0xff;
+
+/// What each byte is worth as a digit of base 16.
+const HEX: [u8; 256] = {
+    let mut worth = [NO_DIGIT; 256];
+    let mut byte = 0_u8;
+    while byte < 0x80 {
+        let value = match byte {
+            b'0'..=b'9' => byte - b'0',
+            b'a'..=b'f' => byte - b'a' + 10,
+            b'A'..=b'F' => byte - b'A' + 10,
+            _ => NO_DIGIT,
+        };
+        #[expect(
+            clippy::indexing_slicing,
+            reason = "the compiler itself reads it, and would say so"
+        )]
+        {
+            worth[byte as usize] = value;
+        }
+        byte += 1;
+    }
+    worth
+};

@@ -17,7 +17,7 @@ pub use self::{
 use self::{holders::Holders, observed::Observed};
 use crate::{
     exercised::{Days, Deeds, Exercised, SystemIdentity, Tally},
-    granted::{ActionSet, Extent, Granted, Grants},
+    granted::{ActionSet, Extent, Granted, Grants, Ways},
     names::{Catalogue, Certainty, Level, Sort},
 };
 
@@ -104,6 +104,7 @@ struct Look<'a> {
 struct Held<'a> {
     holder: &'a Holder,
     granted: Granted,
+    ways: Ways<'a>,
 }
 
 impl<'a> Look<'a> {
@@ -116,13 +117,16 @@ impl<'a> Look<'a> {
     ) -> Vec<AuditEntry> {
         let exercised = self.exercised;
         let mut observed = Observed::new(exercised, platform, account);
-        let mut entries = Vec::new();
+        let mut entries = Vec::with_capacity(deeds.len());
         let mut used = ActionSet::none(self.catalogue.actions().len());
-        let held = holder.map(|holder| Held { holder, granted: self.grants.of(holder) });
+        let held = holder.map(|holder| {
+            let (granted, ways) = (self.grants.of(holder), self.grants.ways_of(holder));
+            Held { holder, granted, ways }
+        });
         for (name, deeds) in deeds.iter().filter(|(_, it)| it.certainty.is_permission()) {
             let number = self.number(name);
             used.put(number.unwrap_or(usize::MAX));
-            let ways = number.map_or_else(Vec::new, |it| self.ways(held.as_ref(), it));
+            let ways = number.map_or_else(Vec::new, |it| ways(held.as_ref(), it));
             let action = number.and_then(|it| self.catalogue.actions().get(it));
             let days = match action.and_then(Sort::of) {
                 Some(sort) => observed.of(sort).clone(),
@@ -134,6 +138,7 @@ impl<'a> Look<'a> {
         if let Some(held) = &held {
             let mut rest = held.granted.possible.clone();
             rest.take_off(&used);
+            entries.reserve_exact(rest.len());
             for number in rest.iter() {
                 entries.extend(self.unseen(&mut observed, number, held));
             }
@@ -154,14 +159,18 @@ impl<'a> Look<'a> {
     {
         let action = self.catalogue.actions().get(number)?;
         let sort = Sort::of(action);
-        let mut days = sort.map_or_else(Days::default, |it| observed.of(it).clone());
-        // Nobody could have used it before it was there.
-        if let Some(since) = held.holder.since {
-            days.begin_at(since);
-        }
-        let observed_days = days.count();
+        let (observed_days, gaps) = match (sort.map(|it| observed.of(it)), held.holder.since) {
+            (None, _) => (0, 0),
+            (Some(days), None) => (days.count(), days.gaps()),
+            // Nobody could have used it before it was there.
+            (Some(days), Some(since)) => {
+                let mut days = days.clone();
+                days.begin_at(since);
+                (days.count(), days.gaps())
+            }
+        };
         Some(AuditEntry {
-            name: format!("{}:{}:{}", observed.platform, action.service, action.name),
+            name: [observed.platform.as_str(), &action.service, &action.name].join(":"),
             state: if observed_days == 0 { State::Unobservable } else { State::Dormant },
             count: 0,
             attempts: 0,
@@ -169,26 +178,12 @@ impl<'a> Look<'a> {
             last: None,
             days: 0,
             mapping: Certainty::Exact,
-            granted_by: self.ways(Some(held), number),
+            granted_by: ways(Some(held), number),
             observed_days,
-            gaps: days.gaps(),
+            gaps,
             level: Some(action.level),
             resources: Vec::new(),
         })
-    }
-
-    fn ways(&mut self, held: Option<&Held<'_>>, number: usize) -> Vec<GrantedBy> {
-        let Some(held) = held.filter(|it| it.granted.possible.has(number)) else {
-            return Vec::new();
-        };
-        let is_sure = held.granted.sure.has(number);
-        let ways = self.grants.ways(held.holder, number).into_iter();
-        // What is denied somewhere, or bounded, is sure by no way.
-        ways.map(|(path, extent)| GrantedBy {
-            path,
-            extent: if is_sure { extent } else { Extent::Maybe },
-        })
-        .collect()
     }
 
     /// Gives the number of an AWS action by its whole name.
@@ -196,6 +191,22 @@ impl<'a> Look<'a> {
         let (service, action) = name.strip_prefix("aws:")?.split_once(':')?;
         self.catalogue.number(service, action)
     }
+}
+
+fn ways(held: Option<&Held<'_>>, number: usize) -> Vec<GrantedBy> {
+    let Some(held) = held.filter(|it| it.granted.possible.has(number)) else {
+        return Vec::new();
+    };
+    let is_sure = held.granted.sure.has(number);
+    // What is denied somewhere, or bounded, is sure by no way.
+    let by = |(path, extent): (&str, _)| GrantedBy {
+        path: path.to_owned(),
+        extent: if is_sure { extent } else { Extent::Maybe },
+    };
+    // There are very many of these: none takes more room than it fills.
+    let mut ways = Vec::with_capacity(held.ways.to(number).count());
+    ways.extend(held.ways.to(number).map(by));
+    ways
 }
 
 /// Tells of what was seen.

@@ -4,21 +4,25 @@
 
 mod days;
 mod joins;
+mod quick;
 mod told;
 mod touch;
 mod words;
 
-use std::collections::{BTreeMap, HashMap, HashSet, hash_map::Entry};
+use std::collections::hash_map::Entry;
 
 use bailiwick_model::{ActorKind, Along, Ended, Exercise, Platform, Timestamp};
 
 pub(crate) use self::joins::vouched;
-use self::joins::{Issue, Moments, Showing};
-use self::words::{Word, Words};
 pub use self::{
     days::Days,
     told::{Deeds, Doer, Origin, Shown, Step, SystemIdentity, Unmapped},
     touch::{MadeCredential, Touch, Touched},
+};
+use self::{
+    joins::{Issue, Moments, Showing},
+    quick::{QuickMap, QuickSet},
+    words::{Word, Words},
 };
 use crate::names::{Catalogue, Name, Native, Sort, bare, is_sign_in, names};
 
@@ -100,16 +104,24 @@ struct Deed {
     names: Vec<Name>,
     is_sign_in: bool,
     /// What a log that tells of it is seen to have.
-    sort: Option<(Word, bool)>,
+    sort: Option<WordSort>,
 }
 
-/// What of an account a log was seen to have.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-struct SortKey {
-    platform: Platform,
-    account: Word,
+/// A sort, with the number of a text in it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct WordSort {
     data_of: Word,
     reads: bool,
+    is_of_data: bool,
+}
+
+/// What of an account the logs were seen to have.
+#[derive(Debug, Default)]
+struct Account {
+    /// On which days anything.
+    days: Days,
+    /// Since when what is of a sort.
+    sorts: Vec<(WordSort, Timestamp)>,
 }
 
 #[derive(Debug)]
@@ -125,19 +137,18 @@ struct Who {
 pub struct Exercised {
     catalogue: Catalogue,
     words: Words,
-    seen: HashSet<u128>,
+    seen: QuickSet<u128>,
     deeds: Vec<Deed>,
-    deed_numbers: HashMap<NativeKey, u32>,
+    deed_numbers: QuickMap<NativeKey, u32>,
     whos: Vec<Who>,
-    who_numbers: HashMap<(Platform, Word), u32>,
-    tallies: HashMap<Key, Tally>,
-    shown: HashMap<Showing, Moments>,
-    touched: HashMap<(u32, Word), Touch>,
-    delivered: HashMap<(u32, Word), &'static str>,
-    issues: HashMap<Word, Vec<Issue>>,
-    delivered_days: BTreeMap<(Platform, Word), Days>,
-    behind: HashSet<(Platform, Word)>,
-    sorts: BTreeMap<SortKey, Timestamp>,
+    who_numbers: QuickMap<(Platform, Word), u32>,
+    tallies: QuickMap<Key, Tally>,
+    shown: QuickMap<Showing, Moments>,
+    touched: QuickMap<(u32, Word), Touch>,
+    delivered: QuickMap<(u32, Word), &'static str>,
+    issues: QuickMap<Word, Vec<Issue>>,
+    behind: QuickSet<(Platform, Word)>,
+    accounts: QuickMap<(Platform, Word), Account>,
     window: Option<(Timestamp, Timestamp)>,
     duplicates: u64,
 }
@@ -148,19 +159,18 @@ impl Exercised {
         Self {
             catalogue,
             words: Words::default(),
-            seen: HashSet::new(),
+            seen: QuickSet::default(),
             deeds: Vec::new(),
-            deed_numbers: HashMap::new(),
+            deed_numbers: QuickMap::default(),
             whos: Vec::new(),
-            who_numbers: HashMap::new(),
-            tallies: HashMap::new(),
-            shown: HashMap::new(),
-            touched: HashMap::new(),
-            delivered: HashMap::new(),
-            issues: HashMap::new(),
-            delivered_days: BTreeMap::new(),
-            behind: HashSet::new(),
-            sorts: BTreeMap::new(),
+            who_numbers: QuickMap::default(),
+            tallies: QuickMap::default(),
+            shown: QuickMap::default(),
+            touched: QuickMap::default(),
+            delivered: QuickMap::default(),
+            issues: QuickMap::default(),
+            behind: QuickSet::default(),
+            accounts: QuickMap::default(),
             window: None,
             duplicates: 0,
         }
@@ -173,12 +183,11 @@ impl Exercised {
             return Taken::Again;
         }
         let account = self.words.number(&it.account);
-        self.delivered_days.entry((it.platform, account)).or_default().add(it.at);
         let (first, last) = self.window.unwrap_or((it.at, it.at));
         self.window = Some((first.min(it.at), last.max(it.at)));
         let who = self.who(it, account);
         let what = self.deed(it);
-        self.sort(it, account, what);
+        self.seen_in(account, it, what);
         let is_sign_in = at(&mut self.deeds, what).is_some_and(|it| it.is_sign_in);
         self.touched.entry((who, account)).or_default().add(it, is_sign_in);
         for who in &it.actor.chain {
@@ -191,28 +200,29 @@ impl Exercised {
         Taken::New
     }
 
-    /// Notes that the account's log has what is of this sort.
-    fn sort(&mut self, it: &Exercise<'_>, account: Word, what: u32) {
-        let deed = usize::try_from(what).ok().and_then(|it| self.deeds.get(it));
-        let Some((data_of, reads)) = deed.and_then(|it| it.sort) else { return };
-        if it.data && self.words.text(data_of).is_empty() {
-            // Data of a service that no table has says nothing of what every trail has.
-            return;
+    /// Notes that the account's log has something of this day, and what is of this sort.
+    fn seen_in(&mut self, account: Word, it: &Exercise<'_>, what: u32) {
+        let account = self.accounts.entry((it.platform, account)).or_default();
+        account.days.add(it.at);
+        let sort = usize::try_from(what).ok().and_then(|it| self.deeds.get(it)?.sort);
+        // Data of a service that no table has says nothing of what every trail has.
+        let Some(sort) = sort.filter(|sort| !it.data || sort.is_of_data) else { return };
+        match account.sorts.iter_mut().find(|(known, _)| *known == sort) {
+            Some((_, first)) => *first = it.at.min(*first),
+            None => account.sorts.push((sort, it.at)),
         }
-        let key = SortKey { platform: it.platform, account, data_of, reads };
-        let first = self.sorts.entry(key).or_insert(it.at);
-        *first = it.at.min(*first);
     }
 
     /// Gives the sort that what goes by these names is of.
-    fn sort_of(&mut self, platform: Platform, names: &[Name]) -> Option<(Word, bool)> {
+    fn sort_of(&mut self, platform: Platform, names: &[Name]) -> Option<WordSort> {
         // The first name is the call's own; the others came along, and are in no log.
         let first = names.first().filter(|it| it.certainty.is_permission())?;
         let sort = match self.catalogue.action(&first.text) {
             Some(action) => Sort::of(action),
             None => Sort::spanned(platform, bare(platform, &first.text))?.into_iter().next(),
         }?;
-        Some((self.words.number(&sort.data_of), sort.reads))
+        let data_of = self.words.number(&sort.data_of);
+        Some(WordSort { data_of, reads: sort.reads, is_of_data: !sort.data_of.is_empty() })
     }
 
     fn who(&mut self, it: &Exercise<'_>, account: Word) -> u32 {
@@ -224,7 +234,8 @@ impl Exercised {
         } else if let Some(known) = at(&mut self.whos, number) {
             // Two logs may know more or less of the same one: what is said first does not decide.
             known.kind = known.kind.min(it.actor.kind);
-            if self.words.text(account) < self.words.text(known.account) {
+            if account != known.account && self.words.text(account) < self.words.text(known.account)
+            {
                 known.account = account;
             }
         }

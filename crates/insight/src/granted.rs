@@ -35,6 +35,32 @@ pub struct Granted {
     pub sure: ActionSet,
 }
 
+/// What each policy of one holder allows.
+#[derive(Debug)]
+pub struct Ways<'h> {
+    ways: Vec<Way<'h>>,
+}
+
+#[derive(Debug)]
+struct Way<'h> {
+    path: &'h str,
+    always: ActionSet,
+    perhaps: ActionSet,
+}
+
+impl<'h> Ways<'h> {
+    /// Gives the ways to one action, by its number, and how far each goes.
+    pub fn to(&self, action: usize) -> impl Iterator<Item = (&'h str, Extent)> {
+        self.ways.iter().filter_map(move |it| {
+            match (it.always.has(action), it.perhaps.has(action)) {
+                (true, _) => Some((it.path, Extent::Yes)),
+                (false, true) => Some((it.path, Extent::Maybe)),
+                (false, false) => None,
+            }
+        })
+    }
+}
+
 /// Compiles patterns, each once.
 #[derive(Debug)]
 pub struct Grants<'c> {
@@ -61,18 +87,23 @@ impl<'c> Grants<'c> {
 
     /// Gives the ways by which a holder has one action, by its number, and how far.
     pub fn ways(&mut self, holder: &Holder, action: usize) -> Vec<(String, Extent)> {
+        let ways = self.ways_of(holder);
+        ways.to(action).map(|(path, extent)| (path.to_owned(), extent)).collect()
+    }
+
+    /// Lays out what each policy of a holder allows, for many actions to be looked up.
+    pub fn ways_of<'h>(&mut self, holder: &'h Holder) -> Ways<'h> {
+        let none = ActionSet::none(self.catalogue.actions().len());
         let mut ways = Vec::new();
         for policy in &holder.policies {
-            let mut far: Option<Extent> = None;
+            let (mut always, mut perhaps) = (none.clone(), none.clone());
             for statement in policy.statements.iter().filter(|it| it.allows) {
-                if self.actions(&statement.actions).has(action) {
-                    let extent = if statement.conditional { Extent::Maybe } else { Extent::Yes };
-                    far = Some(far.map_or(extent, |it| it.min(extent)));
-                }
+                let into = if statement.conditional { &mut perhaps } else { &mut always };
+                into.add(&self.actions(&statement.actions));
             }
-            ways.extend(far.map(|it| (policy.path.clone(), it)));
+            ways.push(Way { path: &policy.path, always, perhaps });
         }
-        ways
+        Ways { ways }
     }
 
     /// Joins what policies say: what is denied for everything without a condition is gone, what is denied for some

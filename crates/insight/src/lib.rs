@@ -28,7 +28,7 @@ pub use exercised::{
     Days, Deeds, Doer, Exercised, MadeCredential, Origin, Shown, Step, SystemIdentity, Taken,
     Tally, Touch, Touched, Unmapped,
 };
-pub use granted::{ActionSet, Extent, Granted, Grants};
+pub use granted::{ActionSet, Extent, Granted, Grants, Ways};
 pub use intent::{
     FindingKind, FindingKindError, Intent, IntentFinding, IntentPolicy, NativeName, Reach, Risk,
     SystemName, SystemReach, judge,

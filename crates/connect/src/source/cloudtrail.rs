@@ -13,11 +13,7 @@ use bailiwick_model::{Actor, ActorKind, Along, Ended, Exercise, Issued, Platform
 
 use self::expiry::expiry;
 use self::record::{Identity, Params, Record, Resource, Response};
-use super::{
-    NotRead, Shape, Source, Told, key,
-    loose::{Object, Text},
-    moment::when,
-};
+use super::{NotRead, Shape, Source, Told, key, loose::Text, moment::when, scan};
 
 pub(super) const SOURCE: Source =
     Source { name: "cloudtrail", platform: Platform::Aws, knows, read };
@@ -29,15 +25,15 @@ fn knows(shape: &Shape<'_>) -> bool {
 }
 
 fn read(record: &[u8]) -> Result<Told<'_>, NotRead> {
-    let read: Record<'_> = serde_json::from_slice(record)?;
+    let read: Record<'_> = scan::object(record)?;
     if read.event_name.is_empty() || read.event_source.is_empty() {
         // Digests lie beside the logs, and Insights say what is unusual, not what somebody did.
         return Ok(Told::Nothing);
     }
     let time = read.event_time.or(read.stamp);
     let at = when(&time.0)?;
-    let identity = read.user_identity.0;
-    let (params, response) = (read.request_parameters.0, read.response_elements.0);
+    let identity = read.user_identity;
+    let (params, response) = (read.request_parameters, read.response_elements);
     let internal = matches!(&*read.event_type.0, "AwsServiceEvent" | "AwsConsoleSignIn");
     let changes = read.read_only.0 != "true";
     let ended = match (&*read.error_code.0, &*response.console_login.0) {
@@ -55,7 +51,7 @@ fn read(record: &[u8]) -> Result<Told<'_>, NotRead> {
         account: account.0,
         actor: actor(identity, &read.event_source),
         along: along(&params, &read.event_source.0, changes),
-        resource: resource(read.resources.0, params),
+        resource: resource(read.resources, params),
         service: read.event_source.0,
         operation: read.event_name.0,
         ended,
@@ -93,8 +89,8 @@ fn is_denial(code: &str) -> bool {
 }
 
 fn actor<'a>(identity: Identity<'a>, source: &Text<'a>) -> Actor<'a> {
-    let session = identity.session_context.0;
-    let issuer = session.issuer.0.arn;
+    let session = identity.session_context;
+    let issuer = session.issuer.arn;
     let kind = match &*identity.kind.0 {
         // It is the user's own authority, for a while.
         "FederatedUser" if issuer.0.contains(":user/") => ActorKind::Unknown,
@@ -112,8 +108,8 @@ fn actor<'a>(identity: Identity<'a>, source: &Text<'a>) -> Actor<'a> {
         _ => Text::default(),
     };
     let through = identity.invoked_by.clone();
-    let id = issuer
-        .or(role_of(identity.arn))
+    let id = if issuer.is_empty() { role_of(identity.arn) } else { issuer };
+    let id = id
         .or(federated)
         .or(identity.invoked_by)
         .or(identity.principal_id)
@@ -138,10 +134,15 @@ fn actor<'a>(identity: Identity<'a>, source: &Text<'a>) -> Actor<'a> {
 /// Gives the role that a session is of: `arn:aws:iam::…:role/NAME` of `arn:aws:sts::…:assumed-role/NAME/SESSION`.
 fn role_of(arn: Text<'_>) -> Text<'_> {
     let role = || {
-        let (before, session) = arn.0.split_once(":assumed-role/")?;
-        let before = before.replacen(":sts:", ":iam:", 1);
+        let mut parts = arn.0.splitn(6, ':');
+        let [_, partition, "sts", region, account, rest] =
+            [(); 6].map(|()| parts.next().unwrap_or(""))
+        else {
+            return None;
+        };
+        let session = rest.strip_prefix("assumed-role/")?;
         let name = session.split_once('/').map_or(session, |(name, _)| name);
-        Some(format!("{before}:role/{name}"))
+        Some(format!("arn:{partition}:iam:{region}:{account}:role/{name}"))
     };
     match role() {
         Some(role) => Text(Cow::Owned(role)),
@@ -160,25 +161,26 @@ fn along(params: &Params<'_>, source: &str, changes: bool) -> Along {
         &params.task_role_arn,
         &params.service_role,
     ];
-    let named = roles.iter().any(|it| it.0.contains(":role/")) || params.iam_instance_profile.0.0;
+    let is_named = |it: &&Text<'_>| !it.is_empty() && it.0.contains(":role/");
+    let named = || roles.iter().any(is_named) || params.iam_instance_profile;
     let mut along = Along::NOTHING;
-    if hands_over && named {
+    if hands_over && named() {
         along = along.and(Along::ROLE);
     }
-    if params.tag_specification_set.0.0 {
+    if params.tag_specification_set {
         along = along.and(Along::TAGS);
     }
     along
 }
 
 /// Gives what a request was about: the log's own word for it, else what the request names.
-fn resource<'a>(listed: Vec<Object<Resource<'a>>>, params: Params<'a>) -> Cow<'a, str> {
+fn resource<'a>(listed: Vec<Resource<'a>>, params: Params<'a>) -> Cow<'a, str> {
     if !params.bucket_name.is_empty() {
         let bucket = &params.bucket_name.0;
         let objects = if params.key.is_empty() { "" } else { "/*" };
         return Cow::Owned(format!("arn:aws:s3:::{bucket}{objects}"));
     }
-    let first = listed.into_iter().map(|it| it.0.arn).find(|it| !it.is_empty());
+    let first = listed.into_iter().map(|it| it.arn).find(|it| !it.is_empty());
     first
         .unwrap_or_default()
         .or(params.role_arn)
@@ -195,7 +197,7 @@ fn resource<'a>(listed: Vec<Object<Resource<'a>>>, params: Params<'a>) -> Cow<'a
 
 /// Gives the credential that came of a call: an assumed role's, a federated user's, or a key that lasts.
 fn issued<'a>(params: &Params<'a>, response: Response<'a>, account: &str) -> Option<Issued<'a>> {
-    let lasting = response.access_key.0;
+    let lasting = response.access_key;
     if !lasting.access_key_id.is_empty() {
         let user = lasting.user_name.0;
         let to = if user.starts_with("arn:") {
@@ -210,17 +212,17 @@ fn issued<'a>(params: &Params<'a>, response: Response<'a>, account: &str) -> Opt
             until: None,
         });
     }
-    let made = response.credentials.0;
+    let made = response.credentials;
     if made.access_key_id.is_empty() {
         return None;
     }
     let (credential, until) = (made.access_key_id, expiry(&made.expiration.0));
     let (to, via) = match params.role_arn.is_empty() {
         false => (params.role_arn.clone(), Via::AssumeRole),
-        true if !response.assumed_role_user.0.arn.is_empty() => {
-            (role_of(response.assumed_role_user.0.arn), Via::AssumeRole)
+        true if !response.assumed_role_user.arn.is_empty() => {
+            (role_of(response.assumed_role_user.arn), Via::AssumeRole)
         }
-        true => (response.federated_user.0.arn, Via::Federation),
+        true => (response.federated_user.arn, Via::Federation),
     };
     Some(Issued { credential: credential.0, to: to.0, via, until })
 }

@@ -10,13 +10,13 @@ use flate2::read::MultiGzDecoder;
 use ruzstd::decoding::StreamingDecoder;
 use serde::de::IgnoredAny;
 
-use super::{Reader, Record, Source};
+use super::{Reader, Record, Source, list::List};
 
 /// How much is read at once.
 const PIECE: usize = 256 * 1024;
 /// The longest record of a file that has one on each line.
 const LINE_MAX: usize = 64 << 20;
-/// The most that a file without lines may unpack to: it is read as a whole.
+/// The most that a file with neither lines nor one list may unpack to: it is read as a whole.
 const DOCUMENT_MAX: usize = 1 << 30;
 
 /// A file that cannot be read.
@@ -124,38 +124,78 @@ fn pieces(
     reader: &mut Reader,
     each: &mut dyn FnMut(Record<'_>),
 ) -> Result<(), FileError> {
-    let mut held: Vec<u8> = Vec::new();
+    let mut held = Held { bytes: Vec::new(), end: 0 };
+    let mut list = List::default();
     let mut lines: Option<bool> = None;
     loop {
-        let begin = held.len();
-        held.resize(begin.saturating_add(PIECE), 0);
-        let piece = held.get_mut(begin..).unwrap_or_default();
-        let count = input.read(piece).map_err(unpacking)?;
-        held.truncate(begin.saturating_add(count));
+        let mut begin = held.end;
+        let count = held.more(&mut input)?;
+        if lines.is_none() && list.is_open() {
+            let taken = list.take(held.all(), count == 0, reader, each);
+            held.take_off(taken);
+            begin = 0;
+            match (list.is_open(), count) {
+                (true, 0) => return Ok(()),
+                (true, _) if LINE_MAX < held.end => return Err(FileError::Line),
+                (true, _) => continue,
+                (false, _) => {}
+            }
+        }
         // A pipe may give the first line in several pieces: nothing is known before it ends.
-        if lines.is_none() && held.get(begin..).is_some_and(|it| it.contains(&b'\n')) {
-            lines = has_lines(&held);
+        if lines.is_none() && held.all().get(begin..).is_some_and(|it| it.contains(&b'\n')) {
+            lines = has_lines(held.all());
         }
         let is_lines = lines == Some(true);
         if count == 0 {
-            if is_lines || !opens(held.trim_ascii_start()) {
-                reader.lines(&held, each);
+            if is_lines || !opens(held.all().trim_ascii_start()) {
+                reader.lines(held.all(), each);
             } else {
-                reader.document(&held, each);
+                reader.document(held.all(), each);
             }
             reader.end(each);
             return Ok(());
         }
         if is_lines {
-            let end = held.iter().rposition(|it| *it == b'\n').map_or(0, |it| it.saturating_add(1));
-            reader.lines(held.get(..end).unwrap_or_default(), each);
-            held.drain(..end);
+            let whole = held.all().iter().rposition(|it| *it == b'\n');
+            let whole = whole.map_or(0, |it| it.saturating_add(1));
+            reader.lines(held.all().get(..whole).unwrap_or_default(), each);
+            held.take_off(whole);
         }
         match is_lines {
-            true if LINE_MAX < held.len() => return Err(FileError::Line),
-            false if DOCUMENT_MAX < held.len() => return Err(FileError::Document),
+            true if LINE_MAX < held.end => return Err(FileError::Line),
+            false if DOCUMENT_MAX < held.end => return Err(FileError::Document),
             true | false => {}
         }
+    }
+}
+
+/// What was read and not handed on yet: the first bytes of a room that is kept.
+struct Held {
+    bytes: Vec<u8>,
+    end: usize,
+}
+
+impl Held {
+    fn all(&self) -> &[u8] {
+        self.bytes.get(..self.end).unwrap_or_default()
+    }
+
+    /// Reads some more, and says how much.
+    fn more(&mut self, input: &mut impl Read) -> Result<usize, FileError> {
+        let room = self.end.saturating_add(PIECE);
+        if self.bytes.len() < room {
+            self.bytes.resize(room, 0);
+        }
+        let into = self.bytes.get_mut(self.end..room).unwrap_or_default();
+        let count = input.read(into).map_err(unpacking)?;
+        self.end = self.end.saturating_add(count);
+        Ok(count)
+    }
+
+    /// Takes off the first `count` bytes.
+    fn take_off(&mut self, count: usize) {
+        self.bytes.copy_within(count..self.end, 0);
+        self.end = self.end.saturating_sub(count);
     }
 }
 

@@ -49,8 +49,10 @@ fn plain(text: &[u8]) -> Option<Timestamp> {
     else {
         return None;
     };
-    let day = (number(&[y1, y2, y3, y4])?, number(&[m1, m2])?, number(&[d1, d2])?);
-    let time = (number(&[h1, h2])?, number(&[n1, n2])?, number(&[s1, s2])?);
+    let year = two(y1, y2)?.checked_mul(100)?.checked_add(two(y3, y4)?)?;
+    let short = |ten, one| i8::try_from(two(ten, one)?).ok();
+    let day = (year, short(m1, m2)?, short(d1, d2)?);
+    let time = (short(h1, h2)?, short(n1, n2)?, short(s1, s2)?);
     let at = Timestamp::from_civil(day, time)?;
     let fraction = rest.strip_suffix(b"Z").unwrap_or(rest);
     match fraction {
@@ -66,6 +68,12 @@ fn plain(text: &[u8]) -> Option<Timestamp> {
 
 fn is_digits(text: &[u8]) -> bool {
     !text.is_empty() && text.iter().all(u8::is_ascii_digit)
+}
+
+/// Reads two digits.
+fn two(ten: u8, one: u8) -> Option<i16> {
+    let digit = |it: u8| it.is_ascii_digit().then_some(i16::from(it & 0xf));
+    digit(ten)?.checked_mul(10)?.checked_add(digit(one)?)
 }
 
 /// Reads digits.

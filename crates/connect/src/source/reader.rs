@@ -65,8 +65,10 @@ impl Reader {
 
     /// Reads lines, a record each, or, in a log of text, as many as belong together; the last one may lack its end.
     pub fn lines(&mut self, lines: &[u8], each: &mut dyn FnMut(Record<'_>)) {
-        let lines = lines.strip_suffix(b"\n").unwrap_or(lines);
-        for line in lines.split(|it| *it == b'\n') {
+        let mut rest = lines;
+        while !rest.is_empty() {
+            let (line, after) = rest.split_at_checked(line_length(rest)).unwrap_or((rest, &[]));
+            let line = line.strip_suffix(b"\n").unwrap_or(line);
             let is_text = self.is_text(line);
             if let Some(text) = self.text.as_mut().filter(|_| is_text) {
                 let ended = text.take(line);
@@ -74,6 +76,7 @@ impl Reader {
             } else if !line.trim_ascii().is_empty() {
                 self.record(line.trim_ascii(), DEEP, each);
             }
+            rest = after;
         }
     }
 
@@ -113,6 +116,11 @@ impl Reader {
                 Err(error) => self.fault_of_next(error.into(), each),
             }
         }
+    }
+
+    /// Reads a record of a list.
+    pub(super) fn held_record(&mut self, record: &[u8], each: &mut dyn FnMut(Record<'_>)) {
+        self.record(record, DEEP.saturating_sub(1), each);
     }
 
     /// Reads one record, or those that it holds.
@@ -169,7 +177,7 @@ impl Reader {
         self.tell(source, (source.read)(record), each);
     }
 
-    fn fault_of_next(&mut self, why: NotRead, each: &mut dyn FnMut(Record<'_>)) {
+    pub(super) fn fault_of_next(&mut self, why: NotRead, each: &mut dyn FnMut(Record<'_>)) {
         self.records = self.records.saturating_add(1);
         self.fault(why, each);
     }
@@ -195,6 +203,20 @@ impl Reader {
 
     fn fault(&self, why: NotRead, each: &mut dyn FnMut(Record<'_>)) {
         each(Record::Error(ReadError { record: self.records, why }));
+    }
+}
+
+/// Gives the length of the first line, with its end.
+fn line_length(lines: &[u8]) -> usize {
+    let is_end = |it: &u8| *it == b'\n';
+    let (chunks, _) = lines.as_chunks::<64>();
+    // Lines are long: one look at many bytes says that no line ends there.
+    let has_end = |chunk: &[u8; 64]| chunk.iter().fold(false, |any, it| any | is_end(it));
+    let before = chunks.iter().take_while(|it| !has_end(it)).count().saturating_mul(64);
+    let rest = lines.get(before..).unwrap_or_default();
+    match rest.iter().position(is_end) {
+        Some(place) => before.saturating_add(place).saturating_add(1),
+        None => lines.len(),
     }
 }
 

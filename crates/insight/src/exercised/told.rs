@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use bailiwick_model::{ActorKind, Ended, Platform, Timestamp, Via};
 
-use super::{Days, Exercised, SortKey, Tally};
+use super::{Account, Days, Exercised, Tally};
 use crate::names::{Certainty, Sort};
 
 /// One identity of one system.
@@ -110,24 +110,17 @@ pub enum Origin {
 impl Exercised {
     /// Gives everybody, and what they did.
     pub fn doers(&self) -> BTreeMap<SystemIdentity, Doer> {
-        let mut doers: BTreeMap<SystemIdentity, Doer> = BTreeMap::new();
-        for who in &self.whos {
-            let doer = Doer {
-                account: self.words.text(who.account).to_owned(),
-                kind: who.kind,
-                deeds: BTreeMap::new(),
-            };
-            doers.insert(self.identity(who), doer);
-        }
+        let mut all: Vec<BTreeMap<&str, Deeds>> =
+            self.whos.iter().map(|_| BTreeMap::new()).collect();
         #[expect(clippy::iter_over_hash_type, reason = "what comes of it is sorted")]
         for (key, tally) in &self.tallies {
-            let (Some(who), Some(deed)) = (nth(&self.whos, key.who), nth(&self.deeds, key.what))
+            let (Some(deeds), Some(deed)) =
+                (super::at(&mut all, key.who), nth(&self.deeds, key.what))
             else {
                 continue;
             };
-            let Some(doer) = doers.get_mut(&self.identity(who)) else { continue };
             for name in &deed.names {
-                let deeds = doer.deeds.entry(name.text.clone()).or_insert_with(|| Deeds {
+                let deeds = deeds.entry(&name.text).or_insert_with(|| Deeds {
                     certainty: name.certainty,
                     done: BTreeMap::new(),
                     denied: None,
@@ -136,7 +129,15 @@ impl Exercised {
                 deeds.take(self.words.text(key.to), key.ended, tally);
             }
         }
-        doers
+        let doers = self.whos.iter().zip(all).map(|(who, deeds)| {
+            let doer = Doer {
+                account: self.words.text(who.account).to_owned(),
+                kind: who.kind,
+                deeds: deeds.into_iter().map(|(name, deeds)| (name.to_owned(), deeds)).collect(),
+            };
+            (self.identity(who), doer)
+        });
+        doers.collect()
     }
 
     /// Gives what is no permission, with how often each came.
@@ -162,39 +163,37 @@ impl Exercised {
     /// Gives the days on which an account's log would have had what is of this sort: those with anything at all, from the
     /// first that had some of it. A trail may leave out reads, writes, or what is done to data.
     pub fn observed(&self, platform: Platform, account: &str, sort: &Sort<'_>) -> Days {
-        let mut days = self.delivered(platform, account);
-        let key = |it: &&SortKey| {
-            (it.platform, self.words.text(it.account)) == (platform, account)
-                && (self.words.text(it.data_of), it.reads) == (&*sort.data_of, sort.reads)
-        };
-        match self.sorts.iter().find(|(it, _)| key(it)) {
-            Some((_, first)) => days.begin_at(*first),
-            None => days = Days::default(),
-        }
+        let Some(account) = self.account(platform, account) else { return Days::default() };
+        let data_of = self.words.find(&sort.data_of);
+        let first = account
+            .sorts
+            .iter()
+            .find(|(known, _)| (Some(known.data_of), known.reads) == (data_of, sort.reads));
+        let Some((_, first)) = first else { return Days::default() };
+        let mut days = account.days.clone();
+        days.begin_at(*first);
         days
     }
 
     /// Gives the days on which an account's log has anything.
     pub fn delivered(&self, platform: Platform, account: &str) -> Days {
-        let mut days = Days::default();
-        for ((of, word), some) in &self.delivered_days {
-            if *of == platform && self.words.text(*word) == account {
-                days.join(some);
-            }
-        }
-        days
+        self.account(platform, account).map_or_else(Days::default, |it| it.days.clone())
+    }
+
+    fn account(&self, platform: Platform, account: &str) -> Option<&Account> {
+        self.accounts.get(&(platform, self.words.find(account)?))
     }
 
     /// Gives the account that all of a system's logs are of, where that is one.
     pub fn only_account(&self, platform: Platform) -> Option<&str> {
-        let mut accounts = self.delivered_days.keys().filter(|it| it.0 == platform);
+        let mut accounts = self.accounts.keys().filter(|it| it.0 == platform);
         let only = accounts.next()?;
         accounts.next().is_none().then(|| self.words.text(only.1))
     }
 
     /// Says whether somebody stood behind others: what it did then goes by their names.
     pub fn stood_behind(&self, who: &SystemIdentity) -> bool {
-        self.words.known(&who.id).is_some_and(|it| self.behind.contains(&(who.platform, it)))
+        self.words.find(&who.id).is_some_and(|it| self.behind.contains(&(who.platform, it)))
     }
 
     /// Gives the first and the last moment that was told of.

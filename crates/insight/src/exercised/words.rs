@@ -1,6 +1,8 @@
 //! Texts that come again and again, each kept once under a number.
 
-use std::collections::HashMap;
+use std::sync::Arc;
+
+use super::quick::QuickMap;
 
 /// The number of a text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -9,8 +11,8 @@ pub(super) struct Word(u32);
 /// Texts by number, and numbers by text.
 #[derive(Debug, Default)]
 pub(super) struct Words {
-    numbers: HashMap<Box<str>, Word>,
-    texts: Vec<Box<str>>,
+    numbers: QuickMap<Arc<str>, Word>,
+    texts: Vec<Arc<str>>,
 }
 
 impl Words {
@@ -21,13 +23,14 @@ impl Words {
             return *known;
         }
         let word = Word(u32::try_from(self.texts.len()).unwrap_or(u32::MAX));
-        self.texts.push(text.into());
-        self.numbers.insert(text.into(), word);
+        let text: Arc<str> = text.into();
+        self.texts.push(Arc::clone(&text));
+        self.numbers.insert(text, word);
         word
     }
 
-    /// Gives the number of a text that is known.
-    pub(super) fn known(&self, text: &str) -> Option<Word> {
+    /// Gives the number of `text`, where it has one.
+    pub(super) fn find(&self, text: &str) -> Option<Word> {
         self.numbers.get(text).copied()
     }
 

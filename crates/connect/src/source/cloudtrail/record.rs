@@ -1,168 +1,227 @@
 //! A record as `CloudTrail` writes it: what of it is read. Some exports write its own names in small letters.
 
-use std::borrow::Cow;
+use crate::source::{
+    loose::Text,
+    scan::{Members, Scan},
+};
 
-use serde::Deserialize;
-
-use crate::source::loose::{List, Object, Text};
-
-#[derive(Debug, Default, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
-pub(super) struct Record<'a> {
-    #[serde(borrow, alias = "eventtime")]
-    pub(super) event_time: Text<'a>,
-    #[serde(borrow, rename = "@timestamp")]
-    pub(super) stamp: Text<'a>,
-    #[serde(borrow, alias = "eventsource")]
-    pub(super) event_source: Text<'a>,
-    #[serde(borrow, alias = "eventname")]
-    pub(super) event_name: Text<'a>,
-    #[serde(borrow, rename = "eventID", alias = "eventid")]
-    pub(super) event_id: Text<'a>,
-    #[serde(borrow, alias = "eventtype")]
-    pub(super) event_type: Text<'a>,
-    #[serde(borrow, alias = "eventcategory")]
-    pub(super) event_category: Text<'a>,
-    #[serde(borrow, alias = "errorcode")]
-    pub(super) error_code: Text<'a>,
-    #[serde(borrow, alias = "recipientaccountid")]
-    pub(super) recipient_account_id: Text<'a>,
-    #[serde(borrow, alias = "readonly")]
-    pub(super) read_only: Text<'a>,
-    #[serde(borrow, alias = "managementevent")]
-    pub(super) management_event: Text<'a>,
-    #[serde(borrow, alias = "useridentity")]
-    pub(super) user_identity: Object<Identity<'a>>,
-    #[serde(borrow, alias = "requestparameters")]
-    pub(super) request_parameters: Object<Params<'a>>,
-    #[serde(borrow, alias = "responseelements")]
-    pub(super) response_elements: Object<Response<'a>>,
-    #[serde(borrow)]
-    pub(super) resources: List<Object<Resource<'a>>>,
-}
-
-#[derive(Debug, Default, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
-pub(super) struct Identity<'a> {
-    #[serde(borrow, rename = "type")]
-    pub(super) kind: Text<'a>,
-    #[serde(borrow)]
-    pub(super) principal_id: Text<'a>,
-    #[serde(borrow)]
-    pub(super) arn: Text<'a>,
-    #[serde(borrow)]
-    pub(super) account_id: Text<'a>,
-    #[serde(borrow)]
-    pub(super) access_key_id: Text<'a>,
-    #[serde(borrow)]
-    pub(super) user_name: Text<'a>,
-    #[serde(borrow)]
-    pub(super) invoked_by: Text<'a>,
-    #[serde(borrow, rename = "identityProvider")]
-    pub(super) provider: Text<'a>,
-    #[serde(borrow)]
-    pub(super) session_context: Object<Context<'a>>,
-}
-
-#[derive(Debug, Default, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
-pub(super) struct Context<'a> {
-    #[serde(borrow, rename = "sessionIssuer")]
-    pub(super) issuer: Object<Issuer<'a>>,
-    #[serde(borrow)]
-    pub(super) ec2_role_delivery: Text<'a>,
-    #[serde(borrow)]
-    pub(super) source_identity: Text<'a>,
-}
-
-#[derive(Debug, Default, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
-pub(super) struct Issuer<'a> {
-    #[serde(borrow)]
-    pub(super) arn: Text<'a>,
-}
-
-/// What requests say of what they are about, and what they hand over.
-#[derive(Debug, Default, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
-pub(super) struct Params<'a> {
-    #[serde(borrow)]
-    pub(super) bucket_name: Text<'a>,
-    #[serde(borrow)]
-    pub(super) key: Text<'a>,
-    #[serde(borrow)]
-    pub(super) role_arn: Text<'a>,
-    #[serde(borrow, rename = "roleARN")]
-    pub(super) role_arn_too: Text<'a>,
-    #[serde(borrow)]
-    pub(super) role: Text<'a>,
-    #[serde(borrow)]
-    pub(super) execution_role_arn: Text<'a>,
-    #[serde(borrow)]
-    pub(super) task_role_arn: Text<'a>,
-    #[serde(borrow)]
-    pub(super) service_role: Text<'a>,
-    pub(super) iam_instance_profile: Object<Given>,
-    pub(super) tag_specification_set: Object<Given>,
-    #[serde(borrow)]
-    pub(super) user_name: Text<'a>,
-    #[serde(borrow)]
-    pub(super) role_name: Text<'a>,
-    #[serde(borrow)]
-    pub(super) function_name: Text<'a>,
-    #[serde(borrow)]
-    pub(super) secret_id: Text<'a>,
-    #[serde(borrow)]
-    pub(super) table_name: Text<'a>,
-    #[serde(borrow)]
-    pub(super) key_id: Text<'a>,
-    #[serde(borrow)]
-    pub(super) queue_url: Text<'a>,
-    #[serde(borrow)]
-    pub(super) topic_arn: Text<'a>,
-}
-
-/// An object that is there with something in it.
 #[derive(Debug, Default)]
-pub(super) struct Given(pub(super) bool);
+pub(super) struct Record<'a> {
+    pub(super) event_time: Text<'a>,
+    pub(super) stamp: Text<'a>,
+    pub(super) event_source: Text<'a>,
+    pub(super) event_name: Text<'a>,
+    pub(super) event_id: Text<'a>,
+    pub(super) event_type: Text<'a>,
+    pub(super) event_category: Text<'a>,
+    pub(super) error_code: Text<'a>,
+    pub(super) recipient_account_id: Text<'a>,
+    pub(super) read_only: Text<'a>,
+    pub(super) management_event: Text<'a>,
+    pub(super) user_identity: Identity<'a>,
+    pub(super) request_parameters: Params<'a>,
+    pub(super) response_elements: Response<'a>,
+    pub(super) resources: Vec<Resource<'a>>,
+}
 
-impl<'de> Deserialize<'de> for Given {
-    fn deserialize<D: serde::Deserializer<'de>>(input: D) -> Result<Self, D::Error> {
-        let members =
-            std::collections::BTreeMap::<Cow<'de, str>, serde::de::IgnoredAny>::deserialize(input)?;
-        Ok(Self(!members.is_empty()))
+impl<'a> Members<'a> for Record<'a> {
+    fn member(&mut self, name: &[u8], value: &mut Scan<'a>) -> Option<()> {
+        match name {
+            b"eventTime" | b"eventtime" => self.event_time = value.text()?,
+            b"@timestamp" => self.stamp = value.text()?,
+            b"eventSource" | b"eventsource" => self.event_source = value.text()?,
+            b"eventName" | b"eventname" => self.event_name = value.text()?,
+            b"eventID" | b"eventid" => self.event_id = value.text()?,
+            b"eventType" | b"eventtype" => self.event_type = value.text()?,
+            b"eventCategory" | b"eventcategory" => self.event_category = value.text()?,
+            b"errorCode" | b"errorcode" => self.error_code = value.text()?,
+            b"recipientAccountId" | b"recipientaccountid" => {
+                self.recipient_account_id = value.text()?
+            }
+            b"readOnly" | b"readonly" => self.read_only = value.text()?,
+            b"managementEvent" | b"managementevent" => self.management_event = value.text()?,
+            b"userIdentity" | b"useridentity" => drop(value.object_to(&mut self.user_identity)?),
+            b"requestParameters" | b"requestparameters" => {
+                drop(value.object_to(&mut self.request_parameters)?)
+            }
+            b"responseElements" | b"responseelements" => {
+                drop(value.object_to(&mut self.response_elements)?)
+            }
+            b"resources" => self.resources = value.objects()?,
+            _ => value.skip()?,
+        }
+        Some(())
     }
 }
 
-#[derive(Debug, Default, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
+#[derive(Debug, Default)]
+pub(super) struct Identity<'a> {
+    pub(super) kind: Text<'a>,
+    pub(super) principal_id: Text<'a>,
+    pub(super) arn: Text<'a>,
+    pub(super) account_id: Text<'a>,
+    pub(super) access_key_id: Text<'a>,
+    pub(super) user_name: Text<'a>,
+    pub(super) invoked_by: Text<'a>,
+    pub(super) provider: Text<'a>,
+    pub(super) session_context: Context<'a>,
+}
+
+impl<'a> Members<'a> for Identity<'a> {
+    fn member(&mut self, name: &[u8], value: &mut Scan<'a>) -> Option<()> {
+        match name {
+            b"type" => self.kind = value.text()?,
+            b"principalId" => self.principal_id = value.text()?,
+            b"arn" => self.arn = value.text()?,
+            b"accountId" => self.account_id = value.text()?,
+            b"accessKeyId" => self.access_key_id = value.text()?,
+            b"userName" => self.user_name = value.text()?,
+            b"invokedBy" => self.invoked_by = value.text()?,
+            b"identityProvider" => self.provider = value.text()?,
+            b"sessionContext" => drop(value.object_to(&mut self.session_context)?),
+            _ => value.skip()?,
+        }
+        Some(())
+    }
+}
+
+#[derive(Debug, Default)]
+pub(super) struct Context<'a> {
+    pub(super) issuer: Issuer<'a>,
+    pub(super) ec2_role_delivery: Text<'a>,
+    pub(super) source_identity: Text<'a>,
+}
+
+impl<'a> Members<'a> for Context<'a> {
+    fn member(&mut self, name: &[u8], value: &mut Scan<'a>) -> Option<()> {
+        match name {
+            b"sessionIssuer" => drop(value.object_to(&mut self.issuer)?),
+            b"ec2RoleDelivery" => self.ec2_role_delivery = value.text()?,
+            b"sourceIdentity" => self.source_identity = value.text()?,
+            _ => value.skip()?,
+        }
+        Some(())
+    }
+}
+
+#[derive(Debug, Default)]
+pub(super) struct Issuer<'a> {
+    pub(super) arn: Text<'a>,
+}
+
+impl<'a> Members<'a> for Issuer<'a> {
+    fn member(&mut self, name: &[u8], value: &mut Scan<'a>) -> Option<()> {
+        match name {
+            b"arn" => self.arn = value.text()?,
+            _ => value.skip()?,
+        }
+        Some(())
+    }
+}
+
+/// What requests say of what they are about, and what they hand over.
+#[derive(Debug, Default)]
+pub(super) struct Params<'a> {
+    pub(super) bucket_name: Text<'a>,
+    pub(super) key: Text<'a>,
+    pub(super) role_arn: Text<'a>,
+    pub(super) role_arn_too: Text<'a>,
+    pub(super) role: Text<'a>,
+    pub(super) execution_role_arn: Text<'a>,
+    pub(super) task_role_arn: Text<'a>,
+    pub(super) service_role: Text<'a>,
+    pub(super) iam_instance_profile: bool,
+    pub(super) tag_specification_set: bool,
+    pub(super) user_name: Text<'a>,
+    pub(super) role_name: Text<'a>,
+    pub(super) function_name: Text<'a>,
+    pub(super) secret_id: Text<'a>,
+    pub(super) table_name: Text<'a>,
+    pub(super) key_id: Text<'a>,
+    pub(super) queue_url: Text<'a>,
+    pub(super) topic_arn: Text<'a>,
+}
+
+impl<'a> Members<'a> for Params<'a> {
+    fn member(&mut self, name: &[u8], value: &mut Scan<'a>) -> Option<()> {
+        match name {
+            b"bucketName" => self.bucket_name = value.text()?,
+            b"key" => self.key = value.text()?,
+            b"roleArn" => self.role_arn = value.text()?,
+            b"roleARN" => self.role_arn_too = value.text()?,
+            b"role" => self.role = value.text()?,
+            b"executionRoleArn" => self.execution_role_arn = value.text()?,
+            b"taskRoleArn" => self.task_role_arn = value.text()?,
+            b"serviceRole" => self.service_role = value.text()?,
+            b"iamInstanceProfile" => self.iam_instance_profile = value.has_members()?,
+            b"tagSpecificationSet" => self.tag_specification_set = value.has_members()?,
+            b"userName" => self.user_name = value.text()?,
+            b"roleName" => self.role_name = value.text()?,
+            b"functionName" => self.function_name = value.text()?,
+            b"secretId" => self.secret_id = value.text()?,
+            b"tableName" => self.table_name = value.text()?,
+            b"keyId" => self.key_id = value.text()?,
+            b"queueUrl" => self.queue_url = value.text()?,
+            b"topicArn" => self.topic_arn = value.text()?,
+            _ => value.skip()?,
+        }
+        Some(())
+    }
+}
+
+#[derive(Debug, Default)]
 pub(super) struct Response<'a> {
-    #[serde(borrow)]
-    pub(super) credentials: Object<Credentials<'a>>,
-    #[serde(borrow)]
-    pub(super) assumed_role_user: Object<Issuer<'a>>,
-    #[serde(borrow)]
-    pub(super) federated_user: Object<Issuer<'a>>,
-    #[serde(borrow)]
-    pub(super) access_key: Object<Credentials<'a>>,
-    #[serde(borrow, rename = "ConsoleLogin")]
+    pub(super) credentials: Credentials<'a>,
+    pub(super) assumed_role_user: Issuer<'a>,
+    pub(super) federated_user: Issuer<'a>,
+    pub(super) access_key: Credentials<'a>,
     pub(super) console_login: Text<'a>,
 }
 
-#[derive(Debug, Default, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
+impl<'a> Members<'a> for Response<'a> {
+    fn member(&mut self, name: &[u8], value: &mut Scan<'a>) -> Option<()> {
+        match name {
+            b"credentials" => drop(value.object_to(&mut self.credentials)?),
+            b"assumedRoleUser" => drop(value.object_to(&mut self.assumed_role_user)?),
+            b"federatedUser" => drop(value.object_to(&mut self.federated_user)?),
+            b"accessKey" => drop(value.object_to(&mut self.access_key)?),
+            b"ConsoleLogin" => self.console_login = value.text()?,
+            _ => value.skip()?,
+        }
+        Some(())
+    }
+}
+
+#[derive(Debug, Default)]
 pub(super) struct Credentials<'a> {
-    #[serde(borrow)]
     pub(super) access_key_id: Text<'a>,
-    #[serde(borrow)]
     pub(super) expiration: Text<'a>,
-    #[serde(borrow)]
     pub(super) user_name: Text<'a>,
 }
 
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
+impl<'a> Members<'a> for Credentials<'a> {
+    fn member(&mut self, name: &[u8], value: &mut Scan<'a>) -> Option<()> {
+        match name {
+            b"accessKeyId" => self.access_key_id = value.text()?,
+            b"userName" => self.user_name = value.text()?,
+            b"expiration" => self.expiration = value.text()?,
+            _ => value.skip()?,
+        }
+        Some(())
+    }
+}
+
+#[derive(Debug, Default)]
 pub(super) struct Resource<'a> {
-    #[serde(borrow, rename = "ARN", alias = "arn")]
     pub(super) arn: Text<'a>,
+}
+
+impl<'a> Members<'a> for Resource<'a> {
+    fn member(&mut self, name: &[u8], value: &mut Scan<'a>) -> Option<()> {
+        match name {
+            b"ARN" | b"arn" => self.arn = value.text()?,
+            _ => value.skip()?,
+        }
+        Some(())
+    }
 }
