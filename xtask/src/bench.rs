@@ -3,6 +3,7 @@
 mod judgement;
 mod lane;
 mod leases;
+mod permissions;
 mod program;
 
 use std::path::Path;
@@ -24,6 +25,7 @@ const GROUPS: &[Group] = &[
     Group { name: "lane", measure: lane::measure },
     Group { name: "judgement", measure: judgement::measure },
     Group { name: "leases", measure: leases::measure },
+    Group { name: "permissions", measure: permissions::measure },
 ];
 
 /// Whether programs of others are installed and measured beside ours.
