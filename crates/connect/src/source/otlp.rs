@@ -27,6 +27,9 @@ fn knows(shape: &Shape<'_>) -> bool {
 }
 
 fn read(record: &[u8]) -> Result<Told<'_>, NotRead> {
+    if !record.trim_ascii_start().starts_with(b"{") {
+        return Err(NotRead::Shape("it is no object".to_owned()));
+    }
     let read: Export<'_> = serde_json::from_slice(record)?;
     let mut seen = Seen::default();
     for of in read.resources.0 {

@@ -45,7 +45,7 @@ fn each_event_of_an_activity_is_an_exercise_of_its_own() {
         both.iter().map(|it| format!("{}:{} {}", it.service, it.operation, it.resource)).collect();
     assert_eq!(said, ["drive:view d-1", "drive:download d-1"]);
     assert_ne!(both[0].key, both[1].key);
-    let nameless = json!({ "id": { "applicationName": "drive" } });
+    let nameless = json!({ "id": { "applicationName": "drive", "time": "2026-03-01T10:00:00Z" } });
     let both = told(&SOURCE, &activity(nameless));
     assert_ne!(both[0].key, both[1].key);
     let it = one(&SOURCE, &exported("view", json!({})));
