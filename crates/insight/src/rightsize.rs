@@ -90,7 +90,8 @@ impl<'a> Rightsizer<'a> {
     ) -> Result<Rightsized, RightsizeError> {
         let written = Written::find(account, wanted)?;
         let whom = SystemIdentity { platform: Platform::Aws, id: written.id.clone() };
-        let doer = self.doers.get(&whom);
+        let found = Doer::find(&self.doers, &whom);
+        let doer = found.as_ref();
         let who = (written.account(), written.since);
         let known = (self.wishes, &mut self.grants);
         let mut stays = Stays::of(self.exercised, who, doer, known);
@@ -98,7 +99,9 @@ impl<'a> Rightsizer<'a> {
             decide::decide(&written, (self.exercised.catalogue(), &mut self.grants), &mut stays);
         let look = Look { exercised: self.exercised, written: &written, doer, decided: &decided };
         let mut certificate = look.certificate(self.wishes, made, &mut stays);
-        let mine = self.shown.iter().filter(|it| it.by == whom);
+        let by_session = whom.without_path();
+        let is_mine = |it: &&Shown| it.by == whom || Some(&it.by) == by_session.as_ref();
+        let mine = self.shown.iter().filter(is_mine);
         certificate.decisions.extend(mine.filter_map(|it| look.credential(it, self.wishes)));
         let plan = plan::plan(&look, &certificate, made, self.wishes.trial_days);
         let mut documents = decided.documents();

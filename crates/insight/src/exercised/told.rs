@@ -107,6 +107,36 @@ pub enum Origin {
     TooLong,
 }
 
+impl SystemIdentity {
+    /// Gives the name that a log has of a role where it names its session alone: without the path. In one account no two
+    /// roles share a name, whatever their paths are.
+    pub fn without_path(&self) -> Option<Self> {
+        let (account, path) = self.id.split_once(":role/")?;
+        let (_, name) = path.rsplit_once('/').filter(|_| self.platform == Platform::Aws)?;
+        Some(Self { platform: self.platform, id: format!("{account}:role/{name}") })
+    }
+}
+
+impl Doer {
+    /// Finds who somebody is among all, under each name that a log has of them.
+    pub fn find(all: &BTreeMap<SystemIdentity, Self>, whom: &SystemIdentity) -> Option<Self> {
+        let by_session = whom.without_path().and_then(|it| all.get(&it));
+        let (Some(doer), Some(same)) = (all.get(whom), by_session) else {
+            return all.get(whom).or(by_session).cloned();
+        };
+        let mut doer = doer.clone();
+        for (name, deeds) in &same.deeds {
+            match doer.deeds.get_mut(name) {
+                Some(known) => known.join(deeds),
+                None => {
+                    doer.deeds.insert(name.clone(), deeds.clone());
+                }
+            }
+        }
+        Some(doer)
+    }
+}
+
 impl Exercised {
     /// Gives everybody, and what they did.
     pub fn doers(&self) -> BTreeMap<SystemIdentity, Doer> {
@@ -235,6 +265,16 @@ impl Deeds {
                 Some(known) => known.join(tally),
                 None => self.denied = Some(tally.clone()),
             }
+        }
+    }
+
+    fn join(&mut self, other: &Self) {
+        self.certainty = self.certainty.max(other.certainty);
+        for (resource, tally) in &other.done {
+            self.take(resource, Ended::Success, tally);
+        }
+        if let Some(tally) = &other.denied {
+            self.take("", Ended::Denied, tally);
         }
     }
 

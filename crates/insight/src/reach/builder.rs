@@ -6,7 +6,7 @@ use bailiwick_model::{Holder, Platform, Sensitivity, Timestamp};
 
 use super::{
     AccessMap, Adjacency, Hop, Made, Place,
-    possible::{any_on, covers, may, placed},
+    possible::{any_on, covers, is_denied, may, placed},
 };
 use crate::exercised::{Exercised, SystemIdentity, Tally, vouched};
 
@@ -134,7 +134,13 @@ impl MapBuilder {
         };
         if account.is_none() && trusted != "*" {
             let from = self.put((own, trusted.to_owned()), IDENTITY);
-            self.can(from, to.clone(), "trust", true);
+            let denied = holders.iter().any(|it| {
+                (it.platform, it.id.as_str()) == (holder.platform, trusted)
+                    && is_denied(it, "sts:AssumeRole", &holder.id)
+            });
+            if !denied {
+                self.can(from, to.clone(), "trust", true);
+            }
             return;
         }
         let askers = holders.iter().filter(|it| {
@@ -193,7 +199,7 @@ impl MapBuilder {
                 observed_days: drawn.watched.1,
             }),
             possible: drawn.possible,
-            traversable: !drawn.bars,
+            traversable: !drawn.bars || drawn.made.is_some(),
         });
         let (places, hops): (Vec<_>, Vec<_>) = (places.collect(), hops.collect());
         let ends: Vec<_> = hops.iter().map(|it| (it.from, it.to)).collect();
@@ -254,8 +260,9 @@ impl MapBuilder {
     fn can(&mut self, from: Key, to: Key, via: &str, traversable: bool) {
         if from != to {
             let drawn = self.hops.entry((from, to, via.to_owned())).or_default();
+            // Whatever order they come in: one that can be gone along is enough, and what was made can.
+            drawn.bars = !traversable && (drawn.bars || !drawn.possible);
             drawn.possible = true;
-            drawn.bars = !traversable;
         }
     }
 }

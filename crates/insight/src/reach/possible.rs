@@ -85,12 +85,13 @@ fn allowed<'s>(
 ) -> bool {
     let mut says = false;
     for statement in statements {
-        if !names(&statement.actions, action) {
-            continue;
-        }
         if statement.allows {
-            says = says || reaches(&statement.resources, target);
-        } else if !statement.conditional && has_all(&statement.resources, target) {
+            says = says
+                || (names(&statement.actions, action) && reaches(&statement.resources, target));
+        } else if !statement.conditional
+            && names_all(&statement.actions, action)
+            && has_all(&statement.resources, target)
+        {
             return false;
         }
     }
@@ -107,6 +108,28 @@ fn names(patterns: &Patterns, action: &str) -> bool {
             !names.iter().any(|it| covers(&it.to_ascii_lowercase(), &action))
         }
     }
+}
+
+/// Says whether every action that a pattern has is among some: what denies one of them denies not all.
+fn names_all(patterns: &Patterns, action: &str) -> bool {
+    let action = action.to_ascii_lowercase();
+    match patterns {
+        Patterns::Only(names) => names.iter().any(|it| covers(&it.to_ascii_lowercase(), &action)),
+        Patterns::AllBut(names) => {
+            !names.iter().any(|it| overlaps(&it.to_ascii_lowercase(), &action))
+        }
+    }
+}
+
+/// Says whether a holder is denied `action` on `target` whatever comes.
+pub(super) fn is_denied(holder: &Holder, action: &str, target: &str) -> bool {
+    let mut all = holder.policies.iter().flat_map(|it| &it.statements);
+    all.any(|it| {
+        !it.allows
+            && !it.conditional
+            && names_all(&it.actions, action)
+            && has_all(&it.resources, target)
+    })
 }
 
 fn reaches(patterns: &Patterns, target: &str) -> bool {
@@ -180,6 +203,25 @@ mod tests {
                 prop_assert!(texts(&other).iter().all(|it| all.contains(it)), "{} {}", one, other);
             }
         }
+    }
+
+    #[test]
+    fn what_denies_one_action_denies_not_all_of_a_service() {
+        let only = |it: &str| Patterns::Only(vec![it.to_owned()]);
+        let statement = |allows, actions| Statement {
+            allows,
+            actions,
+            resources: only("*"),
+            conditional: false,
+        };
+        let says = |denied| {
+            let all = [statement(true, only("s3:*")), statement(false, denied)];
+            allowed(all.iter(), "s3:*", "arn:aws:s3:::x")
+        };
+        assert!(says(only("s3:DeleteBucket")));
+        assert!(says(Patterns::AllBut(vec!["s3:GetObject".to_owned()])));
+        assert!(!says(only("S3:*")));
+        assert!(!says(Patterns::AllBut(vec!["ec2:*".to_owned()])));
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! Asks the map: from whom, to what, by which way.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use bailiwick_model::{Platform, Sensitivity, Timestamp};
 use serde::{Deserialize, Serialize};
@@ -134,11 +134,12 @@ impl AccessMap {
             };
             let made = walk(&|it| it.made.is_some());
             let any = walk(&|_| true);
-            let ends: BTreeSet<u32> = if back { from.clone() } else { to.clone() };
+            let by_made_far: BTreeMap<u32, u32> = made.reached.iter().copied().collect();
+            let ends = if back { &from } else { &to };
             for (place, far) in
                 any.reached.iter().filter(|(it, _)| ends.contains(it) && it != begin)
             {
-                let by_made = made.reached.iter().find(|(it, _)| it == place).map(|it| it.1);
+                let by_made = by_made_far.get(place).copied();
                 if by_made.is_some() {
                     ways.insert(self.way(made.hops_to(*place), back));
                 }

@@ -101,6 +101,8 @@ pub(super) struct Stays<'a> {
     named: ActionSet,
     siblings: BTreeSet<(&'a str, Level)>,
     unclear: BTreeSet<String>,
+    /// Calls of sources that the list has not, in small letters: each may be of a service whose prefix is another.
+    strange: BTreeSet<String>,
     /// Names of the log that no rule knows.
     pub(super) unknown: Vec<String>,
     days: BTreeMap<Option<Sort<'a>>, Days>,
@@ -130,6 +132,7 @@ impl<'a> Stays<'a> {
             named,
             siblings: BTreeSet::new(),
             unclear: BTreeSet::new(),
+            strange: BTreeSet::new(),
             unknown: Vec::new(),
             days: BTreeMap::new(),
             told: vec![Judged::NotYet; size],
@@ -151,6 +154,9 @@ impl<'a> Stays<'a> {
                 }
                 None if deeds.certainty == Certainty::Unknown => {
                     stays.unknown.push(name.clone());
+                    if catalogue.of(service).is_empty() {
+                        stays.strange.insert(action.to_ascii_lowercase());
+                    }
                     stays.unclear.insert(service.to_owned());
                 }
                 None => {}
@@ -190,6 +196,7 @@ impl<'a> Stays<'a> {
             (action.level == Level::Permissions, KeptFor::Permissions),
             (self.named.has(number), KeptFor::Named),
             (self.unclear.contains(&*action.service), KeptFor::UnknownName),
+            (self.strange.contains(&action.name.to_ascii_lowercase()), KeptFor::UnknownName),
             (is_sibling, KeptFor::Sibling),
             (days < self.wishes.window_days, KeptFor::TooFewDays),
         ];

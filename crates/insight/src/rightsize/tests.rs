@@ -199,6 +199,33 @@ fn a_name_that_no_rule_knows_keeps_its_whole_service() {
 }
 
 #[test]
+fn a_call_of_a_source_that_nobody_knows_is_kept_in_every_service() {
+    let policy = [r#"{"Statement":{"Effect":"Allow","Action":["ec2:StopInstances","ec2:DescribeInstances"],"Resource":"*"}}"#.to_owned()];
+    let lines: Vec<_> = LOG.into_iter().chain(["1 me weather:StopInstances ok"]).collect();
+    let made = rightsized(&lines, &account(&policy, ""), &days(2));
+    assert_eq!(made.certificate.removed.actions, ["ec2:DescribeInstances"]);
+    assert_eq!(made.certificate.kept[&KeptFor::UnknownName], ["ec2:StopInstances"]);
+}
+
+#[test]
+fn what_a_session_did_counts_for_its_role_whatever_its_path_is() {
+    let long = "arn:aws:iam::1:role/team/x/somebody";
+    let text = account(
+        &[r#"{"Statement":{"Effect":"Allow","Action":"ec2:*","Resource":"*"}}"#.to_owned()],
+        "",
+    );
+    let account = json(&text.canonical().replace(WHO, long));
+    let lines: Vec<_> = LOG.iter().map(|it| (*it).to_owned()).collect();
+    let exercised = exercised(&lines);
+    let wishes = days(2);
+    let made = Rightsizer::new(&exercised, &wishes).of(&account, long, Timestamp::default());
+    let kept = made.expect("a smaller policy").certificate.kept;
+    assert_eq!(kept[&KeptFor::Exercised], ["ec2:RunInstances"], "{kept:?}");
+    // Whoever checks it finds the same use, by itself.
+    assert!(used_of(&exercised, long).iter().any(|it| it.action == "ec2:RunInstances"));
+}
+
+#[test]
 fn managed_policies_are_replaced_and_groups_are_left() {
     let document = r#"{"Version":"2012-10-17","Statement":{"Effect":"Allow","Action":"ec2:*","Resource":"*"}}"#;
     let user = "arn:aws:iam::1:user/team/ann";

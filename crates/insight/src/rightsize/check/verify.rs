@@ -56,7 +56,7 @@ pub struct Verified {
 /// Gives what an identity did with success.
 pub fn used_of(exercised: &Exercised, id: &str) -> Vec<Used> {
     let whom = SystemIdentity { platform: Platform::Aws, id: id.to_owned() };
-    used(exercised.doers().get(&whom))
+    used(Doer::find(&exercised.doers(), &whom).as_ref())
 }
 
 /// Gives the same of what is told of it already.
