@@ -16,7 +16,15 @@ pub enum OpenGraphError {
     /// It has no nodes and no edges.
     #[error("this is no OpenGraph document: it has no `graph`")]
     Lacks,
+    /// Names that many nodes have stand for too many edges.
+    #[error(
+        "its edges by name stand for more than {EDGES_MAX} edges: many nodes have the same name"
+    )]
+    Wide,
 }
+
+/// How many edges a graph may come to.
+const EDGES_MAX: usize = 1_000_000;
 
 /// A document.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -110,7 +118,21 @@ impl OpenGraph {
         if value.get("graph").is_none_or(|it| !it.is_object()) {
             return Err(OpenGraphError::Lacks);
         }
-        serde_json::from_value(value).map_err(|it| OpenGraphError::Shape(it.to_string()))
+        let graph: Self =
+            serde_json::from_value(value).map_err(|it| OpenGraphError::Shape(it.to_string()))?;
+        let names = graph.names();
+        let count = |it: &GraphEnd| match it.match_by.as_deref() {
+            Some("name") => names.get(&it.value.to_lowercase()).map_or(1, Vec::len),
+            Some(_) | None => 1,
+        };
+        let edges = graph.graph.edges.iter();
+        let all = edges
+            .map(|it| count(&it.start).saturating_mul(count(&it.end)))
+            .fold(0, usize::saturating_add);
+        if graph.graph.edges.len().max(EDGES_MAX) < all {
+            return Err(OpenGraphError::Wide);
+        }
+        Ok(graph)
     }
 
     /// Gives each node's id and first kind; an end of an edge that is no node becomes one.
@@ -203,6 +225,19 @@ mod tests {
         let nodes: Vec<_> =
             graph.nodes().into_iter().map(|(id, kind)| format!("{id} {kind}")).collect();
         assert_eq!(nodes, ["1 GH_Person", "2 GH_Team", "3 unknown", "9 GH_Org", "who unknown"]);
+    }
+
+    #[test]
+    fn one_edge_between_names_that_many_nodes_have_is_refused() {
+        let node = |it: usize| json!({ "id": it.to_string(), "properties": { "name": "ann" } });
+        let end = json!({ "value": "ann", "match_by": "name" });
+        let edges = json!([{ "kind": "To", "start": end, "end": end }]);
+        let of = |count: usize| {
+            let nodes: Vec<_> = (0..count).map(node).collect();
+            read(&json!({ "graph": { "nodes": nodes, "edges": edges } })).map(|it| it.edges().len())
+        };
+        assert_eq!(of(1_001), Err(OpenGraphError::Wide));
+        assert_eq!(of(3), Ok(9));
     }
 
     #[test]

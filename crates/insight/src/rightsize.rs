@@ -17,7 +17,7 @@ mod written;
 
 use std::collections::BTreeMap;
 
-use bailiwick_model::{Json, Platform, Timestamp};
+use bailiwick_model::{Digest, Json, Platform, Timestamp};
 
 pub use self::{
     certificate::{
@@ -104,6 +104,11 @@ impl<'a> Rightsizer<'a> {
         let mine = self.shown.iter().filter(is_mine);
         certificate.decisions.extend(mine.filter_map(|it| look.credential(it, self.wishes)));
         let plan = plan::plan(&look, &certificate, made, self.wishes.trial_days);
+        let named = plan.documents.iter().map(|it| DocumentRef {
+            file: it.file.clone(),
+            sha256: Digest::of(it.json.canonical().as_bytes()),
+        });
+        certificate.files = named.collect();
         let mut documents = decided.documents();
         documents.extend(plan.documents);
         Ok(Rightsized { certificate, plan: plan.plan, documents })
@@ -137,6 +142,7 @@ impl<'a> Look<'_, 'a> {
             sources,
             events: self.counts(),
             inputs: Vec::new(),
+            files: Vec::new(),
             decisions: self.decided.decisions(self.doer, exercised.catalogue()),
             removed: self.removed(wishes),
             kept,

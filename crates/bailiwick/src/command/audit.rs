@@ -28,6 +28,10 @@ const FAULTS_TOLD: u64 = 10;
 /// Reads the logs and the grants, and shows the one beside the other.
 pub(crate) fn run(words: &AuditLogs, output: Output) -> Outcome {
     if words.format == Some(AuditFormat::Ocsf) {
+        if !words.fail_on.is_empty() {
+            let why = "`--fail-on` judges a report, and `--format ocsf` writes none: leave one out";
+            return Err(CommandError::Words(why.to_owned()));
+        }
         return ocsf::run(words);
     }
     let charters =
@@ -44,6 +48,9 @@ pub(crate) fn run(words: &AuditLogs, output: Output) -> Outcome {
     (told.summary.records, told.summary.errors) = (counts.records, counts.errors);
     told.summary.undated = counts.undated;
     keep_named(&mut told, &words.identity);
+    if !words.identity.is_empty() && told.identities.is_empty() {
+        remark(&format!("nobody here is called `{}`", words.identity.join("`, `")));
+    }
     match words.format {
         Some(AuditFormat::Csv) => say(&show::csv(&told)),
         Some(AuditFormat::FindingsCsv) => say(&found::csv(&told)),

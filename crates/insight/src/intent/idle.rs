@@ -3,21 +3,31 @@
 //! Somebody may have left, and the key stayed (NHI1). It is told only where the account's log has both what is read and what
 //! is changed on days since: a log of changes alone does not show a key that reads. Data events may still be missing.
 
-use std::collections::BTreeSet;
+use std::{
+    cell::LazyCell,
+    collections::{BTreeMap, BTreeSet},
+};
 
 use bailiwick_model::{Platform, Timestamp, Via};
 
 use super::{FindingKind, IntentFinding, Risk, Seen, finding::counted, keys};
-use crate::names::Sort;
+use crate::{exercised::Deeds, names::Sort};
 
 const KIND: (FindingKind, Risk) = (FindingKind::UnusedCredential, Risk::Nhi1);
 
 pub(super) fn run(seen: &Seen<'_>) -> Vec<IntentFinding> {
     let mut found = Vec::new();
+    // Which key was deleted is not kept: where any was since, none is called unused.
+    let doers = LazyCell::new(|| seen.exercised.doers());
+    let deleted = |since: Timestamp| {
+        let deeds = doers.values().filter_map(|it| it.deeds.get("aws:iam:DeleteAccessKey"));
+        deeds.filter_map(Deeds::exercised).any(|it| since <= it.last)
+    };
     let shown: BTreeSet<_> = seen.shown.iter().map(|it| it.credential.as_str()).collect();
     for made in &seen.made {
         let platform = made.by.platform;
-        if made.via != Via::Key || shown.contains(made.credential.as_str()) {
+        let is_other = made.via != Via::Key || shown.contains(made.credential.as_str());
+        if is_other || deleted(made.at) {
             continue;
         }
         let account = account_of(&made.to).unwrap_or(&made.account);
@@ -33,8 +43,18 @@ pub(super) fn run(seen: &Seen<'_>) -> Vec<IntentFinding> {
             found.push(finding.charter(seen.charter_of(platform, &made.to)));
         }
     }
+    // Whoever used a credential, and in whichever way, it was used.
+    let mut last: BTreeMap<_, Timestamp> = BTreeMap::new();
+    for it in &seen.shown {
+        let known = last.entry((it.by.platform, it.credential.as_str())).or_insert(it.used.last);
+        *known = it.used.last.max(*known);
+    }
     for it in seen.shown.iter().filter(|it| keys::lasts(it)) {
         let platform = it.by.platform;
+        let is_last = last.get(&(platform, it.credential.as_str())) == Some(&it.used.last);
+        if !is_last || deleted(it.used.last) {
+            continue;
+        }
         let account = account_of(&it.by.id).map_or_else(|| account(seen, it), str::to_owned);
         let days = observed(seen, platform, &account, it.used.last);
         if 0 < days && seen.policy.unused_days <= days {

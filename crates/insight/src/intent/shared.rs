@@ -5,7 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use bailiwick_model::Platform;
+use bailiwick_model::{Platform, Timestamp};
 
 use super::{FindingKind, IntentFinding, Risk, Seen, is_non_human};
 
@@ -41,23 +41,30 @@ fn charters(seen: &Seen<'_>) -> Vec<IntentFinding> {
 fn credentials(seen: &Seen<'_>) -> Vec<IntentFinding> {
     let kinds: BTreeMap<_, _> =
         seen.audit.identities.iter().map(|it| ((it.platform, it.id.as_str()), it.kind)).collect();
-    let mut by: BTreeMap<_, Vec<_>> = BTreeMap::new();
+    // One identity may have come by one credential in several ways: it is one all the same.
+    let mut by: BTreeMap<_, BTreeMap<_, (Timestamp, Timestamp)>> = BTreeMap::new();
     for it in &seen.shown {
         let kind = kinds.get(&(it.by.platform, it.by.id.as_str())).copied().unwrap_or_default();
         let counts = NEVER_LENT.contains(&it.by.platform) && !it.credential.is_empty();
         if counts && (is_non_human(kind, &it.by.id) || kind == bailiwick_model::ActorKind::Person) {
-            by.entry((it.by.platform, it.credential.as_str())).or_default().push(it);
+            by.entry((it.by.platform, it.credential.as_str()))
+                .or_default()
+                .entry(&it.by)
+                .and_modify(|when| {
+                    *when = (when.0.min(it.used.first), when.1.max(it.used.last));
+                })
+                .or_insert((it.used.first, it.used.last));
         }
     }
     let several = by.into_iter().filter(|(_, shown)| 1 < shown.len());
     several
         .flat_map(|((platform, credential), shown)| {
             let count = u64::try_from(shown.len()).unwrap_or(u64::MAX);
-            shown.into_iter().map(move |it| {
+            shown.into_iter().map(move |(who, (first, last))| {
                 let says = format!("{count} identities showed this credential");
-                IntentFinding::new(KIND, (platform, &it.by.id), says, count)
+                IntentFinding::new(KIND, (platform, &who.id), says, count)
                     .credential(credential)
-                    .when(it.used.first, it.used.last)
+                    .when(first, last)
             })
         })
         .collect()

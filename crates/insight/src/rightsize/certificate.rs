@@ -42,6 +42,9 @@ pub struct Certificate {
     pub events: EventCounts,
     /// Every file that was read.
     pub inputs: Vec<Input>,
+    /// What denies for a trial, and what takes the smaller policies back.
+    #[serde(default)]
+    pub files: Vec<DocumentRef>,
     /// What becomes of each policy and each credential.
     pub decisions: Vec<Decision>,
     /// What is given no longer.

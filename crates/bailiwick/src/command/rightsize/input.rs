@@ -62,13 +62,19 @@ impl Read {
     /// Gives the account that an identity is in.
     pub(super) fn account_of(&self, wanted: &str) -> Result<&Json, CommandError> {
         let is_it = |one: &Json| {
-            one.get("Arn").and_then(Json::as_text).is_some_and(|arn| arn.ends_with(wanted))
+            let arn = one.get("Arn").and_then(Json::as_text).unwrap_or_default();
+            arn == wanted || arn.strip_suffix(wanted).is_some_and(|it| it.ends_with([':', '/']))
         };
         let has = |account: &&Json| {
             let mut lists = ["UserDetailList", "RoleDetailList"].into_iter();
             lists
                 .any(|it| matches!(account.get(it), Some(Json::List(all)) if all.iter().any(is_it)))
         };
+        if 1 < self.accounts.iter().filter(has).count() {
+            let why =
+                format!("several of the lists of grants have a `{wanted}`: give the whole ARN");
+            return Err(CommandError::Words(why));
+        }
         let found = self.accounts.iter().find(has).or(self.accounts.first());
         found.ok_or_else(|| CommandError::Words("no grants were read".to_owned()))
     }

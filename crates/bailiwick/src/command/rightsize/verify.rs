@@ -48,7 +48,7 @@ fn held(
 ) -> Result<Verified, CommandError> {
     let folder = about.certificate.parent().unwrap_or(Path::new(""));
     let mut documents = BTreeMap::new();
-    for it in certificate.decisions.iter().flat_map(|it| &it.documents) {
+    for it in certificate.decisions.iter().flat_map(|it| &it.documents).chain(&certificate.files) {
         let inside = Path::new(&it.file);
         // A certificate is anybody's text: it names files beside it, and no others.
         if !inside.components().all(|it| matches!(it, std::path::Component::Normal(_))) {
@@ -65,11 +65,12 @@ fn held(
             Err(error) => return Err(wrong(&path, error)),
         }
     }
-    let mut inputs: Vec<Digest> = read.inputs.iter().map(|it| it.sha256).collect();
-    if !same_files {
-        // Other logs are the point; the grants must be what they were, which each policy's digest says.
-        inputs.extend(certificate.inputs.iter().map(|it| it.sha256));
+    let wanted: Vec<Digest> = certificate.inputs.iter().map(|it| it.sha256).collect();
+    if wanted.is_empty() {
+        return Err(wrong(&about.certificate, "it names no file that it was made of"));
     }
+    // Other logs are the point of a shadow; the grants must be what they were, which each policy's digest says.
+    let inputs = if same_files { read.inputs.iter().map(|it| it.sha256).collect() } else { wanted };
     let account = read.account_of(&certificate.identity)?;
     Ok(verify_all(certificate, account, &documents, &inputs, &read.exercised))
 }

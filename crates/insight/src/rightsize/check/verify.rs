@@ -133,6 +133,18 @@ pub fn verify(
             told.files.push(format!("`{}` is not among what was read, or changed", input.name));
         }
     }
+    let known = |it: &&Digest| certificate.inputs.iter().any(|input| input.sha256 == **it);
+    let other = inputs.iter().filter(|it| !known(it)).count();
+    if 0 < other {
+        told.files
+            .push(format!("{other} of the files that were read are none of the certificate's"));
+    }
+    for file in &certificate.files {
+        let found = documents.get(&file.file).map(|it| Digest::of(it.canonical().as_bytes()));
+        if found != Some(file.sha256) {
+            told.files.push(format!("`{}` was changed, or is not there", file.file));
+        }
+    }
     match policies_of(certificate, account, documents, &mut told.files) {
         Ok(sides) => {
             told.gives_more = gives_more(&sides.before, &sides.after);
