@@ -120,8 +120,8 @@ struct WordSort {
 struct Account {
     /// On which days anything.
     days: Days,
-    /// Since when what is of a sort.
-    sorts: Vec<(WordSort, Timestamp)>,
+    /// From when until when what is of a sort.
+    sorts: Vec<(WordSort, (Timestamp, Timestamp))>,
 }
 
 #[derive(Debug)]
@@ -208,8 +208,11 @@ impl Exercised {
         // Data of a service that no table has says nothing of what every trail has.
         let Some(sort) = sort.filter(|sort| !it.data || sort.is_of_data) else { return };
         match account.sorts.iter_mut().find(|(known, _)| *known == sort) {
-            Some((_, first)) => *first = it.at.min(*first),
-            None => account.sorts.push((sort, it.at)),
+            Some((_, (first, last))) => {
+                *first = it.at.min(*first);
+                *last = it.at.max(*last);
+            }
+            None => account.sorts.push((sort, (it.at, it.at))),
         }
     }
 

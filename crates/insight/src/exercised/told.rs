@@ -191,17 +191,18 @@ impl Exercised {
     }
 
     /// Gives the days on which an account's log would have had what is of this sort: those with anything at all, from the
-    /// first that had some of it. A trail may leave out reads, writes, or what is done to data.
+    /// first that had some of it to the last. A trail may leave out reads, writes, or what is done to data, and may be told so later.
     pub fn observed(&self, platform: Platform, account: &str, sort: &Sort<'_>) -> Days {
         let Some(account) = self.account(platform, account) else { return Days::default() };
         let data_of = self.words.find(&sort.data_of);
-        let first = account
+        let seen = account
             .sorts
             .iter()
             .find(|(known, _)| (Some(known.data_of), known.reads) == (data_of, sort.reads));
-        let Some((_, first)) = first else { return Days::default() };
+        let Some((_, (first, last))) = seen else { return Days::default() };
         let mut days = account.days.clone();
         days.begin_at(*first);
+        days.end_at(*last);
         days
     }
 

@@ -11,7 +11,7 @@ use super::*;
 use crate::{audit::audit, names::Catalogue};
 
 fn catalogue() -> Catalogue {
-    let text = "# a test's own\nec2\n L DescribeImages\n W RunInstances\n W StopInstances\niam\n P AttachRolePolicy\n W CreateAccessKey\nsts\n W AssumeRole\n";
+    let text = "# a test's own\nec2\n L DescribeImages\n W RunInstances\n W StopInstances\niam\n P AttachRolePolicy\n W CreateAccessKey\n W DeleteAccessKey\nsts\n W AssumeRole\n";
     Catalogue::parse(text).expect("a catalogue")
 }
 
@@ -345,6 +345,21 @@ fn lines() -> impl Strategy<Value = Vec<String>> {
         },
     );
     proptest::collection::vec(line, 0..24)
+}
+
+#[test]
+fn a_key_that_was_perhaps_deleted_is_not_called_unused() {
+    let log = |last: &'static str| {
+        let lines = [
+            "1 aws/1 root/AKIA1 iam:CreateAccessKey ok key AKIA2 for bot",
+            last,
+            "3 aws/1 root/AKIA1 ec2:DescribeImages ok",
+            "9 aws/1 root/AKIA1 ec2:RunInstances ok",
+        ];
+        told(&lines, &[], &[]).contains("[AKIA2]")
+    };
+    assert!(log("2 aws/1 root/AKIA1 ec2:RunInstances ok"));
+    assert!(!log("2 aws/1 root/AKIA1 iam:DeleteAccessKey ok"));
 }
 
 proptest! {

@@ -9,7 +9,6 @@ mod azure;
 mod google;
 mod kubernetes;
 mod postgres;
-mod told;
 
 use std::borrow::Cow;
 
@@ -48,11 +47,12 @@ impl<'a> Sort<'a> {
             Platform::Postgres => postgres::sorts(name),
             // Whoever keeps such a log keeps all of it.
             Platform::Vault | Platform::Mcp => Some(vec![Self::new("", false)]),
+            // What their makers chose to write down: one event shows nothing of the rest that a permission is for.
             Platform::Github
             | Platform::Okta
             | Platform::Workspace
             | Platform::Anthropic
-            | Platform::Openai => told::sorts(name),
+            | Platform::Openai => None,
         }
     }
 

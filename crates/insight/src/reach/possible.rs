@@ -174,10 +174,10 @@ mod tests {
 
     use super::*;
 
-    /// Every text of up to three letters that a pattern has.
+    /// Every text of up to six letters that a pattern has.
     fn texts(pattern: &str) -> Vec<String> {
         let mut all = vec![String::new()];
-        for begin in 0..3 {
+        for begin in 0..6 {
             let longest: Vec<_> = all.iter().filter(|it| it.len() == begin).cloned().collect();
             all.extend(
                 longest.iter().flat_map(|it| ["a", "b"].map(|letter| format!("{it}{letter}"))),

@@ -1,8 +1,7 @@
 //! What a Kubernetes audit log shows: an audit policy says for each group of the API, and may say for one resource, what is
 //! written down, and often leaves out who looks, and most of all who watches.
 //!
-//! A `*` over resources is judged by the plain resources of its group, and a `*` over groups by those of the core: what a
-//! policy leaves out of single resources besides is not looked at.
+//! A `*` over resources or groups has no sort: a policy may leave out any of what it means.
 
 use super::Sort;
 
@@ -19,9 +18,11 @@ pub(super) fn sorts(name: &str) -> Option<Vec<Sort<'_>>> {
         return (!name.contains('*')).then(|| vec![Sort::new(path, reads)]);
     }
     let (group, plural) = resource.split_once('/').unwrap_or((resource, "*"));
+    if resource.contains('*') {
+        return None;
+    }
     let whose = match (group, plural) {
-        ("*", _) if !is_apart(plural) => "core".to_owned(),
-        ("*" | "core", _) if is_apart(plural) => format!("core/{plural}"),
+        ("core", _) if is_apart(plural) => resource.to_owned(),
         (_, plural) if plural.contains('/') => resource.to_owned(),
         _ => group.to_owned(),
     };
@@ -57,9 +58,10 @@ mod tests {
             ("core/secrets:get", "core/secrets r"),
             ("core/pods/exec:create", "core/pods/exec w"),
             ("apps/deployments:patch", "apps w"),
-            ("apps/*:*", "apps r, apps watch r, apps w"),
-            ("*/*:get", "core r"),
-            ("*/secrets:get", "core/secrets r"),
+            ("apps/deployments:*", "apps r, apps watch r, apps w"),
+            ("apps/*:*", "never"),
+            ("*/*:get", "never"),
+            ("*/secrets:get", "never"),
             ("core/users:impersonate", "never"),
             ("rbac.authorization.k8s.io/clusterroles:escalate", "never"),
             ("nonresource:get /metrics", "/metrics r"),
