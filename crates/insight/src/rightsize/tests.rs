@@ -87,12 +87,15 @@ fn days(window_days: u64) -> Wishes {
 }
 
 /// Everything was seen on two days; `ec2:RunInstances` and `s3:GetObject` were used.
-const LOG: [&str; 5] = [
+const LOG: [&str; 8] = [
     "1 me ec2:RunInstances ok",
     "1 me s3:GetObject ok",
     "1 other ec2:DescribeImages ok",
     "1 other s3:PutObject ok",
     "2 me ec2:RunInstances ok",
+    "2 other ec2:DescribeImages ok",
+    "2 other s3:GetObject ok",
+    "2 other s3:PutObject ok",
 ];
 
 /// Tells what becomes of one statement: what is decided, and the statements that are left.

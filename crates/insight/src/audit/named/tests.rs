@@ -109,11 +109,11 @@ fn what_is_used_is_told_by_name_and_what_is_not_by_its_pattern() {
     let held = "core/pods:list core/*:get? core/pods:delete core/pods:* apps/*:patch batch/*:*";
     let told = told(&audit(&exercised(&log), &[holder("ci", held)]), "ci");
     insta::assert_snapshot!(told, @r"
-    apps/*:patch dormant 0/0 of 2 by role 4
+    apps/*:patch unobservable 0/0 of 0 by role 4
     batch/*:* unobservable 0/0 of 0 by role 5
     core/nodes:get exercised 1/0 of 1 by role 1?
-    core/pods:delete attempted 0/1 of 3 by role 2, role 3
-    core/pods:list exercised 1/0 of 4 by role 0, role 3
+    core/pods:delete attempted 0/1 of 1 by role 2, role 3
+    core/pods:list exercised 1/0 of 1 by role 0, role 3
     ");
 }
 
@@ -122,7 +122,7 @@ fn a_pattern_of_which_only_a_denial_was_seen_is_not_in_use() {
     let told =
         told(&audit(&exercised(&["1 ci core/pods:get no"]), &[holder("ci", "core/*:get")]), "ci");
     insta::assert_snapshot!(told, @r"
-    core/*:get dormant 0/0 of 1 by role 0
+    core/*:get unobservable 0/0 of 0 by role 0
     core/pods:get attempted 0/1 of 1 by role 0
     ");
 }
