@@ -5,7 +5,7 @@
 
 use std::{borrow::Cow, fmt};
 
-use bailiwick_model::{Exercise, Timestamp};
+use bailiwick_model::{Exercise, Platform, Timestamp};
 use serde::{
     Deserialize, Deserializer,
     de::{MapAccess, Visitor},
@@ -96,6 +96,11 @@ pub(super) fn keyed<'a>(it: Exercise<'a>, id: &str, record: &[u8], part: usize) 
         key(it.platform, &format!("{:?}", (id, part, &Exercise { key: 0, ..it.clone() })), record)
     };
     Exercise { key, ..it }
+}
+
+/// Gives a record's own id, else a digest of its bytes: one of many parts is hashed once.
+pub(super) fn id_or_digest(platform: Platform, id: &str, record: &[u8]) -> String {
+    if id.is_empty() { format!("{:032x}", key(platform, "", record)) } else { id.to_owned() }
 }
 
 impl<'de: 'a, 'a> Deserialize<'de> for Fields<'a> {

@@ -13,7 +13,7 @@ use bailiwick_model::{Actor, ActorKind, Along, Ended, Exercise, Issued, Platform
 use self::checked::{Check, checks};
 use super::{
     NotRead, Shape, Source, Told,
-    fields::{Fields, keyed},
+    fields::{Fields, id_or_digest, keyed},
 };
 
 pub(super) const SOURCE: Source =
@@ -66,7 +66,7 @@ fn read(record: &[u8]) -> Result<Told<'_>, NotRead> {
     for it in &mut all {
         gke::name(it, &method, &entry);
     }
-    let id = entry.text("insertId").0;
+    let id = id_or_digest(Platform::Google, &entry.text("insertId").0, record);
     let all = all.into_iter().enumerate();
     let mut all: Vec<_> = all.map(|(part, it)| keyed(it, &id, record, part)).collect();
     Ok(match all.len() {

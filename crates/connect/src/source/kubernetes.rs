@@ -79,7 +79,8 @@ fn ended<'a>(it: &Fields<'a>, annotations: &Fields<'a>) -> (Ended, Cow<'a, str>)
     let number: u16 = code.parse().unwrap_or(0);
     let refused = annotations.text("authorization.k8s.io/decision").0 == "forbid";
     match number {
-        401 | 403 => (Ended::Denied, code),
+        // Who is turned away for asking too often was let do nothing.
+        401 | 403 | 429 => (Ended::Denied, code),
         _ if refused => (Ended::Denied, Cow::Borrowed("forbid")),
         400.. => (Ended::Error, code),
         _ if it.text("stage").0 == "Panic" => (Ended::Error, Cow::Borrowed("Panic")),

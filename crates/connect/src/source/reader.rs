@@ -88,8 +88,9 @@ impl Reader {
 
     /// Says whether a line is of a log of text. Once one is, all are: a statement may have lines of any kind.
     fn is_text(&mut self, line: &[u8]) -> bool {
-        if self.text.is_some() {
-            return true;
+        if let Some(text) = &self.text {
+            // A statement has such lines only within a quote: elsewhere it is a record of another log.
+            return text.is_open() || !line.starts_with(b"{");
         }
         if line.starts_with(b"{") || line.starts_with(b"[") || line.trim_ascii().is_empty() {
             return false;
@@ -344,5 +345,12 @@ mod tests {
         assert_eq!(told(&format!("{ONE}\n{added}")), "2: GetObject nothing");
         let deep = "[".repeat(40) + &"]".repeat(40);
         assert_eq!(told(&deep), "1: (record 1: no source knows records like this one)");
+    }
+
+    #[test]
+    fn a_line_of_text_among_others_costs_itself_alone() {
+        let text = told(&format!("{ONE}\nWARNING:  rotating\n{ONE}\n{ONE}\n"));
+        assert_eq!(text.matches("GetObject").count(), 3, "{text}");
+        assert_eq!(text.matches("log_line_prefix").count(), 1, "{text}");
     }
 }

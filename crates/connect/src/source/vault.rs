@@ -55,10 +55,12 @@ fn read(record: &[u8]) -> Result<Told<'_>, NotRead> {
     let error = it.take("error");
     // A failed login may tell of it in its answer alone.
     let answered = it.take("response/data/error");
-    let was_let = it.take("auth/policy_results/allowed") != "false";
+    let allowed = it.take("auth/policy_results/allowed");
+    let was_let = allowed != "false";
     let ended = match (error.is_empty() && answered.is_empty(), is_login) {
         (true, _) if was_let => Ended::Success,
-        (false, false) if was_let && !is_denial(&error) => Ended::Error,
+        // What failed before policies were asked is no use of them.
+        (false, false) if allowed == "true" && !is_denial(&error) => Ended::Error,
         (_, _) => Ended::Denied,
     };
     let granted_by = it.take("auth/policy_results/granting_policies/name[]");

@@ -9,7 +9,7 @@ use bailiwick_model::{Actor, ActorKind, Along, Ended, Exercise, Platform, Timest
 
 use super::{
     NotRead, Shape, Source, Told,
-    fields::{Fields, keyed},
+    fields::{Fields, id_or_digest, keyed},
 };
 
 pub(super) const SOURCE: Source =
@@ -47,7 +47,8 @@ fn read(record: &[u8]) -> Result<Told<'_>, NotRead> {
         events.push(it.clone());
     }
     let at = id.time(&["time"])?.or(it.time(&["p_event_time"])?).ok_or(NotRead::Undated)?;
-    let activity = Activity { at, record, it: &it, id, application };
+    let key = id_or_digest(Platform::Workspace, &id.text("uniqueQualifier").0, record);
+    let activity = Activity { at, record, it: &it, id, key, application };
     let mut all = Vec::new();
     for (place, event) in events.iter().enumerate() {
         all.push(activity.exercise(place, event)?);
@@ -64,6 +65,7 @@ struct Activity<'r, 'a> {
     record: &'a [u8],
     it: &'r Fields<'a>,
     id: Fields<'a>,
+    key: String,
     application: Cow<'a, str>,
 }
 
@@ -93,8 +95,7 @@ impl<'a> Activity<'_, 'a> {
             granted_by: Cow::Borrowed(""),
             actor,
         };
-        let id = self.id.text("uniqueQualifier").0;
-        Ok(keyed(exercise, &id, self.record, place))
+        Ok(keyed(exercise, &self.key, self.record, place))
     }
 }
 

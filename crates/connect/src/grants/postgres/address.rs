@@ -24,16 +24,23 @@ impl fmt::Display for PostgresAddress {
 }
 
 impl PostgresAddress {
-    /// Says whether a text is meant as such an address.
+    /// Says whether a text is meant as an address, of this kind or another: it is no file's name, and may hold a password.
     pub fn is_meant(text: &str) -> bool {
-        SCHEMES.iter().any(|it| text.starts_with(it))
+        text.contains("://") || text.to_ascii_lowercase().contains("password=")
     }
 
     /// Reads an address; where it has no password, this one counts.
     pub fn parse(text: &str, password: Option<Secret>) -> Result<Self, PostgresAddressError> {
         let wrong = |why: &str| PostgresAddressError(why.to_owned());
-        let rest = SCHEMES.iter().find_map(|it| text.strip_prefix(it));
+        let rest = SCHEMES.iter().find_map(|it| {
+            let (begin, rest) = text.split_at_checked(it.len())?;
+            begin.eq_ignore_ascii_case(it).then_some(rest)
+        });
         let rest = rest.ok_or_else(|| wrong("it begins in another way"))?;
+        // Whoever did not escape a password has a part of it there, and another host.
+        if rest.split_once(['/', '?']).is_some_and(|(_, behind)| behind.contains('@')) {
+            return Err(wrong("it has an `@` behind its first `/` or `?`: escape it as `%40`"));
+        }
         let (place, asked) = rest.split_once('?').unwrap_or((rest, ""));
         let (place, database) = place.split_once('/').unwrap_or((place, ""));
         let (who, host) = place.rsplit_once('@').unwrap_or(("", place));
@@ -96,7 +103,8 @@ fn trusted(host: &mut String, asked: &str) -> Result<Option<PostgresTrust>, Stri
             "host" => *host = value,
             "sslmode" => mode = value,
             "sslrootcert" => file = Some(PathBuf::from(value)),
-            other => return Err(format!("`{other}` is none of host, sslmode, sslrootcert")),
+            // It may be a piece of a password.
+            _ => return Err("one of its options is none of host, sslmode, sslrootcert".to_owned()),
         }
     }
     let is_here = host.starts_with('/') || is_loopback_name(host);
@@ -156,7 +164,7 @@ mod tests {
             ),
             (
                 "postgres://ann@localhost/x?user=bob",
-                "`postgres://…`: `user` is none of host, sslmode, sslrootcert",
+                "`postgres://…`: one of its options is none of host, sslmode, sslrootcert",
             ),
             (
                 "postgres://localhost/x",
@@ -180,7 +188,15 @@ mod tests {
             "postgres://ann:hunter2%@localhost/x",
             "postgres://ann:hunter2@localhost/x?sslmode=odd",
             "postgres://ann:hunter2@localhost/x",
+            "Postgres://ann:hunter2@localhost/x",
+            "postgres://ann:a@b?hunter2@h/d",
+            "postgres://ann:pa@127.0.0.1/hunter2@localhost/db",
+            "postgres://ann@localhost/x?hunter2",
+            "postgresql+psycopg://ann:hunter2@localhost/x",
+            "jdbc:postgresql://localhost/x?user=ann&password=hunter2",
+            "host=localhost password=hunter2",
         ] {
+            assert!(PostgresAddress::is_meant(text), "{text} is no file");
             let read = PostgresAddress::parse(text, None);
             let shown = read.as_ref().map_or_else(ToString::to_string, ToString::to_string);
             assert!(!format!("{read:?} {shown}").contains("hunter2"), "{shown}");

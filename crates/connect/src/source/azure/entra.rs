@@ -61,11 +61,10 @@ pub(super) fn audit<'a>(log: &Log<'_, 'a>, properties: &Fields<'a>) -> Told<'a> 
     };
     let operation = log.it.text("operationName").or(properties.text("activityDisplayName"));
     let result = properties.text("result").or(log.it.text("resultType")).0;
-    let reason = properties.text("resultReason").0;
     let ended = match &*result.to_lowercase() {
         "" | "success" | "0" | "succeeded" => Ended::Success,
-        _ if is_refusal(&reason) => Ended::Denied,
-        _ => Ended::Error,
+        // A failure does not say whether authority was there: it is no use.
+        _ => Ended::Denied,
     };
     let target = properties.objects("targetResources").into_iter().next().unwrap_or_default();
     let target = target.first(&["id", "userPrincipalName", "displayName"]);
@@ -80,11 +79,6 @@ pub(super) fn audit<'a>(log: &Log<'_, 'a>, properties: &Fields<'a>) -> Told<'a> 
         ..log.exercise()
     };
     log.told(exercise, &id.0)
-}
-
-fn is_refusal(reason: &str) -> bool {
-    let reason = reason.to_lowercase();
-    ["denied", "unauthorized", "forbidden", "privilege"].iter().any(|it| reason.contains(it))
 }
 
 /// Reads a record of Microsoft 365's own audit log, where it is the directory's: other parts have permissions of other
@@ -108,7 +102,7 @@ pub(super) fn unified<'a>(log: &Log<'_, 'a>) -> Result<Told<'a>, NotRead> {
     let ended = match (&*operation, &*result) {
         ("UserLoginFailed", _) => Ended::Denied,
         (_, "" | "Success" | "Succeeded" | "PartiallySucceeded" | "True") => Ended::Success,
-        _ => Ended::Error,
+        _ => Ended::Denied,
     };
     let exercise = Exercise {
         actor,

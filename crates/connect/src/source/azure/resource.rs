@@ -62,16 +62,18 @@ pub(super) fn told<'a>(
 fn ended<'a>(it: &Fields<'a>, properties: &Fields<'a>, result: &str) -> (Ended, Cow<'a, str>) {
     let codes = [
         it.object("subStatus").text("value"),
-        it.first(&["statusCode", "httpStatusCode", "resultSignature"]),
-        properties.first(&["httpStatusCode", "statusCode"]),
+        it.text("statusCode"),
+        it.text("httpStatusCode"),
+        it.text("resultSignature"),
+        properties.text("httpStatusCode"),
+        properties.text("statusCode"),
     ];
-    let code = codes.into_iter().find(|it| !it.is_empty()).unwrap_or_default().0;
-    let word = code.strip_prefix("Failed.").unwrap_or(&code);
-    let number: u16 = word.parse().unwrap_or(0);
-    let denied = matches!(number, 401 | 403)
-        || ["Forbidden", "Unauthorized", "AuthorizationFailed"]
-            .iter()
-            .any(|it| word.starts_with(it));
+    // Any of them may be the one that says it.
+    let refusal = codes.iter().find(|it| is_refusal(&it.0)).cloned();
+    let denied = refusal.is_some();
+    let first = refusal.or_else(|| codes.into_iter().find(|it| !word(&it.0).is_empty()));
+    let code = first.unwrap_or_default().0;
+    let number: u16 = word(&code).parse().unwrap_or(0);
     let failed = matches!(result, "Failure" | "Failed" | "ClientError" | "ServerError" | "Error");
     let code = if code.is_empty() && failed { Cow::Owned(result.to_owned()) } else { code };
     match (denied, failed || 400 <= number) {
@@ -79,6 +81,18 @@ fn ended<'a>(it: &Fields<'a>, properties: &Fields<'a>, result: &str) -> (Ended, 
         (false, true) => (Ended::Error, code),
         (false, false) => (Ended::Success, Cow::Borrowed("")),
     }
+}
+
+fn word(code: &str) -> &str {
+    code.strip_prefix("Failed.").unwrap_or(code)
+}
+
+fn is_refusal(code: &str) -> bool {
+    let word = word(code);
+    ["401", "403"].contains(&word)
+        || ["Forbidden", "Unauthorized", "AuthorizationFailed"]
+            .iter()
+            .any(|it| word.starts_with(it))
 }
 
 fn actor<'a>(it: &Fields<'a>, properties: &Fields<'a>) -> bailiwick_model::Actor<'a> {

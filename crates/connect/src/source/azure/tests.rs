@@ -215,7 +215,7 @@ fn a_change_of_the_directory_names_who_made_it() {
     };
     assert_eq!(by("success", ""), Ended::Success);
     assert_eq!(by("failure", "Insufficient privileges"), Ended::Denied);
-    assert_eq!(by("failure", "Duplicate value"), Ended::Error);
+    assert_eq!(by("failure", "Duplicate value"), Ended::Denied, "a failure does not say of what");
 }
 
 #[test]

@@ -40,12 +40,14 @@ impl<'a> Members<'a> for Record<'a> {
             }
             b"readOnly" | b"readonly" => self.read_only = value.text()?,
             b"managementEvent" | b"managementevent" => self.management_event = value.text()?,
-            b"userIdentity" | b"useridentity" => drop(value.object_to(&mut self.user_identity)?),
+            b"userIdentity" | b"useridentity" => {
+                let _is_object = value.object_to(&mut self.user_identity)?;
+            }
             b"requestParameters" | b"requestparameters" => {
-                drop(value.object_to(&mut self.request_parameters)?)
+                let _is_object = value.object_to(&mut self.request_parameters)?;
             }
             b"responseElements" | b"responseelements" => {
-                drop(value.object_to(&mut self.response_elements)?)
+                let _is_object = value.object_to(&mut self.response_elements)?;
             }
             b"resources" => self.resources = value.objects()?,
             _ => value.skip()?,
@@ -78,7 +80,9 @@ impl<'a> Members<'a> for Identity<'a> {
             b"userName" => self.user_name = value.text()?,
             b"invokedBy" => self.invoked_by = value.text()?,
             b"identityProvider" => self.provider = value.text()?,
-            b"sessionContext" => drop(value.object_to(&mut self.session_context)?),
+            b"sessionContext" => {
+                let _is_object = value.object_to(&mut self.session_context)?;
+            }
             _ => value.skip()?,
         }
         Some(())
@@ -95,7 +99,9 @@ pub(super) struct Context<'a> {
 impl<'a> Members<'a> for Context<'a> {
     fn member(&mut self, name: &[u8], value: &mut Scan<'a>) -> Option<()> {
         match name {
-            b"sessionIssuer" => drop(value.object_to(&mut self.issuer)?),
+            b"sessionIssuer" => {
+                let _is_object = value.object_to(&mut self.issuer)?;
+            }
             b"ec2RoleDelivery" => self.ec2_role_delivery = value.text()?,
             b"sourceIdentity" => self.source_identity = value.text()?,
             _ => value.skip()?,
@@ -181,10 +187,18 @@ pub(super) struct Response<'a> {
 impl<'a> Members<'a> for Response<'a> {
     fn member(&mut self, name: &[u8], value: &mut Scan<'a>) -> Option<()> {
         match name {
-            b"credentials" => drop(value.object_to(&mut self.credentials)?),
-            b"assumedRoleUser" => drop(value.object_to(&mut self.assumed_role_user)?),
-            b"federatedUser" => drop(value.object_to(&mut self.federated_user)?),
-            b"accessKey" => drop(value.object_to(&mut self.access_key)?),
+            b"credentials" => {
+                let _is_object = value.object_to(&mut self.credentials)?;
+            }
+            b"assumedRoleUser" => {
+                let _is_object = value.object_to(&mut self.assumed_role_user)?;
+            }
+            b"federatedUser" => {
+                let _is_object = value.object_to(&mut self.federated_user)?;
+            }
+            b"accessKey" => {
+                let _is_object = value.object_to(&mut self.access_key)?;
+            }
             b"ConsoleLogin" => self.console_login = value.text()?,
             _ => value.skip()?,
         }

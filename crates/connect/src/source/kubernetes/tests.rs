@@ -89,7 +89,7 @@ fn what_is_forbidden_is_denied_and_what_is_not_there_is_not() {
         (403, Ended::Denied),
         (404, Ended::Error),
         (409, Ended::Error),
-        (429, Ended::Error),
+        (429, Ended::Denied),
     ] {
         assert_eq!(read_one(json!({ "responseStatus": { "code": code } })).ended, ended, "{code}");
     }

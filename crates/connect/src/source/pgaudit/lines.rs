@@ -42,6 +42,11 @@ impl Lines {
         ended
     }
 
+    /// Says whether the next line may be of any kind: a quote is open.
+    pub(in crate::source) fn is_open(&self) -> bool {
+        self.is_csv && self.is_open && !self.held.is_empty()
+    }
+
     /// Gives the last record.
     pub(in crate::source) fn end(&mut self) -> Option<Vec<u8>> {
         let held = std::mem::take(&mut self.held);

@@ -84,3 +84,16 @@ fn a_time_may_be_missing_and_what_is_no_activity_is_left_to_others() {
     let noon = exported("view", json!({ "id": { "applicationName": "drive", "time": "noon" } }));
     assert_eq!(read(noon.to_string().as_bytes()), Err(NotRead::Time("noon".to_owned())));
 }
+
+#[test]
+fn many_events_without_an_id_each_have_their_own_key() {
+    let events: Vec<_> = (0..20_000).map(|_| serde_json::json!({ "name": "e" })).collect();
+    let record = serde_json::json!({
+        "id": { "time": "2026-03-01T10:00:00Z", "applicationName": "drive" },
+        "actor": { "email": "ann@acme.com" }, "events": events,
+    });
+    let record = record.to_string();
+    let Told::Exercises(all) = read(record.as_bytes()).unwrap() else { panic!("one") };
+    let keys: std::collections::BTreeSet<_> = all.iter().map(|it| it.key).collect();
+    assert_eq!(keys.len(), 20_000);
+}

@@ -126,7 +126,19 @@ const NEVER_BEGINS: &[(&str, &[&str])] = &[
     ("appconfig", &["GetLatestConfiguration", "StartConfigurationSession"]),
     ("aps", &["GetLabels", "GetMetricMetadata", "GetSeries", "QueryMetrics", "RemoteWrite"]),
     ("cassandra", &["Modify", "Select"]),
-    ("dax", &["Batch", "ConditionCheckItem", "DeleteItem", "GetItem", "PutItem", "Query", "Scan", "UpdateItem"]),
+    (
+        "dax",
+        &[
+            "Batch",
+            "ConditionCheckItem",
+            "DeleteItem",
+            "GetItem",
+            "PutItem",
+            "Query",
+            "Scan",
+            "UpdateItem",
+        ],
+    ),
     ("eks", &["AccessKubernetesApi"]),
     ("elasticfilesystem", &["Client"]),
     ("es", &["ESHttp"]),
@@ -155,14 +167,8 @@ const NEVER_BEGINS: &[(&str, &[&str])] = &[
 ];
 
 /// Services of which nothing is told.
-const SILENT: &[&str] = &[
-    "aoss",
-    "ec2messages",
-    "kafka-cluster",
-    "neptune-db",
-    "ssmmessages",
-    "vpc-lattice-svcs",
-];
+const SILENT: &[&str] =
+    &["aoss", "ec2messages", "kafka-cluster", "neptune-db", "ssmmessages", "vpc-lattice-svcs"];
 
 /// Says where the use of an action would be seen.
 fn visible(action: &Action) -> Visible {
@@ -175,8 +181,8 @@ fn visible(action: &Action) -> Visible {
         return Visible::Never;
     }
     let begins = DATA.binary_search_by(|it| it.0.cmp(service)).ok().and_then(|it| DATA.get(it));
-    let data = begins.is_some_and(|it| begins_with(name, it.1))
-        || DATA_WHOLE.contains(&(service, name));
+    let data =
+        begins.is_some_and(|it| begins_with(name, it.1)) || DATA_WHOLE.contains(&(service, name));
     if data { Visible::Data } else { Visible::Always }
 }
 
