@@ -83,13 +83,10 @@ const VAULT: &[(&str, &str)] = &[
     ("VaultPut", "write"),
 ];
 
-/// Changes of the directory that one permission stands for. In order.
+/// Changes of the directory that one permission stands for. What owners, everybody by default, or a consent may bring about besides is
+/// not among them. In order.
 const DIRECTORY: &[(&str, &str)] = &[
-    ("Add application", "microsoft.directory/applications/create"),
     ("Add conditional access policy", "microsoft.directory/conditionalAccessPolicies/create"),
-    ("Add group", "microsoft.directory/groups/create"),
-    ("Add member to group", "microsoft.directory/groups/members/update"),
-    ("Add service principal", "microsoft.directory/servicePrincipals/create"),
     (
         "Add service principal credentials",
         "microsoft.directory/servicePrincipals/credentials/update",
@@ -101,8 +98,6 @@ const DIRECTORY: &[(&str, &str)] = &[
     ("Delete user", "microsoft.directory/users/delete"),
     ("Disable account", "microsoft.directory/users/disable"),
     ("Enable account", "microsoft.directory/users/enable"),
-    ("Invite external user", "microsoft.directory/users/inviteGuest"),
-    ("Remove member from group", "microsoft.directory/groups/members/update"),
     ("Remove service principal", "microsoft.directory/servicePrincipals/delete"),
     (
         "User has elevated their access to User Access Administrator for their Azure Resources",

@@ -18,8 +18,6 @@ pub(super) const TABLE: Table = Table {
         ("group.privilege.grant", "okta.roles.manage"),
         ("group.privilege.revoke", "okta.roles.manage"),
         ("group.profile.update", "okta.groups.manage"),
-        ("group.user_membership.add", "okta.groups.manage"),
-        ("group.user_membership.remove", "okta.groups.manage"),
         ("iam.resourceset.create", "okta.roles.manage"),
         ("iam.resourceset.delete", "okta.roles.manage"),
         ("iam.role.create", "okta.roles.manage"),

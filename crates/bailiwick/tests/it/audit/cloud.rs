@@ -199,14 +199,14 @@ const BY_HAND: &str = r"
     azure directory Add member to role -> azure:directory:Add member to role unknown
     azure directory Add member to role in PIM completed (permanent) -> azure:directory:Add member to role in PIM completed (permanent) unknown
     azure directory Add member to role in PIM requested (permanent) -> azure:directory:Add member to role in PIM requested (permanent) unknown
-    azure directory Add service principal -> azure:microsoft.directory/servicePrincipals/create renamed
+    azure directory Add service principal -> azure:directory:Add service principal unknown
     azure directory Add service principal credentials -> azure:microsoft.directory/servicePrincipals/credentials/update renamed
     azure directory Added policy -> azure:directory:Added policy unknown
     azure directory Authentication Methods Policy Update -> azure:directory:Authentication Methods Policy Update unknown
     azure directory Delete conditional access policy -> azure:microsoft.directory/conditionalAccessPolicies/delete renamed
     azure directory Delete role assignment -> azure:directory:Delete role assignment unknown
     azure directory Invite Internal User -> azure:directory:Invite Internal User unknown
-    azure directory Invite external user -> azure:microsoft.directory/users/inviteGuest renamed
+    azure directory Invite external user -> azure:directory:Invite external user unknown
     azure directory Set domain authentication -> azure:directory:Set domain authentication unknown
     azure directory Set federation settings on domain -> azure:directory:Set federation settings on domain unknown
     azure directory Update policy -> azure:directory:Update policy unknown

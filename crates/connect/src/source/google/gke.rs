@@ -38,6 +38,10 @@ fn asked(name: &str, path: &str) -> Option<Asked> {
     let verb = name.strip_prefix("io.k8s.")?.rsplit('.').next()?.to_owned();
     let mut parts = path.split('/').filter(|it| !it.is_empty());
     let (group, _version) = (parts.next()?, parts.next()?);
+    if matches!(group, "api" | "apis") {
+        // A question about what there is, not about something.
+        return None;
+    }
     let rest: Vec<_> = parts.collect();
     let (namespace, kind, name, part) = match *rest.as_slice() {
         ["namespaces", namespace, kind] => (namespace, kind, "", ""),
