@@ -255,8 +255,8 @@ fn each_permission_has_one_state_and_what_it_rests_on() {
           "extent": "yes"
         }
       ],
-      "observed_days": 3,
-      "gaps": 1,
+      "observed_days": 1,
+      "gaps": 0,
       "level": "list",
       "resources": []
     }
@@ -339,7 +339,7 @@ fn people_see_a_table_and_spreadsheets_get_lines() {
     LOOK HERE FIRST
      FINDING         RISK       IDENTITY                                 WHAT
      static-key      NHI7:2025  arn:aws:iam::111122223333:user/ci        AKIAEXAMPLE0000000001: 3 accesses with a key that lasts until it is taken away
-     standing-grant  NHI5:2025  arn:aws:iam::111122223333:role/deployer  2 of 8 granted permissions not used on up to 3 observed days
+     standing-grant  NHI5:2025  arn:aws:iam::111122223333:role/deployer  2 of 8 granted permissions not used on up to 2 observed days
 
      IDENTITY                                 KIND     EXERCISED  ATTEMPTED  DORMANT  UNOBSERVABLE  LAST
      arn:aws:iam::111122223333:role/deployer  role     4          1          2        1             2026-03-04T10:00:00.000Z
@@ -365,8 +365,8 @@ fn people_see_a_table_and_spreadsheets_get_lines() {
     assert_eq!(ran.code, 0, "{}", ran.stderr);
     insta::assert_snapshot!(ran.stdout.replace("\r\n", "\n"), @r"
     platform,identity,account,kind,name,state,count,attempts,first,last,days,observed_days,mapping,granted_by,reach,findings
-    aws,arn:aws:iam::111122223333:role/deployer,111122223333,role,aws:ec2:DescribeImages,dormant,0,0,,,0,3,exact,inline policy deploy,observe,standing-grant
-    aws,arn:aws:iam::111122223333:role/deployer,111122223333,role,aws:ec2:DescribeInstances,exercised,1,0,2026-03-01T10:00:00.000Z,2026-03-01T10:00:00.000Z,1,3,exact,inline policy deploy,observe,standing-grant
+    aws,arn:aws:iam::111122223333:role/deployer,111122223333,role,aws:ec2:DescribeImages,dormant,0,0,,,0,1,exact,inline policy deploy,observe,standing-grant
+    aws,arn:aws:iam::111122223333:role/deployer,111122223333,role,aws:ec2:DescribeInstances,exercised,1,0,2026-03-01T10:00:00.000Z,2026-03-01T10:00:00.000Z,1,1,exact,inline policy deploy,observe,standing-grant
     aws,arn:aws:iam::111122223333:role/deployer,111122223333,role,aws:ec2:RunInstances,exercised,1,0,2026-03-01T10:00:00.000Z,2026-03-01T10:00:00.000Z,1,3,exact,inline policy deploy,observe,standing-grant
     aws,arn:aws:iam::111122223333:role/deployer,111122223333,role,aws:ec2:TerminateInstances,attempted,0,1,2026-03-04T10:00:00.000Z,2026-03-04T10:00:00.000Z,0,3,exact,inline policy deploy,observe,standing-grant
     aws,arn:aws:iam::111122223333:role/deployer,111122223333,role,aws:iam:PassRole,exercised,1,0,2026-03-01T10:00:00.000Z,2026-03-01T10:00:00.000Z,1,3,implied,inline policy deploy,observe,standing-grant

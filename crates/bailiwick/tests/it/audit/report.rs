@@ -151,7 +151,7 @@ fn people_see_first_what_to_look_at_first() {
      outside-charter  NHI8:2025  arn:aws:iam::111122223333:role/deployer  4 accesses in `aws:111122223333`, which the charter of `deployer` does not name, and 1 was refused
      static-key       NHI7:2025  arn:aws:iam::111122223333:user/ci        AKIAEXAMPLE0000000001: 3 accesses with a key that lasts until it is taken away
      ownerless        NHI1:2025  arn:aws:iam::111122223333:user/ci        no charter knows it, and so nobody answers for it
-     standing-grant   NHI5:2025  arn:aws:iam::111122223333:role/deployer  2 of 8 granted permissions not used on up to 3 observed days
+     standing-grant   NHI5:2025  arn:aws:iam::111122223333:role/deployer  2 of 8 granted permissions not used on up to 2 observed days
     ");
     assert!(ran.stdout.contains("HOW FAR ENFORCEMENT REACHES"), "{}", ran.stdout);
     assert!(!ran.stdout.contains('\u{1b}'), "a pipe has no colours");

@@ -113,9 +113,9 @@ fn each_managed_policy_becomes_smaller_only_within_itself() {
     assert_eq!(decided.values().sum::<usize>(), 1_641);
     insta::assert_debug_snapshot!(decided, @r#"
     {
-        Keep: 95,
-        Reduce: 1092,
-        Revoke: 454,
+        Keep: 105,
+        Reduce: 1098,
+        Revoke: 438,
     }
     "#);
 }
