@@ -267,7 +267,7 @@ impl Exercised {
             let sort = self.sort_of(it.platform, &names);
             let is_sign_in = is_sign_in(it.platform, &it.service, &it.operation);
             let NativeKey { platform, service, operation, .. } = key;
-            self.deeds.push(Deed { platform, service, operation, names, sort, is_sign_in });
+            self.deeds.push(Deed { platform, service, operation, names, is_sign_in, sort });
         }
         number
     }

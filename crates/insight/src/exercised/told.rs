@@ -217,9 +217,18 @@ impl Exercised {
 
     /// Gives the account that all of a system's logs are of, where that is one.
     pub fn only_account(&self, platform: Platform) -> Option<&str> {
-        let mut accounts = self.accounts.keys().filter(|it| it.0 == platform);
-        let only = accounts.next()?;
-        accounts.next().is_none().then(|| self.words.text(only.1))
+        let mut only = None;
+        #[expect(
+            clippy::iter_over_hash_type,
+            clippy::for_kv_map,
+            reason = "more than one is none, whichever comes first"
+        )]
+        for (of, _) in &self.accounts {
+            if of.0 == platform && only.replace(of.1).is_some() {
+                return None;
+            }
+        }
+        only.map(|it| self.words.text(it))
     }
 
     /// Says whether somebody stood behind others: what it did then goes by their names.

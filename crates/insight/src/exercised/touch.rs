@@ -77,20 +77,18 @@ impl Exercised {
     pub fn made(&self) -> Vec<MadeCredential> {
         let mut all = Vec::new();
         #[expect(clippy::iter_over_hash_type, reason = "what comes of it is sorted")]
-        for (credential, issue) in self
-            .issues
-            .iter()
-            .flat_map(|(credential, all)| all.iter().map(move |it| (credential, it)))
-        {
-            let Some(by) = nth(&self.whos, issue.by) else { continue };
-            all.push(MadeCredential {
-                credential: self.words.text(*credential).to_owned(),
-                to: self.words.text(issue.to).to_owned(),
-                by: self.identity(by),
-                account: self.words.text(by.account).to_owned(),
-                at: issue.at,
-                via: issue.via,
-            });
+        for (credential, issues) in &self.issues {
+            for issue in issues {
+                let Some(by) = nth(&self.whos, issue.by) else { continue };
+                all.push(MadeCredential {
+                    credential: self.words.text(*credential).to_owned(),
+                    to: self.words.text(issue.to).to_owned(),
+                    by: self.identity(by),
+                    account: self.words.text(by.account).to_owned(),
+                    at: issue.at,
+                    via: issue.via,
+                });
+            }
         }
         all.sort_by(|one, next| (&one.credential, one.at).cmp(&(&next.credential, next.at)));
         all

@@ -36,7 +36,7 @@ impl<'a> Members<'a> for Record<'a> {
             b"eventCategory" | b"eventcategory" => self.event_category = value.text()?,
             b"errorCode" | b"errorcode" => self.error_code = value.text()?,
             b"recipientAccountId" | b"recipientaccountid" => {
-                self.recipient_account_id = value.text()?
+                self.recipient_account_id = value.text()?;
             }
             b"readOnly" | b"readonly" => self.read_only = value.text()?,
             b"managementEvent" | b"managementevent" => self.management_event = value.text()?,
