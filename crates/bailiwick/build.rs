@@ -1,4 +1,5 @@
-//! Has the linker pack the program's relocations, where the C library here can read them.
+//! Sets how the program is linked: with packed relocations, where the C library here can read them, and with what tells
+//! its allocator to keep nothing that is free.
 
 use std::{env, process::Command};
 
@@ -13,6 +14,7 @@ fn main() {
     if at_home && gnu && glibc().is_some_and(|it| it >= PACKED_SINCE) {
         println!("cargo::rustc-link-arg-bins=-Wl,-z,pack-relative-relocs");
     }
+    give_memory_back();
 }
 
 /// The version of the C library that programs built here are linked with: `glibc 2.36`.
@@ -21,4 +23,14 @@ fn glibc() -> Option<(u32, u32)> {
     let said = String::from_utf8(said).ok()?;
     let (major, minor) = said.trim().strip_prefix("glibc ")?.split_once('.')?;
     Some((major.parse().ok()?, minor.parse().ok()?))
+}
+
+/// Links what tells the allocator so. As an object, not a library: nothing calls it by name.
+fn give_memory_back() {
+    println!("cargo::rerun-if-changed=src/memory.c");
+    let mut c = cc::Build::new();
+    c.file("src/memory.c").include(env::var_os("DEP_MIMALLOC_INCLUDE_DIR").unwrap_or_default());
+    for object in c.compile_intermediates() {
+        println!("cargo::rustc-link-arg-bins={}", object.display());
+    }
 }
