@@ -4,6 +4,8 @@
 
 mod days;
 mod joins;
+#[cfg(test)]
+mod picked;
 mod quick;
 mod told;
 mod touch;
@@ -178,16 +180,18 @@ impl Exercised {
 
     /// Takes one exercise.
     pub fn take(&mut self, it: &Exercise<'_>) -> Taken {
-        if !self.seen.insert(it.key) {
+        let is_new = self.seen.insert(it.key);
+        let account = self.words.number(&it.account);
+        let what = self.deed(it);
+        // What is told of twice may be told of by a log that shows more.
+        self.seen_in(account, it, what);
+        if !is_new {
             self.duplicates = self.duplicates.saturating_add(1);
             return Taken::Again;
         }
-        let account = self.words.number(&it.account);
         let (first, last) = self.window.unwrap_or((it.at, it.at));
         self.window = Some((first.min(it.at), last.max(it.at)));
         let who = self.who(it, account);
-        let what = self.deed(it);
-        self.seen_in(account, it, what);
         let is_sign_in = at(&mut self.deeds, what).is_some_and(|it| it.is_sign_in);
         self.touched.entry((who, account)).or_default().add(it, is_sign_in);
         for who in &it.actor.chain {
@@ -264,7 +268,9 @@ impl Exercised {
                 internal: it.internal,
             };
             let names = names(native, &self.catalogue);
-            let sort = self.sort_of(it.platform, &names);
+            // What was picked out by itself shows nothing of others.
+            let is_picked = it.along.has(Along::PICKED);
+            let sort = if is_picked { None } else { self.sort_of(it.platform, &names) };
             let is_sign_in = is_sign_in(it.platform, &it.service, &it.operation);
             let NativeKey { platform, service, operation, .. } = key;
             self.deeds.push(Deed { platform, service, operation, names, is_sign_in, sort });

@@ -219,7 +219,7 @@ pub struct Issued<'a> {
     pub until: Option<Timestamp>,
 }
 
-/// What came along with a request and takes a permission of its own.
+/// What came along with a request and takes a permission of its own, and whether it is in the log by itself.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Along(u8);
 
@@ -230,6 +230,8 @@ impl Along {
     pub const ROLE: Self = Self(1);
     /// Tags were set on what is new.
     pub const TAGS: Self = Self(2);
+    /// Somebody picked out this very thing to be written down: the log need not have others like it.
+    pub const PICKED: Self = Self(4);
 
     /// Adds one.
     #[must_use]

@@ -17,6 +17,8 @@ use crate::broker::postgres::looking::Looking;
 /// How long all of it may take.
 const PATIENCE: Duration = Duration::from_secs(180);
 
+const WHERE: &str = "SELECT current_setting('server_version_num'), current_database()";
+
 const ROLES: &str = "SELECT oid, rolname, rolcanlogin, rolsuper, rolcreaterole, rolcreatedb, \
 rolreplication, rolbypassrls FROM pg_roles";
 
@@ -94,9 +96,10 @@ pub async fn read_postgres_grants(
 
 async fn asked(address: &PostgresAddress) -> Result<Vec<Holder>, String> {
     let mut session = Looking::open(address.looked_at()).await?;
-    let version = session.rows::<1>("SELECT current_setting('server_version_num')").await?;
-    let version: u32 =
-        version.first().and_then(|[it]| it.as_ref()?.parse().ok()).unwrap_or_default();
+    let [version, here] = session.rows(WHERE).await?.into_iter().next().unwrap_or_default();
+    let version: u32 = version.and_then(|it| it.parse().ok()).unwrap_or_default();
+    // As its log calls it, whatever it was called on the way.
+    let here = here.unwrap_or_else(|| address.looked_at().database.clone());
     let members = if version < 160_000 { MEMBERS } else { MEMBERS_16 };
     let roles = session.rows(ROLES).await?;
     let links = session.rows(&format!("{members}{OWNER}")).await?;
@@ -107,5 +110,5 @@ async fn asked(address: &PostgresAddress) -> Result<Vec<Holder>, String> {
     session.close().await;
     let roles: Vec<_> = roles.into_iter().filter_map(Role::of).collect();
     let links: Vec<_> = links.into_iter().filter_map(Link::of).collect();
-    Ok(holders(&roles, &links, &rights))
+    Ok(holders(&here, &roles, &links, &rights))
 }

@@ -54,6 +54,8 @@ struct Deed {
     refused: bool,
     /// Whether it is about data.
     data: bool,
+    /// Whether it is told of for the sake of what it was done to (`OBJECT`), and not of what was done.
+    picked: bool,
 }
 
 impl Deed {
@@ -65,7 +67,7 @@ impl Deed {
         let line = if row.line.is_empty() { String::new() } else { format!("#{}", row.line) };
         if refused::is_refusal(row) {
             let (on, operation) = refused::what(row);
-            return Ok(Some(Self { on, operation, key: line, refused: true, data: false }));
+            return Ok(Some(Self { on, operation, key: line, refused: true, ..Self::default() }));
         }
         let came = row.message.strip_prefix("connection authorized: ");
         Ok(came.map(|_| Self {
@@ -80,7 +82,7 @@ impl Deed {
     fn audited(audited: &str, row: &Row<'_>) -> Result<Option<Self>, NotRead> {
         let broken = || NotRead::Shape("the row of pgaudit in it is broken, or cut off".to_owned());
         let fields = csv::fields(audited).ok_or_else(broken)?;
-        let [_, statement, part, class, command, sort, name, text, ..] = fields.as_slice() else {
+        let [by, statement, part, class, command, sort, name, text, ..] = fields.as_slice() else {
             return Err(broken());
         };
         if fields.len() < COLUMNS || !statement.bytes().all(|it| it.is_ascii_digit()) {
@@ -104,6 +106,7 @@ impl Deed {
             operation,
             refused: false,
             data: matches!(&**class, "READ" | "WRITE"),
+            picked: &**by == "OBJECT",
         }))
     }
 }
@@ -152,7 +155,8 @@ fn exercise(row: &Row<'_>, deed: Deed, at: Timestamp, record: &[u8]) -> Exercise
         platform: Platform::Postgres,
         key: key(Platform::Postgres, &id, record),
         at,
-        account: Cow::Borrowed(""),
+        // What is logged is set for each database, and what is granted counts there.
+        account: Cow::Owned(row.database.clone().into_owned()),
         actor: Actor {
             id: Cow::Owned(row.user.clone().into_owned()),
             kind: ActorKind::Unknown,
@@ -163,7 +167,7 @@ fn exercise(row: &Row<'_>, deed: Deed, at: Timestamp, record: &[u8]) -> Exercise
         resource: Cow::Owned(resource),
         service: Cow::Owned(deed.on),
         operation: Cow::Owned(deed.operation),
-        along: Along::NOTHING,
+        along: if deed.picked { Along::PICKED } else { Along::NOTHING },
         ended: if deed.refused { Ended::Denied } else { Ended::Success },
         code: if deed.refused { Cow::Owned(code(row)) } else { Cow::Borrowed("") },
         issued: None,

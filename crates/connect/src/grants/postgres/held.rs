@@ -1,7 +1,7 @@
 //! What roles come to: their own rights, those of the roles that they are members of, and those of everybody.
 //!
 //! What is inherited is held; what somebody has only after becoming another role, or after putting themselves there, is held
-//! perhaps.
+//! perhaps. Each database is an account: what is granted in one says nothing of another. What a role is, it is in all of them.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -112,17 +112,23 @@ fn predefined(name: &str) -> Option<&'static [&'static str]> {
     }
 }
 
-/// What one role has by itself, by the last part of its way, and whether something more must hold.
-type Own = BTreeMap<(String, bool), BTreeSet<String>>;
+/// What one role has by itself: in which database, by the last part of its way, and whether something more must hold.
+type Own = BTreeMap<(String, String, bool), BTreeSet<String>>;
 
-/// Gives everybody who signs in, and everybody at once as a crowd.
-pub(super) fn holders(roles: &[Role], links: &[Link], rights: &[Right]) -> Vec<Holder> {
+/// What counts in every database.
+const EVERYWHERE: &str = "";
+
+/// Gives everybody who signs in, and everybody at once as a crowd, as one database tells of them: each once for every
+/// database in which they have something.
+pub(super) fn holders(here: &str, roles: &[Role], links: &[Link], rights: &[Right]) -> Vec<Holder> {
     let mut own: BTreeMap<&str, Own> = BTreeMap::new();
     for right in rights {
         let thing = format!("{} {}", right.kind, right.name);
+        // A right to a database counts there, wherever it is asked for.
+        let of = if right.kind == "database" { &right.name } else { here };
         let mut put = |way: String, conditional, name: String| {
             let ways = own.entry(right.to.as_str()).or_default();
-            ways.entry((way, conditional)).or_default().insert(name);
+            ways.entry((of.to_owned(), way, conditional)).or_default().insert(name);
         };
         match (&right.privilege, &right.column) {
             (None, _) => {
@@ -139,6 +145,7 @@ pub(super) fn holders(roles: &[Role], links: &[Link], rights: &[Right]) -> Vec<H
         }
     }
     let all = All {
+        here,
         roles: roles.iter().map(|it| (it.oid.as_str(), it)).collect(),
         above: links.iter().fold(BTreeMap::new(), |mut above: BTreeMap<_, Vec<_>>, it| {
             above.entry(it.member.as_str()).or_default().push(it);
@@ -147,107 +154,138 @@ pub(super) fn holders(roles: &[Role], links: &[Link], rights: &[Right]) -> Vec<H
         own,
     };
     let everybody = all.own.get(PUBLIC).map(|own| {
-        let mut holder = holder("*");
-        holder.policies = policies("PUBLIC › ", own, true);
-        holder
+        let mut told = Told::new("*", here);
+        told.put("PUBLIC › ", own, true);
+        told
     });
     let named = roles.iter().filter(|it| it.signs_in).map(|it| all.held(it));
-    everybody.into_iter().chain(named).collect()
+    everybody.into_iter().chain(named).flat_map(|it| it.of.into_values()).collect()
+}
+
+/// One identity, with what it holds in each database: first in the one that was asked.
+struct Told<'a> {
+    id: &'a str,
+    here: &'a str,
+    of: BTreeMap<(bool, String), Holder>,
+}
+
+impl<'a> Told<'a> {
+    fn new(id: &'a str, here: &'a str) -> Self {
+        let mut told = Self { id, here, of: BTreeMap::new() };
+        told.at(here);
+        told
+    }
+
+    fn at(&mut self, account: &str) -> &mut Holder {
+        let place = (account != self.here, account.to_owned());
+        self.of.entry(place).or_insert_with(|| holder(self.id, account))
+    }
+
+    /// Adds what one role has by itself.
+    fn put(&mut self, way: &str, own: &Own, sure: bool) {
+        for ((account, last, conditional), names) in own {
+            let names = names.iter().cloned();
+            let policy = policy(&format!("{way}{last}"), names, *conditional || !sure);
+            self.at(account).policies.push(policy);
+        }
+    }
 }
 
 struct All<'a> {
+    here: &'a str,
     roles: BTreeMap<&'a str, &'a Role>,
     above: BTreeMap<&'a str, Vec<&'a Link>>,
     own: BTreeMap<&'a str, Own>,
 }
 
-/// A role that somebody has the rights of.
+/// A role that somebody has the rights of, or may become.
 #[derive(Clone)]
 struct Reached<'a> {
     role: &'a str,
     way: String,
     /// Whether its rights come by themselves.
     inherited: bool,
-    /// Whether it can be become.
-    becomes: bool,
 }
 
 impl<'a> All<'a> {
-    fn held(&self, role: &'a Role) -> Holder {
-        let mut holder = holder(&role.name);
+    fn held(&self, role: &'a Role) -> Told<'a> {
+        let mut told = Told::new(&role.name, self.here);
         if role.is_superuser {
             // Nothing else is asked of a superuser.
-            holder.policies.push(policy("superuser", ["*".to_owned()], false));
-            return holder;
+            let all = policy("superuser", ["*".to_owned()], false);
+            told.at(EVERYWHERE).policies.push(all);
+            return told;
         }
-        for reached in self.reached(&role.oid) {
-            let Reached { role: oid, way, inherited, becomes } = reached;
+        for Reached { role: oid, way, inherited } in self.reached(&role.oid) {
             if let Some(own) = self.own.get(oid) {
-                holder.policies.extend(policies(&way, own, inherited));
+                told.put(&way, own, inherited);
             }
             let Some(of) = self.roles.get(oid) else { continue };
+            let path = || way.trim_end_matches(" › ");
             match predefined(&of.name) {
                 Some(names) => {
                     let names = names.iter().map(|it| (*it).to_owned());
-                    holder.policies.push(policy(way.trim_end_matches(" › "), names, !inherited));
+                    told.at(EVERYWHERE).policies.push(policy(path(), names, !inherited));
                 }
                 None if of.name.starts_with("pg_") && of.name != "pg_database_owner" => {
-                    holder.unread.push(way.trim_end_matches(" › ").to_owned());
+                    told.at(EVERYWHERE).unread.push(path().to_owned());
                 }
                 None => {}
             }
-            // These are never inherited.
-            let is_itself = of.oid == role.oid;
-            if is_itself || becomes {
-                let superuser = of.is_superuser.then_some(("superuser", "*".to_owned()));
-                let attributes = of.attributes.iter().map(|it| (*it, format!("attribute:{it}")));
-                for (what, name) in superuser.into_iter().chain(attributes) {
-                    holder.policies.push(policy(&format!("{way}{what}"), [name], !is_itself));
-                }
+        }
+        // These are never inherited.
+        for Reached { role: oid, way, .. } in self.becoming(&role.oid) {
+            let Some(of) = self.roles.get(oid) else { continue };
+            let superuser = of.is_superuser.then_some(("superuser", "*".to_owned()));
+            let attributes = of.attributes.iter().map(|it| (*it, format!("attribute:{it}")));
+            for (what, name) in superuser.into_iter().chain(attributes) {
+                let policy = policy(&format!("{way}{what}"), [name], of.oid != role.oid);
+                told.at(EVERYWHERE).policies.push(policy);
             }
         }
-        holder
+        told
     }
 
     /// Gives every role whose rights somebody has or may come to have, each once, by its shortest way of the best sort.
     fn reached(&self, from: &'a str) -> Vec<Reached<'a>> {
-        let start = Reached { role: from, way: String::new(), inherited: true, becomes: true };
-        let (mut found, mut seen) = (vec![start], BTreeSet::from([from]));
-        for by_inheritance in [true, false] {
-            let mut at = 0;
-            while let Some(here) = found.get(at).cloned() {
-                at = at.saturating_add(1);
-                for link in self.above.get(here.role).into_iter().flatten() {
-                    let inherited = here.inherited && link.inherits;
-                    if (by_inheritance && !inherited) || !seen.insert(&link.of) {
-                        continue;
-                    }
-                    let Some(to) = self.roles.get(link.of.as_str()) else { continue };
-                    let how = match (link.inherits, link.becomes, link.admits) {
-                        (true, _, _) => format!("member of {}", to.name),
-                        (false, true, _) => format!("SET ROLE {}", to.name),
-                        (false, false, true) => format!("admin of {}", to.name),
-                        // It is a member in name alone.
-                        (false, false, false) => continue,
-                    };
+        let mut found = vec![Reached { role: from, way: String::new(), inherited: true }];
+        self.follow(&mut found, |link| link.inherits);
+        self.follow(&mut found, |_| true);
+        found
+    }
+
+    /// Gives every role that somebody may be, each once, by its shortest way.
+    fn becoming(&self, from: &'a str) -> Vec<Reached<'a>> {
+        let mut found = vec![Reached { role: from, way: String::new(), inherited: true }];
+        self.follow(&mut found, |link| link.becomes);
+        found
+    }
+
+    /// Adds the roles that lie behind those that were found, over memberships that count.
+    fn follow(&self, found: &mut Vec<Reached<'a>>, counts: impl Fn(&Link) -> bool) {
+        let mut seen: BTreeSet<&str> = found.iter().map(|it| it.role).collect();
+        let mut at = 0;
+        while let Some(here) = found.get(at).cloned() {
+            at = at.saturating_add(1);
+            for link in self.above.get(here.role).into_iter().flatten().filter(|it| counts(it)) {
+                let Some(to) = self.roles.get(link.of.as_str()) else { continue };
+                let how = match (link.inherits, link.becomes, link.admits) {
+                    (true, _, _) => format!("member of {}", to.name),
+                    (false, true, _) => format!("SET ROLE {}", to.name),
+                    (false, false, true) => format!("admin of {}", to.name),
+                    // It is a member in name alone; another grant of the same role may say more.
+                    (false, false, false) => continue,
+                };
+                if seen.insert(&link.of) {
                     found.push(Reached {
                         role: &link.of,
                         way: format!("{}{how} › ", here.way),
-                        inherited,
-                        becomes: here.becomes && link.becomes,
+                        inherited: here.inherited && link.inherits,
                     });
                 }
             }
         }
-        found
     }
-}
-
-fn policies(way: &str, own: &Own, sure: bool) -> Vec<HeldPolicy> {
-    let each = |((last, conditional), names): (&(String, bool), &BTreeSet<String>)| {
-        policy(&format!("{way}{last}"), names.iter().cloned(), *conditional || !sure)
-    };
-    own.iter().map(each).collect()
 }
 
 fn policy(path: &str, names: impl IntoIterator<Item = String>, conditional: bool) -> HeldPolicy {
@@ -260,11 +298,11 @@ fn policy(path: &str, names: impl IntoIterator<Item = String>, conditional: bool
     HeldPolicy { path: path.to_owned(), statements: vec![statement] }
 }
 
-fn holder(id: &str) -> Holder {
+fn holder(id: &str, account: &str) -> Holder {
     Holder {
         platform: Platform::Postgres,
         id: id.to_owned(),
-        account: String::new(),
+        account: account.to_owned(),
         kind: ActorKind::Unknown,
         since: None,
         policies: Vec::new(),
@@ -310,15 +348,21 @@ mod tests {
         Right::of([kind, name, owner, to, privilege, column.map(str::to_owned)]).unwrap()
     }
 
+    /// Tells what is held, with the database where it is not the one that was asked.
     fn told(holders: &[Holder]) -> Vec<String> {
         let mut lines = Vec::new();
         for holder in holders {
+            let of = match holder.account.as_str() {
+                "shop" => holder.id.clone(),
+                "" => format!("{} everywhere", holder.id),
+                other => format!("{} in {other}", holder.id),
+            };
             for policy in &holder.policies {
                 let Patterns::Only(names) = &policy.statements[0].actions else { panic!() };
                 let mark = if policy.statements[0].conditional { " if" } else { "" };
-                lines.push(format!("{}: {}: {}{mark}", holder.id, policy.path, names.join(", ")));
+                lines.push(format!("{of}: {}: {}{mark}", policy.path, names.join(", ")));
             }
-            lines.extend(holder.unread.iter().map(|it| format!("{}: {it}: unread", holder.id)));
+            lines.extend(holder.unread.iter().map(|it| format!("{of}: {it}: unread")));
         }
         lines
     }
@@ -351,17 +395,37 @@ mod tests {
             right("0", "REFERENCES", None),
         ];
         assert_eq!(
-            told(&holders(&roles, &links, &rights)),
+            told(&holders("shop", &roles, &links, &rights)),
             [
                 "*: PUBLIC › GRANT REFERENCES: table shop.orders:REFERENCES",
                 "ann: GRANT UPDATE (state): table shop.orders:UPDATE if",
                 "ann: member of readers › GRANT SELECT: table shop.orders:SELECT",
-                "ann: member of readers › member of pg_read_all_data: table *:SELECT, sequence *:SELECT, schema *:USAGE",
                 "ann: SET ROLE writers › GRANT INSERT: table shop.orders:INSERT if",
-                "ann: SET ROLE writers › member of admins › CREATEROLE: attribute:CREATEROLE if",
-                "ann: member of pg_monitor: unread",
+                "ann everywhere: member of readers › member of pg_read_all_data: table *:SELECT, sequence *:SELECT, schema *:USAGE",
+                "ann everywhere: SET ROLE writers › member of admins › CREATEROLE: attribute:CREATEROLE if",
+                "ann everywhere: member of pg_monitor: unread",
                 "bob: admin of writers › GRANT INSERT: table shop.orders:INSERT if",
-                "root: superuser: *",
+                "root everywhere: superuser: *",
+            ]
+        );
+    }
+
+    #[test]
+    fn a_right_to_a_database_counts_there_and_a_role_is_what_it_is_everywhere() {
+        let roles = roles(&["ann login createrole"]);
+        let of = |name: &str| {
+            let text = |it: &str| Some(it.to_owned());
+            let row = [text("database"), text(name), text("9"), text("1"), text("CONNECT"), None];
+            Right::of(row).unwrap()
+        };
+        let rights = [of("shop"), of("crm"), right("1", "SELECT", None)];
+        assert_eq!(
+            told(&holders("shop", &roles, &[], &rights)),
+            [
+                "ann: GRANT CONNECT: database shop:CONNECT",
+                "ann: GRANT SELECT: table shop.orders:SELECT",
+                "ann everywhere: CREATEROLE: attribute:CREATEROLE",
+                "ann in crm: GRANT CONNECT: database crm:CONNECT",
             ]
         );
     }
@@ -377,10 +441,31 @@ mod tests {
         };
         let rights = [owns(None), owns(Some("EXECUTE"))];
         assert_eq!(
-            told(&holders(&roles, &[], &rights)),
+            told(&holders("shop", &roles, &[], &rights)),
             [
                 "ann: owner: function shop.pay:ALTER*, function shop.pay:DROP*, function shop.pay:EXECUTE"
             ]
+        );
+    }
+
+    #[test]
+    fn a_membership_in_name_alone_hides_no_other_grant_of_the_same_role() {
+        let roles = roles(&["ann login", "readers"]);
+        let links = links(&["1 in 2", "1 in 2 set"]);
+        let rights = [right("2", "SELECT", None)];
+        assert_eq!(
+            told(&holders("shop", &roles, &links, &rights)),
+            ["ann: SET ROLE readers › GRANT SELECT: table shop.orders:SELECT if"]
+        );
+    }
+
+    #[test]
+    fn a_role_that_is_inherited_and_cannot_be_become_that_way_may_be_become_by_another() {
+        let roles = roles(&["ann login", "boss super", "door"]);
+        let links = links(&["1 in 2 inherit", "1 in 3 set", "3 in 2 inherit set"]);
+        assert_eq!(
+            told(&holders("shop", &roles, &links, &[])),
+            ["ann everywhere: SET ROLE door › member of boss › superuser: * if"]
         );
     }
 
@@ -390,7 +475,7 @@ mod tests {
         let links = links(&["1 in 2 inherit set", "2 in 1 inherit set"]);
         let rights = [right("2", "SELECT", None)];
         assert_eq!(
-            told(&holders(&roles, &links, &rights)),
+            told(&holders("shop", &roles, &links, &rights)),
             [
                 "ann: member of bob › GRANT SELECT: table shop.orders:SELECT",
                 "bob: GRANT SELECT: table shop.orders:SELECT",

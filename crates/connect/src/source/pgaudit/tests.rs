@@ -1,5 +1,6 @@
 //! What becomes of a log of PostgreSQL's, in each of the three ways in which it is written.
 
+use bailiwick_model::Along;
 use proptest::prelude::*;
 use serde_json::json;
 
@@ -65,6 +66,37 @@ fn each_relation_of_a_statement_is_an_access_of_its_own() {
             "ann database shop:CONNECT Success",
         ]
     );
+}
+
+#[test]
+fn each_database_is_an_account_of_its_own() {
+    let log = "2026-03-01 10:00:00.123 UTC [7] ann@shop LOG:  AUDIT: SESSION,1,1,READ,SELECT,TABLE,public.a,select,<none>\n\
+               2026-03-01 10:00:00.123 UTC [8] ann@crm LOG:  AUDIT: SESSION,1,1,READ,SELECT,TABLE,public.a,select,<none>\n";
+    let mut accounts = Vec::new();
+    let mut take = |record: Record<'_>| {
+        if let Record::Exercise(_, it) = record {
+            accounts.push(it.account.clone().into_owned());
+        }
+    };
+    read_from(log.as_bytes(), None, &mut take, &|_| {}).unwrap();
+    assert_eq!(accounts, ["shop", "crm"]);
+}
+
+#[test]
+fn a_row_of_an_object_is_picked_out_and_is_the_same_access_as_that_of_the_session() {
+    let log = text(&[
+        "ann LOG:  AUDIT: OBJECT,1,1,READ,SELECT,TABLE,public.a,select,<none>",
+        "ann LOG:  AUDIT: SESSION,1,1,READ,SELECT,TABLE,public.a,select,<none>",
+    ]);
+    let mut rows = Vec::new();
+    let mut take = |record: Record<'_>| {
+        if let Record::Exercise(_, it) = record {
+            rows.push((it.key, it.along));
+        }
+    };
+    read_from(log.as_bytes(), None, &mut take, &|_| {}).unwrap();
+    assert_eq!((rows[0].1, rows[1].1), (Along::PICKED, Along::NOTHING));
+    assert_eq!(rows[0].0, rows[1].0);
 }
 
 #[test]
