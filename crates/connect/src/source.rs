@@ -28,7 +28,7 @@ mod tests;
 mod vault;
 mod workspace;
 
-use std::fmt;
+use std::{borrow::Cow, fmt};
 
 use aws_lc_rs::digest;
 use bailiwick_model::{Exercise, Platform};
@@ -121,13 +121,13 @@ impl From<serde_json::Error> for NotRead {
 /// The names at the top of a record, by which it is known.
 #[derive(Debug, Default)]
 pub struct Shape<'a> {
-    names: Vec<&'a str>,
+    names: Vec<Cow<'a, str>>,
 }
 
 impl<'a> Shape<'a> {
     /// Takes the names.
-    pub(crate) fn new(names: Vec<&'a str>) -> Self {
-        Self { names }
+    pub(crate) fn new<T: Into<Cow<'a, str>>>(names: Vec<T>) -> Self {
+        Self { names: names.into_iter().map(Into::into).collect() }
     }
 
     /// Says whether all of these are there, whatever the case of their letters.

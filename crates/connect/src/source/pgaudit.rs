@@ -16,7 +16,7 @@ use std::borrow::Cow;
 
 use bailiwick_model::{Actor, ActorKind, Along, Ended, Exercise, Platform, Timestamp};
 
-pub(super) use self::lines::{Lines, knows as knows_line};
+pub(super) use self::lines::{Lines, has_message, knows as knows_line};
 use self::row::Row;
 use super::{NotRead, Shape, Source, Told, key};
 

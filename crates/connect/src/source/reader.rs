@@ -1,6 +1,6 @@
 //! Reads a log record by record, and goes on after one that it cannot read.
 
-use std::{borrow::Cow, fmt};
+use std::fmt;
 
 use bailiwick_model::Exercise;
 use serde::{
@@ -46,6 +46,7 @@ pub struct ReadError {
 #[derive(Debug)]
 pub struct Reader {
     only: Option<&'static Source>,
+    /// Whose record the last one was.
     last: Option<&'static Source>,
     records: u64,
     /// Puts the lines of a log of text together, once one of them was seen.
@@ -55,7 +56,7 @@ pub struct Reader {
 impl Reader {
     /// Makes one; all records are of `only`, where that is said.
     pub fn new(only: Option<&'static Source>) -> Self {
-        Self { only, last: only, records: 0, text: None }
+        Self { only, last: None, records: 0, text: None }
     }
 
     /// Counts the records so far.
@@ -73,6 +74,9 @@ impl Reader {
             if let Some(text) = self.text.as_mut().filter(|_| is_text) {
                 let ended = text.take(line);
                 self.text_record(ended, each);
+            } else if self.may_be_text(line) && pgaudit::has_message(line) {
+                // Its prefix is none that is known, which is worth to be said; it begins no log of text.
+                self.text_record(Some(line.to_vec()), each);
             } else if !line.trim_ascii().is_empty() {
                 self.record(line.trim_ascii(), DEEP, each);
             }
@@ -86,19 +90,21 @@ impl Reader {
         self.text_record(last, each);
     }
 
-    /// Says whether a line is of a log of text. Once one is, all are: a statement may have lines of any kind.
+    /// Says whether a line is of a log of text. Once one is, all are that may be: a statement may have lines of any kind.
     fn is_text(&mut self, line: &[u8]) -> bool {
-        if let Some(text) = &self.text {
-            // A statement has such lines only within a quote: elsewhere it is a record of another log.
-            return text.is_open() || !line.starts_with(b"{");
+        if self.text.as_ref().is_some_and(|it| it.goes_on_with_any(line)) {
+            return true;
         }
-        if line.starts_with(b"{") || line.starts_with(b"[") || line.trim_ascii().is_empty() {
-            return false;
-        }
-        if self.only.is_none_or(|it| it.name == pgaudit::SOURCE.name) && pgaudit::knows_line(line) {
+        if self.text.is_none() && self.may_be_text(line) && pgaudit::knows_line(line) {
             self.text = Some(pgaudit::Lines::default());
         }
-        self.text.is_some()
+        self.text.is_some() && self.may_be_text(line)
+    }
+
+    /// Says whether a line that begins for itself may be of a log of text: elsewhere it is a record of another log.
+    fn may_be_text(&self, line: &[u8]) -> bool {
+        self.only.is_none_or(|it| it.name == pgaudit::SOURCE.name)
+            && !matches!(line.trim_ascii_start().first(), None | Some(b'{' | b'['))
     }
 
     fn text_record(&mut self, record: Option<Vec<u8>>, each: &mut dyn FnMut(Record<'_>)) {
@@ -126,7 +132,7 @@ impl Reader {
 
     /// Reads one record, or those that it holds.
     fn record(&mut self, record: &[u8], deep: u8, each: &mut dyn FnMut(Record<'_>)) {
-        if let Some(source) = self.last
+        if let Some(source) = self.sure()
             && let Ok(Told::Exercise(it)) = (source.read)(record)
         {
             self.records = self.records.saturating_add(1);
@@ -134,6 +140,13 @@ impl Reader {
         }
         // It may be another's, or hold some.
         self.strange(record, deep, each);
+    }
+
+    /// Gives the source whose record one is that reads as one: the only one; or the first, before which nobody is asked, and
+    /// which reads nothing that it does not know. Of any other, what came before would say whose the next record is.
+    fn sure(&self) -> Option<&'static Source> {
+        let is_first = |it: &&Source| SOURCES.first().is_some_and(|first| first.name == it.name);
+        self.only.or(self.last.filter(is_first))
     }
 
     /// Reads a record of which nobody knows yet whose it is.
@@ -261,9 +274,7 @@ impl<'de> Visitor<'de> for HeldVisitor {
             } else if WRAPS.contains(&&*name) && value.get().starts_with(['{', '"']) {
                 inside = Inside::Record(value);
             }
-            if let Cow::Borrowed(name) = name {
-                names.push(name);
-            }
+            names.push(name);
         }
         Ok(Held { shape: Shape::new(names), inside })
     }
@@ -279,6 +290,8 @@ impl<'de> Visitor<'de> for HeldVisitor {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
     use crate::source::{SOURCES, read_from};
 
@@ -352,5 +365,64 @@ mod tests {
         let text = told(&format!("{ONE}\nWARNING:  rotating\n{ONE}\n{ONE}\n"));
         assert_eq!(text.matches("GetObject").count(), 3, "{text}");
         assert_eq!(text.matches("log_line_prefix").count(), 1, "{text}");
+    }
+
+    #[test]
+    fn a_line_that_is_no_message_of_theirs_begins_no_log_of_text() {
+        // What lies behind such a line may begin with blanks, or be a list.
+        let text = told(&format!("WARNING:  rotating\n  {ONE}\n[{ONE},{ONE}]\n"));
+        assert_eq!(text.matches("GetObject").count(), 3, "{text}");
+        let sign_in = "2026-03-01 10:00:00.123 UTC [7] ann@shop LOG:  connection authorized: user=ann database=shop";
+        let text = told(&format!("{sign_in}\n[{ONE},{ONE}]\n{sign_in}\n  {ONE}\n"));
+        assert_eq!(text, "5: GetObject GetObject CONNECT GetObject CONNECT");
+    }
+
+    /// One record a line of each kind of log, of some two, with what looks like a record of theirs and is none.
+    const MIXED: [&str; 22] = [
+        ONE,
+        r#"{"kind":"Event","auditID":"a","verb":"get","requestURI":"/x","user":{"username":"ann"},"stageTimestamp":"2026-03-01T10:00:00Z"}"#,
+        r#"{"verb":"get","kind":"Event","requestURI":"/x","stageTimestamp":"2026-03-01T10:00:00Z"}"#,
+        r#"{"requestURI":"/x","kind":"Event","stageTimestamp":"2026-03-01T10:00:00Z"}"#,
+        r#"{"insertId":"1","timestamp":"2026-03-01T10:00:00Z","protoPayload":{"methodName":"a.b","serviceName":"c"}}"#,
+        r#"{"insertId":"2","timestamp":"2026-03-01T10:00:00Z","protoPayload":{"methodName":"a.b"},"eventName":"x","eventSource":"y","eventTime":"2026-03-01T10:00:00Z"}"#,
+        r#"{"time":"2026-03-01T10:00:00Z","category":"Administrative","operationName":"A.B/c/write","caller":"ann@x"}"#,
+        r#"{"time":"2026-03-01T10:00:00Z","operationName":"GetBlob","caller":"ann@x"}"#,
+        r#"{"id":{"time":"2026-03-01T10:00:00Z","applicationName":"drive","uniqueQualifier":"1"},"actor":{"email":"ann@x"},"events":[{"name":"view"}]}"#,
+        r#"{"id":{"time":"2026-03-01T10:00:00Z","applicationName":"drive","uniqueQualifier":"1"},"name":"view"}"#,
+        r#"{"_document_id":"a","action":"repo.create","actor":"bob","org":"acme","@timestamp":1700000000123}"#,
+        r#"{"action":"repo.destroy","actor":"bob","@timestamp":1700000000123,"vendor":"else"}"#,
+        r#"{"uuid":"a","published":"2026-03-01T10:00:00Z","eventType":"a.b","severity":"INFO","actor":{"id":"1"}}"#,
+        r#"{"uuid":"b","published":"2026-03-01T10:00:00Z","eventType":"a.b","actor":{"id":"1"}}"#,
+        r#"{"time":"2026-03-01T10:00:00Z","type":"response","auth":{"entity_id":"e"},"request":{"id":"r","operation":"read","path":"a/b"}}"#,
+        r#"{"type":"a_b","created_at":"2026-03-01T10:00:00Z","organization_id":"o","actor":{"type":"user_actor","user_id":"u"}}"#,
+        r#"{"type":"a_b","created_at":"2026-03-01T10:00:00Z","actor":{"type":"user_actor","user_id":"u"}}"#,
+        r#"{"id":"1","type":"a.b","effective_at":1702857600,"actor":{"type":"session"}}"#,
+        r#"{"timestamp":"2026-03-01 10:00:00.123 UTC","user":"ann","dbname":"shop","error_severity":"LOG","message":"connection authorized: user=ann"}"#,
+        r#"{"user":"ann","dbname":"shop","error_severity":"FATAL","state_code":"28000","timestamp":"2026-03-01 10:00:00.123 UTC"}"#,
+        "2026-03-01 10:00:00.123 UTC [7] bob@shop LOG:  connection authorized: user=bob database=shop",
+        "WARNING:  rotating",
+    ];
+
+    proptest! {
+        /// What a record tells does not hang on those before it.
+        #[test]
+        fn records_of_several_logs_tell_the_same_in_any_order(
+            mixed in Just(MIXED.to_vec()).prop_shuffle(),
+        ) {
+            let each = |lines: &[&str]| {
+                let mut all = Vec::new();
+                let mut take = |record: Record<'_>| all.push(match record {
+                    Record::Exercise(source, it) => format!("{} {it:?}", source.name),
+                    Record::Error(error) => error.why.to_string(),
+                    Record::Nothing | Record::Undated => format!("{record:?}"),
+                });
+                read_from(lines.join("\n").as_bytes(), None, &mut take, &|_| {}).unwrap();
+                all.sort();
+                all
+            };
+            let mut by_itself: Vec<_> = MIXED.iter().flat_map(|it| each(&[it])).collect();
+            by_itself.sort();
+            prop_assert_eq!(each(&mixed), by_itself);
+        }
     }
 }

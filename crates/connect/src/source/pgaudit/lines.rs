@@ -18,7 +18,12 @@ pub(in crate::source) struct Lines {
 /// Says whether a line that is no JSON begins a log of PostgreSQL.
 pub(in crate::source) fn knows(line: &[u8]) -> bool {
     let line = String::from_utf8_lossy(line);
-    is_csv(&line) || prefix::line(&line).is_some() || prefix::has_message(&line)
+    is_csv(&line) || prefix::line(&line).is_some()
+}
+
+/// Says whether a line has something like a message, whatever stands before it.
+pub(in crate::source) fn has_message(line: &[u8]) -> bool {
+    prefix::has_message(&String::from_utf8_lossy(line))
 }
 
 impl Lines {
@@ -42,9 +47,10 @@ impl Lines {
         ended
     }
 
-    /// Says whether the next line may be of any kind: a quote is open.
-    pub(in crate::source) fn is_open(&self) -> bool {
-        self.is_csv && self.is_open && !self.held.is_empty()
+    /// Says whether the next line belongs to what is held whatever it looks like: a quote is open, or a tab says so.
+    pub(in crate::source) fn goes_on_with_any(&self, line: &[u8]) -> bool {
+        let goes_on = if self.is_csv { self.is_open } else { line.starts_with(b"\t") };
+        goes_on && !self.held.is_empty()
     }
 
     /// Gives the last record.
