@@ -305,6 +305,7 @@ mod tests {
             bounds: Vec::new(),
             unread: Vec::new(),
             trusts: Vec::new(),
+            crowd: false,
         }
     }
 

@@ -204,6 +204,7 @@ mod tests {
             bounds,
             unread: Vec::new(),
             trusts: Vec::new(),
+            crowd: false,
         }
     }
 

@@ -25,6 +25,9 @@ pub struct Holder {
     pub unread: Vec<String>,
     /// Who may become it, in the system's own names; `*` is anybody.
     pub trusts: Vec<String>,
+    /// Whether it is everybody whose name fits its own, in which `*` is any letters. Elsewhere a `*` is but a letter.
+    #[serde(default)]
+    pub crowd: bool,
 }
 
 /// A policy, and by which way it is held.

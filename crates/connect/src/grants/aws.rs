@@ -99,6 +99,7 @@ impl<'a> Account<'a> {
             unread: held.unread,
             bounds: bound.into_iter().collect(),
             trusts: Vec::new(),
+            crowd: false,
         }
     }
 

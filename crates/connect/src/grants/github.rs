@@ -89,6 +89,7 @@ fn take(holders: &mut BTreeMap<(String, String), Holder>, held: Held<'_>) {
         bounds: Vec::new(),
         unread: Vec::new(),
         trusts: Vec::new(),
+        crowd: false,
     };
     let holder = holders.entry((held.id.clone(), held.account.to_owned())).or_insert_with(new);
     // Nothing was held before the first was given; one that does not say when may be the first.

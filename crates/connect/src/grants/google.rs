@@ -133,7 +133,7 @@ impl Place {
 #[derive(Default)]
 struct Holders<'a> {
     roles: BTreeMap<&'a str, Vec<&'a str>>,
-    told: BTreeMap<(String, String), Holder>,
+    told: BTreeMap<(Member, String), Holder>,
 }
 
 impl Holders<'_> {
@@ -157,12 +157,12 @@ impl Holders<'_> {
             conditional: condition.is_some(),
         });
         for member in texts(binding, "members")? {
-            let Some((id, kind, is_known)) = member_of(member) else { continue };
-            let key = (id.clone(), place.account.clone());
+            let Some(member) = member_of(member) else { continue };
+            let key = (member.clone(), place.account.clone());
             let holder =
-                self.told.entry(key).or_insert_with(|| holder(id, kind, place.account.clone()));
+                self.told.entry(key).or_insert_with(|| holder(&member, place.account.clone()));
             match &statement {
-                Some(it) if is_known => {
+                Some(it) if member.is_known => {
                     holder.policies.push(policy(way.clone(), vec![it.clone()]));
                 }
                 Some(_) | None => holder.unread.push(way.clone()),
@@ -172,34 +172,52 @@ impl Holders<'_> {
     }
 }
 
-/// Gives a member's name as a log writes it, and whether it is more than a group of which nothing says who is in it. What
-/// is deleted holds nothing.
-fn member_of(member: &str) -> Option<(String, ActorKind, bool)> {
+/// Whom a binding means.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord)]
+struct Member {
+    /// The name as a log writes it; of a crowd a pattern.
+    id: String,
+    kind: ActorKind,
+    is_crowd: bool,
+    /// Whether it is more than a group of which nothing says who is in it.
+    is_known: bool,
+}
+
+/// Reads a member. What is deleted holds nothing.
+fn member_of(member: &str) -> Option<Member> {
     let (sort, name) = member.split_once(':').unwrap_or((member, ""));
+    let one = |name: &str, kind| Member {
+        id: name.to_owned(),
+        kind,
+        is_crowd: false,
+        is_known: true,
+    };
+    let crowd = |pattern: &str, kind| Member { is_crowd: true, ..one(pattern, kind) };
     Some(match sort {
         "deleted" => return None,
-        "user" => (name.to_owned(), ActorKind::Person, true),
-        "serviceAccount" => (name.to_owned(), ActorKind::Service, true),
-        "domain" => (format!("*@{name}"), ActorKind::Person, true),
-        "allUsers" => ("*".to_owned(), ActorKind::Anonymous, true),
-        "allAuthenticatedUsers" => ("*".to_owned(), ActorKind::Unknown, true),
-        "principal" => (member.to_owned(), ActorKind::Role, true),
+        "user" => one(name, ActorKind::Person),
+        "serviceAccount" => one(name, ActorKind::Service),
+        "domain" => crowd(&format!("*@{name}"), ActorKind::Person),
+        "allUsers" => crowd("*", ActorKind::Anonymous),
+        "allAuthenticatedUsers" => crowd("*", ActorKind::Unknown),
+        "principal" => one(member, ActorKind::Role),
         // Groups, sets of workloads, and who has a basic role in some project.
-        _ => (member.to_owned(), ActorKind::Unknown, false),
+        _ => Member { is_known: false, ..one(member, ActorKind::Unknown) },
     })
 }
 
-fn holder(id: String, kind: ActorKind, account: String) -> Holder {
+fn holder(of: &Member, account: String) -> Holder {
     Holder {
         platform: Platform::Google,
-        id,
+        id: of.id.clone(),
         account,
-        kind,
+        kind: of.kind,
         since: None,
         policies: Vec::new(),
         bounds: Vec::new(),
         unread: Vec::new(),
         trusts: Vec::new(),
+        crowd: of.is_crowd,
     }
 }
 

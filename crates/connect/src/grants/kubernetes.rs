@@ -102,7 +102,7 @@ fn items<'a>(all: &[Document<'a>]) -> Vec<Item<'a>> {
 
 /// Who holds what, as far as it was read.
 #[derive(Default)]
-struct Holders(BTreeMap<String, Holder>);
+struct Holders(BTreeMap<(String, bool), Holder>);
 
 impl Holders {
     /// Gives what a binding gives to each of its subjects.
@@ -115,8 +115,9 @@ impl Holders {
         let held = roles.held(item, role)?;
         for subject in list(item.value, "subjects") {
             let who = subject_of(item, subject)?;
-            let new = !self.0.contains_key(&who.id);
-            let holder = self.0.entry(who.id.clone()).or_insert_with(|| holder(who.id, who.kind));
+            let place = (who.id.clone(), who.is_crowd);
+            let new = !self.0.contains_key(&place);
+            let holder = self.0.entry(place).or_insert_with(|| who.holder());
             // It held nothing before the first of its bindings; one that does not say when it was made may be the first.
             holder.since = match (new, holder.since, item.made()) {
                 (true, _, made) => made,
@@ -137,33 +138,44 @@ impl Holders {
     fn told(mut self, items: &[Item<'_>]) -> Vec<Holder> {
         for item in items.iter().filter(|it| it.kind == "ServiceAccount") {
             let id = format!("system:serviceaccount:{}:{}", item.namespace, item.name);
-            let known = self.0.entry(id.clone()).or_insert_with(|| holder(id, ActorKind::Service));
+            let who = Subject::one(id, ActorKind::Service);
+            let known = self.0.entry((who.id.clone(), false)).or_insert_with(|| who.holder());
             known.since = known.since.max(item.made());
         }
         self.0.into_values().collect()
     }
 }
 
-fn holder(id: String, kind: ActorKind) -> Holder {
-    Holder {
-        platform: Platform::Kubernetes,
-        id,
-        account: String::new(),
-        kind,
-        since: None,
-        policies: Vec::new(),
-        bounds: Vec::new(),
-        unread: Vec::new(),
-        trusts: Vec::new(),
-    }
-}
-
 /// Whom a binding means.
 struct Subject {
+    /// Its name; of a crowd a pattern.
     id: String,
     kind: ActorKind,
+    is_crowd: bool,
     /// Whether it is a group, and nothing says who is in it.
     is_unknown: bool,
+}
+
+impl Subject {
+    /// Means one, whatever letters its name has.
+    fn one(id: impl Into<String>, kind: ActorKind) -> Self {
+        Self { id: id.into(), kind, is_crowd: false, is_unknown: false }
+    }
+
+    fn holder(&self) -> Holder {
+        Holder {
+            platform: Platform::Kubernetes,
+            id: self.id.clone(),
+            account: String::new(),
+            kind: self.kind,
+            since: None,
+            policies: Vec::new(),
+            bounds: Vec::new(),
+            unread: Vec::new(),
+            trusts: Vec::new(),
+            crowd: self.is_crowd,
+        }
+    }
 }
 
 fn subject_of(item: &Item<'_>, subject: &Value) -> Result<Subject, GrantFileError> {
@@ -171,34 +183,37 @@ fn subject_of(item: &Item<'_>, subject: &Value) -> Result<Subject, GrantFileErro
     if name.is_empty() {
         return Err(item.wrong("one of its `subjects` has no `name`"));
     }
-    let known = |id: String, kind| Subject { id, kind, is_unknown: false };
     Ok(match text(subject, "kind") {
         "ServiceAccount" => {
             let own = text(subject, "namespace");
             let namespace = if own.is_empty() { item.namespace } else { own };
-            known(format!("system:serviceaccount:{namespace}:{name}"), ActorKind::Service)
+            Subject::one(format!("system:serviceaccount:{namespace}:{name}"), ActorKind::Service)
         }
-        "User" => known(name.to_owned(), kind_of(name)),
-        "Group" => {
-            let crowd = CROWDS.iter().find(|it| it.0 == name);
-            match (crowd, name.strip_prefix("system:serviceaccounts:")) {
-                (Some((_, id, kind)), _) => known((*id).to_owned(), *kind),
-                (None, Some(namespace)) => {
-                    known(format!("system:serviceaccount:{namespace}:*"), ActorKind::Service)
-                }
-                (None, None) => Subject {
-                    id: format!("group:{name}"),
-                    kind: ActorKind::Unknown,
-                    is_unknown: true,
-                },
-            }
-        }
+        "User" => Subject::one(name, kind_of(name)),
+        "Group" => group(name),
         other => {
             let why =
                 format!("subject `{name}` is a `{other}`: none of ServiceAccount, User, Group");
             return Err(item.wrong(why));
         }
     })
+}
+
+fn group(name: &str) -> Subject {
+    if let Some((_, id, kind)) = CROWDS.iter().find(|it| it.0 == name) {
+        return Subject { is_crowd: id.contains('*'), ..Subject::one(*id, *kind) };
+    }
+    match name.strip_prefix("system:serviceaccounts:") {
+        // No namespace has such a letter.
+        Some(namespace) if !namespace.contains('*') => {
+            let id = format!("system:serviceaccount:{namespace}:*");
+            Subject { is_crowd: true, ..Subject::one(id, ActorKind::Service) }
+        }
+        Some(_) | None => Subject {
+            is_unknown: true,
+            ..Subject::one(format!("group:{name}"), ActorKind::Unknown)
+        },
+    }
 }
 
 /// Says what sort of caller a user's name is of: of those that Kubernetes makes itself the name says so.

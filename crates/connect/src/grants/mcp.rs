@@ -43,6 +43,7 @@ fn holder<'t>(
         bounds: Vec::new(),
         unread,
         trusts: delegates.map(|it| it.identity.to_string()).collect(),
+        crowd: false,
     }
 }
 

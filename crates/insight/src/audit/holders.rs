@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 
-use bailiwick_model::{ActorKind, Holder, Platform};
+use bailiwick_model::{ActorKind, Holder};
 
 use crate::{exercised::SystemIdentity, granted::fits};
 
@@ -18,7 +18,7 @@ impl<'h> Holders<'h> {
     pub(super) fn new(holders: &'h [Holder]) -> Self {
         let (mut own, mut crowds) = (BTreeMap::new(), Vec::new());
         for holder in holders {
-            let list: &mut Vec<_> = if is_crowd(holder) {
+            let list: &mut Vec<_> = if holder.crowd {
                 &mut crowds
             } else {
                 let (platform, id) = (holder.platform, holder.id.clone());
@@ -48,9 +48,4 @@ impl<'h> Holders<'h> {
         let own = self.own.get(id).into_iter().flatten();
         own.chain(self.crowds.iter().filter(is_in)).copied().collect()
     }
-}
-
-/// Says whether a holder stands for all whose names fit its own. No ARN has a wildcard.
-fn is_crowd(holder: &Holder) -> bool {
-    holder.platform != Platform::Aws && holder.id.contains('*')
 }

@@ -126,6 +126,11 @@ fn is_wide(pattern: &str) -> bool {
 
 /// Says whether a pattern means a name; of another pattern, whether it means all that the other does.
 pub(crate) fn fits(pattern: &str, name: &str) -> bool {
+    // In `*/RESOURCE:VERB` of Kubernetes the `*` is a group, and no group has a `/`: `*/exec` is not `core/pods/exec`.
+    if let Some(rest) = pattern.strip_prefix("*/").filter(|it| it.contains(':')) {
+        let of_group = name.split_once('/').filter(|(group, _)| !group.contains(':'));
+        return of_group.is_some_and(|(_, name)| fits(rest, name));
+    }
     let Some((first, rest)) = pattern.split_once('*') else { return pattern == name };
     let (between, last) = rest.rsplit_once('*').unwrap_or(("", rest));
     let Some(mut left) = name.strip_prefix(first).and_then(|it| it.strip_suffix(last)) else {
@@ -196,6 +201,7 @@ mod tests {
             bounds,
             unread: Vec::new(),
             trusts: Vec::new(),
+            crowd: false,
         }
     }
 
@@ -260,6 +266,24 @@ mod tests {
         assert_eq!(spelt.ways("a/pods:get"), [("one", Extent::Yes), ("two", Extent::Yes)]);
         assert_eq!(spelt.ways("a/*:get"), [("one", Extent::Maybe), ("two", Extent::Yes)]);
         assert_eq!(spelt.patterns().collect::<Vec<_>>(), ["a/pods:get", "a/*:get", "*", "b/*"]);
+    }
+
+    #[test]
+    fn a_star_for_a_group_of_kubernetes_is_no_resource() {
+        for (pattern, name, is) in [
+            ("*/exec:create", "core/pods/exec:create", false),
+            ("*/exec:create", "core/exec:create", true),
+            ("*/exec:create", "nonresource:get /exec:create", false),
+            ("*/*/exec:create", "core/pods/exec:create", true),
+            ("*/*:create", "core/pods/exec:create", true),
+            ("*/*:create", "*/exec:create", true),
+            ("*/*:*", "apps/deployments/scale:get", true),
+            ("apps/*:*", "apps/deployments/scale:get", true),
+            ("*", "core/pods:get", true),
+            ("*/read", "Microsoft.Storage/storageAccounts/read", true),
+        ] {
+            assert_eq!(fits(pattern, name), is, "{pattern} {name}");
+        }
     }
 
     /// The plainest way to say what a wildcard is.

@@ -96,6 +96,7 @@ fn holder(id: &str, actions: &[&str]) -> Holder {
         bounds: Vec::new(),
         unread: Vec::new(),
         trusts: Vec::new(),
+        crowd: false,
     }
 }
 

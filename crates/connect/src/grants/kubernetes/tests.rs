@@ -207,6 +207,32 @@ fn groups_that_kubernetes_fills_are_crowds_and_others_nobody_knows() {
 }
 
 #[test]
+fn a_name_with_a_star_in_it_is_one_name_and_no_crowd() {
+    let subjects = [
+        "User *",
+        "User system:serviceaccount:*",
+        "ServiceAccount ci/*",
+        "Group system:authenticated",
+        "Group system:serviceaccounts:*",
+    ];
+    let holders = read(&[
+        role("ClusterRole", "", "r", &json!({ "rules": [rule(&[""], &["pods"], &["get"])] })),
+        binding("ClusterRoleBinding b", "ClusterRole r", &subjects),
+    ]);
+    let said: Vec<_> = holders.iter().map(|it| (it.id.as_str(), it.crowd)).collect();
+    assert_eq!(
+        said,
+        [
+            ("*", false),
+            ("*", true),
+            ("group:system:serviceaccounts:*", false),
+            ("system:serviceaccount:*", false),
+            ("system:serviceaccount:ci:*", false),
+        ]
+    );
+}
+
+#[test]
 fn nobody_holds_anything_before_the_first_binding_was_made() {
     let mut later = binding(
         "ClusterRoleBinding later",

@@ -156,6 +156,8 @@ pub(super) fn holders(here: &str, roles: &[Role], links: &[Link], rights: &[Righ
     let everybody = all.own.get(PUBLIC).map(|own| {
         let mut told = Told::new("*", here);
         told.put("PUBLIC › ", own, true);
+        // A role may be called `*` as well.
+        told.of.values_mut().for_each(|it| it.crowd = true);
         told
     });
     let named = roles.iter().filter(|it| it.signs_in).map(|it| all.held(it));
@@ -309,6 +311,7 @@ fn holder(id: &str, account: &str) -> Holder {
         bounds: Vec::new(),
         unread: Vec::new(),
         trusts: Vec::new(),
+        crowd: false,
     }
 }
 

@@ -74,6 +74,7 @@ fn holder(id: &str, words: &str) -> Holder {
         bounds: Vec::new(),
         unread: Vec::new(),
         trusts: Vec::new(),
+        crowd: id.contains('*'),
     }
 }
 

@@ -63,6 +63,7 @@ fn holder(id: &str, trusts: &[&str], lines: &[(bool, &str, &str)]) -> Holder {
         bounds: Vec::new(),
         unread: Vec::new(),
         trusts: trusts.iter().map(|it| (*it).to_owned()).collect(),
+        crowd: false,
     }
 }
 
