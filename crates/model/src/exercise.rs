@@ -72,6 +72,20 @@ impl Platform {
     }
 }
 
+impl Platform {
+    /// Gives a caller's name in the one spelling that counts: systems that know people by their addresses take those in
+    /// letters of any case. What another vouches for is a URL, and to the letter.
+    pub fn name_of(self, name: Cow<'_, str>) -> Cow<'_, str> {
+        let knows_addresses =
+            matches!(self, Self::Azure | Self::Google | Self::Okta | Self::Workspace);
+        let is_address = name.contains('@') && !name.contains("://");
+        if knows_addresses && is_address && name.chars().any(char::is_uppercase) {
+            return name.to_lowercase().into();
+        }
+        name
+    }
+}
+
 impl fmt::Display for Platform {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         out.write_str(self.as_str())

@@ -187,7 +187,7 @@ struct Member {
 fn member_of(member: &str) -> Option<Member> {
     let (sort, name) = member.split_once(':').unwrap_or((member, ""));
     let one = |name: &str, kind| Member {
-        id: name.to_owned(),
+        id: Platform::Google.name_of(name.into()).into_owned(),
         kind,
         is_crowd: false,
         is_known: true,
@@ -261,7 +261,7 @@ mod tests {
     fn project_policy() -> Value {
         json!({ "etag": "x", "version": 3, "bindings": [
             { "role": "roles/viewer", "members": [
-                "user:ann@example.com", "serviceAccount:ci@shop.iam.gserviceaccount.com",
+                "user:Ann@Example.com", "serviceAccount:ci@shop.iam.gserviceaccount.com",
                 "group:ops@example.com", "domain:example.com", "allUsers", "allAuthenticatedUsers",
                 "deleted:serviceAccount:old@shop.iam.gserviceaccount.com?uid=1",
                 "principal://iam.googleapis.com/projects/1/locations/global/workloadIdentityPools/p/subject/s",

@@ -65,6 +65,7 @@ fn read(record: &[u8]) -> Result<Told<'_>, NotRead> {
     }
     for it in &mut all {
         gke::name(it, &method, &entry);
+        addressed(it);
     }
     let id = id_or_digest(Platform::Google, &entry.text("insertId").0, record);
     let all = all.into_iter().enumerate();
@@ -170,6 +171,13 @@ fn actor<'a>(caller: &Fields<'a>) -> Actor<'a> {
     let chain = behind.filter(|it| !it.is_empty()).collect();
     let credential = caller.text("serviceAccountKeyName").0;
     Actor { id, kind, credential, through: Cow::Borrowed(""), chain, delivered: "" }
+}
+
+/// Gives callers the one spelling that counts; in Kubernetes that is the log's own.
+fn addressed(it: &mut Exercise<'_>) {
+    for name in std::iter::once(&mut it.actor.id).chain(&mut it.actor.chain) {
+        *name = it.platform.name_of(std::mem::take(name));
+    }
 }
 
 /// Gives the key of a service account that was made, as those who use it are told of.

@@ -54,7 +54,7 @@ fn read(record: &[u8]) -> Result<Told<'_>, NotRead> {
     let reason = it.take("outcome/reason");
     let targets = it.take("target/id[]");
     let is_grant = event.contains(".token.grant") || event.contains(".authorize.");
-    let subject = it.take("target/detailEntry/subject");
+    let subject = Platform::Okta.name_of(it.take("target/detailEntry/subject"));
     let mut actor = actor(&mut it);
     if is_grant && !subject.is_empty() && subject != actor.id {
         // The application acts for whom the token is about.
@@ -133,8 +133,9 @@ fn actor<'a>(it: &mut Picked<'_, 'a>) -> Actor<'a> {
         it.take("transaction/detail/requestApiTokenId"),
         it.take("authenticationContext/externalSessionId"),
     ];
+    let id = names.into_iter().find(named).unwrap_or(Cow::Borrowed(ANONYMOUS));
     Actor {
-        id: names.into_iter().find(named).unwrap_or(Cow::Borrowed(ANONYMOUS)),
+        id: Platform::Okta.name_of(id),
         kind,
         credential: credential.into_iter().find(named).unwrap_or_default(),
         through: Cow::Borrowed(""),
@@ -182,6 +183,7 @@ mod tests {
         };
         for (kind, other, id, is) in [
             ("User", "ann@acme.example", "ann@acme.example", ActorKind::Person),
+            ("User", "Ann@Acme.example", "ann@acme.example", ActorKind::Person),
             ("User", "unknown", "id1", ActorKind::Person),
             ("PublicClientApp", "unknown", "id1", ActorKind::Service),
             ("WorkloadIdentityPrincipal", "bot@agents", "bot@agents", ActorKind::Service),

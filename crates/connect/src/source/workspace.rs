@@ -100,7 +100,7 @@ impl<'a> Activity<'_, 'a> {
 }
 
 fn actor<'a>(actor: &Fields<'a>) -> Actor<'a> {
-    let id = actor.first(&["email", "profileId", "key"]).0;
+    let id = Platform::Workspace.name_of(actor.first(&["email", "profileId", "key"]).0);
     let kind = match (&*actor.text("callerType").0, &*id) {
         ("KEY", _) => ActorKind::Service,
         (_, it) if it.contains("gserviceaccount.com") => ActorKind::Service,

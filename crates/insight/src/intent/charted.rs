@@ -110,7 +110,7 @@ impl FromStr for SystemName {
 pub struct NativeName {
     /// Where.
     pub platform: Platform,
-    /// The name, to the letter.
+    /// The name, as all of the system's records have it.
     pub id: String,
 }
 
@@ -142,7 +142,7 @@ impl FromStr for NativeName {
         if id.is_empty() || id.trim() != id {
             return Err(NativeNameError::Name(text.to_owned()));
         }
-        Ok(Self { platform, id: id.to_owned() })
+        Ok(Self { platform, id: platform.name_of(id.into()).into_owned() })
     }
 }
 
@@ -169,6 +169,7 @@ mod tests {
             Err(error) => error.to_string(),
         };
         assert_eq!(said("aws:arn:aws:iam::1:role/x"), "aws arn:aws:iam::1:role/x");
+        assert_eq!(said("okta:Ann@Acme.example"), "okta ann@acme.example");
         assert!(said("arn:aws:iam::1:role/x").starts_with("`arn` is no system"));
         assert!(said("aws: x").contains("no name"));
         assert!(said("aws").contains("no name"));

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use bailiwick_model::{Actor, ActorKind};
+use bailiwick_model::{Actor, ActorKind, Platform};
 
 use crate::source::{fields::Fields, loose::Text};
 
@@ -32,7 +32,7 @@ pub(super) fn of_claims<'a>(claims: &Fields<'a>, caller: Text<'a>) -> Actor<'a> 
 
 /// Makes an actor of a name.
 pub(super) fn named<'a>(id: Text<'a>, kind: ActorKind, credential: Cow<'a, str>) -> Actor<'a> {
-    Actor { id: id.0, kind, credential, ..Actor::default() }
+    Actor { id: Platform::Azure.name_of(id.0), kind, credential, ..Actor::default() }
 }
 
 /// Says by which key data was reached, where no identity was shown: the key is its holder's only name.

@@ -175,7 +175,7 @@ fn who_stands_behind_a_service_account_is_told_outermost_first() {
         ]
     );
     for (caller, id, kind) in [
-        (json!({ "principalEmail": "ann@example.com" }), "ann@example.com", ActorKind::Person),
+        (json!({ "principalEmail": "Ann@Example.com" }), "ann@example.com", ActorKind::Person),
         (json!({ "principalSubject": "principal://x/s" }), "principal://x/s", ActorKind::Role),
         (
             json!({ "principalEmail": "system@google.com" }),

@@ -51,6 +51,8 @@ fn each_event_of_an_activity_is_an_exercise_of_its_own() {
     let it = one(&SOURCE, &exported("view", json!({})));
     assert_eq!((&*it.operation, &*it.resource, &*it.account), ("view", "d-1", "C1"));
     assert_eq!((&*it.actor.id, it.actor.kind), ("ann@example.com", ActorKind::Person));
+    let small = one(&SOURCE, &exported("view", json!({ "actor": { "email": "Ann@Example.com" } })));
+    assert_eq!(&*small.actor.id, "ann@example.com");
     assert_eq!(told(&SOURCE, &activity(json!({ "events": [{ "name": "view" }] }))).len(), 1);
 }
 
