@@ -10,10 +10,10 @@ mod resource;
 
 use std::borrow::Cow;
 
-use bailiwick_model::{Along, Ended, Exercise, Platform, Timestamp};
+use bailiwick_model::{Actor, ActorKind, Along, Ended, Exercise, Platform, Timestamp};
 
 use super::{
-    NotRead, Shape, Source, Told,
+    ANONYMOUS, NotRead, Shape, Source, Told,
     fields::{Fields, keyed},
     kubernetes,
 };
@@ -86,7 +86,7 @@ impl<'a> Log<'_, 'a> {
             key: 0,
             at: self.at,
             account: self.account(),
-            actor: bailiwick_model::Actor::default(),
+            actor: Actor::default(),
             service: Cow::Borrowed(""),
             operation: Cow::Borrowed(""),
             along: Along::NOTHING,
@@ -100,8 +100,12 @@ impl<'a> Log<'_, 'a> {
         }
     }
 
-    /// Tells of an exercise, under the key that comes of it and the record's own id.
-    fn told(&self, exercise: Exercise<'a>, id: &str) -> Told<'a> {
+    /// Tells of an exercise, under the key that comes of it and the record's own id. Nobody has an empty name.
+    fn told(&self, mut exercise: Exercise<'a>, id: &str) -> Told<'a> {
+        if exercise.actor.id.is_empty() {
+            exercise.actor.id = Cow::Borrowed(ANONYMOUS);
+            exercise.actor.kind = ActorKind::Anonymous;
+        }
         Told::Exercise(Box::new(keyed(exercise, id, self.record, 0)))
     }
 
@@ -132,19 +136,25 @@ fn carried<'a>(
     Ok(Told::Exercise(Box::new(told)))
 }
 
+/// Keeps a text that is borrowed.
+fn own<'a>(it: Cow<'_, str>) -> Cow<'a, str> {
+    Cow::Owned(it.into_owned())
+}
+
+/// Keeps what an actor borrows.
+fn owned_actor<'a>(it: Actor<'_>) -> Actor<'a> {
+    Actor {
+        id: own(it.id),
+        kind: it.kind,
+        credential: own(it.credential),
+        through: own(it.through),
+        chain: it.chain.into_iter().map(own).collect(),
+        delivered: it.delivered,
+    }
+}
+
 /// Keeps what an exercise borrows.
 fn owned<'a>(it: Exercise<'_>) -> Exercise<'a> {
-    fn own<'a>(it: Cow<'_, str>) -> Cow<'a, str> {
-        Cow::Owned(it.into_owned())
-    }
-    let actor = bailiwick_model::Actor {
-        id: own(it.actor.id),
-        kind: it.actor.kind,
-        credential: own(it.actor.credential),
-        through: own(it.actor.through),
-        chain: it.actor.chain.into_iter().map(own).collect(),
-        delivered: it.actor.delivered,
-    };
     let issued = it.issued.map(|it| bailiwick_model::Issued {
         credential: own(it.credential),
         to: own(it.to),
@@ -156,7 +166,7 @@ fn owned<'a>(it: Exercise<'_>) -> Exercise<'a> {
         key: it.key,
         at: it.at,
         account: own(it.account),
-        actor,
+        actor: owned_actor(it.actor),
         service: own(it.service),
         operation: own(it.operation),
         along: it.along,

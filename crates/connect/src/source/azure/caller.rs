@@ -35,13 +35,17 @@ pub(super) fn named<'a>(id: Text<'a>, kind: ActorKind, credential: Cow<'a, str>)
     Actor { id: Platform::Azure.name_of(id.0), kind, credential, ..Actor::default() }
 }
 
-/// Says by which key data was reached, where no identity was shown: the key is its holder's only name.
-pub(super) fn of_key<'a>(identity: &Fields<'a>, account: &str) -> Option<Actor<'a>> {
+/// Ways to reach data without an identity.
+const KEYS: [&str; 4] = ["AccountKey", "SAS", "Anonymous", "DelegationSas"];
+
+/// Says by which sort of key data was reached, where no identity was shown: the key is its holder's only name.
+pub(super) fn of_key<'a>(
+    identity: &Fields<'a>,
+    account: &str,
+) -> Option<(&'static str, Actor<'a>)> {
     let kind = identity.text("type").0;
-    if !matches!(&*kind, "AccountKey" | "SAS" | "Anonymous" | "DelegationSas") {
-        return None;
-    }
+    let kind = *KEYS.iter().find(|it| **it == kind)?;
     let who = if kind == "Anonymous" { ActorKind::Anonymous } else { ActorKind::Unknown };
     let id = Text(format!("{kind} of {account}").into());
-    Some(named(id, who, identity.text("tokenHash").0))
+    Some((kind, named(id, who, identity.text("tokenHash").0)))
 }

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use bailiwick_model::{Ended, Exercise};
+use bailiwick_model::{Actor, Ended, Exercise};
 
 use super::{Log, caller};
 use crate::source::{NotRead, Told, fields::Fields, loose::Text};
@@ -42,17 +42,25 @@ pub(super) fn told<'a>(
         own if category.is_empty() => own.to_lowercase(),
         _ => category.to_lowercase(),
     };
+    let Caller { actor, granted_by, key } = caller(it, properties);
+    let service = match key {
+        // No role was asked whether it may.
+        Some(key) => key.to_owned(),
+        None if operation.0.contains('/') => String::new(),
+        None => other_kind(it, &category),
+    };
     let activity = ACTIVITY.iter().find(|(name, _)| *name == category);
     let id = it.first(&["eventDataId", "correlationId"]);
     let exercise = Exercise {
-        actor: actor(it, properties),
+        actor,
+        service: service.into(),
         operation: operation.0,
         resource: resource(it, properties),
         ended,
         code,
         data: activity.is_none() && !category.is_empty(),
         internal: activity.is_some_and(|(_, is_done)| !is_done),
-        granted_by: granted_by(it),
+        granted_by,
         ..log.exercise()
     };
     Ok(log.told(exercise, &id.0))
@@ -95,11 +103,30 @@ fn is_refusal(code: &str) -> bool {
             .any(|it| word.starts_with(it))
 }
 
-fn actor<'a>(it: &Fields<'a>, properties: &Fields<'a>) -> bailiwick_model::Actor<'a> {
-    let identity = it.object("identity");
+/// Who called, and what let it through.
+struct Caller<'a> {
+    actor: Actor<'a>,
+    granted_by: Cow<'a, str>,
+    /// By which sort of key data was reached, where it was by one.
+    key: Option<&'static str>,
+}
+
+/// Reads who called. Some exports write `identity` as a text of JSON.
+fn caller<'a>(it: &Fields<'a>, properties: &Fields<'a>) -> Caller<'a> {
+    let text = it.text("identity").0;
+    if text.is_empty() {
+        return identified(&it.object("identity"), it, properties);
+    }
+    let read = Fields::of(text.as_bytes()).unwrap_or_default();
+    let Caller { actor, granted_by, key } = identified(&read, it, properties);
+    Caller { actor: super::owned_actor(actor), granted_by: super::own(granted_by), key }
+}
+
+fn identified<'a>(identity: &Fields<'a>, it: &Fields<'a>, properties: &Fields<'a>) -> Caller<'a> {
+    let granted_by = granted_by(identity, it);
     let account = properties.text("accountName").or(it.text("accountName"));
-    if let Some(key) = caller::of_key(&identity, &account.0) {
-        return key;
+    if let Some((key, actor)) = caller::of_key(identity, &account.0) {
+        return Caller { actor, granted_by, key: Some(key) };
     }
     // Key vaults write `claim`, storage its requester, the activity log's interface both at the top.
     let claims = [
@@ -113,13 +140,28 @@ fn actor<'a>(it: &Fields<'a>, properties: &Fields<'a>) -> bailiwick_model::Actor
     if actor.credential.is_empty() {
         actor.credential = identity.text("tokenHash").0;
     }
-    actor
+    Caller { actor, granted_by, key: None }
+}
+
+/// Gives the kind of what a call to data was done to, where its words need not mean what they do for vaults and storage
+/// accounts: a managed HSM has calls of the same names, and permissions of its own.
+fn other_kind(it: &Fields<'_>, category: &str) -> String {
+    let id = it.text("resourceId").0.to_lowercase();
+    let behind = id.rsplit_once("/providers/").map(|(_, behind)| behind).unwrap_or_default();
+    let mut parts = behind.split('/');
+    match (parts.next(), parts.next()) {
+        (Some("microsoft.keyvault"), Some("vaults"))
+        | (Some("microsoft.storage"), Some("storageaccounts")) => String::new(),
+        (Some(provider), Some(kind)) => format!("{provider}/{kind}"),
+        // Of storage the category says so.
+        _ if matches!(category, "storageread" | "storagewrite" | "storagedelete") => String::new(),
+        _ => "data".to_owned(),
+    }
 }
 
 /// Gives the role assignment that the log says let it through.
-fn granted_by<'a>(it: &Fields<'a>) -> Cow<'a, str> {
-    let authorizations =
-        [it.object("identity").object("authorization"), it.object("authorization")];
+fn granted_by<'a>(identity: &Fields<'a>, it: &Fields<'a>) -> Cow<'a, str> {
+    let authorizations = [identity.object("authorization"), it.object("authorization")];
     let evidence = authorizations.iter().map(|it| it.object("evidence")).find(|it| !it.is_empty());
     let evidence = evidence.unwrap_or_default();
     let (role, assignment) = (evidence.text("role").0, evidence.text("roleAssignmentId").0);

@@ -171,7 +171,8 @@ fn a_caller_goes_by_the_name_that_role_assignments_have() {
         actor(json!({ "appid": "app-1", "oid": "object-1", "name": "Ann" })),
         "object-1 service"
     );
-    assert_eq!(actor(json!({})), " unknown");
+    assert_eq!(actor(json!({})), "anonymous anonymous");
+    assert_eq!(actor(json!({ upn: "Ann@Example.com" })), "ann@example.com person");
     let key =
         one(&SOURCE, &storage(json!({ "identity": { "type": "SAS", "tokenHash": "key1(ab)" } })));
     assert_eq!((&*key.actor.id, &*key.actor.credential), ("SAS of shop", "key1(ab)"));
@@ -179,6 +180,50 @@ fn a_caller_goes_by_the_name_that_role_assignments_have() {
     assert_eq!(&*one(&SOURCE, &activity(vault)).actor.id, "object-1");
     let token = json!({ "type": "OAuth", "requester": { "objectId": "object-1", "appId": "a" } });
     assert_eq!(&*one(&SOURCE, &storage(json!({ "identity": token }))).actor.id, "object-1");
+}
+
+#[test]
+fn an_identity_that_is_written_as_a_text_is_read_all_the_same() {
+    let actor = |identity: &str| {
+        let it = one(&SOURCE, &activity(json!({ "identity": identity })));
+        (format!("{} {}", it.actor.id, it.actor.kind.as_str()), it.granted_by.into_owned())
+    };
+    let of = |app: &str| {
+        let authorization = json!({ "evidence": { "role": "Reader", "roleAssignmentId": "7" } });
+        json!({ "claims": { "appid": app, "idtyp": "app" }, "authorization": authorization })
+            .to_string()
+    };
+    assert_eq!(actor(&of("app-1")), ("app-1 service".to_owned(), "Reader 7".to_owned()));
+    assert_eq!(actor(&of("app-2")).0, "app-2 service");
+    for nobody in ["", "{", "{}", "7", "ann"] {
+        assert_eq!(actor(nobody).0, "anonymous anonymous", "{nobody}");
+    }
+}
+
+#[test]
+fn a_call_that_no_role_was_asked_for_has_no_permission_s_name() {
+    let named = |record: Value| {
+        let it = one(&SOURCE, &record);
+        format!("{}:{}", it.service, it.operation)
+    };
+    assert_eq!(named(storage(json!({ "identity": { "type": "OAuth" } }))), ":GetBlob");
+    assert_eq!(
+        named(storage(json!({ "identity": { "type": "AccountKey" } }))),
+        "AccountKey:GetBlob"
+    );
+    assert_eq!(named(storage(json!({ "identity": { "type": "SAS" } }))), "SAS:GetBlob");
+    let of = |kind: &str| {
+        let id =
+            format!("/SUBSCRIPTIONS/S1/RESOURCEGROUPS/R/PROVIDERS/MICROSOFT.KEYVAULT/{kind}/V");
+        let change =
+            json!({ "category": "AuditEvent", "operationName": "KeyCreate", "resourceId": id });
+        named(activity(change))
+    };
+    assert_eq!(of("VAULTS"), ":KeyCreate");
+    assert_eq!(of("MANAGEDHSMS"), "microsoft.keyvault/managedhsms:KeyCreate");
+    let nowhere =
+        json!({ "category": "AuditEvent", "operationName": "KeyCreate", "resourceId": null });
+    assert_eq!(named(activity(nowhere)), "data:KeyCreate", "of what, nobody says");
 }
 
 #[test]
