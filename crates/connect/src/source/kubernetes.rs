@@ -1,7 +1,7 @@
 //! Kubernetes: who asked its API for what, by `audit.k8s.io/v1`, with what EKS adds.
 //!
-//! One request is told of in several stages, of which the last one says how it ended. Who is impersonated has the
-//! authority, and who impersonates stands behind. An admission that refuses what RBAC allowed is a denial as well.
+//! One request is told of in several stages, of which the last one says how it ended; one that goes on for long is use from
+//! the moment on at which it was let through. Who is impersonated has the authority, and who impersonates stands behind. An admission that refuses what RBAC allowed is a denial as well.
 
 mod reason;
 
@@ -40,11 +40,19 @@ pub(super) fn read_at(record: &[u8], carried: Option<Timestamp>) -> Result<Told<
     if !is_event || (verb.is_empty() && path.is_empty() && object.is_empty()) {
         return Err(NotRead::Lacks("verb"));
     }
-    if !matches!(&*it.text("stage").0, "" | "ResponseComplete" | "Panic") {
+    let is_long = is_long(&verb.0, &object.text("subresource").0);
+    match &*it.text("stage").0 {
+        "" | "ResponseComplete" | "Panic" => {}
+        // Its end may be days away, or in no log at all.
+        "ResponseStarted" if is_long => {}
         // Another stage of what is told elsewhere.
-        return Ok(Told::Nothing);
+        _ => return Ok(Told::Nothing),
     }
-    let times = ["stageTimestamp", "timestamp", "requestReceivedTimestamp", "@timestamp"];
+    let mut times = ["stageTimestamp", "timestamp", "requestReceivedTimestamp", "@timestamp"];
+    if is_long {
+        // Both of its stages have this one: they are the same, whichever comes first.
+        times.swap(0, 2);
+    }
     let created = it.object("metadata").time(&["creationTimestamp"])?;
     let at = it.time(&times)?.or(created).or(it.time(&["p_event_time"])?);
     let annotations = it.object("annotations");
@@ -70,6 +78,12 @@ pub(super) fn read_at(record: &[u8], carried: Option<Timestamp>) -> Result<Told<
         granted_by: reason::binding(&annotations.text("authorization.k8s.io/reason").0).into(),
     };
     Ok(Told::Exercise(Box::new(keyed(exercise, &it.text("auditID").0, record, 0))))
+}
+
+/// Says whether a request goes on for long, by the server's own rule: what watches or is a way in.
+fn is_long(verb: &str, part: &str) -> bool {
+    matches!(verb, "watch" | "proxy")
+        || matches!(part, "attach" | "exec" | "log" | "portforward" | "proxy")
 }
 
 /// Says how it ended: what is forbidden, or came without a name that counts, was refused.

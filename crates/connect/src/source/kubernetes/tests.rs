@@ -81,6 +81,25 @@ fn one_request_counts_once_however_many_stages_tell_of_it() {
 }
 
 #[test]
+fn what_goes_on_for_long_is_use_from_its_beginning_and_counts_once() {
+    let exec =
+        json!({ "resource": "pods", "subresource": "exec", "namespace": "shop", "name": "web" });
+    for change in [json!({ "verb": "watch" }), json!({ "verb": "get", "objectRef": exec })] {
+        let at = |stage: &str, time: &str| {
+            let mut record = record(change.clone());
+            record["stage"] = json!(stage);
+            record["stageTimestamp"] = json!(time);
+            record
+        };
+        assert_eq!(told(&SOURCE, &at("RequestReceived", "2026-03-01T10:00:00Z")), []);
+        let begun = one(&SOURCE, &at("ResponseStarted", "2026-03-01T10:00:00.1Z"));
+        let ended = one(&SOURCE, &at("ResponseComplete", "2026-03-02T11:00:00Z"));
+        assert_eq!(begun, ended, "whichever comes first");
+        assert_eq!(begun.at.to_string(), "2026-03-01T10:00:00.000Z");
+    }
+}
+
+#[test]
 fn what_is_forbidden_is_denied_and_what_is_not_there_is_not() {
     for (code, ended) in [
         (200, Ended::Success),
