@@ -71,7 +71,12 @@ fn read(record: &[u8]) -> Result<Told<'_>, NotRead> {
     let at = when(&it.first(&["@timestamp", "created_at", "at_sign_timestamp"]))?;
     let repo = it.first(&["repo", "repository"]);
     let is_public = it.first(&["repository_public", "public_repo"]) == "true";
-    let is_of_organization = repo.is_empty() || it.take("ruleset_source_type") == "Organization";
+    let org = it.take("org");
+    let level = match (&*it.take("ruleset_source_type"), repo.is_empty(), org.is_empty()) {
+        ("Enterprise", ..) | (_, true, true) => "enterprise",
+        ("Organization", ..) | (_, true, false) => "organization",
+        (_, false, _) => "repository",
+    };
     let status = it.take("status_code");
     let ended = ended(&action, &status);
     let (service, operation) = match &*action {
@@ -86,14 +91,14 @@ fn read(record: &[u8]) -> Result<Told<'_>, NotRead> {
         {
             ("public", action.clone())
         }
-        // These tell of two levels by one name.
+        // These tell of three levels by one name.
         other if other.starts_with("hook.") || other.starts_with("repository_ruleset.") => {
-            (if is_of_organization { "organization" } else { "repository" }, action.clone())
+            (level, action.clone())
         }
         _ => ("", action.clone()),
     };
     let id = it.take("_document_id");
-    let account = it.first(&["org", "business"]);
+    let account = if org.is_empty() { it.take("business") } else { org };
     let scopes = it.take("token_scopes[]");
     let actor = actor(&mut it, &repo);
     let others = [repo, it.first(&["team", "data/team"]), it.take("user"), account.clone()];
@@ -239,7 +244,7 @@ mod tests {
     }
 
     #[test]
-    fn two_levels_of_one_name_are_told_apart() {
+    fn levels_of_one_name_are_told_apart() {
         let said = |changes| {
             let it = record(changes);
             format!("{}:{}", it.service, it.operation)
@@ -250,6 +255,12 @@ mod tests {
         let rules =
             json!({ "action": "repository_ruleset.update", "ruleset_source_type": "Organization" });
         assert_eq!(said(rules), "organization:repository_ruleset.update");
+        let enterprise =
+            json!({ "action": "hook.create", "repo": null, "org": null, "business": "acme-inc" });
+        assert_eq!(said(enterprise), "enterprise:hook.create");
+        let rules =
+            json!({ "action": "repository_ruleset.update", "ruleset_source_type": "Enterprise" });
+        assert_eq!(said(rules), "enterprise:repository_ruleset.update");
         let public = json!({ "action": "git.clone", "repository_public": true });
         assert_eq!(said(public), "public:git.clone");
         let proposed = json!({ "action": "pull_request.create", "public_repo": true });

@@ -1,5 +1,6 @@
 //! What of Google Workspace's events is no permission: signing in, what somebody does to their own account, and what the
-//! system tells of itself. Other events go by their own names, with the application's.
+//! system tells of itself. Of the others no table of Google's says which privilege of an administrator's role, or which share of a
+//! file, they take: they are unknown, under their own names.
 
 use bailiwick_model::Platform;
 
@@ -22,10 +23,8 @@ pub(super) fn names(native: Native<'_>) -> Vec<Name> {
         Certainty::Internal
     } else if OWN.contains(&application) {
         Certainty::Permissionless
-    } else if event.is_empty() {
-        Certainty::Unknown
     } else {
-        Certainty::Exact
+        Certainty::Unknown
     };
     vec![Name { text: spelt(Platform::Workspace, application, event), certainty }]
 }
@@ -36,11 +35,11 @@ mod tests {
     use crate::names::{Catalogue, tests::said};
 
     #[test]
-    fn signing_in_is_no_permission() {
+    fn no_event_is_called_as_a_permission_is() {
         let catalogue = Catalogue::carried();
         for (application, event, is) in [
-            ("drive", "download", "workspace:drive:download exact"),
-            ("admin", "CREATE_USER", "workspace:admin:CREATE_USER exact"),
+            ("drive", "download", "workspace:drive:download unknown"),
+            ("admin", "CREATE_USER", "workspace:admin:CREATE_USER unknown"),
             ("login", "login_success", "workspace:login:login_success internal"),
             ("saml", "login_failure", "workspace:saml:login_failure internal"),
             ("user_accounts", "2sv_enroll", "workspace:user_accounts:2sv_enroll permissionless"),
