@@ -38,8 +38,26 @@ fn read(record: &[u8]) -> Result<Told<'_>, NotRead> {
     if row.user.is_empty() {
         return Err(NotRead::Lacks("%u of log_line_prefix"));
     }
+    if row.is_unclear {
+        let why =
+            "its prefix has more than one `@`, and does not say which parts user from database";
+        return Err(NotRead::Shape(why.to_owned()));
+    }
+    if is_turned_round(&row) {
+        let why = "its prefix has user and database the other way round";
+        return Err(NotRead::Shape(why.to_owned()));
+    }
     let at = time::read(&row.time).ok_or_else(|| NotRead::Time(row.time.clone().into_owned()))?;
     Ok(Told::Exercise(Box::new(exercise(&row, deed, at, record))))
+}
+
+/// Says whether a message names a user and a database, and a prefix that was guessed has each for the other.
+fn is_turned_round(row: &Row<'_>) -> bool {
+    let said = row.message.strip_prefix("connection authorized: user=");
+    said.is_some_and(|it| {
+        row.user != row.database
+            && it.starts_with(&format!("{} database={}", row.database, row.user))
+    })
 }
 
 /// What was done or asked for, to what.

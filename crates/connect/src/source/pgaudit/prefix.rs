@@ -53,6 +53,9 @@ pub(super) struct Before<'a> {
     pub(super) session: &'a str,
     pub(super) line: &'a str,
     pub(super) code: &'a str,
+    /// Whether it may be read in more than one way: a user and a database with an `@` between them, and another in one of
+    /// them.
+    pub(super) is_unclear: bool,
 }
 
 /// A line of a log, taken apart.
@@ -62,6 +65,14 @@ pub(super) struct Line<'a> {
     /// `LOG`, `ERROR`, `STATEMENT`.
     pub(super) word: &'a str,
     pub(super) message: &'a str,
+}
+
+impl Line<'_> {
+    /// Finds out whether user and database could be parted elsewhere.
+    fn unclear(mut self) -> Self {
+        self.before.is_unclear |= [self.before.user, self.before.database].concat().contains('@');
+        self
+    }
 }
 
 /// Takes the first line of a record apart, where its prefix is one that is known.
@@ -109,6 +120,7 @@ fn fits<'a>(
     *steps = steps.checked_sub(1)?;
     let (literal, shape) = literal(shape);
     let text = text.strip_prefix(literal)?;
+    let is_parted = shape.starts_with("%u@%d") || shape.starts_with("%d@%u");
     let mut letters = shape.chars().skip(1);
     let Some(part) = letters.next() else { return message(text, before) };
     let rest = shape.get(2..).unwrap_or_default();
@@ -126,7 +138,9 @@ fn fits<'a>(
             let next = self::literal(rest).0;
             text.match_indices(next).take_while(|(at, _)| *at <= room).find_map(|(at, _)| {
                 let (value, behind) = text.split_at_checked(at)?;
-                fits(rest, behind, with(before, part, value), (steps, room.checked_sub(at)?))
+                let line =
+                    fits(rest, behind, with(before, part, value), (steps, room.checked_sub(at)?))?;
+                Some(if is_parted { line.unclear() } else { line })
             })
         }
         Length::Wrong => None,

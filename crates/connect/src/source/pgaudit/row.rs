@@ -2,13 +2,11 @@
 
 use std::borrow::Cow;
 
-use serde::Deserialize;
-
 use super::{
     csv,
     prefix::{self, Before},
 };
-use crate::source::{NotRead, loose::Text};
+use crate::source::{NotRead, fields::Fields, loose::Text};
 
 /// How many values a record of `csvlog` has at least (PostgreSQL 9.0; 26 since 14).
 const COLUMNS: usize = 23;
@@ -28,6 +26,8 @@ pub(super) struct Row<'a> {
     pub(super) message: Cow<'a, str>,
     pub(super) context: Cow<'a, str>,
     pub(super) statement: Cow<'a, str>,
+    /// Whether its user and its database may be others than those.
+    pub(super) is_unclear: bool,
 }
 
 impl<'a> Row<'a> {
@@ -52,23 +52,25 @@ impl<'a> Row<'a> {
     }
 
     fn json(record: &'a str) -> Result<Self, NotRead> {
-        let read: Json<'a> = serde_json::from_str(record)?;
-        if read.error_severity.is_empty() {
+        let it = Fields::of(record.as_bytes())?;
+        let severity = it.text("error_severity").0;
+        if severity.is_empty() {
             return Err(NotRead::Lacks("error_severity"));
         }
         Ok(Self {
-            time: read.timestamp.0,
-            user: read.user.0,
-            database: read.dbname.0,
-            process: read.pid.0,
-            session: read.session_id.0,
-            line: read.line_num.0,
-            severity: read.error_severity.0,
+            time: it.text("timestamp").0,
+            user: it.text("user").0,
+            database: it.text("dbname").0,
+            process: it.text("pid").0,
+            session: it.text("session_id").0,
+            line: it.text("line_num").0,
+            severity,
             // What went well has none.
-            code: read.state_code.or(Text(Cow::Borrowed("00000"))).0,
-            message: read.message.0,
-            context: read.context.0,
-            statement: read.statement.0,
+            code: it.text("state_code").or(Text(Cow::Borrowed("00000"))).0,
+            message: it.text("message").0,
+            context: it.text("context").0,
+            statement: it.text("statement").0,
+            is_unclear: false,
         })
     }
 
@@ -97,7 +99,8 @@ impl<'a> Row<'a> {
     fn text(record: &'a str) -> Option<Self> {
         let mut lines = record.split('\n');
         let first = prefix::line(lines.next()?)?;
-        let Before { time, user, database, process, session, line, code } = first.before;
+        let Before { time, user, database, process, session, line, code, is_unclear } =
+            first.before;
         let mut row = Self {
             time: time.into(),
             user: user.into(),
@@ -110,6 +113,7 @@ impl<'a> Row<'a> {
             message: first.message.into(),
             context: Cow::Borrowed(""),
             statement: Cow::Borrowed(""),
+            is_unclear,
         };
         let mut now = "";
         for line in lines {
@@ -156,32 +160,4 @@ pub(super) fn is_csv(line: &str) -> bool {
         && time.starts_with(|it: char| it.is_ascii_digit())
         && time.contains(':')
         && digits(process.as_deref().and_then(|it| it.split(',').next()))
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(default)]
-#[derive(Default)]
-struct Json<'a> {
-    #[serde(borrow)]
-    timestamp: Text<'a>,
-    #[serde(borrow)]
-    user: Text<'a>,
-    #[serde(borrow)]
-    dbname: Text<'a>,
-    #[serde(borrow)]
-    pid: Text<'a>,
-    #[serde(borrow)]
-    session_id: Text<'a>,
-    #[serde(borrow)]
-    line_num: Text<'a>,
-    #[serde(borrow)]
-    error_severity: Text<'a>,
-    #[serde(borrow)]
-    state_code: Text<'a>,
-    #[serde(borrow)]
-    message: Text<'a>,
-    #[serde(borrow)]
-    context: Text<'a>,
-    #[serde(borrow)]
-    statement: Text<'a>,
 }

@@ -262,6 +262,14 @@ fn what_cannot_be_read_costs_one_record_and_says_why() {
             "there is no `%u of log_line_prefix` in it",
         ),
         (
+            "2026-03-01 10:00:00.123 UTC [7] ann@corp.example@shop LOG:  AUDIT: SESSION,1,1,READ,SELECT,TABLE,public.orders,select,<none>",
+            "this is no record: its prefix has more than one `@`, and does not say which parts user from database",
+        ),
+        (
+            "2026-03-01 10:00:00.123 UTC [7] shop@ann LOG:  connection authorized: user=ann database=shop",
+            "this is no record: its prefix has user and database the other way round",
+        ),
+        (
             "2026-03-01 10:00:00.123 IST [7] ann@shop LOG:  AUDIT: SESSION,1,1,READ,SELECT,TABLE,public.orders,select,<none>",
             "`2026-03-01 10:00:00.123 IST` is no time",
         ),
