@@ -8,7 +8,7 @@ mod shape;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use bailiwick_model::{Holder, Platform};
+use bailiwick_model::{HeldPolicy, Holder, Platform};
 
 pub use self::{
     chains::{Chain, Completeness, Sessions},
@@ -17,8 +17,8 @@ pub use self::{
 use self::{holders::Holders, observed::Observed};
 use crate::{
     exercised::{Days, Deeds, Exercised, SystemIdentity, Tally},
-    granted::{ActionSet, Extent, Granted, Grants, Ways},
-    names::{Catalogue, Certainty, Level, Sort},
+    granted::{ActionSet, Extent, Granted, Grants, Ways, gives},
+    names::{Action, Catalogue, Certainty, Level, Sort},
 };
 
 /// How many resources of one permission are named.
@@ -126,8 +126,9 @@ impl<'a> Look<'a> {
         for (name, deeds) in deeds.iter().filter(|(_, it)| it.certainty.is_permission()) {
             let number = self.number(name);
             used.put(number.unwrap_or(usize::MAX));
-            let ways = number.map_or_else(Vec::new, |it| ways(held.as_ref(), it));
             let action = number.and_then(|it| self.catalogue.actions().get(it));
+            let ways =
+                number.zip(action).map_or_else(Vec::new, |it| ways_to(held.as_ref(), it, deeds));
             let days = match action.and_then(Sort::of) {
                 Some(sort) => observed.of(sort).clone(),
                 // What came along is told of with the call that it came along with.
@@ -209,6 +210,21 @@ fn ways(held: Option<&Held<'_>>, number: usize) -> Vec<GrantedBy> {
     ways
 }
 
+/// Gives the ways by which somebody may do what was done.
+fn ways_to(held: Option<&Held<'_>>, action: (usize, &Action), deeds: &Deeds) -> Vec<GrantedBy> {
+    let Some(held) = held.filter(|it| it.granted.possible.has(action.0)) else {
+        return Vec::new();
+    };
+    let resources = deeds.done.keys().map(String::as_str);
+    let is_within = |bound: &HeldPolicy| gives(bound, action.1, resources.clone());
+    let is_sure = held.granted.sure.has(action.0) && held.holder.bounds.iter().all(is_within);
+    let by = |(path, extent): (&str, _)| GrantedBy {
+        path: path.to_owned(),
+        extent: if is_sure { extent } else { Extent::Maybe },
+    };
+    held.ways.to_done(action, resources.clone()).map(by).collect()
+}
+
 /// Tells of what was seen.
 fn seen(
     name: &str,
@@ -247,8 +263,7 @@ mod tests {
     use std::borrow::Cow;
 
     use bailiwick_model::{
-        Actor, ActorKind, Along, Ended, Exercise, HeldPolicy, Patterns, Platform, Statement,
-        Timestamp,
+        Actor, ActorKind, Along, Ended, Exercise, Patterns, Platform, Statement, Timestamp,
     };
     use proptest::prelude::*;
 
@@ -259,30 +274,34 @@ mod tests {
         Catalogue::parse(text).expect("a catalogue")
     }
 
-    /// Takes `DAY SERVICE:OPERATION ENDED`, all of one identity.
+    /// Reads `DAY SERVICE:OPERATION ENDED`, all of one identity.
+    fn exercise(number: usize, line: &str) -> Exercise<'_> {
+        let words: Vec<_> = line.split(' ').collect();
+        let (service, operation) = words[1].split_once(':').expect("a name");
+        let day: i64 = words[0].parse().expect("a day");
+        Exercise {
+            platform: Platform::Aws,
+            key: u128::try_from(number).expect("a number"),
+            at: Timestamp::from_millis(day.saturating_mul(86_400_000)),
+            account: Cow::Borrowed("1"),
+            actor: Actor { id: Cow::Borrowed("somebody"), ..Actor::default() },
+            service: Cow::Owned(format!("{service}.amazonaws.com")),
+            operation: Cow::Borrowed(operation),
+            along: Along::NOTHING,
+            resource: Cow::Borrowed(""),
+            ended: if words[2] == "ok" { Ended::Success } else { Ended::Denied },
+            code: Cow::Borrowed(""),
+            issued: None,
+            data: service == "s3",
+            internal: false,
+            granted_by: Cow::Borrowed(""),
+        }
+    }
+
     fn exercised(lines: &[&str]) -> Exercised {
         let mut all = Exercised::new(catalogue());
         for (number, line) in lines.iter().enumerate() {
-            let words: Vec<_> = line.split(' ').collect();
-            let (service, operation) = words[1].split_once(':').expect("a name");
-            let day: i64 = words[0].parse().expect("a day");
-            all.take(&Exercise {
-                platform: Platform::Aws,
-                key: u128::try_from(number).expect("a number"),
-                at: Timestamp::from_millis(day.saturating_mul(86_400_000)),
-                account: Cow::Borrowed("1"),
-                actor: Actor { id: Cow::Borrowed("somebody"), ..Actor::default() },
-                service: Cow::Owned(format!("{service}.amazonaws.com")),
-                operation: Cow::Borrowed(operation),
-                along: Along::NOTHING,
-                resource: Cow::Borrowed(""),
-                ended: if words[2] == "ok" { Ended::Success } else { Ended::Denied },
-                code: Cow::Borrowed(""),
-                issued: None,
-                data: service == "s3",
-                internal: false,
-                granted_by: Cow::Borrowed(""),
-            });
+            all.take(&exercise(number, line));
         }
         all
     }
@@ -356,6 +375,33 @@ mod tests {
         assert_eq!(says(0), "ec2:StopInstances dormant 0/0 of 2");
         assert_eq!(says(2), "ec2:StopInstances dormant 0/0 of 1");
         assert_eq!(says(6), "ec2:StopInstances unobservable 0/0 of 0");
+    }
+
+    #[test]
+    fn a_grant_for_some_is_sure_only_of_what_was_done_to_them() {
+        let says = |on: &'static str, resources: &[&str], bounds: &[&str]| {
+            let mut all = Exercised::new(catalogue());
+            let mut it = exercise(0, "1 s3:GetObject ok");
+            it.resource = Cow::Borrowed(on);
+            all.take(&it);
+            let mut holder = holder(&["s3:Get*"], None);
+            let narrow =
+                |of: &[&str]| Patterns::Only(of.iter().map(|it| (*it).to_owned()).collect());
+            if !bounds.is_empty() {
+                holder.bounds.clone_from(&holder.policies);
+                holder.bounds[0].statements[0].resources = narrow(bounds);
+            }
+            holder.policies[0].statements[0].resources = narrow(resources);
+            audit(&all, &[holder]).identities[0].entries[0].granted_by[0].extent
+        };
+        let (mine, all_mine) = ("arn:aws:s3:::mine/*", &["arn:aws:s3:::mi*"][..]);
+        assert_eq!(says(mine, &["*"], &[]), Extent::Yes);
+        assert_eq!(says(mine, &["arn:aws:s3:::other/*", "arn:aws:s3:::mine/*"], &[]), Extent::Yes);
+        assert_eq!(says(mine, &["arn:aws:s3:::mine/public/*"], &[]), Extent::Maybe);
+        assert_eq!(says("arn:aws:s3:::other/*", all_mine, &[]), Extent::Maybe);
+        assert_eq!(says("", all_mine, &[]), Extent::Maybe, "the log does not say to what");
+        assert_eq!(says(mine, &["*"], all_mine), Extent::Yes);
+        assert_eq!(says(mine, &["*"], &["arn:aws:s3:::other/*"]), Extent::Maybe);
     }
 
     #[test]

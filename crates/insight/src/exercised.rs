@@ -85,6 +85,8 @@ impl Tally {
 struct Key {
     who: u32,
     what: u32,
+    /// In which account, where what is granted counts in one account alone.
+    place: Word,
     to: Word,
     ended: Ended,
 }
@@ -199,7 +201,8 @@ impl Exercised {
             self.behind.insert((it.platform, who));
         }
         let to = self.words.number(&it.resource);
-        tally(self.tallies.entry(Key { who, what, to, ended: it.ended }), it.at);
+        let place = if counts_everywhere(it.platform) { Word::NOTHING } else { account };
+        tally(self.tallies.entry(Key { who, what, place, to, ended: it.ended }), it.at);
         self.note(it, who);
         Taken::New
     }
@@ -277,6 +280,12 @@ impl Exercised {
         }
         number
     }
+}
+
+/// Says whether what an identity of a system is granted counts in whichever account it is used: at AWS an account that is
+/// used by another has a say as well, and logs it.
+const fn counts_everywhere(platform: Platform) -> bool {
+    matches!(platform, Platform::Aws)
 }
 
 fn tally<K>(entry: Entry<'_, K, Tally>, at: Timestamp) {

@@ -3,18 +3,22 @@
 //! Each distinct pattern is compiled once, to stretches of the catalogue, which is in order. What a policy says of
 //! resources, or wants besides, is not judged here: an action may be granted, granted where something more holds, or not.
 
+mod done;
 mod pattern;
 mod set;
 mod spelt;
 
 use std::{collections::HashMap, ops::Range, rc::Rc};
 
-use bailiwick_model::{HeldPolicy, Holder, Patterns, Statement};
+use bailiwick_model::{HeldPolicy, Holder, Patterns, Platform, Statement};
 use serde::{Deserialize, Serialize};
 
 pub use self::set::ActionSet;
-pub(crate) use self::spelt::{Spelt, fits};
-use crate::names::Catalogue;
+pub(crate) use self::{
+    done::give,
+    spelt::{Spelt, fits},
+};
+use crate::names::{Action, Catalogue};
 
 /// How far an action is granted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -43,22 +47,56 @@ pub struct Ways<'h> {
 
 #[derive(Debug)]
 struct Way<'h> {
-    path: &'h str,
+    policy: &'h HeldPolicy,
+    /// Whether it gives something for some resources alone.
+    is_narrow: bool,
     always: ActionSet,
     perhaps: ActionSet,
 }
 
 impl<'h> Ways<'h> {
-    /// Gives the ways to one action, by its number, and how far each goes.
-    pub fn to(&self, action: usize) -> impl Iterator<Item = (&'h str, Extent)> {
+    /// Gives the ways to one action, by its number, and how far each goes: for some resources at least.
+    pub fn to(&self, number: usize) -> impl Iterator<Item = (&'h str, Extent)> {
+        self.each(number).map(|(way, extent)| (way.policy.path.as_str(), extent))
+    }
+
+    /// Gives the ways to one action that was done to these resources: what a policy gives for others alone is not sure.
+    pub fn to_done<'w, 'd: 'w>(
+        &'w self,
+        (number, action): (usize, &'w Action),
+        resources: impl Iterator<Item = &'d str> + Clone + 'w,
+    ) -> impl Iterator<Item = (&'h str, Extent)> + 'w {
+        self.each(number).map(move |(way, extent)| {
+            let is_sure = !way.is_narrow || gives(way.policy, action, resources.clone());
+            (way.policy.path.as_str(), if is_sure { extent } else { Extent::Maybe })
+        })
+    }
+
+    fn each(&self, number: usize) -> impl Iterator<Item = (&Way<'h>, Extent)> {
         self.ways.iter().filter_map(move |it| {
-            match (it.always.has(action), it.perhaps.has(action)) {
-                (true, _) => Some((it.path, Extent::Yes)),
-                (false, true) => Some((it.path, Extent::Maybe)),
+            match (it.always.has(number), it.perhaps.has(number)) {
+                (true, _) => Some((it, Extent::Yes)),
+                (false, true) => Some((it, Extent::Maybe)),
                 (false, false) => None,
             }
         })
     }
+}
+
+/// Says whether a policy gives an action on all of these resources, whatever else holds.
+pub(crate) fn gives<'d>(
+    policy: &HeldPolicy,
+    action: &Action,
+    resources: impl Iterator<Item = &'d str>,
+) -> bool {
+    let name = format!("{}:{}", action.service, action.name);
+    let is_of = |patterns: &Patterns| match patterns {
+        Patterns::Only(names) => names.iter().any(|it| pattern::fits(it, &name)),
+        Patterns::AllBut(names) => !names.iter().any(|it| pattern::fits(it, &name)),
+    };
+    let always = policy.statements.iter().filter(|it| it.allows && !it.conditional);
+    let always: Vec<_> = always.filter(|it| is_of(&it.actions)).collect();
+    give(Platform::Aws, &always, resources)
 }
 
 /// Compiles patterns, each once.
@@ -101,7 +139,9 @@ impl<'c> Grants<'c> {
                 let into = if statement.conditional { &mut perhaps } else { &mut always };
                 into.add(&self.actions(&statement.actions));
             }
-            ways.push(Way { path: &policy.path, always, perhaps });
+            let narrow = |it: &Statement| it.allows && !it.resources.is_everything();
+            let is_narrow = policy.statements.iter().any(narrow);
+            ways.push(Way { policy, is_narrow, always, perhaps });
         }
         Ways { ways }
     }
@@ -162,7 +202,7 @@ fn is_plain(statement: &Statement) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use bailiwick_model::{ActorKind, Platform};
+    use bailiwick_model::ActorKind;
     use proptest::prelude::*;
 
     use super::*;

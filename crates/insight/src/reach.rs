@@ -11,6 +11,7 @@ mod query;
 use bailiwick_model::{Platform, Sensitivity, Timestamp};
 use serde::{Deserialize, Serialize};
 
+pub(crate) use self::possible::has_all;
 pub use self::{
     builder::{Labels, MapBuilder},
     csr::{Adjacency, Walk},

@@ -4,12 +4,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use bailiwick_model::Holder;
+use bailiwick_model::{Holder, Patterns, Platform, Statement};
 
 use super::{AuditEntry, GrantedBy, Look, State, observed::Observed, seen};
 use crate::{
     exercised::{Days, Deeds, SystemIdentity},
-    granted::{Extent, Spelt, fits},
+    granted::{Extent, Spelt, fits, give},
     names::{Certainty, Sort, bare},
 };
 
@@ -49,7 +49,7 @@ impl Look<'_> {
             }
             let mut ways: BTreeMap<String, Extent> = BTreeMap::new();
             for it in &held {
-                join(&mut ways, it.spelt.ways(name));
+                join(&mut ways, it.ways(name, deeds));
             }
             let sort = Sort::spanned(platform, name).and_then(|it| it.into_iter().next());
             let days = match sort {
@@ -80,6 +80,50 @@ impl Look<'_> {
         let only = || self.exercised.only_account(holder.platform);
         let named = Some(holder.account.as_str()).filter(|it| !it.is_empty());
         Held { spelt: Spelt::new(holder), holder, account: named.or_else(only) }
+    }
+}
+
+impl<'h> Held<'h> {
+    /// Gives the ways to what was done, and how far they go: no way leads from one account into another.
+    fn ways(&self, name: &str, deeds: &Deeds) -> Vec<(&'h str, Extent)> {
+        let platform = self.holder.platform;
+        let Some(within) = self.within(&deeds.accounts) else { return Vec::new() };
+        self.spelt.ways_where(name, |always| {
+            let is_whole = |it: &&Statement| self.is_of_all(&it.resources, &deeds.accounts);
+            let resources = deeds.done.keys().map(String::as_str);
+            within == Extent::Yes
+                && (always.iter().any(|it| is_whole(&it)) || give(platform, always, resources))
+        })
+    }
+
+    /// Says whether what is granted in this account counts where something was done.
+    fn within(&self, accounts: &BTreeSet<String>) -> Option<Extent> {
+        let own = self.holder.account.as_str();
+        if accounts.is_empty() || self.holder.platform == Platform::Mcp {
+            return Some(Extent::Yes);
+        }
+        if own.is_empty() {
+            // A list that does not say of which account it is may be of the only one there is.
+            return Some(self.account.map_or(Extent::Maybe, |_| Extent::Yes));
+        }
+        let is_own = |it: &String| it.eq_ignore_ascii_case(own);
+        if accounts.iter().all(is_own) {
+            return Some(Extent::Yes);
+        }
+        // Folders and organisations of Google have projects below them, and a project has a number besides its name.
+        let may_have = self.holder.platform == Platform::Google
+            && (own.contains('/') || own.bytes().all(|it| it.is_ascii_digit()));
+        (may_have || accounts.iter().any(is_own)).then_some(Extent::Maybe)
+    }
+
+    /// Says whether a policy of Google is that of a whole project, and everything was done there.
+    fn is_of_all(&self, resources: &Patterns, accounts: &BTreeSet<String>) -> bool {
+        let Patterns::Only(names) = resources else { return false };
+        let project = |it: &String| {
+            let name = it.strip_prefix("//cloudresourcemanager.googleapis.com/projects/");
+            name.is_some_and(|it| accounts.iter().all(|of| of == it) && !accounts.is_empty())
+        };
+        self.holder.platform == Platform::Google && names.iter().any(project)
     }
 }
 

@@ -25,6 +25,8 @@ pub struct Deeds {
     pub done: BTreeMap<String, Tally>,
     /// What was refused.
     pub denied: Option<Tally>,
+    /// In which accounts; none where grants of the system count in all of them.
+    pub accounts: BTreeSet<String>,
 }
 
 /// One identity, and what it did by permission name.
@@ -154,9 +156,14 @@ impl Exercised {
                     certainty: name.certainty,
                     done: BTreeMap::new(),
                     denied: None,
+                    accounts: BTreeSet::new(),
                 });
                 deeds.certainty = deeds.certainty.max(name.certainty);
                 deeds.take(self.words.text(key.to), key.ended, tally);
+                let account = self.words.text(key.place);
+                if !account.is_empty() && !deeds.accounts.contains(account) {
+                    deeds.accounts.insert(account.to_owned());
+                }
             }
         }
         let doers = self.whos.iter().zip(all).map(|(who, deeds)| {
@@ -280,6 +287,7 @@ impl Deeds {
 
     fn join(&mut self, other: &Self) {
         self.certainty = self.certainty.max(other.certainty);
+        self.accounts.extend(other.accounts.iter().cloned());
         for (resource, tally) in &other.done {
             self.take(resource, Ended::Success, tally);
         }

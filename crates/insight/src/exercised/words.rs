@@ -8,11 +8,25 @@ use super::quick::QuickMap;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(super) struct Word(u32);
 
+impl Word {
+    /// The number of no text at all.
+    pub(super) const NOTHING: Self = Self(0);
+}
+
 /// Texts by number, and numbers by text.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Words {
     numbers: QuickMap<Arc<str>, Word>,
     texts: Vec<Arc<str>>,
+}
+
+impl Default for Words {
+    /// Begins with the empty text.
+    fn default() -> Self {
+        let mut words = Self { numbers: QuickMap::default(), texts: Vec::new() };
+        words.number("");
+        words
+    }
 }
 
 impl Words {

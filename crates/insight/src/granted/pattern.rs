@@ -54,7 +54,7 @@ fn matching(
 }
 
 /// Says whether a pattern fits a name: in one pass, going back to the last `*` only.
-fn fits(pattern: &str, name: &str) -> bool {
+pub(super) fn fits(pattern: &str, name: &str) -> bool {
     let (pattern, name) = (pattern.as_bytes(), name.as_bytes());
     let (mut at, mut in_name) = (0_usize, 0_usize);
     let mut star: Option<(usize, usize)> = None;

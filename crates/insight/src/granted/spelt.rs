@@ -13,8 +13,8 @@ use super::{Extent, is_plain};
 #[derive(Debug)]
 pub(crate) struct Spelt<'h> {
     holder: &'h Holder,
-    /// Names without a wildcard, and who grants them: the policy's place, and whether something more must hold.
-    exact: BTreeMap<&'h str, Vec<(usize, bool)>>,
+    /// Names without a wildcard, and what grants them: the policy's place, and the statement.
+    exact: BTreeMap<&'h str, Vec<(usize, &'h Statement)>>,
     /// Statements with wildcards.
     wide: Vec<(usize, &'h Statement)>,
     denials: Vec<&'h Statement>,
@@ -36,7 +36,7 @@ impl<'h> Spelt<'h> {
                 }
                 for name in names.iter().filter(|it| !is_wide(it)) {
                     let ways: &mut Vec<_> = exact.entry(name.as_str()).or_default();
-                    ways.push((place, statement.conditional));
+                    ways.push((place, statement));
                 }
                 if names.is_empty() || names.iter().any(|it| is_wide(it)) {
                     wide.push((place, statement));
@@ -57,8 +57,17 @@ impl<'h> Spelt<'h> {
         self.exact.keys().copied().chain(wide).chain(but.then_some("*"))
     }
 
-    /// Gives the ways by which a name, or the whole of a pattern, is granted, and how far.
+    /// Gives the ways by which a name, or the whole of a pattern, is granted, and how far: for something at least.
     pub(crate) fn ways(&self, name: &str) -> Vec<(&'h str, Extent)> {
+        self.ways_where(name, |always| !always.is_empty())
+    }
+
+    /// Gives the same, sure where `is_sure` of the statements that always count.
+    pub(crate) fn ways_where(
+        &self,
+        name: &str,
+        is_sure: impl Fn(&[&Statement]) -> bool,
+    ) -> Vec<(&'h str, Extent)> {
         if self.denials.iter().any(|it| is_plain(it) && covers(&it.actions, name)) {
             return Vec::new();
         }
@@ -72,14 +81,17 @@ impl<'h> Spelt<'h> {
         }
         let exact = self.exact.get(name).into_iter().flatten().copied();
         let wide = self.wide.iter().filter(|(_, it)| grants(&it.actions, name));
-        let wide = wide.map(|(place, it)| (*place, it.conditional));
-        let mut found: BTreeMap<usize, Extent> = BTreeMap::new();
-        for (place, conditional) in exact.chain(wide) {
-            let extent = if conditional || !sure { Extent::Maybe } else { Extent::Yes };
-            found.entry(place).and_modify(|it| *it = extent.min(*it)).or_insert(extent);
+        let mut found: BTreeMap<usize, Vec<&Statement>> = BTreeMap::new();
+        for (place, statement) in exact.chain(wide.copied()) {
+            let always = found.entry(place).or_default();
+            always.extend(Some(statement).filter(|it| !it.conditional));
         }
         let path = |place: usize| self.holder.policies.get(place).map_or("", |it| it.path.as_str());
-        found.into_iter().map(|(place, extent)| (path(place), extent)).collect()
+        let far = |always: &[&Statement]| match sure && is_sure(always) {
+            true => Extent::Yes,
+            false => Extent::Maybe,
+        };
+        found.into_iter().map(|(place, always)| (path(place), far(&always))).collect()
     }
 }
 

@@ -139,7 +139,8 @@ fn reaches(patterns: &Patterns, target: &str) -> bool {
     }
 }
 
-fn has_all(patterns: &Patterns, target: &str) -> bool {
+/// Says whether patterns have all that a name, or another pattern, means.
+pub(crate) fn has_all(patterns: &Patterns, target: &str) -> bool {
     match patterns {
         Patterns::Only(names) => names.iter().any(|it| covers(it, target)),
         Patterns::AllBut(names) => !names.iter().any(|it| overlaps(it, target)),

@@ -16,26 +16,34 @@ use crate::{
 
 const DAY: i64 = 86_400_000;
 
-/// One line of a log: `DAY WHO RESOURCE:VERB ok|no [for WHOM]`.
+/// One line of a log: `DAY WHO RESOURCE:VERB ok|no [for WHOM] [in ACCOUNT] [on RESOURCE]`; `google NAME` is Google's.
 fn exercise(number: usize, line: &str) -> Exercise<'_> {
+    let (platform, line) = match line.strip_prefix("google ") {
+        Some(line) => (Platform::Google, line),
+        None => (Platform::Kubernetes, line),
+    };
     let words: Vec<_> = line.split(' ').collect();
+    let after = |word: &str| {
+        let place = words.iter().position(|it| *it == word)?;
+        words.get(place.saturating_add(1)).map(|it| Cow::Borrowed(*it))
+    };
     let (service, operation) = words[2].split_once(':').expect("a name");
     let day: i64 = words[0].parse().expect("a day");
     Exercise {
-        platform: Platform::Kubernetes,
+        platform,
         key: u128::try_from(number).expect("a number"),
         at: Timestamp::from_millis(day.saturating_mul(DAY)),
-        account: Cow::Borrowed(""),
+        account: after("in").unwrap_or_default(),
         actor: Actor {
             id: Cow::Borrowed(words[1]),
             kind: ActorKind::Service,
-            chain: words.get(5).map(|it| Cow::Borrowed(*it)).into_iter().collect(),
+            chain: after("for").into_iter().collect(),
             ..Actor::default()
         },
         service: Cow::Borrowed(service),
         operation: Cow::Borrowed(operation),
         along: Along::NOTHING,
-        resource: Cow::Borrowed(""),
+        resource: after("on").unwrap_or_default(),
         ended: if words[3] == "ok" { Ended::Success } else { Ended::Denied },
         code: Cow::Borrowed(""),
         issued: None,
@@ -87,7 +95,7 @@ fn told(all: &Audit, who: &str) -> String {
     };
     let line = |it: &AuditEntry| {
         let ways: Vec<_> = it.granted_by.iter().map(way).collect();
-        let (name, state) = (it.name.trim_start_matches("kubernetes:"), it.state.as_str());
+        let (name, state) = (bare(of.platform, &it.name), it.state.as_str());
         format!(
             "{name} {state} {}/{} of {} by {}",
             it.count,
@@ -142,6 +150,59 @@ fn whoever_is_of_a_crowd_holds_what_the_crowd_holds() {
         told(&all, "system:serviceaccount:ci:runner"),
         "core/pods:get exercised 1/0 of 1 by role 0"
     );
+}
+
+/// Gives it in one account, to some resources.
+fn on(holder: Holder, account: &str, resources: &str) -> Holder {
+    let mut holder = Holder { account: account.to_owned(), ..holder };
+    for (place, policy) in holder.policies.iter_mut().enumerate() {
+        policy.path = format!("{resources} {place}");
+        for statement in &mut policy.statements {
+            statement.resources = Patterns::Only(vec![resources.to_owned()]);
+        }
+    }
+    holder
+}
+
+#[test]
+fn a_grant_for_some_is_sure_only_of_what_was_done_to_them() {
+    let log = ["1 ci core/secrets:get ok on prod/db", "1 ci core/pods:get ok on shop/web"];
+    let held = "core/secrets:get core/pods:get";
+    let holders = [on(holder("ci", held), "", "shop/*")];
+    insta::assert_snapshot!(told(&audit(&exercised(&log), &holders), "ci"), @r"
+    core/pods:get exercised 1/0 of 1 by shop/* 1
+    core/secrets:get exercised 1/0 of 1 by shop/* 0?
+    ");
+    // Where the log does not say to what, nothing narrow is sure; what is for everything is.
+    let log = ["1 ci core/pods:get ok"];
+    assert!(told(&audit(&exercised(&log), &holders), "ci").contains("by shop/* 1?"));
+    let all = [on(holder("ci", held), "", "*")];
+    assert!(told(&audit(&exercised(&log), &all), "ci").contains("by * 1\n"));
+}
+
+#[test]
+fn a_grant_in_another_account_is_no_way() {
+    let log = [
+        "google 1 ann :storage.objects.get ok in p1 on projects/_/buckets/other/objects/*",
+        "google 1 ann :storage.objects.list ok in p1 on projects/_/buckets/mine",
+        "google 2 ann :storage.objects.list ok in p2 on projects/_/buckets/theirs",
+    ];
+    let on = |account: &str, resources: &str| {
+        let holder = holder("ann", "storage.objects.get storage.objects.list");
+        on(Holder { platform: Platform::Google, ..holder }, account, resources)
+    };
+    let all = [
+        on("p1", "//storage.googleapis.com/projects/_/buckets/mine"),
+        on("p1", "//cloudresourcemanager.googleapis.com/projects/p1"),
+        on("p2", "//cloudresourcemanager.googleapis.com/projects/p2"),
+        on("p3", "*"),
+        on("organizations/7", "//cloudresourcemanager.googleapis.com/organizations/7"),
+        on("", "*"),
+    ];
+    insta::assert_snapshot!(told(&audit(&exercised(&log), &all), "ann"), @r"
+    storage.objects.get exercised 1/0 of 1 by * 0?, //cloudresourcemanager.googleapis.com/organizations/7 0?, //cloudresourcemanager.googleapis.com/projects/p1 0, //storage.googleapis.com/projects/_/buckets/mine 0?
+    storage.objects.list exercised 2/0 of 1 by * 1?, //cloudresourcemanager.googleapis.com/organizations/7 1?, //cloudresourcemanager.googleapis.com/projects/p1 1?, //cloudresourcemanager.googleapis.com/projects/p2 1?, //storage.googleapis.com/projects/_/buckets/mine 1?
+    ");
 }
 
 #[test]
