@@ -8,6 +8,33 @@ use super::super::texts;
 /// How many names one rule may come to.
 const NAMES_MAX: usize = 100_000;
 
+/// Resources of Kubernetes itself that are in no namespace. In order.
+const OF_THE_CLUSTER: [(&str, &str); 23] = [
+    ("admissionregistration.k8s.io", "mutatingwebhookconfigurations"),
+    ("admissionregistration.k8s.io", "validatingadmissionpolicies"),
+    ("admissionregistration.k8s.io", "validatingadmissionpolicybindings"),
+    ("admissionregistration.k8s.io", "validatingwebhookconfigurations"),
+    ("apiextensions.k8s.io", "customresourcedefinitions"),
+    ("apiregistration.k8s.io", "apiservices"),
+    ("authentication.k8s.io", "tokenreviews"),
+    ("authorization.k8s.io", "selfsubjectaccessreviews"),
+    ("authorization.k8s.io", "subjectaccessreviews"),
+    ("certificates.k8s.io", "certificatesigningrequests"),
+    ("core", "componentstatuses"),
+    ("core", "nodes"),
+    ("core", "persistentvolumes"),
+    ("flowcontrol.apiserver.k8s.io", "flowschemas"),
+    ("flowcontrol.apiserver.k8s.io", "prioritylevelconfigurations"),
+    ("networking.k8s.io", "ingressclasses"),
+    ("node.k8s.io", "runtimeclasses"),
+    ("rbac.authorization.k8s.io", "clusterrolebindings"),
+    ("rbac.authorization.k8s.io", "clusterroles"),
+    ("scheduling.k8s.io", "priorityclasses"),
+    ("storage.k8s.io", "csidrivers"),
+    ("storage.k8s.io", "csinodes"),
+    ("storage.k8s.io", "storageclasses"),
+];
+
 /// What a rule gives.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct RoleLine {
@@ -50,7 +77,12 @@ impl RoleLine {
     /// Gives what it grants in one namespace, or everywhere; nothing where it cannot count there.
     pub(super) fn granted(&self, namespace: Option<&str>) -> Option<Statement> {
         // Addresses are in no namespace.
-        if self.patterns.is_empty() || (self.is_of_addresses && namespace.is_some()) {
+        if self.is_of_addresses && namespace.is_some() {
+            return None;
+        }
+        let counts = |it: &&String| namespace.is_none() || is_namespaced(it);
+        let patterns: Vec<_> = self.patterns.iter().filter(counts).cloned().collect();
+        if patterns.is_empty() {
             return None;
         }
         let within = |it: &str| namespace.map_or_else(|| it.to_owned(), |of| format!("{of}/{it}"));
@@ -60,12 +92,20 @@ impl RoleLine {
         };
         Some(Statement {
             allows: true,
-            actions: Patterns::Only(self.patterns.clone()),
+            actions: Patterns::Only(patterns),
             resources: Patterns::Only(resources),
             // Of another object it says nothing.
             conditional: !self.objects.is_empty(),
         })
     }
+}
+
+/// Says whether a name may be of something in a namespace; of a namespace itself it is, for whoever is bound there.
+fn is_namespaced(name: &str) -> bool {
+    let resource = name.split_once(':').map_or(name, |it| it.0);
+    let mut parts = resource.splitn(3, '/');
+    let whole = (parts.next().unwrap_or_default(), parts.next().unwrap_or_default());
+    OF_THE_CLUSTER.binary_search(&whole).is_err()
 }
 
 /// Says whether a request with this verb has an object's name that a rule could ask for: what is new has none yet, and

@@ -84,6 +84,23 @@ fn told(holders: &[Holder]) -> String {
 }
 
 #[test]
+fn what_is_in_no_namespace_is_given_by_no_binding_in_one() {
+    let all = json!({ "rules": [
+        rule(&[""], &["nodes", "nodes/proxy", "namespaces", "pods"], &["get"]),
+        rule(&["rbac.authorization.k8s.io"], &["clusterroles"], &["get"]),
+    ] });
+    let bound = |called: &str| {
+        let binding = binding(called, "ClusterRole all", &["User ann"]);
+        told(&read(&[role("ClusterRole", "", "all", &all), binding]))
+    };
+    assert_eq!(
+        bound("RoleBinding shop/b"),
+        "ann: RoleBinding shop/b › ClusterRole all: core/namespaces:get core/pods:get on shop/*"
+    );
+    assert!(bound("ClusterRoleBinding b").contains("core/nodes:get core/nodes/proxy:get"));
+}
+
+#[test]
 fn roles_reach_whom_they_are_bound_to_by_a_way_that_is_named() {
     let reader = json!({ "rules": [
         rule(&[""], &["pods", "pods/log"], &["get"]),
