@@ -14,9 +14,12 @@ pub use self::{
     chains::{Chain, Completeness, Sessions},
     shape::{Audit, AuditEntry, AuditedIdentity, GrantedBy, State, Summary, UnmappedNative},
 };
-use self::{holders::Holders, observed::Observed};
+use self::{
+    holders::{Holders, Listed},
+    observed::Observed,
+};
 use crate::{
-    exercised::{Days, Deeds, Exercised, SystemIdentity, Tally},
+    exercised::{Days, Deeds, Exercised, Namesakes, SystemIdentity, Tally},
     granted::{ActionSet, Extent, Granted, Grants, Ways, gives},
     names::{Action, Catalogue, Certainty, Level, Sort},
 };
@@ -28,16 +31,22 @@ const RESOURCES_MAX: usize = 20;
 pub fn audit(exercised: &Exercised, holders: &[Holder]) -> Audit {
     let catalogue = exercised.catalogue();
     let doers = exercised.doers();
-    let holders = Holders::new(holders);
+    let names = Namesakes::new(holders.iter().map(holders::name), doers.keys());
+    let doers = names.doers(doers);
+    let holders = Holders::new(holders, &names);
     let everybody: BTreeSet<&SystemIdentity> = doers.keys().chain(holders.names()).collect();
     let mut look = Look { exercised, catalogue, grants: Grants::new(catalogue) };
     let mut identities = Vec::new();
     for id in everybody {
         let doer = doers.get(id);
+        if doer.is_none() && names.is_told_elsewhere(id) {
+            continue;
+        }
         let held = holders.of(id, doer.map(|it| it.kind));
         // Of AWS the last list that was read counts.
-        let holder = held.last().copied();
-        let own = held.first().filter(|it| it.id == id.id);
+        let holder = held.last().map(|it| it.holder);
+        let own = held.first().filter(|it| it.is_sure).map(|it| it.holder);
+        let own = own.filter(|it| it.id == id.id);
         let kind = doer.map(|it| it.kind).or_else(|| own.map(|it| it.kind));
         let accounts = own.map(|it| it.account.clone()).filter(|it| !it.is_empty());
         let account = accounts.or_else(|| doer.map(|it| it.account.clone())).unwrap_or_default();
@@ -64,7 +73,7 @@ pub fn audit(exercised: &Exercised, holders: &[Holder]) -> Audit {
             entries,
         });
     }
-    let (chains, sessions) = chains::of(exercised);
+    let (chains, sessions) = chains::of(exercised, &names);
     let unmapped = exercised.unmapped().into_iter().map(|(it, count)| UnmappedNative {
         platform: it.platform,
         native: it.native,
@@ -85,8 +94,9 @@ pub fn audit(exercised: &Exercised, holders: &[Holder]) -> Audit {
 }
 
 /// Gives what somebody holds of which nothing said what it grants.
-fn unread(held: &[&Holder]) -> Vec<String> {
-    let mut all: Vec<String> = held.iter().flat_map(|it| it.unread.iter().cloned()).collect();
+fn unread(held: &[Listed<'_>]) -> Vec<String> {
+    let unread = held.iter().flat_map(|it| &it.holder.unread);
+    let mut all: Vec<String> = unread.cloned().collect();
     if 1 < held.len() {
         all.sort();
         all.dedup();
@@ -402,6 +412,31 @@ mod tests {
         assert_eq!(says("", all_mine, &[]), Extent::Maybe, "the log does not say to what");
         assert_eq!(says(mine, &["*"], all_mine), Extent::Yes);
         assert_eq!(says(mine, &["*"], &["arn:aws:s3:::other/*"]), Extent::Maybe);
+    }
+
+    #[test]
+    fn a_role_whose_session_alone_was_logged_is_the_one_that_has_a_path() {
+        let named = |id: &str| Holder { id: id.to_owned(), ..holder(&["ec2:*"], None) };
+        let log = |id: &'static str| {
+            let mut all = Exercised::new(catalogue());
+            let mut it = exercise(0, "1 ec2:RunInstances ok");
+            it.actor.id = Cow::Borrowed(id);
+            all.take(&it);
+            all
+        };
+        let says = |id: &'static str, listed: &[&str]| {
+            let holders: Vec<_> = listed.iter().map(|it| named(it)).collect();
+            let told = audit(&log(id), &holders);
+            let state = |it: &AuditedIdentity| it.states.contains_key(&State::Exercised);
+            let one = |it: &AuditedIdentity| format!("{} {}", it.id, state(it));
+            told.identities.iter().map(one).collect::<Vec<_>>()
+        };
+        let (bare, whole) = ("arn:aws:iam::1:role/app", "arn:aws:iam::1:role/svc/app");
+        assert_eq!(says(bare, &[whole]), [format!("{whole} true")]);
+        assert_eq!(says(bare, &[whole, bare]), [format!("{bare} true"), format!("{whole} false")]);
+        let other = "arn:aws:iam::1:role/other/app";
+        assert_eq!(says(bare, &[whole, other]).len(), 3, "which of them, nobody can tell");
+        assert_eq!(says(bare, &["arn:aws:iam::2:role/svc/app"]).len(), 2);
     }
 
     #[test]

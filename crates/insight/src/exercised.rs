@@ -4,6 +4,7 @@
 
 mod days;
 mod joins;
+mod namesakes;
 #[cfg(test)]
 mod picked;
 mod quick;
@@ -15,11 +16,14 @@ use std::collections::hash_map::Entry;
 
 use bailiwick_model::{ActorKind, Along, Ended, Exercise, Platform, Timestamp};
 
-pub(crate) use self::joins::vouched;
 pub use self::{
     days::Days,
     told::{Deeds, Doer, Origin, Shown, Step, SystemIdentity, Unmapped},
     touch::{MadeCredential, Touch, Touched},
+};
+pub(crate) use self::{
+    joins::vouched,
+    namesakes::{Namesakes, is_local},
 };
 use self::{
     joins::{Issue, Moments, Showing},
@@ -133,6 +137,8 @@ struct Who {
     platform: Platform,
     account: Word,
     id: Word,
+    /// In which account it has that name, where that is of one account alone.
+    within: Word,
     kind: ActorKind,
 }
 
@@ -145,7 +151,7 @@ pub struct Exercised {
     deeds: Vec<Deed>,
     deed_numbers: QuickMap<NativeKey, u32>,
     whos: Vec<Who>,
-    who_numbers: QuickMap<(Platform, Word), u32>,
+    who_numbers: QuickMap<(Platform, Word, Word), u32>,
     tallies: QuickMap<Key, Tally>,
     shown: QuickMap<Showing, Moments>,
     touched: QuickMap<(u32, Word), Touch>,
@@ -238,9 +244,12 @@ impl Exercised {
     fn who(&mut self, it: &Exercise<'_>, account: Word) -> u32 {
         let id = self.words.number(&it.actor.id);
         let next = u32::try_from(self.whos.len()).unwrap_or(u32::MAX);
-        let number = *self.who_numbers.entry((it.platform, id)).or_insert(next);
+        let is_local = is_local(it.platform, &it.actor.id);
+        let within = if is_local { account } else { Word::NOTHING };
+        let number = *self.who_numbers.entry((it.platform, id, within)).or_insert(next);
         if number == next {
-            self.whos.push(Who { platform: it.platform, account, id, kind: it.actor.kind });
+            let (platform, kind) = (it.platform, it.actor.kind);
+            self.whos.push(Who { platform, account, id, within, kind });
         } else if let Some(known) = at(&mut self.whos, number) {
             // Two logs may know more or less of the same one: what is said first does not decide.
             known.kind = known.kind.min(it.actor.kind);

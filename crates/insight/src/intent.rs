@@ -30,7 +30,7 @@ pub use self::{
 };
 use crate::{
     audit::{Audit, AuditedIdentity},
-    exercised::{Exercised, MadeCredential, Shown, Touched},
+    exercised::{Exercised, MadeCredential, Namesakes, Shown, SystemIdentity, Touched},
 };
 
 /// From when on something is too old.
@@ -74,15 +74,16 @@ const FINDERS: &[Finder] = &[
 /// Finds what deserves a look, and how far enforcement reaches, and puts both into the audit.
 pub fn judge(exercised: &Exercised, audit: &mut Audit, charters: &[Intent], policy: IntentPolicy) {
     let end = audit.summary.window.map_or(Timestamp::from_millis(0), |it| it.1);
+    let names = Namesakes::new(audit.identities.iter().map(AuditedIdentity::name), [].iter());
     let seen = Seen {
         exercised,
         audit,
         charters,
         policy,
         end,
-        shown: exercised.shown(),
-        made: exercised.made(),
-        touched: exercised.touched(),
+        shown: names.shown(exercised.shown()),
+        made: names.made(exercised.made()),
+        touched: names.touched(exercised.touched()),
     };
     let mut findings: Vec<_> = FINDERS.iter().flat_map(|find| find(&seen)).collect();
     findings.sort_by(IntentFinding::order);
@@ -117,10 +118,10 @@ impl Seen<'_> {
     }
 
     /// Gives all that each identity did, whatever account it was in.
-    fn sums(&self) -> BTreeMap<(Platform, &str), (u64, u64)> {
+    fn sums(&self) -> BTreeMap<&SystemIdentity, (u64, u64)> {
         let mut sums: BTreeMap<_, (u64, u64)> = BTreeMap::new();
         for it in &self.touched {
-            let sum = sums.entry((it.who.platform, it.who.id.as_str())).or_default();
+            let sum = sums.entry(&it.who).or_default();
             sum.0 = sum.0.saturating_add(it.touch.done);
             sum.1 = sum.1.saturating_add(it.touch.sign_ins);
         }

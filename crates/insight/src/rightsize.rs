@@ -89,7 +89,7 @@ impl<'a> Rightsizer<'a> {
         made: Timestamp,
     ) -> Result<Rightsized, RightsizeError> {
         let written = Written::find(account, wanted)?;
-        let whom = SystemIdentity { platform: Platform::Aws, id: written.id.clone() };
+        let whom = SystemIdentity::of(Platform::Aws, written.id.clone());
         let found = Doer::find(&self.doers, &whom);
         let doer = found.as_ref();
         let who = (written.account(), written.since);

@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use bailiwick_model::{ActorKind, Platform, Timestamp, Via};
 use serde::{Deserialize, Serialize};
 
-use crate::exercised::{Exercised, Origin, Shown, SystemIdentity, Tally};
+use crate::exercised::{Exercised, Namesakes, Origin, Shown, SystemIdentity, Tally};
 
 /// One way by which somebody came to be somebody else.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -74,10 +74,10 @@ struct Walked {
 /// A way from whoever began it, and why it begins there.
 type Way = (Vec<SystemIdentity>, Vec<Via>, Origin);
 
-pub(super) fn of(exercised: &Exercised) -> (Vec<Chain>, Sessions) {
+pub(super) fn of(exercised: &Exercised, names: &Namesakes) -> (Vec<Chain>, Sessions) {
     let mut sessions = Sessions::default();
     let mut ways: BTreeMap<Way, Walked> = BTreeMap::new();
-    for shown in exercised.shown() {
+    for shown in names.shown(exercised.shown()) {
         sessions.take(&shown);
         if shown.way.is_empty() {
             continue;

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use bailiwick_model::{Holder, Patterns, Platform, Statement};
 
-use super::{AuditEntry, GrantedBy, Look, State, observed::Observed, seen};
+use super::{AuditEntry, GrantedBy, Listed, Look, State, observed::Observed, seen};
 use crate::{
     exercised::{Days, Deeds, SystemIdentity},
     granted::{Extent, Spelt, fits, give},
@@ -18,6 +18,7 @@ struct Held<'h> {
     spelt: Spelt<'h>,
     holder: &'h Holder,
     account: Option<&'h str>,
+    listed: Listed<'h>,
 }
 
 /// A pattern that is granted: by which ways, and to which of the holders.
@@ -34,10 +35,10 @@ impl Look<'_> {
         id: &SystemIdentity,
         account: &'s str,
         deeds: &'s BTreeMap<String, Deeds>,
-        holders: &[&'s Holder],
+        holders: &[Listed<'s>],
     ) -> Vec<AuditEntry> {
         let platform = id.platform;
-        let held: Vec<_> = holders.iter().map(|it| self.held(it)).collect();
+        let held: Vec<_> = holders.iter().map(|it| self.held(*it)).collect();
         let mut observed = Observed::new(self.exercised, platform, account);
         let mut entries = Vec::new();
         let (mut used, mut asked) = (BTreeSet::new(), BTreeSet::new());
@@ -76,10 +77,11 @@ impl Look<'_> {
         entries
     }
 
-    fn held<'h>(&'h self, holder: &'h Holder) -> Held<'h> {
+    fn held<'h>(&'h self, listed: Listed<'h>) -> Held<'h> {
+        let holder = listed.holder;
         let only = || self.exercised.only_account(holder.platform);
         let named = Some(holder.account.as_str()).filter(|it| !it.is_empty());
-        Held { spelt: Spelt::new(holder), holder, account: named.or_else(only) }
+        Held { spelt: Spelt::new(holder), holder, account: named.or_else(only), listed }
     }
 }
 
@@ -98,6 +100,9 @@ impl<'h> Held<'h> {
 
     /// Says whether what is granted in this account counts where something was done.
     fn within(&self, accounts: &BTreeSet<String>) -> Option<Extent> {
+        if !self.listed.is_sure {
+            return Some(Extent::Maybe);
+        }
         let own = self.holder.account.as_str();
         if accounts.is_empty() || self.holder.platform == Platform::Mcp {
             return Some(Extent::Yes);
@@ -130,10 +135,11 @@ impl<'h> Held<'h> {
 /// Gives every pattern that is granted to one of them.
 fn granted<'h>(held: &[Held<'h>]) -> BTreeMap<&'h str, Pattern> {
     let mut all: BTreeMap<&str, Pattern> = BTreeMap::new();
-    for (place, it) in held.iter().enumerate() {
+    for (place, it) in held.iter().enumerate().filter(|it| it.1.listed.is_own) {
         for pattern in it.spelt.patterns() {
             let known = all.entry(pattern).or_default();
-            let ways = it.spelt.ways(pattern);
+            let ways =
+                it.spelt.ways_where(pattern, |always| it.listed.is_sure && !always.is_empty());
             if !ways.is_empty() && known.of.last() != Some(&place) {
                 join(&mut known.ways, ways);
                 known.of.push(place);

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Chain, Sessions};
 use crate::{
+    exercised::SystemIdentity,
     granted::Extent,
     intent::{IntentFinding, SystemReach},
     names::{Certainty, Level},
@@ -109,6 +110,13 @@ pub struct AuditedIdentity {
     pub states: BTreeMap<State, u64>,
     /// Each permission.
     pub entries: Vec<AuditEntry>,
+}
+
+impl AuditedIdentity {
+    /// Gives its name, as logs have it.
+    pub(crate) fn name(&self) -> SystemIdentity {
+        SystemIdentity::within(self.platform, &self.id, &self.account)
+    }
 }
 
 /// One permission of one identity.

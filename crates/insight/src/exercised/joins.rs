@@ -55,6 +55,7 @@ pub(super) struct Issue {
 struct Holding {
     platform: Platform,
     id: Word,
+    within: Word,
     credential: Word,
     behind: Box<[Word]>,
 }
@@ -154,7 +155,8 @@ impl<'e> Joins<'e> {
 
     fn holding(&self, who: u32, credential: Word, behind: &[Word]) -> Option<Holding> {
         let who = self.all.who_at(who)?;
-        Some(Holding { platform: who.platform, id: who.id, credential, behind: behind.into() })
+        let (platform, id, within) = (who.platform, who.id, who.within);
+        Some(Holding { platform, id, within, credential, behind: behind.into() })
     }
 
     /// Gives who stands behind a holder first of all: whose credential it is.
@@ -210,7 +212,8 @@ impl<'e> Joins<'e> {
         let apart = if by.platform == holding.platform { 0 } else { CLOCKS_APART };
         let is_there =
             issue.at <= moved(at, apart) && issue.until.is_none_or(|it| at <= moved(it, apart));
-        let by_itself = (by.platform, by.id) == (holding.platform, holding.id)
+        let by_itself = (by.platform, by.id, by.within)
+            == (holding.platform, holding.id, holding.within)
             && (issue.via == Via::Lease || issue.with == holding.credential);
         is_there && !by_itself
     }
@@ -234,14 +237,14 @@ impl<'e> Joins<'e> {
                     let home = by.platform != here.platform && issue.to != here.id;
                     if home && issue.via != Via::Lease {
                         // The key of one system was shown to another: it is whoever it was made for.
-                        way.push(self.step(by.platform, issue.to, Via::Federation));
+                        way.push(self.step(&by, issue.to, Via::Federation));
                     }
-                    way.push(self.step(by.platform, by.id, issue.via));
+                    way.push(self.step(&by, by.id, issue.via));
                     (by, issue.at)
                 }
                 None => match self.at_home(&here) {
                     Some(home) => {
-                        way.push(self.step(home.platform, home.id, Via::Federation));
+                        way.push(self.step(&home, home.id, Via::Federation));
                         (home, used.first)
                     }
                     None => break self.origin(&here),
@@ -257,7 +260,7 @@ impl<'e> Joins<'e> {
         let said = holding.behind.iter().filter(|_| !stands_behind(holding.platform));
         let said: BTreeSet<_> = said.map(|it| self.all.words.text(*it).to_owned()).collect();
         Shown {
-            by: self.identity(holding.platform, holding.id),
+            by: self.identity(holding, holding.id),
             kind: self.kind(holding),
             credential: self.all.words.text(holding.credential).to_owned(),
             used,
@@ -271,7 +274,7 @@ impl<'e> Joins<'e> {
     fn through_behind(&self, holding: &Holding, way: &mut Vec<Step>) -> Holding {
         if stands_behind(holding.platform) {
             let behind = holding.behind.iter().rev();
-            way.extend(behind.map(|it| self.step(holding.platform, *it, Via::Impersonation)));
+            way.extend(behind.map(|it| self.step(holding, *it, Via::Impersonation)));
         }
         Self::outermost(holding)
     }
@@ -287,7 +290,7 @@ impl<'e> Joins<'e> {
 
     fn origin(&self, here: &Holding) -> Origin {
         let credential = self.all.words.text(here.credential);
-        let who = self.all.who_numbers.get(&(here.platform, here.id));
+        let who = self.all.who_numbers.get(&(here.platform, here.id, here.within));
         let delivered = who.and_then(|it| self.all.delivered.get(&(*it, here.credential)));
         let is_vouched = vouched(here.platform, self.all.words.text(here.id)).is_some();
         match (self.kind(here), delivered) {
@@ -303,17 +306,19 @@ impl<'e> Joins<'e> {
     }
 
     fn kind(&self, here: &Holding) -> ActorKind {
-        let who = self.all.who_numbers.get(&(here.platform, here.id));
+        let who = self.all.who_numbers.get(&(here.platform, here.id, here.within));
         who.and_then(|it| self.all.who_at(*it)).map(|it| it.kind).unwrap_or_default()
     }
 
-    fn step(&self, platform: Platform, id: Word, via: Via) -> Step {
-        Step { from: self.identity(platform, id), via }
+    /// Steps to somebody of the system and the account that `beside` is of.
+    fn step(&self, beside: &Holding, id: Word, via: Via) -> Step {
+        Step { from: self.identity(beside, id), via }
     }
 
-    fn identity(&self, platform: Platform, id: Word) -> SystemIdentity {
-        let id = self.all.words.text(id);
-        vouched(platform, id).unwrap_or_else(|| SystemIdentity { platform, id: id.to_owned() })
+    fn identity(&self, beside: &Holding, id: Word) -> SystemIdentity {
+        let (platform, id) = (beside.platform, self.all.words.text(id));
+        let within = self.all.words.text(beside.within);
+        vouched(platform, id).unwrap_or_else(|| SystemIdentity::within(platform, id, within))
     }
 }
 
@@ -400,5 +405,5 @@ pub(crate) fn vouched(platform: Platform, id: &str) -> Option<SystemIdentity> {
     } else {
         return None;
     };
-    subject.starts_with(begin).then(|| SystemIdentity { platform, id: subject.to_owned() })
+    subject.starts_with(begin).then(|| SystemIdentity::of(platform, subject))
 }

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use bailiwick_model::{ActorKind, Ended, Platform, Timestamp, Via};
 
-use super::{Account, Days, Exercised, Tally};
+use super::{Account, Days, Exercised, Tally, is_local};
 use crate::names::{Certainty, Sort};
 
 /// One identity of one system.
@@ -14,6 +14,9 @@ pub struct SystemIdentity {
     pub platform: Platform,
     /// Its own name there.
     pub id: String,
+    /// In which account it has that name, where others may have it elsewhere; empty where the log does not say, and in
+    /// systems in which nobody else can have it.
+    pub within: String,
 }
 
 /// What one identity did under one permission's name.
@@ -110,12 +113,23 @@ pub enum Origin {
 }
 
 impl SystemIdentity {
+    /// Gives one whose name nobody else can have, or of whose account nothing is said.
+    pub fn of(platform: Platform, id: impl Into<String>) -> Self {
+        Self { platform, id: id.into(), within: String::new() }
+    }
+
+    /// Gives one whose account is known.
+    pub fn within(platform: Platform, id: &str, account: &str) -> Self {
+        let within = if is_local(platform, id) { account } else { "" };
+        Self { platform, id: id.to_owned(), within: within.to_owned() }
+    }
+
     /// Gives the name that a log has of a role where it names its session alone: without the path. In one account no two
     /// roles share a name, whatever their paths are.
     pub fn without_path(&self) -> Option<Self> {
         let (account, path) = self.id.split_once(":role/")?;
         let (_, name) = path.rsplit_once('/').filter(|_| self.platform == Platform::Aws)?;
-        Some(Self { platform: self.platform, id: format!("{account}:role/{name}") })
+        Some(Self::of(self.platform, format!("{account}:role/{name}")))
     }
 }
 
@@ -127,15 +141,24 @@ impl Doer {
             return all.get(whom).or(by_session).cloned();
         };
         let mut doer = doer.clone();
-        for (name, deeds) in &same.deeds {
-            match doer.deeds.get_mut(name) {
+        doer.join(same);
+        Some(doer)
+    }
+
+    /// Adds what somebody did under another name.
+    pub(super) fn join(&mut self, other: &Self) {
+        self.kind = self.kind.min(other.kind);
+        if self.account.is_empty() {
+            self.account.clone_from(&other.account);
+        }
+        for (name, deeds) in &other.deeds {
+            match self.deeds.get_mut(name) {
                 Some(known) => known.join(deeds),
                 None => {
-                    doer.deeds.insert(name.clone(), deeds.clone());
+                    self.deeds.insert(name.clone(), deeds.clone());
                 }
             }
         }
-        Some(doer)
     }
 }
 
@@ -264,7 +287,11 @@ impl Exercised {
     }
 
     pub(super) fn identity(&self, who: &super::Who) -> SystemIdentity {
-        SystemIdentity { platform: who.platform, id: self.words.text(who.id).to_owned() }
+        SystemIdentity {
+            platform: who.platform,
+            id: self.words.text(who.id).to_owned(),
+            within: self.words.text(who.within).to_owned(),
+        }
     }
 }
 

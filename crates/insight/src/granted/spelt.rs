@@ -57,12 +57,8 @@ impl<'h> Spelt<'h> {
         self.exact.keys().copied().chain(wide).chain(but.then_some("*"))
     }
 
-    /// Gives the ways by which a name, or the whole of a pattern, is granted, and how far: for something at least.
-    pub(crate) fn ways(&self, name: &str) -> Vec<(&'h str, Extent)> {
-        self.ways_where(name, |always| !always.is_empty())
-    }
-
-    /// Gives the same, sure where `is_sure` of the statements that always count.
+    /// Gives the ways by which a name, or the whole of a pattern, is granted, and how far: sure where `is_sure` of the
+    /// statements that always count.
     pub(crate) fn ways_where(
         &self,
         name: &str,
@@ -217,9 +213,14 @@ mod tests {
         }
     }
 
+    /// Gives the ways to a name, for something at least.
+    fn ways<'h>(spelt: &Spelt<'h>, name: &str) -> Vec<(&'h str, Extent)> {
+        spelt.ways_where(name, |always| !always.is_empty())
+    }
+
     /// Tells how far a name is granted: `yes`, `maybe` or nothing.
     fn far(holder: &Holder, name: &str) -> &'static str {
-        match Spelt::new(holder).ways(name).into_iter().map(|it| it.1).min() {
+        match ways(&Spelt::new(holder), name).into_iter().map(|it| it.1).min() {
             Some(Extent::Yes) => "yes",
             Some(Extent::Maybe) => "maybe",
             None => "",
@@ -275,8 +276,8 @@ mod tests {
         ];
         let holder = holder(policies, Vec::new());
         let spelt = Spelt::new(&holder);
-        assert_eq!(spelt.ways("a/pods:get"), [("one", Extent::Yes), ("two", Extent::Yes)]);
-        assert_eq!(spelt.ways("a/*:get"), [("one", Extent::Maybe), ("two", Extent::Yes)]);
+        assert_eq!(ways(&spelt, "a/pods:get"), [("one", Extent::Yes), ("two", Extent::Yes)]);
+        assert_eq!(ways(&spelt, "a/*:get"), [("one", Extent::Maybe), ("two", Extent::Yes)]);
         assert_eq!(spelt.patterns().collect::<Vec<_>>(), ["a/pods:get", "a/*:get", "*", "b/*"]);
     }
 

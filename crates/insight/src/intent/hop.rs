@@ -3,20 +3,14 @@
 //! Trust between systems is set up once and seldom looked at. Each way is told with its first moment; what is new since the
 //! last report is what was not in it.
 
-use std::collections::BTreeMap;
-
 use super::{FindingKind, IntentFinding, Risk, Seen};
 
 pub(super) fn run(seen: &Seen<'_>) -> Vec<IntentFinding> {
-    let mut platforms: BTreeMap<&str, Vec<_>> = BTreeMap::new();
-    for it in &seen.audit.identities {
-        platforms.entry(&it.id).or_default().push(it.platform);
-    }
     let mut found = Vec::new();
     for chain in seen.audit.chains.iter().filter(|it| it.crosses) {
-        let Some(last) = chain.path.last() else { continue };
-        // One name in two systems: which of them it was, the chain does not say.
-        let Some([platform]) = platforms.get(last.as_str()).map(Vec::as_slice) else { continue };
+        let (Some(last), Some(platform)) = (chain.path.last(), chain.platforms.last()) else {
+            continue;
+        };
         let says = format!("first at {}: {}", chain.first, chain.path.join(" › "));
         let kind = (FindingKind::CrossPlatformHop, Risk::Nhi6);
         found.push(

@@ -17,9 +17,9 @@ pub(super) fn run(seen: &Seen<'_>) -> Vec<IntentFinding> {
     let sums = seen.sums();
     let mut found = Vec::new();
     for it in seen.non_human() {
-        let Some((done, sign_ins)) = sums.get(&(it.platform, it.id.as_str())) else { continue };
-        let mut places =
-            seen.touched.iter().filter(|of| of.who.platform == it.platform && of.who.id == it.id);
+        let name = it.name();
+        let Some((done, sign_ins)) = sums.get(&name) else { continue };
+        let mut places = seen.touched.iter().filter(|of| of.who == name);
         let is_seen = places.all(|of| {
             of.touch.denied == 0 && shows_more.contains(&(it.platform, of.account.as_str()))
         });

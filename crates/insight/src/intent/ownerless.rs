@@ -13,7 +13,7 @@ pub(super) fn run(seen: &Seen<'_>) -> Vec<IntentFinding> {
     let nobody = seen.non_human().filter(|it| seen.charter_of(it.platform, &it.id).is_none());
     nobody
         .map(|it| {
-            let done = sums.get(&(it.platform, it.id.as_str())).map_or(0, |it| it.0);
+            let done = sums.get(&it.name()).map_or(0, |it| it.0);
             let says = "no charter knows it, and so nobody answers for it".to_owned();
             let kind = (FindingKind::Ownerless, Risk::Nhi1);
             IntentFinding::new(kind, (it.platform, &it.id), says, done)

@@ -131,17 +131,17 @@ fn natives(
     leased: &BTreeMap<&SystemIdentity, bool>,
     add: &mut impl FnMut(SystemReach),
 ) {
-    let mut accounts: BTreeMap<(Platform, &str), BTreeSet<&str>> = BTreeMap::new();
+    let mut accounts: BTreeMap<&SystemIdentity, BTreeSet<&str>> = BTreeMap::new();
     for it in &seen.touched {
-        accounts.entry((it.who.platform, &it.who.id)).or_default().insert(&it.account);
+        accounts.entry(&it.who).or_default().insert(&it.account);
     }
     for it in &seen.audit.identities {
         if matches!(it.kind, ActorKind::Platform | ActorKind::Anonymous) {
             continue;
         }
         let own = BTreeSet::from([it.account.as_str()]);
-        let accounts = accounts.get(&(it.platform, it.id.as_str())).unwrap_or(&own);
-        let name = SystemIdentity { platform: it.platform, id: it.id.clone() };
+        let name = it.name();
+        let accounts = accounts.get(&name).unwrap_or(&own);
         let is_leased = leased.get(&name).copied().unwrap_or(false);
         for account in accounts {
             let system = SystemName { platform: it.platform, account: (*account).to_owned() };

@@ -40,11 +40,11 @@ fn charters(seen: &Seen<'_>) -> Vec<IntentFinding> {
 
 fn credentials(seen: &Seen<'_>) -> Vec<IntentFinding> {
     let kinds: BTreeMap<_, _> =
-        seen.audit.identities.iter().map(|it| ((it.platform, it.id.as_str()), it.kind)).collect();
+        seen.audit.identities.iter().map(|it| (it.name(), it.kind)).collect();
     // One identity may have come by one credential in several ways: it is one all the same.
     let mut by: BTreeMap<_, BTreeMap<_, (Timestamp, Timestamp)>> = BTreeMap::new();
     for it in &seen.shown {
-        let kind = kinds.get(&(it.by.platform, it.by.id.as_str())).copied().unwrap_or_default();
+        let kind = kinds.get(&it.by).copied().unwrap_or_default();
         let counts = NEVER_LENT.contains(&it.by.platform) && !it.credential.is_empty();
         if counts && (is_non_human(kind, &it.by.id) || kind == bailiwick_model::ActorKind::Person) {
             by.entry((it.by.platform, it.credential.as_str()))

@@ -84,7 +84,7 @@ fn chains(exercises: &[Exercise<'_>]) -> (Vec<Chain>, Sessions) {
     for it in exercises {
         all.take(it);
     }
-    of(&all)
+    of(&all, &Namesakes::default())
 }
 
 /// Tells the chains of a log: `WHO › VIA › WHO N× BEGINS`.

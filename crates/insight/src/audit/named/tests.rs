@@ -206,6 +206,47 @@ fn a_grant_in_another_account_is_no_way() {
 }
 
 #[test]
+fn one_name_in_two_clusters_is_two_identities() {
+    let log = [
+        "1 ci core/pods:get ok in one",
+        "2 ci core/pods:list ok in two",
+        "3 other core/pods:list ok in two",
+    ];
+    let mine = |all: &Audit, account: &str| {
+        let of = all.identities.iter().find(|it| it.id == "ci" && it.account == account);
+        let one = of.map(|it| Audit { identities: vec![it.clone()], ..all.clone() });
+        one.map_or_else(|| "nobody".to_owned(), |it| told(&it, "ci"))
+    };
+    let held = || holder("ci", "core/pods:get core/pods:list");
+    let all = audit(&exercised(&log), &[on(held(), "two", "*")]);
+    assert_eq!(mine(&all, "one"), "core/pods:get exercised 1/0 of 1 by ");
+    insta::assert_snapshot!(mine(&all, "two"), @r"
+    core/pods:get dormant 0/0 of 2 by * 0
+    core/pods:list exercised 1/0 of 2 by * 1
+    ");
+    // A list that does not say of which cluster it is may be of either.
+    let all = audit(&exercised(&log), &[held()]);
+    insta::assert_snapshot!(mine(&all, "two"), @r"
+    core/pods:get unobservable 0/0 of 0 by role 0?
+    core/pods:list exercised 1/0 of 2 by role 1?
+    ");
+}
+
+#[test]
+fn what_names_no_account_belongs_to_the_only_one_there_is() {
+    let log = ["1 ci core/pods:get ok in one", "2 ci core/pods:list ok"];
+    let all = audit(&exercised(&log), &[holder("ci", "core/pods:get core/pods:delete")]);
+    assert_eq!(all.identities.len(), 1);
+    assert_eq!(all.identities[0].account, "one");
+    assert!(told(&all, "ci").contains("core/pods:list exercised"));
+    let log =
+        ["1 ci core/pods:get ok in one", "2 ci core/pods:list ok", "3 ci core/pods:get ok in two"];
+    let all = audit(&exercised(&log), &[]);
+    let accounts: Vec<_> = all.identities.iter().map(|it| it.account.as_str()).collect();
+    assert_eq!(accounts, ["", "one", "two"]);
+}
+
+#[test]
 fn whoever_acted_by_another_name_may_have_used_what_a_wildcard_grants() {
     let log = ["1 deputy core/pods:list ok for boss", "1 ci core/pods:delete ok"];
     let holders = [holder("boss", "core/*:delete core/pods:create")];

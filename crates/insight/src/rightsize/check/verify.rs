@@ -55,7 +55,7 @@ pub struct Verified {
 
 /// Gives what an identity did with success.
 pub fn used_of(exercised: &Exercised, id: &str) -> Vec<Used> {
-    let whom = SystemIdentity { platform: Platform::Aws, id: id.to_owned() };
+    let whom = SystemIdentity::of(Platform::Aws, id);
     used(Doer::find(&exercised.doers(), &whom).as_ref())
 }
 
