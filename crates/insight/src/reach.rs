@@ -26,6 +26,8 @@ pub struct Place {
     pub platform: Option<Platform>,
     /// Its name there.
     pub id: String,
+    /// In which account it has that name, where others may have it elsewhere; empty where nothing says so.
+    pub within: String,
     /// What sort of thing: `identity`, `resource`, or another's word.
     pub kind: String,
     /// How much harm it does when the wrong eyes see it.
@@ -123,6 +125,15 @@ impl AccessMap {
     /// Gives a place by its number.
     pub fn place(&self, number: u32) -> Option<&Place> {
         self.places.get(usize::try_from(number).ok()?)
+    }
+
+    /// Says whether a place has a name that another of its system has in another account.
+    pub fn has_namesake(&self, place: &Place) -> bool {
+        let first = self.places.partition_point(|it| {
+            (it.platform, it.id.as_str()) < (place.platform, place.id.as_str())
+        });
+        let same = self.places.get(first.saturating_add(1));
+        same.is_some_and(|it| (it.platform, &it.id) == (place.platform, &place.id))
     }
 
     /// Says whether a hop leads to another system.

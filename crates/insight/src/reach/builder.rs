@@ -8,7 +8,7 @@ use super::{
     AccessMap, Adjacency, Hop, Made, Place,
     possible::{any_on, covers, is_denied, may, placed},
 };
-use crate::exercised::{Exercised, SystemIdentity, Tally, vouched};
+use crate::exercised::{Exercised, Namesakes, SystemIdentity, Tally, vouched};
 
 /// The kind of a place that identities use.
 pub(super) const RESOURCE: &str = "resource";
@@ -19,7 +19,8 @@ pub(super) const ACCESS: &str = "access";
 /// Which resources are how sensitive: the strictest of all patterns that fit counts.
 pub type Labels = BTreeMap<String, Sensitivity>;
 
-type Key = (Option<Platform>, String);
+/// The system, the name, and the account where others may have the name as well.
+type Key = (Option<Platform>, String, String);
 
 #[derive(Debug, Default)]
 struct Drawn {
@@ -36,6 +37,7 @@ pub struct MapBuilder {
     places: BTreeMap<Key, (String, Option<Sensitivity>)>,
     hops: BTreeMap<(Key, Key, String), Drawn>,
     chains: BTreeSet<Vec<Key>>,
+    listed: Vec<SystemIdentity>,
 }
 
 impl MapBuilder {
@@ -44,15 +46,17 @@ impl MapBuilder {
         let mut all = Self { labels, ..Self::default() };
         for (pattern, sensitivity) in all.labels.clone() {
             let (platform, id) = placed(&pattern);
-            all.places.insert((platform, id.to_owned()), (RESOURCE.to_owned(), Some(sensitivity)));
+            all.places.insert(key(platform, id), (RESOURCE.to_owned(), Some(sensitivity)));
         }
         all
     }
 
-    /// Adds what was seen.
+    /// Adds what was seen. What is granted is added before: lists know names that a log shortens.
     #[must_use]
     pub fn walked(mut self, exercised: &Exercised) -> Self {
         let doers = exercised.doers();
+        let names = Namesakes::new(std::mem::take(&mut self.listed).into_iter(), doers.keys());
+        let doers = names.doers(doers);
         let watched = |it: &SystemIdentity, first: Timestamp| {
             let account = doers.get(it).map_or("", |it| it.account.as_str());
             let days = exercised.delivered(it.platform, account);
@@ -64,12 +68,12 @@ impl MapBuilder {
             if let (Some(subject), Some((provider, _))) =
                 (vouched(id.platform, &id.id), id.id.split_once(&format!(":{}", vouched_id(id))))
             {
-                let subject = self.identity(&subject);
-                let provider = self.put((Some(id.platform), provider.to_owned()), IDENTITY);
+                let subject = self.identity(&names.of(subject));
+                let provider = self.put(key(Some(id.platform), provider), IDENTITY);
                 self.can(subject, provider, "vouched-for", true);
             }
         }
-        for shown in exercised.shown().into_iter().filter(|it| !it.way.is_empty()) {
+        for shown in names.shown(exercised.shown()).into_iter().filter(|it| !it.way.is_empty()) {
             let mut path = vec![self.identity(&shown.by)];
             let mut to = shown.by.clone();
             for step in &shown.way {
@@ -99,7 +103,9 @@ impl MapBuilder {
     #[must_use]
     pub fn granted(mut self, holders: &[Holder]) -> Self {
         for holder in holders {
-            let to = self.put((Some(holder.platform), holder.id.clone()), IDENTITY);
+            let name = SystemIdentity::within(holder.platform, &holder.id, &holder.account);
+            let to = self.identity(&name);
+            self.listed.push(name);
             for trusted in &holder.trusts {
                 self.trusted(trusted, holder, &to, holders);
             }
@@ -108,7 +114,7 @@ impl MapBuilder {
                     holders.iter().filter(|it| it.id != holder.id && it.account == holder.account)
                 {
                     if may(maker, "iam:CreateAccessKey", &holder.id) {
-                        let from = self.put((Some(maker.platform), maker.id.clone()), IDENTITY);
+                        let from = self.put(key(Some(maker.platform), &maker.id), IDENTITY);
                         self.can(from, to.clone(), "key", true);
                     }
                 }
@@ -117,7 +123,7 @@ impl MapBuilder {
                 let (platform, target) = placed(&pattern);
                 let of_it = platform.is_none_or(|it| it == holder.platform);
                 if of_it && may(holder, &any_on(target), target) {
-                    self.can(to.clone(), (platform, target.to_owned()), ACCESS, true);
+                    self.can(to.clone(), key(platform, target), ACCESS, true);
                 }
             }
         }
@@ -133,7 +139,7 @@ impl MapBuilder {
                 .filter(|it| it.len() == 12 && it.bytes().all(|it| it.is_ascii_digit())),
         };
         if account.is_none() && trusted != "*" {
-            let from = self.put((own, trusted.to_owned()), IDENTITY);
+            let from = self.put(key(own, trusted), IDENTITY);
             let denied = holders.iter().any(|it| {
                 (it.platform, it.id.as_str()) == (holder.platform, trusted)
                     && is_denied(it, "sts:AssumeRole", &holder.id)
@@ -150,12 +156,12 @@ impl MapBuilder {
                 && may(it, "sts:AssumeRole", &holder.id)
         });
         for asker in askers {
-            let from = self.put((own, asker.id.clone()), IDENTITY);
+            let from = self.put(key(own, &asker.id), IDENTITY);
             self.can(from, to.clone(), "trust", true);
         }
         if account.is_none_or(|it| it != holder.account) {
             // Who of another account may ask, that account says.
-            let from = self.put((own, trusted.to_owned()), IDENTITY);
+            let from = self.put(key(own, trusted), IDENTITY);
             self.can(from, to.clone(), "trust", true);
         }
     }
@@ -175,20 +181,25 @@ impl MapBuilder {
     }
 
     fn known(&self, id: &str) -> Key {
-        let mut all = Platform::ALL.into_iter().map(|it| (Some(it), id.to_owned()));
-        all.find(|it| self.places.contains_key(it)).unwrap_or((None, id.to_owned()))
+        let of = |it: Platform| {
+            let first = self.places.range(key(Some(it), id)..).next()?.0;
+            (first.0 == Some(it) && first.1 == id).then(|| first.clone())
+        };
+        Platform::ALL.into_iter().find_map(of).unwrap_or_else(|| key(None, id))
     }
 
     /// Ends it.
     pub fn map(self) -> AccessMap {
         let numbers: BTreeMap<&Key, u32> = self.places.keys().zip(0_u32..).collect();
         let number = |it: &Key| numbers.get(it).copied().unwrap_or(u32::MAX);
-        let places = self.places.iter().map(|((platform, id), (kind, sensitivity))| Place {
-            platform: *platform,
-            id: id.clone(),
-            kind: kind.clone(),
-            sensitivity: *sensitivity,
-        });
+        let places =
+            self.places.iter().map(|((platform, id, within), (kind, sensitivity))| Place {
+                platform: *platform,
+                id: id.clone(),
+                within: within.clone(),
+                kind: kind.clone(),
+                sensitivity: *sensitivity,
+            });
         let hops = self.hops.iter().map(|((from, to, via), drawn)| Hop {
             from: number(from),
             to: number(to),
@@ -215,7 +226,7 @@ impl MapBuilder {
 
     fn identity(&mut self, it: &SystemIdentity) -> Key {
         let it = vouched(it.platform, &it.id).unwrap_or_else(|| it.clone());
-        self.put((Some(it.platform), it.id), IDENTITY)
+        self.put((Some(it.platform), it.id, it.within), IDENTITY)
     }
 
     /// Gives the place of a resource: that of a pattern that has all of it, the strictest one, or one of its own. What is
@@ -228,9 +239,9 @@ impl MapBuilder {
         let strictest =
             self.labels.iter().filter(|it| fits(&it.0)).max_by_key(|it| (it.1, it.0.len()));
         if let Some((of, pattern)) = strictest.map(|it| placed(it.0)) {
-            return Some((of, pattern.to_owned()));
+            return Some(key(of, pattern));
         }
-        let key = self.put((Some(platform), name.to_owned()), RESOURCE);
+        let key = self.put(key(Some(platform), name), RESOURCE);
         self.places.get(&key).is_some_and(|it| it.0 == RESOURCE).then_some(key)
     }
 
@@ -265,6 +276,11 @@ impl MapBuilder {
             drawn.possible = true;
         }
     }
+}
+
+/// Gives the key of what has its name to itself.
+fn key(platform: Option<Platform>, id: &str) -> Key {
+    (platform, id.to_owned(), String::new())
 }
 
 fn vouched_id(it: &SystemIdentity) -> String {

@@ -6,7 +6,7 @@ use bailiwick_model::{Platform, Sensitivity, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use super::{
-    AccessMap, Hop, HopState, Place,
+    AccessMap, Hop, HopState,
     builder::{ACCESS, RESOURCE},
 };
 
@@ -52,7 +52,7 @@ pub struct ReachSummary {
 /// One way from a place to another.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct AccessWay {
-    /// Where it begins.
+    /// Where it begins; where several have one name, the account stands behind it in brackets.
     pub from: String,
     /// Where it ends.
     pub to: String,
@@ -205,7 +205,7 @@ impl AccessMap {
         let path: Vec<u32> = std::iter::once(first.from).chain(whole.map(|it| it.to)).collect();
         Some(AccessWay {
             from: self.name(first.from),
-            to: end.id.clone(),
+            to: self.name(last.to),
             sensitivity: end.sensitivity,
             state: if made { HopState::Exercised } else { HopState::Possible },
             one_chain: made
@@ -232,8 +232,7 @@ impl AccessMap {
 
     fn crossing(&self, hop: &Hop) -> Option<Crossing> {
         let made = hop.made.as_ref().filter(|_| self.crosses(hop))?;
-        let place =
-            |it: u32| self.place(it).and_then(|it: &Place| Some((it.platform?, it.id.clone())));
+        let place = |it: u32| Some((self.place(it)?.platform?, self.name(it)));
         let ((from_platform, from), (to_platform, to)) = (place(hop.from)?, place(hop.to)?);
         Some(Crossing {
             from_platform,
@@ -250,7 +249,11 @@ impl AccessMap {
     }
 
     fn name(&self, place: u32) -> String {
-        self.place(place).map(|it| it.id.clone()).unwrap_or_default()
+        let Some(place) = self.place(place) else { return String::new() };
+        if !place.within.is_empty() && self.has_namesake(place) {
+            return format!("{} ({})", place.id, place.within);
+        }
+        place.id.clone()
     }
 }
 

@@ -19,6 +19,9 @@ pub(super) fn of_map(map: &AccessMap) -> OpenGraph {
         .platform
         .filter(|_| 1 < count.get(&*place.id).copied().unwrap_or(0))
     {
+        Some(platform) if map.has_namesake(place) => {
+            format!("{platform}:{}:{}", place.within, place.id)
+        }
         Some(platform) => format!("{platform}:{}", place.id),
         None => place.id.clone(),
     };
@@ -40,17 +43,19 @@ pub(super) fn of_map(map: &AccessMap) -> OpenGraph {
 pub(crate) fn of_audit(told: &Audit) -> OpenGraph {
     let (mut nodes, mut edges) = (Vec::new(), Vec::new());
     let mut names: BTreeSet<(&str, Platform)> = BTreeSet::new();
-    let mut count: BTreeMap<&str, usize> = BTreeMap::new();
+    let mut count: BTreeMap<&str, BTreeMap<Platform, usize>> = BTreeMap::new();
     for it in &told.identities {
-        let known = count.entry(&it.id).or_default();
+        let known = count.entry(&it.id).or_default().entry(it.platform).or_default();
         *known = known.saturating_add(1);
     }
     for identity in &told.identities {
-        let is_one = count.get(&*identity.id).copied().unwrap_or(0) < 2;
-        let id = if is_one {
-            identity.id.clone()
-        } else {
-            format!("{}:{}", identity.platform, identity.id)
+        let (platform, name) = (identity.platform, &identity.id);
+        let of_name = count.get(name.as_str());
+        let id = match of_name.and_then(|it| it.get(&platform)) {
+            // Two accounts may call theirs the same, and so may two systems.
+            Some(2..) => format!("{platform}:{}:{name}", identity.account),
+            _ if of_name.is_some_and(|it| 1 < it.len()) => format!("{platform}:{name}"),
+            _ => name.clone(),
         };
         let mut properties = named(&identity.id, Some(identity.platform));
         properties.insert("account".to_owned(), json!(identity.account));

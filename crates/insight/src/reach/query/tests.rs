@@ -12,24 +12,24 @@ use crate::{exercised::Exercised, names::Catalogue, reach::MapBuilder};
 
 const DAY: i64 = 86_400_000;
 
-/// Reads `DAY PLATFORM:ID CREDENTIAL RESOURCE|- [MADE for ID]`.
+/// Reads `DAY[/ACCOUNT] PLATFORM:ID CREDENTIAL RESOURCE|- [MADE for ID]`.
 fn exercise(line: &str, number: usize) -> Exercise<'static> {
     let words: Vec<String> = line.split_whitespace().map(str::to_owned).collect();
     let (platform, id) = words[1].split_once(':').expect("a platform");
-    let day: i64 = words[0].parse().expect("a day");
+    let day: i64 = words[0].split('/').next().and_then(|it| it.parse().ok()).expect("a day");
     Exercise {
         platform: platform.parse().expect("a platform"),
         key: u128::try_from(number).expect("a number"),
         at: Timestamp::from_millis(day.saturating_mul(DAY)),
-        account: Cow::Borrowed("1"),
+        account: words[0].split_once('/').map_or("1", |it| it.1).to_owned().into(),
         actor: Actor {
             id: id.to_owned().into(),
             kind: ActorKind::Unknown,
             credential: words[2].clone().into(),
             ..Actor::default()
         },
-        service: Cow::Borrowed("s3.amazonaws.com"),
-        operation: Cow::Borrowed("GetObject"),
+        service: Cow::Borrowed(if platform == "aws" { "s3.amazonaws.com" } else { "core/secrets" }),
+        operation: Cow::Borrowed(if platform == "aws" { "GetObject" } else { "get" }),
         along: Along::NOTHING,
         resource: words[3].replace('-', "").into(),
         ended: Ended::Success,
@@ -158,6 +158,34 @@ fn a_hop_to_another_system_is_new_where_that_was_watched_without_it() {
     let at_once = LOG.replace("    1 kubernetes:system:node N1 -\n", "");
     let reached = map(&at_once, &[]).reach(&wish(Some("user/ci"), None));
     assert!(!reached.crossings[0].new, "nobody watched the cluster before");
+}
+
+#[test]
+fn no_way_leads_through_one_name_from_one_cluster_into_another() {
+    let map = map(
+        "
+        1/one kubernetes:bot T1 secrets/a
+        1/two kubernetes:bot T2 secrets/b
+        1/two kubernetes:ann T3 - T2 for bot
+        ",
+        &[],
+    );
+    insta::assert_snapshot!(told(&map, &wish(Some("ann"), None)), @r"
+    ann › assume-role › bot (two)  one chain
+    ann › assume-role › bot (two) › access › secrets/b  one chain
+    ");
+    insta::assert_snapshot!(told(&map, &wish(Some("bot"), None)), @r"
+    bot (one) › access › secrets/a  one chain
+    bot (two) › access › secrets/b  one chain
+    ");
+}
+
+#[test]
+fn a_role_whose_session_alone_was_logged_is_the_one_that_is_listed() {
+    let whole = "arn:aws:iam::111122223333:role/svc/app";
+    let log = format!("1 aws:{} ASIA1 arn:aws:s3:::x/*", whole.replace("svc/", ""));
+    let map = map(&log, &[holder(whole, &["user/ci"], &[])]);
+    assert!(told(&map, &wish(Some("user/ci"), None)).ends_with("access › arn:aws:s3:::x/*"));
 }
 
 #[test]
