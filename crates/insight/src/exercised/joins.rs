@@ -181,9 +181,10 @@ impl<'e> Joins<'e> {
         names.filter_map(list).collect()
     }
 
-    /// Finds who made what a holder showed at a moment: a governor's lease before all else, then the latest.
+    /// Finds who made what a holder showed at a moment: whoever was seen making the very credential before those whose lease
+    /// the holder alone names, a governor's lease before what else made it, then the latest.
     fn maker(&self, holding: &Holding, lists: &[Makers<'_, 'e>], at: Timestamp) -> Option<Maker> {
-        let mut best: Option<((bool, Timestamp), Maker)> = None;
+        let mut best: Option<((bool, bool, Timestamp), Maker)> = None;
         let latest = moved(at, CLOCKS_APART);
         for list in lists {
             let end = list.issues.partition_point(|it| it.at <= latest);
@@ -193,9 +194,9 @@ impl<'e> Joins<'e> {
                 if (list.leases_alone && !is_lease) || !self.could(issue, holding, at) {
                     continue;
                 }
-                let rank = (is_lease, issue.at);
+                let rank = (!list.leases_alone, is_lease, issue.at);
                 // Within a list the later is the better; of two names the first counts.
-                let better = |it: &((bool, Timestamp), Maker)| {
+                let better = |it: &((bool, bool, Timestamp), Maker)| {
                     it.0 < rank || (it.0 == rank && it.1.0 == list.name)
                 };
                 if best.as_ref().is_none_or(better) {

@@ -198,6 +198,15 @@ fn a_lease_names_the_agent_by_key_login_or_source_identity() {
 }
 
 #[test]
+fn nobody_is_led_back_to_an_agent_by_their_own_word_where_it_was_seen_who_made_the_key() {
+    insta::assert_snapshot!(told("
+        1 mcp:triage task_1 is agent makes lease_9 for lease_9 by lease until 35
+        2 aws:mallory AKIA1 makes ASIA7 for role/leased by assume-role
+        3 aws:role/leased ASIA7 behind lease_9
+    "), @"aws:mallory › assume-role › aws:role/leased  1× a credential that lasts (says lease_9)");
+}
+
+#[test]
 fn a_digest_is_the_same_however_it_is_written() {
     insta::assert_snapshot!(told("
         1 okta:ann session1 makes sha256:AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8= for bot by oauth-grant
