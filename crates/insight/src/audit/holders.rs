@@ -59,8 +59,11 @@ impl<'h> Holders<'h> {
         let own = self.own.get(id).into_iter().flatten();
         let own = own.map(|holder| Listed { holder, is_own: true, is_sure: true });
         let elsewhere = self.elsewhere(id);
+        let listed = self.own.get(id).and_then(|it| it.first()).map(|it| it.kind);
+        let kind = kind.or(listed);
         let is_in = |it: &&&Holder| {
             it.platform == id.platform
+                && !is_set(&id.id)
                 && fits(&it.id, &id.id)
                 && (id.within.is_empty() || it.account.is_empty() || it.account == id.within)
                 // Who said no name belongs where nobody has to say one.
@@ -80,4 +83,11 @@ impl<'h> Holders<'h> {
         let all = may_be.flat_map(|(_, all)| all);
         all.map(|holder| Listed { holder, is_own: holder.account.is_empty(), is_sure: false })
     }
+}
+
+/// Says whether a name is that of many, of whom nothing says who they are: such a one does nothing itself.
+fn is_set(id: &str) -> bool {
+    ["group:", "principalSet:", "projectEditor:", "projectOwner:", "projectViewer:"]
+        .iter()
+        .any(|it| id.starts_with(it))
 }

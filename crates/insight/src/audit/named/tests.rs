@@ -247,6 +247,20 @@ fn what_names_no_account_belongs_to_the_only_one_there_is() {
 }
 
 #[test]
+fn who_said_no_name_and_who_is_a_group_is_in_no_crowd_of_those_who_said_one() {
+    let everybody = holder("*", "core/pods:get");
+    let holders =
+        [everybody, holder("system:anonymous", "core/pods:list"), holder("group:ops", "")];
+    let holders = holders.map(|it| match it.id.as_str() {
+        "system:anonymous" => Holder { kind: ActorKind::Anonymous, ..it },
+        _ => it,
+    });
+    let all = audit(&exercised(&[]), &holders);
+    assert_eq!(told(&all, "system:anonymous"), "core/pods:list unobservable 0/0 of 0 by role 0");
+    assert_eq!(told(&all, "group:ops"), "");
+}
+
+#[test]
 fn whoever_acted_by_another_name_may_have_used_what_a_wildcard_grants() {
     let log = ["1 deputy core/pods:list ok for boss", "1 ci core/pods:delete ok"];
     let holders = [holder("boss", "core/*:delete core/pods:create")];
