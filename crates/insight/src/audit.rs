@@ -355,8 +355,8 @@ mod tests {
         insta::assert_snapshot!(told(&log, &["*"], None), @r"
         ec2:DescribeImages exercised 1/0 of 1
         ec2:DescribeInstances dormant 0/0 of 1
-        ec2:RunInstances exercised 1/1 of 3
-        ec2:StopInstances dormant 0/0 of 3
+        ec2:RunInstances exercised 1/1 of 2
+        ec2:StopInstances dormant 0/0 of 2
         iam:PassRole unobservable 0/0 of 0
         s3:GetObject unobservable 0/0 of 0
         s3:PutObject unobservable 0/0 of 0

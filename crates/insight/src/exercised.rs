@@ -128,8 +128,8 @@ struct WordSort {
 struct Account {
     /// On which days anything.
     days: Days,
-    /// From when until when what is of a sort.
-    sorts: Vec<(WordSort, (Timestamp, Timestamp))>,
+    /// On which days something of a sort.
+    sorts: Vec<(WordSort, Days)>,
 }
 
 #[derive(Debug)]
@@ -221,11 +221,12 @@ impl Exercised {
         // Data of a service that no table has says nothing of what every trail has.
         let Some(sort) = sort.filter(|sort| !it.data || sort.is_of_data) else { return };
         match account.sorts.iter_mut().find(|(known, _)| *known == sort) {
-            Some((_, (first, last))) => {
-                *first = it.at.min(*first);
-                *last = it.at.max(*last);
+            Some((_, days)) => days.add(it.at),
+            None => {
+                let mut days = Days::default();
+                days.add(it.at);
+                account.sorts.push((sort, days));
             }
-            None => account.sorts.push((sort, (it.at, it.at))),
         }
     }
 

@@ -35,12 +35,6 @@ impl Days {
         self.0.retain(|it| day <= *it);
     }
 
-    /// Takes off those after the day of a moment.
-    pub fn end_at(&mut self, at: Timestamp) {
-        let day = i32::try_from(at.utc_day()).unwrap_or(i32::MAX);
-        self.0.retain(|it| *it <= day);
-    }
-
     /// Counts them.
     pub fn count(&self) -> u64 {
         u64::try_from(self.0.len()).unwrap_or(u64::MAX)

@@ -220,8 +220,8 @@ impl Exercised {
         counts
     }
 
-    /// Gives the days on which an account's log would have had what is of this sort: those with anything at all, from the
-    /// first that had some of it to the last. A trail may leave out reads, writes, or what is done to data, and may be told so later.
+    /// Gives the days on which an account's log had something of this sort. A trail may leave out reads, writes, or what is done to
+    /// data, and may be told so, and told otherwise, on any day: one without any of it shows nothing of it.
     pub fn observed(&self, platform: Platform, account: &str, sort: &Sort<'_>) -> Days {
         let Some(account) = self.account(platform, account) else { return Days::default() };
         let data_of = self.words.find(&sort.data_of);
@@ -229,11 +229,7 @@ impl Exercised {
             .sorts
             .iter()
             .find(|(known, _)| (Some(known.data_of), known.reads) == (data_of, sort.reads));
-        let Some((_, (first, last))) = seen else { return Days::default() };
-        let mut days = account.days.clone();
-        days.begin_at(*first);
-        days.end_at(*last);
-        days
+        seen.map(|it| it.1.clone()).unwrap_or_default()
     }
 
     /// Gives the days on which an account's log has anything.

@@ -261,6 +261,17 @@ fn who_said_no_name_and_who_is_a_group_is_in_no_crowd_of_those_who_said_one() {
 }
 
 #[test]
+fn days_without_anything_of_a_sort_show_nothing_of_it() {
+    // Who looks is written down on the first day and on the last, and on none between.
+    let mut log =
+        vec!["1 other core/pods:get ok".to_owned(), "9 other core/pods:get ok".to_owned()];
+    log.extend((2..9).map(|day| format!("{day} other core/pods:create ok")));
+    let log: Vec<_> = log.iter().map(String::as_str).collect();
+    let told = told(&audit(&exercised(&log), &[holder("ci", "core/services:get")]), "ci");
+    assert_eq!(told, "core/services:get dormant 0/0 of 2 by role 0");
+}
+
+#[test]
 fn whoever_acted_by_another_name_may_have_used_what_a_wildcard_grants() {
     let log = ["1 deputy core/pods:list ok for boss", "1 ci core/pods:delete ok"];
     let holders = [holder("boss", "core/*:delete core/pods:create")];
