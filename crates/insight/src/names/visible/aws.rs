@@ -1,7 +1,10 @@
 //! Whether `CloudTrail` can see that an action was used: always, only where somebody asked for data events, or never.
 //!
-//! What nothing could have seen is not unused. The list is of the services whose data events are documented; what is not
-//! in it is a management event, which every trail has unless it is told otherwise.
+//! What nothing could have seen is not unused: only what some rule says is recorded is taken for visible. Data events are of the
+//! services for which they are documented; management events, which every trail has unless it is told otherwise, of those in
+//! `aws/told.rs`.
+
+mod told;
 
 use super::Action;
 
@@ -20,7 +23,7 @@ enum Visible {
     Always,
     /// In logs that were asked for what is done to data.
     Data,
-    /// Nowhere: no call is recorded for it.
+    /// Nowhere: no call is recorded for it, or no rule knows of one.
     Never,
 }
 
@@ -81,6 +84,8 @@ const DATA: &[(&str, &[&str])] = &[
         ],
     ),
     ("kinesis", &["GetRecords", "GetShardIterator", "PutRecord", "SubscribeToShard"]),
+    // Trails may be told to leave all of them out.
+    ("kms", &[""]),
     ("lambda", &["Invoke"]),
     (
         "rds-data",
@@ -183,7 +188,13 @@ fn visible(action: &Action) -> Visible {
     let begins = DATA.binary_search_by(|it| it.0.cmp(service)).ok().and_then(|it| DATA.get(it));
     let data =
         begins.is_some_and(|it| begins_with(name, it.1)) || DATA_WHOLE.contains(&(service, name));
-    if data { Visible::Data } else { Visible::Always }
+    if data {
+        Visible::Data
+    } else if told::is_told(service, name) {
+        Visible::Always
+    } else {
+        Visible::Never
+    }
 }
 
 fn begins_with(name: &str, begins: &[&str]) -> bool {
@@ -219,6 +230,34 @@ mod tests {
         assert_eq!(said("s3", "PutObject"), Some(Sort::new("s3", false)));
         assert_eq!(said("iam", "ListUsers"), Some(Sort::new("", true)));
         assert_eq!(said("iam", "PassRole"), None);
+    }
+
+    #[test]
+    fn what_no_rule_knows_to_be_recorded_is_not_taken_for_visible() {
+        let catalogue = Catalogue::carried();
+        let said = |service, name| visible(catalogue.find(service, name).expect("an action"));
+        for (service, name) in [
+            // No rule says that there is a call, or that it is recorded.
+            ("mobiletargeting", "SendMessages"),
+            ("geo", "SearchPlaceIndexForText"),
+            ("redshift", "JoinGroup"),
+            ("sqs", "GetQueueUrl"),
+            ("ec2", "SendSpotInstanceInterruptions"),
+            ("lambda", "EnableReplication"),
+            ("ses", "SendEmail"),
+        ] {
+            assert_eq!(said(service, name), Visible::Never, "{service}:{name}");
+        }
+        assert_eq!(said("kms", "Decrypt"), Visible::Data, "a trail may leave it out");
+        for (service, name) in [
+            ("ec2", "RunInstances"),
+            ("s3", "PutEncryptionConfiguration"),
+            ("s3", "ListAllMyBuckets"),
+            ("cloudformation", "CreateResource"),
+            ("secretsmanager", "GetSecretValue"),
+        ] {
+            assert_eq!(said(service, name), Visible::Always, "{service}:{name}");
+        }
     }
 
     #[test]
