@@ -6,7 +6,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use bailiwick_model::{ActorKind, Exercise, Platform, Timestamp, Via};
+use bailiwick_model::{ActorKind, Ended, Exercise, Platform, Timestamp, Via};
 
 use super::{Exercised, Origin, Shown, Step, SystemIdentity, Tally, Word};
 
@@ -25,15 +25,39 @@ pub(super) struct Showing {
     pub(super) behind: Box<[Word]>,
 }
 
-/// When something happened, and how often at each moment.
+/// When something happened, how often at each moment, and how often it was let through.
 #[derive(Debug, Default)]
-pub(super) struct Moments(Vec<(Timestamp, u32)>);
+pub(super) struct Moments(Vec<(Timestamp, u32, u32)>);
 
 impl Moments {
-    pub(super) fn add(&mut self, at: Timestamp) {
+    pub(super) fn add(&mut self, at: Timestamp, ended: Ended) {
+        let through = u32::from(ended.is_exercised());
         match self.0.last_mut() {
-            Some((last, count)) if *last == at => *count = count.saturating_add(1),
-            Some(_) | None => self.0.push((at, 1)),
+            Some((last, count, done)) if *last == at => {
+                *count = count.saturating_add(1);
+                *done = done.saturating_add(through);
+            }
+            Some(_) | None => self.0.push((at, 1, through)),
+        }
+    }
+}
+
+/// What came by one maker.
+struct Part {
+    used: Tally,
+    let_through: Option<(Timestamp, Timestamp)>,
+}
+
+impl Part {
+    fn none(at: Timestamp) -> Self {
+        Self { used: Tally::none(at), let_through: None }
+    }
+
+    fn add(&mut self, (at, count, done): (Timestamp, u32, u32)) {
+        self.used.add_times(at, u64::from(count));
+        if 0 < done {
+            let (first, last) = self.let_through.unwrap_or((at, at));
+            self.let_through = Some((first.min(at), last.max(at)));
         }
     }
 }
@@ -86,7 +110,7 @@ impl Exercised {
             };
             self.issues.entry(made).or_default().push(issue);
         }
-        self.shown.entry(Showing { who, credential, behind }).or_default().add(it.at);
+        self.shown.entry(Showing { who, credential, behind }).or_default().add(it.at, it.ended);
     }
 
     /// Gives every credential that was shown, and how it was come by.
@@ -100,16 +124,15 @@ impl Exercised {
                 continue;
             };
             // One credential may be used before it was made, by it, and past its end: each is told by itself.
-            let mut parts: BTreeMap<Option<Maker>, Tally> = BTreeMap::new();
+            let mut parts: BTreeMap<Option<Maker>, Part> = BTreeMap::new();
             let outermost = Joins::outermost(&holding);
             let lists = joins.lists(&outermost);
-            for (at, count) in &moments.0 {
-                let maker = joins.maker(&outermost, &lists, *at);
-                let part = parts.entry(maker).or_insert_with(|| Tally::none(*at));
-                part.add_times(*at, u64::from(*count));
+            for moment in &moments.0 {
+                let maker = joins.maker(&outermost, &lists, moment.0);
+                parts.entry(maker).or_insert_with(|| Part::none(moment.0)).add(*moment);
             }
             all.extend(
-                parts.into_iter().map(|(maker, used)| joins.led_back(&holding, maker, used)),
+                parts.into_iter().map(|(maker, part)| joins.led_back(&holding, maker, part)),
             );
         }
         all.sort_by(|one, next| one.order().cmp(&next.order()));
@@ -220,7 +243,7 @@ impl<'e> Joins<'e> {
     }
 
     /// Leads a use back to where it began.
-    fn led_back(&self, holding: &Holding, maker: Option<Maker>, used: Tally) -> Shown {
+    fn led_back(&self, holding: &Holding, maker: Option<Maker>, part: Part) -> Shown {
         let mut way = Vec::new();
         let mut seen = vec![holding.clone()];
         let mut here = self.through_behind(holding, &mut way);
@@ -246,7 +269,7 @@ impl<'e> Joins<'e> {
                 None => match self.at_home(&here) {
                     Some(home) => {
                         way.push(self.step(&home, home.id, Via::Federation));
-                        (home, used.first)
+                        (home, part.used.first)
                     }
                     None => break self.origin(&here),
                 },
@@ -264,7 +287,8 @@ impl<'e> Joins<'e> {
             by: self.identity(holding, holding.id),
             kind: self.kind(holding),
             credential: self.all.words.text(holding.credential).to_owned(),
-            used,
+            used: part.used,
+            let_through: part.let_through,
             way,
             origin,
             said,

@@ -65,6 +65,8 @@ pub struct Shown {
     pub credential: String,
     /// How often, and when.
     pub used: Tally,
+    /// When first and when last it was let through; none where it was refused each time.
+    pub let_through: Option<(Timestamp, Timestamp)>,
     /// From whom it came, the nearest first; empty where nobody was seen making it.
     pub way: Vec<Step>,
     /// Why the way begins where it does.

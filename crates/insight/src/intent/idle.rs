@@ -45,27 +45,28 @@ pub(super) fn run(seen: &Seen<'_>) -> Vec<IntentFinding> {
     }
     // Whoever used a credential, and in whichever way, it was used.
     let mut last: BTreeMap<_, Timestamp> = BTreeMap::new();
-    for it in &seen.shown {
-        let known = last.entry((it.by.platform, it.credential.as_str())).or_insert(it.used.last);
-        *known = it.used.last.max(*known);
+    let used = seen.shown.iter().filter_map(|it| Some((it, it.let_through?)));
+    for (it, (_, used_last)) in used.clone() {
+        let known = last.entry((it.by.platform, it.credential.as_str())).or_insert(used_last);
+        *known = used_last.max(*known);
     }
-    for it in seen.shown.iter().filter(|it| keys::lasts(it)) {
+    for (it, (first, used_last)) in used.filter(|it| keys::lasts(it.0)) {
         let platform = it.by.platform;
-        let is_last = last.get(&(platform, it.credential.as_str())) == Some(&it.used.last);
-        if !is_last || deleted(it.used.last) {
+        let is_last = last.get(&(platform, it.credential.as_str())) == Some(&used_last);
+        if !is_last || deleted(used_last) {
             continue;
         }
         let account = account_of(&it.by.id).map_or_else(|| account(seen, it), str::to_owned);
-        let days = observed(seen, platform, &account, it.used.last);
+        let days = observed(seen, platform, &account, used_last);
         if 0 < days && seen.policy.unused_days <= days {
             let says = format!(
                 "last used at {}, and not on the {} of its account's log since",
-                it.used.last,
+                used_last,
                 counted(days, "day", "days")
             );
             let finding = IntentFinding::new(KIND, (platform, &it.by.id), says, days)
                 .credential(&it.credential)
-                .when(it.used.first, it.used.last);
+                .when(first, used_last);
             found.push(finding.charter(seen.charter_of(platform, &it.by.id)));
         }
     }

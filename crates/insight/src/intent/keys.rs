@@ -11,8 +11,13 @@ use bailiwick_model::{Platform, Timestamp, Via};
 use super::{FindingKind, IntentFinding, Risk, Seen, finding::counted};
 use crate::exercised::{Origin, Shown};
 
-/// Says whether a credential lasts: nobody makes it anew for a while.
+/// Says whether a credential lasts, and was seen to count: nobody makes it anew for a while. Of one that was refused each
+/// time nobody knows whether it is still there.
 pub(super) fn lasts(it: &Shown) -> bool {
+    it.let_through.is_some() && is_lasting(it)
+}
+
+fn is_lasting(it: &Shown) -> bool {
     match (it.way.first(), it.origin) {
         (Some(made), _) => made.via == Via::Key,
         (None, Origin::Lasting) => true,

@@ -15,7 +15,7 @@ fn catalogue() -> Catalogue {
     Catalogue::parse(text).expect("a catalogue")
 }
 
-/// Takes `DAY PLATFORM/ACCOUNT WHO/CREDENTIAL SERVICE:OPERATION ok|no [VIA CREDENTIAL for WHO]`.
+/// Takes `DAY PLATFORM/ACCOUNT WHO/CREDENTIAL SERVICE:OPERATION ok|no [VIA CREDENTIAL for WHO | behind WHO]`.
 fn exercise(number: usize, line: &str) -> Exercise<'static> {
     let line: &'static str = line.to_owned().leak();
     let words: Vec<&'static str> = line.split(' ').collect();
@@ -38,6 +38,10 @@ fn exercise(number: usize, line: &str) -> Exercise<'static> {
             id: Cow::Borrowed(who),
             kind: kind(who),
             credential: Cow::Borrowed(credential),
+            chain: match words.get(5..) {
+                Some(["behind", who]) => vec![Cow::Borrowed(*who)],
+                _ => Vec::new(),
+            },
             ..Actor::default()
         },
         service: if platform == Platform::Aws {
@@ -50,7 +54,7 @@ fn exercise(number: usize, line: &str) -> Exercise<'static> {
         resource: Cow::Borrowed(""),
         ended: if words[4] == "ok" { Ended::Success } else { Ended::Denied },
         code: Cow::Borrowed(""),
-        issued: words.get(5).map(|it| Issued {
+        issued: words.get(5).filter(|it| **it != "behind").map(|it| Issued {
             credential: Cow::Borrowed(words[6]),
             to: Cow::Borrowed(words[8]),
             via: via(it),
@@ -346,6 +350,53 @@ fn lines() -> impl Strategy<Value = Vec<String>> {
         },
     );
     proptest::collection::vec(line, 0..24)
+}
+
+#[test]
+fn a_key_is_in_use_in_whichever_way_it_is() {
+    let key = "bot//iam/serviceAccounts/bot/keys/7";
+    let direct = format!("1 google/p {key} :storage.objects.get ok");
+    let lent: Vec<_> = (2..9)
+        .map(|day| format!("{day} google/p {key} :storage.objects.get ok behind deputy"))
+        .collect();
+    let others: Vec<_> =
+        (2..9).map(|day| format!("{day} google/p ann/ :storage.objects.get ok")).collect();
+    let lines = |more: &[String]| {
+        let all: Vec<_> = std::iter::once(&direct).chain(more).chain(&others).cloned().collect();
+        told(&all.iter().map(String::as_str).collect::<Vec<_>>(), &[], &[])
+    };
+    assert!(lines(&[]).starts_with("unused-credential"), "{}", lines(&[]));
+    assert!(!lines(&lent).contains("unused-credential"), "{}", lines(&lent));
+}
+
+#[test]
+fn one_who_came_by_a_credential_in_several_ways_is_one() {
+    let log = [
+        "1 github/o bot/sha256:T :repo.create ok",
+        "2 okta/o ann/S :token.create ok federation sha256:T for bot",
+        "3 github/o bot/sha256:T :repo.create ok",
+    ];
+    assert!(!told(&log, &[], &[]).contains("shared-identity"));
+    let both = [&log[..], &["4 github/o cat/sha256:T :repo.create ok"]].concat();
+    assert_eq!(told(&both, &[], &[]).matches("2 identities showed this credential").count(), 2);
+}
+
+#[test]
+fn a_key_that_was_only_denied_is_neither_overdue_nor_unused_nor_in_use() {
+    let log = [
+        "1 aws/1 bot/AKIA1 ec2:RunInstances no",
+        "2 aws/1 ann/K ec2:RunInstances ok",
+        "3 aws/1 ann/K ec2:DescribeImages ok",
+        "4 aws/1 ann/K ec2:DescribeImages ok",
+        "200 aws/1 bot/AKIA1 ec2:RunInstances no",
+        "201 aws/1 ann/K ec2:RunInstances ok",
+        "202 aws/1 ann/K ec2:RunInstances ok",
+        "203 aws/1 ann/K ec2:RunInstances ok",
+    ];
+    assert_eq!(told(&log, &[], &[]), "");
+    // Nor does a denial make the last use later.
+    let used = [&log[..], &["5 aws/1 bot/AKIA1 ec2:RunInstances ok"]].concat();
+    assert!(told(&used, &[], &[]).contains("last used at 1970-01-06"), "{}", told(&used, &[], &[]));
 }
 
 #[test]
