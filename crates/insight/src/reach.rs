@@ -88,6 +88,7 @@ pub struct AccessMap {
     places: Vec<Place>,
     hops: Vec<Hop>,
     chains: Vec<Vec<u32>>,
+    pairs_left_out: u64,
     forward: Adjacency,
     backward: Adjacency,
 }

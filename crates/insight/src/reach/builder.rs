@@ -6,7 +6,7 @@ use bailiwick_model::{Holder, Platform, Sensitivity, Timestamp};
 
 use super::{
     AccessMap, Adjacency, Hop, Made, Place,
-    possible::{any_on, covers, is_denied, may, placed},
+    possible::{any_on, asks, covers, is_denied, may, placed},
 };
 use crate::exercised::{Exercised, Namesakes, SystemIdentity, Tally, vouched};
 
@@ -38,6 +38,39 @@ pub struct MapBuilder {
     hops: BTreeMap<(Key, Key, String), Drawn>,
     chains: BTreeSet<Vec<Key>>,
     listed: Vec<SystemIdentity>,
+    pairs: Pairs,
+}
+
+/// Pairs of identities, which come to very many where each of an account may ask for each role of it.
+#[derive(Debug)]
+struct Pairs {
+    /// How many more are looked at.
+    most: u64,
+    left_out: u64,
+}
+
+impl Default for Pairs {
+    fn default() -> Self {
+        Self { most: 1_000_000, left_out: 0 }
+    }
+}
+
+impl Pairs {
+    /// Says whether one more is looked at.
+    fn take(&mut self) -> bool {
+        let is_left = self.most.checked_sub(1);
+        self.most = is_left.unwrap_or(0);
+        self.left_out = self.left_out.saturating_add(u64::from(is_left.is_none()));
+        is_left.is_some()
+    }
+}
+
+/// Those of a list who may ask for something of somebody at all.
+struct Askers<'h> {
+    roles: Vec<&'h Holder>,
+    keys: Vec<&'h Holder>,
+    /// Everybody, by name.
+    by_name: BTreeMap<(Platform, &'h str), Vec<&'h Holder>>,
 }
 
 impl MapBuilder {
@@ -49,6 +82,12 @@ impl MapBuilder {
             all.places.insert(key(platform, id), (RESOURCE.to_owned(), Some(sensitivity)));
         }
         all
+    }
+
+    /// Looks at so many pairs of identities at most.
+    #[cfg(test)]
+    pub(super) fn looking_at(self, most: u64) -> Self {
+        Self { pairs: Pairs { most, left_out: 0 }, ..self }
     }
 
     /// Adds what was seen. What is granted is added before: lists know names that a log shortens.
@@ -102,18 +141,26 @@ impl MapBuilder {
     /// Adds what is granted.
     #[must_use]
     pub fn granted(mut self, holders: &[Holder]) -> Self {
-        for holder in holders {
+        // Where there are too many, those that come first by name are looked at, whatever the order of the list.
+        let mut holders: Vec<&Holder> = holders.iter().collect();
+        holders.sort_by_key(|it| (it.platform, &it.id, &it.account));
+        let ask = |action| holders.iter().filter(|it| asks(it, action)).copied().collect();
+        let (roles, keys) = (ask("sts:AssumeRole"), ask("iam:CreateAccessKey"));
+        let mut askers = Askers { roles, keys, by_name: BTreeMap::new() };
+        for it in &holders {
+            askers.by_name.entry((it.platform, it.id.as_str())).or_default().push(it);
+        }
+        for holder in &holders {
             let name = SystemIdentity::within(holder.platform, &holder.id, &holder.account);
             let to = self.identity(&name);
             self.listed.push(name);
             for trusted in &holder.trusts {
-                self.trusted(trusted, holder, &to, holders);
+                self.trusted(trusted, holder, &to, &askers);
             }
             if holder.platform == Platform::Aws && holder.id.contains(":user/") {
-                for maker in
-                    holders.iter().filter(|it| it.id != holder.id && it.account == holder.account)
-                {
-                    if may(maker, "iam:CreateAccessKey", &holder.id) {
+                let own = askers.keys.iter();
+                for maker in own.filter(|it| it.id != holder.id && it.account == holder.account) {
+                    if self.pairs.take() && may(maker, "iam:CreateAccessKey", &holder.id) {
                         let from = self.put(key(Some(maker.platform), &maker.id), IDENTITY);
                         self.can(from, to.clone(), "key", true);
                     }
@@ -131,7 +178,7 @@ impl MapBuilder {
     }
 
     /// Adds who is trusted to become `holder`: somebody by name, or whoever of an account may ask for it.
-    fn trusted(&mut self, trusted: &str, holder: &Holder, to: &Key, holders: &[Holder]) {
+    fn trusted(&mut self, trusted: &str, holder: &Holder, to: &Key, askers: &Askers<'_>) {
         let own = Some(holder.platform);
         let account = match trusted.strip_suffix(":root") {
             Some(arn) => arn.rsplit(':').next().filter(|_| arn.starts_with("arn:")),
@@ -140,22 +187,22 @@ impl MapBuilder {
         };
         if account.is_none() && trusted != "*" {
             let from = self.put(key(own, trusted), IDENTITY);
-            let denied = holders.iter().any(|it| {
-                (it.platform, it.id.as_str()) == (holder.platform, trusted)
-                    && is_denied(it, "sts:AssumeRole", &holder.id)
-            });
-            if !denied {
+            let listed = askers.by_name.get(&(holder.platform, trusted)).into_iter().flatten();
+            let mut listed = listed.copied();
+            if !listed.any(|it| is_denied(it, "sts:AssumeRole", &holder.id)) {
                 self.can(from, to.clone(), "trust", true);
             }
             return;
         }
-        let askers = holders.iter().filter(|it| {
+        let askers = askers.roles.iter().filter(|it| {
             it.platform == holder.platform
                 && it.id != holder.id
                 && account.is_none_or(|account| it.account == account)
-                && may(it, "sts:AssumeRole", &holder.id)
         });
         for asker in askers {
+            if !(self.pairs.take() && may(asker, "sts:AssumeRole", &holder.id)) {
+                continue;
+            }
             let from = self.put(key(own, &asker.id), IDENTITY);
             self.can(from, to.clone(), "trust", true);
         }
@@ -218,6 +265,7 @@ impl MapBuilder {
         AccessMap {
             forward: Adjacency::new(places.len(), &ends),
             backward: Adjacency::new(places.len(), &turned),
+            pairs_left_out: self.pairs.left_out,
             chains: self.chains.iter().map(|it| it.iter().map(number).collect()).collect(),
             places,
             hops,

@@ -78,6 +78,12 @@ pub(super) fn may(holder: &Holder, action: &str, target: &str) -> bool {
     allowed(all(), action, target) && bounded
 }
 
+/// Says whether a holder may do `action` to anything at all, as far as what it is given says.
+pub(super) fn asks(holder: &Holder, action: &str) -> bool {
+    let mut all = holder.policies.iter().flat_map(|it| &it.statements);
+    all.any(|it| it.allows && names(&it.actions, action))
+}
+
 fn allowed<'s>(
     statements: impl Iterator<Item = &'s Statement>,
     action: &str,

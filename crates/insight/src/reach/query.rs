@@ -10,6 +10,9 @@ use super::{
     builder::{ACCESS, RESOURCE},
 };
 
+/// How many ways are told before they are only counted.
+const WAYS_MAX: usize = 10_000;
+
 /// What somebody wants to know.
 #[derive(Clone, Debug, Default)]
 pub struct Wish {
@@ -47,6 +50,17 @@ pub struct ReachSummary {
     pub from: u64,
     /// Places to which was asked.
     pub to: u64,
+    /// Ways beyond those that are told.
+    #[serde(skip_serializing_if = "is_nothing", default)]
+    pub more_ways: u64,
+    /// Pairs of identities that were too many to look at: whether one of them could become the other is not told.
+    #[serde(skip_serializing_if = "is_nothing", default)]
+    pub pairs_left_out: u64,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "it is called with a reference")]
+fn is_nothing(count: &u64) -> bool {
+    *count == 0
 }
 
 /// One way from a place to another.
@@ -121,7 +135,14 @@ impl AccessMap {
     /// Finds the ways that somebody asks for.
     pub fn reach(&self, wish: &Wish) -> Reached {
         let (from, to) = (self.named(wish.from.as_deref()), self.wanted(wish));
-        let mut ways = BTreeSet::new();
+        let (mut ways, mut more_ways) = (BTreeSet::new(), 0_u64);
+        let mut add = |hops: &dyn Fn() -> Vec<u32>, back| {
+            if ways.len() < WAYS_MAX {
+                ways.extend(self.way(hops(), back));
+            } else {
+                more_ways = more_ways.saturating_add(1);
+            }
+        };
         // From the fewer: back from few targets, or on from few beginnings.
         let back = wish.from.is_none();
         let asked = wish.from.is_some() || wish.to.is_some() || wish.at_least.is_some();
@@ -141,10 +162,10 @@ impl AccessMap {
             {
                 let by_made = by_made_far.get(place).copied();
                 if by_made.is_some() {
-                    ways.insert(self.way(made.hops_to(*place), back));
+                    add(&|| made.hops_to(*place), back);
                 }
                 if by_made.is_none_or(|it| *far < it) {
-                    ways.insert(self.way(any.hops_to(*place), back));
+                    add(&|| any.hops_to(*place), back);
                 }
             }
         }
@@ -156,11 +177,13 @@ impl AccessMap {
             possible: count(self.hops.len().saturating_sub(exercised)),
             from: count(from.len()),
             to: count(to.len()),
+            more_ways,
+            pairs_left_out: self.pairs_left_out,
         };
         let crossings = self.hops.iter().filter_map(|it| self.crossing(it));
         let mut crossings: Vec<_> = crossings.collect();
         crossings.sort();
-        Reached { summary, ways: ways.into_iter().flatten().collect(), crossings }
+        Reached { summary, ways: ways.into_iter().collect(), crossings }
     }
 
     /// Finds places by name: the very one, or else all that have it as a part.

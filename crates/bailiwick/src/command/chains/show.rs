@@ -14,6 +14,13 @@ pub(super) fn table(told: &Reached, wish: &Wish) -> String {
         summary.places, summary.exercised, summary.possible
     );
     let asked = wish.from.is_some() || wish.to.is_some() || wish.at_least.is_some();
+    if 0 < summary.pairs_left_out {
+        let _ = writeln!(
+            text,
+            "{} pairs of identities are too many to look at: whether one could become the other is not told",
+            summary.pairs_left_out
+        );
+    }
     if asked && told.ways.is_empty() {
         let _ = writeln!(text, "\nno way within {} hops", wish.far);
     }
@@ -30,6 +37,13 @@ pub(super) fn table(told: &Reached, wish: &Wish) -> String {
         if 0 < more {
             let _ = writeln!(text, "  and {more} more: `--output json` has all of them");
         }
+    }
+    if 0 < summary.more_ways {
+        let _ = writeln!(
+            text,
+            "\nand {} more ways, which are only counted: ask for fewer with `--from`, `--to` and `--hops`",
+            summary.more_ways
+        );
     }
     if !told.crossings.is_empty() {
         text.push_str("\nFROM ONE SYSTEM TO ANOTHER\n");

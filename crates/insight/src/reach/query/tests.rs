@@ -161,6 +161,78 @@ fn a_hop_to_another_system_is_new_where_that_was_watched_without_it() {
 }
 
 #[test]
+fn more_ways_than_are_told_are_counted() {
+    let mut all = MapBuilder::new(BTreeMap::new());
+    for place in 0..WAYS_MAX + 3 {
+        all.foreign_hop("hub", &format!("p{place}"), "edge", true);
+    }
+    let map = all.map();
+    for (from, to) in [(Some("hub"), None), (None, Some("p"))] {
+        let reached = map.reach(&wish(from, to));
+        assert_eq!(reached.ways.len(), WAYS_MAX);
+        assert_eq!(reached.summary.more_ways, 3, "{from:?} {to:?}");
+    }
+    assert_eq!(map.reach(&wish(None, Some("p17"))).summary.more_ways, 0);
+}
+
+#[test]
+fn pairs_that_are_too_many_to_look_at_are_counted_whoever_comes_first() {
+    let root = "arn:aws:iam::111122223333:root";
+    let mut holders: Vec<_> = (0..4)
+        .map(|it| holder(&format!("arn:role/r{it}"), &[root], &[]))
+        .chain((0..3).map(|it| holder(&format!("arn:asker/{it}"), &[], &[(true, "sts:*", "*")])))
+        // Who may ask for nothing is not looked at.
+        .chain((0..9).map(|it| holder(&format!("arn:idle/{it}"), &[], &[(true, "s3:*", "*")])))
+        .collect();
+    let asked = |holders: &[Holder], most| {
+        let all = MapBuilder::new(BTreeMap::new()).looking_at(most).granted(holders).map();
+        let hops: Vec<_> = all.hops().iter().map(|it| (it.from, it.to, it.via.clone())).collect();
+        (hops, all.reach(&Wish::default()).summary.pairs_left_out)
+    };
+    let (all, none) = asked(&holders, 12);
+    assert_eq!((all.len(), none), (12, 0));
+    let (some, left) = asked(&holders, 5);
+    assert_eq!((some.len(), left), (5, 7));
+    holders.reverse();
+    assert_eq!(asked(&holders, 5), (some, left));
+}
+
+#[test]
+fn who_is_denied_everything_becomes_nobody_though_a_role_trusts_them_by_name() {
+    let role = || holder("arn:role/deploy", &["user/ci"], &[]);
+    let ways = |denied: &[(bool, &str, &str)]| {
+        told(&map("", &[role(), holder("user/ci", &[], denied)]), &wish(Some("user/ci"), None))
+    };
+    assert_eq!(ways(&[(false, "*", "*")]), "");
+    assert_eq!(ways(&[(false, "sts:AssumeRole", "arn:role/*")]), "");
+    // What takes away something else, or another role, is not in the way.
+    for other in [("s3:*", "*"), ("sts:AssumeRole", "arn:role/other")] {
+        assert_eq!(ways(&[(false, other.0, other.1)]), "user/ci › ?trust › arn:role/deploy");
+    }
+}
+
+#[test]
+fn what_could_be_is_told_beside_what_was_made_only_where_it_is_shorter() {
+    let log = "
+        1 aws:user/ci AKIA1 - ASIA1 for arn:role/a
+        1 aws:arn:role/a ASIA1 - ASIA2 for arn:role/b
+        1 aws:arn:role/b ASIA2 -
+    ";
+    let ways = |holders: &[Holder], far| {
+        let wish = Wish { far, ..wish(Some("user/ci"), Some("arn:role/b")) };
+        told(&map(log, holders), &wish)
+    };
+    let made = "user/ci › assume-role › arn:role/a › assume-role › arn:role/b  one chain";
+    let short = [holder("arn:role/b", &["user/ci"], &[])];
+    assert_eq!(ways(&short, 6), format!("{made}\nuser/ci › ?trust › arn:role/b"));
+    assert_eq!(ways(&short, 1), "user/ci › ?trust › arn:role/b", "two hops are too far");
+    let as_long =
+        [holder("arn:role/c", &["user/ci"], &[]), holder("arn:role/b", &["arn:role/c"], &[])];
+    assert_eq!(ways(&as_long, 6), made);
+    assert_eq!(ways(&as_long, 1), "");
+}
+
+#[test]
 fn no_way_leads_through_one_name_from_one_cluster_into_another() {
     let map = map(
         "
