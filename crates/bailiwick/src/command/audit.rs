@@ -7,9 +7,16 @@ mod ledger;
 mod ocsf;
 mod show;
 
-use std::{fs, io, path::Path, time::Duration};
+use std::{
+    cell::Cell,
+    fs::{self, File},
+    io::{self, Read},
+    ops::ControlFlow,
+    path::Path,
+    time::Duration,
+};
 
-use bailiwick_connect::source::{FileError, Record, find_files, read_file, read_from};
+use bailiwick_connect::source::{FileError, Record, find_files, read_from};
 use bailiwick_insight::{Audit, Catalogue, Exercised, IntentPolicy, audit, judge};
 use bailiwick_model::Exercise;
 use indicatif::{ProgressBar, ProgressStyle};
@@ -49,7 +56,7 @@ pub(crate) fn run(words: &AuditLogs, output: Output) -> Outcome {
     told.summary.undated = counts.undated;
     keep_named(&mut told, &words.identity);
     if !words.identity.is_empty() && told.identities.is_empty() {
-        remark(&format!("nobody here is called `{}`", words.identity.join("`, `")));
+        return Err(nobody(&words.identity));
     }
     match words.format {
         Some(AuditFormat::Csv) => say(&show::csv(&told)),
@@ -64,6 +71,12 @@ pub(crate) fn run(words: &AuditLogs, output: Output) -> Outcome {
         }
     }
     Ok(if fails(&told, &words.fail_on) { Exit::No } else { Exit::Done })
+}
+
+/// Says that nobody has any of these names.
+fn nobody(names: &[String]) -> CommandError {
+    let names = names.join("`, `");
+    CommandError::Words(format!("nobody in what was read is called `{names}`"))
 }
 
 /// Says whether the report has what is not to be.
@@ -84,15 +97,22 @@ pub(super) fn exercised(words: &AuditLogs) -> Result<(Exercised, Counts), Comman
     let mut exercised = Exercised::new(Catalogue::carried());
     let counts = each(words, &mut |_, it| {
         exercised.take(it);
+        ControlFlow::Continue(())
     })?;
     Ok((exercised, counts))
 }
 
-/// Hands on each access that the logs tell of, with the name of the source that read it.
+/// Hands on each access that the logs tell of, with the name of the source that read it, until it is told to stop.
 fn each(
     words: &AuditLogs,
-    take: &mut dyn FnMut(&'static str, &Exercise<'_>),
+    take: &mut dyn FnMut(&'static str, &Exercise<'_>) -> ControlFlow<()>,
 ) -> Result<Counts, CommandError> {
+    let stopped = Cell::new(false);
+    let mut take = |source: &'static str, it: &Exercise<'_>| {
+        if !stopped.get() && take(source, it).is_break() {
+            stopped.set(true);
+        }
+    };
     let (piped, paths): (Vec<_>, Vec<_>) =
         words.logs.iter().cloned().partition(|it| it.as_os_str() == "-");
     let files = find_files(&paths).map_err(|it| CommandError::Words(it.to_string()))?;
@@ -101,17 +121,19 @@ fn each(
     let mut counts = Counts::default();
     if !piped.is_empty() {
         let one = |take: &mut dyn FnMut(Record<'_>)| {
-            read_from(io::stdin().lock(), words.source, take, &|_| {})
+            let input = Until { input: io::stdin().lock(), stopped: &stopped };
+            read_from(input, words.source, take, &|_| {})
         };
-        read(Path::new("-"), take, &mut counts, &bar, one)?;
+        read(Path::new("-"), (&mut take, &stopped), &mut counts, &bar, one)?;
     }
-    for path in &files {
+    for path in files.iter().take_while(|_| !stopped.get()) {
         let one = |take: &mut dyn FnMut(Record<'_>)| {
-            read_file(path, words.source, take, &|it| bar.inc(it))
+            let input = Until { input: File::open(path)?, stopped: &stopped };
+            read_from(input, words.source, take, &|it| bar.inc(it))
         };
-        read(path, take, &mut counts, &bar, one)?;
+        read(path, (&mut take, &stopped), &mut counts, &bar, one)?;
     }
-    for path in &words.ledger {
+    for path in words.ledger.iter().take_while(|_| !stopped.get()) {
         let records = ledger::read(path, &mut |it| take("ledger", it))?;
         counts.records = counts.records.saturating_add(records);
     }
@@ -122,10 +144,22 @@ fn each(
     Ok(counts)
 }
 
+/// A log that ends where nobody wants any more of it.
+struct Until<'s, R> {
+    input: R,
+    stopped: &'s Cell<bool>,
+}
+
+impl<R: Read> Read for Until<'_, R> {
+    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        if self.stopped.get() { Ok(0) } else { self.input.read(into) }
+    }
+}
+
 /// Reads one log; what cannot be read of it is told and counted.
 fn read(
     path: &Path,
-    each: &mut dyn FnMut(&'static str, &Exercise<'_>),
+    (each, stopped): (&mut dyn FnMut(&'static str, &Exercise<'_>), &Cell<bool>),
     counts: &mut Counts,
     bar: &ProgressBar,
     read: impl FnOnce(&mut dyn FnMut(Record<'_>)) -> Result<u64, FileError>,
@@ -135,6 +169,7 @@ fn read(
         Record::Exercise(source, it) => each(source.name, it),
         Record::Nothing => {}
         Record::Undated => undated = undated.saturating_add(1),
+        Record::Error(_) if stopped.get() => {}
         Record::Error(error) => {
             errors = errors.saturating_add(1);
             if errors <= FAULTS_TOLD {
@@ -142,8 +177,12 @@ fn read(
             }
         }
     };
-    let records =
-        read(&mut take).map_err(|it| CommandError::Words(format!("`{}`: {it}", path.display())))?;
+    let records = match read(&mut take) {
+        Ok(records) => records,
+        // What is cut off cannot be unpacked to its end.
+        Err(_) if stopped.get() => return Ok(()),
+        Err(error) => return Err(CommandError::Words(format!("`{}`: {error}", path.display()))),
+    };
     counts.records = counts.records.saturating_add(records);
     (counts.errors, counts.undated) = (errors, undated);
     Ok(())

@@ -367,13 +367,13 @@ fn people_see_a_table_and_spreadsheets_get_lines() {
     platform,identity,account,kind,name,state,count,attempts,first,last,days,observed_days,mapping,granted_by,reach,findings
     aws,arn:aws:iam::111122223333:role/deployer,111122223333,role,aws:ec2:DescribeImages,dormant,0,0,,,0,1,exact,inline policy deploy,observe,standing-grant
     aws,arn:aws:iam::111122223333:role/deployer,111122223333,role,aws:ec2:DescribeInstances,exercised,1,0,2026-03-01T10:00:00.000Z,2026-03-01T10:00:00.000Z,1,1,exact,inline policy deploy,observe,standing-grant
-    aws,arn:aws:iam::111122223333:role/deployer,111122223333,role,aws:ec2:RunInstances,exercised,1,0,2026-03-01T10:00:00.000Z,2026-03-01T10:00:00.000Z,1,3,exact,inline policy deploy,observe,standing-grant
-    aws,arn:aws:iam::111122223333:role/deployer,111122223333,role,aws:ec2:TerminateInstances,attempted,0,1,2026-03-04T10:00:00.000Z,2026-03-04T10:00:00.000Z,0,3,exact,inline policy deploy,observe,standing-grant
+    aws,arn:aws:iam::111122223333:role/deployer,111122223333,role,aws:ec2:RunInstances,exercised,1,0,2026-03-01T10:00:00.000Z,2026-03-01T10:00:00.000Z,1,2,exact,inline policy deploy,observe,standing-grant
+    aws,arn:aws:iam::111122223333:role/deployer,111122223333,role,aws:ec2:TerminateInstances,attempted,0,1,2026-03-04T10:00:00.000Z,2026-03-04T10:00:00.000Z,0,2,exact,inline policy deploy,observe,standing-grant
     aws,arn:aws:iam::111122223333:role/deployer,111122223333,role,aws:iam:PassRole,exercised,1,0,2026-03-01T10:00:00.000Z,2026-03-01T10:00:00.000Z,1,3,implied,inline policy deploy,observe,standing-grant
     aws,arn:aws:iam::111122223333:role/deployer,111122223333,role,aws:s3:DeleteObject,dormant,0,0,,,0,2,exact,inline policy deploy,observe,standing-grant
     aws,arn:aws:iam::111122223333:role/deployer,111122223333,role,aws:s3:GetObject,unobservable,0,0,,,0,0,exact,inline policy deploy,observe,standing-grant
     aws,arn:aws:iam::111122223333:role/deployer,111122223333,role,aws:s3:PutObject,exercised,2,0,2026-03-02T10:00:00.000Z,2026-03-04T10:00:00.000Z,2,2,exact,inline policy deploy,observe,standing-grant
-    aws,arn:aws:iam::111122223333:user/ci,111122223333,unknown,aws:sts:AssumeRole,exercised,1,0,2026-03-01T10:00:00.000Z,2026-03-01T10:00:00.000Z,1,3,exact,,observe,static-key
+    aws,arn:aws:iam::111122223333:user/ci,111122223333,unknown,aws:sts:AssumeRole,exercised,1,0,2026-03-01T10:00:00.000Z,2026-03-01T10:00:00.000Z,1,2,exact,,observe,static-key
     ");
 }
 
@@ -415,8 +415,26 @@ fn the_report_can_be_of_some_identities_and_of_one_source() {
     let ids: Vec<_> = told["identities"].as_array().unwrap().iter().map(|it| &it["id"]).collect();
     assert_eq!(ids, [ROLE]);
     assert_eq!(told["summary"]["identities"], 2, "the counts are of all");
-    let told = house.json(&["log.jsonl", "--identity", "nobody"]);
-    assert_eq!(told["identities"], json!([]));
+    for more in [&[][..], &["--output", "json"], &["--format", "csv"], &["--format", "ocsf"]] {
+        let ran = house.run(&[&["log.jsonl", "--identity", "zzz"], more].concat());
+        assert_eq!((ran.code, ran.stdout.as_str()), (2, ""), "{more:?}");
+        assert!(ran.stderr.contains("nobody in what was read is called `zzz`"), "{}", ran.stderr);
+    }
+}
+
+#[test]
+fn a_log_is_not_read_on_where_nobody_reads_what_comes_of_it() {
+    let house = House::new();
+    let mut command = Command::new(env!("CARGO_BIN_EXE_bailiwick"));
+    command.args(["audit", "-", "--format", "ocsf"]).current_dir(house.0.path());
+    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null());
+    let mut child = command.spawn().unwrap();
+    drop(child.stdout.take());
+    let (mut log, lines) = (child.stdin.take().unwrap(), log());
+    // It goes away long before the end of what it is given.
+    let written = (0..20_000).map_while(|_| log.write_all(lines.as_bytes()).ok()).count();
+    assert!(written < 20_000, "{written} times {} bytes were read", lines.len());
+    assert_eq!(child.wait().unwrap().code(), Some(0));
 }
 
 #[test]

@@ -225,6 +225,13 @@ mod tests {
         ] {
             assert_eq!(record(json!({ "error": error })).ended, ended, "{error}");
         }
+        // What failed before policies were asked is no use of them, and what they refused is none either.
+        let judged = |result: serde_json::Value| {
+            record(json!({ "error": "unsupported path", "auth": { "policy_results": result } }))
+        };
+        assert_eq!(judged(json!({ "allowed": true })).ended, Ended::Error);
+        assert_eq!(judged(json!({})).ended, Ended::Denied);
+        assert_eq!(judged(json!({ "allowed": false })).ended, Ended::Denied);
         let unsupported = record(json!({ "error": "1 error occurred:\n\t* unsupported path\n\n" }));
         assert_eq!(&*unsupported.code, "unsupported path");
         let refused = json!({ "auth": { "policy_results": { "allowed": false } } });

@@ -115,7 +115,8 @@ pub enum Origin {
 }
 
 impl SystemIdentity {
-    /// Gives one whose name nobody else can have, or of whose account nothing is said.
+    /// Gives one whose name nobody else can have, or of whose account nothing is said: in systems in which names are known in
+    /// one account alone, that is another than each whose account is.
     pub fn of(platform: Platform, id: impl Into<String>) -> Self {
         Self { platform, id: id.into(), within: String::new() }
     }
@@ -144,6 +145,20 @@ impl Doer {
         };
         let mut doer = doer.clone();
         doer.join(same);
+        Some(doer)
+    }
+
+    /// Finds what everybody of one name did, in whichever accounts: a list that does not say of which one it is may be of any.
+    pub fn named(
+        all: &BTreeMap<SystemIdentity, Self>,
+        platform: Platform,
+        id: &str,
+    ) -> Option<Self> {
+        let first = SystemIdentity::of(platform, id);
+        let same = all.range(first..).take_while(|(it, _)| it.platform == platform && it.id == id);
+        let mut same = same.map(|(_, doer)| doer);
+        let mut doer = same.next()?.clone();
+        same.for_each(|it| doer.join(it));
         Some(doer)
     }
 

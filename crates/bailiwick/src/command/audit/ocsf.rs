@@ -5,7 +5,10 @@
 
 mod activity;
 
-use std::io::{self, BufWriter, Write};
+use std::{
+    io::{self, BufWriter, Write},
+    ops::ControlFlow,
+};
 
 use bailiwick_insight::{Catalogue, Native, is_sign_in, names};
 use bailiwick_model::{ActorKind, Ended, Exercise, Platform};
@@ -24,12 +27,15 @@ pub(super) fn run(words: &AuditLogs) -> Outcome {
     let mut out = BufWriter::new(io::stdout().lock());
     // A reader that has gone away is no fault, and needs no more lines.
     let mut gone: Option<io::Error> = None;
+    let mut is_anybody = words.identity.is_empty();
     let mut take = |source: &'static str, it: &Exercise<'_>| {
         let wanted = words.identity.is_empty()
             || words.identity.iter().any(|name| it.actor.id.contains(name.as_str()));
-        if wanted && gone.is_none() {
+        if wanted {
+            is_anybody = true;
             gone = writeln!(out, "{}", event(source, it, &catalogue)).err();
         }
+        if gone.is_some() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
     };
     each(words, &mut take)?;
     let wrote = gone.map_or_else(|| out.flush(), Err);
@@ -37,6 +43,7 @@ pub(super) fn run(words: &AuditLogs) -> Outcome {
         Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
             Err(CommandError::Fault(anyhow::Error::from(error).context("events cannot be written")))
         }
+        Ok(()) if !is_anybody => Err(super::nobody(&words.identity)),
         Ok(()) | Err(_) => Ok(Exit::Done),
     }
 }

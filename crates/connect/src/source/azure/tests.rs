@@ -121,6 +121,18 @@ fn want_of_authority_is_a_denial_and_nothing_else_is() {
     assert_eq!(signed("Failure", "Failed.NotFound"), is(Ended::Error, "Failed.NotFound"));
     assert_eq!(signed("Failure", "429"), is(Ended::Error, "429"));
     assert_eq!(signed("Failure", ""), is(Ended::Error, "Failure"));
+    // One code hides no other.
+    let beside = |change: Value| one(&SOURCE, &activity(change)).ended;
+    assert_eq!(
+        beside(json!({ "resultType": "Failure", "resultSignature": "Failed.",
+            "properties": { "statusCode": "Forbidden" } })),
+        Ended::Denied
+    );
+    assert_eq!(
+        beside(json!({ "resultType": "Success", "resultSignature": "200",
+            "properties": { "httpStatusCode": "403" } })),
+        Ended::Denied
+    );
     let data = |code: u16| one(&SOURCE, &storage(json!({ "statusCode": code }))).ended;
     assert_eq!(
         [200, 206, 403, 401, 404].map(data),

@@ -10,7 +10,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::{
     audit::{Audit, audit},
-    exercised::Exercised,
+    exercised::{Doer, Exercised},
     names::Catalogue,
 };
 
@@ -230,6 +230,15 @@ fn one_name_in_two_clusters_is_two_identities() {
     core/pods:get unobservable 0/0 of 0 by role 0?
     core/pods:list exercised 1/0 of 2 by role 1?
     ");
+}
+
+#[test]
+fn all_of_one_name_are_found_whatever_their_accounts() {
+    let log = ["1 ci core/pods:get ok in one", "2 ci core/pods:list ok", "3 ann core/nodes:get ok"];
+    let doers = exercised(&log).doers();
+    let found = |id| Doer::named(&doers, Platform::Kubernetes, id).map(|it| it.deeds.len());
+    assert_eq!((found("ci"), found("ann"), found("c")), (Some(2), Some(1), None));
+    assert!(Doer::named(&doers, Platform::Postgres, "ci").is_none());
 }
 
 #[test]
