@@ -1,5 +1,6 @@
 //! Granted against exercised: for each identity and permission name one state, and what it rests on.
 
+mod actions;
 mod chains;
 mod holders;
 mod named;
@@ -10,13 +11,14 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use bailiwick_model::{HeldPolicy, Holder, Platform};
 
+use self::{
+    actions::Actions,
+    holders::{Holders, Listed},
+    observed::Observed,
+};
 pub use self::{
     chains::{Chain, Completeness, Sessions},
     shape::{Audit, AuditEntry, AuditedIdentity, GrantedBy, State, Summary, UnmappedNative},
-};
-use self::{
-    holders::{Holders, Listed},
-    observed::Observed,
 };
 use crate::{
     exercised::{Days, Deeds, Exercised, Namesakes, SystemIdentity, Tally},
@@ -35,7 +37,8 @@ pub fn audit(exercised: &Exercised, holders: &[Holder]) -> Audit {
     let doers = names.doers(doers);
     let holders = Holders::new(holders, &names);
     let everybody: BTreeSet<&SystemIdentity> = doers.keys().chain(holders.names()).collect();
-    let mut look = Look { exercised, catalogue, grants: Grants::new(catalogue) };
+    let actions = Actions::new(catalogue);
+    let mut look = Look { exercised, catalogue, actions: &actions, grants: Grants::new(catalogue) };
     let mut identities = Vec::new();
     for id in everybody {
         let doer = doers.get(id);
@@ -107,6 +110,7 @@ fn unread(held: &[Listed<'_>]) -> Vec<String> {
 struct Look<'a> {
     exercised: &'a Exercised,
     catalogue: &'a Catalogue,
+    actions: &'a Actions<'a>,
     grants: Grants<'a>,
 }
 
@@ -136,11 +140,11 @@ impl<'a> Look<'a> {
         for (name, deeds) in deeds.iter().filter(|(_, it)| it.certainty.is_permission()) {
             let number = self.number(name);
             used.put(number.unwrap_or(usize::MAX));
-            let action = number.and_then(|it| self.catalogue.actions().get(it));
+            let action = number.and_then(|it| self.actions.get(it));
             let ways =
                 number.zip(action).map_or_else(Vec::new, |it| ways_to(held.as_ref(), it, deeds));
-            let days = match action.and_then(Sort::of) {
-                Some(sort) => observed.of(sort).clone(),
+            let days = match number.and_then(|it| self.actions.sort(it)) {
+                Some(sort) => observed.of(sort.clone()).days.clone(),
                 // What came along is told of with the call that it came along with.
                 None => self.exercised.delivered(platform, account),
             };
@@ -150,10 +154,11 @@ impl<'a> Look<'a> {
             let mut rest = held.granted.possible.clone();
             rest.take_off(&used);
             entries.reserve_exact(rest.len());
-            for number in rest.iter() {
+            for number in self.actions.in_order(&rest) {
                 entries.extend(self.unseen(&mut observed, number, held));
             }
         }
+        // Two stretches, each of which is in order.
         entries.sort_by(|one, next| one.name.cmp(&next.name));
         entries
     }
@@ -168,14 +173,14 @@ impl<'a> Look<'a> {
     where
         'a: 'o,
     {
-        let action = self.catalogue.actions().get(number)?;
-        let sort = Sort::of(action);
-        let (observed_days, gaps) = match (sort.map(|it| observed.of(it)), held.holder.since) {
+        let action = self.actions.get(number)?;
+        let seen = self.actions.sort(number).map(|it| observed.of(it.clone()));
+        let (observed_days, gaps) = match (seen, held.holder.since) {
             (None, _) => (0, 0),
-            (Some(days), None) => (days.count(), days.gaps()),
+            (Some(seen), None) => (seen.count, seen.gaps),
             // Nobody could have used it before it was there.
-            (Some(days), Some(since)) => {
-                let mut days = days.clone();
+            (Some(seen), Some(since)) => {
+                let mut days = seen.days.clone();
                 days.begin_at(since);
                 (days.count(), days.gaps())
             }

@@ -137,7 +137,7 @@ impl<'c> Grants<'c> {
             let (mut always, mut perhaps) = (none.clone(), none.clone());
             for statement in policy.statements.iter().filter(|it| it.allows) {
                 let into = if statement.conditional { &mut perhaps } else { &mut always };
-                into.add(&self.actions(&statement.actions));
+                self.add(&statement.actions, into);
             }
             let narrow = |it: &Statement| it.allows && !it.resources.is_everything();
             let is_narrow = policy.statements.iter().any(narrow);
@@ -153,15 +153,15 @@ impl<'c> Grants<'c> {
         let (mut possible, mut sure) = (none.clone(), none.clone());
         let (mut gone, mut unsure) = (none.clone(), none);
         for statement in policies.iter().flat_map(|it| &it.statements) {
-            let actions = self.actions(&statement.actions);
+            let actions = &statement.actions;
             match (statement.allows, is_plain(statement)) {
-                (true, _) if statement.conditional => possible.add(&actions),
+                (true, _) if statement.conditional => self.add(actions, &mut possible),
                 (true, _) => {
-                    possible.add(&actions);
-                    sure.add(&actions);
+                    self.add(actions, &mut possible);
+                    self.add(actions, &mut sure);
                 }
-                (false, true) => gone.add(&actions),
-                (false, false) => unsure.add(&actions),
+                (false, true) => self.add(actions, &mut gone),
+                (false, false) => self.add(actions, &mut unsure),
             }
         }
         possible.take_off(&gone);
@@ -170,18 +170,24 @@ impl<'c> Grants<'c> {
         Granted { possible, sure }
     }
 
-    fn actions(&mut self, patterns: &Patterns) -> ActionSet {
-        let mut set = ActionSet::none(self.catalogue.actions().len());
-        let (names, all_but) = match patterns {
-            Patterns::Only(names) => (names, false),
-            Patterns::AllBut(names) => (names, true),
-        };
-        for name in names {
-            for range in &*self.compiled(name) {
-                set.add_range(range.clone());
+    /// Adds the actions that patterns mean.
+    fn add(&mut self, patterns: &Patterns, to: &mut ActionSet) {
+        match patterns {
+            Patterns::Only(names) => self.add_all(names, to),
+            Patterns::AllBut(names) => {
+                let mut but = ActionSet::none(self.catalogue.actions().len());
+                self.add_all(names, &mut but);
+                to.add(&but.turned());
             }
         }
-        if all_but { set.turned() } else { set }
+    }
+
+    fn add_all(&mut self, names: &[String], to: &mut ActionSet) {
+        for name in names {
+            for range in &*self.compiled(name) {
+                to.add_range(range.clone());
+            }
+        }
     }
 
     /// Gives the stretches of the catalogue that a pattern means.

@@ -80,6 +80,7 @@ fn holders(exercised: &Exercised, patterns: &[String]) -> Vec<Holder> {
         id,
         account,
         kind: ActorKind::Role,
+        crowd: false,
         since: None,
         policies: (0..POLICIES).map(&mut policy).collect(),
         bounds: Vec::new(),

@@ -54,7 +54,7 @@ impl Look<'_> {
             }
             let sort = Sort::spanned(platform, name).and_then(|it| it.into_iter().next());
             let days = match sort {
-                Some(sort) => observed.of(sort).clone(),
+                Some(sort) => observed.of(sort).days.clone(),
                 None => self.exercised.delivered(platform, account),
             };
             entries.push(seen(&format!("{platform}:{name}"), deeds, told(ways), (&days, None)));
@@ -160,7 +160,7 @@ fn days<'i, 'h: 'i>(
     let mut fewest: Option<Days> = None;
     for held in holders {
         for sort in &sorts {
-            let days = held.account.map(|it| observed.at(it, sort.clone()).clone());
+            let days = held.account.map(|it| observed.at(it, sort.clone()).days.clone());
             let mut days = days.unwrap_or_default();
             // Nobody could have used it before it was there.
             if let Some(since) = held.holder.since {
