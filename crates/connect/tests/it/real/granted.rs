@@ -21,11 +21,11 @@ const PREPARED: &str = "
     CREATE FUNCTION shop.free() RETURNS int LANGUAGE sql AS 'SELECT 1';
 ";
 
-/// Tells what one holds: a line for each way, with a `?` where something more must hold.
-fn told(holders: &[Holder], id: &str) -> Vec<String> {
-    let holder = holders.iter().find(|it| it.id == id).unwrap();
+/// Tells what one holds in a database, or in all of them: a line for each way, with a `?` where something more must hold.
+fn told(holders: &[Holder], id: &str, account: &str) -> Vec<String> {
     let mut lines = Vec::new();
-    for policy in &holder.policies {
+    let holders = holders.iter().filter(|it| it.id == id && it.account == account);
+    for policy in holders.flat_map(|it| &it.policies) {
         let statement = &policy.statements[0];
         let Patterns::Only(names) = &statement.actions else { panic!("{policy:?}") };
         let mark = if statement.conditional { "?" } else { "" };
@@ -47,7 +47,7 @@ fn a_live_server_says_who_may_do_what_and_by_which_way() {
         };
         let holders = read("of the auditor").unwrap();
         assert_eq!(
-            told(&holders, "ann"),
+            told(&holders, "ann", "postgres"),
             [
                 "GRANT UPDATE (state)?: table shop.\"Odd Orders\":UPDATE",
                 "owner: table shop.seen:ALTER*, table shop.seen:DELETE, table shop.seen:DROP*, \
@@ -59,16 +59,25 @@ fn a_live_server_says_who_may_do_what_and_by_which_way() {
             ]
         );
         assert_eq!(
-            told(&holders, "bob"),
+            told(&holders, "bob", "postgres"),
             [
-                "CREATEDB: attribute:CREATEDB",
                 "SET ROLE writers › GRANT INSERT?: table shop.\"Odd Orders\":INSERT",
                 "SET ROLE writers › GRANT USAGE?: sequence shop.ids:USAGE",
-                "SET ROLE writers › member of pg_read_all_data?: table *:SELECT, sequence *:SELECT, schema *:USAGE",
             ]
         );
-        assert_eq!(told(&holders, "postgres"), ["superuser: *"]);
-        let everybody = told(&holders, "*").join("\n");
+        assert_eq!(
+            told(&holders, "bob", ""),
+            [
+                "SET ROLE writers › member of pg_read_all_data?: table *:SELECT, sequence *:SELECT, schema *:USAGE",
+                "CREATEDB: attribute:CREATEDB",
+            ]
+        );
+        assert_eq!(told(&holders, "postgres", ""), ["superuser: *"]);
+        assert_eq!(
+            told(&holders, "*", "template1"),
+            ["PUBLIC › GRANT CONNECT: database template1:CONNECT"]
+        );
+        let everybody = told(&holders, "*", "postgres").join("\n");
         assert!(
             everybody.contains("PUBLIC › GRANT CONNECT: database postgres:CONNECT"),
             "{everybody}"
