@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use bailiwick_model::{Actor, Ended, Exercise};
 
 use super::{Log, caller};
-use crate::source::{NotRead, Told, fields::Fields, loose::Text};
+use crate::source::{ANONYMOUS, NotRead, Told, fields::Fields, loose::Text};
 
 /// Categories of the activity log, which every subscription has, and whether they tell what somebody did.
 const ACTIVITY: [(&str, bool); 8] = [
@@ -47,6 +47,7 @@ pub(super) fn told<'a>(
         // No role was asked whether it may.
         Some(key) => key.to_owned(),
         None if operation.0.contains('/') => String::new(),
+        None if actor.id.is_empty() => ANONYMOUS.to_owned(),
         None => other_kind(it, &category),
     };
     let activity = ACTIVITY.iter().find(|(name, _)| *name == category);

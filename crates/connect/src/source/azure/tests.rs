@@ -218,7 +218,9 @@ fn a_call_that_no_role_was_asked_for_has_no_permission_s_name() {
         let it = one(&SOURCE, &record);
         format!("{}:{}", it.service, it.operation)
     };
-    assert_eq!(named(storage(json!({ "identity": { "type": "OAuth" } }))), ":GetBlob");
+    let shown = json!({ "type": "OAuth", "requester": { "objectId": "object-1" } });
+    assert_eq!(named(storage(json!({ "identity": shown }))), ":GetBlob");
+    assert_eq!(named(storage(json!({}))), "anonymous:GetBlob");
     assert_eq!(
         named(storage(json!({ "identity": { "type": "AccountKey" } }))),
         "AccountKey:GetBlob"
