@@ -293,3 +293,33 @@ pub struct Exercise<'a> {
     /// Whose grant let it through, by the log's own word.
     pub granted_by: Cow<'a, str>,
 }
+
+impl Exercise<'_> {
+    /// Begins with whose log it is in and when it was; all else is empty yet, and so is its key.
+    pub const fn begun(platform: Platform, at: Timestamp) -> Self {
+        Self {
+            platform,
+            key: 0,
+            at,
+            account: Cow::Borrowed(""),
+            actor: Actor {
+                id: Cow::Borrowed(""),
+                kind: ActorKind::Unknown,
+                credential: Cow::Borrowed(""),
+                through: Cow::Borrowed(""),
+                chain: Vec::new(),
+                delivered: "",
+            },
+            service: Cow::Borrowed(""),
+            operation: Cow::Borrowed(""),
+            along: Along::NOTHING,
+            resource: Cow::Borrowed(""),
+            ended: Ended::Success,
+            code: Cow::Borrowed(""),
+            issued: None,
+            data: false,
+            internal: false,
+            granted_by: Cow::Borrowed(""),
+        }
+    }
+}

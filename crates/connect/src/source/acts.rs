@@ -10,7 +10,7 @@ use std::{
 };
 
 use bailiwick_model::{
-    Action, ActionKind, Actor, ActorKind, Along, CommandRecord, DecisionId, DecisionRecord, Ended,
+    Action, ActionKind, Actor, ActorKind, CommandRecord, DecisionId, DecisionRecord, Ended,
     Exercise, HoldId, IdentityId, Issued, LeaseId, LeaseRecord, LeaseState, OutcomeKind, Platform,
     Record, TaskId, Timestamp, VerdictKind, Via,
 };
@@ -203,10 +203,7 @@ fn exercise(
     via: &[IdentityId],
 ) -> Exercise<'static> {
     Exercise {
-        platform: Platform::Mcp,
         key: key(Platform::Mcp, id, b""),
-        at,
-        account: Cow::Borrowed(""),
         actor: Actor {
             id: Cow::Owned(by.to_string()),
             kind: ActorKind::Agent,
@@ -215,16 +212,7 @@ fn exercise(
             chain: via.iter().rev().map(|it| Cow::Owned(it.to_string())).collect(),
             delivered: if via.is_empty() { OWN_TASK } else { "" },
         },
-        service: Cow::Borrowed(""),
-        operation: Cow::Borrowed(""),
-        along: Along::NOTHING,
-        resource: Cow::Borrowed(""),
-        ended: Ended::Success,
-        code: Cow::Borrowed(""),
-        issued: None,
-        data: false,
-        internal: false,
-        granted_by: Cow::Borrowed(""),
+        ..Exercise::begun(Platform::Mcp, at)
     }
 }
 

@@ -168,7 +168,7 @@ fn actor<'a>(it: &mut Picked<'_, 'a>, by: &str) -> Actor<'a> {
         (_, true) => Cow::Owned(by.to_owned()),
         (_, false) => named,
     };
-    Actor { id, kind, credential, through: Cow::Borrowed(""), chain: Vec::new(), delivered: "" }
+    Actor { id, kind, credential, ..Actor::default() }
 }
 
 #[cfg(test)]

@@ -10,7 +10,7 @@ mod resource;
 
 use std::borrow::Cow;
 
-use bailiwick_model::{Actor, ActorKind, Along, Ended, Exercise, Platform, Timestamp};
+use bailiwick_model::{Actor, ActorKind, Exercise, Platform, Timestamp};
 
 use super::{
     ANONYMOUS, NotRead, Shape, Source, Told,
@@ -81,23 +81,7 @@ struct Log<'r, 'a> {
 impl<'a> Log<'_, 'a> {
     /// Gives an exercise of which nothing is known yet but where and when.
     fn exercise(&self) -> Exercise<'a> {
-        Exercise {
-            platform: Platform::Azure,
-            key: 0,
-            at: self.at,
-            account: self.account(),
-            actor: Actor::default(),
-            service: Cow::Borrowed(""),
-            operation: Cow::Borrowed(""),
-            along: Along::NOTHING,
-            resource: Cow::Borrowed(""),
-            ended: Ended::Success,
-            code: Cow::Borrowed(""),
-            issued: None,
-            data: false,
-            internal: false,
-            granted_by: Cow::Borrowed(""),
-        }
+        Exercise { account: self.account(), ..Exercise::begun(Platform::Azure, self.at) }
     }
 
     /// Tells of an exercise, under the key that comes of it and the record's own id. Nobody has an empty name.

@@ -102,7 +102,7 @@ fn actor<'a>(it: &mut Picked<'_, 'a>, by: &str) -> Actor<'a> {
         (true, true) if credential.is_empty() => (Cow::Owned(by.to_owned()), ActorKind::Unknown),
         (true, true) => (credential.clone(), ActorKind::Service),
     };
-    Actor { id, kind, credential, through: Cow::Borrowed(""), chain: Vec::new(), delivered: "" }
+    Actor { id, kind, credential, ..Actor::default() }
 }
 
 #[cfg(test)]

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use bailiwick_model::{Actor, Along, Ended, Exercise, Platform, Timestamp};
+use bailiwick_model::{Actor, Along, Exercise, Platform, Timestamp};
 
 use super::{Exercised, Taken};
 use crate::names::{Catalogue, Sort};
@@ -10,21 +10,18 @@ use crate::names::{Catalogue, Sort};
 /// A read of one table, on a day.
 fn read(key: u128, day: i64, along: Along) -> Exercise<'static> {
     Exercise {
-        platform: Platform::Postgres,
         key,
-        at: Timestamp::from_millis(day.saturating_mul(86_400_000)),
         account: Cow::Borrowed("shop"),
         actor: Actor { id: Cow::Borrowed("ann"), ..Actor::default() },
         service: Cow::Borrowed("table public.orders"),
         operation: Cow::Borrowed("SELECT"),
         along,
         resource: Cow::Borrowed("shop/public.orders"),
-        ended: Ended::Success,
-        code: Cow::Borrowed(""),
-        issued: None,
         data: true,
-        internal: false,
-        granted_by: Cow::Borrowed(""),
+        ..Exercise::begun(
+            Platform::Postgres,
+            Timestamp::from_millis(day.saturating_mul(86_400_000)),
+        )
     }
 }
 

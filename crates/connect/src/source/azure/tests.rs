@@ -1,6 +1,6 @@
 //! What records of Azure and Entra ID tell of.
 
-use bailiwick_model::ActorKind;
+use bailiwick_model::{ActorKind, Ended};
 use serde_json::{Value, json};
 
 use super::*;
