@@ -200,11 +200,17 @@ fn progress(size: u64) -> ProgressBar {
 
 /// Keeps the identities that somebody asked for.
 fn keep_named(told: &mut Audit, names: &[String]) {
-    if !names.is_empty() {
-        told.identities.retain(|it| names.iter().any(|name| it.id.contains(name)));
-        told.chains
-            .retain(|it| it.path.iter().any(|id| names.iter().any(|name| id.contains(name))));
-        told.findings.retain(|it| names.iter().any(|name| it.identity.contains(name)));
-        told.reach.retain(|it| names.iter().any(|name| it.identity.contains(name)));
+    if names.is_empty() {
+        return;
     }
+    // Addresses are told in small letters, whatever letters they are known by.
+    let names: Vec<_> = names.iter().map(|it| it.to_lowercase()).collect();
+    let is_named = |id: &String| {
+        let id = id.to_lowercase();
+        names.iter().any(|name| id.contains(name))
+    };
+    told.identities.retain(|it| is_named(&it.id));
+    told.chains.retain(|it| it.path.iter().any(is_named));
+    told.findings.retain(|it| is_named(&it.identity));
+    told.reach.retain(|it| is_named(&it.identity));
 }
