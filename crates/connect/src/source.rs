@@ -35,8 +35,9 @@ use bailiwick_model::{Exercise, Platform};
 
 pub use self::{
     acts::Acts,
-    files::{FileError, find_files, read_file, read_from},
+    files::{FileError, find_files, read_by, read_file, read_from},
     hashed::Hashed,
+    pgaudit::{LinePrefix, LinePrefixError},
     reader::{ReadError, Reader, Record},
 };
 

@@ -2,7 +2,7 @@
 
 use std::{path::PathBuf, time::Duration};
 
-use bailiwick_connect::source::{SOURCES, Source};
+use bailiwick_connect::source::{LinePrefix, SOURCES, Source};
 use bailiwick_insight::{FindingKind, FindingKindError};
 use bailiwick_model::parse_span;
 use clap::{Args, ValueEnum};
@@ -25,6 +25,10 @@ pub(crate) struct AuditLogs {
     /// Take all logs for those of this source, instead of knowing each by its shape.
     #[arg(long, value_parser = source, value_name = "SOURCE")]
     pub(crate) source: Option<&'static Source>,
+    /// What stands before each line of PostgreSQL's log of text, instead of knowing it by its shape: the server's own
+    /// `log_line_prefix`, as in `%m [%p] %d@%u `.
+    #[arg(long, value_name = "FORMAT")]
+    pub(crate) pg_prefix: Option<LinePrefix>,
     /// Show these identities alone; a part of the name will do.
     #[arg(long, value_name = "NAME")]
     pub(crate) identity: Vec<String>,

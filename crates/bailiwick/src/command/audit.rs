@@ -16,7 +16,7 @@ use std::{
     time::Duration,
 };
 
-use bailiwick_connect::source::{FileError, Record, find_files, read_from};
+use bailiwick_connect::source::{FileError, Reader, Record, find_files, read_by};
 use bailiwick_insight::{Audit, Catalogue, Exercised, IntentPolicy, audit, judge};
 use bailiwick_model::Exercise;
 use indicatif::{ProgressBar, ProgressStyle};
@@ -119,17 +119,18 @@ fn each(
     let size = files.iter().filter_map(|it| fs::metadata(it).ok()).map(|it| it.len()).sum();
     let bar = progress(size);
     let mut counts = Counts::default();
+    let reader = || Reader::new(words.source).with_prefix(words.pg_prefix.clone());
     if !piped.is_empty() {
         let one = |take: &mut dyn FnMut(Record<'_>)| {
             let input = Until { input: io::stdin().lock(), stopped: &stopped };
-            read_from(input, words.source, take, &|_| {})
+            read_by(input, reader(), take, &|_| {})
         };
         read(Path::new("-"), (&mut take, &stopped), &mut counts, &bar, one)?;
     }
     for path in files.iter().take_while(|_| !stopped.get()) {
         let one = |take: &mut dyn FnMut(Record<'_>)| {
             let input = Until { input: File::open(path)?, stopped: &stopped };
-            read_from(input, words.source, take, &|it| bar.inc(it))
+            read_by(input, reader(), take, &|it| bar.inc(it))
         };
         read(path, (&mut take, &stopped), &mut counts, &bar, one)?;
     }

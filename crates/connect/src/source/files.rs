@@ -86,12 +86,21 @@ pub fn read_from(
     each: &mut dyn FnMut(Record<'_>),
     read: &dyn Fn(u64),
 ) -> Result<u64, FileError> {
+    read_by(input, Reader::new(only), each, read)
+}
+
+/// Reads like [`read_from`], by a reader that was told more.
+pub fn read_by(
+    input: impl Read,
+    mut reader: Reader,
+    each: &mut dyn FnMut(Record<'_>),
+    read: &dyn Fn(u64),
+) -> Result<u64, FileError> {
     let mut input = Counted { input, read };
     // A pipe may give less than what tells how it is packed.
     let mut begin = Vec::new();
     input.by_ref().take(4).read_to_end(&mut begin)?;
     let input = BufReader::with_capacity(PIECE, begin.as_slice().chain(input));
-    let mut reader = Reader::new(only);
     match begin.as_slice() {
         [0x1f, 0x8b, ..] => pieces(MultiGzDecoder::new(input), &mut reader, each),
         [0x28, 0xb5, 0x2f, 0xfd, ..] => {
@@ -130,6 +139,13 @@ fn pieces(
     loop {
         let mut begin = held.end;
         let count = held.more(&mut input)?;
+        if lines.is_none() {
+            match reader.begins_text(held.all(), count == 0) {
+                Some(true) => lines = Some(true),
+                None if held.end <= LINE_MAX => continue,
+                Some(false) | None => {}
+            }
+        }
         if lines.is_none() && list.is_open() {
             let taken = list.take(held.all(), count == 0, reader, each);
             held.take_off(taken);

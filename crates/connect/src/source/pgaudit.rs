@@ -6,6 +6,7 @@
 
 mod csv;
 mod lines;
+mod own;
 mod prefix;
 mod refused;
 mod row;
@@ -17,6 +18,7 @@ use std::borrow::Cow;
 use bailiwick_model::{Actor, ActorKind, Along, Ended, Exercise, Platform, Timestamp};
 
 pub(super) use self::lines::{Lines, has_message, knows as knows_line};
+pub use self::own::{LinePrefix, LinePrefixError};
 use self::row::Row;
 use super::{NotRead, Shape, Source, Told, key};
 
@@ -31,9 +33,14 @@ fn knows(shape: &Shape<'_>) -> bool {
 }
 
 fn read(record: &[u8]) -> Result<Told<'_>, NotRead> {
+    read_by(record, None)
+}
+
+/// Reads a record of a log whose prefix somebody said, or nobody.
+pub(super) fn read_by<'a>(record: &'a [u8], own: Option<&LinePrefix>) -> Result<Told<'a>, NotRead> {
     // A database of another encoding writes its own bytes.
     let text = String::from_utf8_lossy(record);
-    let row = Row::read(&text)?;
+    let row = Row::read(&text, own)?;
     let Some(deed) = Deed::of(&row)? else { return Ok(Told::Nothing) };
     if row.user.is_empty() {
         return Err(NotRead::Lacks("%u of log_line_prefix"));
@@ -44,7 +51,7 @@ fn read(record: &[u8]) -> Result<Told<'_>, NotRead> {
         return Err(NotRead::Shape(why.to_owned()));
     }
     if is_turned_round(&row) {
-        let why = "its prefix has user and database the other way round";
+        let why = "its prefix has user and database the other way round: say it with `--pg-prefix`";
         return Err(NotRead::Shape(why.to_owned()));
     }
     let at = time::read(&row.time).ok_or_else(|| NotRead::Time(row.time.clone().into_owned()))?;

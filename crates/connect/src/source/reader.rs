@@ -9,7 +9,7 @@ use serde::{
 };
 use serde_json::value::RawValue;
 
-use super::{NotRead, SOURCES, Shape, Source, Told, loose::Text, pgaudit};
+use super::{NotRead, SOURCES, Shape, Source, Told, loose::Text, pgaudit, pgaudit::LinePrefix};
 
 /// Members that hold records, where a record is none itself: what is delivered, listed or exported in one piece.
 const HOLDERS: &[&str] =
@@ -51,12 +51,32 @@ pub struct Reader {
     records: u64,
     /// Puts the lines of a log of text together, once one of them was seen.
     text: Option<pgaudit::Lines>,
+    /// What stands before each message of such a log, where somebody said it.
+    prefix: Option<LinePrefix>,
 }
 
 impl Reader {
     /// Makes one; all records are of `only`, where that is said.
     pub fn new(only: Option<&'static Source>) -> Self {
-        Self { only, last: None, records: 0, text: None }
+        Self { only, last: None, records: 0, text: None, prefix: None }
+    }
+
+    /// Says what stands before each message in logs of PostgreSQL as text.
+    #[must_use]
+    pub fn with_prefix(self, prefix: Option<LinePrefix>) -> Self {
+        Self { prefix, ..self }
+    }
+
+    /// Says whether a file that begins so is a log of text by a prefix that was said, which may begin as JSON does. Nothing
+    /// is known before its first line ends.
+    pub(super) fn begins_text(&self, begin: &[u8], is_all: bool) -> Option<bool> {
+        if self.prefix.is_none() || !self.may_be_of(pgaudit::SOURCE.name) {
+            return Some(false);
+        }
+        let text = begin.trim_ascii_start();
+        let end = text.iter().position(|it| *it == b'\n').or(is_all.then_some(text.len()))?;
+        let line = text.get(..end).unwrap_or_default();
+        Some(pgaudit::knows_line(line, self.prefix.as_ref()))
     }
 
     /// Counts the records so far.
@@ -95,22 +115,35 @@ impl Reader {
         if self.text.as_ref().is_some_and(|it| it.goes_on_with_any(line)) {
             return true;
         }
-        if self.text.is_none() && self.may_be_text(line) && pgaudit::knows_line(line) {
-            self.text = Some(pgaudit::Lines::default());
+        let may_be = self.may_be_text(line);
+        if may_be && self.text.is_some() {
+            return true;
         }
-        self.text.is_some() && self.may_be_text(line)
+        // Only a prefix that somebody said may begin as a value of JSON does.
+        let may_begin = may_be || (self.prefix.is_some() && self.may_be_of(pgaudit::SOURCE.name));
+        let begins = may_begin && pgaudit::knows_line(line, self.prefix.as_ref());
+        if begins && self.text.is_none() {
+            self.text = Some(pgaudit::Lines::new(self.prefix.clone()));
+        }
+        begins
+    }
+
+    fn may_be_of(&self, name: &str) -> bool {
+        self.only.is_none_or(|it| it.name == name)
     }
 
     /// Says whether a line that begins for itself may be of a log of text: elsewhere it is a record of another log.
     fn may_be_text(&self, line: &[u8]) -> bool {
-        self.only.is_none_or(|it| it.name == pgaudit::SOURCE.name)
+        self.may_be_of(pgaudit::SOURCE.name)
             && !matches!(line.trim_ascii_start().first(), None | Some(b'{' | b'['))
     }
 
     fn text_record(&mut self, record: Option<Vec<u8>>, each: &mut dyn FnMut(Record<'_>)) {
         let source = SOURCES.iter().find(|it| it.name == pgaudit::SOURCE.name);
         if let (Some(record), Some(source)) = (record, source) {
-            self.read(source, &record, each);
+            self.records = self.records.saturating_add(1);
+            self.last = Some(source);
+            self.tell(source, pgaudit::read_by(&record, self.prefix.as_ref()), each);
         }
     }
 
@@ -375,6 +408,30 @@ mod tests {
         let sign_in = "2026-03-01 10:00:00.123 UTC [7] ann@shop LOG:  connection authorized: user=ann database=shop";
         let text = told(&format!("{sign_in}\n[{ONE},{ONE}]\n{sign_in}\n  {ONE}\n"));
         assert_eq!(text, "5: GetObject GetObject CONNECT GetObject CONNECT");
+    }
+
+    #[test]
+    fn a_prefix_that_is_said_may_begin_as_json_does() {
+        let mut words = Vec::new();
+        let mut take = |record: Record<'_>| match record {
+            Record::Exercise(source, it) => words.push(format!("{} {}", source.name, it.actor.id)),
+            other => words.push(format!("{other:?}")),
+        };
+        let mut reader = Reader::new(None).with_prefix("[%t] %u ".parse().ok());
+        let sign_in = "[2026-03-01 10:00:00 UTC] ann LOG:  connection authorized: user=ann";
+        reader.lines(format!("{sign_in}\n{ONE}\n[{ONE}]\n{sign_in}\n").as_bytes(), &mut take);
+        reader.end(&mut take);
+        words.sort();
+        assert_eq!(
+            words,
+            [
+                "cloudtrail s3.amazonaws.com",
+                "cloudtrail s3.amazonaws.com",
+                "pgaudit ann",
+                "pgaudit ann"
+            ]
+            .map(str::to_owned)
+        );
     }
 
     /// One record a line of each kind of log, of some two, with what looks like a record of theirs and is none.

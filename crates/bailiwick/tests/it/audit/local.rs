@@ -82,3 +82,21 @@ fn a_log_of_postgres_is_read_as_any_other() {
     assert_eq!(entry(&report, "ann", "postgres:table public.orders:SELECT")["state"], "exercised");
     assert_eq!(entry(&report, "ann", "postgres:table public.orders:DELETE")["state"], "attempted");
 }
+
+#[test]
+fn a_prefix_that_is_said_counts_in_place_of_those_that_are_guessed() {
+    let governor = Governor::prepare(NOTES);
+    let line = "[2026-03-01 10:00:00 UTC] shop@ann@corp.example LOG:  AUDIT: SESSION,1,1,READ,SELECT,TABLE,public.orders,select,<none>\n";
+    fs::write(governor.path("postgres.log"), line).unwrap();
+    let unknown = governor.json(&["audit", "postgres.log"]);
+    assert_eq!(unknown["summary"]["errors"], 1, "{unknown:#}");
+    let unclear = governor.json(&["audit", "postgres.log", "--pg-prefix", "[%t] %d@%u "]);
+    assert_eq!(unclear["summary"]["errors"], 1, "{unclear:#}");
+    fs::write(governor.path("postgres.log"), line.replace("shop@ann@", "shop ann@")).unwrap();
+    let said = governor.json(&["audit", "postgres.log", "--pg-prefix", "[%t] %d %u "]);
+    let read = entry(&said, "ann@corp.example", "postgres:table public.orders:SELECT");
+    assert_eq!((&read["state"], &said["summary"]["errors"]), (&json!("exercised"), &json!(0)));
+    let wrong = governor.run(&["audit", "postgres.log", "--pg-prefix", "%m [%p] "]);
+    assert_eq!(wrong.code, 2, "{wrong:?}");
+    assert!(wrong.stderr.contains("it has no `%u`"), "{wrong:?}");
+}

@@ -1,6 +1,6 @@
 //! Which lines of a log of text are one record: a statement may have many.
 
-use super::{prefix, row::is_csv};
+use super::{own::LinePrefix, prefix, row::is_csv};
 
 /// The longest record, in bytes. What is longer is cut off, and its rest is no record.
 const RECORD_MAX: usize = 64 << 20;
@@ -8,6 +8,8 @@ const RECORD_MAX: usize = 64 << 20;
 /// Puts records together, line by line.
 #[derive(Debug, Default)]
 pub(in crate::source) struct Lines {
+    /// What stands before each message, where somebody said it.
+    own: Option<LinePrefix>,
     held: Vec<u8>,
     /// Whether a quote is open in what is held.
     is_open: bool,
@@ -16,9 +18,9 @@ pub(in crate::source) struct Lines {
 }
 
 /// Says whether a line that is no JSON begins a log of PostgreSQL.
-pub(in crate::source) fn knows(line: &[u8]) -> bool {
+pub(in crate::source) fn knows(line: &[u8], own: Option<&LinePrefix>) -> bool {
     let line = String::from_utf8_lossy(line);
-    is_csv(&line) || prefix::line(&line).is_some()
+    is_csv(&line) || prefix::line(&line, own).is_some()
 }
 
 /// Says whether a line has something like a message, whatever stands before it.
@@ -27,6 +29,11 @@ pub(in crate::source) fn has_message(line: &[u8]) -> bool {
 }
 
 impl Lines {
+    /// Begins with nothing.
+    pub(in crate::source) fn new(own: Option<LinePrefix>) -> Self {
+        Self { own, ..Self::default() }
+    }
+
     /// Takes the next line, and gives the record before it where that ends with it.
     pub(in crate::source) fn take(&mut self, line: &[u8]) -> Option<Vec<u8>> {
         let line = line.strip_suffix(b"\r").unwrap_or(line);
@@ -71,7 +78,8 @@ impl Lines {
             return true;
         }
         let line = String::from_utf8_lossy(line);
-        prefix::line(&line).is_some_and(|it| prefix::goes_with_another(it.word))
+        let begun = prefix::line(&line, self.own.as_ref());
+        begun.is_some_and(|it| prefix::goes_with_another(it.word))
     }
 }
 

@@ -4,6 +4,8 @@
 //! services and of the manuals of tools that read logs; each says of every part what it looks like, and whatever fits one
 //! of them to the end is taken for that.
 
+use super::own::LinePrefix;
+
 /// The shapes, those that say most first.
 const SHAPES: &[&str] = &[
     "%m [%p] %c %l %e %u@%d ",
@@ -75,12 +77,16 @@ impl Line<'_> {
     }
 }
 
-/// Takes the first line of a record apart, where its prefix is one that is known.
-pub(super) fn line(text: &str) -> Option<Line<'_>> {
-    SHAPES.iter().find_map(|shape| {
+/// Takes the first line of a record apart, where its prefix is the one that was said, or else one that is known.
+pub(super) fn line<'a>(text: &'a str, own: Option<&LinePrefix>) -> Option<Line<'a>> {
+    let of = |shape: &str| {
         let mut steps = STEPS_MAX;
         fits(shape, text, Before::default(), (&mut steps, PREFIX_MAX.min(text.len())))
-    })
+    };
+    match own {
+        Some(own) => of(own.as_str()),
+        None => SHAPES.iter().find_map(|shape| of(shape)),
+    }
 }
 
 /// Says whether a line has something like a message, whatever stands before it.
@@ -124,6 +130,9 @@ fn fits<'a>(
     let mut letters = shape.chars().skip(1);
     let Some(part) = letters.next() else { return message(text, before) };
     let rest = shape.get(2..).unwrap_or_default();
+    if part == '%' {
+        return fits(rest, text.strip_prefix('%')?, before, (steps, room));
+    }
     if part == 'q' {
         // A process that serves no session says nothing more.
         return message(text, before).or_else(|| fits(rest, text, before, (steps, room)));
@@ -161,7 +170,7 @@ fn message<'a>(text: &'a str, before: Before<'a>) -> Option<Line<'a>> {
 
 fn with<'a>(mut before: Before<'a>, part: char, value: &'a str) -> Before<'a> {
     match part {
-        'm' | 't' => before.time = value,
+        'm' | 't' | 'n' => before.time = value,
         // What a session that is not let in yet is called by.
         'u' | 'd' if value == "[unknown]" => {}
         'u' => before.user = value,
@@ -189,6 +198,7 @@ fn length(part: char, text: &str) -> Length {
     };
     match part {
         't' | 'm' | 's' => time(text, part == 'm'),
+        'n' => run(|it| it.is_ascii_digit() || it == '.'),
         'p' | 'l' | 'x' => run(|it| it.is_ascii_digit()),
         'c' => run(|it| it.is_ascii_hexdigit() || it == '.'),
         'e' => match run(|it| it.is_ascii_alphanumeric()) {
@@ -274,7 +284,7 @@ mod tests {
     fn every_shape_is_read_back() {
         for shape in SHAPES {
             let text = written(shape, "ann", "shop", "psql") + "LOG:  AUDIT: SESSION,1,1";
-            let line = line(&text).unwrap_or_else(|| panic!("{text}"));
+            let line = line(&text, None).unwrap_or_else(|| panic!("{text}"));
             assert_eq!((line.word, line.message), ("LOG", "AUDIT: SESSION,1,1"), "{text}");
             let has = |part: &str, is: &str| {
                 if shape.contains(part) { is.to_owned() } else { String::new() }
@@ -305,13 +315,26 @@ mod tests {
             ("2026-03-01 10:00:00.123 UTC [7] ann@shop LOUD:  no word of theirs", None),
             ("", None),
         ] {
-            assert_eq!(line(text).map(|it| it.word), told, "{text}");
+            assert_eq!(line(text, None).map(|it| it.word), told, "{text}");
         }
         let unknown =
             "2026-03-01 10:00:00.123 UTC [7] [unknown]@[unknown] LOG:  connection received";
-        assert_eq!(line(unknown).unwrap().before.user, "");
+        assert_eq!(line(unknown, None).unwrap().before.user, "");
         assert!(has_message("hello LOG:  AUDIT: SESSION"));
         assert!(!has_message("hello: LOUD:  SESSION"));
+    }
+
+    #[test]
+    fn a_prefix_that_is_said_is_read_and_no_other() {
+        let own: LinePrefix = "[%n] %d@%u/%e 100%% ".parse().unwrap();
+        let text = "[1772359200.123] shop@ann/42501 100% ERROR:  permission denied for table x";
+        let before = line(text, Some(&own)).unwrap().before;
+        assert_eq!(
+            (before.time, before.user, before.database, before.code),
+            ("1772359200.123", "ann", "shop", "42501")
+        );
+        let known = "2026-03-01 10:00:00.123 UTC [7] ann@shop LOG:  x";
+        assert!(line(known, None).is_some() && line(known, Some(&own)).is_none());
     }
 
     proptest! {
@@ -320,13 +343,13 @@ mod tests {
         fn whatever_a_program_calls_itself_the_user_stays_the_user(app in "[ -~]{0,40}") {
             let shape = "%m [%p]: [%l-1] user=%u,db=%d,app=%a,client=%h ";
             let text = written(shape, "ann", "shop", &app) + "LOG:  AUDIT: SESSION,1,1";
-            let before = line(&text).expect("a line").before;
+            let before = line(&text, None).expect("a line").before;
             prop_assert_eq!((before.user, before.database), ("ann", "shop"));
         }
 
         #[test]
         fn any_text_is_answered(text in any::<String>()) {
-            let _line_or_none = (line(&text), has_message(&text));
+            let _line_or_none = (line(&text, None), has_message(&text));
         }
     }
 }

@@ -4,6 +4,7 @@ use std::borrow::Cow;
 
 use super::{
     csv,
+    own::LinePrefix,
     prefix::{self, Before},
 };
 use crate::source::{NotRead, fields::Fields, loose::Text};
@@ -32,11 +33,11 @@ pub(super) struct Row<'a> {
 
 impl<'a> Row<'a> {
     /// Reads one record.
-    pub(super) fn read(record: &'a str) -> Result<Self, NotRead> {
+    pub(super) fn read(record: &'a str, own: Option<&LinePrefix>) -> Result<Self, NotRead> {
         if record.starts_with('{') {
             return Self::json(record);
         }
-        if let Some(row) = Self::text(record) {
+        if let Some(row) = Self::text(record, own) {
             return Ok(row);
         }
         match csv::fields(record) {
@@ -45,7 +46,9 @@ impl<'a> Row<'a> {
                 Err(NotRead::Shape("its CSV is broken, or cut off".to_owned()))
             }
             Some(_) | None if prefix::has_message(record) => {
-                Err(NotRead::Shape("its `log_line_prefix` is none that is known".to_owned()))
+                let which =
+                    if own.is_some() { "not the one that was said" } else { "none that is known" };
+                Err(NotRead::Shape(format!("its `log_line_prefix` is {which}")))
             }
             Some(_) | None => Err(NotRead::Stranger),
         }
@@ -96,9 +99,9 @@ impl<'a> Row<'a> {
     }
 
     /// Reads a message and the lines that go with it; a line that begins with a tab goes on.
-    fn text(record: &'a str) -> Option<Self> {
+    fn text(record: &'a str, own: Option<&LinePrefix>) -> Option<Self> {
         let mut lines = record.split('\n');
-        let first = prefix::line(lines.next()?)?;
+        let first = prefix::line(lines.next()?, own)?;
         let Before { time, user, database, process, session, line, code, is_unclear } =
             first.before;
         let mut row = Self {
@@ -117,7 +120,7 @@ impl<'a> Row<'a> {
         };
         let mut now = "";
         for line in lines {
-            let begun = if line.starts_with('\t') { None } else { prefix::line(line) };
+            let begun = if line.starts_with('\t') { None } else { prefix::line(line, own) };
             if let Some(begun) = begun {
                 now = begun.word;
             }

@@ -267,7 +267,7 @@ fn what_cannot_be_read_costs_one_record_and_says_why() {
         ),
         (
             "2026-03-01 10:00:00.123 UTC [7] shop@ann LOG:  connection authorized: user=ann database=shop",
-            "this is no record: its prefix has user and database the other way round",
+            "this is no record: its prefix has user and database the other way round: say it with `--pg-prefix`",
         ),
         (
             "2026-03-01 10:00:00.123 IST [7] ann@shop LOG:  AUDIT: SESSION,1,1,READ,SELECT,TABLE,public.orders,select,<none>",

@@ -36,6 +36,12 @@ const ZONES: &[(&str, i32)] = &[
 
 /// Reads a moment; none where its zone is not known, for then it may be any of a day's.
 pub(super) fn read(text: &str) -> Option<Timestamp> {
+    if let Some((seconds, millis)) = text.split_once('.').filter(|(_, it)| it.len() == 3) {
+        // `%n` is a count since 1970, with thousandths.
+        if let Ok(count) = [seconds, millis].concat().parse() {
+            return Some(Timestamp::from_millis(count));
+        }
+    }
     let (local, zone) = text.rsplit_once(' ')?;
     let minutes = match ZONES.iter().find(|(name, _)| *name == zone) {
         Some((_, minutes)) => *minutes,
@@ -71,6 +77,7 @@ fn a_moment_is_that_of_its_zone_or_none() {
         ("2026-03-01 10:00:00 PST", Some("2026-03-01T18:00:00.000Z")),
         ("2026-03-01 10:00:00.5 +05:30", Some("2026-03-01T04:30:00.500Z")),
         ("2026-03-01 10:00:00 -03", Some("2026-03-01T13:00:00.000Z")),
+        ("1772359200.123", Some("2026-03-01T10:00:00.123Z")),
         ("2026-03-01 10:00:00 IST", None),
         ("2026-03-01 10:00:00 XYZ", None),
         ("2026-03-01 10:00:00", None),
