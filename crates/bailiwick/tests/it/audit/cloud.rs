@@ -190,15 +190,15 @@ fn named(files: &[&str]) -> Option<Vec<String>> {
 
 /// What is spelt otherwise than the permission, or is none: read one by one.
 const BY_HAND: &str = r"
-    azure  DeleteBlob -> azure:Microsoft.Storage/storageAccounts/blobServices/containers/blobs/delete renamed
-    azure  GetBlob -> azure:Microsoft.Storage/storageAccounts/blobServices/containers/blobs/read renamed
     azure  MICROSOFT.AUTHORIZATION/POLICIES/AUDIT/ACTION -> azure:MICROSOFT.AUTHORIZATION/POLICIES/AUDIT/ACTION internal
     azure  MICROSOFT.AUTHORIZATION/POLICIES/AUDITIFNOTEXISTS/ACTION -> azure:MICROSOFT.AUTHORIZATION/POLICIES/AUDITIFNOTEXISTS/ACTION internal
     azure  Microsoft.Authorization/policies/deployIfNotExists/action -> azure:Microsoft.Authorization/policies/deployIfNotExists/action internal
-    azure  PutBlob -> azure:Microsoft.Storage/storageAccounts/blobServices/containers/blobs/write renamed
     azure  microsoft.authorization/policies/audit/action -> azure:microsoft.authorization/policies/audit/action internal
     azure  microsoft.authorization/policies/deployifnotexists/action -> azure:Microsoft.Authorization/policies/deployIfNotExists/action internal
     azure AccountKey GetBlob -> azure:AccountKey:GetBlob unknown
+    azure anonymous DeleteBlob -> azure:anonymous:DeleteBlob unknown
+    azure anonymous GetBlob -> azure:anonymous:GetBlob unknown
+    azure anonymous PutBlob -> azure:anonymous:PutBlob unknown
     azure directory Add member to role -> azure:directory:Add member to role unknown
     azure directory Add member to role in PIM completed (permanent) -> azure:directory:Add member to role in PIM completed (permanent) unknown
     azure directory Add member to role in PIM requested (permanent) -> azure:directory:Add member to role in PIM requested (permanent) unknown
