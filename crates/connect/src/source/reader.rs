@@ -415,7 +415,9 @@ mod tests {
         let mut words = Vec::new();
         let mut take = |record: Record<'_>| match record {
             Record::Exercise(source, it) => words.push(format!("{} {}", source.name, it.actor.id)),
-            other => words.push(format!("{other:?}")),
+            Record::Nothing | Record::Undated | Record::Error(_) => {
+                words.push(format!("{record:?}"));
+            }
         };
         let mut reader = Reader::new(None).with_prefix("[%t] %u ".parse().ok());
         let sign_in = "[2026-03-01 10:00:00 UTC] ann LOG:  connection authorized: user=ann";
