@@ -299,6 +299,12 @@ fn a_way_from_one_system_into_another_is_told() {
         "2 aws/1 role/ASIA1 ec2:RunInstances ok",
     ];
     insta::assert_snapshot!(told(&log, &[], &[]), @"cross-platform-hop NHI6:2025 role: first at 1970-01-03T00:00:00.000Z: bot › role");
+    let watched =
+        [&log[..], &["1 aws/1 ann/ ec2:RunInstances ok", "1 aws/2 ann/ ec2:RunInstances ok"]]
+            .concat();
+    insta::assert_snapshot!(told(&watched, &[], &[]), @"cross-platform-hop NHI6:2025 role: new at 1970-01-03T00:00:00.000Z, after 1 day without it: bot › role");
+    let elsewhere = [&log[..], &["1 aws/2 ann/ ec2:RunInstances ok"]].concat();
+    assert!(told(&elsewhere, &[], &[]).contains("first at"), "its own account was not watched");
 }
 
 #[test]
