@@ -91,10 +91,10 @@ impl<'h> Held<'h> {
         let platform = self.holder.platform;
         let Some(within) = self.within(&deeds.accounts) else { return Vec::new() };
         self.spelt.ways_where(name, |always| {
-            let is_whole = |it: &&Statement| self.is_of_all(&it.resources, &deeds.accounts);
+            let is_whole = |it: &Statement| self.is_of_all(&it.resources, &deeds.accounts);
             let resources = deeds.done.keys().map(String::as_str);
             within == Extent::Yes
-                && (always.iter().any(|it| is_whole(&it)) || give(platform, always, resources))
+                && (always.iter().any(|it| is_whole(it)) || give(platform, always, resources))
         })
     }
 

@@ -53,8 +53,9 @@ impl Namesakes {
     ) -> Self {
         let known: BTreeSet<_> = known.collect();
         let mut all = Self::default();
-        known.iter().for_each(|it| all.learn(it));
-        logged.for_each(|it| all.learn(it));
+        for it in known.iter().chain(logged.collect::<Vec<_>>()) {
+            all.learn(it);
+        }
         Self { known, ..all }
     }
 
@@ -119,13 +120,17 @@ impl Namesakes {
 
     /// Names those who made a credential.
     pub(crate) fn made(&self, mut all: Vec<MadeCredential>) -> Vec<MadeCredential> {
-        all.iter_mut().for_each(|it| self.name(&mut it.by));
+        for it in &mut all {
+            self.name(&mut it.by);
+        }
         all
     }
 
     /// Names those who were somewhere.
     pub(crate) fn touched(&self, mut all: Vec<Touched>) -> Vec<Touched> {
-        all.iter_mut().for_each(|it| self.name(&mut it.who));
+        for it in &mut all {
+            self.name(&mut it.who);
+        }
         all.sort_by(|one, next| (&one.who, &one.account).cmp(&(&next.who, &next.account)));
         all
     }

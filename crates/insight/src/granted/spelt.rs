@@ -83,9 +83,8 @@ impl<'h> Spelt<'h> {
             always.extend(Some(statement).filter(|it| !it.conditional));
         }
         let path = |place: usize| self.holder.policies.get(place).map_or("", |it| it.path.as_str());
-        let far = |always: &[&Statement]| match sure && is_sure(always) {
-            true => Extent::Yes,
-            false => Extent::Maybe,
+        let far = |always: &[&Statement]| {
+            if sure && is_sure(always) { Extent::Yes } else { Extent::Maybe }
         };
         found.into_iter().map(|(place, always)| (path(place), far(&always))).collect()
     }
