@@ -352,6 +352,22 @@ proptest! {
         prop_assert_eq!(&once, &taken((cut..lines.len()).chain(0..cut), &lines));
     }
 
+    /// Law 10: nor where names are of several accounts, and some records name none.
+    #[test]
+    fn law_10_order_changes_nothing_whatever_the_accounts(
+        seeds in seeds(), accounts in proptest::collection::vec(0..3_usize, 24),
+        cut in any::<prop::sample::Index>(),
+    ) {
+        let within = |(line, account): (String, &usize)| {
+            line + ["", " in one", " in two on shop/db"][*account]
+        };
+        let lines: Vec<_> = lines(&seeds).into_iter().zip(&accounts).map(within).collect();
+        let once = taken(0..lines.len(), &lines);
+        prop_assert_eq!(&once, &taken((0..lines.len()).rev(), &lines));
+        let cut = if lines.is_empty() { 0 } else { cut.index(lines.len()) };
+        prop_assert_eq!(&once, &taken((cut..lines.len()).chain(0..lines.len()), &lines));
+    }
+
     /// Law 10: what no log could have shown is never dormant, and what was only denied is never exercised.
     #[test]
     fn law_10_only_what_would_have_been_seen_is_dormant(seeds in seeds()) {
