@@ -145,6 +145,9 @@ fn each(
     Ok(counts)
 }
 
+/// Takes an access, with the name of the source that read it.
+type Each<'e> = dyn FnMut(&'static str, &Exercise<'_>) + 'e;
+
 /// A log that ends where nobody wants any more of it.
 struct Until<'s, R> {
     input: R,
@@ -160,7 +163,7 @@ impl<R: Read> Read for Until<'_, R> {
 /// Reads one log; what cannot be read of it is told and counted.
 fn read(
     path: &Path,
-    (each, stopped): (&mut dyn FnMut(&'static str, &Exercise<'_>), &Cell<bool>),
+    (each, stopped): (&mut Each<'_>, &Cell<bool>),
     counts: &mut Counts,
     bar: &ProgressBar,
     read: impl FnOnce(&mut dyn FnMut(Record<'_>)) -> Result<u64, FileError>,
