@@ -5,6 +5,8 @@ use std::{cmp::Ordering, fmt, str::FromStr};
 use bailiwick_model::{Platform, Timestamp};
 use serde::{Deserialize, Serialize};
 
+use crate::exercised::is_local;
+
 /// Writes each word once.
 macro_rules! worded {
     ($(#[$about:meta])* $name:ident { $($(#[$doc:meta])* $variant:ident = $word:literal,)+ }) => {
@@ -129,6 +131,9 @@ pub struct IntentFinding {
     pub platform: Platform,
     /// Whose finding it is, by the system's own name.
     pub identity: String,
+    /// In which account it has that name, where others may have it in theirs.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub account: Option<String>,
     /// Whose charter knows it.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub charter: Option<String>,
@@ -163,6 +168,7 @@ impl IntentFinding {
             title: risk.title().to_owned(),
             platform,
             identity: identity.to_owned(),
+            account: None,
             charter: None,
             says,
             credential: None,
@@ -176,6 +182,13 @@ impl IntentFinding {
     #[must_use]
     pub(super) fn charter(self, charter: Option<String>) -> Self {
         Self { charter, ..self }
+    }
+
+    /// Says in which account it has its name, where that is a part of whom it names.
+    #[must_use]
+    pub(super) fn within(self, account: &str) -> Self {
+        let is_part = !account.is_empty() && is_local(self.platform, &self.identity);
+        Self { account: is_part.then(|| account.to_owned()), ..self }
     }
 
     #[must_use]
@@ -194,6 +207,7 @@ impl IntentFinding {
             (
                 it.platform,
                 it.identity.clone(),
+                it.account.clone(),
                 it.credential.clone(),
                 it.system.clone(),
                 it.says.clone(),

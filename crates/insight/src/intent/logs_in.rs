@@ -27,6 +27,7 @@ pub(super) fn run(seen: &Seen<'_>) -> Vec<IntentFinding> {
             let says = format!("{}, and nothing else", counted(*done, "sign-in", "sign-ins"));
             let kind = (FindingKind::OnlySignsIn, Risk::Nhi1);
             let finding = IntentFinding::new(kind, (it.platform, &it.id), says, *done);
+            let finding = finding.within(&it.account);
             found.push(finding.charter(seen.charter_of(it.platform, &it.id)));
         }
     }

@@ -30,6 +30,7 @@ pub(super) fn run(seen: &Seen<'_>) -> Vec<IntentFinding> {
             let kind = (FindingKind::OutsideCharter, risk);
             let finding = IntentFinding::new(kind, (platform, id), says, it.touch.done)
                 .charter(Some(charter.identity.clone()))
+                .within(&it.account)
                 .when(first, last);
             found.push(IntentFinding { system: Some(system), ..finding });
         }

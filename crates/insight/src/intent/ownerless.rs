@@ -16,7 +16,7 @@ pub(super) fn run(seen: &Seen<'_>) -> Vec<IntentFinding> {
             let done = sums.get(&it.name()).map_or(0, |it| it.0);
             let says = "no charter knows it, and so nobody answers for it".to_owned();
             let kind = (FindingKind::Ownerless, Risk::Nhi1);
-            IntentFinding::new(kind, (it.platform, &it.id), says, done)
+            IntentFinding::new(kind, (it.platform, &it.id), says, done).within(&it.account)
         })
         .collect()
 }

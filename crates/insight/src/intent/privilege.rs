@@ -30,6 +30,7 @@ pub(super) fn run(seen: &Seen<'_>) -> Vec<IntentFinding> {
         );
         let kind = (FindingKind::OverPrivileged, Risk::Nhi5);
         let finding = IntentFinding::new(kind, (it.platform, &it.id), says, count);
+        let finding = finding.within(&it.account);
         found.push(finding.charter(seen.charter_of(it.platform, &it.id)));
     }
     found

@@ -258,6 +258,19 @@ fn who_answers_is_asked_only_where_charters_were_read() {
 }
 
 #[test]
+fn of_two_with_one_name_each_has_findings_of_its_own() {
+    let log = [
+        "1 kubernetes/one bot/ core/pods:list ok",
+        "1 kubernetes/two bot/ core/pods:list ok",
+        "1 google/p bot@example.com/ :storage.objects.get ok",
+    ];
+    let judged = judged(&log, &[], &["other: | github:bot"]);
+    let found: Vec<_> =
+        judged.findings.iter().map(|it| (it.identity.as_str(), it.account.as_deref())).collect();
+    assert_eq!(found, [("bot", Some("one")), ("bot", Some("two")), ("bot@example.com", None)]);
+}
+
+#[test]
 fn coming_in_alone_is_told_where_more_would_have_been_seen() {
     let comes = "1 aws/1 bot/ signin:ConsoleLogin ok";
     let other = "1 aws/1 ann/ ec2:RunInstances ok";

@@ -99,8 +99,10 @@ pub(super) fn reach_of(told: &Audit, identity: &AuditedIdentity) -> String {
 
 /// Gives the sorts of an identity's findings.
 pub(super) fn kinds_of(told: &Audit, identity: &AuditedIdentity) -> String {
-    let is_of =
-        |it: &&IntentFinding| (it.platform, &it.identity) == (identity.platform, &identity.id);
+    let is_of = |it: &&IntentFinding| {
+        (it.platform, &it.identity) == (identity.platform, &identity.id)
+            && it.account.as_ref().is_none_or(|it| *it == identity.account)
+    };
     let kinds: BTreeSet<_> = told.findings.iter().filter(is_of).map(|it| it.finding).collect();
     kinds.into_iter().map(FindingKind::as_str).collect::<Vec<_>>().join("; ")
 }

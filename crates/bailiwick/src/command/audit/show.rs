@@ -17,13 +17,13 @@ const NAMED: usize = 12;
 pub(super) fn table(told: &Audit, screen: Screen) -> String {
     let mut text = head(told);
     text.push_str(&found::findings(told, screen));
-    let rows = told.identities.iter().map(|it| counts(it, screen)).collect();
+    let rows = told.identities.iter().map(|it| counts(&called(told, it), it, screen)).collect();
     text.push_str(&lined(
         &["IDENTITY", "KIND", "EXERCISED", "ATTEMPTED", "DORMANT", "UNOBSERVABLE", "LAST"],
         rows,
     ));
     for identity in &told.identities {
-        text.push_str(&named(identity, screen));
+        text.push_str(&named(&called(told, identity), identity, screen));
     }
     text.push_str(&found::reach(told, screen));
     text.push_str(&chains(told, screen));
@@ -55,19 +55,31 @@ fn head(told: &Audit) -> String {
     text
 }
 
-fn counts(identity: &AuditedIdentity, screen: Screen) -> Vec<String> {
+/// Gives what an identity is called: with its account, where another has the same name.
+fn called(told: &Audit, identity: &AuditedIdentity) -> String {
+    let id = plain(&identity.id);
+    // They are in order: whoever has the same name stands beside.
+    let begin = told
+        .identities
+        .partition_point(|it| (it.platform, &it.id) < (identity.platform, &identity.id));
+    let next = told.identities.get(begin.saturating_add(1));
+    let is_one = next.is_none_or(|it| (it.platform, &it.id) != (identity.platform, &identity.id));
+    if is_one { id } else { format!("{id} ({})", plain(&identity.account)) }
+}
+
+fn counts(called: &str, identity: &AuditedIdentity, screen: Screen) -> Vec<String> {
     let count = |state| identity.states.get(&state).copied().unwrap_or(0).to_string();
     let last = identity.entries.iter().filter_map(|it| it.last).max();
     let states = State::ALL.into_iter().map(count);
-    let id = screen.fitted(&plain(&identity.id), 40);
+    let id = screen.fitted(called, 40);
     let head = [id, identity.kind.as_str().to_owned()];
     let last = last.map_or_else(|| "-".to_owned(), |it| it.to_string());
     head.into_iter().chain(states).chain([last]).collect()
 }
 
 /// Names an identity's permissions by state, the ones that say most first.
-fn named(identity: &AuditedIdentity, screen: Screen) -> String {
-    let mut text = format!("\n{}\n", screen.painted(Ink::Head, &plain(&identity.id)));
+fn named(called: &str, identity: &AuditedIdentity, screen: Screen) -> String {
+    let mut text = format!("\n{}\n", screen.painted(Ink::Head, called));
     for state in State::ALL {
         let entries: Vec<_> = identity.entries.iter().filter(|it| it.state == state).collect();
         if entries.is_empty() {

@@ -58,6 +58,32 @@ fn logs() -> String {
 }
 
 #[test]
+fn one_name_in_two_clusters_is_told_with_the_cluster() {
+    let house = House::new();
+    let record = |number: u8, cluster: &str| {
+        json!({
+            "kind": "Event", "apiVersion": "audit.k8s.io/v1", "stage": "ResponseComplete",
+            "auditID": format!("00000000-0000-4000-8000-0000000000{number:02x}"), "verb": "get",
+            "user": { "username": "system:serviceaccount:shop:ci" }, "clusterName": cluster,
+            "objectRef": { "resource": "pods", "namespace": "shop", "name": "web" },
+            "responseStatus": { "code": 200 }, "stageTimestamp": "2026-03-01T10:00:00Z",
+        })
+    };
+    house.write("two.jsonl", format!("{}\n{}\n", record(1, "one"), record(2, "two")).as_bytes());
+    let shown = house.run(&["two.jsonl"]).stdout;
+    for cluster in ["one", "two"] {
+        let named = format!("\nsystem:serviceaccount:shop:ci ({cluster})\n");
+        assert!(shown.contains(&named), "{shown}");
+    }
+    let graph = house.run(&["two.jsonl", "--format", "opengraph"]).stdout;
+    let graph: Value = serde_json::from_str(&graph).unwrap();
+    let ids: Vec<_> =
+        graph["graph"]["nodes"].as_array().unwrap().iter().map(|it| &it["id"]).collect();
+    assert!(ids.contains(&&json!("kubernetes:one:system:serviceaccount:shop:ci")), "{ids:?}");
+    assert!(ids.contains(&&json!("kubernetes:two:system:serviceaccount:shop:ci")), "{ids:?}");
+}
+
+#[test]
 fn clouds_are_told_of_in_one_report() {
     let house = House::new();
     house.write("clouds.jsonl", logs().as_bytes());

@@ -55,6 +55,7 @@ fn hostile() -> Audit {
         title: EVIL.to_owned(),
         platform: Platform::Aws,
         identity: EVIL.to_owned(),
+        account: Some(EVIL.to_owned()),
         charter: Some(EVIL.to_owned()),
         says: EVIL.to_owned(),
         credential: Some(EVIL.to_owned()),
