@@ -47,7 +47,7 @@ pub use rightsize::{
     Allowed, CERTIFICATE, Certificate, Checks, Decide, Decision, Document, DocumentRef, EVALUATOR,
     EventCounts, Input, KeptFor, Margin, NoPolicy, Plan, Policy, Removed, Replay, Request,
     RightsizeError, Rightsized, Rightsizer, SeenSource, Stage, Used, Verified, Wishes, allows,
-    gives_more, replay, used_of, verify,
+    gives_more, replay, rightsize_kubernetes, used_of, verify,
 };
 pub use timeline::{Moment, Timeline, Told, What, timeline};
 pub use why::{Why, WhyStep, why, why_answered, why_found};

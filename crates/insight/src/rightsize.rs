@@ -6,6 +6,10 @@
 mod certificate;
 mod check;
 mod decide;
+#[cfg(test)]
+mod fixture;
+mod kubernetes;
+mod named;
 mod narrow;
 mod plan;
 mod shorten;
@@ -17,7 +21,7 @@ mod written;
 
 use std::collections::BTreeMap;
 
-use bailiwick_model::{Digest, Json, Platform, Timestamp};
+use bailiwick_model::{Json, Platform, Timestamp};
 
 pub use self::{
     certificate::{
@@ -32,7 +36,14 @@ pub use self::{
     stays::{KeptFor, Margin, Wishes},
     written::RightsizeError,
 };
-use self::{decide::Decided, stays::Stays, written::Written};
+use self::{
+    check::digest_of,
+    decide::Decided,
+    named::Left,
+    plan::{command, shadow},
+    stays::Stays,
+    written::Written,
+};
 use crate::{
     exercised::{Doer, Exercised, Shown, SystemIdentity},
     granted::Grants,
@@ -102,17 +113,39 @@ impl<'a> Rightsizer<'a> {
         let by_session = whom.without_path();
         let is_mine = |it: &&Shown| it.by == whom || Some(&it.by) == by_session.as_ref();
         let mine = self.shown.iter().filter(is_mine);
-        certificate.decisions.extend(mine.filter_map(|it| look.credential(it, self.wishes)));
+        let place = (Platform::Aws, written.account());
+        certificate
+            .decisions
+            .extend(mine.filter_map(|it| credential(self.exercised, place, it, self.wishes)));
         let plan = plan::plan(&look, &certificate, made, self.wishes.trial_days);
-        let named = plan.documents.iter().map(|it| DocumentRef {
-            file: it.file.clone(),
-            sha256: Digest::of(it.json.canonical().as_bytes()),
-        });
+        certificate.notes.extend(plan.crowded(&look));
+        let named = plan
+            .documents
+            .iter()
+            .map(|it| DocumentRef { file: it.file.clone(), sha256: digest_of(&it.json) });
         certificate.files = named.collect();
         let mut documents = decided.documents();
         documents.extend(plan.documents);
         Ok(Rightsized { certificate, plan: plan.plan, documents })
     }
+}
+
+/// Makes what one subject of a Kubernetes cluster holds smaller: `grants` are lists of its API, one or many.
+pub fn rightsize_kubernetes(
+    (exercised, wishes): (&Exercised, &Wishes),
+    grants: &Json,
+    wanted: &str,
+    made: Timestamp,
+) -> Result<Rightsized, RightsizeError> {
+    let found = kubernetes::find(grants, wanted)?;
+    let write = |left: &[Left<'_>]| kubernetes::write(&found, left, wishes.trial_days);
+    Ok(named::rightsize(
+        (exercised, wishes),
+        (&found.holding, kubernetes::RULES, grants),
+        &kubernetes::is_harmless,
+        &write,
+        made,
+    ))
 }
 
 /// All that is known once it is decided.
@@ -133,6 +166,7 @@ impl<'a> Look<'_, 'a> {
             made,
             evaluator: EVALUATOR.to_owned(),
             catalogue: exercised.catalogue().origin().to_owned(),
+            platform: Platform::Aws,
             identity: written.id.clone(),
             account: written.account().to_owned(),
             wishes: wishes.clone(),
@@ -198,24 +232,21 @@ impl<'a> Look<'_, 'a> {
     }
 
     fn removed(&self, wishes: &Wishes) -> Removed {
-        let mut removed = Removed::default();
+        let mut removed = Removed::of_names(Vec::new(), wishes.window_days);
         for number in self.decided.gone().iter() {
             let Some(action) = self.exercised.catalogue().actions().get(number) else { continue };
             let count: &mut u64 = removed.levels.entry(action.level).or_default();
             *count = count.saturating_add(1);
             removed.actions.push(format!("{}:{}", action.service, action.name));
         }
-        removed.why = format!(
-            "granted, not used, and on at least {} observed days its use would have been seen",
-            wishes.window_days
-        );
         removed
     }
 
     fn checks(&self) -> Checks {
         let (before, after) = (&self.decided.read_before, &self.decided.read_after);
         // A boundary stays as it is, and bounds both alike.
-        let replayed = replay(before, after, &[], &check::used(self.doer));
+        let replayed =
+            replay(before, after, &[], &check::used(Platform::Aws, self.doer.into_iter()));
         Checks {
             gives_no_more: gives_more(before, after).is_empty(),
             gives_all_used: replayed.lost.is_empty(),
@@ -223,38 +254,62 @@ impl<'a> Look<'_, 'a> {
             given_otherwise: replayed.given_otherwise,
         }
     }
+}
 
-    /// Says what becomes of a key that lasts.
-    fn credential(&self, shown: &Shown, wishes: &Wishes) -> Option<Decision> {
-        if shown.origin != crate::exercised::Origin::Lasting || shown.credential.is_empty() {
-            return None;
-        }
-        let end = self.exercised.window()?.1;
-        let observed = self.exercised.delivered(Platform::Aws, self.written.account());
-        let idle = observed.count_since(shown.used.last).saturating_sub(1);
-        let age = end.since(shown.used.first).as_secs() / (24 * 3600);
-        let (decision, why) = if wishes.window_days <= idle {
-            (Decide::Revoke, format!("a key that lasts, not used on the last {idle} observed days"))
-        } else if ROTATION_DAYS <= age {
-            (Decide::Rotate, format!("a key that lasts, in use for {age} days at least"))
-        } else {
-            let why = format!(
-                "a key that lasts, seen in use for {age} days; what it was before, no log here says"
-            );
-            (Decide::Keep, why)
-        };
-        Some(Decision {
-            entitlement: format!("access key {}", shown.credential),
-            decision,
-            why,
-            is_changed: false,
-            before: 0,
-            after: 0,
-            exercised: shown.used.count,
-            last: Some(shown.used.last),
-            original: None,
-            documents: Vec::new(),
-        })
+/// Says what becomes of a credential that lasts, of an account of a system.
+fn credential(
+    exercised: &Exercised,
+    (platform, account): (Platform, &str),
+    shown: &Shown,
+    wishes: &Wishes,
+) -> Option<Decision> {
+    if shown.origin != crate::exercised::Origin::Lasting || shown.credential.is_empty() {
+        return None;
+    }
+    let end = exercised.window()?.1;
+    let observed = exercised.delivered(platform, account);
+    let idle = observed.count_since(shown.used.last).saturating_sub(1);
+    let age = end.since(shown.used.first).as_secs() / (24 * 3600);
+    let (decision, why) = if wishes.window_days <= idle {
+        (Decide::Revoke, format!("a key that lasts, not used on the last {idle} observed days"))
+    } else if ROTATION_DAYS <= age {
+        (Decide::Rotate, format!("a key that lasts, in use for {age} days at least"))
+    } else {
+        let why = format!(
+            "a key that lasts, seen in use for {age} days; what it was before, no log here says"
+        );
+        (Decide::Keep, why)
+    };
+    let what = if platform == Platform::Aws { "access key" } else { "credential" };
+    Some(Decision {
+        entitlement: format!("{what} {}", shown.credential),
+        decision,
+        why,
+        is_changed: false,
+        before: 0,
+        after: 0,
+        exercised: shown.used.count,
+        last: Some(shown.used.last),
+        original: None,
+        documents: Vec::new(),
+    })
+}
+
+/// Finds the one of some names that is meant: the whole of it, or its end.
+fn named_so(
+    names: impl IntoIterator<Item = String>,
+    whom: &'static str,
+    wanted: &str,
+) -> Result<String, RightsizeError> {
+    let wanted_so = |it: &String| it == wanted || written::is_end(it, wanted);
+    let mut found: Vec<_> = names.into_iter().filter(wanted_so).collect();
+    if found.iter().any(|it| it == wanted) {
+        found.retain(|it| it == wanted);
+    }
+    match found.as_slice() {
+        [one] => Ok(one.clone()),
+        [] => Err(RightsizeError::Nobody { whom, wanted: wanted.to_owned() }),
+        _ => Err(RightsizeError::Several { wanted: wanted.to_owned(), found }),
     }
 }
 

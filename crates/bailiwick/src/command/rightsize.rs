@@ -10,8 +10,10 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use bailiwick_insight::{Certificate, Document, Exercised, Margin, Plan, Rightsizer, Wishes};
-use bailiwick_model::Json;
+use bailiwick_insight::{
+    Certificate, Document, DocumentRef, Exercised, Margin, Plan, Rightsizer, Wishes,
+};
+use bailiwick_model::{Digest, Json, JsonLimits};
 use serde::Serialize;
 use serde_json::Value;
 
@@ -65,7 +67,7 @@ fn make(words: &Rightsize, output: Output) -> Outcome {
     let wanted = words.identity.as_deref().unwrap_or_default();
     let account = read.account_of(wanted)?;
     let told = tell(&read.exercised, account, wanted, &wishes)?;
-    let told = certified(told, &read, words.out.clone());
+    let told = certified(told, &read, words.out.clone())?;
     let checks = &told.certificate.checks;
     if !checks.gives_no_more || !checks.gives_all_used {
         let why = "what was made does not pass its own check, and nothing was written";
@@ -94,12 +96,16 @@ fn tell(
 }
 
 /// Adds what only whoever read the files knows.
-fn certified(mut told: Told, read: &Read, written: Option<PathBuf>) -> Told {
+fn certified(mut told: Told, read: &Read, written: Option<PathBuf>) -> Result<Told, CommandError> {
     told.certificate.inputs.clone_from(&read.inputs);
     told.certificate.events.records = read.records;
     told.certificate.events.errors = read.errors;
+    let plan = serde_json::to_vec(&told.plan).map_err(anyhow::Error::from)?;
+    let plan = Json::parse(&plan, JsonLimits::default()).map_err(anyhow::Error::from)?;
+    let sha256 = Digest::of(plan.canonical().as_bytes());
+    told.certificate.files.push(DocumentRef { file: PLAN_FILE.to_owned(), sha256 });
     told.written = written;
-    told
+    Ok(told)
 }
 
 /// Gives a document as it is written for people.

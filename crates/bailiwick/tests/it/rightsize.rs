@@ -194,15 +194,17 @@ fn a_folder_has_the_policies_the_way_back_the_plan_and_the_certificate() {
     aws iam detach-role-policy --role-name deployer --policy-arn arn:aws:iam::111122223333:policy/deployer-rightsize-trial-1
     aws iam delete-policy --policy-arn arn:aws:iam::111122223333:policy/deployer-rightsize-trial-1
     "remove"
+    aws iam detach-role-policy --role-name deployer --policy-arn arn:aws:iam::111122223333:policy/deployer-rightsize-trial-1
+    aws iam delete-policy --policy-arn arn:aws:iam::111122223333:policy/deployer-rightsize-trial-1
     aws iam put-role-policy --role-name deployer --policy-name deploy --policy-document file://policies/deploy.json
     aws iam create-policy --policy-name deployer-Machines-rightsized --policy-document file://policies/deployer-Machines-rightsized.json
     aws iam attach-role-policy --role-name deployer --policy-arn arn:aws:iam::111122223333:policy/deployer-Machines-rightsized
     aws iam detach-role-policy --role-name deployer --policy-arn arn:aws:iam::aws:policy/Machines
     back
-    aws iam put-role-policy --role-name deployer --policy-name deploy --policy-document file://rollback/deploy.json
     aws iam attach-role-policy --role-name deployer --policy-arn arn:aws:iam::aws:policy/Machines
     aws iam detach-role-policy --role-name deployer --policy-arn arn:aws:iam::111122223333:policy/deployer-Machines-rightsized
     aws iam delete-policy --policy-arn arn:aws:iam::111122223333:policy/deployer-Machines-rightsized
+    aws iam put-role-policy --role-name deployer --policy-name deploy --policy-document file://rollback/deploy.json
     "#);
     // What is told besides hangs on the day.
     let told = ran.stdout.split("\nshadow: ").next().unwrap();
@@ -338,6 +340,74 @@ fn whatever_is_changed_afterwards_is_noticed() {
         });
         assert!(told.contains(fault), "{fault}: {told}");
     }
+}
+
+#[test]
+fn the_plan_the_trial_the_way_back_and_what_is_claimed_are_certified_too() {
+    let said = |change: &dyn Fn(&House), logs: &str, fault: &str| {
+        let house = House::new();
+        house.made();
+        change(&house);
+        let ran = house.run(&["verify", "out/certificate.json", logs, "--grants", "grants.json"]);
+        assert_eq!(ran.code, 1, "{fault}: {} {}", ran.stdout, ran.stderr);
+        assert!(ran.stdout.contains(fault), "{fault}: {}", ran.stdout);
+    };
+    let rewrite = |file: &'static str, place: &'static str, value: Value| {
+        move |house: &House| {
+            let file = format!("out/{file}");
+            let mut document = house.read(&file);
+            *document.pointer_mut(place).unwrap() = value.clone();
+            house.write(&file, &document.to_string());
+        }
+    };
+    let deny = "deny/deployer-rightsize-trial-1.json";
+    let certificate = |place, value| rewrite("certificate.json", place, value);
+    for (change, fault) in [
+        (
+            &rewrite("rollback/deploy.json", "/Statement/0/Action", json!("*")) as &dyn Fn(&House),
+            "`rollback/deploy.json` was changed",
+        ),
+        (&|it: &House| fs::remove_file(it.path("out").join(deny)).unwrap(), "`deny/deployer"),
+        (&rewrite("plan.json", "/stages/2/commands", json!([["sh"]])), "`plan.json` was changed"),
+        (
+            &|it: &House| it.write("out/policies/more.json", "{}"),
+            "`policies/more.json` lies beside",
+        ),
+        (&certificate("/files", json!([])), "`plan.json` lies beside it"),
+        (&certificate("/inputs", json!([])), "the certificate names no log that it was made of"),
+        (&certificate("/removed/actions", json!([])), "removed, and not called so: "),
+        (&certificate("/kept/unobservable", json!([])), "kept, and not called so: "),
+        (&certificate("/observed_days", json!(9999)), "its observed days"),
+    ] {
+        said(change, "log.jsonl", fault);
+    }
+    let later = |house: &House| house.write("later.jsonl", &log(&LOG[..5]));
+    said(&later, "later.jsonl", "1 of the files that were read are none of the certificate's");
+}
+
+#[test]
+fn whoever_is_in_several_lists_of_grants_is_asked_for_by_the_whole_name() {
+    let house = House::new();
+    let other = |name: &str, account: &str| {
+        let text = grants().to_string().replace("111122223333", account);
+        text.replace("role/deployer", &format!("role/{name}"))
+    };
+    let run = |wanted: &str| {
+        let words = [wanted, "log.jsonl", "--grants", "first.json", "--grants", "grants.json"];
+        house.run(&words)
+    };
+    // Its end is not the end of a name.
+    house.write("first.json", &other("mydeployer", "444455556666"));
+    let ran = run("deployer");
+    assert_eq!(ran.code, 0, "{}", ran.stderr);
+    assert!(ran.stdout.starts_with(ROLE), "{}", ran.stdout);
+    house.write("first.json", &other("deployer", "444455556666"));
+    let ran = run("deployer");
+    assert_eq!(ran.code, 2, "{}", ran.stdout);
+    assert!(ran.stderr.contains("have a `deployer`: give the whole ARN"), "{}", ran.stderr);
+    let ran = run(ROLE);
+    assert_eq!(ran.code, 0, "{}", ran.stderr);
+    assert!(ran.stdout.starts_with(ROLE), "{}", ran.stdout);
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use bailiwick_model::{Digest, Timestamp};
+use bailiwick_model::{Digest, Platform, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use super::stays::{KeptFor, Wishes};
@@ -23,6 +23,8 @@ pub struct Certificate {
     pub evaluator: String,
     /// Where permission names are from, and of when.
     pub catalogue: String,
+    /// Of which system.
+    pub platform: Platform,
     /// Whose policies.
     pub identity: String,
     /// In which account.
@@ -181,6 +183,16 @@ pub struct Removed {
     pub levels: BTreeMap<Level, u64>,
     /// Their names.
     pub actions: Vec<String>,
+}
+
+impl Removed {
+    /// Tells of names that have no level.
+    pub(super) fn of_names(actions: Vec<String>, window_days: u64) -> Self {
+        let why = format!(
+            "granted, not used, and on at least {window_days} observed days its use would have been seen"
+        );
+        Self { why, levels: BTreeMap::new(), actions }
+    }
 }
 
 /// What was checked, by code that shares nothing with what made the documents.

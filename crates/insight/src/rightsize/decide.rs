@@ -336,15 +336,5 @@ fn notes(written: &Written, decided: &Decided, stays: &Stays<'_>) -> Vec<String>
             stays.unknown.len()
         ));
     }
-    let managed = |fate: &Fate| match (&fate.entitlement.way, fate.is_changed()) {
-        (Way::Managed { .. }, false) => 1,
-        _ => fate.successors.iter().filter(|it| it.held == Held::Managed).count(),
-    };
-    let count = decided.fates.iter().map(managed).fold(0, usize::saturating_add);
-    if PARTS_MAX < count {
-        notes.push(format!(
-            "{count} managed policies will be attached: AWS's quota is {PARTS_MAX} unless it was raised"
-        ));
-    }
     notes
 }

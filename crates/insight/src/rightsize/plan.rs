@@ -46,6 +46,25 @@ pub(super) struct Planned {
     pub(super) documents: Vec<Document>,
 }
 
+impl Planned {
+    /// Says so where more policies are attached at once than AWS lets anybody attach: a quota may be raised, and whoever
+    /// does not know it stops half way.
+    pub(super) fn crowded(&self, look: &Look<'_, '_>) -> Option<String> {
+        let entitlements = look.written.entitlements.iter();
+        let mut held = entitlements.filter(|it| matches!(it.way, Way::Managed { .. })).count();
+        let mut most = held;
+        for stage in &self.plan.stages {
+            let (then, at_once) = attached(held, &stage.commands);
+            most = most.max(at_once).max(attached(then, &stage.rollback).1);
+            held = then;
+        }
+        let why = format!(
+            "up to {most} managed policies are attached at once while the plan is carried out: AWS's quota is {PARTS_MAX} unless it was raised"
+        );
+        (PARTS_MAX < most).then_some(why)
+    }
+}
+
 /// Plans how what was decided comes into force.
 pub(super) fn plan(
     look: &Look<'_, '_>,
@@ -59,20 +78,38 @@ pub(super) fn plan(
     }
     let mut names = BTreeSet::new();
     planned.plan.stages.push(shadow(days));
+    let mut trial = Vec::new();
     if !certificate.removed.actions.is_empty() {
         let stage = deny(look, made, days, &mut names, &mut planned.documents);
+        trial.clone_from(&stage.rollback);
         planned.plan.stages.push(stage);
     }
-    let stage = remove(look, &mut names, &mut planned.documents);
+    let mut stage = remove(look, &mut names, &mut planned.documents);
+    // What denied for a trial takes up places that the new policies need.
+    stage.commands.splice(..0, trial);
     planned.plan.stages.push(stage);
     planned
 }
 
-fn command(words: &[&str]) -> Vec<String> {
+/// Counts how many policies are attached once these are carried out, and how many are at once meanwhile.
+fn attached(held: usize, commands: &[Vec<String>]) -> (usize, usize) {
+    let (mut now, mut most) = (held, held);
+    for verb in commands.iter().filter_map(|it| it.get(2)) {
+        if verb.starts_with("attach-") {
+            now = now.saturating_add(1);
+        } else if verb.starts_with("detach-") {
+            now = now.saturating_sub(1);
+        }
+        most = most.max(now);
+    }
+    (now, most)
+}
+
+pub(super) fn command(words: &[&str]) -> Vec<String> {
     words.iter().map(|it| (*it).to_owned()).collect()
 }
 
-fn shadow(days: u64) -> Stage {
+pub(super) fn shadow(days: u64) -> Stage {
     Stage {
         stage: "shadow",
         says: "nothing changes: new logs are held against the smaller policies, and each access that they would deny is told".to_owned(),
@@ -187,8 +224,12 @@ fn remove(
         commands: Vec::new(),
         rollback: Vec::new(),
     };
-    let mut undo = Vec::new();
-    for fate in look.decided.fates.iter().filter(|it| it.is_changed()) {
+    let mut fates: Vec<_> = look.decided.fates.iter().filter(|it| it.is_changed()).collect();
+    // What goes without a successor makes room for the others.
+    fates.sort_by_key(|it| it.successors.iter().filter(|it| it.held == Held::Managed).count());
+    for fate in fates {
+        // Of each, the old one is there again before the new ones go; what was done last is taken back first.
+        let (mut back, mut undo) = (Vec::new(), Vec::new());
         let managed = fate.successors.iter().filter(|it| it.held == Held::Managed);
         for successor in managed {
             let (partition, account) = (look.written.partition(), look.written.account());
@@ -201,7 +242,7 @@ fn remove(
         match &fate.entitlement.way {
             Way::Managed { arn } => {
                 stage.commands.push(attach(look, "detach", arn));
-                stage.rollback.push(attach(look, "attach", arn));
+                back.push(attach(look, "attach", arn));
             }
             Way::Inline { name } => {
                 let stays = fate.successors.iter().find(|it| it.held == Held::Inline);
@@ -210,14 +251,13 @@ fn remove(
                     None => inline(look, "delete", name),
                 });
                 let old = file("rollback", name, names);
-                stage.rollback.push(put(look, name, &old));
+                back.push(put(look, name, &old));
                 documents.push(Document { file: old, json: fate.entitlement.document.clone() });
             }
             Way::Group => {}
         }
+        stage.rollback.splice(..0, back.into_iter().chain(undo));
     }
-    // The old ones are there again before the new ones go.
-    stage.rollback.extend(undo);
     stage
 }
 

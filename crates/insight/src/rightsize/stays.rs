@@ -73,6 +73,8 @@ pub enum KeptFor {
     Named,
     /// The log names something of this service that no rule knows, which may have been this.
     UnknownName,
+    /// What was used may have taken it, too, and its record does not say so.
+    Needed,
     /// One like it is used.
     Sibling,
     /// Its use would have been seen on too few days.

@@ -7,7 +7,7 @@ use bailiwick_model::{
 };
 use proptest::prelude::*;
 
-use super::*;
+use super::{fixture::verified, *};
 use crate::names::Catalogue;
 
 const WHO: &str = "arn:aws:iam::1:role/somebody";
@@ -290,6 +290,44 @@ fn what_is_denied_for_a_trial_is_what_goes_and_ends_by_itself() {
 }
 
 #[test]
+fn more_policies_at_once_than_aws_attaches_are_said_beforehand() {
+    let document = r#"{"Version":"2012-10-17","Statement":{"Effect":"Allow","Action":"ec2:*","Resource":"*"}}"#;
+    let told = |count: usize| {
+        let arns = (0..count).map(|it| format!("arn:aws:iam::1:policy/p{it}"));
+        let attached: Vec<_> =
+            arns.clone().map(|it| format!(r#"{{"PolicyArn":"{it}"}}"#)).collect();
+        let versions = format!(r#"[{{"VersionId":"v1","Document":{document}}}]"#);
+        let policies: Vec<_> = arns
+            .map(|it| {
+                format!(
+                    r#"{{"Arn":"{it}","DefaultVersionId":"v1","PolicyVersionList":{versions}}}"#
+                )
+            })
+            .collect();
+        let account = json(&format!(
+            r#"{{"RoleDetailList":[{{"Arn":"{WHO}","AttachedManagedPolicies":[{}]}}],"Policies":[{}]}}"#,
+            attached.join(","),
+            policies.join(",")
+        ));
+        rightsized(&LOG, &account, &days(2))
+    };
+    assert_eq!(told(9).certificate.notes, Vec::<String>::new());
+    assert_eq!(
+        told(10).certificate.notes,
+        [
+            "up to 11 managed policies are attached at once while the plan is carried out: AWS's quota is 10 unless it was raised"
+        ]
+    );
+    // What denies for a trial makes room before the new policies come.
+    let remove = told(9).plan.stages.pop().expect("a stage");
+    let verbs: Vec<_> = remove.commands.iter().take(4).map(|it| it[2].as_str()).collect();
+    assert_eq!(
+        verbs,
+        ["detach-role-policy", "delete-policy", "create-policy", "attach-role-policy"]
+    );
+}
+
+#[test]
 fn what_is_no_policy_is_refused_and_what_is_strange_stays() {
     let lines: Vec<_> = LOG.iter().map(|it| (*it).to_owned()).collect();
     let (exercised, wishes) = (exercised(&lines), days(2));
@@ -407,6 +445,50 @@ fn afterwards(policies: &[String], made: &Rightsized) -> Vec<Policy> {
     after
 }
 
+#[test]
+fn a_certificate_that_says_something_else_than_the_files_does_not_hold() {
+    let policy = [r#"{"Statement":{"Effect":"Allow","Action":"*","Resource":"*"}}"#.to_owned()];
+    let account = account(&policy, "");
+    let made = rightsized(&LOG, &account, &days(2));
+    let lines: Vec<_> = LOG.iter().map(|it| (*it).to_owned()).collect();
+    let exercised = exercised(&lines);
+    assert!(verified(&made, &account, &exercised).holds);
+    let changes: [(&str, fn(&mut Certificate)); 9] = [
+        ("removed, and not called so: ec2:StopInstances", |it| {
+            it.removed.actions.retain(|it| it != "ec2:StopInstances");
+        }),
+        ("called removed, and is not: ec2:RunInstances", |it| {
+            it.removed.actions.push("ec2:RunInstances".to_owned());
+        }),
+        ("removed, and in the log: ec2:RunInstances", |it| {
+            it.removed.actions.push("ec2:RunInstances".to_owned());
+        }),
+        ("kept, and not called so: iam:PassRole", |it| {
+            it.kept.remove(&KeptFor::Unobservable);
+        }),
+        ("called kept, and is not: ec2:StopInstances", |it| {
+            it.kept.insert(KeptFor::Named, vec!["ec2:StopInstances".to_owned()]);
+        }),
+        ("kept for a use that is not in the log: iam:PassRole", |it| {
+            it.kept.insert(KeptFor::Attempted, vec!["iam:PassRole".to_owned()]);
+        }),
+        ("removed, and could not have been seen for long enough: ", |it| it.wishes.window_days = 3),
+        ("its observed days: the logs say something else", |it| it.observed_days = 9_999),
+        ("its counts of accesses: the logs say something else", |it| it.events.exercised = 7),
+    ];
+    for (fault, change) in changes {
+        let mut other = made.clone();
+        change(&mut other.certificate);
+        let told = verified(&other, &account, &exercised);
+        assert!(
+            !told.holds && told.claims.iter().any(|it| it.starts_with(fault)),
+            "{fault}: {told:?}"
+        );
+    }
+    let nothing = verify(&made.certificate, &account, &BTreeMap::new(), Some(&[]), &exercised);
+    assert!(nothing.files.contains(&"the certificate names no log that it was made of".to_owned()));
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(10_000))]
     /// Law 11: used ⊆ P′ ⊆ P, and what nothing could have seen stays.
@@ -439,6 +521,8 @@ proptest! {
         prop_assert_eq!(replay(&before, &after, &[], &used_of(&exercised, WHO)).lost, Vec::new());
         let checks = &made.certificate.checks;
         prop_assert!(checks.gives_no_more && checks.gives_all_used);
+        let told = verified(&made, &account, &exercised);
+        prop_assert!(told.holds, "{:?}", told);
 
         let used = |it: &str| events.iter().any(|(_, me, action, _)| *me && ACTIONS[*action] == it);
         let seen = |reads: bool, data: bool| {

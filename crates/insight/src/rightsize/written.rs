@@ -8,8 +8,10 @@ use bailiwick_model::{Json, JsonLimits, Timestamp};
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum RightsizeError {
     /// Nobody is called so.
-    #[error("no user and no role in these grants is `{wanted}`")]
+    #[error("no {whom} in these grants is `{wanted}`")]
     Nobody {
+        /// What was looked for.
+        whom: &'static str,
         /// What was asked for.
         wanted: String,
     },
@@ -98,7 +100,9 @@ impl Written {
         let found = if exact.is_empty() { near } else { exact };
         match found.as_slice() {
             [(sort, one)] => Self::of(account, *sort, one),
-            [] => Err(RightsizeError::Nobody { wanted: wanted.to_owned() }),
+            [] => {
+                Err(RightsizeError::Nobody { whom: "user and no role", wanted: wanted.to_owned() })
+            }
             several => Err(RightsizeError::Several {
                 wanted: wanted.to_owned(),
                 found: several.iter().map(|(_, it)| text(it, "Arn").to_owned()).collect(),
@@ -196,7 +200,8 @@ fn current<'a>(account: &'a Json, arn: &str) -> Option<&'a Json> {
     })
 }
 
-fn is_end(arn: &str, wanted: &str) -> bool {
+/// Says whether a name ends so, behind a `:` or `/`.
+pub(super) fn is_end(arn: &str, wanted: &str) -> bool {
     arn.strip_suffix(wanted).is_some_and(|it| it.ends_with([':', '/'])) && !wanted.is_empty()
 }
 

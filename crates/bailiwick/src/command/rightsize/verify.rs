@@ -65,19 +65,42 @@ fn held(
             Err(error) => return Err(wrong(&path, error)),
         }
     }
-    let wanted: Vec<Digest> = certificate.inputs.iter().map(|it| it.sha256).collect();
-    if wanted.is_empty() {
-        return Err(wrong(&about.certificate, "it names no file that it was made of"));
+    for path in strays(folder)? {
+        if !documents.contains_key(&path) {
+            documents.insert(path, Json::Null);
+        }
     }
     // Other logs are the point of a shadow; the grants must be what they were, which each policy's digest says.
-    let inputs = if same_files { read.inputs.iter().map(|it| it.sha256).collect() } else { wanted };
+    let inputs: Vec<Digest> = read.inputs.iter().map(|it| it.sha256).collect();
+    let inputs = same_files.then_some(inputs.as_slice());
     let account = read.account_of(&certificate.identity)?;
-    Ok(verify_all(certificate, account, &documents, &inputs, &read.exercised))
+    Ok(verify_all(certificate, account, &documents, inputs, &read.exercised))
+}
+
+/// Gives what lies where a plan's documents lie: whoever carries it out may take what was put there for a part of it.
+fn strays(folder: &Path) -> Result<Vec<String>, CommandError> {
+    let mut found = Vec::new();
+    for inside in ["policies", "deny", "rollback"] {
+        let path = folder.join(inside);
+        let entries = match fs::read_dir(&path) {
+            Ok(entries) => entries,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => continue,
+            Err(error) => return Err(wrong(&path, error)),
+        };
+        for entry in entries {
+            let name = entry.map_err(|it| wrong(&path, it))?.file_name();
+            found.push(format!("{inside}/{}", name.to_string_lossy()));
+        }
+    }
+    if folder.join(super::PLAN_FILE).exists() {
+        found.push(super::PLAN_FILE.to_owned());
+    }
+    Ok(found)
 }
 
 fn table(certificate: &Certificate, told: &Verified) -> String {
     let mut text = format!("{}\n", certificate.identity);
-    for fault in told.files.iter().chain(&told.gives_more) {
+    for fault in told.files.iter().chain(&told.claims).chain(&told.gives_more) {
         text.push_str(&format!("  {fault}\n"));
     }
     for lost in &told.replay.lost {

@@ -4,9 +4,10 @@ use std::{collections::BTreeMap, fs, path::PathBuf};
 
 use bailiwick_connect::source::{Record, read_file};
 use bailiwick_insight::{
-    Catalogue, Decide, Exercised, KeptFor, Level, Rightsized, Rightsizer, Wishes, used_of, verify,
+    Catalogue, Decide, Exercised, Input, KeptFor, Level, Rightsized, Rightsizer, Wishes, used_of,
+    verify,
 };
-use bailiwick_model::{Json, JsonLimits, Timestamp};
+use bailiwick_model::{Digest, Json, JsonLimits, Timestamp};
 
 const USER: &str = "arn:aws:iam::123837392027:user/bert-jan";
 
@@ -45,7 +46,16 @@ fn is_verified(made: &Rightsized, account: &Json, exercised: &Exercised) {
     assert!(checks.gives_no_more && checks.gives_all_used, "{checks:?}");
     let files: BTreeMap<_, _> =
         made.documents.iter().map(|it| (it.file.clone(), it.json.clone())).collect();
-    let told = verify(&made.certificate, account, &files, &[], exercised);
+    let mut certificate = made.certificate.clone();
+    let input = |what: &str| Input {
+        name: what.to_owned(),
+        what: what.to_owned(),
+        sha256: Digest::of(what.as_bytes()),
+        bytes: 0,
+    };
+    certificate.inputs = vec![input("log"), input("grants")];
+    let inputs: Vec<_> = certificate.inputs.iter().map(|it| it.sha256).collect();
+    let told = verify(&certificate, account, &files, Some(&inputs), exercised);
     assert!(told.holds, "{}: {told:?}", made.certificate.identity);
 }
 

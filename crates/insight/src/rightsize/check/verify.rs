@@ -1,18 +1,22 @@
 //! A certificate held against what it was made of: every digest, both checks, and what the log says was used.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use bailiwick_model::{Digest, Json, JsonLimits, Platform};
+use bailiwick_model::{Digest, Json, JsonLimits, Platform, Timestamp};
 use serde::Serialize;
 
 use super::{
     EVALUATOR, Policy, Request, allows,
+    claims::{self, Given},
     contain::gives_more,
     evaluate::has_action,
+    glob::{Case, fits},
+    named::{self, Weights},
     policy::{Line, NoPolicy},
 };
 use crate::{
     exercised::{Doer, Exercised, SystemIdentity},
+    names::{Action, Catalogue, bare},
     rightsize::certificate::Certificate,
 };
 
@@ -47,24 +51,33 @@ pub struct Verified {
     pub evaluator: String,
     /// Files that are not those the certificate is of, or that lack.
     pub files: Vec<String>,
+    /// What the certificate says and the grants, the documents or the logs do not bear out.
+    pub claims: Vec<String>,
     /// What the smaller policies may give that was not given.
     pub gives_more: Vec<String>,
     /// What was used, asked for again.
     pub replay: Replay,
 }
 
-/// Gives what an identity did with success.
+/// Gives what an identity of AWS did with success.
 pub fn used_of(exercised: &Exercised, id: &str) -> Vec<Used> {
-    let whom = SystemIdentity::of(Platform::Aws, id);
-    used(Doer::find(&exercised.doers(), &whom).as_ref())
+    used(Platform::Aws, doer(exercised, Platform::Aws, id).iter())
 }
 
-/// Gives the same of what is told of it already.
-pub(in crate::rightsize) fn used(doer: Option<&Doer>) -> Vec<Used> {
-    let deeds = doer.into_iter().flat_map(|it| &it.deeds);
+/// Finds what one identity did.
+fn doer(exercised: &Exercised, platform: Platform, id: &str) -> Option<Doer> {
+    Doer::find(&exercised.doers(), &SystemIdentity { platform, id: id.to_owned() })
+}
+
+/// Gives the same of what is told of some already.
+pub(in crate::rightsize) fn used<'d>(
+    platform: Platform,
+    doers: impl Iterator<Item = &'d Doer>,
+) -> Vec<Used> {
+    let deeds = doers.flat_map(|it| &it.deeds);
     let mut all = Vec::new();
     for (name, deeds) in deeds.filter(|it| it.1.certainty.is_permission()) {
-        let Some(action) = name.strip_prefix("aws:") else { continue };
+        let action = bare(platform, name);
         all.extend(deeds.done.iter().map(|(resource, tally)| Used {
             action: action.to_owned(),
             resource: resource.clone(),
@@ -115,52 +128,147 @@ fn is_same_case(one: &Line, other: &Line) -> bool {
         && one.others == other.others
 }
 
-/// Verifies a certificate: `account` is the list of grants, `documents` what was written, by file, `inputs` the digests
-/// of all files that were read, and `exercised` what the logs say.
+/// Verifies a certificate: `account` is the list of grants, `documents` what was written, by file, and `exercised` what
+/// the logs say. `inputs` are the digests of all files that were read; none where other logs than the certificate's are
+/// held against it.
 pub fn verify(
     certificate: &Certificate,
     account: &Json,
     documents: &BTreeMap<String, Json>,
-    inputs: &[Digest],
+    inputs: Option<&[Digest]>,
+    exercised: &Exercised,
+) -> Verified {
+    let mut told = if certificate.platform == Platform::Aws {
+        verify_policies(certificate, account, documents, inputs, exercised)
+    } else {
+        named::verify(&Weights { certificate, grants: account, documents }, inputs, exercised)
+    };
+    if certificate.evaluator != told.evaluator {
+        told.files.push(format!("the certificate was made by {}", certificate.evaluator));
+    }
+    told.holds = told.files.is_empty()
+        && told.claims.is_empty()
+        && told.gives_more.is_empty()
+        && told.replay.lost.is_empty();
+    told
+}
+
+fn verify_policies(
+    certificate: &Certificate,
+    account: &Json,
+    documents: &BTreeMap<String, Json>,
+    inputs: Option<&[Digest]>,
     exercised: &Exercised,
 ) -> Verified {
     let mut told = Verified { evaluator: EVALUATOR.to_owned(), ..Verified::default() };
-    if certificate.evaluator != EVALUATOR {
-        told.files.push(format!("the certificate was made by {}", certificate.evaluator));
+    told.files = file_faults(certificate, documents, inputs);
+    match policies_of(certificate, account, documents, &mut told.files) {
+        Ok(sides) => {
+            told.gives_more = gives_more(&sides.before, &sides.after);
+            let doer = doer(exercised, certificate.platform, &certificate.identity);
+            let used = used(certificate.platform, doer.iter());
+            told.replay = replay(&sides.before, &sides.after, &sides.bounds, &used);
+            let given = sides.given(exercised.catalogue());
+            told.claims = claims::of_names(certificate, &given);
+            if inputs.is_some() {
+                let doers: Vec<_> = doer.into_iter().collect();
+                told.claims.extend(claims::of_logs(certificate, &given, exercised, &doers));
+            }
+        }
+        Err(error) => told.files.push(error.to_string()),
+    }
+    told
+}
+
+/// Holds what was read, and what lies beside a certificate, against its digests.
+pub(super) fn file_faults(
+    certificate: &Certificate,
+    documents: &BTreeMap<String, Json>,
+    inputs: Option<&[Digest]>,
+) -> Vec<String> {
+    let mut faults = inputs.map(|it| input_faults(certificate, it)).unwrap_or_default();
+    for file in &certificate.files {
+        if documents.get(&file.file).map(digest_of) != Some(file.sha256) {
+            faults.push(format!("`{}` was changed, or is not there", file.file));
+        }
+    }
+    let named = || certificate.decisions.iter().flat_map(|it| &it.documents);
+    for file in documents.keys() {
+        if !certificate.files.iter().chain(named()).any(|it| it.file == *file) {
+            faults.push(format!("`{file}` lies beside it, and it says nothing of that"));
+        }
+    }
+    faults
+}
+
+/// Holds the files that were read against those that a certificate was made of.
+fn input_faults(certificate: &Certificate, inputs: &[Digest]) -> Vec<String> {
+    let mut faults = Vec::new();
+    for what in ["log", "grants"] {
+        if !certificate.inputs.iter().any(|it| it.what == what) {
+            faults.push(format!("the certificate names no {what} that it was made of"));
+        }
     }
     for input in &certificate.inputs {
         if !inputs.contains(&input.sha256) {
-            told.files.push(format!("`{}` is not among what was read, or changed", input.name));
+            faults.push(format!("`{}` is not among what was read, or changed", input.name));
         }
     }
     let known = |it: &&Digest| certificate.inputs.iter().any(|input| input.sha256 == **it);
     let other = inputs.iter().filter(|it| !known(it)).count();
     if 0 < other {
-        told.files
-            .push(format!("{other} of the files that were read are none of the certificate's"));
+        faults.push(format!("{other} of the files that were read are none of the certificate's"));
     }
-    for file in &certificate.files {
-        let found = documents.get(&file.file).map(|it| Digest::of(it.canonical().as_bytes()));
-        if found != Some(file.sha256) {
-            told.files.push(format!("`{}` was changed, or is not there", file.file));
-        }
+    faults
+}
+
+/// Gives the digest of a document: of a text that others read (SQL, YAML, TOML) its own, else of its canonical text.
+pub(in crate::rightsize) fn digest_of(document: &Json) -> Digest {
+    match document {
+        Json::Text(text) => Digest::of(text.as_bytes()),
+        other => Digest::of(other.canonical().as_bytes()),
     }
-    match policies_of(certificate, account, documents, &mut told.files) {
-        Ok(sides) => {
-            told.gives_more = gives_more(&sides.before, &sides.after);
-            let used = used_of(exercised, &certificate.identity);
-            told.replay = replay(&sides.before, &sides.after, &sides.bounds, &used);
-        }
-        Err(error) => told.files.push(error.to_string()),
-    }
-    told.holds = told.files.is_empty() && told.gives_more.is_empty() && told.replay.lost.is_empty();
-    told
 }
 
 struct Sides {
     before: Vec<Policy>,
     after: Vec<Policy>,
     bounds: Vec<Policy>,
+    since: Option<Timestamp>,
+    is_strange: bool,
+}
+
+impl Sides {
+    fn given(&self, catalogue: &Catalogue) -> Given {
+        let (before, after) = (names(&self.before, catalogue), names(&self.after, catalogue));
+        let before = before.into_iter().map(|it| (it, self.since)).collect();
+        Given { before, after, is_strange: self.is_strange }
+    }
+}
+
+/// Gives the names of AWS's list that policies allow, for some resource and in some case.
+fn names(policies: &[Policy], catalogue: &Catalogue) -> BTreeSet<String> {
+    let actions = catalogue.actions();
+    let mut all = BTreeSet::new();
+    for line in policies.iter().flat_map(|it| &it.lines).filter(|it| it.allows) {
+        let mut fit = vec![false; actions.len()];
+        for pattern in &line.actions.patterns {
+            let service = pattern.split_once(':').map(|it| it.0.to_ascii_lowercase());
+            let service = service.filter(|it| !it.contains(['*', '?']));
+            let range = service.map_or(0..actions.len(), |it| catalogue.numbers(&it));
+            for number in range {
+                let (Some(fit), Some(action)) = (fit.get_mut(number), actions.get(number)) else {
+                    continue;
+                };
+                let whole = || format!("{}:{}", action.service, action.name);
+                *fit = *fit || fits(pattern, &whole(), Case::Any);
+            }
+        }
+        let is_in = |it: &(&Action, bool)| it.1 != line.actions.is_but;
+        let all_fit = actions.iter().zip(fit).filter(is_in);
+        all.extend(all_fit.map(|(it, _)| format!("{}:{}", it.service, it.name)));
+    }
+    all
 }
 
 /// Reads what was held, and what is held once the certificate's decisions are carried out.
@@ -171,7 +279,9 @@ fn policies_of(
     faults: &mut Vec<String>,
 ) -> Result<Sides, NoPolicy> {
     let held = held(account, &certificate.identity)?;
-    let mut sides = Sides { before: Vec::new(), after: Vec::new(), bounds: held.bounds };
+    let (bounds, since) = (held.bounds, held.since);
+    let mut sides =
+        Sides { before: Vec::new(), after: Vec::new(), bounds, since, is_strange: false };
     for (path, document) in held.policies {
         let decided = certificate.decisions.iter().find(|it| it.entitlement == path);
         let Some(decided) = decided.filter(|it| it.original.is_some()) else {
@@ -184,9 +294,13 @@ fn policies_of(
         let policy = match Policy::read(&document) {
             Ok(policy) => policy,
             // What stays word for word gives what it gave, whatever that is.
-            Err(_) if !decided.is_changed => continue,
+            Err(_) if !decided.is_changed => {
+                sides.is_strange = true;
+                continue;
+            }
             Err(error) => return Err(error),
         };
+        sides.is_strange |= policy.lines.iter().any(|it| !it.others.is_empty());
         sides.before.push(policy.clone());
         if !decided.is_changed {
             sides.after.push(policy);
@@ -194,7 +308,7 @@ fn policies_of(
         }
         for wanted in &decided.documents {
             match documents.get(&wanted.file) {
-                Some(it) if Digest::of(it.canonical().as_bytes()) == wanted.sha256 => {
+                Some(it) if digest_of(it) == wanted.sha256 => {
                     sides.after.push(Policy::read(it)?);
                 }
                 Some(_) => faults.push(format!("`{}` was changed", wanted.file)),
@@ -207,6 +321,7 @@ fn policies_of(
 
 #[derive(Default)]
 struct Held {
+    since: Option<Timestamp>,
     policies: Vec<(String, Json)>,
     bounds: Vec<Policy>,
 }
@@ -224,7 +339,8 @@ fn held(account: &Json, id: &str) -> Result<Held, NoPolicy> {
         let group = groups.filter(|it| said(it, "GroupName") == name).take(1);
         holders.extend(group.map(|it| (it, "GroupPolicyList", format!("group {name} › "))));
     }
-    let mut held = Held::default();
+    let since = said(one, "CreateDate").parse().ok();
+    let mut held = Held { since, ..Held::default() };
     for (holder, inline, way) in &holders {
         for policy in list(holder, inline) {
             let path = format!("{way}inline policy {}", said(policy, "PolicyName"));

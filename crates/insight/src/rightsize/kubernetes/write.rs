@@ -1,0 +1,192 @@
+//! The smaller roles and bindings as they are written, and what to run.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use bailiwick_model::Json;
+
+use super::{
+    super::{
+        Document, Plan, Stage, command,
+        decide::file,
+        named::{Left, Written},
+        shadow,
+        written::{items, text},
+    },
+    Bound, Found, Item, rules, yaml,
+};
+
+/// How many letters a name may have.
+const NAME_MAX: usize = 253;
+const GROUP: &str = "rbac.authorization.k8s.io";
+
+/// Writes what takes the place of each binding that changes, and how that is done.
+pub(in crate::rightsize) fn write(found: &Found<'_>, left: &[Left<'_>], days: u64) -> Written {
+    let mut written = Written::default();
+    let mut names = BTreeSet::new();
+    let mut stage = Stage {
+        stage: "replace",
+        says: "the subject gets roles of its own, and is then taken out of the old bindings"
+            .to_owned(),
+        days: 0,
+        until: None,
+        commands: Vec::new(),
+        rollback: Vec::new(),
+    };
+    for (place, left) in left.iter().enumerate() {
+        let mut documents = Vec::new();
+        let parts = found.bound.get(place).zip(found.rules.get(place));
+        if let Some((bound, rules)) = parts.filter(|_| left.is_changed()) {
+            let mut undo = Vec::new();
+            if let Some(own) = own(found, bound, rules, left) {
+                let file = yaml_file("policies", &own.0, &mut names);
+                stage.commands.push(command(&["kubectl", "auth", "reconcile", "-f", &file]));
+                undo.push(command(&["kubectl", "delete", "-f", &file]));
+                documents.push(Document { file, json: Json::Text(yaml::written(&own.1)) });
+            }
+            let binding = bound.binding;
+            let called = format!("{}.{}", binding.namespace, binding.name);
+            let called = called.trim_start_matches('.');
+            match others(bound) {
+                Some(others) => {
+                    let file = yaml_file("policies", &format!("{called}-others"), &mut names);
+                    stage.commands.push(command(&["kubectl", "replace", "-f", &file]));
+                    documents.push(Document { file, json: Json::Text(yaml::written(&[others])) });
+                }
+                None => stage.commands.push(deleted(&binding)),
+            }
+            let file = yaml_file("rollback", called, &mut names);
+            let back = command(&["kubectl", "auth", "reconcile", "-f", &file]);
+            stage.rollback.splice(..0, std::iter::once(back).chain(undo));
+            let json = Json::Text(yaml::written(&[cleaned(&binding)]));
+            written.files.push(Document { file, json });
+        }
+        written.successors.push(documents);
+    }
+    if !stage.commands.is_empty() {
+        written.plan = Plan { stages: vec![shadow(days), stage] };
+    }
+    written
+}
+
+fn yaml_file(folder: &str, name: &str, names: &mut BTreeSet<String>) -> String {
+    let path = file(folder, &name.replace([':', '/'], "-"), names);
+    path.strip_suffix(".json").map_or(path.clone(), |it| format!("{it}.yaml"))
+}
+
+fn deleted(binding: &Item<'_>) -> Vec<String> {
+    let kind = binding.kind.to_ascii_lowercase();
+    let mut words = command(&["kubectl", "delete", &kind, binding.name]);
+    if !binding.namespace.is_empty() {
+        words.extend(command(&["--namespace", binding.namespace]));
+    }
+    words
+}
+
+/// Gives a role for the subject alone with a binding to it, under one name; nothing where nothing is left.
+fn own(
+    found: &Found<'_>,
+    bound: &Bound<'_>,
+    rules: &[&Json],
+    left: &Left<'_>,
+) -> Option<(String, [Json; 2])> {
+    let smaller: Vec<Json> = rules.iter().flat_map(|it| rules::narrowed(it, &left.names)).collect();
+    if smaller.is_empty() {
+        return None;
+    }
+    let binding = bound.binding;
+    let kind = if binding.kind == "RoleBinding" { "Role" } else { "ClusterRole" };
+    let end = "-rightsized";
+    let begin = format!("{}-{}", binding.name, text(bound.subject, "name"));
+    let plain = begin.replace(['/', '%'], "-");
+    let mut name: String =
+        plain.chars().take(NAME_MAX.saturating_sub(end.len().saturating_add(4))).collect();
+    name.push_str(end);
+    let is_taken = |name: &str| {
+        [kind, binding.kind].iter().any(|it| found.taken.contains(&(it, binding.namespace, name)))
+    };
+    let mut number = 1_u32;
+    while is_taken(&name) {
+        number = number.saturating_add(1);
+        name = format!("{}{end}{number}", name.split(end).next().unwrap_or_default());
+    }
+    let role = object(kind, binding.namespace, &name, [("rules", Json::List(smaller))]);
+    let reference = map([("apiGroup", word(GROUP)), ("kind", word(kind)), ("name", word(&name))]);
+    let subject = match bound.subject {
+        // Where the binding did not say a namespace, it meant its own.
+        Json::Object(members) if text(bound.subject, "kind") == "ServiceAccount" => {
+            let mut members = members.clone();
+            let own = text(bound.subject, "namespace");
+            let namespace = if own.is_empty() { binding.namespace } else { own };
+            members.insert("namespace".to_owned(), word(namespace));
+            Json::Object(members)
+        }
+        other => other.clone(),
+    };
+    let binding = object(
+        binding.kind,
+        binding.namespace,
+        &name,
+        [("roleRef", reference), ("subjects", Json::List(vec![subject]))],
+    );
+    Some((name, [role, binding]))
+}
+
+/// Gives the binding without the subject; nothing where nobody else is in it.
+fn others(bound: &Bound<'_>) -> Option<Json> {
+    let subjects = items(bound.binding.value, "subjects").iter();
+    let id = super::id_of(&bound.binding, bound.subject);
+    let others: Vec<_> =
+        subjects.filter(|it| super::id_of(&bound.binding, it) != id).cloned().collect();
+    if others.is_empty() {
+        return None;
+    }
+    let mut binding = cleaned(&bound.binding);
+    if let Json::Object(members) = &mut binding {
+        members.insert("subjects".to_owned(), Json::List(others));
+    }
+    Some(binding)
+}
+
+/// Gives an object without what the cluster writes into it.
+fn cleaned(item: &Item<'_>) -> Json {
+    let part = |name: &'static str| Some((name, item.value.get(name)?.clone()));
+    let mut made = object(
+        item.kind,
+        item.namespace,
+        item.name,
+        ["roleRef", "subjects"].into_iter().filter_map(part),
+    );
+    let metadata = item.value.get("metadata");
+    if let Json::Object(members) = &mut made
+        && let Some(Json::Object(to)) = members.get_mut("metadata")
+    {
+        for name in ["annotations", "labels"] {
+            let known = metadata.and_then(|it| it.get(name));
+            to.extend(known.map(|it| (name.to_owned(), it.clone())));
+        }
+    }
+    made
+}
+
+fn object(
+    kind: &str,
+    namespace: &str,
+    name: &str,
+    parts: impl IntoIterator<Item = (&'static str, Json)>,
+) -> Json {
+    let within = (!namespace.is_empty()).then(|| ("namespace", word(namespace)));
+    let metadata = map([("name", word(name))].into_iter().chain(within));
+    let api = word("rbac.authorization.k8s.io/v1");
+    map([("apiVersion", api), ("kind", word(kind)), ("metadata", metadata)]
+        .into_iter()
+        .chain(parts))
+}
+
+fn map<'n>(members: impl IntoIterator<Item = (&'n str, Json)>) -> Json {
+    let members = members.into_iter().map(|(name, it)| (name.to_owned(), it));
+    Json::Object(members.collect::<BTreeMap<_, _>>())
+}
+
+fn word(text: &str) -> Json {
+    Json::Text(text.to_owned())
+}
