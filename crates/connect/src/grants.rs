@@ -15,7 +15,8 @@ use serde_json::Value;
 
 pub use self::mcp::mcp_holders;
 pub use self::postgres::{
-    PostgresAddress, PostgresAddressError, PostgresGrantsError, read_postgres_grants,
+    PostgresAddress, PostgresAddressError, PostgresGrantsError, list_postgres_grants,
+    read_postgres_grants,
 };
 
 /// A file of grants cannot be read.

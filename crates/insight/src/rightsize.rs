@@ -12,6 +12,7 @@ mod kubernetes;
 mod named;
 mod narrow;
 mod plan;
+mod postgres;
 mod shorten;
 mod split;
 mod stays;
@@ -23,6 +24,7 @@ use std::collections::BTreeMap;
 
 use bailiwick_model::{Json, Platform, Timestamp};
 
+pub use self::postgres::POSTGRES_GRANTS;
 pub use self::{
     certificate::{
         CERTIFICATE, Certificate, Checks, Decide, Decision, DocumentRef, EventCounts, Input,
@@ -143,6 +145,24 @@ pub fn rightsize_kubernetes(
         (exercised, wishes),
         (&found.holding, kubernetes::RULES, grants),
         &kubernetes::is_harmless,
+        &write,
+        made,
+    ))
+}
+
+/// Takes back what one role of a PostgreSQL database does not use of its own grants: `listed` is what the database said.
+pub fn rightsize_postgres(
+    (exercised, wishes): (&Exercised, &Wishes),
+    listed: &Json,
+    wanted: &str,
+    made: Timestamp,
+) -> Result<Rightsized, RightsizeError> {
+    let found = postgres::find(listed, wanted)?;
+    let write = |left: &[Left<'_>]| postgres::write(&found, left, wishes.trial_days);
+    Ok(named::rightsize(
+        (exercised, wishes),
+        (&found.holding, postgres::RULES, listed),
+        &postgres::is_harmless,
         &write,
         made,
     ))

@@ -11,9 +11,10 @@ use std::{
 };
 
 use bailiwick_insight::{
-    Certificate, Document, DocumentRef, Exercised, Margin, Plan, Rightsizer, Wishes,
+    Certificate, Document, DocumentRef, Margin, Plan, Rightsizer, Wishes, rightsize_kubernetes,
+    rightsize_postgres,
 };
-use bailiwick_model::{Digest, Json, JsonLimits};
+use bailiwick_model::{Digest, Json, JsonLimits, Platform};
 use serde::Serialize;
 use serde_json::Value;
 
@@ -27,6 +28,8 @@ use crate::{
 /// Where the certificate lies in the folder that is written.
 const CERTIFICATE_FILE: &str = "certificate.json";
 const PLAN_FILE: &str = "plan.json";
+/// Where what a database answered lies, for it to be read again.
+const GRANTS_FILE: &str = "grants.json";
 
 /// What programs get.
 #[derive(Debug, Serialize)]
@@ -65,8 +68,7 @@ fn make(words: &Rightsize, output: Output) -> Outcome {
     };
     let read = read(&words.logs, &words.grants)?;
     let wanted = words.identity.as_deref().unwrap_or_default();
-    let account = read.account_of(wanted)?;
-    let told = tell(&read.exercised, account, wanted, &wishes)?;
+    let told = tell(&read, wanted, &wishes)?;
     let told = certified(told, &read, words.out.clone())?;
     let checks = &told.certificate.checks;
     if !checks.gives_no_more || !checks.gives_all_used {
@@ -80,15 +82,21 @@ fn make(words: &Rightsize, output: Output) -> Outcome {
     Ok(Exit::Done)
 }
 
-fn tell(
-    exercised: &Exercised,
-    account: &Json,
-    wanted: &str,
-    wishes: &Wishes,
-) -> Result<Told, CommandError> {
-    let made = Rightsizer::new(exercised, wishes).of(account, wanted, super::sign::now());
-    let made = made.map_err(|it| CommandError::Words(it.to_string()))?;
+fn tell(read: &Read, wanted: &str, wishes: &Wishes) -> Result<Told, CommandError> {
+    let (grants, now) = (read.grants_of(wanted)?, super::sign::now());
+    let known = (&read.exercised, wishes);
+    let made = match read.platform {
+        Platform::Kubernetes => rightsize_kubernetes(known, &grants, wanted, now),
+        Platform::Postgres => rightsize_postgres(known, &grants, wanted, now),
+        _ => Rightsizer::new(known.0, wishes).of(&grants, wanted, now),
+    };
+    let mut made = made.map_err(|it| CommandError::Words(it.to_string()))?;
     let mut documents = BTreeMap::new();
+    if let Some(listed) = &read.listed {
+        let sha256 = Digest::of(grants.canonical().as_bytes());
+        made.certificate.files.push(DocumentRef { file: GRANTS_FILE.to_owned(), sha256 });
+        documents.insert(GRANTS_FILE.to_owned(), Value::String(listed.clone()));
+    }
     for Document { file, json } in made.documents {
         documents.insert(file, plain(&json)?);
     }
@@ -129,7 +137,10 @@ fn room(folder: &Path) -> Result<(), CommandError> {
 /// Writes everything; the certificate last, so that a folder with one is whole.
 fn write(folder: &Path, told: &Told) -> Result<(), CommandError> {
     for (file, document) in &told.documents {
-        write_one(&folder.join(file), document)?;
+        match document {
+            Value::String(text) => write_text(&folder.join(file), text)?,
+            document => write_one(&folder.join(file), document)?,
+        }
     }
     write_one(&folder.join(PLAN_FILE), &told.plan)?;
     write_one(&folder.join(CERTIFICATE_FILE), &told.certificate)
@@ -137,9 +148,11 @@ fn write(folder: &Path, told: &Told) -> Result<(), CommandError> {
 
 fn write_one(path: &Path, what: &impl Serialize) -> Result<(), CommandError> {
     let text = serde_json::to_string_pretty(what).map_err(anyhow::Error::from)?;
-    let written = path
-        .parent()
-        .map_or(Ok(()), fs::create_dir_all)
-        .and_then(|()| fs::write(path, format!("{text}\n")));
+    write_text(path, &format!("{text}\n"))
+}
+
+fn write_text(path: &Path, text: &str) -> Result<(), CommandError> {
+    let written =
+        path.parent().map_or(Ok(()), fs::create_dir_all).and_then(|()| fs::write(path, text));
     written.map_err(|it| CommandError::Words(format!("`{}`: {it}", path.display())))
 }

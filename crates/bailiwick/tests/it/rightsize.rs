@@ -1,6 +1,7 @@
 //! `rightsize`: smaller policies, what takes them back, and a certificate that somebody else can check.
 
 mod real;
+mod systems;
 
 use std::{fs, path::Path, process::Command};
 

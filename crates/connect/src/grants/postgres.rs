@@ -4,14 +4,18 @@
 
 mod address;
 mod held;
+mod listed;
 
 use std::time::Duration;
 
 use bailiwick_model::Holder;
 use tokio::time::timeout;
 
-pub use self::address::{PostgresAddress, PostgresAddressError};
 use self::held::{Link, Right, Role, holders};
+pub use self::{
+    address::{PostgresAddress, PostgresAddressError},
+    listed::list_postgres_grants,
+};
 use crate::broker::postgres::looking::Looking;
 
 /// How long all of it may take.

@@ -35,6 +35,11 @@ impl Days {
         self.0.retain(|it| day <= *it);
     }
 
+    /// Says whether all of them are among others.
+    pub fn lie_within(&self, other: &Self) -> bool {
+        self.0.iter().all(|it| other.0.binary_search(it).is_ok())
+    }
+
     /// Counts them.
     pub fn count(&self) -> u64 {
         u64::try_from(self.0.len()).unwrap_or(u64::MAX)

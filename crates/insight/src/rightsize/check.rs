@@ -12,6 +12,7 @@ mod glob;
 mod kubernetes;
 mod named;
 mod policy;
+mod postgres;
 mod verify;
 mod yaml;
 

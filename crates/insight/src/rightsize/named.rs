@@ -52,13 +52,15 @@ pub(super) struct Holding {
 /// What a system's log cannot tell apart.
 #[derive(Clone, Copy)]
 pub(super) struct Rules {
+    /// Says whether a name that is granted means one of the log.
+    pub(super) means: fn(&str, &str) -> bool,
     /// Says whether what was done may have taken this as well.
     pub(super) needs: fn(&str, &BTreeSet<String>) -> bool,
     /// Says whether no record bears its use for certain.
     pub(super) is_unseen: fn(&str) -> bool,
     /// Says whether it changes who may do what.
     pub(super) manages: fn(&str) -> bool,
-    /// Says whether something that no rule knows may have been this; the day is when it came.
+    /// Says whether something that no rule knows may have been this.
     pub(super) may_be: fn(&str, &str) -> bool,
     /// Gives what those that are alike have in common.
     pub(super) alike: fn(&str) -> String,
@@ -121,10 +123,11 @@ pub(super) fn rightsize(
     }
     certificate.decisions.extend(judge.credentials());
     certificate.files = written.files.iter().map(referred).collect();
-    let documents: Vec<_> = written.successors.into_iter().flatten().chain(written.files).collect();
-    let by_file = documents.iter().map(|it| (it.file.clone(), it.json.clone())).collect();
+    let all = written.successors.into_iter().flatten().chain(written.files);
+    let by_file: BTreeMap<_, _> = all.map(|it| (it.file, it.json)).collect();
     certificate.checks = check::checks(&certificate, grants, &by_file, exercised);
-    Rightsized { certificate, plan: written.plan, documents }
+    let documents = by_file.into_iter().map(|(file, json)| Document { file, json });
+    Rightsized { certificate, plan: written.plan, documents: documents.collect() }
 }
 
 fn referred(document: &Document) -> DocumentRef {
@@ -177,7 +180,7 @@ impl<'a> Judge<'a> {
     /// Says why a name stays; nothing if it may go.
     fn why(&self, name: &str) -> Option<KeptFor> {
         let is_in = |all: &BTreeSet<String>| {
-            all.contains(name) || (name.contains('*') && all.iter().any(|it| fits(name, it)))
+            all.contains(name) || all.iter().any(|it| (self.rules.means)(name, it))
         };
         let since = self.since.get(name).copied().flatten();
         let days = self.days(name).count();

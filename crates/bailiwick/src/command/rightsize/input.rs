@@ -5,21 +5,33 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use bailiwick_connect::source::{Hashed, Record, find_files, read_from};
-use bailiwick_insight::{Catalogue, Exercised, Input};
-use bailiwick_model::{Digest, Json, JsonLimits};
+use anyhow::Context as _;
+use bailiwick_connect::{
+    Secret,
+    grants::{PostgresAddress, list_postgres_grants, read_grants},
+    source::{Hashed, Record, find_files, read_from},
+};
+use bailiwick_insight::{Catalogue, Exercised, Input, POSTGRES_GRANTS};
+use bailiwick_model::{Digest, Json, JsonLimits, Platform};
 
-use crate::{exit::CommandError, output::remark};
+use crate::{
+    exit::{CommandError, CommandError::Words},
+    output::remark,
+};
 
 /// How many records that cannot be read are told one by one.
 const FAULTS_TOLD: u64 = 10;
-/// An account's list of grants is read as a whole.
+/// A list of grants is read as a whole.
 const LIMITS: JsonLimits = JsonLimits { bytes: 1 << 30, depth: 64, values: 50_000_000 };
 
 /// Everything that was read.
 pub(super) struct Read {
     pub(super) exercised: Exercised,
-    pub(super) accounts: Vec<Json>,
+    /// Of which system the grants are.
+    pub(super) platform: Platform,
+    grants: Vec<Json>,
+    /// What a database answered; nobody could read it anew as it was.
+    pub(super) listed: Option<String>,
     pub(super) inputs: Vec<Input>,
     pub(super) records: u64,
     pub(super) errors: u64,
@@ -29,27 +41,17 @@ pub(super) struct Read {
 pub(super) fn read(logs: &[PathBuf], grants: &[PathBuf]) -> Result<Read, CommandError> {
     let mut read = Read {
         exercised: Exercised::new(Catalogue::carried()),
-        accounts: Vec::new(),
+        platform: Platform::Aws,
+        grants: Vec::new(),
+        listed: None,
         inputs: Vec::new(),
         records: 0,
         errors: 0,
     };
     for path in grants {
-        let bytes = fs::read(path).map_err(|it| wrong(path, it))?;
-        read.inputs.push(Input {
-            name: path.display().to_string(),
-            what: "grants".to_owned(),
-            sha256: Digest::of(&bytes),
-            bytes: u64::try_from(bytes.len()).unwrap_or(u64::MAX),
-        });
-        let account = Json::parse(&bytes, LIMITS).map_err(|it| wrong(path, it))?;
-        if account.get("UserDetailList").is_none() && account.get("RoleDetailList").is_none() {
-            let why = "right-sizing reads what `aws iam get-account-authorization-details` prints, and this is something else";
-            return Err(wrong(path, why));
-        }
-        read.accounts.push(account);
+        read.granted(path)?;
     }
-    for path in find_files(logs).map_err(|it| CommandError::Words(it.to_string()))? {
+    for path in find_files(logs).map_err(|it| Words(it.to_string()))? {
         read.log(&path)?;
     }
     if FAULTS_TOLD < read.errors {
@@ -58,9 +60,77 @@ pub(super) fn read(logs: &[PathBuf], grants: &[PathBuf]) -> Result<Read, Command
     Ok(read)
 }
 
+/// Says which system a list of grants is of, where smaller ones are written for that.
+fn platform_of(path: &Path, bytes: &[u8], list: &Json) -> Result<Platform, CommandError> {
+    let kind = list.get("kind").and_then(Json::as_text).unwrap_or_default();
+    if list.get("UserDetailList").is_some() || list.get("RoleDetailList").is_some() {
+        return Ok(Platform::Aws);
+    }
+    if list.get("shape").and_then(Json::as_text) == Some(POSTGRES_GRANTS) {
+        return Ok(Platform::Postgres);
+    }
+    let what = "it writes for AWS (what `aws iam get-account-authorization-details` prints), Kubernetes (`kubectl get clusterroles,roles,clusterrolebindings,rolebindings,serviceaccounts -A -o json`) and PostgreSQL (`postgres://LOGIN@HOST/DATABASE`)";
+    let holders = read_grants(bytes).map_err(|_| {
+        wrong(path, format!("right-sizing does not know this list of grants: {what}"))
+    })?;
+    match holders.first().map(|it| it.platform) {
+        Some(Platform::Kubernetes) => Ok(Platform::Kubernetes),
+        None if kind.ends_with("List") || kind.contains("Role") => Ok(Platform::Kubernetes),
+        Some(other) => {
+            let why = format!(
+                "right-sizing does not write for {other} yet, and `bailiwick audit` tells what is not used: {what}"
+            );
+            Err(wrong(path, why))
+        }
+        None => Err(wrong(path, "nobody holds anything in it")),
+    }
+}
+
 impl Read {
+    /// Reads one list of grants, or asks for it.
+    fn granted(&mut self, path: &Path) -> Result<(), CommandError> {
+        let name = path.display().to_string();
+        let (name, bytes) = if PostgresAddress::is_meant(&name) {
+            let (name, listed) = asked(&name)?;
+            self.listed = Some(listed.clone());
+            (name, listed.into_bytes())
+        } else {
+            (name, fs::read(path).map_err(|it| wrong(path, it))?)
+        };
+        let list = Json::parse(&bytes, LIMITS).map_err(|it| wrong(path, it))?;
+        let platform = platform_of(path, &bytes, &list)?;
+        if !self.grants.is_empty() && platform != self.platform {
+            let why = format!(
+                "this is of {platform}, and another is of {}: an identity is of one system",
+                self.platform
+            );
+            return Err(wrong(path, why));
+        }
+        if platform == Platform::Postgres && !self.grants.is_empty() {
+            return Err(wrong(path, "grants of one database are made smaller at a time"));
+        }
+        self.platform = platform;
+        self.grants.push(list);
+        self.input(name, "grants", Digest::of(&bytes), bytes.len());
+        Ok(())
+    }
+
+    fn input(&mut self, name: String, what: &str, sha256: Digest, bytes: usize) {
+        let bytes = u64::try_from(bytes).unwrap_or(u64::MAX);
+        self.inputs.push(Input { name, what: what.to_owned(), sha256, bytes });
+    }
+
+    /// Gives what tells of an identity's grants: of AWS the account that it is in, else all that was read.
+    pub(super) fn grants_of(&self, wanted: &str) -> Result<Json, CommandError> {
+        match (self.platform, self.grants.as_slice()) {
+            (Platform::Aws, _) => self.account_of(wanted).cloned(),
+            (_, [one]) => Ok(one.clone()),
+            (_, all) => Ok(Json::List(all.to_vec())),
+        }
+    }
+
     /// Gives the account that an identity is in.
-    pub(super) fn account_of(&self, wanted: &str) -> Result<&Json, CommandError> {
+    fn account_of(&self, wanted: &str) -> Result<&Json, CommandError> {
         let is_it = |one: &Json| {
             let arn = one.get("Arn").and_then(Json::as_text).unwrap_or_default();
             arn == wanted || arn.strip_suffix(wanted).is_some_and(|it| it.ends_with([':', '/']))
@@ -70,13 +140,13 @@ impl Read {
             lists
                 .any(|it| matches!(account.get(it), Some(Json::List(all)) if all.iter().any(is_it)))
         };
-        if 1 < self.accounts.iter().filter(has).count() {
+        if 1 < self.grants.iter().filter(has).count() {
             let why =
                 format!("several of the lists of grants have a `{wanted}`: give the whole ARN");
-            return Err(CommandError::Words(why));
+            return Err(Words(why));
         }
-        let found = self.accounts.iter().find(has).or(self.accounts.first());
-        found.ok_or_else(|| CommandError::Words("no grants were read".to_owned()))
+        let found = self.grants.iter().find(has).or(self.grants.first());
+        found.ok_or_else(|| Words("no grants were read".to_owned()))
     }
 
     /// Reads one log; its digest is of the bytes that were read, not of what lies there a moment later.
@@ -105,18 +175,29 @@ impl Read {
             ));
         }
         let (sha256, bytes) = file.finish().map_err(|it| wrong(path, it))?;
-        self.inputs.push(Input {
-            name: path.display().to_string(),
-            what: "log".to_owned(),
+        self.input(
+            path.display().to_string(),
+            "log",
             sha256,
-            bytes,
-        });
+            usize::try_from(bytes).unwrap_or(usize::MAX),
+        );
         self.records = self.records.saturating_add(records);
         self.errors = errors;
         Ok(())
     }
 }
 
+/// Asks a database; gives its address without a password, and the answer.
+fn asked(address: &str) -> Result<(String, String), CommandError> {
+    let password = std::env::var("PGPASSWORD").ok().filter(|it| !it.is_empty()).map(Secret::new);
+    let address = PostgresAddress::parse(address, password).map_err(|it| Words(it.to_string()))?;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let runtime = runtime.context("the runtime does not start")?;
+    let asked = runtime.block_on(list_postgres_grants(&address));
+    let listed = asked.map_err(|it| CommandError::Unreachable(it.to_string()))?;
+    Ok((address.to_string(), listed))
+}
+
 pub(super) fn wrong(path: &Path, why: impl std::fmt::Display) -> CommandError {
-    CommandError::Words(format!("`{}`: {why}", path.display()))
+    Words(format!("`{}`: {why}", path.display()))
 }

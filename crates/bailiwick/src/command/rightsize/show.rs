@@ -112,6 +112,7 @@ fn words(why: KeptFor) -> &'static str {
         KeptFor::Permissions => "as they change who may do what",
         KeptFor::Named => "as was asked for",
         KeptFor::UnknownName => "as the log has names there that no rule knows",
+        KeptFor::Needed => "as what is used may need them, and no record says so",
         KeptFor::Sibling => "as one like them is used",
         KeptFor::TooFewDays => "as too few days were observed",
         KeptFor::Whole => "as a policy that gives them stays whole",

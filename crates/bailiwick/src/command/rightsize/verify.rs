@@ -57,9 +57,13 @@ fn held(
         }
         let path = folder.join(inside);
         match fs::read(&path) {
-            Ok(bytes) => {
+            Ok(bytes) if it.file.ends_with(".json") => {
                 let json = Json::parse(&bytes, JsonLimits::default());
                 documents.insert(it.file.clone(), json.map_err(|it| wrong(&path, it))?);
+            }
+            Ok(bytes) => {
+                let text = String::from_utf8(bytes).map_err(|it| wrong(&path, it))?;
+                documents.insert(it.file.clone(), Json::Text(text));
             }
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
             Err(error) => return Err(wrong(&path, error)),
@@ -73,8 +77,13 @@ fn held(
     // Other logs are the point of a shadow; the grants must be what they were, which each policy's digest says.
     let inputs: Vec<Digest> = read.inputs.iter().map(|it| it.sha256).collect();
     let inputs = same_files.then_some(inputs.as_slice());
-    let account = read.account_of(&certificate.identity)?;
-    Ok(verify_all(certificate, account, &documents, inputs, &read.exercised))
+    if read.platform != certificate.platform {
+        let why =
+            format!("it is of {}, and these grants are of {}", certificate.platform, read.platform);
+        return Err(wrong(&about.certificate, why));
+    }
+    let grants = read.grants_of(&certificate.identity)?;
+    Ok(verify_all(certificate, &grants, &documents, inputs, &read.exercised))
 }
 
 /// Gives what lies where a plan's documents lie: whoever carries it out may take what was put there for a part of it.

@@ -122,7 +122,12 @@ fn is_used(used: &BTreeMap<String, bool>, name: &str, was_done: bool) -> bool {
     if name.contains('*') {
         return used.iter().any(|it| *it.1 == was_done && crate::granted::fits(name, it.0));
     }
-    used.get(name) == Some(&was_done)
+    // Who is refused by a database may not have said the schema.
+    let bare = name.split_once(' ').and_then(|(kind, it)| {
+        Some(format!("{kind} {}", it.split_once('.')?.1)).filter(|_| !was_done)
+    });
+    let is_so = |name: &str| used.get(name) == Some(&was_done);
+    is_so(name) || bare.is_some_and(|it| is_so(&it))
 }
 
 /// Gives the one sort that a name is of. A name of several, or of none, could have been used unseen.

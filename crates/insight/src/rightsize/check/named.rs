@@ -8,6 +8,7 @@ use super::{
     claims::{self, Given},
     kubernetes,
     policy::NoPolicy,
+    postgres,
     verify::{Replay, Used, Verified, file_faults, used},
 };
 use crate::{
@@ -69,6 +70,7 @@ impl Weights<'_> {
 pub(in crate::rightsize) fn evaluator(platform: Platform) -> &'static str {
     match platform {
         Platform::Kubernetes => "bailiwick-rbac/1",
+        Platform::Postgres => "bailiwick-postgres/1",
         _ => super::EVALUATOR,
     }
 }
@@ -77,6 +79,7 @@ fn weigh(weights: &Weights<'_>, exercised: &Exercised) -> Result<(Weighed, Vec<D
     let (platform, id) = (weights.certificate.platform, &weights.certificate.identity);
     let users = match platform {
         Platform::Kubernetes => vec![id.clone()],
+        Platform::Postgres => postgres::users(weights.grants, id),
         _ => return Err(NoPolicy("nobody here reads this system's grants")),
     };
     let mut all = exercised.doers();
@@ -85,6 +88,7 @@ fn weigh(weights: &Weights<'_>, exercised: &Exercised) -> Result<(Weighed, Vec<D
     let used: Vec<Used> = used(platform, doers.iter());
     let weighed = match platform {
         Platform::Kubernetes => kubernetes::weigh(weights, &used)?,
+        Platform::Postgres => postgres::weigh(weights, &used)?,
         _ => Weighed::default(),
     };
     Ok((weighed, doers))

@@ -5,7 +5,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use bailiwick_model::Json;
 
 use super::super::{named::Rules, narrow::texts};
-use crate::exercised::{Deeds, Exercised};
+use crate::{
+    exercised::{Deeds, Exercised},
+    granted::fits,
+};
 
 /// What a rule may have.
 const MEMBERS: [&str; 5] = ["apiGroups", "nonResourceURLs", "resourceNames", "resources", "verbs"];
@@ -32,7 +35,8 @@ const OURS: [&str; 15] = [
 ];
 
 /// What a log of Kubernetes does not tell apart.
-pub(in crate::rightsize) const RULES: Rules = Rules { needs, is_unseen, manages, may_be, alike };
+pub(in crate::rightsize) const RULES: Rules =
+    Rules { means: fits, needs, is_unseen, manages, may_be, alike };
 
 /// Gives what `*` stands for as a verb; nothing where that is not known.
 pub(in crate::rightsize) fn verbs(group: &str, resource: &str) -> Option<Vec<&'static str>> {
