@@ -8,6 +8,7 @@ mod check;
 mod decide;
 #[cfg(test)]
 mod fixture;
+mod house;
 mod kubernetes;
 mod named;
 mod narrow;
@@ -24,7 +25,6 @@ use std::collections::BTreeMap;
 
 use bailiwick_model::{Json, Platform, Timestamp};
 
-pub use self::postgres::POSTGRES_GRANTS;
 pub use self::{
     certificate::{
         CERTIFICATE, Certificate, Checks, Decide, Decision, DocumentRef, EventCounts, Input,
@@ -46,6 +46,7 @@ use self::{
     stays::Stays,
     written::Written,
 };
+pub use self::{house::HOUSE_GRANTS, postgres::POSTGRES_GRANTS};
 use crate::{
     exercised::{Doer, Exercised, Shown, SystemIdentity},
     granted::Grants,
@@ -150,7 +151,7 @@ pub fn rightsize_kubernetes(
     ))
 }
 
-/// Takes back what one role of a PostgreSQL database does not use of its own grants: `listed` is what the database said.
+/// Takes back what one role of a `PostgreSQL` database does not use of its own grants: `listed` is what the database said.
 pub fn rightsize_postgres(
     (exercised, wishes): (&Exercised, &Wishes),
     listed: &Json,
@@ -163,6 +164,24 @@ pub fn rightsize_postgres(
         (exercised, wishes),
         (&found.holding, postgres::RULES, listed),
         &postgres::is_harmless,
+        &write,
+        made,
+    ))
+}
+
+/// Makes what an identity's charter and templates let its tasks do smaller: `house` is what these files say.
+pub fn rightsize_house(
+    (exercised, wishes): (&Exercised, &Wishes),
+    house: &Json,
+    wanted: &str,
+    made: Timestamp,
+) -> Result<Rightsized, RightsizeError> {
+    let found = house::find(house, wanted)?;
+    let write = |left: &[Left<'_>]| house::write(&found, left, wishes.trial_days);
+    Ok(named::rightsize(
+        (exercised, wishes),
+        (&found.holding, house::RULES, house),
+        &house::is_harmless,
         &write,
         made,
     ))

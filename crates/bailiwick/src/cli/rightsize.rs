@@ -10,13 +10,19 @@ use clap::{Args, Subcommand, ValueEnum};
 pub(crate) struct Rightsize {
     #[command(subcommand)]
     pub(crate) then: Option<RightsizeCommand>,
-    /// Whose policies: an ARN, or its end (`deployer`, `role/deployer`).
+    /// Whose grants: an ARN, a subject of a cluster, a role of a database, an identity with a charter; or its end
+    /// (`deployer`, `role/deployer`, `ci:runner`).
     #[arg(required = true, value_name = "IDENTITY")]
     pub(crate) identity: Option<String>,
     /// Logs: files, plain or packed (`.gz`, `.zst`), or folders of them.
-    #[arg(required = true, value_name = "LOG")]
+    #[arg(required_unless_present = "ledger", value_name = "LOG")]
     pub(crate) logs: Vec<PathBuf>,
-    /// What `aws iam get-account-authorization-details` prints.
+    /// The state directory of a governor, or its ledger. Nothing is written there.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) ledger: Vec<PathBuf>,
+    /// What one system grants: what `aws iam get-account-authorization-details` prints; `kubectl get
+    /// clusterroles,roles,clusterrolebindings,rolebindings,serviceaccounts -A -o json`; a PostgreSQL to be asked,
+    /// `postgres://LOGIN@HOST/DATABASE`, with its password in `PGPASSWORD`; or `bailiwick.toml`, or its folder.
     #[arg(long, required = true, value_name = "FILE")]
     pub(crate) grants: Vec<PathBuf>,
     /// What stays beside what is used.
@@ -55,9 +61,12 @@ pub(crate) struct AboutCertificate {
     #[arg(value_name = "CERTIFICATE")]
     pub(crate) certificate: PathBuf,
     /// Logs.
-    #[arg(required = true, value_name = "LOG")]
+    #[arg(required_unless_present = "ledger", value_name = "LOG")]
     pub(crate) logs: Vec<PathBuf>,
-    /// What `aws iam get-account-authorization-details` printed.
+    /// The state directory of a governor, or its ledger.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) ledger: Vec<PathBuf>,
+    /// What the system granted, as it was when the certificate was made; of a PostgreSQL `grants.json` beside it.
     #[arg(long, required = true, value_name = "FILE")]
     pub(crate) grants: Vec<PathBuf>,
 }

@@ -3,7 +3,7 @@
 mod found;
 pub(super) mod grants;
 mod html;
-mod ledger;
+pub(super) mod ledger;
 mod ocsf;
 mod show;
 

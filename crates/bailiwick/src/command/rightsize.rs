@@ -1,5 +1,6 @@
 //! `rightsize`: smaller policies for one identity, from files alone. Nothing is changed anywhere: documents are written.
 
+mod house;
 mod input;
 mod show;
 mod verify;
@@ -11,8 +12,8 @@ use std::{
 };
 
 use bailiwick_insight::{
-    Certificate, Document, DocumentRef, Margin, Plan, Rightsizer, Wishes, rightsize_kubernetes,
-    rightsize_postgres,
+    Certificate, Document, DocumentRef, Margin, Plan, Rightsizer, Wishes, rightsize_house,
+    rightsize_kubernetes, rightsize_postgres,
 };
 use bailiwick_model::{Digest, Json, JsonLimits, Platform};
 use serde::Serialize;
@@ -66,7 +67,7 @@ fn make(words: &Rightsize, output: Output) -> Outcome {
         window_days: words.window,
         trial_days: words.trial,
     };
-    let read = read(&words.logs, &words.grants)?;
+    let read = read(&words.logs, &words.ledger, &words.grants)?;
     let wanted = words.identity.as_deref().unwrap_or_default();
     let told = tell(&read, wanted, &wishes)?;
     let told = certified(told, &read, words.out.clone())?;
@@ -87,6 +88,7 @@ fn tell(read: &Read, wanted: &str, wishes: &Wishes) -> Result<Told, CommandError
     let known = (&read.exercised, wishes);
     let made = match read.platform {
         Platform::Kubernetes => rightsize_kubernetes(known, &grants, wanted, now),
+        Platform::Mcp => rightsize_house(known, &grants, wanted, now),
         Platform::Postgres => rightsize_postgres(known, &grants, wanted, now),
         _ => Rightsizer::new(known.0, wishes).of(&grants, wanted, now),
     };

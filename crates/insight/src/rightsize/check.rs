@@ -9,10 +9,12 @@ mod condition;
 mod contain;
 mod evaluate;
 mod glob;
+mod house;
 mod kubernetes;
 mod named;
 mod policy;
 mod postgres;
+mod toml;
 mod verify;
 mod yaml;
 

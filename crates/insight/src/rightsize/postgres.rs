@@ -1,4 +1,4 @@
-//! PostgreSQL: what is taken back of a role's own grants, as SQL.
+//! `PostgreSQL`: what is taken back of a role's own grants, as SQL.
 //!
 //! What a role has through others, or as everybody, stays: the others would lose it, too, and what a membership gives in
 //! other databases nobody sees here. Whoever is a member of a role uses its grants under a name of their own.
@@ -24,7 +24,7 @@ use crate::{
 /// Names the shape of what a database lists.
 pub const POSTGRES_GRANTS: &str = "bailiwick-postgres-grants/1";
 
-/// What a log of PostgreSQL does not tell apart.
+/// What a log of `PostgreSQL` does not tell apart.
 pub(super) const RULES: Rules =
     Rules { means, needs, is_unseen, manages: |_| false, may_be, alike };
 

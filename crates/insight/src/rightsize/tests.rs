@@ -453,7 +453,8 @@ fn a_certificate_that_says_something_else_than_the_files_does_not_hold() {
     let lines: Vec<_> = LOG.iter().map(|it| (*it).to_owned()).collect();
     let exercised = exercised(&lines);
     assert!(verified(&made, &account, &exercised).holds);
-    let changes: [(&str, fn(&mut Certificate)); 9] = [
+    type Change = fn(&mut Certificate);
+    let changes: [(&str, Change); 9] = [
         ("removed, and not called so: ec2:StopInstances", |it| {
             it.removed.actions.retain(|it| it != "ec2:StopInstances");
         }),

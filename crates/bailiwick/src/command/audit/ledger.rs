@@ -16,7 +16,10 @@ use crate::{
 };
 
 /// Reads the ledger in `dir`, or in the state directory that `dir` is, and counts its records.
-pub(super) fn read(dir: &Path, each: &mut dyn FnMut(&Exercise<'_>)) -> Result<u64, CommandError> {
+pub(in crate::command) fn read(
+    dir: &Path,
+    each: &mut dyn FnMut(&Exercise<'_>),
+) -> Result<u64, CommandError> {
     let wrong = |it| CommandError::Words(format!("`{}`: {it}", dir.display()));
     let inside = dir.join("ledger");
     let reader = LedgerReader::open(if inside.is_dir() { &inside } else { dir }).map_err(wrong)?;
@@ -32,7 +35,7 @@ pub(super) fn read(dir: &Path, each: &mut dyn FnMut(&Exercise<'_>)) -> Result<u6
 }
 
 /// Gives the configuration that a path of grants means, where it means one.
-pub(super) fn configuration(path: &Path) -> Option<PathBuf> {
+pub(in crate::command) fn configuration(path: &Path) -> Option<PathBuf> {
     if path.is_dir() {
         return Some(path.join("bailiwick.toml"));
     }
@@ -40,7 +43,7 @@ pub(super) fn configuration(path: &Path) -> Option<PathBuf> {
 }
 
 /// Gives what charters and templates grant.
-pub(super) fn holders(file: &Path) -> Result<Vec<Holder>, CommandError> {
+pub(in crate::command) fn holders(file: &Path) -> Result<Vec<Holder>, CommandError> {
     let overrides = Overrides::new(None, None, &|it| std::env::var(it).ok())
         .map_err(|it| CommandError::Words(format!("the current folder cannot be found: {it}")))?;
     let (house, _) = House::load(file, &overrides).map_err(|found| wrong(&found))?;

@@ -8,13 +8,15 @@ use std::{
 use anyhow::Context as _;
 use bailiwick_connect::{
     Secret,
-    grants::{PostgresAddress, list_postgres_grants, read_grants},
+    grants::{GrantsError, PostgresAddress, list_postgres_grants, read_grants},
     source::{Hashed, Record, find_files, read_from},
 };
 use bailiwick_insight::{Catalogue, Exercised, Input, POSTGRES_GRANTS};
 use bailiwick_model::{Digest, Json, JsonLimits, Platform};
 
+use super::house;
 use crate::{
+    command::audit::ledger,
     exit::{CommandError, CommandError::Words},
     output::remark,
 };
@@ -38,7 +40,11 @@ pub(super) struct Read {
 }
 
 /// Reads logs and lists of grants.
-pub(super) fn read(logs: &[PathBuf], grants: &[PathBuf]) -> Result<Read, CommandError> {
+pub(super) fn read(
+    logs: &[PathBuf],
+    ledgers: &[PathBuf],
+    grants: &[PathBuf],
+) -> Result<Read, CommandError> {
     let mut read = Read {
         exercised: Exercised::new(Catalogue::carried()),
         platform: Platform::Aws,
@@ -53,6 +59,14 @@ pub(super) fn read(logs: &[PathBuf], grants: &[PathBuf]) -> Result<Read, Command
     }
     for path in find_files(logs).map_err(|it| Words(it.to_string()))? {
         read.log(&path)?;
+    }
+    for dir in ledgers {
+        let exercised = &mut read.exercised;
+        let records = ledger::read(dir, &mut |it| {
+            exercised.take(it);
+        })?;
+        read.records = read.records.saturating_add(records);
+        read.inputs.extend(house::ledger_inputs(dir)?);
     }
     if FAULTS_TOLD < read.errors {
         remark(&format!("{} records could not be read in all", read.errors));
@@ -69,9 +83,12 @@ fn platform_of(path: &Path, bytes: &[u8], list: &Json) -> Result<Platform, Comma
     if list.get("shape").and_then(Json::as_text) == Some(POSTGRES_GRANTS) {
         return Ok(Platform::Postgres);
     }
-    let what = "it writes for AWS (what `aws iam get-account-authorization-details` prints), Kubernetes (`kubectl get clusterroles,roles,clusterrolebindings,rolebindings,serviceaccounts -A -o json`) and PostgreSQL (`postgres://LOGIN@HOST/DATABASE`)";
-    let holders = read_grants(bytes).map_err(|_| {
-        wrong(path, format!("right-sizing does not know this list of grants: {what}"))
+    let what = "it writes for AWS (what `aws iam get-account-authorization-details` prints), Kubernetes (`kubectl get clusterroles,roles,clusterrolebindings,rolebindings,serviceaccounts -A -o json`), PostgreSQL (`postgres://LOGIN@HOST/DATABASE`) and Bailiwick's own charters and templates (`bailiwick.toml`)";
+    let holders = read_grants(bytes).map_err(|it| match it {
+        GrantsError::Stranger => {
+            wrong(path, format!("right-sizing does not know this list of grants: {what}"))
+        }
+        other => wrong(path, other),
     })?;
     match holders.first().map(|it| it.platform) {
         Some(Platform::Kubernetes) => Ok(Platform::Kubernetes),
@@ -90,6 +107,13 @@ impl Read {
     /// Reads one list of grants, or asks for it.
     fn granted(&mut self, path: &Path) -> Result<(), CommandError> {
         let name = path.display().to_string();
+        if let Some(config) =
+            ledger::configuration(path).filter(|_| !PostgresAddress::is_meant(&name))
+        {
+            let (list, inputs) = house::read(&config)?;
+            self.inputs.extend(inputs);
+            return self.add(path, Platform::Mcp, list);
+        }
         let (name, bytes) = if PostgresAddress::is_meant(&name) {
             let (name, listed) = asked(&name)?;
             self.listed = Some(listed.clone());
@@ -99,6 +123,12 @@ impl Read {
         };
         let list = Json::parse(&bytes, LIMITS).map_err(|it| wrong(path, it))?;
         let platform = platform_of(path, &bytes, &list)?;
+        self.input(name, "grants", Digest::of(&bytes), bytes.len());
+        self.add(path, platform, list)
+    }
+
+    /// Adds a list of grants, of the system that the others are of.
+    fn add(&mut self, path: &Path, platform: Platform, list: Json) -> Result<(), CommandError> {
         if !self.grants.is_empty() && platform != self.platform {
             let why = format!(
                 "this is of {platform}, and another is of {}: an identity is of one system",
@@ -106,12 +136,12 @@ impl Read {
             );
             return Err(wrong(path, why));
         }
-        if platform == Platform::Postgres && !self.grants.is_empty() {
-            return Err(wrong(path, "grants of one database are made smaller at a time"));
+        let is_alone = matches!(platform, Platform::Postgres | Platform::Mcp);
+        if is_alone && !self.grants.is_empty() {
+            return Err(wrong(path, "of these, one is read at a time"));
         }
         self.platform = platform;
         self.grants.push(list);
-        self.input(name, "grants", Digest::of(&bytes), bytes.len());
         Ok(())
     }
 

@@ -24,7 +24,7 @@ pub(super) fn shadow(about: &AboutCertificate, output: Output) -> Outcome {
 
 fn answer(about: &AboutCertificate, output: Output, same_files: bool) -> Outcome {
     let certificate = certificate(&about.certificate)?;
-    let read = read(&about.logs, &about.grants)?;
+    let read = read(&about.logs, &about.ledger, &about.grants)?;
     let told = held(about, &certificate, &read, same_files)?;
     output.show(&told, |it| table(&certificate, it))?;
     Ok(if told.holds { Exit::Done } else { Exit::No })

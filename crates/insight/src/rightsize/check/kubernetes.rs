@@ -276,11 +276,22 @@ fn of_others(before: &Objects, after: &Objects, id: &str) -> Vec<String> {
         let is_kept = subjects(was) == subjects(is)
             && (was.is_none() || is.is_none() || role(was) == role(is));
         let is_new = was.is_none() && matches!(key.0.as_str(), "ClusterRole" | "Role");
-        if !is_new && !(is_binding(key) && is_kept) {
+        let is_mine = is_new || (is_binding(key) && is_kept);
+        if !is_mine {
             faults.push(format!("others are changed with it: {} {}", key.0, key.2));
         }
     }
     faults
+}
+
+/// Gives what was used with what the authorizer asks besides: what is put or applied may have been created.
+fn asked(used: &[Used]) -> Vec<Used> {
+    let created = |it: &Used| {
+        let (resource, verb) = it.action.rsplit_once(':')?;
+        let action = format!("{resource}:create");
+        matches!(verb, "patch" | "update").then(|| Used { action, ..it.clone() })
+    };
+    used.iter().cloned().chain(used.iter().filter_map(created)).collect()
 }
 
 /// Holds what is given afterwards against what was given, and against what was used.
@@ -316,7 +327,7 @@ pub(super) fn weigh(weights: &Weights<'_>, used: &[Used]) -> Result<Weighed, NoP
     let (had, has) = (held(&before, id), held(&after, id));
     told.gives_more.extend(more(&had, &has));
     told.gives_more.extend(of_others(&before, &after, id));
-    for it in used {
+    for it in &asked(used) {
         told.replay.asked = told.replay.asked.saturating_add(1);
         let gave: Vec<&Held> =
             had.iter().filter(|had| had.serves(&it.action, &it.resource)).collect();
@@ -334,6 +345,14 @@ pub(super) fn weigh(weights: &Weights<'_>, used: &[Used]) -> Result<Weighed, NoP
         if !gave.iter().all(is_there) {
             told.replay.lost.push(it.clone());
         }
+    }
+    // Whoever writes roles or bindings must hold what they give.
+    let hands_on = |it: &&Used| {
+        it.action.starts_with("rbac.authorization.k8s.io/")
+            && [":create", ":patch", ":update"].iter().any(|verb| it.action.ends_with(verb))
+    };
+    if !weights.certificate.removed.actions.is_empty() {
+        told.replay.lost.extend(used.iter().filter(hands_on).cloned());
     }
     for held in &had {
         for name in held.given() {

@@ -6,7 +6,7 @@ use bailiwick_model::{Digest, Json, Platform};
 
 use super::{
     claims::{self, Given},
-    kubernetes,
+    house, kubernetes,
     policy::NoPolicy,
     postgres,
     verify::{Replay, Used, Verified, file_faults, used},
@@ -66,31 +66,35 @@ impl Weights<'_> {
     }
 }
 
+/// How a system's grants are weighed.
+type Scales = fn(&Weights<'_>, &[Used]) -> Result<Weighed, NoPolicy>;
+
 /// Names the rules by which a system's grants are read here.
 pub(in crate::rightsize) fn evaluator(platform: Platform) -> &'static str {
-    match platform {
-        Platform::Kubernetes => "bailiwick-rbac/1",
-        Platform::Postgres => "bailiwick-postgres/1",
-        _ => super::EVALUATOR,
-    }
+    let names = [
+        (Platform::Kubernetes, "bailiwick-rbac/1"),
+        (Platform::Postgres, "bailiwick-postgres/1"),
+        (Platform::Mcp, "bailiwick-house/1"),
+    ];
+    names.into_iter().find(|it| it.0 == platform).map_or(super::EVALUATOR, |it| it.1)
 }
 
 fn weigh(weights: &Weights<'_>, exercised: &Exercised) -> Result<(Weighed, Vec<Doer>), NoPolicy> {
     let (platform, id) = (weights.certificate.platform, &weights.certificate.identity);
-    let users = match platform {
-        Platform::Kubernetes => vec![id.clone()],
-        Platform::Postgres => postgres::users(weights.grants, id),
-        _ => return Err(NoPolicy("nobody here reads this system's grants")),
+    let (users, weigh): (Vec<String>, Scales) = if platform == Platform::Kubernetes {
+        (vec![id.clone()], kubernetes::weigh)
+    } else if platform == Platform::Postgres {
+        (postgres::users(weights.grants, id), postgres::weigh)
+    } else if platform == Platform::Mcp {
+        (house::users(weights.grants, id), house::weigh)
+    } else {
+        return Err(NoPolicy("nobody here reads this system's grants"));
     };
     let mut all = exercised.doers();
     let find = |id: String| all.remove(&SystemIdentity { platform, id });
     let doers: Vec<Doer> = users.into_iter().filter_map(find).collect();
     let used: Vec<Used> = used(platform, doers.iter());
-    let weighed = match platform {
-        Platform::Kubernetes => kubernetes::weigh(weights, &used)?,
-        Platform::Postgres => postgres::weigh(weights, &used)?,
-        _ => Weighed::default(),
-    };
+    let weighed = weigh(weights, &used)?;
     Ok((weighed, doers))
 }
 

@@ -1,4 +1,4 @@
-//! PostgreSQL's rights as it reads them: the SQL that was written is done to what the database listed.
+//! Rights as a database reads them: the SQL that was written is done to what the database listed.
 //!
 //! Nothing but the taking back of one role's own grants is let pass, so that nothing can be given.
 
@@ -17,9 +17,9 @@ type Right = (String, String, Option<String>);
 
 fn rows<'a>(listed: &'a Json, name: &str) -> Vec<Vec<&'a str>> {
     let Some(Json::List(all)) = listed.get(name) else { return Vec::new() };
-    let row = |it: &'a Json| match it {
-        Json::List(row) => row.iter().map(|it| it.as_text().unwrap_or_default()).collect(),
-        _ => Vec::new(),
+    let row = |it: &'a Json| {
+        let row: &[Json] = if let Json::List(row) = it { row } else { &[] };
+        row.iter().map(|it| it.as_text().unwrap_or_default()).collect()
     };
     all.iter().map(row).collect()
 }

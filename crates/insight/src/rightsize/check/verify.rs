@@ -224,9 +224,9 @@ fn input_faults(certificate: &Certificate, inputs: &[Digest]) -> Vec<String> {
 
 /// Gives the digest of a document: of a text that others read (SQL, YAML, TOML) its own, else of its canonical text.
 pub(in crate::rightsize) fn digest_of(document: &Json) -> Digest {
-    match document {
-        Json::Text(text) => Digest::of(text.as_bytes()),
-        other => Digest::of(other.canonical().as_bytes()),
+    match document.as_text() {
+        Some(text) => Digest::of(text.as_bytes()),
+        None => Digest::of(document.canonical().as_bytes()),
     }
 }
 
@@ -253,15 +253,25 @@ fn names(policies: &[Policy], catalogue: &Catalogue) -> BTreeSet<String> {
     for line in policies.iter().flat_map(|it| &it.lines).filter(|it| it.allows) {
         let mut fit = vec![false; actions.len()];
         for pattern in &line.actions.patterns {
-            let service = pattern.split_once(':').map(|it| it.0.to_ascii_lowercase());
-            let service = service.filter(|it| !it.contains(['*', '?']));
-            let range = service.map_or(0..actions.len(), |it| catalogue.numbers(&it));
+            if pattern == "*" {
+                fit.fill(true);
+                continue;
+            }
+            let parts = pattern.split_once(':').filter(|it| !it.0.contains(['*', '?']));
+            let range =
+                parts.map_or(0..actions.len(), |it| catalogue.numbers(&it.0.to_ascii_lowercase()));
             for number in range {
                 let (Some(fit), Some(action)) = (fit.get_mut(number), actions.get(number)) else {
                     continue;
                 };
-                let whole = || format!("{}:{}", action.service, action.name);
-                *fit = *fit || fits(pattern, &whole(), Case::Any);
+                *fit = *fit
+                    || match parts {
+                        Some((_, name)) => fits(name, &action.name, Case::Any),
+                        None => {
+                            let whole = format!("{}:{}", action.service, action.name);
+                            fits(pattern, &whole, Case::Any)
+                        }
+                    };
             }
         }
         let is_in = |it: &(&Action, bool)| it.1 != line.actions.is_but;

@@ -93,7 +93,7 @@ fn parted(line: &str) -> Option<(String, &str)> {
 }
 
 /// Finds the quote that ends a text.
-fn closed(text: &str) -> Option<usize> {
+pub(super) fn closed(text: &str) -> Option<usize> {
     let mut is_escaped = false;
     text.find(|letter| {
         let ends = letter == '"' && !is_escaped;

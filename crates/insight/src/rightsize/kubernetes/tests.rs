@@ -295,7 +295,9 @@ fn whatever_is_changed_in_the_yaml_is_noticed() {
 /// Gives a rule out of small numbers.
 fn rule((groups, resources, verbs, object): (Vec<u8>, Vec<u8>, Vec<u8>, u8)) -> String {
     let pick = |from: &[&str], all: &[u8]| {
-        let all = all.iter().map(|it| format!("\"{}\"", from[usize::from(*it) % from.len()]));
+        let all = all
+            .iter()
+            .map(|it| format!("\"{}\"", from.iter().cycle().nth(usize::from(*it)).expect("one")));
         all.collect::<Vec<_>>().join(",")
     };
     let groups = pick(&["", "apps", "*", "example.com", "rbac.authorization.k8s.io"], &groups);
@@ -319,12 +321,12 @@ fn cluster(roles: &[Vec<String>], bindings: &[(u8, u8, u8)]) -> Json {
             0 => ("ClusterRoleBinding", String::new()),
             it => (
                 "RoleBinding",
-                format!(r#","namespace":"{}""#, ["shop", "ci"][usize::from(it) - 1]),
+                format!(r#","namespace":"{}""#, ["", "shop", "ci"][usize::from(it)]),
             ),
         };
         let subjects = [RUNNER, BOTH, r#"[{"kind":"Group","name":"system:serviceaccounts"}]"#]
             [usize::from(who % 3)];
-        let role = usize::from(*role) % roles.len();
+        let role = (0..roles.len()).cycle().nth(usize::from(*role)).expect("a role");
         items.push(format!(
             r#"{{"kind":"{kind}","metadata":{{"name":"b{place}"{within}}},"roleRef":{{"kind":"ClusterRole","name":"r{role}"}},"subjects":{subjects}}}"#
         ));

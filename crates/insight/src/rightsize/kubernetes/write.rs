@@ -9,6 +9,7 @@ use super::{
         Document, Plan, Stage, command,
         decide::file,
         named::{Left, Written},
+        narrow::with,
         shadow,
         written::{items, text},
     },
@@ -111,17 +112,13 @@ fn own(
     }
     let role = object(kind, binding.namespace, &name, [("rules", Json::List(smaller))]);
     let reference = map([("apiGroup", word(GROUP)), ("kind", word(kind)), ("name", word(&name))]);
-    let subject = match bound.subject {
-        // Where the binding did not say a namespace, it meant its own.
-        Json::Object(members) if text(bound.subject, "kind") == "ServiceAccount" => {
-            let mut members = members.clone();
-            let own = text(bound.subject, "namespace");
-            let namespace = if own.is_empty() { binding.namespace } else { own };
-            members.insert("namespace".to_owned(), word(namespace));
-            Json::Object(members)
-        }
-        other => other.clone(),
-    };
+    let mut subject = bound.subject.clone();
+    // Where the binding did not say a namespace, it meant its own.
+    if text(bound.subject, "kind") == "ServiceAccount" {
+        let own = text(bound.subject, "namespace");
+        let namespace = if own.is_empty() { binding.namespace } else { own };
+        subject = with(&subject, "namespace", word(namespace));
+    }
     let binding = object(
         binding.kind,
         binding.namespace,

@@ -37,8 +37,8 @@ fn block(value: &Json, indent: usize, text: &mut String) {
             Json::List(_) | Json::Object(_) => {
                 let _ = writeln!(text, " {}", value.canonical());
             }
-            other => {
-                let _ = writeln!(text, " {}", scalar(other));
+            Json::Null | Json::Bool(_) | Json::Int(_) | Json::Float(_) | Json::Text(_) => {
+                let _ = writeln!(text, " {}", scalar(value));
             }
         }
     }

@@ -1,4 +1,4 @@
-//! Law 11 for PostgreSQL, and what its log does not tell.
+//! Law 11 for `PostgreSQL`, and what its log does not tell.
 
 use bailiwick_model::{Json, Platform, Timestamp};
 use proptest::prelude::*;
