@@ -86,11 +86,14 @@ fn make(words: &Rightsize, output: Output) -> Outcome {
 fn tell(read: &Read, wanted: &str, wishes: &Wishes) -> Result<Told, CommandError> {
     let (grants, now) = (read.grants_of(wanted)?, super::sign::now());
     let known = (&read.exercised, wishes);
-    let made = match read.platform {
-        Platform::Kubernetes => rightsize_kubernetes(known, &grants, wanted, now),
-        Platform::Mcp => rightsize_house(known, &grants, wanted, now),
-        Platform::Postgres => rightsize_postgres(known, &grants, wanted, now),
-        _ => Rightsizer::new(known.0, wishes).of(&grants, wanted, now),
+    let made = if read.platform == Platform::Kubernetes {
+        rightsize_kubernetes(known, &grants, wanted, now)
+    } else if read.platform == Platform::Postgres {
+        rightsize_postgres(known, &grants, wanted, now)
+    } else if read.platform == Platform::Mcp {
+        rightsize_house(known, &grants, wanted, now)
+    } else {
+        Rightsizer::new(known.0, wishes).of(&grants, wanted, now)
     };
     let mut made = made.map_err(|it| CommandError::Words(it.to_string()))?;
     let mut documents = BTreeMap::new();
@@ -139,9 +142,10 @@ fn room(folder: &Path) -> Result<(), CommandError> {
 /// Writes everything; the certificate last, so that a folder with one is whole.
 fn write(folder: &Path, told: &Told) -> Result<(), CommandError> {
     for (file, document) in &told.documents {
-        match document {
-            Value::String(text) => write_text(&folder.join(file), text)?,
-            document => write_one(&folder.join(file), document)?,
+        if let Some(text) = document.as_str() {
+            write_text(&folder.join(file), text)?;
+        } else {
+            write_one(&folder.join(file), document)?;
         }
     }
     write_one(&folder.join(PLAN_FILE), &told.plan)?;

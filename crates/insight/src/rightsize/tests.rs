@@ -445,6 +445,9 @@ fn afterwards(policies: &[String], made: &Rightsized) -> Vec<Policy> {
     after
 }
 
+/// What somebody does to a certificate.
+type Change = fn(&mut Certificate);
+
 #[test]
 fn a_certificate_that_says_something_else_than_the_files_does_not_hold() {
     let policy = [r#"{"Statement":{"Effect":"Allow","Action":"*","Resource":"*"}}"#.to_owned()];
@@ -453,7 +456,6 @@ fn a_certificate_that_says_something_else_than_the_files_does_not_hold() {
     let lines: Vec<_> = LOG.iter().map(|it| (*it).to_owned()).collect();
     let exercised = exercised(&lines);
     assert!(verified(&made, &account, &exercised).holds);
-    type Change = fn(&mut Certificate);
     let changes: [(&str, Change); 9] = [
         ("removed, and not called so: ec2:StopInstances", |it| {
             it.removed.actions.retain(|it| it != "ec2:StopInstances");

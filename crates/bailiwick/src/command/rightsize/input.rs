@@ -84,11 +84,11 @@ fn platform_of(path: &Path, bytes: &[u8], list: &Json) -> Result<Platform, Comma
         return Ok(Platform::Postgres);
     }
     let what = "it writes for AWS (what `aws iam get-account-authorization-details` prints), Kubernetes (`kubectl get clusterroles,roles,clusterrolebindings,rolebindings,serviceaccounts -A -o json`), PostgreSQL (`postgres://LOGIN@HOST/DATABASE`) and Bailiwick's own charters and templates (`bailiwick.toml`)";
-    let holders = read_grants(bytes).map_err(|it| match it {
-        GrantsError::Stranger => {
-            wrong(path, format!("right-sizing does not know this list of grants: {what}"))
+    let holders = read_grants(bytes).map_err(|it| {
+        if it == GrantsError::Stranger {
+            return wrong(path, format!("right-sizing does not know this list of grants: {what}"));
         }
-        other => wrong(path, other),
+        wrong(path, it)
     })?;
     match holders.first().map(|it| it.platform) {
         Some(Platform::Kubernetes) => Ok(Platform::Kubernetes),

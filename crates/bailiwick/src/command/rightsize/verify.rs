@@ -57,7 +57,7 @@ fn held(
         }
         let path = folder.join(inside);
         match fs::read(&path) {
-            Ok(bytes) if it.file.ends_with(".json") => {
+            Ok(bytes) if path.extension().is_some_and(|it| it == "json") => {
                 let json = Json::parse(&bytes, JsonLimits::default());
                 documents.insert(it.file.clone(), json.map_err(|it| wrong(&path, it))?);
             }
@@ -70,9 +70,7 @@ fn held(
         }
     }
     for path in strays(folder)? {
-        if !documents.contains_key(&path) {
-            documents.insert(path, Json::Null);
-        }
+        documents.entry(path).or_insert(Json::Null);
     }
     // Other logs are the point of a shadow; the grants must be what they were, which each policy's digest says.
     let inputs: Vec<Digest> = read.inputs.iter().map(|it| it.sha256).collect();

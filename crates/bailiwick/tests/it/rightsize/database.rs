@@ -19,9 +19,9 @@ const PREPARED: &str = "
     GRANT SELECT, INSERT ON shop.seen TO other;";
 const WHO: &str = "Ann O'Neil";
 
-#[test]
-fn what_a_real_role_does_not_use_is_taken_back_and_given_again() {
-    let Some(programs) = Server::audited() else { return };
+/// Starts a server on which somebody reads one of its tables, and takes its log.
+fn served() -> Option<(Server, House)> {
+    let programs = Server::audited()?;
     let server = Server::start(
         &programs,
         &[
@@ -49,6 +49,12 @@ fn what_a_real_role_does_not_use_is_taken_back_and_given_again() {
         std::thread::yield_now();
     }
     house.write("server.log", &server.said());
+    Some((server, house))
+}
+
+#[test]
+fn what_a_real_role_does_not_use_is_taken_back_and_given_again() {
+    let Some((server, house)) = served() else { return };
     let address =
         format!("postgres://auditor:of%20the%20auditor@127.0.0.1:{}/postgres", server.port());
     let ran =

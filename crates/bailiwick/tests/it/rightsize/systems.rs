@@ -125,7 +125,9 @@ fn what_no_smaller_grants_are_written_for_is_said_with_what_there_are() {
         (&["postgres://ann:hunter2@127.0.0.1:1/shop"], "`postgres://ann@127.0.0.1:1/shop`: "),
     ] {
         let mut words = vec!["ann", "cluster.jsonl"];
-        grants.iter().for_each(|it| words.extend(["--grants", it]));
+        for it in grants {
+            words.extend(["--grants", it]);
+        }
         let ran = house.run(&words);
         assert!(matches!(ran.code, 2 | 3), "{said}: {} {}", ran.code, ran.stdout);
         assert!(ran.stderr.contains(said) && !ran.stderr.contains("hunter2"), "{}", ran.stderr);

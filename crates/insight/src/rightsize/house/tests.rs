@@ -119,15 +119,15 @@ fn lines_lose_tools_and_the_charter_what_no_template_names() {
     bailiwick rightsize shadow certificate.json NEW-LOGS --grants GRANTS
     back:
     replace:
-    cp policies/templates-triage.toml templates/triage.toml
-    cp policies/charters-agent.toml charters/agent.toml
-    bailiwick check
-    bailiwick reload
+    cp policies/templates-triage.toml HOUSE/templates/triage.toml
+    cp policies/charters-agent.toml HOUSE/charters/agent.toml
+    bailiwick check --config HOUSE/bailiwick.toml
+    bailiwick reload --config HOUSE/bailiwick.toml
     back:
-    cp rollback/templates-triage.toml templates/triage.toml
-    cp rollback/charters-agent.toml charters/agent.toml
-    bailiwick check
-    bailiwick reload
+    cp rollback/templates-triage.toml HOUSE/templates/triage.toml
+    cp rollback/charters-agent.toml HOUSE/charters/agent.toml
+    bailiwick check --config HOUSE/bailiwick.toml
+    bailiwick reload --config HOUSE/bailiwick.toml
     ");
 }
 
