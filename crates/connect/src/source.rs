@@ -23,6 +23,8 @@ mod pgaudit;
 mod picked;
 mod reader;
 mod scan;
+mod spool;
+mod tail;
 #[cfg(test)]
 mod tests;
 mod vault;
@@ -39,6 +41,8 @@ pub use self::{
     hashed::Hashed,
     pgaudit::{LinePrefix, LinePrefixError},
     reader::{ReadError, Reader, Record},
+    spool::{Spool, Unpacked, lines_of, unpacked},
+    tail::{FILES_MAX, Place, STILL, Tail, Turn},
 };
 
 /// One kind of log.

@@ -32,7 +32,7 @@ pub enum FileError {
     #[error("a record in it is longer than {} MiB", LINE_MAX >> 20)]
     Line,
     /// There is too much in one piece.
-    #[error("it holds more than {} MiB in one piece", DOCUMENT_MAX >> 20)]
+    #[error("it holds more in one piece than is taken at once")]
     Document,
 }
 
@@ -92,9 +92,19 @@ pub fn read_from(
 /// Reads like [`read_from`], by a reader that was told more.
 pub fn read_by(
     input: impl Read,
-    mut reader: Reader,
+    reader: Reader,
     each: &mut dyn FnMut(Record<'_>),
     read: &dyn Fn(u64),
+) -> Result<u64, FileError> {
+    read_within(input, reader, each, (read, DOCUMENT_MAX))
+}
+
+/// Reads like [`read_by`], and holds no more in one piece than `most`.
+pub(super) fn read_within(
+    input: impl Read,
+    mut reader: Reader,
+    each: &mut dyn FnMut(Record<'_>),
+    (read, most): (&dyn Fn(u64), usize),
 ) -> Result<u64, FileError> {
     let mut input = Counted { input, read };
     // A pipe may give less than what tells how it is packed.
@@ -102,13 +112,13 @@ pub fn read_by(
     input.by_ref().take(4).read_to_end(&mut begin)?;
     let input = BufReader::with_capacity(PIECE, begin.as_slice().chain(input));
     match begin.as_slice() {
-        [0x1f, 0x8b, ..] => pieces(MultiGzDecoder::new(input), &mut reader, each),
+        [0x1f, 0x8b, ..] => pieces(MultiGzDecoder::new(input), (&mut reader, most), each),
         [0x28, 0xb5, 0x2f, 0xfd, ..] => {
             let unpacked =
                 StreamingDecoder::new(input).map_err(|it| FileError::Packed(it.to_string()))?;
-            pieces(unpacked, &mut reader, each)
+            pieces(unpacked, (&mut reader, most), each)
         }
-        _ => pieces(input, &mut reader, each),
+        _ => pieces(input, (&mut reader, most), each),
     }?;
     Ok(reader.records())
 }
@@ -130,7 +140,7 @@ impl<R: Read> Read for Counted<'_, R> {
 /// Hands on whole lines; what has none is one document.
 fn pieces(
     mut input: impl Read,
-    reader: &mut Reader,
+    (reader, most): (&mut Reader, usize),
     each: &mut dyn FnMut(Record<'_>),
 ) -> Result<(), FileError> {
     let mut held = Held { bytes: Vec::new(), end: 0 };
@@ -179,7 +189,7 @@ fn pieces(
         }
         match is_lines {
             true if LINE_MAX < held.end => return Err(FileError::Line),
-            false if DOCUMENT_MAX < held.end => return Err(FileError::Document),
+            false if most < held.end => return Err(FileError::Document),
             true | false => {}
         }
     }
@@ -228,7 +238,7 @@ fn unpacking(error: io::Error) -> FileError {
 }
 
 /// Says whether there is a record on each line: the first line that has anything is a whole value, or none at all.
-fn has_lines(begin: &[u8]) -> Option<bool> {
+pub(super) fn has_lines(begin: &[u8]) -> Option<bool> {
     let text = begin.trim_ascii_start();
     let end = text.iter().position(|it| *it == b'\n')?;
     let line = text.get(..end).unwrap_or_default();
@@ -236,6 +246,6 @@ fn has_lines(begin: &[u8]) -> Option<bool> {
 }
 
 /// Says whether text begins as an object or a list does.
-fn opens(text: &[u8]) -> bool {
+pub(super) fn opens(text: &[u8]) -> bool {
     text.starts_with(b"[") || text.starts_with(b"{")
 }

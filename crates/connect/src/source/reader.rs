@@ -53,12 +53,14 @@ pub struct Reader {
     text: Option<pgaudit::Lines>,
     /// What stands before each message of such a log, where somebody said it.
     prefix: Option<LinePrefix>,
+    /// How much came since the record began that may still go on.
+    unended: usize,
 }
 
 impl Reader {
     /// Makes one; all records are of `only`, where that is said.
     pub fn new(only: Option<&'static Source>) -> Self {
-        Self { only, last: None, records: 0, text: None, prefix: None }
+        Self { only, last: None, records: 0, text: None, prefix: None, unended: 0 }
     }
 
     /// Says what stands before each message in logs of PostgreSQL as text.
@@ -84,21 +86,31 @@ impl Reader {
         self.records
     }
 
+    /// Gives how many of the last bytes belong to a record that may still go on: whoever begins there again misses nothing.
+    pub(super) fn unended(&self) -> usize {
+        self.unended
+    }
+
     /// Reads lines, a record each, or, in a log of text, as many as belong together; the last one may lack its end.
     pub fn lines(&mut self, lines: &[u8], each: &mut dyn FnMut(Record<'_>)) {
         let mut rest = lines;
         while !rest.is_empty() {
             let (line, after) = rest.split_at_checked(line_length(rest)).unwrap_or((rest, &[]));
+            let length = line.len();
             let line = line.strip_suffix(b"\n").unwrap_or(line);
             let is_text = self.is_text(line);
             if let Some(text) = self.text.as_mut().filter(|_| is_text) {
                 let ended = text.take(line);
+                self.unended = if ended.is_some() { 0 } else { self.unended };
                 self.text_record(ended, each);
             } else if self.may_be_text(line) && pgaudit::has_message(line) {
                 // Its prefix is none that is known, which is worth to be said; it begins no log of text.
                 self.text_record(Some(line.to_vec()), each);
             } else if !line.trim_ascii().is_empty() {
                 self.record(line.trim_ascii(), DEEP, each);
+            }
+            if self.text.is_some() {
+                self.unended = self.unended.saturating_add(length);
             }
             rest = after;
         }
@@ -107,6 +119,7 @@ impl Reader {
     /// Reads what is left of a log of text: its last record ends with it.
     pub fn end(&mut self, each: &mut dyn FnMut(Record<'_>)) {
         let last = self.text.as_mut().and_then(pgaudit::Lines::end);
+        self.unended = 0;
         self.text_record(last, each);
     }
 
@@ -222,6 +235,11 @@ impl Reader {
         self.records = self.records.saturating_add(1);
         self.last = Some(source);
         self.tell(source, (source.read)(record), each);
+    }
+
+    /// Tells of a record that is longer than what is read.
+    pub(super) fn too_long(&mut self, each: &mut dyn FnMut(Record<'_>)) {
+        self.fault_of_next(NotRead::Shape("it is too long".to_owned()), each);
     }
 
     pub(super) fn fault_of_next(&mut self, why: NotRead, each: &mut dyn FnMut(Record<'_>)) {

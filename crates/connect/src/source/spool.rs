@@ -1,0 +1,193 @@
+//! What others push: unpacked within bounds, written as lines, and on disk before anybody hears that it was taken.
+
+use std::{
+    borrow::Cow,
+    fs::{self, File, OpenOptions},
+    io::{self, Read, Seek as _, SeekFrom, Write as _},
+    os::unix::fs::OpenOptionsExt as _,
+    path::{Path, PathBuf},
+};
+
+use flate2::read::MultiGzDecoder;
+use ruzstd::decoding::{FrameDecoder, StreamingDecoder};
+use serde_json::value::RawValue;
+
+use super::files::{has_lines, opens};
+use crate::create_dir_private;
+
+/// How much a sender's window may take while its body is unpacked (RFC 8878, section 3.1.1.1.2, has 8 MiB).
+const WINDOW_MAX: u64 = 8 << 20;
+/// How long a file grows before the next is begun.
+const FILE_MAX: u64 = 16 << 20;
+
+/// Why a body is not taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unpacked {
+    /// It unpacks to more than is taken.
+    TooMuch,
+    /// It cannot be unpacked.
+    Broken,
+}
+
+/// Unpacks what begins as something packed does, to `most` bytes at most.
+pub fn unpacked(body: &[u8], most: usize) -> Result<Cow<'_, [u8]>, Unpacked> {
+    let mut whole = Vec::new();
+    let limit = u64::try_from(most).unwrap_or(u64::MAX).saturating_add(1);
+    let read = match body {
+        [0x1f, 0x8b, ..] => MultiGzDecoder::new(body).take(limit).read_to_end(&mut whole),
+        [0x28, 0xb5, 0x2f, 0xfd, ..] => {
+            let mut frames = FrameDecoder::new();
+            frames.set_max_window_size(WINDOW_MAX);
+            let unpacked = StreamingDecoder::new_with_decoder(body, frames);
+            unpacked.map_err(|_| Unpacked::Broken)?.take(limit).read_to_end(&mut whole)
+        }
+        _ if most < body.len() => return Err(Unpacked::TooMuch),
+        _ => return Ok(Cow::Borrowed(body)),
+    };
+    read.map_err(|_| Unpacked::Broken)?;
+    if most < whole.len() { Err(Unpacked::TooMuch) } else { Ok(Cow::Owned(whole)) }
+}
+
+/// Writes what somebody sent as whole lines: a document that is spread over several becomes one for each of its values.
+pub fn lines_of(body: &[u8]) -> Vec<u8> {
+    let text = body.trim_ascii();
+    if !opens(text) || has_lines(text) == Some(true) {
+        return [text, b"\n"].concat();
+    }
+    let mut lines = Vec::with_capacity(text.len().saturating_add(1));
+    let mut values = serde_json::Deserializer::from_slice(text).into_iter::<&RawValue>();
+    let mut end = 0;
+    while let Some(Ok(value)) = values.next() {
+        end = values.byte_offset();
+        push(value.get().as_bytes(), &mut lines);
+    }
+    // What is broken stays one line, and costs one error.
+    let rest = text.get(end..).unwrap_or_default().trim_ascii();
+    if !rest.is_empty() {
+        push(rest, &mut lines);
+    }
+    lines
+}
+
+fn push(value: &[u8], lines: &mut Vec<u8>) {
+    // Within a value of JSON a line can end between words alone, where a blank is as good.
+    lines.extend(value.iter().map(|it| if matches!(it, b'\n' | b'\r') { b' ' } else { *it }));
+    lines.push(b'\n');
+}
+
+/// A folder that holds what was pushed, in files that are begun one after the other.
+#[derive(Debug)]
+pub struct Spool {
+    folder: PathBuf,
+    /// How many bytes are kept before the oldest file goes.
+    most: u64,
+    /// Each file's number, and how long it is.
+    files: Vec<(u64, u64)>,
+    last: Option<File>,
+}
+
+impl Spool {
+    /// Opens the folder, and takes the end off its last file that a crash left without one: nobody heard that it was taken.
+    pub fn open(folder: PathBuf, most: u64) -> io::Result<Self> {
+        create_dir_private(&folder).map_err(io::Error::other)?;
+        let mut files = Vec::new();
+        for entry in fs::read_dir(&folder)? {
+            let entry = entry?;
+            let name = entry.file_name();
+            let number = name.to_str().and_then(|it| it.strip_suffix(".log")?.parse().ok());
+            if let Some(number) = number {
+                files.push((number, entry.metadata()?.len()));
+            }
+        }
+        files.sort_unstable();
+        let mut spool = Self { folder, most, files, last: None };
+        if let Some((number, length)) = spool.files.last().copied() {
+            let file = OpenOptions::new().read(true).write(true).open(spool.path(number))?;
+            let end = end_of_lines(&file, length)?;
+            file.set_len(end)?;
+            spool.lengthen(end);
+            spool.last = Some(file);
+        }
+        Ok(spool)
+    }
+
+    /// Gives the folder.
+    pub fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    /// Adds lines. When this returns they are on disk; when it fails, nothing of them is.
+    pub fn add(&mut self, lines: &[u8]) -> io::Result<()> {
+        if self.files.last().is_none_or(|(_, length)| FILE_MAX <= *length) {
+            self.last = None;
+        }
+        if self.last.is_none() {
+            self.begin()?;
+        }
+        let length = self.files.last().map_or(0, |it| it.1);
+        let Some(file) = self.last.as_mut() else { return Err(io::Error::other("no file")) };
+        let written = file
+            .seek(SeekFrom::Start(length))
+            .and_then(|_| file.write_all(lines))
+            .and_then(|()| file.sync_data());
+        if let Err(error) = written {
+            // What cannot be taken back stays behind in a file that is not written to again.
+            if file.set_len(length).is_err() {
+                self.last = None;
+            }
+            return Err(error);
+        }
+        self.lengthen(length.saturating_add(u64::try_from(lines.len()).unwrap_or(u64::MAX)));
+        self.forget();
+        Ok(())
+    }
+
+    fn begin(&mut self) -> io::Result<()> {
+        let number = self.files.last().map_or(1, |it| it.0.saturating_add(1));
+        let path = self.path(number);
+        let file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
+        File::open(&self.folder)?.sync_all()?;
+        self.files.push((number, 0));
+        self.last = Some(file);
+        Ok(())
+    }
+
+    /// Lets the oldest files go.
+    fn forget(&mut self) {
+        let mut all: u64 = self.files.iter().map(|it| it.1).fold(0, u64::saturating_add);
+        while self.most < all && 1 < self.files.len() {
+            let (number, length) = self.files.remove(0);
+            // One that cannot be removed is counted again at the next start.
+            drop(fs::remove_file(self.path(number)));
+            all = all.saturating_sub(length);
+        }
+    }
+
+    fn lengthen(&mut self, length: u64) {
+        if let Some(last) = self.files.last_mut() {
+            last.1 = length;
+        }
+    }
+
+    fn path(&self, number: u64) -> PathBuf {
+        self.folder.join(format!("{number:010}.log"))
+    }
+}
+
+/// Gives where the last line of a file ends.
+fn end_of_lines(mut file: &File, length: u64) -> io::Result<u64> {
+    const PIECE: u64 = 64 << 10;
+    let mut end = length;
+    while 0 < end {
+        let begin = end.saturating_sub(PIECE);
+        file.seek(SeekFrom::Start(begin))?;
+        let mut piece = Vec::new();
+        file.take(end.saturating_sub(begin)).read_to_end(&mut piece)?;
+        if let Some(place) = piece.iter().rposition(|it| *it == b'\n') {
+            let place = u64::try_from(place).unwrap_or(u64::MAX).saturating_add(1);
+            return Ok(begin.saturating_add(place));
+        }
+        end = begin;
+    }
+    Ok(0)
+}

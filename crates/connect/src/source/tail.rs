@@ -1,0 +1,249 @@
+//! A folder of logs that are still written: each turn reads what is new in it.
+//!
+//! Only what is whole is handed on: lines that have ended, and packed files and documents once they lie still. There is no
+//! clock here: whoever takes turns says how much time has passed.
+
+mod followed;
+#[cfg(test)]
+mod tests;
+
+use std::{
+    collections::BTreeMap,
+    fs::{self, Metadata},
+    io,
+    os::unix::fs::MetadataExt as _,
+    path::{Path, PathBuf},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
+
+use self::followed::Followed;
+pub use self::followed::Place;
+use super::{Record, Source};
+
+/// How many files of a folder are followed.
+pub const FILES_MAX: usize = 16_384;
+/// How many files that are there no more are remembered: a folder may come back.
+const GONE_MAX: usize = 1024;
+/// How deep folders lie in one another at most.
+const DEEP: usize = 16;
+/// How long nothing of a file changes until it lies still.
+pub const STILL: Duration = Duration::from_secs(1);
+/// How many faults of one turn are told.
+const FAULTS_MAX: usize = 8;
+
+/// One folder, and up to where each of its files was read.
+#[derive(Debug)]
+pub struct Tail {
+    folder: PathBuf,
+    only: Option<&'static Source>,
+    files: BTreeMap<FileId, Followed>,
+    /// Where the last turn had to stop.
+    after: Option<PathBuf>,
+    turns: u64,
+    stop: Arc<AtomicBool>,
+}
+
+/// What came of a turn.
+#[derive(Debug, Default)]
+pub struct Turn {
+    /// How many bytes were read.
+    pub bytes: u64,
+    /// Whether there is more to read right away.
+    pub more: bool,
+    /// How many files there are.
+    pub files: usize,
+    /// How many bytes are not read yet, as far as one can tell.
+    pub behind: u64,
+    /// Why the folder cannot be read, or not all of it.
+    pub lost: Option<String>,
+    /// What is wrong with which file: once, until that changes.
+    pub faults: Vec<(PathBuf, String)>,
+}
+
+/// What a file system knows a file by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct FileId {
+    device: u64,
+    inode: u64,
+}
+
+/// How a file looks from outside.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+struct Look {
+    length: u64,
+    changed: (i64, i64),
+}
+
+/// What is read of one file, and how much of it.
+struct Reading<'a> {
+    path: &'a Path,
+    look: Look,
+    now: Duration,
+    most: u64,
+    only: Option<&'static Source>,
+    stop: &'a AtomicBool,
+}
+
+#[derive(Debug)]
+struct Found {
+    path: PathBuf,
+    id: FileId,
+    look: Look,
+}
+
+impl FileId {
+    fn of(about: &Metadata) -> Self {
+        Self { device: about.dev(), inode: about.ino() }
+    }
+}
+
+impl Look {
+    fn of(about: &Metadata) -> Self {
+        Self { length: about.len(), changed: (about.mtime(), about.mtime_nsec()) }
+    }
+}
+
+impl Tail {
+    /// Follows a folder on from these places; all of its records are of `only`, where that is said.
+    pub fn new(folder: PathBuf, only: Option<&'static Source>, places: Vec<Place>) -> Self {
+        let files = places.into_iter().map(|it| (it.id(), Followed::at(it))).collect();
+        Self { folder, only, files, after: None, turns: 0, stop: Arc::default() }
+    }
+
+    /// Has the reading of a long file given up once that is set: it is read again the next time.
+    #[must_use]
+    pub fn until(self, stop: Arc<AtomicBool>) -> Self {
+        Self { stop, ..self }
+    }
+
+    /// Gives up to where each file was read.
+    pub fn places(&self) -> Vec<Place> {
+        self.files.values().map(|it| it.place.clone()).collect()
+    }
+
+    /// Reads what is new: about as many bytes as `most` says, or one file that can only be read as a whole.
+    /// `now` is how much time has passed since whenever.
+    pub fn turn(
+        &mut self,
+        now: Duration,
+        most: u64,
+        each: &mut dyn FnMut(&Path, Record<'_>),
+    ) -> Turn {
+        let mut turn = Turn::default();
+        let found = match list(&self.folder, &mut turn) {
+            Ok(found) => found,
+            Err(error) => {
+                turn.lost = Some(error.to_string());
+                return turn;
+            }
+        };
+        self.turns = self.turns.saturating_add(1);
+        turn.files = found.len();
+        self.notice(&found, each);
+        let after = self.after.take();
+        let begin =
+            found.partition_point(|it| after.as_ref().is_some_and(|after| it.path <= *after));
+        let (before, behind) = found.split_at_checked(begin).unwrap_or((&found, &[]));
+        for it in behind.iter().chain(before) {
+            if most <= turn.bytes || self.stop.load(Ordering::Relaxed) {
+                turn.more = true;
+                break;
+            }
+            let left = most.saturating_sub(turn.bytes);
+            self.look(it, (now, left), &mut turn, each);
+            if turn.more {
+                self.after = Some(it.path.clone());
+            }
+        }
+        let left = |it: &Found| self.files.get(&it.id).map_or(0, |file| file.behind(it.look));
+        turn.behind = found.iter().map(left).fold(0, u64::saturating_add);
+        turn
+    }
+
+    /// Notices which files are still there, and ends what one that is not had begun.
+    fn notice(&mut self, found: &[Found], each: &mut dyn FnMut(&Path, Record<'_>)) {
+        for it in found {
+            let new = || Followed::at(Place::begin(it.id));
+            self.files.entry(it.id).or_insert_with(new).listed = self.turns;
+        }
+        let turns = self.turns;
+        for file in self.files.values_mut().filter(|it| it.listed != turns) {
+            file.end(&self.folder, each);
+        }
+        if found.len().saturating_add(GONE_MAX) < self.files.len() {
+            self.files.retain(|_, it| it.listed == turns);
+        }
+    }
+
+    fn look(
+        &mut self,
+        found: &Found,
+        (now, most): (Duration, u64),
+        turn: &mut Turn,
+        each: &mut dyn FnMut(&Path, Record<'_>),
+    ) {
+        let Some(file) = self.files.get_mut(&found.id) else { return };
+        let (path, look) = (found.path.as_path(), found.look);
+        let reading = Reading { path, look, now, most, only: self.only, stop: &self.stop };
+        match file.read_on(&reading, each) {
+            Ok((bytes, more)) => {
+                file.is_faulty = false;
+                turn.bytes = turn.bytes.saturating_add(bytes);
+                turn.more |= more;
+            }
+            Err(why) => {
+                if !file.is_faulty && turn.faults.len() < FAULTS_MAX {
+                    turn.faults.push((found.path.clone(), why));
+                }
+                file.is_faulty = true;
+            }
+        }
+    }
+}
+
+/// Lists the files in a folder and below it, in order.
+fn list(folder: &Path, turn: &mut Turn) -> io::Result<Vec<Found>> {
+    let mut found = Vec::new();
+    let mut waiting = vec![(folder.to_owned(), 0)];
+    while let Some((path, deep)) = waiting.pop() {
+        let inside = match fs::read_dir(&path) {
+            Ok(inside) => inside,
+            Err(error) if deep == 0 => return Err(error),
+            // It went while we looked, or is not ours to read.
+            Err(error) => {
+                if error.kind() != io::ErrorKind::NotFound {
+                    turn.lost = Some(format!("`{}`: {error}", path.display()));
+                }
+                continue;
+            }
+        };
+        for entry in inside.filter_map(Result::ok) {
+            let path = entry.path();
+            // A link is followed to a file, not to a folder: it could lead back.
+            if entry.file_type().is_ok_and(|it| it.is_dir()) {
+                if deep < DEEP {
+                    waiting.push((path, deep.saturating_add(1)));
+                }
+                continue;
+            }
+            let Ok(about) = fs::metadata(&path) else { continue };
+            if about.is_file() {
+                let (id, look) = (FileId::of(&about), Look::of(&about));
+                found.push(Found { path, id, look });
+            }
+        }
+    }
+    found.sort_by(|one, next| one.path.cmp(&next.path));
+    // Two names of one file are one log.
+    let mut seen = std::collections::BTreeSet::new();
+    found.retain(|it| seen.insert(it.id));
+    if FILES_MAX < found.len() {
+        turn.lost = Some(format!("it holds more than {FILES_MAX} files: the first are read"));
+        found.truncate(FILES_MAX);
+    }
+    Ok(found)
+}
