@@ -9,6 +9,7 @@ mod exercised;
 mod fixture;
 mod granted;
 mod intent;
+mod live;
 mod names;
 mod path;
 mod prospect;
@@ -33,6 +34,7 @@ pub use intent::{
     FindingKind, FindingKindError, Intent, IntentFinding, IntentPolicy, NativeName, Reach, Risk,
     SystemName, SystemReach, judge,
 };
+pub use live::{Live, MadeBy, Noticed};
 pub use names::{
     Action as CatalogueAction, Catalogue, CatalogueError, Certainty, Level, Name, Native, Sort,
     is_sign_in, names,

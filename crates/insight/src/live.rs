@@ -1,0 +1,358 @@
+//! What deserves a word while logs come in.
+//!
+//! Accesses are folded as `audit` folds those of files, a stretch of them at a time, so that whoever watches needs no more
+//! room the longer it watches. What is noticed is a set: the same accesses in another order, or twice, make the same. From one
+//! stretch to the next goes what a later access may be joined to: who made which credential.
+
+use std::time::Duration;
+
+use bailiwick_model::{Actor, ActorKind, Along, Ended, Exercise, Issued, Platform, Timestamp, Via};
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    audit::audit,
+    exercised::{Exercised, Taken},
+    intent::{FindingKind, Intent, IntentPolicy, judge},
+    names::Catalogue,
+};
+
+/// How many accesses a stretch has.
+const STRETCH: u64 = 32_768;
+/// How many of those that made a credential go on to the next stretch: the latest.
+const MADE_MAX: usize = 4096;
+/// What is noticed while logs come in: what more of them does not take back.
+const NOTICED: [FindingKind; 3] =
+    [FindingKind::OutsideCharter, FindingKind::Ownerless, FindingKind::CrossPlatformHop];
+
+/// A stretch of accesses.
+#[derive(Debug)]
+pub struct Live {
+    exercised: Exercised,
+    made: Vec<MadeBy>,
+    taken: u64,
+}
+
+/// An access that made a credential, with as much of it as a later one is joined by.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct MadeBy {
+    at: Timestamp,
+    platform: Platform,
+    key: (u64, u64),
+    account: String,
+    id: String,
+    kind: ActorKind,
+    credential: String,
+    behind: Vec<String>,
+    made: String,
+    to: String,
+    via: Via,
+    until: Option<Timestamp>,
+}
+
+/// Something that was noticed.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Noticed {
+    /// What sort of finding it is.
+    pub kind: FindingKind,
+    /// What it is about. What is noticed of the same thing again is the same.
+    pub subject: String,
+    /// What people read.
+    pub text: String,
+}
+
+impl Live {
+    /// Begins with those who made credentials before.
+    pub fn new(made: Vec<MadeBy>) -> Self {
+        // What a permission is called is no matter here, and the list of all names takes room.
+        let nothing = Catalogue::parse("# none\n").unwrap_or_else(|_| Catalogue::carried());
+        let mut live = Self { exercised: Exercised::new(nothing), made: Vec::new(), taken: 0 };
+        for it in &made {
+            live.exercised.take(&it.exercise());
+        }
+        live.made = made;
+        live
+    }
+
+    /// Takes one access.
+    pub fn take(&mut self, it: &Exercise<'_>) {
+        if self.exercised.take(it) == Taken::Again {
+            return;
+        }
+        self.taken = self.taken.saturating_add(1);
+        self.made.extend(MadeBy::of(it));
+        if MADE_MAX.saturating_mul(2) < self.made.len() {
+            self.forget();
+        }
+    }
+
+    /// Says whether the stretch is at its end.
+    pub fn is_full(&self) -> bool {
+        STRETCH <= self.taken
+    }
+
+    /// Counts the accesses that were taken.
+    pub fn taken(&self) -> u64 {
+        self.taken
+    }
+
+    /// Ends the stretch, and gives who made credentials in it or before.
+    #[must_use]
+    pub fn end(mut self) -> Vec<MadeBy> {
+        self.forget();
+        self.made
+    }
+
+    fn forget(&mut self) {
+        self.made.sort_unstable();
+        self.made.dedup();
+        let many = self.made.len().saturating_sub(MADE_MAX);
+        self.made.drain(..many);
+    }
+
+    /// Gives everything that deserves a word.
+    pub fn noticed(&self, charters: &[Intent]) -> Vec<Noticed> {
+        let mut told = audit(&self.exercised, &[]);
+        let policy = IntentPolicy { max_key_age: Duration::MAX, unused_days: u64::MAX };
+        judge(&self.exercised, &mut told, charters, policy);
+        let findings = told.findings.iter().filter(|it| NOTICED.contains(&it.finding));
+        let mut all: Vec<_> = findings
+            .filter(|it| it.finding != FindingKind::CrossPlatformHop)
+            .map(|it| {
+                let who = format!("{}:{}", it.platform, it.identity);
+                let place = it.system.as_ref().map(|it| format!(" in {it}")).unwrap_or_default();
+                let text = format!("{who}: {}", it.says);
+                Noticed { kind: it.finding, subject: format!("{who}{place}"), text }
+            })
+            .collect();
+        for chain in told.chains.iter().filter(|it| it.crosses) {
+            let names: Vec<_> = chain.platforms.iter().zip(&chain.path).collect();
+            for (pair, via) in names.windows(2).zip(&chain.via) {
+                let [(from, one), (to, next)] = pair else { continue };
+                // A way may be known farther back later on: the hop itself stays the same.
+                if from != to {
+                    let subject = format!("{from}:{one} › {to}:{next}");
+                    let text =
+                        format!("first seen at {}: {subject} ({})", chain.first, via.as_str());
+                    all.push(Noticed { kind: FindingKind::CrossPlatformHop, subject, text });
+                }
+            }
+        }
+        all.sort();
+        all.dedup_by(|one, next| (one.kind, &one.subject) == (next.kind, &next.subject));
+        all
+    }
+}
+
+impl MadeBy {
+    /// Takes what is needed of an access that made a credential.
+    fn of(it: &Exercise<'_>) -> Option<Self> {
+        let issued = it.issued.as_ref().filter(|it| !it.credential.is_empty())?;
+        let half = |it: u128| u64::try_from(it & u128::from(u64::MAX)).unwrap_or_default();
+        Some(Self {
+            at: it.at,
+            platform: it.platform,
+            key: (half(it.key >> 64), half(it.key)),
+            account: it.account.to_string(),
+            id: it.actor.id.to_string(),
+            kind: it.actor.kind,
+            credential: it.actor.credential.to_string(),
+            behind: it.actor.chain.iter().map(ToString::to_string).collect(),
+            made: issued.credential.to_string(),
+            to: issued.to.to_string(),
+            via: issued.via,
+            until: issued.until,
+        })
+    }
+
+    fn exercise(&self) -> Exercise<'_> {
+        Exercise {
+            platform: self.platform,
+            key: u128::from(self.key.0) << 64 | u128::from(self.key.1),
+            at: self.at,
+            account: self.account.as_str().into(),
+            actor: Actor {
+                id: self.id.as_str().into(),
+                kind: self.kind,
+                credential: self.credential.as_str().into(),
+                chain: self.behind.iter().map(|it| it.as_str().into()).collect(),
+                ..Actor::default()
+            },
+            service: "".into(),
+            operation: "".into(),
+            along: Along::NOTHING,
+            resource: "".into(),
+            ended: Ended::Success,
+            code: "".into(),
+            issued: Some(Issued {
+                credential: self.made.as_str().into(),
+                to: self.to.as_str().into(),
+                via: self.via,
+                until: self.until,
+            }),
+            data: false,
+            internal: false,
+            granted_by: "".into(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::borrow::Cow;
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// GitHub's workflow of a number takes a role of AWS, which acts; another role acts that nobody made.
+    fn access((what, number, minute): (u8, u8, u8)) -> Exercise<'static> {
+        let (platform, id, credential, issued) = match what % 4 {
+            0 => {
+                let issued = Issued {
+                    credential: Cow::Owned(format!("ASIA00000000000000{number}")),
+                    to: Cow::Owned(format!("role-{number}")),
+                    via: Via::Federation,
+                    until: None,
+                };
+                (Platform::Github, format!("repo:{number}"), String::new(), Some(issued))
+            }
+            1 => (
+                Platform::Aws,
+                format!("role-{number}"),
+                format!("ASIA00000000000000{number}"),
+                None,
+            ),
+            2 => (
+                Platform::Aws,
+                format!("other-{number}"),
+                format!("AKIA00000000000000{number}"),
+                None,
+            ),
+            _ => (Platform::Okta, format!("app-{number}"), String::new(), None),
+        };
+        // A credential is used after it was made.
+        let hour = if what % 4 == 0 { 0 } else { 1 };
+        let at = Timestamp::from_millis(hour * 3_600_000 + i64::from(minute) * 1000);
+        Exercise {
+            platform,
+            key: u128::from(what) << 32 | u128::from(number) << 16 | u128::from(minute),
+            at,
+            account: Cow::Borrowed(if number.is_multiple_of(2) { "one" } else { "two" }),
+            actor: Actor {
+                id: Cow::Owned(id),
+                kind: ActorKind::Role,
+                credential: Cow::Owned(credential),
+                ..Actor::default()
+            },
+            service: Cow::Borrowed("s3.amazonaws.com"),
+            operation: Cow::Borrowed("GetObject"),
+            along: Along::NOTHING,
+            resource: Cow::Borrowed(""),
+            ended: if minute == 7 { Ended::Denied } else { Ended::Success },
+            code: Cow::Borrowed(""),
+            issued,
+            data: false,
+            internal: false,
+            granted_by: Cow::Borrowed(""),
+        }
+    }
+
+    fn charters() -> Vec<Intent> {
+        vec![Intent {
+            identity: "bot".to_owned(),
+            systems: ["aws:one".parse().unwrap()].into(),
+            known_as: ["aws:role-1".parse().unwrap(), "aws:role-2".parse().unwrap()].into(),
+            ..Intent::default()
+        }]
+    }
+
+    fn names(all: &[Noticed]) -> Vec<String> {
+        all.iter().map(|it| format!("{} {}", it.kind, it.subject)).collect()
+    }
+
+    fn fold(accesses: &[Exercise<'_>]) -> Live {
+        let mut live = Live::new(Vec::new());
+        accesses.iter().for_each(|it| live.take(it));
+        live
+    }
+
+    #[test]
+    fn what_is_noticed_is_what_nobody_answers_for_or_meant_and_what_crosses() {
+        let all: Vec<_> =
+            [(0, 1, 0), (1, 1, 1), (1, 2, 2), (3, 4, 0), (3, 5, 7)].map(access).into();
+        let noticed = fold(&all).noticed(&charters());
+        assert_eq!(
+            names(&noticed),
+            [
+                "outside-charter aws:role-1 in aws:two",
+                "ownerless github:repo:1",
+                "ownerless okta:app-4",
+                "ownerless okta:app-5",
+                "cross-platform-hop github:repo:1 › aws:role-1",
+            ]
+        );
+        assert_eq!(
+            names(&fold(&all).noticed(&[])),
+            ["cross-platform-hop github:repo:1 › aws:role-1"]
+        );
+    }
+
+    #[test]
+    fn who_made_a_credential_is_known_in_the_next_stretch() {
+        let made = fold(&[access((0, 1, 0))]).end();
+        let text = serde_json::to_string(&made).unwrap();
+        let mut live = Live::new(serde_json::from_str(&text).unwrap());
+        assert_eq!(live.taken(), 0);
+        live.take(&access((1, 1, 1)));
+        assert_eq!(names(&live.noticed(&[])), ["cross-platform-hop github:repo:1 › aws:role-1"]);
+        assert_eq!(live.end(), made);
+    }
+
+    #[test]
+    fn a_stretch_ends_and_what_goes_on_is_bounded() {
+        let mut live = Live::new(Vec::new());
+        for number in 0..STRETCH {
+            let mut it = access((0, 1, 0));
+            it.key = u128::from(number);
+            it.at = Timestamp::from_millis(i64::try_from(number).unwrap());
+            assert!(!live.is_full());
+            live.take(&it);
+        }
+        assert!(live.is_full());
+        let made = live.end();
+        assert_eq!(made.len(), MADE_MAX);
+        assert_eq!(made.last().unwrap().at.millis(), i64::try_from(STRETCH).unwrap() - 1);
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(64))]
+        /// Law 10: the order of arrival and a second reading change nothing, nor does where the reading was cut in two.
+        #[test]
+        fn order_and_repetition_change_nothing_that_is_noticed(
+            seeds in proptest::collection::vec((0..4_u8, 0..3_u8, 0..9_u8), 1..24),
+            turned in any::<prop::sample::Index>(),
+            cut in any::<prop::sample::Index>(),
+        ) {
+            let all: Vec<_> = seeds.into_iter().map(access).collect();
+            let once = names(&fold(&all).noticed(&charters()));
+            let mut again: Vec<_> = all.iter().chain(&all).cloned().collect();
+            let by = turned.index(again.len());
+            again.rotate_left(by);
+            prop_assert_eq!(&once, &names(&fold(&again).noticed(&charters())));
+            again.reverse();
+            prop_assert_eq!(&once, &names(&fold(&again).noticed(&charters())));
+            // In two stretches, in order of time: both together notice the same.
+            let mut all = all;
+            all.sort_by_key(|it| it.at);
+            let (one, next) = all.split_at(cut.index(all.len() + 1));
+            let first = fold(one);
+            let mut both = first.noticed(&charters());
+            let mut second = Live::new(first.end());
+            next.iter().for_each(|it| second.take(it));
+            both.extend(second.noticed(&charters()));
+            both.sort();
+            both.dedup_by(|one, next| (one.kind, &one.subject) == (next.kind, &next.subject));
+            prop_assert_eq!(&once, &names(&both));
+        }
+    }
+}
