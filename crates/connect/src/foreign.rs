@@ -9,7 +9,7 @@ use crate::{
     create_dir_private, dpop,
     grants::read_grants,
     jwk, person_key, random_text,
-    source::{Reader, Record, SOURCES, Told, read_from},
+    source::{Reader, Record, SOURCES, Told, lines_of, read_from, unpacked},
     token, vault, workload,
 };
 
@@ -31,6 +31,7 @@ pub const PARSERS: &[(&str, Read)] = &[
     ("connect-postgres", broker::postgres::foreign),
     ("connect-person-key", person_key::foreign),
     ("connect-program", broker::program_foreign),
+    ("connect-pushed", pushed),
     ("connect-saas", saas),
     ("connect-seal", seal),
     ("connect-ssh-key", broker::ssh::foreign),
@@ -55,6 +56,16 @@ fn logs(bytes: &[u8]) {
         let count = |it: Result<u64, _>| it.ok();
         assert_eq!(halves.and_then(count), count(packed), "pieces make no difference");
     }
+}
+
+/// A log that was sent: it unpacks within bounds, and as lines it stays as it is.
+fn pushed(bytes: &[u8]) {
+    const MOST: usize = 1 << 20;
+    let Ok(body) = unpacked(bytes, MOST) else { return };
+    assert!(body.len() <= MOST, "more than was wanted");
+    let lines = lines_of(&body);
+    assert!(lines.ends_with(b"\n"), "what comes next begins on a line of its own");
+    assert_eq!(lines_of(&lines), lines, "lines are lines already");
 }
 
 /// A record of a log that is all names and texts: what reads it as its own tells of it with a time, or not at all.
