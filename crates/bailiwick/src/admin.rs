@@ -15,6 +15,7 @@ pub(crate) mod metrics;
 mod people;
 mod secrets;
 mod signals;
+pub(crate) mod sources;
 mod tasks;
 mod view;
 pub(crate) mod wire;
@@ -58,6 +59,8 @@ pub(crate) struct Admin {
     pub(crate) vault: Arc<Vault>,
     /// What tells other systems.
     pub(crate) outward: Option<Arc<bailiwick_gateway::Outward>>,
+    /// Logs of other systems.
+    pub(crate) sources: Option<Arc<crate::serve::Sources>>,
     /// Secrets change one after the other.
     pub(crate) secrets: tokio::sync::Mutex<()>,
     /// People are added one after the other: there is only one first.
@@ -159,6 +162,7 @@ fn routes(admin: &Arc<Admin>) -> Router {
         .route("/api/v1/keys/rotate", post(keys::rotate))
         .route("/api/v1/keys/withdraw", post(keys::withdraw))
         .route("/api/v1/signals", get(signals::list))
+        .route("/api/v1/sources", get(sources::list))
         .route("/api/v1/secrets", get(secrets::list))
         .route("/api/v1/secrets/rekey", post(secrets::rekey))
         .route("/api/v1/secrets/{name}/set", post(secrets::set))

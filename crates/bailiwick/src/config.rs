@@ -31,6 +31,7 @@ mod route;
 mod secrets;
 mod server;
 mod signals;
+mod sources;
 mod state;
 mod target;
 mod telemetry;
@@ -68,6 +69,7 @@ pub(crate) use self::{
     secrets::Secrets,
     server::{Pinning, Server, ToolWord, Transport},
     signals::{Receiver, Signals, Transmitter},
+    sources::LogSource,
     target::Target,
     telemetry::Telemetry,
     vouch::{Keys, Vouchers},
@@ -101,6 +103,8 @@ pub(crate) struct Config {
     pub(crate) workload_api: Option<WorkloadApi>,
     /// Who tells what of whom.
     pub(crate) signals: Signals,
+    /// Logs of other systems, in the file's order.
+    pub(crate) sources: Vec<LogSource>,
     /// How it tells what it does.
     pub(crate) log: Log,
     /// Where traces go.
@@ -227,6 +231,8 @@ impl Places<'_> {
         let vouchers = vouch::read(root, &self.home, &mut settings);
         let workload_api = workload::read(root, &self.home, &mut settings);
         let signals = signals::read(root, &self.home, &mut settings);
+        let place = (self.home.as_path(), state.as_ref().map(|it| &*it.path));
+        let sources = sources::read(root, place, &mut settings);
         let log = log::read(root, self.overrides.log.as_ref(), &mut settings);
         let telemetry = telemetry::read(root, &mut settings);
         let builtin_permit = policy(root, &mut settings);
@@ -261,6 +267,7 @@ impl Places<'_> {
                 identity_type,
                 vouchers,
                 signals,
+                sources,
                 log: log?,
                 telemetry: telemetry?,
                 builtin_permit,

@@ -64,7 +64,7 @@ pub(crate) fn run(cli: Cli) -> Outcome {
         Command::Policy(PolicyCommand::Fmt { paths, check }) => {
             policy::form(&common, &paths, check)
         }
-        Command::Audit(words) => audit::run(&words, common.output),
+        Command::Audit(words) => audit::run(&audit::with_sources(words, &common)?, common.output),
         Command::Chains(words) => chains::run(&words, common.output),
         Command::Rightsize(words) => rightsize::run(&words, common.output),
         Command::Completions { shell } => Ok(reference::completions(shell)),

@@ -9,6 +9,7 @@ mod meter;
 mod parts;
 mod reload;
 mod secrets;
+mod sources;
 mod stop;
 mod tls;
 mod work;
@@ -41,6 +42,7 @@ pub(crate) use self::{
     meter::{Meter, spans_lost},
     parts::{snapshot, tool},
     reload::{Misfits, Reload},
+    sources::{Pushed, Sources},
     stop::{Asked, Signal},
 };
 use crate::{
@@ -109,7 +111,14 @@ impl Governor {
 
         let desk = Arc::new(parts::desk(&house).await?);
         let (attestor, shown) = doors::shown(&config, &public_url, desk.now())?;
-        let reload = Reload::new(config.file.clone(), overrides, &house, shown.clone());
+        // Whoever governs for one command alone leaves logs to whoever stays.
+        let sources = match front {
+            Front::Listener => Sources::open(&config, &house.intents, &desk, doors::own_token)?,
+            Front::Socket => None,
+        };
+        let (sources, watch) = sources.unzip();
+        let reload =
+            Reload::new(config.file.clone(), overrides, &house, shown.clone(), sources.clone());
         let reload = Arc::new(reload);
         reload.first(&desk, &house).await?;
 
@@ -131,6 +140,7 @@ impl Governor {
             (Arc::clone(&reload), meter.clone(), Arc::clone(&vault)),
             (&called, &stop),
             (attestor, shown.as_ref().is_some_and(|it| it.asks())),
+            &sources,
         )?;
         end_keys_without_charter(&admin).await?;
         let workloads = workload::open(&config, &desk).await?;
@@ -142,6 +152,9 @@ impl Governor {
         let work =
             Work { desk: Arc::clone(&desk), reload, heard, vault, meter, keys, signals, workloads };
         let mut running = work.start(&config, &stop);
+        if let (Some(sources), Some(watch)) = (sources, watch) {
+            running.spawn(sources.run(watch, stop.clone()));
+        }
         let faults = Arc::new(Faults::new(Arc::clone(&desk)));
         let on_socket = Served {
             routes: admin::on_socket(&admin, &door),

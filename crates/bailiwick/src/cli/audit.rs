@@ -7,12 +7,21 @@ use bailiwick_insight::{FindingKind, FindingKindError};
 use bailiwick_model::parse_span;
 use clap::{Args, ValueEnum};
 
+use crate::command::audit::LiveLog;
+
 /// What `bailiwick audit` is told.
 #[derive(Debug, Default, Args)]
 pub(crate) struct AuditLogs {
     /// Logs: files, plain or packed (`.gz`, `.zst`), folders of them, or `-` for standard input.
-    #[arg(required_unless_present = "ledger", value_name = "LOG")]
+    #[arg(required_unless_present_any = ["ledger", "live"], value_name = "LOG")]
     pub(crate) logs: Vec<PathBuf>,
+    /// Read the sources of the configuration as well: the folders that its governor watches, what was sent to it, its ledger,
+    /// and its charters where no others are given.
+    #[arg(long)]
+    pub(crate) live: bool,
+    /// The logs of these sources.
+    #[arg(skip)]
+    pub(crate) sources: Vec<LiveLog>,
     /// The state directory of a governor, or its ledger: what it decided and leased is a log as well. Nothing is written there.
     #[arg(long, value_name = "DIR")]
     pub(crate) ledger: Vec<PathBuf>,

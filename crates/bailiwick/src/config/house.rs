@@ -2,6 +2,7 @@
 
 use std::{collections::BTreeMap, path::Path, sync::Arc};
 
+use bailiwick_insight::Intent;
 use bailiwick_model::{Charter, Constraints, Digest, IdentityId, Proof, Template, TemplateName};
 use bailiwick_policy::{AccessPolicies, Offering, PolicyOptions, PolicySet, Schema};
 use miette::{Diagnostic, Report};
@@ -24,6 +25,8 @@ pub(crate) struct House {
     pub(crate) config: Config,
     /// The charters.
     pub(crate) charters: BTreeMap<IdentityId, Arc<Charter>>,
+    /// What these say of other systems, where logs of any are read.
+    pub(crate) intents: Arc<[Intent]>,
     /// The templates.
     pub(crate) templates: BTreeMap<TemplateName, Arc<Template>>,
     /// What permits may ask for, by name.
@@ -179,8 +182,11 @@ impl House {
                 it.add(format!("--server {}", given.name), Digest::of(shown.as_bytes()));
             });
         }
+        let config = draft.config?;
+        let meant = charters.iter().filter(|_| !config.sources.is_empty());
         Some(Self {
-            config: draft.config?,
+            intents: meant.map(|it| it.intent.clone()).collect(),
+            config,
             charters: charters.into_iter().map(by_identity).collect(),
             templates: templates.into_iter().map(by_name).collect(),
             constraints,

@@ -19,6 +19,7 @@ impl Config {
             ("[[mandate_issuer]]", self.vouchers.mandates == new.vouchers.mandates),
             ("[[transmitter]]", self.signals.transmitters == new.signals.transmitters),
             ("[[receiver]]", self.signals.receivers == new.signals.receivers),
+            ("[[source]]", self.sources == new.sources),
             ("[log]", self.log == new.log),
             ("[telemetry]", self.telemetry == new.telemetry),
             ("[[target]]", self.targets == new.targets),

@@ -309,7 +309,7 @@ fn span(
 }
 
 /// Takes a name that is part of an address, too.
-fn called(text: &str) -> Result<String, String> {
+pub(super) fn called(text: &str) -> Result<String, String> {
     let fits = |it: char| it.is_ascii_lowercase() || it.is_ascii_digit() || it == '-';
     if (1..=64).contains(&text.len()) && text.chars().all(fits) {
         Ok(text.to_owned())

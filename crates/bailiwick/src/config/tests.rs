@@ -16,6 +16,7 @@ mod route;
 mod server;
 mod settings;
 mod signals;
+mod sources;
 mod target;
 mod template;
 mod whole;

@@ -17,7 +17,7 @@ use bailiwick_gateway::{
 use bailiwick_model::Timestamp;
 use tokio_util::sync::CancellationToken;
 
-use super::{Meter, Reload};
+use super::{Meter, Reload, Sources};
 use crate::{
     admin::{self, Admin},
     config::{Config, TOKEN_MAX},
@@ -52,6 +52,7 @@ pub(super) fn open(
     (reload, meter, vault): (Arc<Reload>, Meter, Arc<Vault>),
     (called, stop): (&Called<'_>, &CancellationToken),
     (attestor, asks_for_certificates): (Arc<Attestor>, bool),
+    sources: &Option<Arc<Sources>>,
 ) -> anyhow::Result<Doors> {
     let (issuer, now) = (Issuer::new(called.public_url), lane.desk().now());
     let keys = Arc::new(TokenKeys::load_or_create(&config.state.join("keys"), now)?);
@@ -100,6 +101,7 @@ pub(super) fn open(
         meter,
         vault: Arc::clone(&vault),
         outward: outward.clone(),
+        sources: sources.clone(),
         secrets: tokio::sync::Mutex::default(),
         people: tokio::sync::Mutex::default(),
     });
@@ -120,7 +122,8 @@ pub(super) fn open(
         .merge(signals_router(Arc::clone(&signals)))
         .merge(admin::on_listener(&admin, token))
         .merge(admin::metrics::on_listener(&admin, watchers))
-        .merge(outward.clone().map(outward_router).unwrap_or_default());
+        .merge(outward.clone().map(outward_router).unwrap_or_default())
+        .merge(sources.clone().map(admin::sources::on_listener).unwrap_or_default());
     Ok(Doors { routes, door, admin, keys: (keys, attestor), signals: (signals, outward) })
 }
 
@@ -231,7 +234,7 @@ fn peps(config: &Config) -> anyhow::Result<BTreeMap<String, Secret>> {
 const TOKEN_MIN: usize = 20;
 
 /// Reads a token that something on the listener wants, or makes one.
-fn own_token(path: &Path) -> anyhow::Result<Secret> {
+pub(super) fn own_token(path: &Path) -> anyhow::Result<Secret> {
     if path.exists() {
         bailiwick_connect::check_private(path)?;
         // No more is looked at where equal ones are looked for.

@@ -86,6 +86,6 @@ pub(crate) fn spans_lost(count: usize) {
 }
 
 #[expect(clippy::cast_precision_loss, reason = "a gauge has no more digits than that")]
-const fn whole(number: u64) -> f64 {
+pub(super) const fn whole(number: u64) -> f64 {
     number as f64
 }

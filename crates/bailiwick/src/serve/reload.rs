@@ -8,6 +8,7 @@ use bailiwick_model::{Activation, Digest, ServerName};
 use bailiwick_policy::Schema;
 use miette::Report;
 
+use super::Sources;
 use crate::{
     accepted,
     config::{Against, Before, Config, Found, Group, House, Overrides, Place, Warning, place},
@@ -28,6 +29,8 @@ pub(crate) struct Reload {
     tools: accepted::Found,
     /// What policies were held against last.
     schema: std::sync::Mutex<Option<Arc<Schema>>>,
+    /// What reads logs of other systems by what charters say.
+    sources: Option<Arc<Sources>>,
     /// What was said last of policies that no longer fit.
     told: std::sync::Mutex<String>,
 }
@@ -45,12 +48,13 @@ impl Reload {
         overrides: Overrides,
         house: &House,
         tls: Option<Arc<ListenerTls>>,
+        sources: Option<Arc<Sources>>,
     ) -> Self {
         let active = tokio::sync::Mutex::new(house.groups.clone());
         let told = std::sync::Mutex::default();
         let (started, schema) = (house.config.clone(), house.schema.clone().into());
         let tools = accepted::Found::default();
-        Self { file, overrides, started, tls, active, tools, schema, told }
+        Self { file, overrides, started, tls, active, tools, schema, sources, told }
     }
 
     /// Puts the files of the start in force. What differs from the last start is on record, and
@@ -128,6 +132,9 @@ impl Reload {
             changed.push("listen.tls".to_owned());
         }
         desk.activate(active(&house, activations), by).await?;
+        if let Some(sources) = &self.sources {
+            sources.mean(&house.intents);
+        }
         before.clone_from(&house.groups);
         // Letting go of thousands of policies takes its time, and nobody is to wait for it.
         drop(tokio::task::spawn_blocking(move || drop(old)));

@@ -2,6 +2,7 @@
 
 mod cloud;
 mod granted;
+mod live;
 mod local;
 mod real;
 mod report;

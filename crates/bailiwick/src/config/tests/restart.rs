@@ -17,6 +17,7 @@ fn what_is_read_at_a_start_alone_asks_for_one() {
     assert_eq!(restarts("[state]\ndir = \"elsewhere\"\n"), ["[state]"]);
     assert_eq!(restarts("[authzen]\nidentity_type = \"ours\"\n"), ["[authzen]"]);
     assert_eq!(restarts("[server.tool.read]\nresource = \"{path}\"\n"), ["[[server]]"]);
+    assert_eq!(restarts("[[source]]\nname = \"more\"\npush = true\n"), ["[[source]]"]);
     assert_eq!(restarts("[[server]]\nname = \"more\"\ncommand = [\"x\"]\n"), ["[[server]]"]);
 }
 

@@ -1,0 +1,261 @@
+//! Logs of other systems that are read while they are written, or are sent: what of them deserves a word is on record.
+//!
+//! The log itself is the store: a folder stays where it is, and what was sent lies in the state. What is kept besides is up to
+//! where a stretch of it was read, and what was told.
+
+mod memory;
+mod watch;
+
+use std::{
+    collections::BTreeMap,
+    path::Path,
+    sync::{Arc, Mutex, PoisonError, atomic::Ordering},
+    time::Duration,
+};
+
+use anyhow::Context as _;
+use bailiwick_connect::{
+    Secret, create_dir_private,
+    source::{Source, Spool},
+};
+use bailiwick_gateway::Desk;
+use bailiwick_insight::{Intent, Noticed};
+use metrics::{counter, describe_counter, describe_gauge};
+use serde::Serialize;
+use tokio::sync::{Notify, Semaphore};
+use tokio_util::sync::CancellationToken;
+
+use self::watch::{Turned, Watch};
+use crate::config::Config;
+
+/// How many bodies of one source are taken at once.
+const AT_ONCE: usize = 2;
+/// How long a round is waited for at least, and at the most.
+const PAUSE: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(30));
+/// How many times as long as its work took a round is waited for.
+const REST: u32 = 20;
+
+const RECORDS: &str = "bailiwick_source_records_total";
+const PUSHES: &str = "bailiwick_source_pushes_total";
+const FINDINGS: &str = "bailiwick_source_findings_total";
+const BEHIND: &str = "bailiwick_source_behind_bytes";
+const GOOD: &str = "bailiwick_source_good";
+
+/// The sources of a governor, as its ways in see them.
+#[derive(Debug)]
+pub(crate) struct Sources {
+    /// Those that are sent here, by name.
+    pub(crate) pushed: BTreeMap<String, Arc<Pushed>>,
+    desk: Arc<Desk>,
+    meant: Mutex<Arc<[Intent]>>,
+    wake: Notify,
+    views: Mutex<Vec<SourceView>>,
+}
+
+/// One that is sent here.
+#[derive(Debug)]
+pub(crate) struct Pushed {
+    pub(crate) token: Secret,
+    pub(crate) only: Option<&'static Source>,
+    pub(crate) spool: Mutex<Spool>,
+    pub(crate) room: Arc<Semaphore>,
+    /// By which moment, in milliseconds, all of what was sent would be paid for.
+    paid: Mutex<i64>,
+}
+
+/// How a source stands.
+#[derive(Clone, Debug, Default, Serialize)]
+pub(crate) struct SourceView {
+    pub(crate) source: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) folder: Option<String>,
+    pub(crate) push: bool,
+    pub(crate) files: usize,
+    /// How many bytes are not read yet.
+    pub(crate) behind: u64,
+    /// How many records were read since the start, and what they were.
+    pub(crate) records: u64,
+    pub(crate) exercises: u64,
+    pub(crate) errors: u64,
+    /// Why it cannot be read.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) lost: Option<String>,
+}
+
+impl Pushed {
+    /// Takes so many bytes, or says in how many seconds they may come: 64 MiB at once, and then 8 MiB a second.
+    pub(crate) fn pace(&self, bytes: usize, now: i64) -> Result<(), u64> {
+        const AHEAD: i64 = 8000;
+        let cost = i64::try_from(bytes >> 13).unwrap_or(i64::MAX).max(1);
+        let mut paid = self.paid.lock().unwrap_or_else(PoisonError::into_inner);
+        let next = (*paid).max(now).saturating_add(cost);
+        let over = next.saturating_sub(now).saturating_sub(AHEAD);
+        if 0 < over {
+            return Err(u64::try_from(over / 1000).unwrap_or(0).saturating_add(1));
+        }
+        *paid = next;
+        Ok(())
+    }
+}
+
+impl Sources {
+    /// Opens what is sent here, and finds out what is to be read; nothing where no source is configured.
+    pub(super) fn open(
+        config: &Config,
+        intents: &Arc<[Intent]>,
+        desk: &Arc<Desk>,
+        token: impl Fn(&Path) -> anyhow::Result<Secret>,
+    ) -> anyhow::Result<Option<(Arc<Self>, Watch)>> {
+        if config.sources.is_empty() {
+            return Ok(None);
+        }
+        describe();
+        let home = config.state.join("sources");
+        create_dir_private(&home)?;
+        let mut pushed = BTreeMap::new();
+        for it in config.sources.iter().filter(|it| it.push) {
+            let folder = it.kept(&config.state);
+            let spool = Spool::open(folder, it.keep)
+                .with_context(|| format!("what is sent to source `{}` cannot be kept", it.name))?;
+            let one = Pushed {
+                token: token(&home.join(format!("{}.token", it.name)))?,
+                only: it.only(),
+                spool: Mutex::new(spool),
+                room: Arc::new(Semaphore::new(AT_ONCE)),
+                paid: Mutex::default(),
+            };
+            pushed.insert(it.name.clone(), Arc::new(one));
+        }
+        let watch = Watch::open(config, desk).context("what was read of sources is not known")?;
+        let (meant, views) = (Mutex::new(Arc::clone(intents)), Mutex::new(watch.views()));
+        let desk = Arc::clone(desk);
+        Ok(Some((Arc::new(Self { pushed, desk, meant, wake: Notify::new(), views }), watch)))
+    }
+
+    /// Takes what charters say from now on.
+    pub(super) fn mean(&self, intents: &Arc<[Intent]>) {
+        *self.meant.lock().unwrap_or_else(PoisonError::into_inner) = Arc::clone(intents);
+        self.wake.notify_one();
+    }
+
+    /// Says that something was sent.
+    pub(crate) fn wake(&self, name: &str, outcome: &'static str) {
+        counter!(PUSHES, "source" => name.to_owned(), "outcome" => outcome).increment(1);
+        if outcome == "taken" {
+            self.wake.notify_one();
+        }
+    }
+
+    /// Tells the time, in milliseconds.
+    pub(crate) fn now(&self) -> i64 {
+        self.desk.now().millis()
+    }
+
+    /// Says how all of them stand.
+    pub(crate) fn views(&self) -> Vec<SourceView> {
+        self.views.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn meant(&self) -> Arc<[Intent]> {
+        Arc::clone(&self.meant.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Reads what is new, round by round, until the governor stops.
+    pub(super) async fn run(
+        self: Arc<Self>,
+        mut watch: Watch,
+        stop: CancellationToken,
+    ) -> anyhow::Result<()> {
+        let given_up = watch.stop();
+        loop {
+            let meant = self.meant();
+            let begun = std::time::Instant::now();
+            let mut working = tokio::task::spawn_blocking(move || {
+                let turned = watch.turn(&meant);
+                (watch, turned)
+            });
+            let worked = tokio::select! {
+                worked = &mut working => worked,
+                () = stop.cancelled() => {
+                    given_up.store(true, Ordering::Relaxed);
+                    drop(working.await);
+                    return Ok(());
+                }
+            };
+            let turned = match worked {
+                Ok((back, turned)) => {
+                    watch = back;
+                    turned
+                }
+                // Calls are decided all the same: reading logs is not what they wait for.
+                Err(fault) => {
+                    tracing::error!(%fault, "logs are read no more until the next start");
+                    self.notice(
+                        "source-fault",
+                        "logs are read no more until the next start",
+                        "sources",
+                    )
+                    .await;
+                    stop.cancelled().await;
+                    return Ok(());
+                }
+            };
+            let more = turned.more;
+            self.tell(&mut watch, turned).await;
+            let took = begun.elapsed();
+            let pause = if more { took } else { took.saturating_mul(REST).clamp(PAUSE.0, PAUSE.1) };
+            tokio::select! {
+                () = stop.cancelled() => return Ok(()),
+                () = self.wake.notified(), if !more => {}
+                () = tokio::time::sleep(pause) => {}
+            }
+        }
+    }
+
+    /// Puts on record what was noticed; what cannot be recorded is noticed again.
+    async fn tell(&self, watch: &mut Watch, turned: Turned) {
+        for it in &turned.lost {
+            let (text, subject) =
+                (format!("source `{}`: {}", it.0, it.1), format!("source:{}", it.0));
+            tracing::warn!(source = it.0, why = it.1, "a log cannot be read");
+            self.notice("source-lost", &text, &subject).await;
+        }
+        *self.views.lock().unwrap_or_else(PoisonError::into_inner) = turned.views;
+        let mut told = Vec::new();
+        for it in turned.noticed {
+            if !self.notice(it.kind.as_str(), &it.text, &it.subject).await {
+                break;
+            }
+            counter!(FINDINGS, "finding" => it.kind.as_str()).increment(1);
+            told.push(it);
+        }
+        if turned.is_full && !told.is_empty() {
+            let text = "so much was noticed in logs that no more of it is put on record";
+            self.notice("source-findings-full", text, "sources").await;
+        }
+        self.keep(watch, &told);
+    }
+
+    fn keep(&self, watch: &mut Watch, told: &[Noticed]) {
+        if let Err(error) = watch.keep(told, self.desk.ledger().last_seq()) {
+            tracing::warn!(%error, "what was read of sources cannot be kept: it is read again after a restart");
+        }
+    }
+
+    async fn notice(&self, code: &str, text: &str, subject: &str) -> bool {
+        let text = self.desk.evidence().phrase(text);
+        let written = self.desk.notice(code, text, subject).await;
+        if let Err(error) = &written {
+            tracing::error!(%error, code, "what was noticed in logs could not be recorded");
+        }
+        written.is_ok()
+    }
+}
+
+fn describe() {
+    describe_counter!(RECORDS, "Records of logs that were read, by source and what they were.");
+    describe_counter!(PUSHES, "Bodies that were sent to sources, by source and outcome.");
+    describe_counter!(FINDINGS, "Findings of logs that were put on record, by sort.");
+    describe_gauge!(BEHIND, "Bytes of a source that are not read yet.");
+    describe_gauge!(GOOD, "1 while a source can be read.");
+}

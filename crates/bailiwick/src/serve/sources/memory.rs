@@ -1,0 +1,69 @@
+//! What is remembered of sources across a restart: up to where they were read when the stretch began, and what was told.
+//!
+//! Whatever a crash takes of it is made good: a stretch is read again from its beginning, and what was told meanwhile is in the
+//! ledger.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    ops::ControlFlow,
+    path::{Path, PathBuf},
+};
+
+use bailiwick_connect::{source::Place, write_private};
+use bailiwick_gateway::Desk;
+use bailiwick_insight::{FindingKind, MadeBy};
+use bailiwick_model::{Digest, Record};
+use serde::{Deserialize, Serialize};
+
+/// What is remembered.
+#[derive(Debug, Default, Serialize, Deserialize)]
+pub(super) struct Memory {
+    /// The last record of the ledger that what was told is known up to.
+    ledger: u64,
+    /// What was told: digests of its sort and subject.
+    pub(super) told: BTreeSet<u64>,
+    /// Up to where each folder was read when the stretch began.
+    pub(super) places: BTreeMap<String, Vec<Place>>,
+    /// Who made credentials before it began.
+    pub(super) made: Vec<MadeBy>,
+    #[serde(skip)]
+    path: PathBuf,
+}
+
+impl Memory {
+    /// Reads what is remembered, and what the ledger has told since.
+    pub(super) fn open(home: &Path, desk: &Desk) -> anyhow::Result<Self> {
+        let path = home.join("seen.json");
+        let mut memory = match std::fs::read(&path) {
+            Ok(bytes) => serde_json::from_slice(&bytes).unwrap_or_else(|error| {
+                tracing::warn!(%error, "what was read of sources is forgotten: they are read again");
+                Self::default()
+            }),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Self::default(),
+            Err(error) => return Err(error.into()),
+        };
+        memory.path = path;
+        let told = &mut memory.told;
+        desk.ledger().scan(memory.ledger, &mut |it| {
+            if let Record::Finding(it) = it.record
+                && it.code.parse::<FindingKind>().is_ok()
+            {
+                told.insert(key(&it.code, &it.subject));
+            }
+            ControlFlow::Continue(())
+        })?;
+        Ok(memory)
+    }
+
+    /// Writes it down. Everything that was told is on record up to `ledger`.
+    pub(super) fn write(&mut self, ledger: u64) -> anyhow::Result<()> {
+        self.ledger = ledger;
+        Ok(write_private(&self.path, &serde_json::to_vec(self)?)?)
+    }
+}
+
+/// What something that was noticed is known by.
+pub(super) fn key(code: &str, subject: &str) -> u64 {
+    let digest = Digest::of_parts(&[code.as_bytes(), subject.as_bytes()]);
+    u64::from_be_bytes(digest.as_bytes().first_chunk().copied().unwrap_or_default())
+}
