@@ -19,6 +19,8 @@ use crate::create_dir_private;
 const WINDOW_MAX: u64 = 8 << 20;
 /// How long a file grows before the next is begun.
 const FILE_MAX: u64 = 16 << 20;
+/// What each file begins with. It holds no record, and says that there is one on each line, whatever the next line is.
+const BEGIN: &[u8] = b"[]\n";
 
 /// Why a body is not taken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -59,20 +61,19 @@ pub fn lines_of(body: &[u8]) -> Vec<u8> {
     let mut end = 0;
     while let Some(Ok(value)) = values.next() {
         end = values.byte_offset();
-        push(value.get().as_bytes(), &mut lines);
+        // Within a value of JSON a line can end between words alone, where a blank is as good.
+        let value =
+            value.get().bytes().map(|it| if matches!(it, b'\n' | b'\r') { b' ' } else { it });
+        lines.extend(value);
+        lines.push(b'\n');
     }
-    // What is broken stays one line, and costs one error.
+    // What is broken stays as it is: a blank in the place of a line's end may mend it into something else.
     let rest = text.get(end..).unwrap_or_default().trim_ascii();
     if !rest.is_empty() {
-        push(rest, &mut lines);
+        lines.extend_from_slice(rest);
+        lines.push(b'\n');
     }
     lines
-}
-
-fn push(value: &[u8], lines: &mut Vec<u8>) {
-    // Within a value of JSON a line can end between words alone, where a blank is as good.
-    lines.extend(value.iter().map(|it| if matches!(it, b'\n' | b'\r') { b' ' } else { *it }));
-    lines.push(b'\n');
 }
 
 /// A folder that holds what was pushed, in files that are begun one after the other.
@@ -106,6 +107,10 @@ impl Spool {
             let end = end_of_lines(&file, length)?;
             file.set_len(end)?;
             spool.lengthen(end);
+            // One that was only begun is begun again.
+            if end == 0 {
+                spool.head(&file)?;
+            }
             spool.last = Some(file);
         }
         Ok(spool)
@@ -148,7 +153,15 @@ impl Spool {
         let file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
         File::open(&self.folder)?.sync_all()?;
         self.files.push((number, 0));
+        self.head(&file)?;
         self.last = Some(file);
+        Ok(())
+    }
+
+    fn head(&mut self, mut file: &File) -> io::Result<()> {
+        file.seek(SeekFrom::Start(0))?;
+        file.write_all(BEGIN)?;
+        self.lengthen(u64::try_from(BEGIN.len()).unwrap_or(u64::MAX));
         Ok(())
     }
 

@@ -363,6 +363,24 @@ fn whoever_is_told_to_stop_leaves_a_long_file_for_the_next_time() {
 }
 
 #[test]
+fn what_is_broken_in_one_body_costs_nothing_of_the_next() {
+    for broken in ["[{\"a\":1},{\"b", "{\"a\n\":1}", "{\n\"Records\": [", "hello"] {
+        let mut log = Log::new();
+        let mut spool = Spool::open(log.path("spool"), u64::MAX).unwrap();
+        spool.add(&lines_of(broken.as_bytes())).unwrap();
+        log.settle();
+        spool.add(&lines_of(one(1).as_bytes())).unwrap();
+        log.settle();
+        let wanted = whole(one(1).as_bytes());
+        let id = wanted.keys().next().unwrap();
+        assert_eq!(log.told.get(id), Some(&1), "{broken}: {:?}", log.told);
+        // The report reads the file as a whole, and finds it as well.
+        let file = fs::read(log.path("spool/0000000001.log")).unwrap();
+        assert_eq!(whole(&file).get(id), Some(&1), "{broken}");
+    }
+}
+
+#[test]
 fn a_crash_in_the_middle_of_a_push_leaves_whole_lines() {
     let log = Log::new();
     let folder = log.path("spool");
@@ -372,5 +390,5 @@ fn a_crash_in_the_middle_of_a_push_leaves_whole_lines() {
     OpenOptions::new().append(true).open(&file).unwrap().write_all(b"thr").unwrap();
     let mut spool = Spool::open(folder, u64::MAX).unwrap();
     spool.add(b"four\n").unwrap();
-    assert_eq!(fs::read_to_string(file).unwrap(), "one\ntwo\nfour\n");
+    assert_eq!(fs::read_to_string(file).unwrap(), "[]\none\ntwo\nfour\n");
 }
