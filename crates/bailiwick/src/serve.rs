@@ -111,12 +111,7 @@ impl Governor {
 
         let desk = Arc::new(parts::desk(&house).await?);
         let (attestor, shown) = doors::shown(&config, &public_url, desk.now())?;
-        // Whoever governs for one command alone leaves logs to whoever stays.
-        let sources = match front {
-            Front::Listener => Sources::open(&config, &house.intents, &desk, doors::own_token)?,
-            Front::Socket => None,
-        };
-        let (sources, watch) = sources.unzip();
+        let (sources, watch) = sources::open(front, &house, &desk)?.unzip();
         let reload =
             Reload::new(config.file.clone(), overrides, &house, shown.clone(), sources.clone());
         let reload = Arc::new(reload);
@@ -139,8 +134,7 @@ impl Governor {
             (&lane, &leases),
             (Arc::clone(&reload), meter.clone(), Arc::clone(&vault)),
             (&called, &stop),
-            (attestor, shown.as_ref().is_some_and(|it| it.asks())),
-            &sources,
+            (attestor, shown.as_ref().is_some_and(|it| it.asks()), sources.as_ref()),
         )?;
         end_keys_without_charter(&admin).await?;
         let workloads = workload::open(&config, &desk).await?;
@@ -152,9 +146,7 @@ impl Governor {
         let work =
             Work { desk: Arc::clone(&desk), reload, heard, vault, meter, keys, signals, workloads };
         let mut running = work.start(&config, &stop);
-        if let (Some(sources), Some(watch)) = (sources, watch) {
-            running.spawn(sources.run(watch, stop.clone()));
-        }
+        sources::follow(sources.zip(watch), &mut running, &stop);
         let faults = Arc::new(Faults::new(Arc::clone(&desk)));
         let on_socket = Served {
             routes: admin::on_socket(&admin, &door),

@@ -90,6 +90,11 @@ impl Live {
         STRETCH <= self.taken
     }
 
+    /// Says whether it is so far beyond its end that no more of it should be held.
+    pub fn is_over(&self) -> bool {
+        STRETCH.saturating_mul(2) <= self.taken
+    }
+
     /// Counts the accesses that were taken.
     pub fn taken(&self) -> u64 {
         self.taken
@@ -231,8 +236,10 @@ mod tests {
             _ => (Platform::Okta, format!("app-{number}"), String::new(), None),
         };
         // A credential is used after it was made.
-        let hour = if what % 4 == 0 { 0 } else { 1 };
-        let at = Timestamp::from_millis(hour * 3_600_000 + i64::from(minute) * 1000);
+        let hour = i64::from(what % 4 != 0);
+        let at = Timestamp::from_millis(
+            hour.saturating_mul(3_600_000).saturating_add(i64::from(minute)),
+        );
         Exercise {
             platform,
             key: u128::from(what) << 32 | u128::from(number) << 16 | u128::from(minute),
@@ -272,7 +279,9 @@ mod tests {
 
     fn fold(accesses: &[Exercise<'_>]) -> Live {
         let mut live = Live::new(Vec::new());
-        accesses.iter().for_each(|it| live.take(it));
+        for it in accesses {
+            live.take(it);
+        }
         live
     }
 
@@ -318,10 +327,13 @@ mod tests {
             assert!(!live.is_full());
             live.take(&it);
         }
-        assert!(live.is_full());
+        assert!(live.is_full() && !live.is_over());
         let made = live.end();
         assert_eq!(made.len(), MADE_MAX);
-        assert_eq!(made.last().unwrap().at.millis(), i64::try_from(STRETCH).unwrap() - 1);
+        assert_eq!(
+            made.last().unwrap().at.millis(),
+            i64::try_from(STRETCH).unwrap().saturating_sub(1)
+        );
     }
 
     proptest! {
@@ -344,11 +356,13 @@ mod tests {
             // In two stretches, in order of time: both together notice the same.
             let mut all = all;
             all.sort_by_key(|it| it.at);
-            let (one, next) = all.split_at(cut.index(all.len() + 1));
+            let (one, next) = all.split_at(cut.index(all.len().saturating_add(1)));
             let first = fold(one);
             let mut both = first.noticed(&charters());
             let mut second = Live::new(first.end());
-            next.iter().for_each(|it| second.take(it));
+            for it in next {
+                second.take(it);
+            }
             both.extend(second.noticed(&charters()));
             both.sort();
             both.dedup_by(|one, next| (one.kind, &one.subject) == (next.kind, &next.subject));

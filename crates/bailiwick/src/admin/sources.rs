@@ -15,9 +15,7 @@ use axum::{
     response::{IntoResponse as _, Response},
     routing::post,
 };
-use bailiwick_connect::source::{
-    FileError, Record, Source, Spool, Unpacked, lines_of, read_from, unpacked,
-};
+use bailiwick_connect::source::{Record, Source, Spool, Unpacked, lines_of, read_from, unpacked};
 use http::{HeaderMap, Request, StatusCode, header};
 use http_body_util::{BodyExt as _, LengthLimitError, Limited};
 use serde::Serialize;
@@ -50,8 +48,8 @@ pub(super) async fn list(State(admin): State<Arc<Admin>>) -> Answer {
 }
 
 /// The way in, for holders of a source's token.
-pub(crate) fn on_listener(sources: Arc<Sources>) -> Router {
-    Router::new().route("/sources/{source}", post(push)).with_state(sources)
+pub(crate) fn on_listener(sources: &Arc<Sources>) -> Router {
+    Router::new().route("/sources/{source}", post(push)).with_state(Arc::clone(sources))
 }
 
 /// `POST /sources/{source}`: 202 when all of it is on disk.
@@ -175,10 +173,8 @@ fn look(body: &[u8], only: Option<&'static Source>) -> Result<Taken, No> {
         }
     };
     let read = read_from(body, only, &mut each, &|_| {});
-    taken.records = match read {
-        Ok(records) => records,
-        Err(FileError::Io(_) | FileError::Packed(_) | FileError::Line | FileError::Document) => 0,
-    };
+    // What cannot be read as a file holds none.
+    taken.records = read.unwrap_or_default();
     if taken.records <= taken.errors && taken.exercises == 0 {
         let why = taken.first_error.as_deref().unwrap_or("there is none in it");
         let text = format!("no record of a log is in it, and nothing is kept: {why}");

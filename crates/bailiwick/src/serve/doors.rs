@@ -51,8 +51,7 @@ pub(super) fn open(
     (lane, leases): (&Arc<Lane>, &Arc<Leases>),
     (reload, meter, vault): (Arc<Reload>, Meter, Arc<Vault>),
     (called, stop): (&Called<'_>, &CancellationToken),
-    (attestor, asks_for_certificates): (Arc<Attestor>, bool),
-    sources: &Option<Arc<Sources>>,
+    (attestor, asks_for_certificates, sources): (Arc<Attestor>, bool, Option<&Arc<Sources>>),
 ) -> anyhow::Result<Doors> {
     let (issuer, now) = (Issuer::new(called.public_url), lane.desk().now());
     let keys = Arc::new(TokenKeys::load_or_create(&config.state.join("keys"), now)?);
@@ -101,7 +100,7 @@ pub(super) fn open(
         meter,
         vault: Arc::clone(&vault),
         outward: outward.clone(),
-        sources: sources.clone(),
+        sources: sources.cloned(),
         secrets: tokio::sync::Mutex::default(),
         people: tokio::sync::Mutex::default(),
     });
@@ -113,17 +112,16 @@ pub(super) fn open(
         pages: StateKey::load_or_create(&config.state.join("keys").join("pages.key"))?,
     });
     let signals = Arc::new(signals(config, lane, (called, vault))?);
-    let token = own_token(&config.state.join("admin.token"))?;
-    let watchers = own_token(&config.state.join("metrics.token"))?;
+    let own = |name: &str| own_token(&config.state.join(name));
     let routes = bailiwick_gateway::router(Arc::clone(&door))
         .merge(lease_router(Arc::clone(&door), Arc::clone(leases)))
         .merge(oauth_router(Arc::new(oauth)))
         .merge(authzen_router(Arc::new(authzen)))
         .merge(signals_router(Arc::clone(&signals)))
-        .merge(admin::on_listener(&admin, token))
-        .merge(admin::metrics::on_listener(&admin, watchers))
+        .merge(admin::on_listener(&admin, own("admin.token")?))
+        .merge(admin::metrics::on_listener(&admin, own("metrics.token")?))
         .merge(outward.clone().map(outward_router).unwrap_or_default())
-        .merge(sources.clone().map(admin::sources::on_listener).unwrap_or_default());
+        .merge(sources.map(admin::sources::on_listener).unwrap_or_default());
     Ok(Doors { routes, door, admin, keys: (keys, attestor), signals: (signals, outward) })
 }
 

@@ -4,11 +4,11 @@
 //! where a stretch of it was read, and what was told.
 
 mod memory;
+mod stretch;
 mod watch;
 
 use std::{
     collections::BTreeMap,
-    path::Path,
     sync::{Arc, Mutex, PoisonError, atomic::Ordering},
     time::Duration,
 };
@@ -22,11 +22,15 @@ use bailiwick_gateway::Desk;
 use bailiwick_insight::{Intent, Noticed};
 use metrics::{counter, describe_counter, describe_gauge};
 use serde::Serialize;
-use tokio::sync::{Notify, Semaphore};
+use tokio::{
+    sync::{Notify, Semaphore},
+    task::JoinSet,
+};
 use tokio_util::sync::CancellationToken;
 
 use self::watch::{Turned, Watch};
-use crate::config::Config;
+use super::{Front, doors::own_token};
+use crate::config::House;
 
 /// How many bodies of one source are taken at once.
 const AT_ONCE: usize = 2;
@@ -98,40 +102,51 @@ impl Pushed {
     }
 }
 
-impl Sources {
-    /// Opens what is sent here, and finds out what is to be read; nothing where no source is configured.
-    pub(super) fn open(
-        config: &Config,
-        intents: &Arc<[Intent]>,
-        desk: &Arc<Desk>,
-        token: impl Fn(&Path) -> anyhow::Result<Secret>,
-    ) -> anyhow::Result<Option<(Arc<Self>, Watch)>> {
-        if config.sources.is_empty() {
-            return Ok(None);
-        }
-        describe();
-        let home = config.state.join("sources");
-        create_dir_private(&home)?;
-        let mut pushed = BTreeMap::new();
-        for it in config.sources.iter().filter(|it| it.push) {
-            let folder = it.kept(&config.state);
-            let spool = Spool::open(folder, it.keep)
-                .with_context(|| format!("what is sent to source `{}` cannot be kept", it.name))?;
-            let one = Pushed {
-                token: token(&home.join(format!("{}.token", it.name)))?,
-                only: it.only(),
-                spool: Mutex::new(spool),
-                room: Arc::new(Semaphore::new(AT_ONCE)),
-                paid: Mutex::default(),
-            };
-            pushed.insert(it.name.clone(), Arc::new(one));
-        }
-        let watch = Watch::open(config, desk).context("what was read of sources is not known")?;
-        let (meant, views) = (Mutex::new(Arc::clone(intents)), Mutex::new(watch.views()));
-        let desk = Arc::clone(desk);
-        Ok(Some((Arc::new(Self { pushed, desk, meant, wake: Notify::new(), views }), watch)))
+/// Opens what is sent here, and finds out what is to be read; nothing where no source is configured.
+pub(super) fn open(
+    front: Front,
+    house: &House,
+    desk: &Arc<Desk>,
+) -> anyhow::Result<Option<(Arc<Sources>, Watch)>> {
+    let config = &house.config;
+    // Whoever governs for one command alone leaves logs to whoever stays.
+    if front == Front::Socket || config.sources.is_empty() {
+        return Ok(None);
     }
+    describe();
+    let home = config.state.join("sources");
+    create_dir_private(&home)?;
+    let mut pushed = BTreeMap::new();
+    for it in config.sources.iter().filter(|it| it.push) {
+        let spool = Spool::open(it.kept(&config.state), it.keep)
+            .with_context(|| format!("what is sent to source `{}` cannot be kept", it.name))?;
+        let one = Pushed {
+            token: own_token(&home.join(format!("{}.token", it.name)))?,
+            only: it.only(),
+            spool: Mutex::new(spool),
+            room: Arc::new(Semaphore::new(AT_ONCE)),
+            paid: Mutex::default(),
+        };
+        pushed.insert(it.name.clone(), Arc::new(one));
+    }
+    let watch = Watch::open(config, desk).context("what was read of sources is not known")?;
+    let (meant, views) = (Mutex::new(Arc::clone(&house.intents)), Mutex::new(watch.views()));
+    let desk = Arc::clone(desk);
+    Ok(Some((Arc::new(Sources { pushed, desk, meant, wake: Notify::new(), views }), watch)))
+}
 
+/// Begins to read, where there is anything to.
+pub(super) fn follow(
+    opened: Option<(Arc<Sources>, Watch)>,
+    running: &mut JoinSet<anyhow::Result<()>>,
+    stop: &CancellationToken,
+) {
+    if let Some((sources, watch)) = opened {
+        running.spawn(sources.run(watch, stop.clone()));
+    }
+}
+
+impl Sources {
     /// Takes what charters say from now on.
     pub(super) fn mean(&self, intents: &Arc<[Intent]>) {
         *self.meant.lock().unwrap_or_else(PoisonError::into_inner) = Arc::clone(intents);
@@ -203,7 +218,9 @@ impl Sources {
             let more = turned.more;
             self.tell(&mut watch, turned).await;
             let took = begun.elapsed();
-            let pause = if more { took } else { took.saturating_mul(REST).clamp(PAUSE.0, PAUSE.1) };
+            // Half of the time is left to others, and nobody waits long for what is there already.
+            let rest = took.saturating_mul(REST).clamp(PAUSE.0, PAUSE.1);
+            let pause = if more { took.min(PAUSE.0) } else { rest };
             tokio::select! {
                 () = stop.cancelled() => return Ok(()),
                 () = self.wake.notified(), if !more => {}
@@ -258,4 +275,29 @@ fn describe() {
     describe_counter!(FINDINGS, "Findings of logs that were put on record, by sort.");
     describe_gauge!(BEHIND, "Bytes of a source that are not read yet.");
     describe_gauge!(GOOD, "1 while a source can be read.");
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn so_much_at_once_and_then_so_much_a_second() {
+        let home = tempfile::tempdir().unwrap();
+        let pushed = Pushed {
+            token: Secret::new("a token of twenty letters"),
+            only: None,
+            spool: Mutex::new(Spool::open(home.path().join("kept"), 1).unwrap()),
+            room: Arc::new(Semaphore::new(AT_ONCE)),
+            paid: Mutex::default(),
+        };
+        let body = 16 << 20;
+        let now = 1_000_000;
+        let taken = (0..100).filter(|_| pushed.pace(body, now).is_ok()).count();
+        assert_eq!(taken, 3, "64 MiB, less than a whole body of them");
+        assert_eq!(pushed.pace(body, now), Err(1));
+        assert_eq!(pushed.pace(body, now.saturating_add(2000)), Ok(()));
+        let small = (0..100_000).filter(|_| pushed.pace(1, now.saturating_add(10_000)).is_ok());
+        assert!(small.count() <= 8000, "many small ones are not for nothing");
+    }
 }

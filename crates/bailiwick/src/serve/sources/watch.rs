@@ -1,31 +1,27 @@
 //! One round: what is new is read and folded, and what deserves a word is looked for.
 
 use std::{
-    collections::BTreeSet,
     path::Path,
     sync::{Arc, atomic::AtomicBool},
-    time::{Duration, Instant},
 };
 
 use bailiwick_connect::source::{NotRead, Record, Tail, Turn};
 use bailiwick_gateway::Desk;
-use bailiwick_insight::{Intent, Live, Noticed};
+use bailiwick_insight::{Intent, Noticed};
 use metrics::{counter, gauge};
 
-use super::super::meter::whole;
 use super::{
-    BEHIND, GOOD, PAUSE, RECORDS, REST, SourceView,
-    memory::{Memory, key},
+    super::meter::whole,
+    BEHIND, GOOD, RECORDS, SourceView,
+    memory::Memory,
+    stretch::{Stretch, TOLD_MAX},
 };
 use crate::config::Config;
 
 /// How much of a folder is read in a round.
 const ROUND: u64 = 4 << 20;
-/// How much of all is read in a stretch: after a restart that much is read again.
-const STRETCH: u64 = 64 << 20;
-/// How much that was noticed is put on record in a round, and in all.
+/// How much that was noticed is put on record in a round.
 const TOLD_AT_ONCE: usize = 100;
-const TOLD_MAX: usize = 10_000;
 /// How many records that cannot be read are told of in the log, for each source.
 const FAULTS_TOLD: u64 = 10;
 
@@ -34,19 +30,8 @@ const FAULTS_TOLD: u64 = 10;
 pub(in crate::serve) struct Watch {
     tails: Vec<Followed>,
     views: Vec<SourceView>,
-    live: Live,
-    memory: Memory,
-    desk: Arc<Desk>,
+    stretch: Stretch,
     stop: Arc<AtomicBool>,
-    begun: Instant,
-    /// How many bytes the stretch has.
-    bytes: u64,
-    /// What was found to be told already.
-    known: BTreeSet<u64>,
-    /// What is still to be told.
-    waiting: Vec<Noticed>,
-    /// What the last look saw.
-    looked: Looked,
 }
 
 #[derive(Debug)]
@@ -57,14 +42,6 @@ struct Followed {
     name: String,
     tail: Tail,
     lost: Option<String>,
-}
-
-#[derive(Debug, Default)]
-struct Looked {
-    at: Duration,
-    took: Duration,
-    taken: u64,
-    meant: Option<Arc<[Intent]>>,
 }
 
 /// What came of a round.
@@ -97,10 +74,8 @@ impl Watch {
             let (source, push) = (it.name.clone(), it.push);
             views.push(SourceView { source, folder, push, ..SourceView::default() });
         }
-        let live = Live::new(memory.made.clone());
-        let (begun, looked) = (Instant::now(), Looked::default());
-        let (known, waiting, desk) = (BTreeSet::new(), Vec::new(), Arc::clone(desk));
-        Ok(Self { tails, views, live, memory, desk, stop, begun, bytes: 0, known, waiting, looked })
+        let stretch = Stretch::new(memory, Arc::clone(desk));
+        Ok(Self { tails, views, stretch, stop })
     }
 
     /// What has a round end early.
@@ -116,57 +91,43 @@ impl Watch {
     /// Takes a round. Nothing more is read while something is still to be told.
     pub(super) fn turn(&mut self, meant: &Arc<[Intent]>) -> Turned {
         let mut turned = Turned::default();
-        if self.waiting.is_empty() && !self.is_full() {
-            self.read(&mut turned);
+        if self.stretch.waiting.is_empty() && !self.stretch.is_full() {
+            self.read(meant, &mut turned);
         }
-        if self.waiting.is_empty() && self.is_due(meant) {
-            self.look(meant);
+        if self.stretch.waiting.is_empty() {
+            self.stretch.look_in_time(meant);
         }
-        turned.noticed = self.waiting.iter().take(TOLD_AT_ONCE).cloned().collect();
-        let told = self.memory.told.len().saturating_add(turned.noticed.len());
+        let waiting = &self.stretch.waiting;
+        turned.noticed = waiting.iter().take(TOLD_AT_ONCE).cloned().collect();
+        let told = self.stretch.memory.told.len().saturating_add(turned.noticed.len());
         turned.is_full = TOLD_MAX <= told;
-        turned.more |= turned.noticed.len() < self.waiting.len() || self.is_full();
+        turned.more |= turned.noticed.len() < waiting.len() || self.stretch.is_full();
         turned.views.clone_from(&self.views);
         turned
     }
 
-    /// Keeps what was told, and begins the next stretch where this one is at its end.
+    /// Keeps what was told, and up to where all was read where the stretch is at its end.
     pub(super) fn keep(&mut self, told: &[Noticed], ledger: u64) -> anyhow::Result<()> {
-        self.memory.told.extend(told.iter().map(|it| key(it.kind.as_str(), &it.subject)));
-        self.waiting.retain(|it| !told.contains(it));
-        let seen_all = self.looked.taken == self.live.taken() && self.waiting.is_empty();
-        let ends = self.is_full() && seen_all;
-        if ends {
-            let places = self.tails.iter().map(|it| (it.name.clone(), it.tail.places()));
-            self.memory.places = places.collect();
-            let live = std::mem::replace(&mut self.live, Live::new(Vec::new()));
-            self.memory.made = live.end();
-            self.live = Live::new(self.memory.made.clone());
-            (self.bytes, self.looked.taken) = (0, 0);
-        }
-        if ends || !told.is_empty() { self.memory.write(ledger) } else { Ok(()) }
+        let places = || self.tails.iter().map(|it| (it.name.clone(), it.tail.places())).collect();
+        self.stretch.keep(told, ledger, places)
     }
 
-    fn is_full(&self) -> bool {
-        self.live.is_full() || STRETCH <= self.bytes
-    }
-
-    fn read(&mut self, turned: &mut Turned) {
-        let now = self.begun.elapsed();
+    fn read(&mut self, meant: &Arc<[Intent]>, turned: &mut Turned) {
+        let now = self.stretch.begun.elapsed();
         for view in &mut self.views {
             (view.files, view.behind) = (0, 0);
         }
         for it in &mut self.tails {
             let Some(view) = self.views.get_mut(it.source) else { continue };
-            let (live, mut counts) = (&mut self.live, Counts::of(view));
+            let (stretch, mut counts) = (&mut self.stretch, Counts::of(view));
             let turn = it.tail.turn(now, ROUND, &mut |path, record| {
                 counts.take(path, &record);
                 if let Record::Exercise(_, it) = record {
-                    live.take(it);
+                    stretch.take(it, meant);
                 }
             });
             counts.told(view);
-            self.bytes = self.bytes.saturating_add(turn.bytes);
+            stretch.bytes = stretch.bytes.saturating_add(turn.bytes);
             turned.more |= turn.more;
             it.note(turn, view, turned);
         }
@@ -177,39 +138,6 @@ impl Watch {
             gauge!(GOOD, "source" => name()).set(f64::from(u8::from(view.lost.is_none())));
             gauge!(BEHIND, "source" => name()).set(whole(view.behind));
         }
-    }
-
-    /// Says whether it is time to look: something came or is meant otherwise, and looking is a small part of the time.
-    fn is_due(&self, meant: &Arc<[Intent]>) -> bool {
-        let same = self.looked.meant.as_ref().is_some_and(|it| Arc::ptr_eq(it, meant));
-        if same && self.looked.taken == self.live.taken() {
-            return false;
-        }
-        let rest = self.looked.took.saturating_mul(REST).max(PAUSE.0);
-        let first = self.looked.meant.is_none();
-        first || self.is_full() || self.looked.at.saturating_add(rest) <= self.begun.elapsed()
-    }
-
-    fn look(&mut self, meant: &Arc<[Intent]>) {
-        let at = self.begun.elapsed();
-        let most = TOLD_MAX.saturating_sub(self.memory.told.len());
-        for it in self.live.noticed(meant) {
-            // Whoever chooses names chooses how many there are.
-            if most <= self.waiting.len() {
-                break;
-            }
-            if !self.known.insert(key(it.kind.as_str(), &it.subject)) {
-                continue;
-            }
-            // Names are anybody's words: what looks like a secret goes by its digest.
-            let subject = self.desk.evidence().phrase(&it.subject);
-            if !self.memory.told.contains(&key(it.kind.as_str(), &subject)) {
-                self.waiting.push(Noticed { subject, ..it });
-            }
-        }
-        let took = self.begun.elapsed().saturating_sub(at);
-        let (taken, meant) = (self.live.taken(), Some(Arc::clone(meant)));
-        self.looked = Looked { at, took, taken, meant };
     }
 }
 

@@ -1,0 +1,138 @@
+//! What is folded of a stretch of accesses, and what of it is still to be told.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use bailiwick_connect::source::Place;
+use bailiwick_gateway::Desk;
+use bailiwick_insight::{Intent, Live, Noticed};
+use bailiwick_model::Exercise;
+
+use super::{
+    PAUSE, REST,
+    memory::{Memory, key},
+};
+
+/// How much of all logs is read in a stretch: after a restart that much is read again.
+const BYTES: u64 = 64 << 20;
+/// How much that was noticed is put on record in all.
+pub(super) const TOLD_MAX: usize = 10_000;
+
+/// A stretch, and what is remembered of those before it.
+#[derive(Debug)]
+pub(super) struct Stretch {
+    live: Live,
+    pub(super) memory: Memory,
+    desk: Arc<Desk>,
+    pub(super) begun: Instant,
+    /// How many bytes it has.
+    pub(super) bytes: u64,
+    /// What was found to be told already.
+    known: BTreeSet<u64>,
+    /// What is still to be told.
+    pub(super) waiting: Vec<Noticed>,
+    looked: Looked,
+}
+
+/// What the last look saw.
+#[derive(Debug, Default)]
+struct Looked {
+    at: Duration,
+    took: Duration,
+    taken: u64,
+    meant: Option<Arc<[Intent]>>,
+}
+
+impl Stretch {
+    pub(super) fn new(memory: Memory, desk: Arc<Desk>) -> Self {
+        Self {
+            live: Live::new(memory.made.clone()),
+            memory,
+            desk,
+            begun: Instant::now(),
+            bytes: 0,
+            known: BTreeSet::new(),
+            waiting: Vec::new(),
+            looked: Looked::default(),
+        }
+    }
+
+    /// Takes an access. A packed file may hold many stretches: whoever reads it again after a restart begins with the first.
+    pub(super) fn take(&mut self, it: &Exercise<'_>, meant: &Arc<[Intent]>) {
+        if self.live.is_over() {
+            self.look(meant);
+            self.go_on();
+        }
+        self.live.take(it);
+    }
+
+    pub(super) fn is_full(&self) -> bool {
+        self.live.is_full() || BYTES <= self.bytes
+    }
+
+    /// Looks for what deserves a word, where it is time to: something came or is meant otherwise, and looking is a small part
+    /// of the time.
+    pub(super) fn look_in_time(&mut self, meant: &Arc<[Intent]>) {
+        let same = self.looked.meant.as_ref().is_some_and(|it| Arc::ptr_eq(it, meant));
+        if same && self.looked.taken == self.live.taken() {
+            return;
+        }
+        let rest = self.looked.took.saturating_mul(REST).max(PAUSE.0);
+        let is_first = self.looked.meant.is_none();
+        let in_time = self.looked.at.saturating_add(rest) <= self.begun.elapsed();
+        if is_first || self.is_full() || in_time {
+            self.look(meant);
+        }
+    }
+
+    fn look(&mut self, meant: &Arc<[Intent]>) {
+        let at = self.begun.elapsed();
+        let most = TOLD_MAX.saturating_sub(self.memory.told.len());
+        for it in self.live.noticed(meant) {
+            // Whoever chooses names chooses how many there are.
+            if most <= self.waiting.len() {
+                break;
+            }
+            if !self.known.insert(key(it.kind.as_str(), &it.subject)) {
+                continue;
+            }
+            // Names are anybody's words: what looks like a secret goes by its digest.
+            let subject = self.desk.evidence().phrase(&it.subject);
+            if !self.memory.told.contains(&key(it.kind.as_str(), &subject)) {
+                self.waiting.push(Noticed { subject, ..it });
+            }
+        }
+        let took = self.begun.elapsed().saturating_sub(at);
+        let (taken, meant) = (self.live.taken(), Some(Arc::clone(meant)));
+        self.looked = Looked { at, took, taken, meant };
+    }
+
+    /// Keeps what was told, and begins the next stretch where all of this one was seen and told.
+    pub(super) fn keep(
+        &mut self,
+        told: &[Noticed],
+        ledger: u64,
+        places: impl FnOnce() -> BTreeMap<String, Vec<Place>>,
+    ) -> anyhow::Result<()> {
+        self.memory.told.extend(told.iter().map(|it| key(it.kind.as_str(), &it.subject)));
+        self.waiting.retain(|it| !told.contains(it));
+        let is_seen = self.looked.taken == self.live.taken() && self.waiting.is_empty();
+        let ends = self.is_full() && is_seen;
+        if ends {
+            self.memory.places = places();
+            self.memory.made = self.go_on();
+        }
+        if ends || !told.is_empty() { self.memory.write(ledger) } else { Ok(()) }
+    }
+
+    /// Begins the next stretch with those who made credentials, and gives them.
+    fn go_on(&mut self) -> Vec<bailiwick_insight::MadeBy> {
+        let made = std::mem::replace(&mut self.live, Live::new(Vec::new())).end();
+        self.live = Live::new(made.clone());
+        (self.bytes, self.looked.taken) = (0, 0);
+        made
+    }
+}
