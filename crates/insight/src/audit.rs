@@ -23,7 +23,7 @@ pub use self::{
 use crate::{
     exercised::{Days, Deeds, Exercised, Namesakes, SystemIdentity, Tally},
     granted::{ActionSet, Extent, Granted, Grants, Ways, gives},
-    names::{Action, Catalogue, Certainty, Level, Sort},
+    names::{Action, Catalogue, Certainty, Level},
 };
 
 /// How many resources of one permission are named.

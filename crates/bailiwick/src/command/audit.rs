@@ -145,8 +145,9 @@ fn each(
                 if is_passing { Ok(0) } else { Err(it) }
             };
             let reader = Reader::new(*only).with_prefix(words.pg_prefix.clone());
-            let input = Until { input: File::open(path)?, stopped: &stopped };
-            read_by(input, reader, take, &|_| {}).or_else(left_out)
+            let open = File::open(path).map_err(FileError::from);
+            let input = open.map(|input| Until { input, stopped: &stopped });
+            input.and_then(|it| read_by(it, reader, take, &|_| {})).or_else(left_out)
         };
         read(path, (&mut take, &stopped), &mut counts, &bar, one)?;
     }

@@ -13,19 +13,20 @@ pub(super) fn json(text: &str) -> Json {
     Json::parse(text.as_bytes(), JsonLimits::default()).expect("JSON")
 }
 
-/// Takes `DAY WHO | SERVICE | OPERATION | RESOURCE | ok`, one of each line.
+/// Takes `DAY WHO | SERVICE | OPERATION | RESOURCE | ok`, one of each line; `DAY@ACCOUNT` says where.
 pub(super) fn log(platform: Platform, lines: &[String]) -> Exercised {
     let mut all =
         Exercised::new(Catalogue::parse("# a test's own\ns3\n R GetObject\n").expect("a list"));
     for (number, line) in lines.iter().enumerate() {
         let parts: Vec<_> = line.split('|').map(str::trim).collect();
         let (day, who) = parts[0].split_once(' ').expect("a day and a name");
+        let (day, account) = day.split_once('@').unwrap_or((day, ""));
         let day: i64 = day.parse().expect("a day");
         all.take(&Exercise {
             platform,
             key: u128::try_from(number).expect("a number"),
             at: Timestamp::from_millis(day.saturating_mul(86_400_000)),
-            account: Cow::Borrowed(""),
+            account: Cow::Borrowed(account),
             actor: Actor { id: Cow::Borrowed(who), kind: ActorKind::Service, ..Actor::default() },
             service: Cow::Borrowed(parts[1]),
             operation: Cow::Borrowed(parts[2]),

@@ -17,7 +17,7 @@ use super::{
     stays::{KeptFor, Margin, Wishes},
 };
 use crate::{
-    exercised::{Days, Deeds, Doer, Exercised, SystemIdentity},
+    exercised::{Days, Deeds, Doer, Exercised},
     granted::fits,
     names::{Certainty, Sort, bare},
 };
@@ -141,8 +141,8 @@ impl<'a> Judge<'a> {
         is_harmless: &dyn Fn(&Exercised, &str, &Deeds) -> bool,
     ) -> Self {
         let platform = holding.platform;
-        let mut all = exercised.doers();
-        let of = |id: &String| all.remove(&SystemIdentity { platform, id: id.clone() });
+        let all = exercised.doers();
+        let of = |id: &String| Doer::named(&all, platform, id);
         let doers: Vec<Doer> = holding.users.iter().filter_map(of).collect();
         let mut judge = Self {
             exercised,

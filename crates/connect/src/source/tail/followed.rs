@@ -308,7 +308,8 @@ impl Followed {
         }
         begin(&mut file)?;
         let limits: (&dyn Fn(u64), usize) = (&|_| {}, DOCUMENT_MAX);
-        let read = read_within(file, Reader::new(reading.only), &mut |it| each(reading.path, it), limits);
+        let read =
+            read_within(file, Reader::new(reading.only), &mut |it| each(reading.path, it), limits);
         if reading.stop.load(Ordering::Relaxed) {
             return Ok((0, true));
         }

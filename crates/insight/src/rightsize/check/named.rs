@@ -12,7 +12,7 @@ use super::{
     verify::{Replay, Used, Verified, file_faults, used},
 };
 use crate::{
-    exercised::{Doer, Exercised, SystemIdentity},
+    exercised::{Doer, Exercised},
     rightsize::certificate::{Certificate, Checks},
 };
 
@@ -90,8 +90,8 @@ fn weigh(weights: &Weights<'_>, exercised: &Exercised) -> Result<(Weighed, Vec<D
     } else {
         return Err(NoPolicy("nobody here reads this system's grants"));
     };
-    let mut all = exercised.doers();
-    let find = |id: String| all.remove(&SystemIdentity { platform, id });
+    let all = exercised.doers();
+    let find = |id: String| Doer::named(&all, platform, &id);
     let doers: Vec<Doer> = users.into_iter().filter_map(find).collect();
     let used: Vec<Used> = used(platform, doers.iter());
     let weighed = weigh(weights, &used)?;

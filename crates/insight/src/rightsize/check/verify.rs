@@ -64,9 +64,13 @@ pub fn used_of(exercised: &Exercised, id: &str) -> Vec<Used> {
     used(Platform::Aws, doer(exercised, Platform::Aws, id).iter())
 }
 
-/// Finds what one identity did.
+/// Finds what one identity did: where a list does not say of which account it is, everybody of that name.
 fn doer(exercised: &Exercised, platform: Platform, id: &str) -> Option<Doer> {
-    Doer::find(&exercised.doers(), &SystemIdentity { platform, id: id.to_owned() })
+    let doers = exercised.doers();
+    match platform {
+        Platform::Aws => Doer::find(&doers, &SystemIdentity::of(platform, id)),
+        _ => Doer::named(&doers, platform, id),
+    }
 }
 
 /// Gives the same of what is told of some already.

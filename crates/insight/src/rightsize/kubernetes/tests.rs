@@ -37,6 +37,23 @@ fn wishes() -> Wishes {
     Wishes { window_days: 2, grace_days: 0, ..Wishes::default() }
 }
 
+#[test]
+fn what_was_used_in_a_cluster_that_has_a_name_is_used() {
+    let used = ["1 system:serviceaccount:ci:runner | core/pods | get | shop/a | ok"];
+    let plain = exercised(&used);
+    let lines = LOG.iter().chain(&used).map(|it| it.replacen(' ', "@east ", 1));
+    let again: Vec<_> = lines.flat_map(|it| [it.replacen("1@", "2@", 1), it]).collect();
+    let named = log(Platform::Kubernetes, &again);
+    let grants = grants(WIDE, RUNNER);
+    let rules = |all: &Exercised| {
+        let made = made(all, &grants, &wishes());
+        let name = files(&made).into_iter().find(|it| it.starts_with("policies/")).expect("a role");
+        file(&made, name).to_owned()
+    };
+    assert!(rules(&named).contains("get"), "{}", rules(&named));
+    assert_eq!(rules(&named), rules(&plain));
+}
+
 /// Gives a list of a role with these rules and of who is bound to it.
 fn grants(rules: &str, subjects: &str) -> Json {
     json(&format!(
