@@ -15,7 +15,7 @@ use axum::{
     response::{IntoResponse as _, Response},
     routing::post,
 };
-use bailiwick_connect::source::{Record, Source, Spool, Unpacked, lines_of, read_from, unpacked};
+use bailiwick_connect::source::{Reader, Record, Source, Spool, Unpacked, lines_of, unpacked};
 use http::{HeaderMap, Request, StatusCode, header};
 use http_body_util::{BodyExt as _, LengthLimitError, Limited};
 use serde::Serialize;
@@ -142,9 +142,10 @@ async fn take(
             }
         })?;
         pushed.pace(body.len(), now).map_err(No::Wait)?;
-        let taken = look(&body, pushed.only)?;
+        let lines = lines_of(&body);
+        let taken = look(&lines, pushed.only)?;
         let mut spool = pushed.spool.lock().unwrap_or_else(PoisonError::into_inner);
-        kept(&mut spool, &body)?;
+        kept(&mut spool, &lines)?;
         Ok(taken)
     });
     work.await.unwrap_or_else(|fault| {
@@ -153,15 +154,16 @@ async fn take(
     })
 }
 
-fn kept(spool: &mut Spool, body: &[u8]) -> Result<(), No> {
-    spool.add(&lines_of(body)).map_err(|error| {
+fn kept(spool: &mut Spool, lines: &[u8]) -> Result<(), No> {
+    spool.add(lines).map_err(|error| {
         tracing::error!(%error, "what was sent to a source cannot be kept");
         No::Disk
     })
 }
 
-/// Looks at what was sent: a body in which nothing is a record is somebody's mistake.
-fn look(body: &[u8], only: Option<&'static Source>) -> Result<Taken, No> {
+/// Looks at what was sent, by the lines that are kept and read later, so that what is answered is what comes of them. A body in
+/// which nothing is a record is somebody's mistake, and one that is packed twice has none.
+fn look(lines: &[u8], only: Option<&'static Source>) -> Result<Taken, No> {
     let mut taken = Taken::default();
     let mut each = |record: Record<'_>| match record {
         Record::Exercise(..) => taken.exercises = taken.exercises.saturating_add(1),
@@ -172,9 +174,10 @@ fn look(body: &[u8], only: Option<&'static Source>) -> Result<Taken, No> {
             taken.first_error.get_or_insert_with(|| error.to_string());
         }
     };
-    let read = read_from(body, only, &mut each, &|_| {});
-    // What cannot be read as a file holds none.
-    taken.records = read.unwrap_or_default();
+    let mut reader = Reader::new(only);
+    reader.lines(lines, &mut each);
+    reader.end(&mut each);
+    taken.records = reader.records();
     if taken.records <= taken.errors && taken.exercises == 0 {
         let why = taken.first_error.as_deref().unwrap_or("there is none in it");
         let text = format!("no record of a log is in it, and nothing is kept: {why}");

@@ -153,7 +153,12 @@ impl Spool {
         let file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
         File::open(&self.folder)?.sync_all()?;
         self.files.push((number, 0));
-        self.head(&file)?;
+        if let Err(error) = self.head(&file) {
+            // On a full disk each attempt would leave another.
+            self.files.pop();
+            let _ = fs::remove_file(self.path(number));
+            return Err(error);
+        }
         self.last = Some(file);
         Ok(())
     }
