@@ -159,6 +159,7 @@ pub fn rightsize_postgres(
     made: Timestamp,
 ) -> Result<Rightsized, RightsizeError> {
     let found = postgres::find(listed, wanted)?;
+    found.is_logged(exercised)?;
     let write = |left: &[Left<'_>]| postgres::write(&found, left, wishes.trial_days);
     Ok(named::rightsize(
         (exercised, wishes),

@@ -134,7 +134,9 @@ pub(super) fn find<'a>(listed: &'a Json, wanted: &str) -> Result<Found<'a>, Righ
         let of_another = of_another.map(|it| {
             format!("{} granted it, who does not own it: only who granted it takes it back", it.by)
         });
-        let fixed = of_all.clone().or(of_another);
+        let is_elsewhere = kind == "database" && thing != found.database;
+        let elsewhere = is_elsewhere.then(|| "its use is in that database's log".to_owned());
+        let fixed = of_all.clone().or(of_another).or(elsewhere);
         found.add(format!("GRANT ON {kind} {thing}"), &rights, fixed);
         found.own.push(rights);
     }
@@ -148,6 +150,20 @@ pub(super) fn find<'a>(listed: &'a Json, wanted: &str) -> Result<Found<'a>, Righ
 }
 
 impl Found<'_> {
+    /// Refuses a log of another database: what it lacks says nothing of this one. Of a log of several nothing is taken for unused.
+    pub(super) fn is_logged(&self, exercised: &Exercised) -> Result<(), RightsizeError> {
+        match exercised.only_account(Platform::Postgres) {
+            Some(logged) if !logged.is_empty() && logged != self.database => {
+                let why = format!(
+                    "the log is of the database `{logged}`, and the grants are of `{}`",
+                    self.database
+                );
+                Err(RightsizeError::Policy { place: self.holding.id.clone(), why })
+            }
+            Some(_) | None => Ok(()),
+        }
+    }
+
     fn add(&mut self, path: String, rights: &[Right<'_>], fixed: Option<String>) {
         let names: BTreeSet<String> = rights.iter().map(Right::name).collect();
         if names.is_empty() {

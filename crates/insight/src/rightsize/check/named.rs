@@ -84,6 +84,12 @@ fn weigh(weights: &Weights<'_>, exercised: &Exercised) -> Result<(Weighed, Vec<D
     let (users, weigh): (Vec<String>, Scales) = if platform == Platform::Kubernetes {
         (vec![id.clone()], kubernetes::weigh)
     } else if platform == Platform::Postgres {
+        let logged = &weights.certificate.account;
+        if !logged.is_empty()
+            && weights.grants.get("database").and_then(Json::as_text) != Some(logged)
+        {
+            return Err(NoPolicy("the log is of another database than the grants"));
+        }
         (postgres::users(weights.grants, id), postgres::weigh)
     } else if platform == Platform::Mcp {
         (house::users(weights.grants, id), house::weigh)

@@ -76,10 +76,12 @@ fn yaml_file(folder: &str, name: &str, names: &mut BTreeSet<String>) -> String {
 
 fn deleted(binding: &Item<'_>) -> Vec<String> {
     let kind = binding.kind.to_ascii_lowercase();
-    let mut words = command(&["kubectl", "delete", &kind, binding.name]);
+    let mut words = command(&["kubectl", "delete", &kind]);
     if !binding.namespace.is_empty() {
         words.extend(command(&["--namespace", binding.namespace]));
     }
+    // A name may be spelt as an option is: `--all`.
+    words.extend(command(&["--", binding.name]));
     words
 }
 

@@ -304,3 +304,19 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn a_log_of_another_database_makes_nothing_smaller() {
+    let listed = json(
+        r#"{"shape":"bailiwick-postgres-grants/1","database":"billing","roles":[["app","f","f"]],"members":[],"owners":[],"settings":[],"rights":[]}"#,
+    );
+    let lines = ["1@shop app | table public.orders | SELECT | x | ok".to_owned()];
+    let of_shop = log(Platform::Postgres, &lines);
+    let wishes = Wishes::default();
+    let made = rightsize_postgres((&of_shop, &wishes), &listed, "app", Timestamp::default());
+    let why = made.expect_err("another database").to_string();
+    assert!(
+        why.contains("the log is of the database `shop`, and the grants are of `billing`"),
+        "{why}"
+    );
+}
