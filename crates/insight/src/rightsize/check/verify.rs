@@ -67,10 +67,10 @@ pub fn used_of(exercised: &Exercised, id: &str) -> Vec<Used> {
 /// Finds what one identity did: where a list does not say of which account it is, everybody of that name.
 fn doer(exercised: &Exercised, platform: Platform, id: &str) -> Option<Doer> {
     let doers = exercised.doers();
-    match platform {
-        Platform::Aws => Doer::find(&doers, &SystemIdentity::of(platform, id)),
-        _ => Doer::named(&doers, platform, id),
+    if platform == Platform::Aws {
+        return Doer::find(&doers, &SystemIdentity::of(platform, id));
     }
+    Doer::named(&doers, platform, id)
 }
 
 /// Gives the same of what is told of some already.
