@@ -9,6 +9,7 @@ mod azure;
 mod cloudtrail;
 mod fields;
 mod files;
+mod frames;
 mod github;
 mod google;
 mod hashed;

@@ -7,10 +7,13 @@ use std::{
 };
 
 use flate2::read::MultiGzDecoder;
-use ruzstd::decoding::StreamingDecoder;
 use serde::de::IgnoredAny;
 
-use super::{Reader, Record, Source, list::List};
+use super::{
+    Reader, Record, Source,
+    frames::{self, Frames},
+    list::List,
+};
 
 /// How much is read at once.
 const PIECE: usize = 256 * 1024;
@@ -113,10 +116,8 @@ pub(super) fn read_within(
     let input = BufReader::with_capacity(PIECE, begin.as_slice().chain(input));
     match begin.as_slice() {
         [0x1f, 0x8b, ..] => pieces(MultiGzDecoder::new(input), (&mut reader, most), each),
-        [0x28, 0xb5, 0x2f, 0xfd, ..] => {
-            let unpacked =
-                StreamingDecoder::new(input).map_err(|it| FileError::Packed(it.to_string()))?;
-            pieces(unpacked, (&mut reader, most), each)
+        begin if frames::begins(begin) => {
+            pieces(Frames::new(input, None), (&mut reader, most), each)
         }
         _ => pieces(input, (&mut reader, most), each),
     }?;

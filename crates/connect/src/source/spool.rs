@@ -9,10 +9,12 @@ use std::{
 };
 
 use flate2::read::MultiGzDecoder;
-use ruzstd::decoding::{FrameDecoder, StreamingDecoder};
 use serde_json::value::RawValue;
 
-use super::files::{has_lines, opens};
+use super::{
+    files::{has_lines, opens},
+    frames::{self, Frames},
+};
 use crate::create_dir_private;
 
 /// How much a sender's window may take while its body is unpacked (RFC 8878, section 3.1.1.1.2, has 8 MiB).
@@ -37,11 +39,8 @@ pub fn unpacked(body: &[u8], most: usize) -> Result<Cow<'_, [u8]>, Unpacked> {
     let limit = u64::try_from(most).unwrap_or(u64::MAX).saturating_add(1);
     let read = match body {
         [0x1f, 0x8b, ..] => MultiGzDecoder::new(body).take(limit).read_to_end(&mut whole),
-        [0x28, 0xb5, 0x2f, 0xfd, ..] => {
-            let mut frames = FrameDecoder::new();
-            frames.set_max_window_size(WINDOW_MAX);
-            let unpacked = StreamingDecoder::new_with_decoder(body, frames);
-            unpacked.map_err(|_| Unpacked::Broken)?.take(limit).read_to_end(&mut whole)
+        begin if frames::begins(begin) => {
+            Frames::new(body, Some(WINDOW_MAX)).take(limit).read_to_end(&mut whole)
         }
         _ if most < body.len() => return Err(Unpacked::TooMuch),
         _ => return Ok(Cow::Borrowed(body)),

@@ -17,8 +17,9 @@ use serde::{Deserialize, Serialize, de::IgnoredAny};
 
 use super::{FileId, Look, Reading, STILL};
 use crate::source::{
-    Reader, Record,
+    FileError, Reader, Record,
     files::{has_lines, opens, read_within},
+    frames,
 };
 
 /// How much of a file's beginning it is known by.
@@ -207,7 +208,8 @@ impl Followed {
         is_still: bool,
     ) -> io::Result<Option<Form>> {
         self.form = match head {
-            [0x1f, 0x8b, ..] | [0x28, 0xb5, 0x2f, 0xfd, ..] => Some(Form::Packed),
+            [0x1f, 0x8b, ..] => Some(Form::Packed),
+            begin if frames::begins(begin) => Some(Form::Packed),
             _ if 0 < self.place.at || self.place.skips => Some(Form::Lines),
             _ if head.len() < 4 && !is_still => return Ok(None),
             _ if head.trim_ascii().is_empty() => return Ok(Some(Form::Lines)),
@@ -313,7 +315,10 @@ impl Followed {
         if reading.stop.load(Ordering::Relaxed) {
             return Ok((0, true));
         }
-        self.place.whole = Some(reading.look);
+        // What the system could not read now may be read later; what is broken stays so.
+        if !matches!(&read, Err(FileError::Io(error)) if error.raw_os_error().is_some()) {
+            self.place.whole = Some(reading.look);
+        }
         read.map_err(|it| it.to_string())?;
         Ok((reading.look.length, false))
     }
