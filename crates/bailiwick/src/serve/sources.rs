@@ -216,7 +216,21 @@ impl Sources {
                 }
             };
             let more = turned.more;
-            self.tell(&mut watch, turned).await;
+            let told = self.tell(turned).await;
+            let (is_all, seq) = (told.is_all, self.desk.ledger().last_seq());
+            let kept = tokio::task::spawn_blocking(move || {
+                let kept = watch.keep(&told.findings, seq);
+                (watch, kept)
+            });
+            let Ok((back, kept)) = kept.await else {
+                anyhow::bail!("what was read of sources could not be kept");
+            };
+            watch = back;
+            if let Err(error) = kept {
+                tracing::warn!(%error, "what was read of sources cannot be kept: it is read again after a restart");
+            }
+            // A ledger that takes nothing now is not asked again at once.
+            let more = more && is_all;
             let took = begun.elapsed();
             // Half of the time is left to others, and nobody waits long for what is there already.
             let rest = took.saturating_mul(REST).clamp(PAUSE.0, PAUSE.1);
@@ -230,7 +244,7 @@ impl Sources {
     }
 
     /// Puts on record what was noticed; what cannot be recorded is noticed again.
-    async fn tell(&self, watch: &mut Watch, turned: Turned) {
+    async fn tell(&self, turned: Turned) -> Told {
         for it in &turned.lost {
             let (text, subject) =
                 (format!("source `{}`: {}", it.0, it.1), format!("source:{}", it.0));
@@ -238,25 +252,20 @@ impl Sources {
             self.notice("source-lost", &text, &subject).await;
         }
         *self.views.lock().unwrap_or_else(PoisonError::into_inner) = turned.views;
-        let mut told = Vec::new();
+        let mut told = Told { findings: Vec::new(), is_all: true };
         for it in turned.noticed {
-            if !self.notice(it.kind.as_str(), &it.text, &it.subject).await {
+            told.is_all = self.notice(it.kind.as_str(), &it.text, &it.subject).await;
+            if !told.is_all {
                 break;
             }
             counter!(FINDINGS, "finding" => it.kind.as_str()).increment(1);
-            told.push(it);
+            told.findings.push(it);
         }
-        if turned.is_full && !told.is_empty() {
+        if turned.is_full && !told.findings.is_empty() {
             let text = "so much was noticed in logs that no more of it is put on record";
             self.notice("source-findings-full", text, "sources").await;
         }
-        self.keep(watch, &told);
-    }
-
-    fn keep(&self, watch: &mut Watch, told: &[Noticed]) {
-        if let Err(error) = watch.keep(told, self.desk.ledger().last_seq()) {
-            tracing::warn!(%error, "what was read of sources cannot be kept: it is read again after a restart");
-        }
+        told
     }
 
     async fn notice(&self, code: &str, text: &str, subject: &str) -> bool {
@@ -267,6 +276,13 @@ impl Sources {
         }
         written.is_ok()
     }
+}
+
+/// What of a round is on record.
+struct Told {
+    findings: Vec<Noticed>,
+    /// Whether that is all that was noticed.
+    is_all: bool,
 }
 
 fn describe() {
