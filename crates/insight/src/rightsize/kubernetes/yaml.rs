@@ -35,7 +35,7 @@ fn block(value: &Json, indent: usize, text: &mut String) {
                 }
             }
             Json::List(_) | Json::Object(_) => {
-                let _ = writeln!(text, " {}", value.canonical());
+                let _ = writeln!(text, " {}", quoted(value));
             }
             Json::Null | Json::Bool(_) | Json::Int(_) | Json::Float(_) | Json::Text(_) => {
                 let _ = writeln!(text, " {}", scalar(value));
@@ -47,10 +47,39 @@ fn block(value: &Json, indent: usize, text: &mut String) {
 /// Writes a plain value: a word that nothing else is read from stands without quotes.
 fn scalar(value: &Json) -> String {
     const READ_AS_OTHERS: [&str; 9] = ["true", "false", "null", "yes", "no", "on", "off", "y", "n"];
-    let Some(word) = value.as_text() else { return value.canonical() };
+    let Some(word) = value.as_text() else { return quoted(value) };
     let is_plain = word.starts_with(|it: char| it.is_ascii_alphabetic())
         && word.ends_with(|it: char| it.is_ascii_alphanumeric())
         && word.chars().all(|it| it.is_ascii_alphanumeric() || "-./".contains(it))
         && !READ_AS_OTHERS.contains(&word.to_ascii_lowercase().as_str());
-    if is_plain { word.to_owned() } else { value.canonical() }
+    if is_plain { word.to_owned() } else { quoted(value) }
+}
+
+/// Writes a value as JSON does, and what YAML may take for the end of a line by its number.
+fn quoted(value: &Json) -> String {
+    let mut text = String::new();
+    for it in value.canonical().chars() {
+        if matches!(it, '\u{7f}'..='\u{a0}' | '\u{2028}' | '\u{2029}' | '\u{feff}') {
+            let _ = write!(text, "\\u{:04x}", u32::from(it));
+        } else {
+            text.push(it);
+        }
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_in_a_name_ends_its_line() {
+        let name = Json::Text("a\u{85}b\u{2028}c\u{7f}".to_owned());
+        assert_eq!(scalar(&name), r#""a\u0085b\u2028c\u007f""#);
+        let list = Json::List(vec![name.clone()]);
+        assert_eq!(
+            written(&[Json::Object([("of".to_owned(), list)].into())]),
+            "of: [\"a\\u0085b\\u2028c\\u007f\"]\n"
+        );
+    }
 }
