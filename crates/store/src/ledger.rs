@@ -48,7 +48,7 @@ use bailiwick_model::{DecisionId, Digest, LeaseId, Record, TaskId, Timestamp};
 use self::{
     chores::Chore,
     encode::Encoded,
-    job::{Answer, Append, Job},
+    job::{Answer, Append, Errand, Job},
     notary::Notary,
     pen::Pen,
     records::Records,
@@ -289,7 +289,8 @@ impl Ledger {
     fn reach(&self) {
         let (answer, answered) = std::sync::mpsc::sync_channel(1);
         // Where the writer is gone or has failed, what there is to read is there already.
-        if self.inner.turn.inbox.put_blocking(Job::Reach(Answer::Blocking(answer))).is_ok() {
+        let job = Job::Errand(Errand::Reach(Answer::Blocking(answer)));
+        if self.inner.turn.inbox.put_blocking(job).is_ok() {
             drop(job::wait(&answered));
         }
     }

@@ -13,7 +13,7 @@ use tokio::sync::{Semaphore, TryAcquireError};
 
 use super::{
     LedgerError,
-    job::{Append, Job},
+    job::{Append, Errand, Job},
 };
 
 /// How long one waits for a place.
@@ -178,17 +178,28 @@ impl Inbox {
         !self.pile().jobs.is_empty()
     }
 
-    /// Gives the next job, if there is one, and adds what lies aside to `batch`: that came before
-    /// the job, or along with it.
-    pub(super) fn next(&self, batch: &mut Vec<Append>) -> Option<Job> {
+    /// Takes what waits: what lies aside, which came before the jobs or along with them, and appends
+    /// in order until there are `most` records, or up to an errand, given beside them.
+    pub(super) fn take(&self, most: usize) -> (Vec<Append>, Option<Errand>) {
         let mut pile = self.pile();
-        let job = pile.jobs.pop_front();
-        batch.append(&mut pile.take_aside());
-        drop(pile);
-        if job.is_some() {
-            self.places.add_permits(1);
+        let mut batch = pile.take_aside();
+        let mut records: usize = batch.iter().map(|it| it.records.len()).sum();
+        let (mut errand, aside) = (None, batch.len());
+        batch.reserve(pile.jobs.len());
+        while records < most && errand.is_none() {
+            match pile.jobs.pop_front() {
+                Some(Job::Append(append)) => {
+                    records = records.saturating_add(append.records.len());
+                    batch.push(append);
+                }
+                Some(Job::Errand(it)) => errand = Some(it),
+                None => break,
+            }
         }
-        job
+        drop(pile);
+        let jobs = batch.len().saturating_sub(aside).saturating_add(usize::from(errand.is_some()));
+        self.places.add_permits(jobs);
+        (batch, errand)
     }
 
     /// Says whether nothing more is let in.
@@ -241,10 +252,32 @@ impl Pile {
 
 #[cfg(test)]
 mod tests {
-    use super::{super::job::Answer, *};
+    use bailiwick_model::{
+        DecisionId, OutcomeKind, OutcomeRecord, Record, TaskId, Timestamp, Ulid,
+    };
+
+    use super::{
+        super::{encode::Encoded, job::Answer},
+        *,
+    };
 
     fn append(room: u64) -> Append {
         Append { records: Vec::new(), room, answer: Answer::Nobody }
+    }
+
+    fn outcome() -> Encoded {
+        let ulid = Ulid::new(Timestamp::default(), [7; 10]);
+        let record = Record::Outcome(OutcomeRecord {
+            decision: DecisionId::new(ulid),
+            task: TaskId::new(ulid),
+            time: Timestamp::default(),
+            outcome: OutcomeKind::Ok,
+            detail: String::new(),
+            bytes_in: 7,
+            millis: 1,
+            secret: None,
+        });
+        Encoded::of(&record).unwrap()
     }
 
     fn rooms(appends: &[Append]) -> Vec<u64> {
@@ -255,14 +288,9 @@ mod tests {
         inbox.put_blocking(Job::Append(append(room))).unwrap();
     }
 
-    /// Takes the next job, with what lies aside before it.
-    fn next(inbox: &Inbox) -> Vec<u64> {
-        let mut batch = Vec::new();
-        match inbox.next(&mut batch) {
-            Some(Job::Append(append)) => batch.push(append),
-            Some(Job::Roll(_) | Job::Reach(_)) | None => {}
-        }
-        rooms(&batch)
+    /// Takes what waits, with what lies aside before it.
+    fn take(inbox: &Inbox) -> Vec<u64> {
+        rooms(&inbox.take(usize::MAX).0)
     }
 
     fn lay_aside(inbox: &Inbox, room: u64) {
@@ -275,7 +303,23 @@ mod tests {
         put(&inbox, 1);
         put(&inbox, 2);
         assert!(inbox.wait(Duration::ZERO));
-        assert_eq!((next(&inbox), next(&inbox), next(&inbox)), (vec![1], vec![2], vec![]));
+        assert_eq!((take(&inbox), take(&inbox)), (vec![1, 2], vec![]));
+    }
+
+    #[test]
+    fn no_more_is_taken_at_once_than_is_asked_for_and_nothing_beyond_an_errand() {
+        let inbox = Inbox::default();
+        for room in 1..=3 {
+            let append = Append { records: vec![outcome()], ..append(room) };
+            inbox.put_blocking(Job::Append(append)).unwrap();
+        }
+        inbox.put_blocking(Job::Errand(Errand::Roll(Answer::Nobody))).unwrap();
+        put(&inbox, 4);
+        assert_eq!(rooms(&inbox.take(2).0), [1, 2]);
+        let (batch, errand) = inbox.take(2);
+        assert_eq!((rooms(&batch), matches!(errand, Some(Errand::Roll(_)))), (vec![3], true));
+        assert_eq!(take(&inbox), [4]);
+        assert_eq!(inbox.places.available_permits(), PLACES, "each has given its place back");
     }
 
     #[test]
@@ -287,7 +331,7 @@ mod tests {
             lay_aside(&inbox, 1);
             assert!(waits.join().unwrap());
         });
-        assert_eq!(next(&inbox), [1]);
+        assert_eq!(take(&inbox), [1]);
     }
 
     #[test]
@@ -295,10 +339,10 @@ mod tests {
         let inbox = Inbox::default();
         put(&inbox, 1);
         lay_aside(&inbox, 2);
-        assert_eq!(next(&inbox), [2, 1]);
+        assert_eq!(take(&inbox), [2, 1]);
         lay_aside(&inbox, 3);
         put(&inbox, 4);
-        assert_eq!((next(&inbox), next(&inbox)), (vec![3, 4], vec![]));
+        assert_eq!((take(&inbox), take(&inbox)), (vec![3, 4], vec![]));
     }
 
     #[test]
@@ -358,7 +402,7 @@ mod tests {
         lay_aside(&inbox, 5);
         put(&inbox, 1);
         assert!(inbox.take_alone(7).is_none());
-        assert_eq!(next(&inbox), [5, 1]);
+        assert_eq!(take(&inbox), [5, 1]);
     }
 
     #[test]
@@ -369,7 +413,7 @@ mod tests {
         inbox.close();
         assert!(inbox.wait(Duration::ZERO));
         assert!(inbox.take_alone(9).is_none());
-        assert_eq!(next(&inbox), [1, 2]);
+        assert_eq!(take(&inbox), [1, 2]);
         assert!(!inbox.wait(Duration::ZERO));
         assert!(matches!(inbox.lay_aside(append(3)), Err(LedgerError::Closed)));
         let refused = inbox.put_blocking(Job::Append(append(3)));
@@ -380,7 +424,7 @@ mod tests {
     fn at_the_end_nobody_waits_in_vain() {
         let inbox = Inbox::default();
         let (answer, answered) = std::sync::mpsc::sync_channel(1);
-        inbox.put_blocking(Job::Reach(Answer::Blocking(answer))).unwrap();
+        inbox.put_blocking(Job::Errand(Errand::Reach(Answer::Blocking(answer)))).unwrap();
         inbox.end();
         assert!(answered.recv().is_err());
         assert!(!inbox.wait(Duration::ZERO));
@@ -394,7 +438,7 @@ mod tests {
         }
         let refused = inbox.lay_aside(append(9999)).unwrap();
         assert!(matches!(refused, Some(Append { room: 9999, .. })), "{refused:?}");
-        assert_eq!(next(&inbox).len(), PLACES_ASIDE);
+        assert_eq!(take(&inbox).len(), PLACES_ASIDE);
         lay_aside(&inbox, 1);
     }
 
@@ -410,7 +454,7 @@ mod tests {
         let refused = inbox.put_blocking(Job::Append(append(1)));
         assert!(matches!(refused, Err(LedgerError::Busy { waited: PLACE_WAIT })), "{refused:?}");
         // A place that becomes free is taken.
-        assert_eq!(next(&inbox), [1]);
+        assert_eq!(take(&inbox).len(), PLACES);
         inbox.put(Job::Append(append(1))).await.unwrap();
         inbox.close();
         let refused = inbox.put(Job::Append(append(1))).await;

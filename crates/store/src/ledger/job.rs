@@ -60,9 +60,16 @@ pub(super) struct Append {
 pub(super) enum Job {
     /// Append records.
     Append(Append),
+    /// Do something else, once what came before is written.
+    Errand(Errand),
+}
+
+/// What else is done between two writes.
+#[derive(Debug)]
+pub(super) enum Errand {
     /// Go on in a new segment.
     Roll(Answer),
-    /// Write what came before.
+    /// Say that what came before is written.
     Reach(Answer),
 }
 

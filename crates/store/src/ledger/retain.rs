@@ -8,7 +8,7 @@ use super::{
     LedgerError, Shared, chores,
     folder::{self, Folder},
     inbox::Inbox,
-    job::{Answer, Job, wait},
+    job::{Answer, Errand, Job, wait},
     notary::Notary,
     now,
 };
@@ -38,7 +38,7 @@ pub(super) fn drop_before(
     let times = shared.records.live_times();
     if times.is_some_and(|(first, last)| last < cutoff || first < long_before(now())) {
         let (answer, answered) = std::sync::mpsc::sync_channel(1);
-        inbox.put_blocking(Job::Roll(Answer::Blocking(answer)))?;
+        inbox.put_blocking(Job::Errand(Errand::Roll(Answer::Blocking(answer))))?;
         wait(&answered)??;
     }
     let old = shared.records.oldest_before(cutoff);

@@ -88,7 +88,7 @@ mod tests {
         super::{
             LedgerOptions, SegmentSizes, Shared,
             encode::Encoded,
-            job::{Answer, Job},
+            job::{Answer, Errand, Job},
             layout,
             pen::Pen,
             records::Records,
@@ -196,7 +196,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let turn = turn(dir.path());
         assert!(alone(&turn) < TRIES);
-        turn.inbox.put_blocking(Job::Reach(Answer::Nobody)).unwrap();
+        turn.inbox.put_blocking(Job::Errand(Errand::Reach(Answer::Nobody))).unwrap();
         assert!(turn.here(append(1)).is_err());
         assert!(turn.write_for_all().is_some());
         let held = turn.writer.lock().unwrap();

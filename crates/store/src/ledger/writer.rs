@@ -14,7 +14,7 @@ use super::{
     chores::{Chore, Chores},
     encode::{Encoded, FORMAT, Outline},
     inbox::Inbox,
-    job::{Answer, Answered, Append, Job},
+    job::{Answer, Answered, Append, Errand},
     layout::{Head, room},
     pen::Pen,
 };
@@ -44,14 +44,6 @@ pub(super) struct Writer {
     written: Vec<(DurableAt, (u64, u64), Outline)>,
 }
 
-/// What is to be done once a batch is written.
-enum Then {
-    GoOn,
-    Roll(Answer),
-    /// Tell whoever waited for the batch.
-    Tell(Answer),
-}
-
 type Batch = Peekable<IntoIter<Append>>;
 
 impl Writer {
@@ -63,15 +55,15 @@ impl Writer {
 
     /// Writes what waits, up to the bound, for everyone who waits for it; gives how many that were.
     pub(super) fn write_for_all(&mut self, inbox: &Inbox) -> usize {
-        let (batch, then) = gather(inbox);
+        let (batch, errand) = inbox.take(BATCH_MAX);
         let waited = self.append(batch);
-        match then {
-            Then::Roll(answer) => {
+        match errand {
+            Some(Errand::Roll(answer)) => {
                 let rolled = self.roll(0).map(|()| self.head);
                 answer.send(rolled.map_err(|why| LedgerError::Failed { why }));
             }
-            Then::Tell(answer) => answer.send(Ok(self.head)),
-            Then::GoOn => {}
+            Some(Errand::Reach(answer)) => answer.send(Ok(self.head)),
+            None => {}
         }
         waited
     }
@@ -181,21 +173,4 @@ impl Writer {
         drop(self.chores.send(Chore::LayDown(sealed)));
         Ok(())
     }
-}
-
-/// Takes what waits, up to the bound.
-fn gather(inbox: &Inbox) -> (Vec<Append>, Then) {
-    let (mut batch, mut records) = (Vec::new(), 0_usize);
-    while records < BATCH_MAX {
-        let known = batch.len();
-        match inbox.next(&mut batch) {
-            Some(Job::Append(append)) => batch.push(append),
-            Some(Job::Roll(answer)) => return (batch, Then::Roll(answer)),
-            Some(Job::Reach(answer)) => return (batch, Then::Tell(answer)),
-            None => break,
-        }
-        let more = batch.iter().skip(known).map(|it| it.records.len()).sum();
-        records = records.saturating_add(more);
-    }
-    (batch, Then::GoOn)
 }
