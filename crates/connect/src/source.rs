@@ -16,6 +16,7 @@ mod hashed;
 mod kubernetes;
 mod list;
 mod loose;
+mod marks;
 mod moment;
 mod okta;
 mod openai;
@@ -165,49 +166,46 @@ fn key(platform: Platform, id: &str, record: &[u8]) -> u128 {
 
 /// Reads a UUID in its usual form (RFC 9562, section 4).
 fn uuid(text: &[u8]) -> Option<u128> {
-    let (number, rest) = hex(0, text, 8)?;
-    let (number, rest) = hex(number, rest.strip_prefix(b"-")?, 4)?;
-    let (number, rest) = hex(number, rest.strip_prefix(b"-")?, 4)?;
-    let (number, rest) = hex(number, rest.strip_prefix(b"-")?, 4)?;
-    let (number, rest) = hex(number, rest.strip_prefix(b"-")?, 12)?;
-    rest.is_empty().then_some(number)
+    let (one, rest) = text.split_first_chunk()?;
+    let (two, rest) = rest.strip_prefix(b"-")?.split_first_chunk()?;
+    let (three, rest) = rest.strip_prefix(b"-")?.split_first_chunk()?;
+    let (four, rest) = rest.strip_prefix(b"-")?.split_first_chunk()?;
+    let (five, rest) = rest.strip_prefix(b"-")?.split_first_chunk()?;
+    let (six, rest) = rest.split_first_chunk()?;
+    let joined =
+        |one, two| u64::from(u32::from_be_bytes(one)) << 32 | u64::from(u32::from_be_bytes(two));
+    let digits = [
+        u64::from_be_bytes(*one),
+        joined(*two, *three),
+        joined(*four, *five),
+        u64::from_be_bytes(*six),
+    ];
+    let number = digits
+        .into_iter()
+        .try_fold(0, |number: u128, it| Some(number << 32 | u128::from(hex(it)?)));
+    number.filter(|_| rest.is_empty())
 }
 
-/// Takes so many digits of base 16 behind a number.
-fn hex(number: u128, text: &[u8], count: usize) -> Option<(u128, &[u8])> {
-    let (digits, rest) = text.split_at_checked(count)?;
-    let mut read = 0_u64;
-    let mut is_hex = true;
-    for digit in digits {
-        let value = HEX.get(usize::from(*digit)).copied().unwrap_or(NO_DIGIT);
-        is_hex &= value != NO_DIGIT;
-        read = (read << 4) | u64::from(value & 0xf);
+/// Reads eight digits of base 16, the first in the highest byte, all at once.
+fn hex(digits: u64) -> Option<u64> {
+    const HIGHEST: u64 = each(0x80);
+    // With the highest bit set no byte borrows from the next; where one was set already, it is no digit.
+    let reaches = |word: u64, least: u8| (word | HIGHEST).wrapping_sub(each(least));
+    let small = digits | each(0x20);
+    let is_number = reaches(digits, b'0') & !reaches(digits, b'9'.wrapping_add(1));
+    let is_letter = reaches(small, b'a') & !reaches(small, b'f'.wrapping_add(1));
+    if (is_number | is_letter) & !digits & HIGHEST != HIGHEST {
+        return None;
     }
-    let places = u32::try_from(count).unwrap_or(0).saturating_mul(4);
-    is_hex.then(|| (number.unbounded_shl(places) | u128::from(read), rest))
+    // A letter, and no number, has the bit of 0x40.
+    let letters = (digits >> 6) & each(1);
+    let worth = (digits & each(0xf)).wrapping_add(letters.wrapping_mul(9));
+    let pairs = (worth | worth >> 4) & 0x00ff_00ff_00ff_00ff;
+    let fours = (pairs | pairs >> 8) & 0x0000_ffff_0000_ffff;
+    Some((fours | fours >> 16) & 0xffff_ffff)
 }
 
-const NO_DIGIT: u8 = 0xff;
-
-/// What each byte is worth as a digit of base 16.
-const HEX: [u8; 256] = {
-    let mut worth = [NO_DIGIT; 256];
-    let mut byte = 0_u8;
-    while byte < 0x80 {
-        let value = match byte {
-            b'0'..=b'9' => byte - b'0',
-            b'a'..=b'f' => byte - b'a' + 10,
-            b'A'..=b'F' => byte - b'A' + 10,
-            _ => NO_DIGIT,
-        };
-        #[expect(
-            clippy::indexing_slicing,
-            reason = "the compiler itself reads it, and would say so"
-        )]
-        {
-            worth[byte as usize] = value;
-        }
-        byte += 1;
-    }
-    worth
-};
+/// Gives the word that has the same byte eight times.
+const fn each(byte: u8) -> u64 {
+    u64::from_le_bytes([byte; 8])
+}

@@ -7,12 +7,12 @@
 mod expiry;
 mod record;
 
-use std::borrow::Cow;
+use std::{borrow::Cow, mem};
 
 use bailiwick_model::{Actor, ActorKind, Along, Ended, Exercise, Issued, Platform, Via};
 
 use self::expiry::expiry;
-use self::record::{Identity, Params, Record, Resource, Response};
+use self::record::{Identity, Params, Record, Response, is_role};
 use super::{NotRead, Shape, Source, Told, key, loose::Text, moment::when, scan};
 
 pub(super) const SOURCE: Source =
@@ -24,16 +24,25 @@ fn knows(shape: &Shape<'_>) -> bool {
         || shape.has(&["digestStartTime", "logFiles"])
 }
 
+/// What stands before the name of a bucket in its ARN.
+const BUCKET: &str = "arn:aws:s3:::";
+
 fn read(record: &[u8]) -> Result<Told<'_>, NotRead> {
-    let read: Record<'_> = scan::object(record)?;
+    let told = exercise(record)?;
+    Ok(told.map_or(Told::Nothing, |it| Told::Exercise(Box::new(it))))
+}
+
+/// Reads a record, and puts nothing of what it tells in a place of its own: these are by far the most.
+pub(super) fn exercise(record: &[u8]) -> Result<Option<Exercise<'_>>, NotRead> {
+    let mut read = Record::default();
+    scan::object(record, &mut read)?;
     if read.event_name.is_empty() || read.event_source.is_empty() {
         // Digests lie beside the logs, and Insights say what is unusual, not what somebody did.
-        return Ok(Told::Nothing);
+        return Ok(None);
     }
-    let time = read.event_time.or(read.stamp);
+    let time = if read.event_time.is_empty() { &read.stamp } else { &read.event_time };
     let at = when(&time.0)?;
-    let identity = read.user_identity;
-    let (params, response) = (read.request_parameters, read.response_elements);
+    let (params, response) = (&mut read.request_parameters, &mut read.response_elements);
     let internal = matches!(&*read.event_type.0, "AwsServiceEvent" | "AwsConsoleSignIn");
     let changes = read.read_only.0 != "true";
     let ended = match (&*read.error_code.0, &*response.console_login.0) {
@@ -42,16 +51,20 @@ fn read(record: &[u8]) -> Result<Told<'_>, NotRead> {
         (code, _) if is_denial(code) => Ended::Denied,
         (_, _) => Ended::Error,
     };
-    let account = read.recipient_account_id.or(identity.account_id.clone());
-    let issued = if ended == Ended::Success { issued(&params, response, &account.0) } else { None };
-    Ok(Told::Exercise(Box::new(Exercise {
+    let account = if read.recipient_account_id.is_empty() {
+        read.user_identity.account_id.clone()
+    } else {
+        mem::take(&mut read.recipient_account_id)
+    };
+    let issued = if ended == Ended::Success { issued(params, response, &account.0) } else { None };
+    Ok(Some(Exercise {
         platform: Platform::Aws,
         key: key(Platform::Aws, &read.event_id.0, record),
         at,
         account: account.0,
-        actor: actor(identity, &read.event_source),
-        along: along(&params, &read.event_source.0, changes),
-        resource: resource(read.resources, params),
+        actor: actor(&mut read.user_identity, &read.event_source),
+        along: along(params, &read.event_source.0, changes),
+        resource: resource(&mut read.resource, params),
         service: read.event_source.0,
         operation: read.event_name.0,
         ended,
@@ -60,7 +73,7 @@ fn read(record: &[u8]) -> Result<Told<'_>, NotRead> {
         data: read.event_category.0 == "Data" || read.management_event.0 == "false",
         internal,
         granted_by: Cow::Borrowed(""),
-    })))
+    }))
 }
 
 /// Says whether a code of AWS means that authority was wanting. Too many requests, or nothing found, does not.
@@ -88,12 +101,11 @@ fn is_denial(code: &str) -> bool {
         )
 }
 
-fn actor<'a>(identity: Identity<'a>, source: &Text<'a>) -> Actor<'a> {
-    let session = identity.session_context;
-    let issuer = session.issuer.arn;
+fn actor<'a>(identity: &mut Identity<'a>, source: &Text<'a>) -> Actor<'a> {
+    let session = &mut identity.session_context;
     let kind = match &*identity.kind.0 {
         // It is the user's own authority, for a while.
-        "FederatedUser" if issuer.0.contains(":user/") => ActorKind::Unknown,
+        "FederatedUser" if session.issuer.arn.0.contains(":user/") => ActorKind::Unknown,
         "AssumedRole" | "Role" | "FederatedUser" | "WebIdentityUser" | "SAMLUser" => {
             ActorKind::Role
         }
@@ -101,39 +113,49 @@ fn actor<'a>(identity: Identity<'a>, source: &Text<'a>) -> Actor<'a> {
         "AWSService" | "" => ActorKind::Platform,
         _ => ActorKind::Unknown,
     };
-    let federated = match (identity.provider.is_empty(), identity.user_name.is_empty()) {
-        (false, false) if identity.arn.is_empty() => {
-            Text(Cow::Owned(format!("{}:{}", identity.provider.0, identity.user_name.0)))
-        }
-        _ => Text::default(),
-    };
-    let through = identity.invoked_by.clone();
-    let id = if issuer.is_empty() { role_of(identity.arn) } else { issuer };
-    let id = id
-        .or(federated)
-        .or(identity.invoked_by)
-        .or(identity.principal_id)
-        .or(identity.user_name)
-        .or(identity.account_id)
-        .or(source.clone());
     let chain = if session.source_identity.is_empty() {
         Vec::new()
     } else {
-        vec![session.source_identity.0]
+        vec![mem::take(&mut session.source_identity.0)]
     };
     let is_named = !identity.access_key_id.is_empty();
-    let delivered = match (session.ec2_role_delivery.is_empty(), through.is_empty()) {
+    let delivered = match (session.ec2_role_delivery.is_empty(), identity.invoked_by.is_empty()) {
         (false, _) => "delivered to a machine by AWS itself",
         (true, false) if !is_named => "taken by a part of AWS itself",
         (true, _) => "",
     };
-    let through = if through.0 == id.0 { Cow::Borrowed("") } else { through.0 };
-    Actor { id: id.0, kind, credential: identity.access_key_id.0, through, chain, delivered }
+    let id = match (session.issuer.arn.is_empty(), identity.arn.is_empty()) {
+        (false, _) => mem::take(&mut session.issuer.arn),
+        (true, false) => role_of(mem::take(&mut identity.arn)),
+        (true, true) => without_arn(identity, source),
+    };
+    let through = mem::take(&mut identity.invoked_by.0);
+    let through = if through == id.0 { Cow::Borrowed("") } else { through };
+    let credential = mem::take(&mut identity.access_key_id.0);
+    Actor { id: id.0, kind, credential, through, chain, delivered }
+}
+
+/// Names a caller of whom the log gives no ARN.
+fn without_arn<'a>(identity: &mut Identity<'a>, source: &Text<'a>) -> Text<'a> {
+    if !identity.provider.is_empty() && !identity.user_name.is_empty() {
+        return Text(Cow::Owned(format!("{}:{}", identity.provider.0, identity.user_name.0)));
+    }
+    Text::first_of(&mut [
+        &mut identity.invoked_by,
+        &mut identity.principal_id,
+        &mut identity.user_name,
+        &mut identity.account_id,
+        &mut source.clone(),
+    ])
 }
 
 /// Gives the role that a session is of: `arn:aws:iam::…:role/NAME` of `arn:aws:sts::…:assumed-role/NAME/SESSION`.
 fn role_of(arn: Text<'_>) -> Text<'_> {
     let role = || {
+        // Most are users, and are looked at no further.
+        if arn.0.starts_with("arn:aws:iam:") {
+            return None;
+        }
         let mut parts = arn.0.splitn(6, ':');
         let [_, partition, "sts", region, account, rest] =
             [(); 6].map(|()| parts.next().unwrap_or(""))
@@ -142,7 +164,7 @@ fn role_of(arn: Text<'_>) -> Text<'_> {
         };
         let session = rest.strip_prefix("assumed-role/")?;
         let name = session.split_once('/').map_or(session, |(name, _)| name);
-        Some(format!("arn:{partition}:iam:{region}:{account}:role/{name}"))
+        Some(["arn:", partition, ":iam:", region, ":", account, ":role/", name].concat())
     };
     match role() {
         Some(role) => Text(Cow::Owned(role)),
@@ -153,18 +175,9 @@ fn role_of(arn: Text<'_>) -> Text<'_> {
 fn along(params: &Params<'_>, source: &str, changes: bool) -> Along {
     // Whoever asks for a role, or changes one, hands none over.
     let hands_over = changes && !matches!(source, "sts.amazonaws.com" | "iam.amazonaws.com");
-    let roles = [
-        &params.role_arn,
-        &params.role_arn_too,
-        &params.role,
-        &params.execution_role_arn,
-        &params.task_role_arn,
-        &params.service_role,
-    ];
-    let is_named = |it: &&Text<'_>| !it.is_empty() && it.0.contains(":role/");
-    let named = || roles.iter().any(is_named) || params.iam_instance_profile;
+    let is_named = || is_role(&params.role_arn) || params.roles.contains(&true);
     let mut along = Along::NOTHING;
-    if hands_over && named() {
+    if hands_over && (is_named() || params.iam_instance_profile) {
         along = along.and(Along::ROLE);
     }
     if params.tag_specification_set {
@@ -174,55 +187,63 @@ fn along(params: &Params<'_>, source: &str, changes: bool) -> Along {
 }
 
 /// Gives what a request was about: the log's own word for it, else what the request names.
-fn resource<'a>(listed: Vec<Resource<'a>>, params: Params<'a>) -> Cow<'a, str> {
+fn resource<'a>(listed: &mut Text<'a>, params: &mut Params<'a>) -> Cow<'a, str> {
     if !params.bucket_name.is_empty() {
-        let bucket = &params.bucket_name.0;
+        let bucket = &*params.bucket_name.0;
         let objects = if params.key.is_empty() { "" } else { "/*" };
-        return Cow::Owned(format!("arn:aws:s3:::{bucket}{objects}"));
+        let is_listed = objects.is_empty() && listed.0.strip_prefix(BUCKET) == Some(bucket);
+        return match is_listed {
+            true => mem::take(&mut listed.0),
+            false => Cow::Owned([BUCKET, bucket, objects].concat()),
+        };
     }
-    let first = listed.into_iter().map(|it| it.arn).find(|it| !it.is_empty());
-    first
-        .unwrap_or_default()
-        .or(params.role_arn)
-        .or(params.role_name)
-        .or(params.user_name)
-        .or(params.function_name)
-        .or(params.secret_id)
-        .or(params.table_name)
-        .or(params.key_id)
-        .or(params.queue_url)
-        .or(params.topic_arn)
-        .0
+    let named = Text::first_of(&mut [
+        listed,
+        &mut params.role_arn,
+        &mut params.role_name,
+        &mut params.user_name,
+        &mut params.function_name,
+        &mut params.secret_id,
+        &mut params.table_name,
+        &mut params.key_id,
+        &mut params.queue_url,
+        &mut params.topic_arn,
+    ]);
+    named.0
 }
 
 /// Gives the credential that came of a call: an assumed role's, a federated user's, or a key that lasts.
-fn issued<'a>(params: &Params<'a>, response: Response<'a>, account: &str) -> Option<Issued<'a>> {
-    let lasting = response.access_key;
+fn issued<'a>(
+    params: &Params<'a>,
+    response: &mut Response<'a>,
+    account: &str,
+) -> Option<Issued<'a>> {
+    let lasting = &mut response.access_key;
     if !lasting.access_key_id.is_empty() {
-        let user = lasting.user_name.0;
+        let user = mem::take(&mut lasting.user_name.0);
         let to = if user.starts_with("arn:") {
             user
         } else {
             format!("arn:aws:iam::{account}:user/{user}").into()
         };
         return Some(Issued {
-            credential: lasting.access_key_id.0,
+            credential: mem::take(&mut lasting.access_key_id.0),
             to,
             via: Via::Key,
             until: None,
         });
     }
-    let made = response.credentials;
+    let made = &mut response.credentials;
     if made.access_key_id.is_empty() {
         return None;
     }
-    let (credential, until) = (made.access_key_id, expiry(&made.expiration.0));
+    let (credential, until) = (mem::take(&mut made.access_key_id), expiry(&made.expiration.0));
     let (to, via) = match params.role_arn.is_empty() {
         false => (params.role_arn.clone(), Via::AssumeRole),
         true if !response.assumed_role_user.arn.is_empty() => {
-            (role_of(response.assumed_role_user.arn), Via::AssumeRole)
+            (role_of(mem::take(&mut response.assumed_role_user.arn)), Via::AssumeRole)
         }
-        true => (response.federated_user.arn, Via::Federation),
+        true => (mem::take(&mut response.federated_user.arn), Via::Federation),
     };
     Some(Issued { credential: credential.0, to: to.0, via, until })
 }

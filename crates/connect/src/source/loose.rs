@@ -1,6 +1,6 @@
 //! Values as they come in other people's logs: of the expected kind, or of another, which then counts as none.
 
-use std::{borrow::Cow, fmt, marker::PhantomData};
+use std::{borrow::Cow, fmt, marker::PhantomData, mem};
 
 use serde::{
     Deserialize, Deserializer,
@@ -24,6 +24,12 @@ impl Text<'_> {
     /// Gives this text, or the other where this one is empty.
     pub(super) fn or(self, other: Self) -> Self {
         if self.is_empty() { other } else { self }
+    }
+
+    /// Takes the first of several texts that is not empty, and leaves nothing there.
+    pub(super) fn first_of(several: &mut [&mut Self]) -> Self {
+        let first = several.iter_mut().find(|it| !it.is_empty());
+        first.map(|it| mem::take(*it)).unwrap_or_default()
     }
 }
 

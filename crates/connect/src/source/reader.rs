@@ -3,13 +3,16 @@
 use std::fmt;
 
 use bailiwick_model::Exercise;
+use memchr::memchr;
 use serde::{
     Deserialize, Deserializer,
     de::{MapAccess, SeqAccess, Visitor},
 };
 use serde_json::value::RawValue;
 
-use super::{NotRead, SOURCES, Shape, Source, Told, loose::Text, pgaudit, pgaudit::LinePrefix};
+use super::{
+    NotRead, SOURCES, Shape, Source, Told, cloudtrail, loose::Text, pgaudit, pgaudit::LinePrefix,
+};
 
 /// Members that hold records, where a record is none itself: what is delivered, listed or exported in one piece.
 const HOLDERS: &[&str] =
@@ -178,14 +181,28 @@ impl Reader {
 
     /// Reads one record, or those that it holds.
     fn record(&mut self, record: &[u8], deep: u8, each: &mut dyn FnMut(Record<'_>)) {
-        if let Some(source) = self.sure()
-            && let Ok(Told::Exercise(it)) = (source.read)(record)
-        {
-            self.records = self.records.saturating_add(1);
-            return each(Record::Exercise(source, &it));
-        }
         // It may be another's, or hold some.
-        self.strange(record, deep, each);
+        if !self.sure_record(record, each) {
+            self.strange(record, deep, each);
+        }
+    }
+
+    /// Reads a record of the source that is sure, and says whether it is one.
+    fn sure_record(&mut self, record: &[u8], each: &mut dyn FnMut(Record<'_>)) -> bool {
+        let Some(source) = self.sure() else { return false };
+        let mut tell = |it: &Exercise<'_>| {
+            self.records = self.records.saturating_add(1);
+            each(Record::Exercise(source, it));
+        };
+        if source.name == cloudtrail::SOURCE.name {
+            let told = cloudtrail::exercise(record).ok().flatten();
+            return told.as_ref().map(&mut tell).is_some();
+        }
+        match (source.read)(record) {
+            Ok(Told::Exercise(it)) => tell(&it),
+            Ok(Told::Exercises(_) | Told::Nothing) | Err(_) => return false,
+        }
+        true
     }
 
     /// Gives the source whose record one is that reads as one: the only one; or the first, before which nobody is asked, and
@@ -273,16 +290,7 @@ impl Reader {
 
 /// Gives the length of the first line, with its end.
 fn line_length(lines: &[u8]) -> usize {
-    let is_end = |it: &u8| *it == b'\n';
-    let (chunks, _) = lines.as_chunks::<64>();
-    // Lines are long: one look at many bytes says that no line ends there.
-    let has_end = |chunk: &[u8; 64]| chunk.iter().fold(false, |any, it| any | is_end(it));
-    let before = chunks.iter().take_while(|it| !has_end(it)).count().saturating_mul(64);
-    let rest = lines.get(before..).unwrap_or_default();
-    match rest.iter().position(is_end) {
-        Some(place) => before.saturating_add(place).saturating_add(1),
-        None => lines.len(),
-    }
+    memchr(b'\n', lines).map_or(lines.len(), |place| place.saturating_add(1))
 }
 
 /// A record as far as one must look to know whose it is.

@@ -1,13 +1,17 @@
 //! Walks a text of JSON (RFC 8259) once, and takes from it no more than is asked for.
 //!
 //! Logs come by the million, and most of each record is of no interest: what is not asked for is checked and passed by,
-//! eight bytes at a time.
+//! many bytes at a time.
 
 use std::borrow::Cow;
 
 use serde::de::IgnoredAny;
 
-use super::{NotRead, loose::Text};
+use super::{
+    NotRead,
+    loose::Text,
+    marks::{self, WINDOW},
+};
 
 /// How deep objects and lists may lie in one another.
 const DEEP: u8 = 128;
@@ -18,12 +22,11 @@ pub(super) trait Members<'a>: Default {
     fn member(&mut self, name: &[u8], value: &mut Scan<'a>) -> Option<()>;
 }
 
-/// Reads a record: an object, and nothing behind it.
-pub(super) fn object<'a, T: Members<'a>>(record: &'a [u8]) -> Result<T, NotRead> {
+/// Reads a record into `it`: an object, and nothing behind it.
+pub(super) fn object<'a, T: Members<'a>>(record: &'a [u8], it: &mut T) -> Result<(), NotRead> {
     let mut scan = Scan::new(record);
-    let mut read = T::default();
-    let done = scan.object_to(&mut read).is_some_and(|is_one| is_one && scan.is_at_end());
-    if done { Ok(read) } else { Err(fault(record)) }
+    let done = scan.object_to(it).is_some_and(|is_one| is_one && scan.is_at_end());
+    if done { Ok(()) } else { Err(fault(record)) }
 }
 
 /// Says what is wrong with a record.
@@ -43,24 +46,31 @@ pub(super) struct Scan<'a> {
     text: &'a [u8],
     /// The same, where it is text from end to end: then no part of it has to be looked at again.
     checked: Option<&'a str>,
-    /// Whether nothing in it is escaped, and nothing a control character: then a string ends at the next quote.
-    is_plain: bool,
     at: usize,
+    /// Which of the bytes from `window` on may end a string.
+    marks: u64,
+    window: usize,
     deeper: u8,
+}
+
+/// A string, as it is written.
+struct Quoted<'a> {
+    inside: &'a [u8],
+    is_escaped: bool,
 }
 
 impl<'a> Scan<'a> {
     /// Begins before the first value.
     pub(super) fn new(text: &'a [u8]) -> Self {
-        // Both looks at the whole are many times as fast as one at each string.
-        let is_plain =
-            text.iter().fold(true, |so_far, it| so_far & !matches!(it, 0..=0x1f | b'\\'));
-        Self { text, checked: str::from_utf8(text).ok(), is_plain, at: 0, deeper: DEEP }
+        // One look at the whole is many times as fast as one at each string.
+        Self { checked: str::from_utf8(text).ok(), ..Self::passing(text) }
     }
 
     /// Begins before the first value of a text that is not read to its end, and of which nothing is kept.
     pub(super) fn passing(text: &'a [u8]) -> Self {
-        Self { text, checked: None, is_plain: false, at: 0, deeper: DEEP }
+        // As if there were a window before the text, and nothing in it.
+        let window = 0_usize.wrapping_sub(WINDOW);
+        Self { text, checked: None, at: 0, marks: 0, window, deeper: DEEP }
     }
 
     /// Says how many bytes lie behind.
@@ -91,16 +101,17 @@ impl<'a> Scan<'a> {
     /// Passes `wanted` by, where it is there.
     #[inline]
     pub(super) fn take(&mut self, wanted: u8) -> Option<()> {
-        if self.peek()? == wanted {
-            self.step(1);
-            Some(())
-        } else {
-            None
+        if self.text.get(self.at) != Some(&wanted) && self.peek_behind_blanks()? != wanted {
+            return None;
         }
+        self.step(1);
+        Some(())
     }
 
+    /// Steps over bytes that are there, so that the sum is no more than their number.
+    #[inline]
     fn step(&mut self, over: usize) {
-        self.at = self.at.saturating_add(over);
+        self.at = self.at.wrapping_add(over);
     }
 
     /// Reads the members of an object into `it`, and says whether there was one: another value is passed by.
@@ -111,19 +122,17 @@ impl<'a> Scan<'a> {
         self.members(|name, value| it.member(name, value)).map(|()| true)
     }
 
-    /// Reads the objects of a list; another value counts as an empty one.
-    pub(super) fn objects<T: Members<'a>>(&mut self) -> Option<Vec<T>> {
-        let mut all = Vec::new();
+    /// Hands on the objects of a list; another value counts as an empty one.
+    pub(super) fn objects<T: Members<'a>>(&mut self, mut each: impl FnMut(T)) -> Option<()> {
         if self.peek()? != b'[' {
-            return self.skip().map(|()| all);
+            return self.skip();
         }
         self.elements(|value| {
             let mut one = T::default();
             value.object_to(&mut one)?;
-            all.push(one);
+            each(one);
             Some(())
-        })?;
-        Some(all)
+        })
     }
 
     /// Reads a text, number or truth value; what is none of them is empty.
@@ -156,7 +165,7 @@ impl<'a> Scan<'a> {
     /// Passes a value by.
     pub(super) fn skip(&mut self) -> Option<()> {
         match self.peek()? {
-            b'"' => self.quoted().map(|_| ()),
+            b'"' => self.quote().map(|_| ()),
             b'{' => self.skip_members(),
             b'[' => self.elements(Self::skip),
             b't' => self.word(b"true"),
@@ -167,39 +176,35 @@ impl<'a> Scan<'a> {
     }
 
     fn skip_members(&mut self) -> Option<()> {
-        self.listed(b'{', b'}', |it| {
-            it.quoted()?;
+        self.listed(b'}', |it| {
+            it.quote()?;
             it.take(b':')?;
             it.skip()
         })
     }
 
     fn members(&mut self, mut each: impl FnMut(&[u8], &mut Self) -> Option<()>) -> Option<()> {
-        self.listed(b'{', b'}', |it| {
-            let name = it.quoted()?;
-            if !it.is_plain && name.contains(&b'\\') {
-                let name = it.unescaped(name)?;
+        self.listed(b'}', |it| {
+            let name = it.quote()?;
+            if name.is_escaped {
+                let name = it.unescaped(name.inside)?;
                 it.take(b':')?;
                 return each(name.as_bytes(), it);
             }
             it.take(b':')?;
-            each(name, it)
+            each(name.inside, it)
         })
     }
 
     fn elements(&mut self, each: impl FnMut(&mut Self) -> Option<()>) -> Option<()> {
-        self.listed(b'[', b']', each)
+        self.listed(b']', each)
     }
 
-    /// Goes through what stands between two brackets.
-    fn listed(
-        &mut self,
-        open: u8,
-        close: u8,
-        mut each: impl FnMut(&mut Self) -> Option<()>,
-    ) -> Option<()> {
-        self.take(open)?;
-        if self.take(close).is_some() {
+    /// Goes through what stands between a bracket that was seen and its end.
+    fn listed(&mut self, close: u8, mut each: impl FnMut(&mut Self) -> Option<()>) -> Option<()> {
+        self.step(1);
+        if self.peek()? == close {
+            self.step(1);
             return Some(());
         }
         self.deeper = self.deeper.checked_sub(1)?;
@@ -250,12 +255,12 @@ impl<'a> Scan<'a> {
     }
 
     fn string(&mut self) -> Option<Cow<'a, str>> {
-        let inside = self.quoted()?;
-        if !self.is_plain && inside.contains(&b'\\') {
-            return self.unescaped(inside).map(Cow::Owned);
+        let begin = self.at;
+        let quoted = self.quote()?;
+        if quoted.is_escaped {
+            return self.unescaped(quoted.inside).map(Cow::Owned);
         }
-        let end = self.at.checked_sub(1)?;
-        self.borrowed(end.checked_sub(inside.len())?, end)
+        self.borrowed(begin.wrapping_add(1), self.at.wrapping_sub(1))
     }
 
     fn borrowed(&self, begin: usize, end: usize) -> Option<Cow<'a, str>> {
@@ -275,33 +280,74 @@ impl<'a> Scan<'a> {
 
     /// Passes a string by; gives what stands between its quotes, as it is written.
     pub(super) fn quoted(&mut self) -> Option<&'a [u8]> {
+        self.quote().map(|it| it.inside)
+    }
+
+    #[inline]
+    fn quote(&mut self) -> Option<Quoted<'a>> {
         self.take(b'"')?;
-        if !self.is_plain {
-            return self.quoted_with_escapes();
+        let begin = self.at;
+        self.at = self.marked()?;
+        if *self.text.get(self.at)? != b'"' {
+            return self.quote_with_escapes(begin);
         }
-        let rest = self.text.get(self.at..)?;
-        let inside = rest.get(..until(rest, |word| zeros(word ^ each(b'"')))?)?;
-        self.step(inside.len().saturating_add(1));
-        Some(inside)
+        let inside = self.text.get(begin..self.at)?;
+        self.step(1);
+        Some(Quoted { inside, is_escaped: false })
     }
 
     #[inline(never)]
-    fn quoted_with_escapes(&mut self) -> Option<&'a [u8]> {
-        let begin = self.at;
+    fn quote_with_escapes(&mut self, begin: usize) -> Option<Quoted<'a>> {
         loop {
-            self.step(until(self.text.get(self.at..)?, |word| {
-                let control = word.wrapping_sub(each(0x20)) & !word;
-                zeros(word ^ each(b'"')) | zeros(word ^ each(b'\\')) | control
-            })?);
             match self.text.get(self.at)? {
                 b'"' => break,
                 b'\\' => self.escape()?,
                 _ => return None,
             }
+            self.at = self.marked()?;
         }
         let inside = self.text.get(begin..self.at)?;
         self.step(1);
-        Some(inside)
+        Some(Quoted { inside, is_escaped: true })
+    }
+
+    /// Gives the place of the next byte that may end a string.
+    #[inline]
+    fn marked(&mut self) -> Option<usize> {
+        match after(self.at, self.window, self.marks) {
+            Some(place) => Some(place),
+            None => self.marked_beyond(),
+        }
+    }
+
+    #[inline(never)]
+    fn marked_beyond(&mut self) -> Option<usize> {
+        let mut begin = self.at.max(self.window.wrapping_add(WINDOW));
+        while let Some(window) = self.text.get(begin..).and_then(|it| it.first_chunk()) {
+            (self.window, self.marks) = (begin, marks::of_strings(window));
+            if let Some(place) = after(begin, begin, self.marks) {
+                return Some(place);
+            }
+            begin = begin.wrapping_add(WINDOW);
+        }
+        self.marked_at_last(begin)
+    }
+
+    /// Looks at the last bytes of the text, together with what stands before them, or else with blanks behind them.
+    #[inline(never)]
+    fn marked_at_last(&mut self, begin: usize) -> Option<usize> {
+        if self.text.len() <= begin {
+            return None;
+        }
+        if let Some(window) = self.text.last_chunk() {
+            self.window = self.text.len().checked_sub(WINDOW)?;
+            self.marks = marks::of_strings(window);
+        } else {
+            let mut window = [b' '; WINDOW];
+            window.iter_mut().zip(self.text).for_each(|(to, from)| *to = *from);
+            (self.window, self.marks) = (0, marks::of_strings(&window));
+        }
+        after(begin, self.window, self.marks)
     }
 
     fn escape(&mut self) -> Option<()> {
@@ -318,41 +364,13 @@ impl<'a> Scan<'a> {
     }
 }
 
-/// Counts the bytes before the first for which `marks` sets the highest bit. Of the bits that it sets only the lowest must
-/// be right, for only that one is looked at.
-fn until(text: &[u8], marks: impl Fn(u64) -> u64) -> Option<usize> {
-    let (words, rest) = text.as_chunks::<8>();
-    let place = words.iter().position(|it| marks(u64::from_le_bytes(*it)) & each(0x80) != 0);
-    if let Some(place) = place {
-        return place.checked_mul(8)?.checked_add(until_in_word(*words.get(place)?, marks)?);
-    }
-    // What is missing from the last word is filled with what is never marked.
-    let within = until_in_word(filled(rest), marks)?;
-    words.len().checked_mul(8)?.checked_add(within)
-}
-
+/// Gives the first place from `at` on that is marked.
 #[inline]
-fn until_in_word(word: [u8; 8], marks: impl Fn(u64) -> u64) -> Option<usize> {
-    let marked = marks(u64::from_le_bytes(word)) & each(0x80);
-    if marked == 0 { None } else { usize::try_from(marked.trailing_zeros() / 8).ok() }
-}
-
-#[cold]
-#[inline(never)]
-fn filled(rest: &[u8]) -> [u8; 8] {
-    let mut last = [b' '; 8];
-    last.iter_mut().zip(rest).for_each(|(to, from)| *to = *from);
-    last
-}
-
-/// Marks the bytes that are zero: the lowest of them for sure.
-const fn zeros(word: u64) -> u64 {
-    word.wrapping_sub(each(1)) & !word
-}
-
-/// Gives the word that has the same byte eight times.
-const fn each(byte: u8) -> u64 {
-    u64::from_le_bytes([byte; 8])
+fn after(at: usize, window: usize, marks: u64) -> Option<usize> {
+    let passed = u32::try_from(at.wrapping_sub(window)).unwrap_or(u32::MAX);
+    let left = marks.unbounded_shr(passed);
+    let further = usize::try_from(left.trailing_zeros()).ok()?;
+    if left == 0 { None } else { Some(at.wrapping_add(further)) }
 }
 
 #[cfg(test)]
@@ -376,7 +394,10 @@ mod tests {
         fn member(&mut self, name: &[u8], value: &mut Scan<'a>) -> Option<()> {
             match name {
                 b"one" => self.one = value.text()?,
-                b"inner" => self.inner = value.objects()?,
+                b"inner" => {
+                    self.inner.clear();
+                    value.objects(|it| self.inner.push(it))?;
+                }
                 _ => value.skip()?,
             }
             Some(())
@@ -393,8 +414,13 @@ mod tests {
         }
     }
 
+    fn two(text: &[u8]) -> Result<Two<'_>, NotRead> {
+        let mut read = Two::default();
+        object(text, &mut read).map(|()| read)
+    }
+
     fn told(text: &[u8]) -> String {
-        match object::<Two<'_>>(text) {
+        match two(text) {
             Ok(it) => {
                 let inner: Vec<_> = it.inner.iter().map(|it| it.0.0.to_string()).collect();
                 format!("{} [{}]", it.one.0, inner.join(" "))
@@ -495,13 +521,13 @@ mod tests {
             let at = at.index(text.len());
             if cut { text.truncate(at) } else { text[at] = byte }
             let is_whole = serde_json::from_slice::<IgnoredAny>(&text).is_ok() && text[0] == b'{';
-            prop_assert_eq!(object::<Two<'_>>(&text).is_ok(), is_whole, "{}", String::from_utf8_lossy(&text));
+            prop_assert_eq!(two(&text).is_ok(), is_whole, "{}", String::from_utf8_lossy(&text));
         }
 
         #[test]
         fn any_bytes_are_read_or_refused(text in proptest::collection::vec(any::<u8>(), 0..80)) {
             let is_whole = serde_json::from_slice::<IgnoredAny>(&text).is_ok();
-            prop_assert!(is_whole || object::<Two<'_>>(&text).is_err());
+            prop_assert!(is_whole || two(&text).is_err());
         }
     }
 }

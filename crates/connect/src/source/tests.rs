@@ -259,3 +259,32 @@ fn a_record_of_each_source_is_known_by_it_alone() {
         assert_eq!(knows, [name]);
     }
 }
+
+proptest! {
+    /// Eight digits at once are worth what they are one by one, and what is no digit is none.
+    #[test]
+    fn an_id_is_read_as_its_digits_one_by_one(
+        id in "[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}",
+        at in 0..36_usize,
+        byte in any::<u8>(),
+        spoils in any::<bool>(),
+    ) {
+        let mut text = id.into_bytes();
+        if spoils {
+            text[at] = byte;
+        }
+        let dashes = [8, 13, 18, 23];
+        let is_dash = |place: &usize| dashes.contains(place);
+        let fits = |(place, it): (usize, &u8)| if is_dash(&place) { *it == b'-' } else { it.is_ascii_hexdigit() };
+        let one_by_one = text.iter().enumerate().all(fits).then(|| {
+            let digits = text.iter().enumerate().filter(|(place, _)| !is_dash(place));
+            digits.fold(0, |number, (_, it)| {
+                number << 4 | u128::from(char::from(*it).to_digit(16).unwrap())
+            })
+        });
+        prop_assert_eq!(super::uuid(&text), one_by_one);
+        prop_assert_eq!(super::uuid(&text[..35]), None);
+        text.push(b'0');
+        prop_assert_eq!(super::uuid(&text), None);
+    }
+}

@@ -21,7 +21,8 @@ pub(super) struct Record<'a> {
     pub(super) user_identity: Identity<'a>,
     pub(super) request_parameters: Params<'a>,
     pub(super) response_elements: Response<'a>,
-    pub(super) resources: Vec<Resource<'a>>,
+    /// The first that has a name.
+    pub(super) resource: Text<'a>,
 }
 
 impl<'a> Members<'a> for Record<'a> {
@@ -49,7 +50,15 @@ impl<'a> Members<'a> for Record<'a> {
             b"responseElements" | b"responseelements" => {
                 let _is_object = value.object_to(&mut self.response_elements)?;
             }
-            b"resources" => self.resources = value.objects()?,
+            b"resources" => {
+                let mut first = Text::default();
+                value.objects(|it: Resource<'a>| {
+                    if first.is_empty() {
+                        first = it.arn;
+                    }
+                })?;
+                self.resource = first;
+            }
             _ => value.skip()?,
         }
         Some(())
@@ -131,11 +140,8 @@ pub(super) struct Params<'a> {
     pub(super) bucket_name: Text<'a>,
     pub(super) key: Text<'a>,
     pub(super) role_arn: Text<'a>,
-    pub(super) role_arn_too: Text<'a>,
-    pub(super) role: Text<'a>,
-    pub(super) execution_role_arn: Text<'a>,
-    pub(super) task_role_arn: Text<'a>,
-    pub(super) service_role: Text<'a>,
+    /// Whether a role is named, by each of its other names.
+    pub(super) roles: [bool; 5],
     pub(super) iam_instance_profile: bool,
     pub(super) tag_specification_set: bool,
     pub(super) user_name: Text<'a>,
@@ -148,17 +154,22 @@ pub(super) struct Params<'a> {
     pub(super) topic_arn: Text<'a>,
 }
 
+/// Says whether a text names a role by its ARN.
+pub(super) fn is_role(text: &Text<'_>) -> bool {
+    text.0.contains(":role/")
+}
+
 impl<'a> Members<'a> for Params<'a> {
     fn member(&mut self, name: &[u8], value: &mut Scan<'a>) -> Option<()> {
         match name {
             b"bucketName" => self.bucket_name = value.text()?,
             b"key" => self.key = value.text()?,
             b"roleArn" => self.role_arn = value.text()?,
-            b"roleARN" => self.role_arn_too = value.text()?,
-            b"role" => self.role = value.text()?,
-            b"executionRoleArn" => self.execution_role_arn = value.text()?,
-            b"taskRoleArn" => self.task_role_arn = value.text()?,
-            b"serviceRole" => self.service_role = value.text()?,
+            b"roleARN" => self.roles[0] = is_role(&value.text()?),
+            b"role" => self.roles[1] = is_role(&value.text()?),
+            b"executionRoleArn" => self.roles[2] = is_role(&value.text()?),
+            b"taskRoleArn" => self.roles[3] = is_role(&value.text()?),
+            b"serviceRole" => self.roles[4] = is_role(&value.text()?),
             b"iamInstanceProfile" => self.iam_instance_profile = value.has_members()?,
             b"tagSpecificationSet" => self.tag_specification_set = value.has_members()?,
             b"userName" => self.user_name = value.text()?,
@@ -226,8 +237,8 @@ impl<'a> Members<'a> for Credentials<'a> {
 }
 
 #[derive(Debug, Default)]
-pub(super) struct Resource<'a> {
-    pub(super) arn: Text<'a>,
+struct Resource<'a> {
+    arn: Text<'a>,
 }
 
 impl<'a> Members<'a> for Resource<'a> {
