@@ -24,10 +24,11 @@ pub use self::{
 pub(crate) use self::{
     joins::vouched,
     namesakes::{Namesakes, is_local},
+    quick::QuickMap,
 };
 use self::{
     joins::{Issue, Moments, Showing},
-    quick::{QuickMap, QuickSet},
+    quick::QuickSet,
     words::{Word, Words},
 };
 use crate::names::{Catalogue, Name, Native, Sort, bare, is_sign_in, names};
@@ -142,11 +143,22 @@ struct Who {
     kind: ActorKind,
 }
 
+/// What was looked up last: whoever does one thing mostly goes on to do another.
+#[derive(Debug)]
+struct Last {
+    account: Word,
+    service: Word,
+    id: Word,
+    credential: Word,
+    resource: Word,
+}
+
 /// Everything that the logs tell of.
 #[derive(Debug)]
 pub struct Exercised {
     catalogue: Catalogue,
     words: Words,
+    last: Last,
     seen: QuickSet<u128>,
     deeds: Vec<Deed>,
     deed_numbers: QuickMap<NativeKey, u32>,
@@ -169,6 +181,13 @@ impl Exercised {
         Self {
             catalogue,
             words: Words::default(),
+            last: Last {
+                account: Word::NOTHING,
+                service: Word::NOTHING,
+                id: Word::NOTHING,
+                credential: Word::NOTHING,
+                resource: Word::NOTHING,
+            },
             seen: QuickSet::default(),
             deeds: Vec::new(),
             deed_numbers: QuickMap::default(),
@@ -189,7 +208,7 @@ impl Exercised {
     /// Takes one exercise.
     pub fn take(&mut self, it: &Exercise<'_>) -> Taken {
         let is_new = self.seen.insert(it.key);
-        let account = self.words.number(&it.account);
+        let account = self.words.number_after(&mut self.last.account, &it.account);
         let what = self.deed(it);
         // What is told of twice may be told of by a log that shows more.
         self.seen_in(account, it, what);
@@ -206,7 +225,7 @@ impl Exercised {
             let who = self.words.number(who);
             self.behind.insert((it.platform, who));
         }
-        let to = self.words.number(&it.resource);
+        let to = self.words.number_after(&mut self.last.resource, &it.resource);
         let place = if counts_everywhere(it.platform) { Word::NOTHING } else { account };
         tally(self.tallies.entry(Key { who, what, place, to, ended: it.ended }), it.at);
         self.note(it, who);
@@ -243,7 +262,7 @@ impl Exercised {
     }
 
     fn who(&mut self, it: &Exercise<'_>, account: Word) -> u32 {
-        let id = self.words.number(&it.actor.id);
+        let id = self.words.number_after(&mut self.last.id, &it.actor.id);
         let next = u32::try_from(self.whos.len()).unwrap_or(u32::MAX);
         let is_local = is_local(it.platform, &it.actor.id);
         let within = if is_local { account } else { Word::NOTHING };
@@ -265,7 +284,7 @@ impl Exercised {
     fn deed(&mut self, it: &Exercise<'_>) -> u32 {
         let key = NativeKey {
             platform: it.platform,
-            service: self.words.number(&it.service),
+            service: self.words.number_after(&mut self.last.service, &it.service),
             operation: self.words.number(&it.operation),
             along: it.along,
             internal: it.internal,

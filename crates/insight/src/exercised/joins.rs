@@ -4,11 +4,11 @@
 //! a lease that stands where a system wants a login or a source identity, and who the log itself says stands behind a
 //! caller. What a session calls itself is anybody's word: it is told, and joins nothing.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 
 use bailiwick_model::{ActorKind, Ended, Exercise, Platform, Timestamp, Via};
 
-use super::{Exercised, Origin, Shown, Step, SystemIdentity, Tally, Word};
+use super::{Exercised, Origin, QuickMap, Shown, Step, SystemIdentity, Tally, Word};
 
 /// How many steps are followed back.
 const STEPS_MAX: usize = 16;
@@ -90,7 +90,8 @@ type Maker = (Word, usize);
 impl Exercised {
     /// Notes which credential was shown, and which came of it.
     pub(super) fn note(&mut self, it: &Exercise<'_>, who: u32) {
-        let credential = self.words.number(&spelt(&it.actor.credential));
+        let shown = spelt(&it.actor.credential);
+        let credential = self.words.number_after(&mut self.last.credential, &shown);
         let behind: Box<[Word]> =
             it.actor.chain.iter().take(STEPS_MAX).map(|name| self.words.number(name)).collect();
         if !it.actor.delivered.is_empty() {
@@ -150,21 +151,21 @@ struct Makers<'j, 'e> {
 /// What is looked up for each use.
 struct Joins<'e> {
     all: &'e Exercised,
-    makers: HashMap<Word, Vec<&'e Issue>>,
+    makers: QuickMap<Word, Vec<&'e Issue>>,
     /// Which identity of AWS alone shows a key.
-    keys: HashMap<Word, Option<u32>>,
+    keys: QuickMap<Word, Option<u32>>,
 }
 
 impl<'e> Joins<'e> {
     fn new(all: &'e Exercised) -> Self {
-        let mut makers: HashMap<Word, Vec<&'e Issue>> = HashMap::new();
+        let mut makers: QuickMap<Word, Vec<&'e Issue>> = QuickMap::default();
         #[expect(clippy::iter_over_hash_type, reason = "each list is sorted")]
         for (credential, issues) in &all.issues {
             let mut issues: Vec<_> = issues.iter().collect();
             issues.sort_by_cached_key(|it| (it.at, all.rank(it)));
             makers.insert(*credential, issues);
         }
-        let mut keys: HashMap<Word, Option<u32>> = HashMap::new();
+        let mut keys: QuickMap<Word, Option<u32>> = QuickMap::default();
         #[expect(clippy::iter_over_hash_type, reason = "one alone, or none, whatever the order")]
         for (showing, moments) in &all.shown {
             let of_aws = all.who_at(showing.who).is_some_and(|it| it.platform == Platform::Aws);

@@ -8,13 +8,13 @@ use std::{
 };
 
 /// A map that is quick.
-pub(super) type QuickMap<K, V> = HashMap<K, V, Quick>;
+pub(crate) type QuickMap<K, V> = HashMap<K, V, Quick>;
 /// A set that is quick.
 pub(super) type QuickSet<K> = HashSet<K, Quick>;
 
 /// Begins hashes, all with the same number.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Quick {
+pub(crate) struct Quick {
     begin: u64,
 }
 
@@ -34,7 +34,7 @@ impl BuildHasher for Quick {
 
 /// A hash of what came so far.
 #[derive(Debug)]
-pub(super) struct Hashed(u64);
+pub(crate) struct Hashed(u64);
 
 impl Hashed {
     /// Folds a word in: the two halves of a product, so that each bit moves all others.

@@ -43,6 +43,14 @@ impl Words {
         word
     }
 
+    /// Gives the number of `text`, which often is `last`, the number that was given before.
+    pub(super) fn number_after(&mut self, last: &mut Word, text: &str) -> Word {
+        if self.text(*last) != text {
+            *last = self.number(text);
+        }
+        *last
+    }
+
     /// Gives the number of `text`, where it has one.
     pub(super) fn find(&self, text: &str) -> Option<Word> {
         self.numbers.get(text).copied()
