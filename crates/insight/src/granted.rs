@@ -8,7 +8,7 @@ mod pattern;
 mod set;
 mod spelt;
 
-use std::{collections::HashMap, ops::Range, rc::Rc};
+use std::{ops::Range, rc::Rc};
 
 use bailiwick_model::{HeldPolicy, Holder, Patterns, Platform, Statement};
 use serde::{Deserialize, Serialize};
@@ -18,7 +18,10 @@ pub(crate) use self::{
     done::give,
     spelt::{Spelt, fits},
 };
-use crate::names::{Action, Catalogue};
+use crate::{
+    exercised::QuickMap,
+    names::{Action, Catalogue},
+};
 
 /// How far an action is granted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -103,13 +106,13 @@ pub(crate) fn gives<'d>(
 #[derive(Debug)]
 pub struct Grants<'c> {
     catalogue: &'c Catalogue,
-    compiled: HashMap<String, Rc<[Range<usize>]>>,
+    compiled: QuickMap<String, Rc<[Range<usize>]>>,
 }
 
 impl<'c> Grants<'c> {
     /// Begins with no pattern.
     pub fn new(catalogue: &'c Catalogue) -> Self {
-        Self { catalogue, compiled: HashMap::new() }
+        Self { catalogue, compiled: QuickMap::default() }
     }
 
     /// Gives what a holder is granted.

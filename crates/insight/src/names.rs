@@ -21,6 +21,7 @@ mod workspace;
 use bailiwick_model::{Along, Platform};
 use serde::{Deserialize, Serialize};
 
+pub(crate) use self::catalogue::compared;
 pub use self::catalogue::{Action, Catalogue, CatalogueError, Level};
 pub use self::{sign_in::is_sign_in, visible::Sort};
 

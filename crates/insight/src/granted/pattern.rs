@@ -4,7 +4,7 @@
 
 use std::ops::Range;
 
-use crate::names::Catalogue;
+use crate::names::{Action, Catalogue, compared};
 
 /// Gives the stretches of the catalogue that a pattern means.
 pub(super) fn compile(pattern: &str, catalogue: &Catalogue) -> Vec<Range<usize>> {
@@ -24,18 +24,36 @@ pub(super) fn compile(pattern: &str, catalogue: &Catalogue) -> Vec<Range<usize>>
         if service.contains(['*', '?']) { 0..all.len() } else { catalogue.numbers(&service) };
     let named = if within.len() == all.len() {
         matching(within, |it| fits(&service, &it.service) && fits(name, &it.name), catalogue)
-    } else if name == "*" {
-        std::iter::once(within).collect()
+    } else if let Some(stretch) = stretch(name, within.clone(), catalogue) {
+        std::iter::once(stretch).collect()
     } else {
         matching(within, |it| fits(name, &it.name), catalogue)
     };
     named.into_iter().filter(|it| !it.is_empty()).collect()
 }
 
+/// Gives the actions of one service that a pattern means, where it has no `*` but at its end: they are in order, and stand
+/// together.
+fn stretch(name: &str, within: Range<usize>, catalogue: &Catalogue) -> Option<Range<usize>> {
+    let (begin, is_open) = name.strip_suffix('*').map_or((name, false), |begin| (begin, true));
+    if begin.contains(['*', '?']) {
+        return None;
+    }
+    // Where a letter goes on beyond the end, the whole name differs before that as well.
+    let order = |it: &Action| match it.name.get(..begin.len()).filter(|_| is_open) {
+        Some(cut) => compared(cut, begin),
+        None => compared(&it.name, begin),
+    };
+    let actions = catalogue.actions().get(within.clone())?;
+    let first = actions.partition_point(|it| order(it).is_lt());
+    let end = actions.partition_point(|it| order(it).is_le());
+    Some(within.start.checked_add(first)?..within.start.checked_add(end)?)
+}
+
 /// Joins the actions that fit to stretches.
 fn matching(
     within: Range<usize>,
-    fits: impl Fn(&crate::names::Action) -> bool,
+    fits: impl Fn(&Action) -> bool,
     catalogue: &Catalogue,
 ) -> Vec<Range<usize>> {
     let mut stretches: Vec<Range<usize>> = Vec::new();
@@ -87,9 +105,13 @@ mod tests {
 
     use super::*;
 
-    fn said(pattern: &str) -> Vec<String> {
+    fn catalogue() -> Catalogue {
         let text = "# a test's own\nec2\n T CreateTags\n L DescribeTags\n W RunInstances\ns3\n R GetObject\n P PutBucketPolicy\n W PutObject\n";
-        let catalogue = Catalogue::parse(text).expect("a catalogue");
+        Catalogue::parse(text).expect("a catalogue")
+    }
+
+    fn said(pattern: &str) -> Vec<String> {
+        let catalogue = catalogue();
         let names = |it: usize| {
             let action = &catalogue.actions()[it];
             format!("{}:{}", action.service, action.name)
@@ -132,6 +154,23 @@ mod tests {
     }
 
     proptest! {
+        /// What is looked up in order is what fits one by one.
+        #[test]
+        fn a_pattern_means_all_that_fits_it(
+            service in "(s3|S3|ec2|lambda)",
+            name in "((Put|put|Get|Describe|CREATE|R)?[Objectgs*?]{0,6}|[a-zA-Z]{0,3}\\*?)",
+        ) {
+            let catalogue = catalogue();
+            let fits = |it: &Action| {
+                it.service.eq_ignore_ascii_case(&service) && fits(&name, &it.name)
+            };
+            let numbers = catalogue.actions().iter().enumerate().filter(|(_, it)| fits(it));
+            let one_by_one: Vec<usize> = numbers.map(|(number, _)| number).collect();
+            let pattern = format!("{service}:{name}");
+            let compiled: Vec<usize> = compile(&pattern, &catalogue).into_iter().flatten().collect();
+            prop_assert_eq!(compiled, one_by_one, "{}", pattern);
+        }
+
         #[test]
         fn one_pass_says_what_the_book_says(pattern in "[ab*?]{0,8}", name in "[ab]{0,8}") {
             let letters = |it: &str| it.chars().collect::<Vec<_>>();

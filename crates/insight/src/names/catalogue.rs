@@ -178,8 +178,13 @@ impl Catalogue {
 
 /// Compares names as AWS does: without regard to case.
 pub(crate) fn compared(one: &str, other: &str) -> std::cmp::Ordering {
-    let lower = |it: &u8| it.to_ascii_lowercase();
-    one.as_bytes().iter().map(lower).cmp(other.as_bytes().iter().map(lower))
+    let pairs = one.bytes().zip(other.bytes());
+    let mut lower =
+        pairs.map(|(one, other)| (one.to_ascii_lowercase(), other.to_ascii_lowercase()));
+    match lower.find(|(one, other)| one != other) {
+        Some((one, other)) => one.cmp(&other),
+        None => one.len().cmp(&other.len()),
+    }
 }
 
 #[cfg(test)]
