@@ -11,6 +11,7 @@ mod constraint;
 mod entities;
 mod error;
 mod evidence;
+mod exclusions;
 mod file;
 #[cfg(any(test, fuzzing))]
 pub(crate) mod foreign;
@@ -55,6 +56,7 @@ pub(crate) use self::{
     entities::properties,
     error::{ConfigError, Warning},
     evidence::{ArgumentsKept, Evidence},
+    exclusions::read_exclusions,
     file::Source,
     holds::Holds,
     house::{Against, Before, Found, Group, House},

@@ -148,5 +148,5 @@ fn texts<'a>(of: &'a Value, name: &str) -> Result<Vec<&'a str>, String> {
 
 /// Gives a policy of statements that only give.
 fn policy(path: String, statements: Vec<Statement>) -> HeldPolicy {
-    HeldPolicy { path, statements }
+    HeldPolicy { path, statements, since: None }
 }

@@ -2,6 +2,7 @@
 
 mod actions;
 mod chains;
+mod dormancy;
 mod holders;
 mod named;
 mod observed;
@@ -9,15 +10,20 @@ mod shape;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use bailiwick_model::{HeldPolicy, Holder, Platform};
+use bailiwick_model::{HeldPolicy, Holder, Platform, Timestamp};
 
 use self::{
     actions::Actions,
+    dormancy::{Dormancy, Whose},
     holders::{Holders, Listed},
-    observed::Observed,
+    observed::{Observed, Seen},
 };
 pub use self::{
     chains::{Chain, Completeness, Sessions},
+    dormancy::{
+        DormancyPolicy, Exclusion, Idle, NotYet, PermissionPattern, PermissionPatternError,
+        ToldExclusion,
+    },
     shape::{Audit, AuditEntry, AuditedIdentity, GrantedBy, State, Summary, UnmappedNative},
 };
 use crate::{
@@ -31,6 +37,12 @@ const RESOURCES_MAX: usize = 20;
 
 /// Holds what is granted beside what was exercised.
 pub fn audit(exercised: &Exercised, holders: &[Holder]) -> Audit {
+    audit_by(exercised, holders, &DormancyPolicy::default())
+}
+
+/// Does so, and judges what was not used by these rules.
+pub fn audit_by(exercised: &Exercised, holders: &[Holder], policy: &DormancyPolicy) -> Audit {
+    let dormancy = Dormancy::new(policy, exercised.window().map(|it| it.1));
     let catalogue = exercised.catalogue();
     let doers = exercised.doers();
     let names = Namesakes::new(holders.iter().map(holders::name), doers.keys());
@@ -55,10 +67,12 @@ pub fn audit(exercised: &Exercised, holders: &[Holder]) -> Audit {
         let account = accounts.or_else(|| doer.map(|it| it.account.clone())).unwrap_or_default();
         let nothing = BTreeMap::new();
         let deeds = doer.map_or(&nothing, |it| &it.deeds);
+        let whose = dormancy.of(id);
         let entries = if id.platform == Platform::Aws {
-            look.entries(id.platform, &account, deeds, holder)
+            look.entries(&whose, &account, deeds, holder)
         } else {
-            look.named(id, doer.map_or(&account, |it| &it.account), deeds, &held)
+            let account = doer.map_or(&account, |it| &it.account);
+            look.named((id, &whose), account, deeds, &held)
         };
         let mut states = BTreeMap::new();
         for entry in &entries {
@@ -88,12 +102,20 @@ pub fn audit(exercised: &Exercised, holders: &[Holder]) -> Audit {
         duplicates: exercised.duplicates(),
         identities: u64::try_from(identities.len()).unwrap_or(u64::MAX),
         window: exercised.window(),
+        window_days: policy.window_days,
         catalogue: catalogue.origin().to_owned(),
         sessions,
         ..Summary::default()
     };
-    let (findings, reach) = (Vec::new(), Vec::new());
-    Audit { summary, identities, chains, unmapped: unmapped.collect(), findings, reach }
+    Audit {
+        summary,
+        identities,
+        chains,
+        unmapped: unmapped.collect(),
+        exclusions: dormancy.told(),
+        findings: Vec::new(),
+        reach: Vec::new(),
+    }
 }
 
 /// Gives what somebody holds of which nothing said what it grants.
@@ -124,13 +146,13 @@ struct Held<'a> {
 impl<'a> Look<'a> {
     fn entries(
         &mut self,
-        platform: Platform,
+        whose: &Whose<'_, '_>,
         account: &str,
         deeds: &BTreeMap<String, Deeds>,
         holder: Option<&Holder>,
     ) -> Vec<AuditEntry> {
         let exercised = self.exercised;
-        let mut observed = Observed::new(exercised, platform, account);
+        let mut observed = Observed::new(exercised, Platform::Aws, account);
         let mut entries = Vec::with_capacity(deeds.len());
         let mut used = ActionSet::none(self.catalogue.actions().len());
         let held = holder.map(|holder| {
@@ -143,19 +165,25 @@ impl<'a> Look<'a> {
             let action = number.and_then(|it| self.actions.get(it));
             let ways =
                 number.zip(action).map_or_else(Vec::new, |it| ways_to(held.as_ref(), it, deeds));
-            let days = match number.and_then(|it| self.actions.sort(it)) {
-                Some(sort) => observed.of(sort.clone()).days.clone(),
+            let level = action.map(|it| it.level);
+            entries.push(match number.and_then(|it| self.actions.sort(it)) {
+                Some(sort) => {
+                    let days = &observed.of(sort.clone(), None).days;
+                    seen(name, deeds, ways, (days, level), Some(whose))
+                }
                 // What came along is told of with the call that it came along with.
-                None => self.exercised.delivered(platform, account),
-            };
-            entries.push(seen(name, deeds, ways, (&days, action.map(|it| it.level))));
+                None => {
+                    let days = self.exercised.delivered(Platform::Aws, account);
+                    seen(name, deeds, ways, (&days, level), None)
+                }
+            });
         }
         if let Some(held) = &held {
             let mut rest = held.granted.possible.clone();
             rest.take_off(&used);
             entries.reserve_exact(rest.len());
             for number in self.actions.in_order(&rest) {
-                entries.extend(self.unseen(&mut observed, number, held));
+                entries.extend(self.unseen(&mut observed, number, (held, whose)));
             }
         }
         // Two stretches, each of which is in order.
@@ -168,38 +196,19 @@ impl<'a> Look<'a> {
         &mut self,
         observed: &mut Observed<'o>,
         number: usize,
-        held: &Held<'_>,
+        (held, whose): (&Held<'_>, &Whose<'_, '_>),
     ) -> Option<AuditEntry>
     where
         'a: 'o,
     {
         let action = self.actions.get(number)?;
-        let seen = self.actions.sort(number).map(|it| observed.of(it.clone()));
-        let (observed_days, gaps) = match (seen, held.holder.since) {
-            (None, _) => (0, 0),
-            (Some(seen), None) => (seen.count, seen.gaps),
-            // Nobody could have used it before it was there.
-            (Some(seen), Some(since)) => {
-                let mut days = seen.days.clone();
-                days.begin_at(since);
-                (days.count(), days.gaps())
-            }
-        };
-        Some(AuditEntry {
-            name: [observed.platform.as_str(), &action.service, &action.name].join(":"),
-            state: if observed_days == 0 { State::Unobservable } else { State::Dormant },
-            count: 0,
-            attempts: 0,
-            first: None,
-            last: None,
-            days: 0,
-            mapping: Certainty::Exact,
-            granted_by: ways(Some(held), number),
-            observed_days,
-            gaps,
-            level: Some(action.level),
-            resources: Vec::new(),
-        })
+        let since = held.holder.since.max(held.ways.since(number));
+        let platform = observed.platform.as_str();
+        let seen = self.actions.sort(number).map(|it| observed.of(it.clone(), since));
+        let name = [platform, &action.service, &action.name].join(":");
+        let granted_by = ways(Some(held), number);
+        let entry = unused((name, granted_by), seen, since, whose);
+        Some(AuditEntry { level: Some(action.level), ..entry })
     }
 
     /// Gives the number of an AWS action by its whole name.
@@ -240,12 +249,41 @@ fn ways_to(held: Option<&Held<'_>>, action: (usize, &Action), deeds: &Deeds) -> 
     held.ways.to_done(action, resources.clone()).map(by).collect()
 }
 
-/// Tells of what was seen.
+/// Tells of what was not asked for: of its name, and the ways by which it is granted.
+fn unused(
+    (name, granted_by): (String, Vec<GrantedBy>),
+    seen: Option<&Seen>,
+    since: Option<Timestamp>,
+    whose: &Whose<'_, '_>,
+) -> AuditEntry {
+    let judged = whose.unused(&name, seen, since);
+    AuditEntry {
+        name,
+        state: judged.state,
+        count: 0,
+        attempts: 0,
+        first: None,
+        last: None,
+        days: 0,
+        mapping: Certainty::Exact,
+        granted_by,
+        observed_days: seen.map_or(0, |it| it.count),
+        gaps: seen.map_or(0, |it| it.gaps),
+        not_yet: judged.not_yet,
+        exclusion: judged.exclusion,
+        idle: None,
+        level: None,
+        resources: Vec::new(),
+    }
+}
+
+/// Tells of what was seen; by which clock it lies idle, where one goes.
 fn seen(
     name: &str,
     deeds: &Deeds,
     granted_by: Vec<GrantedBy>,
     (observed, level): (&Days, Option<Level>),
+    clock: Option<&Whose<'_, '_>>,
 ) -> AuditEntry {
     let done = deeds.exercised();
     let denied = deeds.denied.as_ref();
@@ -262,6 +300,9 @@ fn seen(
         granted_by,
         observed_days: observed.count(),
         gaps: observed.gaps(),
+        not_yet: None,
+        exclusion: None,
+        idle: done.as_ref().zip(clock).map(|(it, whose)| whose.used(name, it, observed).into()),
         level,
         resources: deeds
             .done
@@ -277,9 +318,7 @@ fn seen(
 mod tests {
     use std::borrow::Cow;
 
-    use bailiwick_model::{
-        Actor, ActorKind, Along, Ended, Exercise, Patterns, Platform, Statement, Timestamp,
-    };
+    use bailiwick_model::{Actor, ActorKind, Along, Ended, Exercise, Patterns, Statement};
     use proptest::prelude::*;
 
     use super::*;
@@ -328,7 +367,7 @@ mod tests {
             resources: Patterns::Only(vec!["*".to_owned()]),
             conditional: false,
         };
-        let policy = HeldPolicy { path: "policy p".to_owned(), statements: vec![statement] };
+        let policy = HeldPolicy { path: "policy p".to_owned(), statements: vec![statement], since: None };
         Holder {
             platform: Platform::Aws,
             id: "somebody".to_owned(),
@@ -345,7 +384,8 @@ mod tests {
 
     /// Tells the states: a line for each, `NAME STATE COUNT/ATTEMPTS of OBSERVED DAYS`.
     fn told(lines: &[&str], patterns: &[&str], since: Option<i64>) -> String {
-        let told = audit(&exercised(lines), &[holder(patterns, since)]);
+        let policy = DormancyPolicy { window_days: 0, ..DormancyPolicy::default() };
+        let told = audit_by(&exercised(lines), &[holder(patterns, since)], &policy);
         let line = |it: &AuditEntry| {
             let (name, state) = (it.name.trim_start_matches("aws:"), it.state.as_str());
             format!("{name} {state} {}/{} of {}", it.count, it.attempts, it.observed_days)

@@ -10,7 +10,7 @@ mod spelt;
 
 use std::{ops::Range, rc::Rc};
 
-use bailiwick_model::{HeldPolicy, Holder, Patterns, Platform, Statement};
+use bailiwick_model::{HeldPolicy, Holder, Patterns, Platform, Statement, Timestamp};
 use serde::{Deserialize, Serialize};
 
 pub use self::set::ActionSet;
@@ -75,6 +75,11 @@ impl<'h> Ways<'h> {
         })
     }
 
+    /// Gives since when one action is granted by any of them, where all that grant it say so.
+    pub fn since(&self, number: usize) -> Option<Timestamp> {
+        first_of(self.each(number).map(|(way, _)| way.policy.since))
+    }
+
     fn each(&self, number: usize) -> impl Iterator<Item = (&Way<'h>, Extent)> {
         self.ways.iter().filter_map(move |it| {
             match (it.always.has(number), it.perhaps.has(number)) {
@@ -84,6 +89,12 @@ impl<'h> Ways<'h> {
             }
         })
     }
+}
+
+/// Gives the first of some moments, where each of them is known.
+fn first_of(mut all: impl Iterator<Item = Option<Timestamp>>) -> Option<Timestamp> {
+    let first = all.next()??;
+    all.try_fold(first, |first, next| Some(first.min(next?)))
 }
 
 /// Says whether a policy gives an action on all of these resources, whatever else holds.
@@ -239,7 +250,7 @@ mod tests {
 
     fn policy(path: &str, lines: &[&str]) -> HeldPolicy {
         let statements = lines.iter().map(|it| statement(it)).collect();
-        HeldPolicy { path: path.to_owned(), statements }
+        HeldPolicy { path: path.to_owned(), statements, since: None }
     }
 
     fn holder(policies: Vec<HeldPolicy>, bounds: Vec<HeldPolicy>) -> Holder {

@@ -20,8 +20,9 @@ mod why;
 
 pub use advice::{Advice, advise, advise_judged};
 pub use audit::{
-    Audit, AuditEntry, AuditedIdentity, Chain, Completeness, GrantedBy, Sessions, State, Summary,
-    UnmappedNative, audit,
+    Audit, AuditEntry, AuditedIdentity, Chain, Completeness, DormancyPolicy, Exclusion, GrantedBy,
+    Idle, NotYet, PermissionPattern, PermissionPatternError, Sessions, State, Summary,
+    ToldExclusion, UnmappedNative, audit, audit_by,
 };
 pub use authority::{AuthorityUse, authority};
 pub use detector::{DETECTORS, Detector, DriftFinding, detect};

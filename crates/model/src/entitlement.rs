@@ -37,6 +37,9 @@ pub struct HeldPolicy {
     pub path: String,
     /// What it says.
     pub statements: Vec<Statement>,
+    /// Since when it is held or says this, where that is known.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub since: Option<Timestamp>,
 }
 
 /// One statement of a policy.

@@ -49,6 +49,13 @@ impl Timestamp {
         self.0.div_euclid(24 * 3600 * 1000)
     }
 
+    /// Gives the year and the month of UTC, from 1 to 12; none where no calendar has it.
+    pub fn utc_month(self) -> Option<(i16, i8)> {
+        let moment = jiff::Timestamp::from_millisecond(self.0).ok()?;
+        let moment = jiff::tz::Offset::UTC.to_datetime(moment);
+        Some((moment.year(), moment.month()))
+    }
+
     /// Gives the moment `span` later, or [`Timestamp::MAX`] where there is none.
     #[must_use]
     pub fn after(self, span: Duration) -> Self {

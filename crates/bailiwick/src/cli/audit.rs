@@ -7,6 +7,7 @@ use bailiwick_insight::{FindingKind, FindingKindError};
 use bailiwick_model::parse_span;
 use clap::{Args, ValueEnum};
 
+use super::rightsize::days;
 use crate::command::audit::LiveLog;
 
 /// What `bailiwick audit` is told.
@@ -44,6 +45,13 @@ pub(crate) struct AuditLogs {
     /// What identities are meant to do: charters, or folders of them.
     #[arg(long, value_name = "FILE|DIR")]
     pub(crate) charters: Vec<PathBuf>,
+    /// For how long a permission must not have been used to be taken away, and how old a grant must be to be called dormant; only
+    /// days that were observed count.
+    #[arg(long, value_parser = days, default_value = "90d", value_name = "SPAN")]
+    pub(crate) window: u64,
+    /// What is not to be called dormant for a while: files of `[[exclude]]`.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) exclude: Vec<PathBuf>,
     /// A credential that lasts is to be made anew after so long.
     #[arg(long, value_parser = parse_span, default_value = "90d", value_name = "SPAN")]
     pub(crate) max_key_age: Duration,

@@ -31,6 +31,9 @@ pub(crate) struct Rightsize {
     /// Actions that stay whatever the log says, as a pattern: `kms:*`. For break-glass and what runs once a year.
     #[arg(long, value_name = "PATTERN")]
     pub(crate) keep: Vec<String>,
+    /// What stays for a while, with a reason: files of `[[exclude]]`, as `audit` takes them.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) exclude: Vec<PathBuf>,
     /// How old a grant must be before it is judged.
     #[arg(long, default_value = "90d", value_parser = days, value_name = "SPAN")]
     pub(crate) grace: u64,
@@ -82,7 +85,7 @@ pub(crate) enum MarginWish {
 }
 
 /// Reads a length of time that is whole days.
-fn days(text: &str) -> Result<u64, String> {
+pub(super) fn days(text: &str) -> Result<u64, String> {
     let span = bailiwick_model::parse_span(text).map_err(|it| it.to_string())?;
     let day = 24 * 3600;
     if span.subsec_nanos() == 0 && span.as_secs().is_multiple_of(day) {

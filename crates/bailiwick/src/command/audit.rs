@@ -1,5 +1,6 @@
 //! `audit`: granted against exercised, from files alone. No governor runs, and no configuration is read.
 
+pub(super) mod exclusions;
 mod found;
 pub(super) mod grants;
 mod html;
@@ -18,14 +19,16 @@ use std::{
 };
 
 use bailiwick_connect::source::{FileError, Reader, Record, find_files, read_by};
-use bailiwick_insight::{Audit, Catalogue, Exercised, IntentPolicy, audit, judge};
+use bailiwick_insight::{
+    Audit, Catalogue, DormancyPolicy, Exercised, IntentPolicy, audit_by, judge,
+};
 use bailiwick_model::Exercise;
 use indicatif::{ProgressBar, ProgressStyle};
 
 pub(crate) use self::live::{LiveLog, with_sources};
 use crate::{
     cli::{AuditFormat, AuditLogs, FailOn},
-    config::read_intents,
+    config::{read_exclusions, read_intents},
     exit::{CommandError, Exit, Outcome},
     output::{Output, Screen, remark, say},
     run::wrong_in,
@@ -45,9 +48,13 @@ pub(crate) fn run(words: &AuditLogs, output: Output) -> Outcome {
     }
     let charters =
         read_intents(&words.charters).map_err(|found| wrong_in("the charters", &found))?;
+    let exclusions =
+        read_exclusions(&words.exclude).map_err(|found| wrong_in("the exclusions", &found))?;
     let holders = grants::read(&words.grants)?;
     let (exercised, counts) = exercised(words)?;
-    let mut told = audit(&exercised, &holders);
+    let dormancy = DormancyPolicy { window_days: words.window, exclusions };
+    let mut told = audit_by(&exercised, &holders, &dormancy);
+    exclusions::remarks(&told);
     let policy = IntentPolicy {
         max_key_age: words.max_key_age,
         // A day without use there must be.

@@ -1,5 +1,6 @@
 //! `rightsize`: smaller policies for one identity, from files alone. Nothing is changed anywhere: documents are written.
 
+mod exclude;
 mod house;
 mod input;
 mod show;
@@ -22,8 +23,10 @@ use serde_json::Value;
 use self::input::{Read, read};
 use crate::{
     cli::{MarginWish, Rightsize, RightsizeCommand},
+    config::read_exclusions,
     exit::{CommandError, Exit, Outcome},
     output::Output,
+    run::wrong_in,
 };
 
 /// Where the certificate lies in the folder that is written.
@@ -67,9 +70,16 @@ fn make(words: &Rightsize, output: Output) -> Outcome {
         window_days: words.window,
         trial_days: words.trial,
     };
+    let exclusions =
+        read_exclusions(&words.exclude).map_err(|found| wrong_in("the exclusions", &found))?;
     let read = read(&words.logs, &words.ledger, &words.grants)?;
     let wanted = words.identity.as_deref().unwrap_or_default();
-    let told = tell(&read, wanted, &wishes)?;
+    let mut told = tell(&read, wanted, &wishes)?;
+    // Only now it is known who is meant.
+    if let Some((wishes, notes)) = exclude::excluded(&exclusions, &told.certificate, &wishes) {
+        told = tell(&read, wanted, &wishes)?;
+        told.certificate.notes.extend(notes);
+    }
     let told = certified(told, &read, words.out.clone())?;
     let checks = &told.certificate.checks;
     if !checks.gives_no_more || !checks.gives_all_used {

@@ -149,7 +149,7 @@ fn grants() -> Value {
         "UserDetailList": [],
         "GroupDetailList": [],
         "RoleDetailList": [{
-            "Arn": ROLE, "RoleName": "deployer", "CreateDate": "2026-01-01T00:00:00Z",
+            "Arn": ROLE, "RoleName": "deployer", "CreateDate": "2025-01-01T00:00:00Z",
             "AssumeRolePolicyDocument": { "Statement": { "Effect": "Allow",
                 "Principal": { "AWS": USER }, "Action": "sts:AssumeRole" } },
             "RolePolicyList": [{ "PolicyName": "deploy", "PolicyDocument": policy }],

@@ -5,7 +5,7 @@
 
 use std::{borrow::Cow, collections::BTreeMap};
 
-use bailiwick_model::{ActorKind, HeldPolicy, Holder, Patterns, Platform, Statement};
+use bailiwick_model::{ActorKind, HeldPolicy, Holder, Patterns, Platform, Statement, Timestamp};
 use serde_json::Value;
 
 use super::{Document, GrantFileError, GrantsError, Kind, list, text};
@@ -35,8 +35,15 @@ fn read(value: &Value) -> Result<Vec<Holder>, GrantsError> {
 
 /// What several hold.
 struct Account<'a> {
-    managed: BTreeMap<&'a str, Vec<Statement>>,
+    managed: BTreeMap<&'a str, Managed>,
     groups: BTreeMap<&'a str, &'a Value>,
+}
+
+/// What a managed policy says, and since when.
+#[derive(Clone)]
+struct Managed {
+    statements: Vec<Statement>,
+    since: Option<Timestamp>,
 }
 
 impl<'a> Account<'a> {
@@ -49,8 +56,12 @@ impl<'a> Account<'a> {
                 it.get("IsDefaultVersion") == Some(&Value::Bool(true))
                     || text(it, "VersionId") == default
             });
-            if let Some(document) = current.and_then(|it| it.get("Document")) {
-                managed.insert(arn, statements(arn, document)?);
+            if let Some((version, document)) = current.and_then(|it| Some((it, it.get("Document")?))) {
+                let statements = statements(arn, document)?;
+                // AWS adds to its own policies time and again: what they said before, they say still.
+                let dated = if arn.contains(":iam::aws:policy/") { policy } else { version };
+                let since = text(dated, "CreateDate").parse().ok();
+                managed.insert(arn, Managed { statements, since });
             }
         }
         let groups = list(value, "GroupDetailList").map(|it| (text(it, "GroupName"), it)).collect();
@@ -87,7 +98,11 @@ impl<'a> Account<'a> {
         // A boundary that the account does not list lets nothing through that anybody here can vouch for.
         let bound = bound.map(|arn| HeldPolicy {
             path: format!("permissions boundary {}", short(arn)),
-            statements: self.managed.get(arn).cloned().unwrap_or_else(|| vec![unseen()]),
+            statements: match self.managed.get(arn) {
+                Some(it) => it.statements.clone(),
+                None => vec![unseen()],
+            },
+            since: None,
         });
         Holder {
             platform: Platform::Aws,
@@ -110,14 +125,16 @@ impl<'a> Account<'a> {
             let name = text(policy, "PolicyName");
             let document = policy.get("PolicyDocument").unwrap_or(&Value::Null);
             let statements = statements(&format!("{} › {name}", text(of, "Arn")), document)?;
-            held.policies
-                .push(HeldPolicy { path: format!("{way}inline policy {name}"), statements });
+            let path = format!("{way}inline policy {name}");
+            held.policies.push(HeldPolicy { path, statements, since: None });
         }
         for attached in list(of, "AttachedManagedPolicies") {
             let arn = text(attached, "PolicyArn");
             let path = format!("{way}policy {}", short(arn));
             match self.managed.get(arn).cloned() {
-                Some(statements) => held.policies.push(HeldPolicy { path, statements }),
+                Some(Managed { statements, since }) => {
+                    held.policies.push(HeldPolicy { path, statements, since });
+                }
                 None => held.unread.push(path),
             }
         }
@@ -323,6 +340,29 @@ mod tests {
                 .iter()
                 .all(|it| it.conditional && it.actions.is_everything())
         );
+    }
+
+    #[test]
+    fn a_policy_is_as_old_as_what_it_says_and_one_of_aws_as_old_as_it_is() {
+        let one = json!({ "Statement": { "Effect": "Allow", "Action": "s3:*", "Resource": "*" } });
+        let policy = |arn: &str| {
+            let mut it = managed("x", &one);
+            it["Arn"] = json!(arn);
+            it["CreateDate"] = json!("2024-01-01T00:00:00+00:00");
+            it["PolicyVersionList"][1]["CreateDate"] = json!("2026-02-01T00:00:00Z");
+            it
+        };
+        let (own, theirs) = ("arn:aws:iam::1:policy/own", "arn:aws:iam::aws:policy/ReadOnlyAccess");
+        let role = json!({
+            "Arn": "arn:aws:iam::1:role/r", "RolePolicyList": [super::tests::policy("inline", &one)],
+            "AttachedManagedPolicies": [{ "PolicyArn": own }, { "PolicyArn": theirs }],
+        });
+        let account =
+            json!({ "RoleDetailList": [role], "Policies": [policy(own), policy(theirs)] });
+        let holders = read_grants(account.to_string().as_bytes()).unwrap();
+        let since = |it: &HeldPolicy| it.since.map_or_else(String::new, |it| it.to_string());
+        let since: Vec<_> = holders[0].policies.iter().map(since).collect();
+        assert_eq!(since, ["", "2026-02-01T00:00:00.000Z", "2024-01-01T00:00:00.000Z"]);
     }
 
     #[test]

@@ -6,7 +6,7 @@
 
 use std::collections::BTreeMap;
 
-use bailiwick_model::{ActorKind, Holder, Patterns, Platform, Statement};
+use bailiwick_model::{ActorKind, HeldPolicy, Holder, Patterns, Platform, Statement};
 use serde_json::Value;
 
 use super::{Document, GrantFileError, Kind, policy, text, texts};
@@ -97,15 +97,14 @@ fn take(holders: &mut BTreeMap<(String, String), Holder>, held: Held<'_>) {
     if held.unread {
         holder.unread.push(held.path);
     } else if !held.names.is_empty() {
-        holder.policies.push(policy(
-            held.path,
-            vec![Statement {
-                allows: true,
-                actions: Patterns::Only(held.names),
-                resources: Patterns::Only(vec!["*".to_owned()]),
-                conditional: held.conditional,
-            }],
-        ));
+        let statement = Statement {
+            allows: true,
+            actions: Patterns::Only(held.names),
+            resources: Patterns::Only(vec!["*".to_owned()]),
+            conditional: held.conditional,
+        };
+        let policy = policy(held.path, vec![statement]);
+        holder.policies.push(HeldPolicy { since, ..policy });
     }
 }
 

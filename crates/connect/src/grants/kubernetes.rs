@@ -8,7 +8,7 @@ mod roles;
 
 use std::collections::BTreeMap;
 
-use bailiwick_model::{ActorKind, Holder, Platform, Timestamp};
+use bailiwick_model::{ActorKind, HeldPolicy, Holder, Platform, Timestamp};
 use serde_json::Value;
 
 use self::roles::Roles;
@@ -127,7 +127,8 @@ impl Holders {
             if who.is_unknown {
                 holder.unread.extend(held.paths());
             } else {
-                holder.policies.extend(held.policies.iter().cloned());
+                let dated = |it: &HeldPolicy| HeldPolicy { since: item.made(), ..it.clone() };
+                holder.policies.extend(held.policies.iter().map(dated));
                 holder.unread.extend(held.unread.iter().cloned());
             }
         }

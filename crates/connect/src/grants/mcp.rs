@@ -55,7 +55,7 @@ fn held(charter: &Charter, template: &Template) -> Vec<HeldPolicy> {
     for line in &template.allow {
         let statements = statements(charter, line, always && line.when.is_none());
         if !statements.is_empty() {
-            held.push(HeldPolicy { path: path(&line.source), statements });
+            held.push(HeldPolicy { path: path(&line.source), statements, since: None });
         }
     }
     let mut beyond = |of: &str| {
@@ -64,6 +64,7 @@ fn held(charter: &Charter, template: &Template) -> Vec<HeldPolicy> {
             held.push(HeldPolicy {
                 path: path(of),
                 statements: vec![statement(servers, None, false)],
+                since: None,
             });
         }
     };

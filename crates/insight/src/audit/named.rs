@@ -4,13 +4,17 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use bailiwick_model::{Holder, Patterns, Platform, Statement};
+use bailiwick_model::{Holder, Patterns, Platform, Statement, Timestamp};
 
-use super::{AuditEntry, GrantedBy, Listed, Look, State, observed::Observed, seen};
+use super::{
+    AuditEntry, GrantedBy, Listed, Look, Whose,
+    observed::{Observed, Seen},
+    seen, unused,
+};
 use crate::{
     exercised::{Days, Deeds, SystemIdentity},
     granted::{Extent, Spelt, fits, give},
-    names::{Certainty, Sort, bare},
+    names::{Sort, bare},
 };
 
 /// What one holder is granted, and where its use would have been seen.
@@ -32,7 +36,7 @@ impl Look<'_> {
     /// Tells of one identity of such a system.
     pub(super) fn named<'s>(
         &'s self,
-        id: &SystemIdentity,
+        (id, whose): (&SystemIdentity, &Whose<'_, '_>),
         account: &'s str,
         deeds: &'s BTreeMap<String, Deeds>,
         holders: &[Listed<'s>],
@@ -53,11 +57,17 @@ impl Look<'_> {
                 join(&mut ways, it.ways(name, deeds));
             }
             let sort = Sort::spanned(platform, name).and_then(|it| it.into_iter().next());
-            let days = match sort {
-                Some(sort) => observed.of(sort).days.clone(),
-                None => self.exercised.delivered(platform, account),
-            };
-            entries.push(seen(&format!("{platform}:{name}"), deeds, told(ways), (&days, None)));
+            let (whole, ways) = (format!("{platform}:{name}"), told(ways));
+            entries.push(match sort {
+                Some(sort) => {
+                    let days = &observed.of(sort, None).days;
+                    seen(&whole, deeds, ways, (days, None), Some(whose))
+                }
+                None => {
+                    let days = self.exercised.delivered(platform, account);
+                    seen(&whole, deeds, ways, (&days, None), None)
+                }
+            });
         }
         let stood_behind = self.exercised.stood_behind(id);
         for (pattern, grant) in granted(&held) {
@@ -66,12 +76,15 @@ impl Look<'_> {
                 continue;
             }
             // Whoever acted by another's name may have used what no name says.
+            let of = || grant.of.iter().filter_map(|it| held.get(*it));
             let days = if stood_behind && pattern.contains('*') {
                 Days::default()
             } else {
-                days(&mut observed, pattern, grant.of.iter().filter_map(|it| held.get(*it)))
+                days(&mut observed, pattern, of())
             };
-            entries.push(unseen(format!("{platform}:{pattern}"), told(grant.ways), &days));
+            let seen = Seen::of(days);
+            let told = (format!("{platform}:{pattern}"), told(grant.ways));
+            entries.push(unused(told, Some(&seen), since(pattern, of()), whose));
         }
         entries.sort_by(|one, next| one.name.cmp(&next.name));
         entries
@@ -160,18 +173,24 @@ fn days<'i, 'h: 'i>(
     let mut fewest: Option<Days> = None;
     for held in holders {
         for sort in &sorts {
-            let days = held.account.map(|it| observed.at(it, sort.clone()).days.clone());
-            let mut days = days.unwrap_or_default();
-            // Nobody could have used it before it was there.
-            if let Some(since) = held.holder.since {
-                days.begin_at(since);
-            }
+            let since = held.spelt.since(pattern);
+            let days = held.account.map(|it| observed.at(it, sort.clone(), since).days.clone());
+            let days = days.unwrap_or_default();
             if fewest.as_ref().is_none_or(|it| days.count() < it.count()) {
                 fewest = Some(days);
             }
         }
     }
     fewest.unwrap_or_default()
+}
+
+/// Gives since when any of them may have been granted a pattern, where that is known of all.
+fn since<'i, 'h: 'i>(
+    pattern: &str,
+    mut holders: impl Iterator<Item = &'i Held<'h>>,
+) -> Option<Timestamp> {
+    let first = holders.next()?.spelt.since(pattern)?;
+    holders.try_fold(first, |first, next| Some(first.min(next.spelt.since(pattern)?)))
 }
 
 fn join(ways: &mut BTreeMap<String, Extent>, more: Vec<(&str, Extent)>) {
@@ -183,25 +202,6 @@ fn join(ways: &mut BTreeMap<String, Extent>, more: Vec<(&str, Extent)>) {
 
 fn told(ways: BTreeMap<String, Extent>) -> Vec<GrantedBy> {
     ways.into_iter().map(|(path, extent)| GrantedBy { path, extent }).collect()
-}
-
-fn unseen(name: String, granted_by: Vec<GrantedBy>, days: &Days) -> AuditEntry {
-    let observed_days = days.count();
-    AuditEntry {
-        name,
-        state: if observed_days == 0 { State::Unobservable } else { State::Dormant },
-        count: 0,
-        attempts: 0,
-        first: None,
-        last: None,
-        days: 0,
-        mapping: Certainty::Exact,
-        granted_by,
-        observed_days,
-        gaps: days.gaps(),
-        level: None,
-        resources: Vec::new(),
-    }
 }
 
 #[cfg(test)]

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use bailiwick_model::{ActorKind, Platform, Timestamp};
 use serde::{Deserialize, Serialize};
 
-use super::{Chain, Sessions};
+use super::{Chain, Idle, NotYet, Sessions, ToldExclusion};
 use crate::{
     exercised::SystemIdentity,
     granted::Extent,
@@ -25,12 +25,14 @@ pub enum State {
     Dormant,
     /// It is granted, and nothing that was read could have seen its use.
     Unobservable,
+    /// It is granted, its use would have been seen, and was not; and there is a reason not to call it dormant.
+    Excluded,
 }
 
 impl State {
     /// Every one of them.
-    pub const ALL: [Self; 4] =
-        [Self::Exercised, Self::Attempted, Self::Dormant, Self::Unobservable];
+    pub const ALL: [Self; 5] =
+        [Self::Exercised, Self::Attempted, Self::Dormant, Self::Unobservable, Self::Excluded];
 
     /// Gives the word.
     pub const fn as_str(self) -> &'static str {
@@ -39,6 +41,7 @@ impl State {
             Self::Attempted => "attempted",
             Self::Dormant => "dormant",
             Self::Unobservable => "unobservable",
+            Self::Excluded => "excluded",
         }
     }
 }
@@ -54,6 +57,9 @@ pub struct Audit {
     pub chains: Vec<Chain>,
     /// What no permission stands behind, and what no rule knows.
     pub unmapped: Vec<UnmappedNative>,
+    /// What somebody excluded from being called dormant.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub exclusions: Vec<ToldExclusion>,
     /// What deserves a look, the first thing first.
     #[serde(default)]
     pub findings: Vec<IntentFinding>,
@@ -81,6 +87,9 @@ pub struct Summary {
     /// The first and the last moment that was told of.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub window: Option<(Timestamp, Timestamp)>,
+    /// On how many observed days something must not have been used to be taken away.
+    #[serde(default)]
+    pub window_days: u64,
     /// Where permission names are from, and of when.
     pub catalogue: String,
     /// What came with credentials that count for a while, and how many of them were seen being made.
@@ -146,6 +155,15 @@ pub struct AuditEntry {
     pub observed_days: u64,
     /// How many stretches of days between are missing.
     pub gaps: u64,
+    /// Why it is not to be taken away yet, where it was not used.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub not_yet: Option<NotYet>,
+    /// Which of the exclusions says so, from 0.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub exclusion: Option<u32>,
+    /// For how long it was not used again, where it was, and that would have been seen.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub idle: Option<Box<Idle>>,
     /// What sort of action it is.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub level: Option<Level>,

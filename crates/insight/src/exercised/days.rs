@@ -1,5 +1,7 @@
 //! On which days something was seen.
 
+use std::collections::BTreeMap;
+
 use bailiwick_model::Timestamp;
 
 /// Days of UTC, each once, in order.
@@ -52,6 +54,38 @@ impl Days {
             _ => false,
         };
         u64::try_from(self.0.windows(2).filter(gap).count()).unwrap_or(u64::MAX)
+    }
+
+    /// Gives the middle one of the distances between them, in days; none where there are not three.
+    pub fn period(&self) -> Option<u64> {
+        let distance = |pair: &[i32]| match pair {
+            [before, after] => u64::from(after.abs_diff(*before)),
+            _ => 0,
+        };
+        let mut all: Vec<_> = self.0.windows(2).map(distance).collect();
+        all.sort_unstable();
+        // Of two in the middle the longer one, which waits longer.
+        all.get(all.len() / 2).filter(|_| 1 < all.len()).copied()
+    }
+
+    /// Counts those of each month of each year.
+    pub fn by_month(&self) -> BTreeMap<(i16, i8), u64> {
+        const DAY: i64 = 24 * 3600 * 1000;
+        let mut counts = BTreeMap::new();
+        for day in &self.0 {
+            let at = Timestamp::from_millis(i64::from(*day).saturating_mul(DAY));
+            let Some(month) = at.utc_month() else { continue };
+            let count: &mut u64 = counts.entry(month).or_default();
+            *count = count.saturating_add(1);
+        }
+        counts
+    }
+
+    /// Counts those after the day of a moment.
+    pub fn count_after(&self, at: Timestamp) -> u64 {
+        let day = i32::try_from(at.utc_day()).unwrap_or(i32::MAX);
+        let before = self.0.partition_point(|it| *it <= day);
+        u64::try_from(self.0.len().saturating_sub(before)).unwrap_or(u64::MAX)
     }
 
     /// Counts those from `first` on.

@@ -5,9 +5,9 @@
 
 use std::collections::BTreeMap;
 
-use bailiwick_model::{HeldPolicy, Holder, Patterns, Statement};
+use bailiwick_model::{HeldPolicy, Holder, Patterns, Statement, Timestamp};
 
-use super::{Extent, is_plain};
+use super::{Extent, first_of, is_plain};
 
 /// What one holder is granted, found by name.
 #[derive(Debug)]
@@ -75,10 +75,8 @@ impl<'h> Spelt<'h> {
                 None => return Vec::new(),
             }
         }
-        let exact = self.exact.get(name).into_iter().flatten().copied();
-        let wide = self.wide.iter().filter(|(_, it)| grants(&it.actions, name));
         let mut found: BTreeMap<usize, Vec<&Statement>> = BTreeMap::new();
-        for (place, statement) in exact.chain(wide.copied()) {
+        for (place, statement) in self.granting(name) {
             let always = found.entry(place).or_default();
             always.extend(Some(statement).filter(|it| !it.conditional));
         }
@@ -87,6 +85,20 @@ impl<'h> Spelt<'h> {
             if sure && is_sure(always) { Extent::Yes } else { Extent::Maybe }
         };
         found.into_iter().map(|(place, always)| (path(place), far(&always))).collect()
+    }
+
+    /// Gives since when a name, or the whole of a pattern, may have been granted, where that is known.
+    pub(crate) fn since(&self, name: &str) -> Option<Timestamp> {
+        let policy = |place: usize| self.holder.policies.get(place)?.since;
+        let first = first_of(self.granting(name).map(|(place, _)| policy(place)));
+        self.holder.since.max(first)
+    }
+
+    /// Gives the statements that grant a name, or the whole of a pattern, and the places of their policies.
+    fn granting<'s>(&'s self, name: &'s str) -> impl Iterator<Item = (usize, &'h Statement)> + 's {
+        let exact = self.exact.get(name).into_iter().flatten().copied();
+        let wide = self.wide.iter().filter(move |(_, it)| grants(&it.actions, name));
+        exact.chain(wide.copied())
     }
 }
 
@@ -194,7 +206,7 @@ mod tests {
             }
         };
         let statements = lines.iter().map(statement).collect();
-        HeldPolicy { path: path.to_owned(), statements }
+        HeldPolicy { path: path.to_owned(), statements, since: None }
     }
 
     fn holder(policies: Vec<HeldPolicy>, bounds: Vec<HeldPolicy>) -> Holder {

@@ -96,7 +96,11 @@ fn holder(id: &str, actions: &[&str]) -> Holder {
         account: "1".to_owned(),
         kind: kind(id),
         since: None,
-        policies: vec![HeldPolicy { path: "policy p".to_owned(), statements: vec![statement] }],
+        policies: vec![HeldPolicy {
+            path: "policy p".to_owned(),
+            statements: vec![statement],
+            since: None,
+        }],
         bounds: Vec::new(),
         unread: Vec::new(),
         trusts: Vec::new(),

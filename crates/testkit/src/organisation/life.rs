@@ -335,7 +335,7 @@ impl Life {
         actions.push("sts:AssumeRole".to_owned());
         let role = |name: &str, trusts: Value| {
             json!({
-                "Arn": arn(name), "RoleName": name, "CreateDate": "2026-01-01T00:00:00Z",
+                "Arn": arn(name), "RoleName": name, "CreateDate": "2025-01-01T00:00:00Z",
                 "AssumeRolePolicyDocument": { "Statement": { "Effect": "Allow", "Principal": trusts, "Action": "sts:AssumeRole" } },
                 "RolePolicyList": [{ "PolicyName": "work", "PolicyDocument": { "Statement":
                     { "Effect": "Allow", "Action": actions, "Resource": "*" } } }],

@@ -8,7 +8,7 @@ mod heat;
 
 use bailiwick_insight::{Audit, AuditEntry, AuditedIdentity, IntentFinding, State};
 
-use super::found;
+use super::{found, show};
 use crate::page::{
     Sheet,
     escape::{attribute, quoted, text},
@@ -82,8 +82,7 @@ fn summary(told: &Audit, charters: usize) -> String {
         rows.iter().map(|(name, value)| format!("<dt>{name}</dt><dd>{value}</dd>")).collect();
     let count =
         |state| -> u64 { told.identities.iter().filter_map(|it| it.states.get(&state)).sum() };
-    let counts: String = State::ALL
-        .into_iter()
+    let counts: String = show::states(told)
         .map(|it| format!("<li class=\"{0}\"><b>{1}</b> {0}</li>", it.as_str(), count(it)))
         .collect();
     format!("<dl class=\"facts\">{rows}</dl>\n<ul class=\"counts\">{counts}</ul>\n")
@@ -144,14 +143,15 @@ fn identities(told: &Audit) -> String {
     if told.identities.is_empty() {
         return none("There is none.");
     }
-    let all: String = told.identities.iter().take(IDENTITIES_MAX).map(identity).collect();
+    let shown = told.identities.iter().take(IDENTITIES_MAX);
+    let all: String = shown.map(|it| identity(told, it)).collect();
     format!("{all}{}", more(told.identities.len(), IDENTITIES_MAX))
 }
 
-fn identity(it: &AuditedIdentity) -> String {
+fn identity(told: &Audit, it: &AuditedIdentity) -> String {
     let counts: Vec<_> =
         it.states.iter().map(|(state, count)| format!("{count} {}", state.as_str())).collect();
-    let states: String = State::ALL.into_iter().map(|state| listed(it, state)).collect();
+    let states: String = State::ALL.into_iter().map(|state| listed(told, it, state)).collect();
     let unread = if it.unread.is_empty() {
         String::new()
     } else {
@@ -169,7 +169,7 @@ fn identity(it: &AuditedIdentity) -> String {
     )
 }
 
-fn listed(it: &AuditedIdentity, state: State) -> String {
+fn listed(told: &Audit, it: &AuditedIdentity, state: State) -> String {
     let of: Vec<&AuditEntry> = it.entries.iter().filter(|it| it.state == state).collect();
     if of.is_empty() {
         return String::new();
@@ -180,6 +180,7 @@ fn listed(it: &AuditedIdentity, state: State) -> String {
             State::Attempted => format!(" {}×", it.attempts),
             State::Dormant => format!(" on {} observed days", it.observed_days),
             State::Unobservable => String::new(),
+            State::Excluded => format!(" {}", text(&show::why_not_yet(told, it))),
         };
         let ways: Vec<_> = it.granted_by.iter().map(|it| text(&it.path)).collect();
         let ways = if ways.is_empty() { String::new() } else { format!(" by {}", ways.join(", ")) };

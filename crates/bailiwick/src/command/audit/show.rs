@@ -2,9 +2,9 @@
 
 use std::fmt::Write as _;
 
-use bailiwick_insight::{Audit, AuditEntry, AuditedIdentity, State};
+use bailiwick_insight::{Audit, AuditEntry, AuditedIdentity, NotYet, State};
 
-use super::found;
+use super::{exclusions, found};
 use crate::{
     output::{Ink, Screen, table as lined},
     page::escape::plain,
@@ -17,14 +17,15 @@ const NAMED: usize = 12;
 pub(super) fn table(told: &Audit, screen: Screen) -> String {
     let mut text = head(told);
     text.push_str(&found::findings(told, screen));
-    let rows = told.identities.iter().map(|it| counts(&called(told, it), it, screen)).collect();
-    text.push_str(&lined(
-        &["IDENTITY", "KIND", "EXERCISED", "ATTEMPTED", "DORMANT", "UNOBSERVABLE", "LAST"],
-        rows,
-    ));
+    let rows = told.identities.iter().map(|it| counts(told, it, screen)).collect();
+    let states: Vec<_> = states(told).map(|it| it.as_str().to_uppercase()).collect();
+    let states = states.iter().map(String::as_str);
+    let head: Vec<_> = ["IDENTITY", "KIND"].into_iter().chain(states).chain(["LAST"]).collect();
+    text.push_str(&lined(&head, rows));
     for identity in &told.identities {
-        text.push_str(&named(&called(told, identity), identity, screen));
+        text.push_str(&named(&called(told, identity), (told, identity), screen));
     }
+    text.push_str(&exclusions::table(told, screen));
     text.push_str(&found::reach(told, screen));
     text.push_str(&chains(told, screen));
     text.push_str(&unmapped(told, screen));
@@ -67,29 +68,39 @@ fn called(told: &Audit, identity: &AuditedIdentity) -> String {
     if is_one { id } else { format!("{id} ({})", plain(&identity.account)) }
 }
 
-fn counts(called: &str, identity: &AuditedIdentity, screen: Screen) -> Vec<String> {
+/// Gives the states that are told of: nobody need know of the last one where nothing is in it.
+pub(super) fn states(told: &Audit) -> impl Iterator<Item = State> {
+    let is_told = |it: &State| match it {
+        State::Excluded => told.identities.iter().any(|who| who.states.contains_key(it)),
+        State::Exercised | State::Attempted | State::Dormant | State::Unobservable => true,
+    };
+    State::ALL.into_iter().filter(is_told)
+}
+
+fn counts(told: &Audit, identity: &AuditedIdentity, screen: Screen) -> Vec<String> {
     let count = |state| identity.states.get(&state).copied().unwrap_or(0).to_string();
     let last = identity.entries.iter().filter_map(|it| it.last).max();
-    let states = State::ALL.into_iter().map(count);
-    let id = screen.fitted(called, 40);
+    let states = states(told).map(count);
+    let id = screen.fitted(&called(told, identity), 40);
     let head = [id, identity.kind.as_str().to_owned()];
     let last = last.map_or_else(|| "-".to_owned(), |it| it.to_string());
     head.into_iter().chain(states).chain([last]).collect()
 }
 
 /// Names an identity's permissions by state, the ones that say most first.
-fn named(called: &str, identity: &AuditedIdentity, screen: Screen) -> String {
+fn named(called: &str, (told, identity): (&Audit, &AuditedIdentity), screen: Screen) -> String {
     let mut text = format!("\n{}\n", screen.painted(Ink::Head, called));
     for state in State::ALL {
         let entries: Vec<_> = identity.entries.iter().filter(|it| it.state == state).collect();
         if entries.is_empty() {
             continue;
         }
-        let names: Vec<_> = entries.iter().take(NAMED).map(|it| one(it)).collect();
+        let names: Vec<_> = entries.iter().take(NAMED).map(|it| one(told, it)).collect();
         let more = entries.len().saturating_sub(NAMED);
         let more = if more == 0 { String::new() } else { format!(", and {more} more") };
         let word = screen.painted(ink(state), &format!("{:<13}", state.as_str()));
         let _ = writeln!(text, "  {word} {}{more}", names.join(", "));
+        text.push_str(&beside(&entries, (state, told.summary.window_days)));
     }
     if !identity.unread.is_empty() {
         let _ = writeln!(
@@ -102,12 +113,51 @@ fn named(called: &str, identity: &AuditedIdentity, screen: Screen) -> String {
     text
 }
 
-fn one(entry: &AuditEntry) -> String {
+/// Says what else is to be known of an identity's permissions of one state.
+fn beside(entries: &[&AuditEntry], (state, window): (State, u64)) -> String {
+    let mut text = String::new();
+    let short = || entries.iter().filter(|it| it.not_yet == Some(NotYet::TooFewDays));
+    if let Some(most) = short().map(|it| it.observed_days).max()
+        && state == State::Dormant
+    {
+        let _ = writeln!(
+            text,
+            "  {:<13} {} observed on fewer than {window} days, {most} at most: not to be taken away yet",
+            "",
+            short().count()
+        );
+    }
+    let lapsed: Vec<_> = entries.iter().filter_map(|it| Some((it, it.idle.as_ref()?))).collect();
+    let lapsed = || lapsed.iter().filter(|it| it.1.has_lapsed);
+    let names: Vec<_> = lapsed()
+        .take(NAMED)
+        .map(|(it, idle)| format!("{} {} days", plain(&it.name), idle.days))
+        .collect();
+    if !names.is_empty() {
+        let more = lapsed().count().saturating_sub(NAMED);
+        let more = if more == 0 { String::new() } else { format!(", and {more} more") };
+        let _ = writeln!(text, "  {:<13} not again since: {}{more}", "", names.join(", "));
+    }
+    text
+}
+
+/// Says why an entry is not called dormant, or not to be taken away yet.
+pub(super) fn why_not_yet(told: &Audit, entry: &AuditEntry) -> String {
+    let word = entry.not_yet.map_or_else(String::new, |it| it.as_str().replace('_', " "));
+    let place = entry.exclusion.and_then(|it| usize::try_from(it).ok());
+    match place.and_then(|it| told.exclusions.get(it)) {
+        Some(it) => format!("{word}: {}", it.exclusion.reason),
+        None => word,
+    }
+}
+
+fn one(told: &Audit, entry: &AuditEntry) -> String {
     let name = plain(&entry.name);
     match entry.state {
         State::Exercised => format!("{name} {}×", entry.count),
         State::Attempted => format!("{name} {}×", entry.attempts),
         State::Dormant | State::Unobservable => name,
+        State::Excluded => format!("{name} ({})", plain(&why_not_yet(told, entry))),
     }
 }
 
@@ -116,7 +166,7 @@ fn ink(state: State) -> Ink {
         State::Exercised => Ink::Good,
         State::Attempted => Ink::Alarm,
         State::Dormant => Ink::Warn,
-        State::Unobservable => Ink::Dim,
+        State::Unobservable | State::Excluded => Ink::Dim,
     }
 }
 
@@ -156,7 +206,7 @@ fn unmapped(told: &Audit, screen: Screen) -> String {
 
 /// Writes the report as comma-separated values (RFC 4180).
 pub(super) fn csv(told: &Audit) -> String {
-    let mut text = "platform,identity,account,kind,name,state,count,attempts,first,last,days,observed_days,mapping,granted_by,reach,findings\r\n".to_owned();
+    let mut text = "platform,identity,account,kind,name,state,count,attempts,first,last,days,observed_days,mapping,granted_by,reach,findings,not_yet,idle_days,lapsed\r\n".to_owned();
     for identity in &told.identities {
         let (reach, kinds) = (found::reach_of(told, identity), found::kinds_of(told, identity));
         for entry in &identity.entries {
@@ -164,6 +214,7 @@ pub(super) fn csv(told: &Audit) -> String {
                 it.map_or_else(String::new, |it| it.to_string())
             };
             let ways: Vec<_> = entry.granted_by.iter().map(|it| it.path.as_str()).collect();
+            let idle = entry.idle.as_ref();
             let cells = [
                 identity.platform.as_str().to_owned(),
                 identity.id.clone(),
@@ -181,6 +232,9 @@ pub(super) fn csv(told: &Audit) -> String {
                 ways.join("; "),
                 reach.clone(),
                 kinds.clone(),
+                entry.not_yet.map_or("", |it| it.as_str()).to_owned(),
+                idle.map_or_else(String::new, |it| it.days.to_string()),
+                idle.map_or_else(String::new, |it| it.has_lapsed.to_string()),
             ];
             text.push_str(&line(&cells));
         }

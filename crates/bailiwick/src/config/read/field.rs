@@ -168,6 +168,16 @@ impl<'a> Field<'a> {
         }
     }
 
+    /// Reads a moment, or a day, which begins at midnight in UTC.
+    pub(crate) fn moment_or_day(&self) -> Option<Spanned<Timestamp>> {
+        let value = self.value?;
+        let day = value.get_ref().as_datetime().filter(|it| it.time.is_none());
+        match day.and_then(|it| format!("{it}T00:00:00Z").parse().ok()) {
+            Some(moment) => Some(Spanned::new(value.span(), moment)),
+            None => self.moment(),
+        }
+    }
+
     /// Reads a list; each of its values is a field of its own.
     pub(crate) fn items(&self) -> Vec<Field<'a>> {
         let Some(value) = self.value else { return Vec::new() };

@@ -274,6 +274,10 @@ fn nobody_holds_anything_before_the_first_binding_was_made() {
     assert_eq!(since("system:serviceaccount:ci:runner").as_deref(), Some("2026-02-01"));
     assert_eq!(since("bob").as_deref(), Some("2026-01-01"));
     assert_eq!(since("ann"), None);
+    // Each binding says since when what it gives is held.
+    let ann = holders.iter().find(|it| it.id == "ann").unwrap();
+    let dates: Vec<_> = ann.policies.iter().map(|it| it.since.map(|it| it.to_string())).collect();
+    assert_eq!(dates, [Some("2026-03-01T00:00:00.000Z".to_owned()), None]);
 }
 
 #[test]

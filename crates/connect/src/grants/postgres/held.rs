@@ -297,7 +297,7 @@ fn policy(path: &str, names: impl IntoIterator<Item = String>, conditional: bool
         resources: Patterns::Only(vec!["*".to_owned()]),
         conditional,
     };
-    HeldPolicy { path: path.to_owned(), statements: vec![statement] }
+    HeldPolicy { path: path.to_owned(), statements: vec![statement], since: None }
 }
 
 fn holder(id: &str, account: &str) -> Holder {

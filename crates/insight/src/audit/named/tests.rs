@@ -9,7 +9,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::{
-    audit::{Audit, audit},
+    audit::{Audit, State, audit},
     exercised::{Doer, Exercised},
     names::Catalogue,
 };
@@ -71,6 +71,7 @@ fn holder(id: &str, words: &str) -> Holder {
             resources: Patterns::Only(vec!["*".to_owned()]),
             conditional: word.ends_with('?'),
         }],
+        since: None,
     };
     Holder {
         platform: Platform::Kubernetes,

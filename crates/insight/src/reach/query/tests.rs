@@ -59,7 +59,11 @@ fn holder(id: &str, trusts: &[&str], lines: &[(bool, &str, &str)]) -> Holder {
         account: "111122223333".to_owned(),
         kind: ActorKind::Role,
         since: None,
-        policies: vec![HeldPolicy { path: "policy".to_owned(), statements: statements.collect() }],
+        policies: vec![HeldPolicy {
+            path: "policy".to_owned(),
+            statements: statements.collect(),
+            since: None,
+        }],
         bounds: Vec::new(),
         unread: Vec::new(),
         trusts: trusts.iter().map(|it| (*it).to_owned()).collect(),

@@ -23,6 +23,7 @@ struct Field {
     attempted: u64,
     dormant: u64,
     unobservable: u64,
+    excluded: u64,
 }
 
 impl Field {
@@ -32,6 +33,7 @@ impl Field {
             State::Attempted => &mut self.attempted,
             State::Dormant => &mut self.dormant,
             State::Unobservable => &mut self.unobservable,
+            State::Excluded => &mut self.excluded,
         };
         *count = count.saturating_add(1);
     }
@@ -53,13 +55,17 @@ impl Field {
     }
 
     fn drawn(self, service: &str) -> String {
-        let Self { exercised, attempted, dormant, unobservable } = self;
+        let Self { exercised, attempted, dormant, unobservable, excluded } = self;
+        let more = if excluded == 0 { String::new() } else { format!(", {excluded} excluded") };
         let says = format!(
-            "{}: {exercised} exercised, {attempted} attempted, {dormant} dormant, {unobservable} unobservable",
+            "{}: {exercised} exercised, {attempted} attempted, {dormant} dormant, {unobservable} unobservable{more}",
             quoted(service)
         );
         match self.fifth() {
-            None => format!("<td class=\"blank\" title=\"{says}\">?{unobservable}</td>"),
+            None => {
+                let unknown = unobservable.saturating_add(excluded);
+                format!("<td class=\"blank\" title=\"{says}\">?{unknown}</td>")
+            }
             Some(fifth) => {
                 let seen = self.seen();
                 format!("<td class=\"h{fifth}\" title=\"{says}\">{exercised}/{seen}</td>")
@@ -142,6 +148,7 @@ fn row(
             rest.attempted = rest.attempted.saturating_add(field.attempted);
             rest.dormant = rest.dormant.saturating_add(field.dormant);
             rest.unobservable = rest.unobservable.saturating_add(field.unobservable);
+            rest.excluded = rest.excluded.saturating_add(field.excluded);
         }
         let is_nothing = rest == Field::default();
         cells.push_str(&if is_nothing { NOTHING.to_owned() } else { rest.drawn(REST) });
@@ -164,6 +171,7 @@ mod tests {
             attempted,
             dormant,
             unobservable,
+            excluded: 0,
         };
         for (of, fifth) in [
             (field(0, 0, 0, 7), None),

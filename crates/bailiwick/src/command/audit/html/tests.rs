@@ -25,6 +25,9 @@ fn entry(name: &str, state: State) -> AuditEntry {
         granted_by: vec![GrantedBy { path: EVIL.to_owned(), extent: Extent::Yes }],
         observed_days: 4,
         gaps: 0,
+        not_yet: None,
+        exclusion: None,
+        idle: None,
         level: None,
         resources: Vec::new(),
     }
