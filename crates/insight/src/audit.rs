@@ -6,9 +6,13 @@ mod dormancy;
 mod holders;
 mod named;
 mod observed;
+mod parted;
 mod shape;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    cell::OnceCell,
+    collections::{BTreeMap, BTreeSet},
+};
 
 use bailiwick_model::{HeldPolicy, Holder, Platform, Timestamp};
 
@@ -17,6 +21,7 @@ use self::{
     dormancy::{Dormancy, Whose},
     holders::{Holders, Listed},
     observed::{Observed, Seen},
+    parted::Parts,
 };
 pub use self::{
     chains::{Chain, Completeness, Sessions},
@@ -27,8 +32,8 @@ pub use self::{
     shape::{Audit, AuditEntry, AuditedIdentity, GrantedBy, State, Summary, UnmappedNative},
 };
 use crate::{
-    exercised::{Days, Deeds, Exercised, Namesakes, SystemIdentity, Tally},
-    granted::{ActionSet, Extent, Granted, Grants, Ways, gives},
+    exercised::{BucketDays, Days, Deeds, Exercised, Namesakes, SystemIdentity, Tally},
+    granted::{ActionSet, Extent, Granted, Grants, Ways, gives, giving},
     names::{Action, Catalogue, Certainty, Level},
 };
 
@@ -50,7 +55,8 @@ pub fn audit_by(exercised: &Exercised, holders: &[Holder], policy: &DormancyPoli
     let holders = Holders::new(holders, &names);
     let everybody: BTreeSet<&SystemIdentity> = doers.keys().chain(holders.names()).collect();
     let actions = Actions::new(catalogue);
-    let mut look = Look { exercised, catalogue, actions: &actions, grants: Grants::new(catalogue) };
+    let grants = Grants::new(catalogue);
+    let mut look = Look { exercised, catalogue, actions: &actions, grants, buckets: OnceCell::new() };
     let mut identities = Vec::new();
     for id in everybody {
         let doer = doers.get(id);
@@ -134,6 +140,7 @@ struct Look<'a> {
     catalogue: &'a Catalogue,
     actions: &'a Actions<'a>,
     grants: Grants<'a>,
+    buckets: OnceCell<BucketDays>,
 }
 
 /// One holder, and what comes of all that it holds.
@@ -166,6 +173,9 @@ impl<'a> Look<'a> {
             let ways =
                 number.zip(action).map_or_else(Vec::new, |it| ways_to(held.as_ref(), it, deeds));
             let level = action.map(|it| it.level);
+            if let Some((holder, number)) = holder.zip(number) {
+                entries.extend(self.parted((number, name), (holder, deeds), whose));
+            }
             entries.push(match number.and_then(|it| self.actions.sort(it)) {
                 Some(sort) => {
                     let days = &observed.of(sort.clone(), None).days;
@@ -187,8 +197,34 @@ impl<'a> Look<'a> {
             }
         }
         // Two stretches, each of which is in order.
-        entries.sort_by(|one, next| one.name.cmp(&next.name));
+        entries.sort_by(|one, next| (&one.name, &one.within).cmp(&(&next.name, &next.within)));
         entries
+    }
+
+    /// Tells of what was used, and is granted in other buckets as well.
+    fn parted(
+        &self,
+        (number, name): (usize, &str),
+        (holder, deeds): (&Holder, &Deeds),
+        whose: &Whose<'_, '_>,
+    ) -> Vec<AuditEntry> {
+        // Of other services a record may name one of several resources alone.
+        let Some(action) = self.actions.get(number).filter(|it| &*it.service == "s3") else {
+            return Vec::new();
+        };
+        let mut parts = Parts::default();
+        if !parts.add(Platform::Aws, giving(holder, action), (Some(""), holder.since)) {
+            return Vec::new();
+        }
+        let sorts: Vec<_> = self.actions.sort(number).cloned().into_iter().collect();
+        let told = parts.told((Platform::Aws, name), &[deeds], (&sorts, self.buckets()), whose);
+        let level = Some(action.level);
+        told.into_iter().map(|it| AuditEntry { level, ..it }).collect()
+    }
+
+    /// Gives on which days what was seen in which bucket; few ask.
+    fn buckets(&self) -> &BucketDays {
+        self.buckets.get_or_init(|| BucketDays::of(self.exercised))
     }
 
     /// Tells of what is granted and was not seen.
@@ -259,6 +295,7 @@ fn unused(
     let judged = whose.unused(&name, seen, since);
     AuditEntry {
         name,
+        within: None,
         state: judged.state,
         count: 0,
         attempts: 0,
@@ -290,6 +327,7 @@ fn seen(
     let told: Option<&Tally> = done.as_ref().or(denied);
     AuditEntry {
         name: name.to_owned(),
+        within: None,
         state: if done.is_some() { State::Exercised } else { State::Attempted },
         count: done.as_ref().map_or(0, |it| it.count),
         attempts: denied.map_or(0, |it| it.count),
@@ -367,7 +405,8 @@ mod tests {
             resources: Patterns::Only(vec!["*".to_owned()]),
             conditional: false,
         };
-        let policy = HeldPolicy { path: "policy p".to_owned(), statements: vec![statement], since: None };
+        let policy =
+            HeldPolicy { path: "policy p".to_owned(), statements: vec![statement], since: None };
         Holder {
             platform: Platform::Aws,
             id: "somebody".to_owned(),

@@ -2,6 +2,7 @@
 //!
 //! The order in which logs are read makes no difference, nor does reading one twice.
 
+mod buckets;
 mod days;
 mod joins;
 mod namesakes;
@@ -22,6 +23,7 @@ pub use self::{
     touch::{MadeCredential, Touch, Touched},
 };
 pub(crate) use self::{
+    buckets::{BucketDays, granted_in},
     joins::vouched,
     namesakes::{Namesakes, is_local},
     quick::QuickMap,

@@ -91,6 +91,27 @@ impl<'h> Ways<'h> {
     }
 }
 
+/// Gives the statements of a holder that grant an action, with their policies; none where something is denied or bounded, so
+/// that they do not say all.
+pub(crate) fn giving<'h>(
+    holder: &'h Holder,
+    action: &Action,
+) -> Vec<(&'h HeldPolicy, &'h Statement)> {
+    let name = format!("{}:{}", action.service, action.name);
+    let all = holder.policies.iter().flat_map(|of| of.statements.iter().map(move |it| (of, it)));
+    let about: Vec<_> = all.filter(|it| is_about(&it.1.actions, &name)).collect();
+    let is_whole = holder.bounds.is_empty() && about.iter().all(|it| it.1.allows);
+    if is_whole { about } else { Vec::new() }
+}
+
+/// Says whether a name of an action is among patterns.
+fn is_about(patterns: &Patterns, name: &str) -> bool {
+    match patterns {
+        Patterns::Only(names) => names.iter().any(|it| pattern::fits(it, name)),
+        Patterns::AllBut(names) => !names.iter().any(|it| pattern::fits(it, name)),
+    }
+}
+
 /// Gives the first of some moments, where each of them is known.
 fn first_of(mut all: impl Iterator<Item = Option<Timestamp>>) -> Option<Timestamp> {
     let first = all.next()??;
@@ -104,12 +125,8 @@ pub(crate) fn gives<'d>(
     resources: impl Iterator<Item = &'d str>,
 ) -> bool {
     let name = format!("{}:{}", action.service, action.name);
-    let is_of = |patterns: &Patterns| match patterns {
-        Patterns::Only(names) => names.iter().any(|it| pattern::fits(it, &name)),
-        Patterns::AllBut(names) => !names.iter().any(|it| pattern::fits(it, &name)),
-    };
     let always = policy.statements.iter().filter(|it| it.allows && !it.conditional);
-    let always: Vec<_> = always.filter(|it| is_of(&it.actions)).collect();
+    let always: Vec<_> = always.filter(|it| is_about(&it.actions, &name)).collect();
     give(Platform::Aws, &always, resources)
 }
 

@@ -58,7 +58,8 @@ fn exclusion(table: &Table<'_>) -> Option<Exclusion> {
     let owner = table.get("owner").required().made(filled);
     let until = table.get("until").required().moment_or_day();
     if ![&system, &who, &what].into_iter().any(Field::is_given) {
-        let help = "give it an `identity`, a `permission` or a `platform`; all that are given must fit";
+        let help =
+            "give it an `identity`, a `permission` or a `platform`; all that are given must fit";
         let message = "nothing says what is excluded";
         system.fault(Code::MissingKey, message, "this would be everything", Some(help));
         return None;
@@ -139,8 +140,8 @@ mod tests {
             (
                 "identity = \"a\"\n",
                 vec![
-                    "`exclude[0].reason` is missing",
                     "`exclude[0].owner` is missing",
+                    "`exclude[0].reason` is missing",
                     "`exclude[0].until` is missing",
                 ],
             ),
@@ -156,7 +157,10 @@ mod tests {
             ("identity = \"a\"\nmonths = []\n", vec!["`exclude[0].months` names no month"]),
             (
                 "identity = \"a\"\nmonths = [0, 13]\n",
-                vec!["`exclude[0].months[0]` may not be `0`", "`exclude[0].months[1]` may not be `13`"],
+                vec![
+                    "`exclude[0].months[0]` may not be `0`",
+                    "`exclude[0].months[1]` may not be `13`",
+                ],
             ),
             ("identity = \"a\"\nidentiy = \"b\"\n", vec!["unknown key `exclude[0].identiy`"]),
             ("identity = \" \"\n", vec!["this may not be empty"]),
@@ -167,7 +171,8 @@ mod tests {
             assert!(told.iter().zip(&says).all(|(it, says)| it.starts_with(says)), "{told:?}");
         }
         assert_eq!(read("").unwrap_err(), ["`exclude` is missing"]);
-        let until = format!("[[exclude]]\nidentity = \"a\"\n{}", REST.replace("2027-03-01", "\"soon\""));
+        let until =
+            format!("[[exclude]]\nidentity = \"a\"\n{}", REST.replace("2027-03-01", "\"soon\""));
         assert!(read(&until).unwrap_err()[0].starts_with("`soon` is not a moment"));
         let gone = read_exclusions(&["/nowhere/excluded.toml".into()]).unwrap_err();
         assert!(gone.errors[0].to_string().starts_with("`excluded.toml` cannot be read"));

@@ -1,6 +1,7 @@
 //! `audit`: granted against exercised, from files alone.
 
 mod cloud;
+mod dormancy;
 mod granted;
 mod live;
 mod local;
@@ -214,6 +215,10 @@ fn each_permission_has_one_state_and_what_it_rests_on() {
       ],
       "observed_days": 2,
       "gaps": 1,
+      "idle": {
+        "days": 0,
+        "has_lapsed": false
+      },
       "level": "write",
       "resources": [
         "arn:aws:s3:::releases/*"
@@ -350,6 +355,7 @@ fn people_see_a_table_and_spreadsheets_get_lines() {
       exercised     aws:ec2:DescribeInstances 1×, aws:ec2:RunInstances 1×, aws:iam:PassRole 1×, aws:s3:PutObject 2×
       attempted     aws:ec2:TerminateInstances 1×
       dormant       aws:ec2:DescribeImages, aws:s3:DeleteObject
+                    2 observed on fewer than 90 days, 2 at most: not to be taken away yet
       unobservable  aws:s3:GetObject
 
     arn:aws:iam::111122223333:user/ci

@@ -1,6 +1,7 @@
 //! `rightsize`: smaller policies, what takes them back, and a certificate that somebody else can check.
 
 mod database;
+mod excluded;
 mod house;
 mod real;
 mod systems;

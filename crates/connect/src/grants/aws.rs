@@ -56,7 +56,9 @@ impl<'a> Account<'a> {
                 it.get("IsDefaultVersion") == Some(&Value::Bool(true))
                     || text(it, "VersionId") == default
             });
-            if let Some((version, document)) = current.and_then(|it| Some((it, it.get("Document")?))) {
+            if let Some((version, document)) =
+                current.and_then(|it| Some((it, it.get("Document")?)))
+            {
                 let statements = statements(arn, document)?;
                 // AWS adds to its own policies time and again: what they said before, they say still.
                 let dated = if arn.contains(":iam::aws:policy/") { policy } else { version };

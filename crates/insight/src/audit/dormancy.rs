@@ -242,8 +242,7 @@ impl<'p> Dormancy<'p> {
 
     /// Turns to one identity.
     pub(super) fn of(&self, id: &SystemIdentity) -> Whose<'_, 'p> {
-        let counts =
-            |it: &Exclusion| !self.has_ended(it) && it.knows(id.platform, &id.id);
+        let counts = |it: &Exclusion| !self.has_ended(it) && it.knows(id.platform, &id.id);
         let excluded = self.policy.exclusions.iter().enumerate().filter(|it| counts(it.1));
         Whose { dormancy: self, excluded: excluded.collect() }
     }

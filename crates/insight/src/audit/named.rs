@@ -9,6 +9,7 @@ use bailiwick_model::{Holder, Patterns, Platform, Statement, Timestamp};
 use super::{
     AuditEntry, GrantedBy, Listed, Look, Whose,
     observed::{Observed, Seen},
+    parted::Parts,
     seen, unused,
 };
 use crate::{
@@ -73,6 +74,10 @@ impl Look<'_> {
         for (pattern, grant) in granted(&held) {
             // What was asked for and denied each time is told of by its name; of a pattern that is no use either.
             if asked.contains(pattern) || used.iter().any(|it| fits(pattern, it)) {
+                if !stood_behind || !pattern.contains('*') {
+                    let of = grant.of.iter().filter_map(|it| held.get(*it));
+                    entries.extend(self.parted((platform, pattern), of, deeds, whose));
+                }
                 continue;
             }
             // Whoever acted by another's name may have used what no name says.
@@ -86,8 +91,32 @@ impl Look<'_> {
             let told = (format!("{platform}:{pattern}"), told(grant.ways));
             entries.push(unused(told, Some(&seen), since(pattern, of()), whose));
         }
-        entries.sort_by(|one, next| one.name.cmp(&next.name));
+        entries.sort_by(|one, next| (&one.name, &one.within).cmp(&(&next.name, &next.within)));
         entries
+    }
+
+    /// Tells of what is in use, and is granted in other buckets as well.
+    fn parted<'i, 'h: 'i>(
+        &self,
+        (platform, pattern): (Platform, &str),
+        holders: impl Iterator<Item = &'i Held<'h>>,
+        deeds: &BTreeMap<String, Deeds>,
+        whose: &Whose<'_, '_>,
+    ) -> Vec<AuditEntry> {
+        let mut parts = Parts::default();
+        for it in holders {
+            let giving = it.spelt.giving(pattern);
+            let of = (it.account, it.holder.since);
+            if !it.listed.is_sure || giving.is_empty() || !parts.add(platform, giving, of) {
+                return Vec::new();
+            }
+        }
+        let is_it = |it: &str| it == pattern || fits(pattern, it);
+        let fitting = deeds.iter().filter(|it| is_it(bare(platform, it.0)));
+        let fitting: Vec<_> = fitting.map(|it| it.1).collect();
+        let sorts = Sort::spanned(platform, pattern).unwrap_or_default();
+        let name = format!("{platform}:{pattern}");
+        parts.told((platform, &name), &fitting, (&sorts, self.buckets()), whose)
     }
 
     fn held<'h>(&'h self, listed: Listed<'h>) -> Held<'h> {
@@ -200,7 +229,7 @@ fn join(ways: &mut BTreeMap<String, Extent>, more: Vec<(&str, Extent)>) {
     }
 }
 
-fn told(ways: BTreeMap<String, Extent>) -> Vec<GrantedBy> {
+pub(super) fn told(ways: BTreeMap<String, Extent>) -> Vec<GrantedBy> {
     ways.into_iter().map(|(path, extent)| GrantedBy { path, extent }).collect()
 }
 

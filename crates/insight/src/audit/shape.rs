@@ -133,6 +133,9 @@ impl AuditedIdentity {
 pub struct AuditEntry {
     /// The permission's name: `aws:s3:GetObject`.
     pub name: String,
+    /// In which namespace, project or bucket alone; nothing where it is told of as a whole, `*` where it is several.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub within: Option<Box<str>>,
     /// What became of it.
     pub state: State,
     /// How often it was used.

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use bailiwick_model::{ActorKind, Ended, Platform, Timestamp, Via};
 
-use super::{Account, Days, Exercised, Tally, is_local};
+use super::{Account, Days, Exercised, Tally, buckets, is_local};
 use crate::names::{Certainty, Sort};
 
 /// One identity of one system.
@@ -28,8 +28,12 @@ pub struct Deeds {
     pub done: BTreeMap<String, Tally>,
     /// What was refused.
     pub denied: Option<Tally>,
+    /// To what it was refused; the log may not say.
+    pub denied_to: BTreeSet<String>,
     /// In which accounts; none where grants of the system count in all of them.
     pub accounts: BTreeSet<String>,
+    /// Whether some of it was done together with something else, so that the resource may be that one's.
+    pub is_vague: bool,
 }
 
 /// One identity, and what it did by permission name.
@@ -196,8 +200,11 @@ impl Exercised {
                     certainty: name.certainty,
                     done: BTreeMap::new(),
                     denied: None,
+                    denied_to: BTreeSet::new(),
                     accounts: BTreeSet::new(),
+                    is_vague: false,
                 });
+                deeds.is_vague |= 1 < deed.names.len();
                 deeds.certainty = deeds.certainty.max(name.certainty);
                 deeds.take(self.words.text(key.to), key.ended, tally);
                 let account = self.words.text(key.place);
@@ -322,18 +329,33 @@ impl Deeds {
                 Some(known) => known.join(tally),
                 None => self.denied = Some(tally.clone()),
             }
+            if !self.denied_to.contains(resource) {
+                self.denied_to.insert(resource.to_owned());
+            }
         }
     }
 
     fn join(&mut self, other: &Self) {
         self.certainty = self.certainty.max(other.certainty);
         self.accounts.extend(other.accounts.iter().cloned());
+        self.is_vague |= other.is_vague;
+        self.denied_to.extend(other.denied_to.iter().cloned());
         for (resource, tally) in &other.done {
             self.take(resource, Ended::Success, tally);
         }
         if let Some(tally) = &other.denied {
-            self.take("", Ended::Denied, tally);
+            match &mut self.denied {
+                Some(known) => known.join(tally),
+                None => self.denied = Some(tally.clone()),
+            }
         }
+    }
+
+    /// Says whether some of it may have been in a bucket, done or denied.
+    pub(crate) fn may_be_in(&self, platform: Platform, bucket: &str) -> bool {
+        let mut all = self.done.keys().chain(&self.denied_to);
+        self.is_vague
+            || all.any(|it| buckets::may_be_in(platform, bucket, it, &self.accounts))
     }
 
     /// Gives all that was let through, whatever it was done to.

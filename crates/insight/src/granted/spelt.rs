@@ -94,6 +94,16 @@ impl<'h> Spelt<'h> {
         self.holder.since.max(first)
     }
 
+    /// Gives the statements that grant a name, or the whole of a pattern, with their policies; none where something is denied
+    /// or bounded, so that they do not say all.
+    pub(crate) fn giving(&self, name: &str) -> Vec<(&'h HeldPolicy, &'h Statement)> {
+        if !self.denials.is_empty() || !self.holder.bounds.is_empty() {
+            return Vec::new();
+        }
+        let policy = |place: usize| self.holder.policies.get(place);
+        self.granting(name).filter_map(|(place, it)| Some((policy(place)?, it))).collect()
+    }
+
     /// Gives the statements that grant a name, or the whole of a pattern, and the places of their policies.
     fn granting<'s>(&'s self, name: &'s str) -> impl Iterator<Item = (usize, &'h Statement)> + 's {
         let exact = self.exact.get(name).into_iter().flatten().copied();

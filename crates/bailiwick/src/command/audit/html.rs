@@ -186,7 +186,7 @@ fn listed(told: &Audit, it: &AuditedIdentity, state: State) -> String {
         let ways = if ways.is_empty() { String::new() } else { format!(" by {}", ways.join(", ")) };
         format!(
             "<li><code>{}</code><span class=\"dim\">{count}{ways}</span></li>\n",
-            text(&it.name)
+            text(&show::called_entry(it))
         )
     };
     let names: String = of.iter().take(NAMES_MAX).map(one).collect();

@@ -141,6 +141,15 @@ fn beside(entries: &[&AuditEntry], (state, window): (State, u64)) -> String {
     text
 }
 
+/// Gives what an entry is called: with the namespace, project or bucket that it is told of alone.
+pub(super) fn called_entry(entry: &AuditEntry) -> String {
+    match entry.within.as_deref() {
+        Some("*") => format!("{} in others", entry.name),
+        Some(within) => format!("{} in {within}", entry.name),
+        None => entry.name.clone(),
+    }
+}
+
 /// Says why an entry is not called dormant, or not to be taken away yet.
 pub(super) fn why_not_yet(told: &Audit, entry: &AuditEntry) -> String {
     let word = entry.not_yet.map_or_else(String::new, |it| it.as_str().replace('_', " "));
@@ -152,7 +161,7 @@ pub(super) fn why_not_yet(told: &Audit, entry: &AuditEntry) -> String {
 }
 
 fn one(told: &Audit, entry: &AuditEntry) -> String {
-    let name = plain(&entry.name);
+    let name = plain(&called_entry(entry));
     match entry.state {
         State::Exercised => format!("{name} {}×", entry.count),
         State::Attempted => format!("{name} {}×", entry.attempts),
@@ -206,7 +215,7 @@ fn unmapped(told: &Audit, screen: Screen) -> String {
 
 /// Writes the report as comma-separated values (RFC 4180).
 pub(super) fn csv(told: &Audit) -> String {
-    let mut text = "platform,identity,account,kind,name,state,count,attempts,first,last,days,observed_days,mapping,granted_by,reach,findings,not_yet,idle_days,lapsed\r\n".to_owned();
+    let mut text = "platform,identity,account,kind,name,state,count,attempts,first,last,days,observed_days,mapping,granted_by,reach,findings,not_yet,idle_days,lapsed,within\r\n".to_owned();
     for identity in &told.identities {
         let (reach, kinds) = (found::reach_of(told, identity), found::kinds_of(told, identity));
         for entry in &identity.entries {
@@ -235,6 +244,7 @@ pub(super) fn csv(told: &Audit) -> String {
                 entry.not_yet.map_or("", |it| it.as_str()).to_owned(),
                 idle.map_or_else(String::new, |it| it.days.to_string()),
                 idle.map_or_else(String::new, |it| it.has_lapsed.to_string()),
+                entry.within.as_deref().unwrap_or_default().to_owned(),
             ];
             text.push_str(&line(&cells));
         }

@@ -71,6 +71,7 @@ pub(crate) fn of_audit(told: &Audit) -> OpenGraph {
             }
             said.insert("observed_days".to_owned(), json!(entry.observed_days));
             said.insert("state".to_owned(), json!(entry.state));
+            said.extend(entry.within.as_ref().map(|it| ("within".to_owned(), json!(it))));
             said.insert("traversable".to_owned(), json!(false));
             edges.push(edge("BW_Entitlement", id.clone(), entry.name.clone(), said));
         }

@@ -131,7 +131,7 @@ fn findings_are_lines_for_spreadsheets() {
     assert!(lines[2].contains("AKIAEXAMPLE0000000001"));
     let ran = house.run(&[ALL.as_slice(), &["--format", "csv"]].concat());
     let line = ran.stdout.lines().nth(1).unwrap();
-    assert!(line.ends_with(",observe,outside-charter; standing-grant"), "{line}");
+    assert!(line.ends_with(",observe,outside-charter; standing-grant,too_few_days,,,"), "{line}");
 }
 
 #[test]

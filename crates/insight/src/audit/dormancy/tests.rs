@@ -160,8 +160,7 @@ fn what_is_excluded_is_told_and_counts_again_once_the_exclusion_ends() {
         let all = exercised(&watched(0..100));
         let holder = holder(None, &[("ec2:Stop*", None), ("ec2:Terminate*", None)]);
         let all = audit_by(&all, &[holder], &policy(90, exclusions.to_vec()));
-        let told_of: Vec<_> =
-            all.exclusions.iter().map(|it| (it.has_ended, it.entries)).collect();
+        let told_of: Vec<_> = all.exclusions.iter().map(|it| (it.has_ended, it.entries)).collect();
         (told(&all), told_of)
     };
     let both = "StopInstances excluded exclusion 0 of 100\nTerminateInstances dormant of 100";
@@ -176,11 +175,9 @@ fn what_is_excluded_is_told_and_counts_again_once_the_exclusion_ends() {
         platform: Some(Platform::Aws),
         ..exclusion("aws:*", 200)
     };
-    let all = "StopInstances excluded exclusion 1 of 100\nTerminateInstances excluded exclusion 1 of 100";
-    assert_eq!(
-        says(&[of("other"), of("mi*")]),
-        (all.to_owned(), vec![(false, 0), (false, 2)])
-    );
+    let all =
+        "StopInstances excluded exclusion 1 of 100\nTerminateInstances excluded exclusion 1 of 100";
+    assert_eq!(says(&[of("other"), of("mi*")]), (all.to_owned(), vec![(false, 0), (false, 2)]));
     let elsewhere = Exclusion { platform: Some(Platform::Github), ..of("mine") };
     assert_eq!(says(&[elsewhere]), (none.to_owned(), vec![(false, 0)]));
 }
@@ -211,7 +208,10 @@ fn what_was_used_lapses_after_the_window_and_two_of_its_periods() {
     };
     let every_other = [0, 60, 120];
     assert_eq!(says(&every_other, 240, vec![]), "StopInstances exercised of 240 idle 119/60");
-    assert_eq!(says(&every_other, 241, vec![]), "StopInstances exercised of 241 idle 120/60 lapsed");
+    assert_eq!(
+        says(&every_other, 241, vec![]),
+        "StopInstances exercised of 241 idle 120/60 lapsed"
+    );
     assert_eq!(says(&[0, 1], 92, vec![]), "StopInstances exercised of 92 idle 90/? lapsed");
     assert_eq!(says(&[0, 1, 2], 92, vec![]), "StopInstances exercised of 92 idle 89/1");
     let kept = vec![exclusion("aws:ec2:*", 500)];
@@ -228,9 +228,8 @@ fn names_of_permissions_are_read_or_refused_in_words() {
     assert_eq!(said("aws:"), "`aws:` has no name behind the system's: `aws:*` is all of them");
     assert_eq!(said("aws"), said("aws:"));
     assert!(said("kms:Decrypt").starts_with("`kms` is no system that is read: write the system"));
-    let means = |pattern: &str, name| {
-        pattern.parse::<PermissionPattern>().expect("a pattern").means(name)
-    };
+    let means =
+        |pattern: &str, name| pattern.parse::<PermissionPattern>().expect("a pattern").means(name);
     assert!(means("kubernetes:core/secrets:*", "kubernetes:core/secrets:get"));
     assert!(!means("kubernetes:core/secrets:*", "kubernetes:core/Secrets:get"));
     assert!(!means("kubernetes:core/secrets:*", "kubernetes:core/*:get"), "more than that");
@@ -241,16 +240,18 @@ fn names_of_permissions_are_read_or_refused_in_words() {
 const CALLS: [&str; 3] = ["ec2:RunInstances", "ec2:StopInstances", "ec2:DescribeImages"];
 
 fn accesses() -> impl Strategy<Value = Vec<Access>> {
-    let one = (0..400_i64, any::<bool>(), 0..3_usize, any::<bool>()).prop_map(
-        |(day, mine, call, ok)| (day, if mine { "mine" } else { "other" }, CALLS[call], ok),
-    );
+    let one =
+        (0..400_i64, any::<bool>(), 0..3_usize, any::<bool>()).prop_map(|(day, mine, call, ok)| {
+            (day, if mine { "mine" } else { "other" }, CALLS[call], ok)
+        });
     proptest::collection::vec(one, 0..60)
 }
 
 /// What somebody holds: since when, and policies.
 fn held() -> impl Strategy<Value = Holder> {
     let since = || proptest::option::of(0..450_i64);
-    let one = (0..3_usize, since()).prop_map(|(it, since)| (["ec2:*", "ec2:Run*", "ec2:*Instances"][it], since));
+    let one = (0..3_usize, since())
+        .prop_map(|(it, since)| (["ec2:*", "ec2:Run*", "ec2:*Instances"][it], since));
     (since(), proptest::collection::vec(one, 1..4))
         .prop_map(|(since, policies)| holder(since, &policies))
 }

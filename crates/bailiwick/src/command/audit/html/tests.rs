@@ -1,10 +1,10 @@
 //! Hostile names on a page, a page that asks for nothing, and what it tells.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use bailiwick_insight::{
-    Certainty, Chain, Completeness, Extent, FindingKind, GrantedBy, Reach, Risk, Summary,
-    SystemReach, UnmappedNative,
+    Certainty, Chain, Completeness, Exclusion, Extent, FindingKind, GrantedBy, NotYet, Reach, Risk,
+    Summary, SystemReach, ToldExclusion, UnmappedNative,
 };
 use bailiwick_model::{ActorKind, Platform, Timestamp, Via};
 
@@ -15,6 +15,7 @@ const EVIL: &str = "\"><script>alert(1)</script><img src=x onerror=alert(1)>' </
 fn entry(name: &str, state: State) -> AuditEntry {
     AuditEntry {
         name: name.to_owned(),
+        within: None,
         state,
         count: 3,
         attempts: 2,
@@ -25,8 +26,8 @@ fn entry(name: &str, state: State) -> AuditEntry {
         granted_by: vec![GrantedBy { path: EVIL.to_owned(), extent: Extent::Yes }],
         observed_days: 4,
         gaps: 0,
-        not_yet: None,
-        exclusion: None,
+        not_yet: (state == State::Excluded).then_some(NotYet::Exclusion),
+        exclusion: (state == State::Excluded).then_some(0),
         idle: None,
         level: None,
         resources: Vec::new(),
@@ -93,6 +94,19 @@ fn hostile() -> Audit {
             native: EVIL.to_owned(),
             class: Certainty::Unknown,
             count: 1,
+        }],
+        exclusions: vec![ToldExclusion {
+            exclusion: Exclusion {
+                platform: None,
+                identity: Some(EVIL.to_owned()),
+                permission: None,
+                months: BTreeSet::new(),
+                reason: EVIL.to_owned(),
+                owner: EVIL.to_owned(),
+                until: moment,
+            },
+            has_ended: false,
+            entries: 1,
         }],
         findings: vec![finding],
         reach: vec![SystemReach {
@@ -198,6 +212,7 @@ fn a_report_of_nothing_is_a_page() {
         identities: Vec::new(),
         chains: Vec::new(),
         unmapped: Vec::new(),
+        exclusions: Vec::new(),
         findings: Vec::new(),
         reach: Vec::new(),
     };
