@@ -56,7 +56,8 @@ pub fn audit_by(exercised: &Exercised, holders: &[Holder], policy: &DormancyPoli
     let everybody: BTreeSet<&SystemIdentity> = doers.keys().chain(holders.names()).collect();
     let actions = Actions::new(catalogue);
     let grants = Grants::new(catalogue);
-    let mut look = Look { exercised, catalogue, actions: &actions, grants, buckets: OnceCell::new() };
+    let mut look =
+        Look { exercised, catalogue, actions: &actions, grants, buckets: OnceCell::new() };
     let mut identities = Vec::new();
     for id in everybody {
         let doer = doers.get(id);
@@ -213,7 +214,7 @@ impl<'a> Look<'a> {
             return Vec::new();
         };
         let mut parts = Parts::default();
-        if !parts.add(Platform::Aws, giving(holder, action), (Some(""), holder.since)) {
+        if !parts.add(Platform::Aws, giving(holder, action), (Some(""), holder.since), |_| true) {
             return Vec::new();
         }
         let sorts: Vec<_> = self.actions.sort(number).cloned().into_iter().collect();

@@ -17,16 +17,16 @@ use std::collections::hash_map::Entry;
 
 use bailiwick_model::{ActorKind, Along, Ended, Exercise, Platform, Timestamp};
 
-pub use self::{
-    days::Days,
-    told::{Deeds, Doer, Origin, Shown, Step, SystemIdentity, Unmapped},
-    touch::{MadeCredential, Touch, Touched},
-};
 pub(crate) use self::{
     buckets::{BucketDays, granted_in},
     joins::vouched,
     namesakes::{Namesakes, is_local},
     quick::QuickMap,
+};
+pub use self::{
+    days::Days,
+    told::{Deeds, Doer, Origin, Shown, Step, SystemIdentity, Unmapped},
+    touch::{MadeCredential, Touch, Touched},
 };
 use self::{
     joins::{Issue, Moments, Showing},

@@ -76,7 +76,7 @@ impl Look<'_> {
             if asked.contains(pattern) || used.iter().any(|it| fits(pattern, it)) {
                 if !stood_behind || !pattern.contains('*') {
                     let of = grant.of.iter().filter_map(|it| held.get(*it));
-                    entries.extend(self.parted((platform, pattern), of, deeds, whose));
+                    entries.extend(self.named_parted((platform, pattern), of, deeds, whose));
                 }
                 continue;
             }
@@ -96,18 +96,22 @@ impl Look<'_> {
     }
 
     /// Tells of what is in use, and is granted in other buckets as well.
-    fn parted<'i, 'h: 'i>(
+    fn named_parted<'i, 'h: 'i>(
         &self,
         (platform, pattern): (Platform, &str),
         holders: impl Iterator<Item = &'i Held<'h>>,
         deeds: &BTreeMap<String, Deeds>,
         whose: &Whose<'_, '_>,
     ) -> Vec<AuditEntry> {
+        let names = |it: &Statement| match &it.actions {
+            Patterns::Only(all) => all.iter().any(|it| it == pattern),
+            Patterns::AllBut(_) => pattern == "*",
+        };
         let mut parts = Parts::default();
         for it in holders {
             let giving = it.spelt.giving(pattern);
             let of = (it.account, it.holder.since);
-            if !it.listed.is_sure || giving.is_empty() || !parts.add(platform, giving, of) {
+            if !it.listed.is_sure || giving.is_empty() || !parts.add(platform, giving, of, names) {
                 return Vec::new();
             }
         }

@@ -26,6 +26,8 @@ struct Part<'h> {
     since: Option<Timestamp>,
     /// In which account its use would have been seen; none where that is not known.
     account: Option<&'h str>,
+    /// Whether a statement names it as it is told of, and does not only give it by a wider pattern, which is told of itself.
+    is_named: bool,
 }
 
 impl Part<'_> {
@@ -36,16 +38,19 @@ impl Part<'_> {
             *known = extent.min(*known);
         }
         self.account = self.account.filter(|it| other.account == Some(*it));
+        self.is_named |= other.is_named;
     }
 }
 
 impl<'h> Parts<'h> {
     /// Adds what statements give in an account, since whoever holds it was made; says whether each of them is of a bucket.
+    /// `names` says whether a statement names what is told of.
     pub(super) fn add(
         &mut self,
         platform: Platform,
         giving: impl IntoIterator<Item = (&'h HeldPolicy, &'h Statement)>,
         (account, since): (Option<&'h str>, Option<Timestamp>),
+        names: impl Fn(&Statement) -> bool,
     ) -> bool {
         for (policy, statement) in giving {
             let Patterns::Only(resources) = &statement.resources else { return false };
@@ -53,7 +58,8 @@ impl<'h> Parts<'h> {
             for resource in resources {
                 let Some(bucket) = granted_in(platform, resource) else { return false };
                 let ways = BTreeMap::from([(policy.path.clone(), extent)]);
-                let part = Part { ways, since: since.max(policy.since), account };
+                let since = since.max(policy.since);
+                let part = Part { ways, since, account, is_named: names(statement) };
                 match self.0.entry(bucket) {
                     Entry::Occupied(mut known) => {
                         let known = known.get_mut();
@@ -79,7 +85,8 @@ impl<'h> Parts<'h> {
         (sorts, days): (&[Sort<'_>], &BucketDays),
         whose: &Whose<'_, '_>,
     ) -> Vec<AuditEntry> {
-        self.0.retain(|bucket, _| !deeds.iter().any(|it| it.may_be_in(platform, bucket)));
+        let was_in = |bucket: &str| deeds.iter().any(|it| it.may_be_in(platform, bucket));
+        self.0.retain(|bucket, part| part.is_named && !was_in(bucket));
         let mut entries: Vec<AuditEntry> = Vec::new();
         let mut rest: Option<(Part<'_>, Days)> = None;
         for (bucket, part) in self.0 {

@@ -163,11 +163,7 @@ mod tests {
             ),
             (Platform::Google, "//cloudresourcemanager.googleapis.com/projects/123", None),
             (Platform::Google, "//cloudresourcemanager.googleapis.com/folders/1", None),
-            (
-                Platform::Google,
-                "//storage.googleapis.com/projects/_/buckets/x",
-                Some("buckets/x"),
-            ),
+            (Platform::Google, "//storage.googleapis.com/projects/_/buckets/x", Some("buckets/x")),
             (Platform::Postgres, "*", None),
         ] {
             assert_eq!(granted_in(platform, resource).as_deref(), bucket, "{resource}");
@@ -193,7 +189,11 @@ mod tests {
             ("arn:aws:s3:::point-abc-s3alias/*", true),
             ("", true),
         ] {
-            assert_eq!(may_be_in(Platform::Aws, "arn:aws:s3:::logs", resource, &none), may, "{resource}");
+            assert_eq!(
+                may_be_in(Platform::Aws, "arn:aws:s3:::logs", resource, &none),
+                may,
+                "{resource}"
+            );
         }
         for (account, may) in [("shop", true), ("other", false), ("123", true)] {
             let accounts = [account.to_owned()].into();

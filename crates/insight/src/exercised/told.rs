@@ -354,8 +354,7 @@ impl Deeds {
     /// Says whether some of it may have been in a bucket, done or denied.
     pub(crate) fn may_be_in(&self, platform: Platform, bucket: &str) -> bool {
         let mut all = self.done.keys().chain(&self.denied_to);
-        self.is_vague
-            || all.any(|it| buckets::may_be_in(platform, bucket, it, &self.accounts))
+        self.is_vague || all.any(|it| buckets::may_be_in(platform, bucket, it, &self.accounts))
     }
 
     /// Gives all that was let through, whatever it was done to.

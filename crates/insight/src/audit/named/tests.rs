@@ -173,6 +173,7 @@ fn a_grant_for_some_is_sure_only_of_what_was_done_to_them() {
     insta::assert_snapshot!(told(&audit(&exercised(&log), &holders), "ci"), @r"
     core/pods:get exercised 1/0 of 1 by shop/* 1
     core/secrets:get exercised 1/0 of 1 by shop/* 0?
+    core/secrets:get unobservable 0/0 of 0 by shop/* 0
     ");
     // Where the log does not say to what, nothing narrow is sure; what is for everything is.
     let log = ["1 ci core/pods:get ok"];

@@ -99,7 +99,12 @@ fn a_grant_for_one_namespace_is_judged_by_what_was_seen_there() {
         ("core/pods:get", "bank/*"),
         ("core/*:get", "till/*"),
     ];
-    insta::assert_snapshot!(told(Platform::Kubernetes, &log, &grants), @"");
+    insta::assert_snapshot!(told(Platform::Kubernetes, &log, &grants), @r"
+    core/*:get in till unobservable of 0 by role 3
+    core/pods:get exercised of 3 by role 0, role 1, role 2, role 3
+    core/pods:get in bank unobservable of 0 by role 2
+    core/pods:get in till dormant of 2 by role 1, role 3
+    ");
 }
 
 #[test]
@@ -124,11 +129,20 @@ fn what_does_not_say_where_or_is_granted_everywhere_has_one_entry() {
 #[test]
 fn a_grant_for_one_bucket_of_s3_is_judged_by_what_was_seen_there() {
     let s3 = "s3.amazonaws.com";
-    let line = |who: &str, call: &str, bucket: &str| format!("1 {who} {s3} {call} arn:aws:s3:::{bucket}/*");
+    let line = |who: &str, call: &str, bucket: &str| {
+        format!("1 {who} {s3} {call} arn:aws:s3:::{bucket}/*")
+    };
     let (mine, other) = (line("mine", "GetObject", "logs"), line("other", "GetObject", "bills"));
-    let grants =
-        [("s3:Get*", "arn:aws:s3:::logs/*"), ("s3:GetObject", "arn:aws:s3:::bills/2026/*"), ("s3:GetObject", "arn:aws:s3:::else/*")];
-    insta::assert_snapshot!(told(Platform::Aws, &[&mine, &other], &grants), @"");
+    let grants = [
+        ("s3:Get*", "arn:aws:s3:::logs/*"),
+        ("s3:GetObject", "arn:aws:s3:::bills/2026/*"),
+        ("s3:GetObject", "arn:aws:s3:::else/*"),
+    ];
+    insta::assert_snapshot!(told(Platform::Aws, &[&mine, &other], &grants), @r"
+    s3:GetObject exercised of 1 by role 0, role 1, role 2
+    s3:GetObject in arn:aws:s3:::bills dormant of 1 by role 1
+    s3:GetObject in arn:aws:s3:::else unobservable of 0 by role 2
+    ");
     // A copy names the bucket that it goes to, and reads from another.
     let copy = line("mine", "CopyObject", "logs");
     assert!(!told(Platform::Aws, &[&mine, &other, &copy], &grants).contains(" in "));
@@ -234,7 +248,8 @@ proptest! {
         };
         let once = says(&numbered, &grants);
         let mut again = [numbered.clone(), numbered.clone()].concat();
-        again.rotate_left(by.index(again.len().max(1)).min(again.len()));
+        let by = by.index(again.len().max(1)).min(again.len());
+        again.rotate_left(by);
         prop_assert_eq!(&once.identities, &says(&again, &grants).identities);
         again.reverse();
         prop_assert_eq!(&once.identities, &says(&again, &grants).identities);
