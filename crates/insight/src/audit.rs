@@ -203,10 +203,10 @@ impl<'a> Look<'a> {
     }
 
     /// Tells of what was used, and is granted in other buckets as well.
-    fn parted(
-        &self,
+    fn parted<'s>(
+        &'s self,
         (number, name): (usize, &str),
-        (holder, deeds): (&Holder, &Deeds),
+        (holder, deeds): (&'s Holder, &Deeds),
         whose: &Whose<'_, '_>,
     ) -> Vec<AuditEntry> {
         // Of other services a record may name one of several resources alone.
@@ -218,7 +218,7 @@ impl<'a> Look<'a> {
             return Vec::new();
         }
         let sorts: Vec<_> = self.actions.sort(number).cloned().into_iter().collect();
-        let told = parts.told((Platform::Aws, name), &[deeds], (&sorts, self.buckets()), whose);
+        let told = parts.told((Platform::Aws, name), &[deeds], (&sorts, &|| self.buckets()), whose);
         let level = Some(action.level);
         told.into_iter().map(|it| AuditEntry { level, ..it }).collect()
     }

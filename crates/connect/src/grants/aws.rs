@@ -347,7 +347,7 @@ mod tests {
     #[test]
     fn a_policy_is_as_old_as_what_it_says_and_one_of_aws_as_old_as_it_is() {
         let one = json!({ "Statement": { "Effect": "Allow", "Action": "s3:*", "Resource": "*" } });
-        let policy = |arn: &str| {
+        let dated = |arn: &str| {
             let mut it = managed("x", &one);
             it["Arn"] = json!(arn);
             it["CreateDate"] = json!("2024-01-01T00:00:00+00:00");
@@ -356,11 +356,10 @@ mod tests {
         };
         let (own, theirs) = ("arn:aws:iam::1:policy/own", "arn:aws:iam::aws:policy/ReadOnlyAccess");
         let role = json!({
-            "Arn": "arn:aws:iam::1:role/r", "RolePolicyList": [super::tests::policy("inline", &one)],
+            "Arn": "arn:aws:iam::1:role/r", "RolePolicyList": [policy("inline", &one)],
             "AttachedManagedPolicies": [{ "PolicyArn": own }, { "PolicyArn": theirs }],
         });
-        let account =
-            json!({ "RoleDetailList": [role], "Policies": [policy(own), policy(theirs)] });
+        let account = json!({ "RoleDetailList": [role], "Policies": [dated(own), dated(theirs)] });
         let holders = read_grants(account.to_string().as_bytes()).unwrap();
         let since = |it: &HeldPolicy| it.since.map_or_else(String::new, |it| it.to_string());
         let since: Vec<_> = holders[0].policies.iter().map(since).collect();

@@ -97,7 +97,7 @@ impl Look<'_> {
 
     /// Tells of what is in use, and is granted in other buckets as well.
     fn named_parted<'i, 'h: 'i>(
-        &self,
+        &'h self,
         (platform, pattern): (Platform, &str),
         holders: impl Iterator<Item = &'i Held<'h>>,
         deeds: &BTreeMap<String, Deeds>,
@@ -120,7 +120,7 @@ impl Look<'_> {
         let fitting: Vec<_> = fitting.map(|it| it.1).collect();
         let sorts = Sort::spanned(platform, pattern).unwrap_or_default();
         let name = format!("{platform}:{pattern}");
-        parts.told((platform, &name), &fitting, (&sorts, self.buckets()), whose)
+        parts.told((platform, &name), &fitting, (&sorts, &|| self.buckets()), whose)
     }
 
     fn held<'h>(&'h self, listed: Listed<'h>) -> Held<'h> {

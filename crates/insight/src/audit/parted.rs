@@ -82,12 +82,15 @@ impl<'h> Parts<'h> {
         mut self,
         (platform, name): (Platform, &str),
         deeds: &[&Deeds],
-        (sorts, days): (&[Sort<'_>], &BucketDays),
+        (sorts, days): (&[Sort<'_>], &dyn Fn() -> &'h BucketDays),
         whose: &Whose<'_, '_>,
     ) -> Vec<AuditEntry> {
         let was_in = |bucket: &str| deeds.iter().any(|it| it.may_be_in(platform, bucket));
         self.0.retain(|bucket, part| part.is_named && !was_in(bucket));
-        let mut entries: Vec<AuditEntry> = Vec::new();
+        if self.0.is_empty() {
+            return Vec::new();
+        }
+        let (days, mut entries) = (days(), Vec::new());
         let mut rest: Option<(Part<'_>, Days)> = None;
         for (bucket, part) in self.0 {
             let observed = observed(platform, (&bucket, part.since), part.account, (sorts, days));

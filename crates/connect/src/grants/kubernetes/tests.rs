@@ -266,7 +266,9 @@ fn nobody_holds_anything_before_the_first_binding_was_made() {
     );
     let mut account = role("ServiceAccount", "ci", "runner", &json!({}));
     account["metadata"]["creationTimestamp"] = json!("2026-02-01T00:00:00Z");
-    let holders = read(&[later, undated, earlier, account]);
+    let rules = json!({ "rules": [rule(&[""], &["pods"], &["get"])] });
+    let bound = role("ClusterRole", "", "r", &rules);
+    let holders = read(&[later, undated, earlier, account, bound]);
     let since = |who: &str| {
         let holder = holders.iter().find(|it| it.id == who).unwrap();
         holder.since.map(|it| it.to_string().get(..10).unwrap().to_owned())
