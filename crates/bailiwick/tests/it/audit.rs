@@ -263,6 +263,7 @@ fn each_permission_has_one_state_and_what_it_rests_on() {
       ],
       "observed_days": 1,
       "gaps": 0,
+      "not_yet": "too_few_days",
       "level": "list",
       "resources": []
     }
@@ -371,16 +372,16 @@ fn people_see_a_table_and_spreadsheets_get_lines() {
     let ran = house.run(&["log.jsonl", "--grants", "grants.json", "--format", "csv"]);
     assert_eq!(ran.code, 0, "{}", ran.stderr);
     insta::assert_snapshot!(ran.stdout.replace("\r\n", "\n"), @r"
-    platform,identity,account,kind,name,state,count,attempts,first,last,days,observed_days,mapping,granted_by,reach,findings
-    aws,arn:aws:iam::111122223333:role/deployer,111122223333,role,aws:ec2:DescribeImages,dormant,0,0,,,0,1,exact,inline policy deploy,observe,standing-grant
-    aws,arn:aws:iam::111122223333:role/deployer,111122223333,role,aws:ec2:DescribeInstances,exercised,1,0,2026-03-01T10:00:00.000Z,2026-03-01T10:00:00.000Z,1,1,exact,inline policy deploy,observe,standing-grant
-    aws,arn:aws:iam::111122223333:role/deployer,111122223333,role,aws:ec2:RunInstances,exercised,1,0,2026-03-01T10:00:00.000Z,2026-03-01T10:00:00.000Z,1,2,exact,inline policy deploy,observe,standing-grant
-    aws,arn:aws:iam::111122223333:role/deployer,111122223333,role,aws:ec2:TerminateInstances,attempted,0,1,2026-03-04T10:00:00.000Z,2026-03-04T10:00:00.000Z,0,2,exact,inline policy deploy,observe,standing-grant
-    aws,arn:aws:iam::111122223333:role/deployer,111122223333,role,aws:iam:PassRole,exercised,1,0,2026-03-01T10:00:00.000Z,2026-03-01T10:00:00.000Z,1,3,implied,inline policy deploy,observe,standing-grant
-    aws,arn:aws:iam::111122223333:role/deployer,111122223333,role,aws:s3:DeleteObject,dormant,0,0,,,0,2,exact,inline policy deploy,observe,standing-grant
-    aws,arn:aws:iam::111122223333:role/deployer,111122223333,role,aws:s3:GetObject,unobservable,0,0,,,0,0,exact,inline policy deploy,observe,standing-grant
-    aws,arn:aws:iam::111122223333:role/deployer,111122223333,role,aws:s3:PutObject,exercised,2,0,2026-03-02T10:00:00.000Z,2026-03-04T10:00:00.000Z,2,2,exact,inline policy deploy,observe,standing-grant
-    aws,arn:aws:iam::111122223333:user/ci,111122223333,unknown,aws:sts:AssumeRole,exercised,1,0,2026-03-01T10:00:00.000Z,2026-03-01T10:00:00.000Z,1,2,exact,,observe,static-key
+    platform,identity,account,kind,name,state,count,attempts,first,last,days,observed_days,mapping,granted_by,reach,findings,not_yet,idle_days,lapsed,within
+    aws,arn:aws:iam::111122223333:role/deployer,111122223333,role,aws:ec2:DescribeImages,dormant,0,0,,,0,1,exact,inline policy deploy,observe,standing-grant,too_few_days,,,
+    aws,arn:aws:iam::111122223333:role/deployer,111122223333,role,aws:ec2:DescribeInstances,exercised,1,0,2026-03-01T10:00:00.000Z,2026-03-01T10:00:00.000Z,1,1,exact,inline policy deploy,observe,standing-grant,,0,false,
+    aws,arn:aws:iam::111122223333:role/deployer,111122223333,role,aws:ec2:RunInstances,exercised,1,0,2026-03-01T10:00:00.000Z,2026-03-01T10:00:00.000Z,1,2,exact,inline policy deploy,observe,standing-grant,,1,false,
+    aws,arn:aws:iam::111122223333:role/deployer,111122223333,role,aws:ec2:TerminateInstances,attempted,0,1,2026-03-04T10:00:00.000Z,2026-03-04T10:00:00.000Z,0,2,exact,inline policy deploy,observe,standing-grant,,,,
+    aws,arn:aws:iam::111122223333:role/deployer,111122223333,role,aws:iam:PassRole,exercised,1,0,2026-03-01T10:00:00.000Z,2026-03-01T10:00:00.000Z,1,3,implied,inline policy deploy,observe,standing-grant,,,,
+    aws,arn:aws:iam::111122223333:role/deployer,111122223333,role,aws:s3:DeleteObject,dormant,0,0,,,0,2,exact,inline policy deploy,observe,standing-grant,too_few_days,,,
+    aws,arn:aws:iam::111122223333:role/deployer,111122223333,role,aws:s3:GetObject,unobservable,0,0,,,0,0,exact,inline policy deploy,observe,standing-grant,,,,
+    aws,arn:aws:iam::111122223333:role/deployer,111122223333,role,aws:s3:PutObject,exercised,2,0,2026-03-02T10:00:00.000Z,2026-03-04T10:00:00.000Z,2,2,exact,inline policy deploy,observe,standing-grant,,0,false,
+    aws,arn:aws:iam::111122223333:user/ci,111122223333,unknown,aws:sts:AssumeRole,exercised,1,0,2026-03-01T10:00:00.000Z,2026-03-01T10:00:00.000Z,1,2,exact,,observe,static-key,,1,false,
     ");
 }
 

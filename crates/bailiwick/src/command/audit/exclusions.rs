@@ -48,10 +48,14 @@ pub(super) fn table(told: &Audit, screen: Screen) -> String {
     let mut text = format!("\n{}\n", screen.painted(Ink::Head, "EXCLUDED FROM BEING DORMANT"));
     for it in &told.exclusions {
         let (exclusion, what) = (&it.exclusion, called(&it.exclusion));
-        let (word, entries) = (if it.has_ended { "ended" } else { "until" }, it.entries);
+        let word = if it.has_ended { "ended" } else { "until" };
+        let entries = match it.entries {
+            1 => "1 permission".to_owned(),
+            several => format!("{several} permissions"),
+        };
         let _ = writeln!(
             text,
-            "  {what}, {word} {}: {entries} permissions; {} ({})",
+            "  {what}, {word} {}: {entries}; {} ({})",
             exclusion.until,
             plain(&exclusion.reason),
             plain(&exclusion.owner),

@@ -87,7 +87,7 @@ fn what_is_excluded_is_told_with_its_reason_and_ends() {
       excluded      aws:s3:DeleteObject (exclusion: releases are cleaned up by hand)
     ");
     let last = ran.stdout.split("EXCLUDED FROM BEING DORMANT").nth(1).unwrap();
-    insta::assert_snapshot!(last.lines().nth(1).unwrap(), @"");
+    insta::assert_snapshot!(last.lines().nth(1).unwrap(), @r"  aws:s3:* of *:role/deployer, until 2026-06-01T00:00:00.000Z: 1 permission; releases are cleaned up by hand (team-platform)");
     let page = house.run(&[&words[..], &["--format", "html"]].concat()).stdout;
     assert!(page.contains("exclusion: releases are cleaned up by hand"), "the page says why");
     assert!(page.contains("<b>1</b> excluded"), "the page counts it");
@@ -120,4 +120,48 @@ fn an_exclusion_that_fits_nothing_is_remarked_on_and_one_that_is_wrong_ends_the_
     assert_eq!(ran.code, 2);
     assert!(ran.stderr.contains("unknown key `exclude[0].permision`"), "{}", ran.stderr);
     assert!(ran.stderr.contains("mistakes in the exclusions"), "{}", ran.stderr);
+}
+
+#[test]
+fn a_grant_for_a_namespace_that_is_not_used_there_is_told_of_beside_the_one_that_is() {
+    let house = House::new();
+    let event = |number: u8, who: &str, namespace: &str| {
+        json!({
+            "kind": "Event", "apiVersion": "audit.k8s.io/v1", "stage": "ResponseComplete",
+            "auditID": format!("00000000-0000-4000-8000-0000000000{number:02}"), "verb": "get",
+            "requestURI": format!("/api/v1/namespaces/{namespace}/pods/web"),
+            "user": { "username": who }, "responseStatus": { "code": 200 },
+            "objectRef": { "resource": "pods", "namespace": namespace, "name": "web", "apiVersion": "v1" },
+            "requestReceivedTimestamp": "2026-03-01T10:00:00.000000Z",
+        })
+    };
+    let log = [event(1, "ann", "shop"), event(2, "bob", "till")];
+    let lines: String = log.iter().map(|it| format!("{it}\n")).collect();
+    house.write("cluster.jsonl", lines.as_bytes());
+    let binding = |namespace: &str| {
+        json!({
+            "apiVersion": "rbac.authorization.k8s.io/v1", "kind": "RoleBinding",
+            "metadata": { "name": "readers", "namespace": namespace },
+            "roleRef": { "kind": "ClusterRole", "name": "reader" },
+            "subjects": [{ "kind": "User", "name": "ann" }],
+        })
+    };
+    let role = json!({
+        "apiVersion": "rbac.authorization.k8s.io/v1", "kind": "ClusterRole",
+        "metadata": { "name": "reader" },
+        "rules": [{ "apiGroups": [""], "resources": ["pods"], "verbs": ["get"] }],
+    });
+    let items = [role, binding("shop"), binding("till"), binding("bank")];
+    let list = json!({ "apiVersion": "v1", "kind": "List", "items": items });
+    house.write("rbac.json", list.to_string().as_bytes());
+    let told = house.json(&["cluster.jsonl", "--grants", "rbac.json"]);
+    let ann = told["identities"].as_array().unwrap().iter().find(|it| it["id"] == "ann").unwrap();
+    let one = |it: &Value| format!("{} {} of {}", it["within"], it["state"], it["observed_days"]);
+    let entries: Vec<_> = ann["entries"].as_array().unwrap().iter().map(one).collect();
+    assert_eq!(
+        entries,
+        ["null \"exercised\" of 1", "\"bank\" \"unobservable\" of 0", "\"till\" \"dormant\" of 1",]
+    );
+    let shown = house.run(&["cluster.jsonl", "--grants", "rbac.json"]).stdout;
+    assert!(shown.contains("dormant       kubernetes:core/pods:get in till\n"), "{shown}");
 }
