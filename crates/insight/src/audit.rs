@@ -32,7 +32,7 @@ pub use self::{
     shape::{Audit, AuditEntry, AuditedIdentity, GrantedBy, State, Summary, UnmappedNative},
 };
 use crate::{
-    exercised::{BucketDays, Days, Deeds, Exercised, Namesakes, SystemIdentity, Tally},
+    exercised::{BucketDays, Days, Deeds, Exercised, Namesakes, SystemIdentity, Tally, Unmapped},
     granted::{ActionSet, Extent, Granted, Grants, Ways, gives, giving},
     names::{Action, Catalogue, Certainty, Level},
 };
@@ -98,12 +98,6 @@ pub fn audit_by(exercised: &Exercised, holders: &[Holder], policy: &DormancyPoli
         });
     }
     let (chains, sessions) = chains::of(exercised, &names);
-    let unmapped = exercised.unmapped().into_iter().map(|(it, count)| UnmappedNative {
-        platform: it.platform,
-        native: it.native,
-        class: it.class,
-        count,
-    });
     let summary = Summary {
         events: exercised.events(),
         duplicates: exercised.duplicates(),
@@ -118,11 +112,22 @@ pub fn audit_by(exercised: &Exercised, holders: &[Holder], policy: &DormancyPoli
         summary,
         identities,
         chains,
-        unmapped: unmapped.collect(),
+        unmapped: unmapped(exercised),
         exclusions: dormancy.told(),
         findings: Vec::new(),
         reach: Vec::new(),
     }
+}
+
+/// Gives what is no permission.
+fn unmapped(exercised: &Exercised) -> Vec<UnmappedNative> {
+    let told = |(it, count): (Unmapped, u64)| UnmappedNative {
+        platform: it.platform,
+        native: it.native,
+        class: it.class,
+        count,
+    };
+    exercised.unmapped().into_iter().map(told).collect()
 }
 
 /// Gives what somebody holds of which nothing said what it grants.
