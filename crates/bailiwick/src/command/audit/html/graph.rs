@@ -2,9 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use bailiwick_insight::Audit;
+use bailiwick_insight::{Audit, Chain};
+use bailiwick_model::Platform;
 
-use super::{more, none};
+use super::{super::within::Within, more, none, who};
 use crate::page::escape::{quoted, text};
 
 /// How many chains are drawn; all of them stand below in words, as far as a page goes.
@@ -13,8 +14,8 @@ const WORDS: usize = 300;
 /// How many letters a box has room for.
 const LETTERS: usize = 26;
 
-const BOX: (usize, usize) = (210, 30);
-const STEP: (usize, usize) = (320, 46);
+const BOX: (usize, usize) = (210, 44);
+const STEP: (usize, usize) = (330, 58);
 const EDGE: usize = 10;
 
 /// Draws the chains.
@@ -22,42 +23,54 @@ pub(super) fn drawn(told: &Audit) -> String {
     if told.chains.is_empty() {
         return none("No session was joined to who began it.");
     }
-    let words: String = told
-        .chains
-        .iter()
-        .take(WORDS)
-        .map(|chain| {
-            let mut steps = String::new();
-            for (place, id) in chain.path.iter().enumerate() {
-                if let Some(via) = place.checked_sub(1).and_then(|it| chain.via.get(it)) {
-                    steps.push_str(&format!(" <span class=\"dim\">› {} ›</span> ", via.as_str()));
-                }
-                steps.push_str(&format!("<code>{}</code>", text(id)));
-            }
-            let crosses = if chain.crosses { ", into another system" } else { "" };
-            format!(
-                "<li>{steps} <span class=\"dim\">{} accesses{crosses}; begins with {}</span></li>\n",
-                chain.events,
-                text(&chain.begins)
-            )
-        })
-        .collect();
+    let within = Within::new(told);
+    let words: String = told.chains.iter().take(WORDS).map(|it| in_words(it, &within)).collect();
     format!(
-        "{}{}<details><summary>The same in words</summary><ul class=\"names\">\n{words}</ul>{}</details>\n",
-        drawing(told),
+        "{}{}<details open><summary>The same in words</summary><ul class=\"names\">\n{words}</ul>{}</details>\n",
+        drawing(told, &within),
         more(told.chains.len(), DRAWN),
         more(told.chains.len(), WORDS),
     )
 }
 
-/// Where each name stands: how far from the left, and which from above.
-type Places<'a> = BTreeMap<&'a str, (usize, usize)>;
+fn in_words(chain: &Chain, within: &Within<'_>) -> String {
+    let mut steps = String::new();
+    for (place, id) in chain.path.iter().enumerate() {
+        if let Some(via) = place.checked_sub(1).and_then(|it| chain.via.get(it)) {
+            steps.push_str(&format!(" <span class=\"dim\">› {} ›</span> ", via.as_str()));
+        }
+        if let Some(platform) = chain.platforms.get(place) {
+            steps.push_str(&who(*platform, id, within.step(chain, place)));
+        }
+    }
+    let crosses = if chain.crosses { ", into another system" } else { "" };
+    let accesses = if chain.events == 1 { "access" } else { "accesses" };
+    format!(
+        "<li data-row>{steps} <span class=\"dim\">{} {accesses}{crosses}; begins: {}</span></li>\n",
+        chain.events,
+        text(&chain.begins)
+    )
+}
 
-fn places(told: &Audit) -> Places<'_> {
-    let mut layers: BTreeMap<&str, usize> = BTreeMap::new();
-    for chain in told.chains.iter().take(DRAWN) {
-        for (layer, id) in chain.path.iter().enumerate() {
-            let known = layers.entry(id).or_default();
+/// Somebody in the drawing: of which system, by what name, and where that is its name.
+type Somebody<'a> = (Platform, &'a str, Option<&'a str>);
+
+/// Where each of them stands: how far from the left, and which from above.
+type Places<'a> = BTreeMap<Somebody<'a>, (usize, usize)>;
+
+/// Gives those whom a chain leads through.
+fn path<'a>(chain: &'a Chain, within: &Within<'a>) -> Vec<Somebody<'a>> {
+    let steps = chain.path.iter().zip(&chain.platforms).enumerate();
+    steps
+        .map(|(place, (id, platform))| (*platform, id.as_str(), within.step(chain, place)))
+        .collect()
+}
+
+fn places<'a>(chains: &[(&'a Chain, Vec<Somebody<'a>>)]) -> Places<'a> {
+    let mut layers: BTreeMap<Somebody<'_>, usize> = BTreeMap::new();
+    for (_, path) in chains {
+        for (layer, it) in path.iter().enumerate() {
+            let known = layers.entry(*it).or_default();
             *known = layer.max(*known);
         }
     }
@@ -77,18 +90,22 @@ fn corner((layer, row): (usize, usize)) -> (usize, usize) {
     (at(layer, STEP.0), at(row, STEP.1))
 }
 
-fn drawing(told: &Audit) -> String {
-    let places = places(told);
-    let mut edges: BTreeSet<(&str, &str, &str, bool)> = BTreeSet::new();
-    for chain in told.chains.iter().take(DRAWN) {
-        for (place, pair) in chain.path.windows(2).enumerate() {
-            if let ([from, to], Some(via)) = (pair, chain.via.get(place)) {
-                edges.insert((from, to, via.as_str(), chain.crosses));
+/// A step of a chain: from whom, to whom, how, and whether it leads into another system.
+type Edge<'a> = (Somebody<'a>, Somebody<'a>, &'static str, bool);
+
+fn drawing(told: &Audit, within: &Within<'_>) -> String {
+    let chains: Vec<_> = told.chains.iter().take(DRAWN).map(|it| (it, path(it, within))).collect();
+    let places = places(&chains);
+    let mut edges: BTreeSet<Edge<'_>> = BTreeSet::new();
+    for (chain, path) in &chains {
+        for (pair, via) in path.windows(2).zip(&chain.via) {
+            if let [from, to] = pair {
+                edges.insert((*from, *to, via.as_str(), from.0 != to.0));
             }
         }
     }
-    let lines: String = edges.iter().filter_map(|it| line(&places, *it)).collect();
-    let boxes: String = places.iter().map(|(id, place)| boxed(id, *place)).collect();
+    let lines: String = edges.iter().filter_map(|it| line(&places, it)).collect();
+    let boxes: String = places.iter().map(|(it, place)| boxed(*it, *place)).collect();
     let far = |of: fn(&(usize, usize)) -> usize| places.values().map(of).max().unwrap_or(0);
     let (right, below) = corner((far(|it| it.0), far(|it| it.1)));
     let width = right.saturating_add(BOX.0).saturating_add(EDGE);
@@ -98,30 +115,34 @@ fn drawing(told: &Audit) -> String {
     )
 }
 
-fn line(places: &Places<'_>, (from, to, via, crosses): (&str, &str, &str, bool)) -> Option<String> {
+fn line(places: &Places<'_>, (from, to, via, crosses): &Edge<'_>) -> Option<String> {
     let (from, to) = (places.get(from)?, places.get(to)?);
     let ((x, y), (to_x, to_y)) = (corner(*from), corner(*to));
     let half = BOX.1 / 2;
     let (x, y, to_y) = (x.saturating_add(BOX.0), y.saturating_add(half), to_y.saturating_add(half));
     let bend = x.saturating_add(to_x.saturating_sub(x) / 2);
     let above = y.saturating_add(to_y) / 2;
-    let class = if crosses { "edge crosses" } else { "edge" };
+    let class = if *crosses { "edge crosses" } else { "edge" };
     Some(format!(
         "<path class=\"{class}\" d=\"M{x} {y} C{bend} {y} {bend} {to_y} {to_x} {to_y}\"/><text class=\"via\" x=\"{bend}\" y=\"{}\">{via}</text>\n",
         above.saturating_sub(4)
     ))
 }
 
-fn boxed(id: &str, place: (usize, usize)) -> String {
+fn boxed((platform, id, within): Somebody<'_>, place: (usize, usize)) -> String {
     let (x, y) = corner(place);
+    let below = within.map_or_else(|| platform.to_string(), |it| format!("{platform} {it}"));
+    let title = within.map_or_else(|| id.to_owned(), |it| format!("{id} in {it}"));
     format!(
-        "<g><title>{}</title><rect class=\"box\" x=\"{x}\" y=\"{y}\" width=\"{}\" height=\"{}\" rx=\"5\"/><text x=\"{}\" y=\"{}\">{}</text></g>\n",
-        quoted(id),
+        "<g><title>{}</title><rect class=\"box\" x=\"{x}\" y=\"{y}\" width=\"{}\" height=\"{}\" rx=\"5\"/><text x=\"{left}\" y=\"{}\">{}</text><text class=\"place\" x=\"{left}\" y=\"{}\">{}</text></g>\n",
+        quoted(&title),
         BOX.0,
         BOX.1,
-        x.saturating_add(10),
-        y.saturating_add(20),
+        y.saturating_add(18),
         quoted(&label(id)),
+        y.saturating_add(35),
+        quoted(&label(&below)),
+        left = x.saturating_add(10),
     )
 }
 
