@@ -88,6 +88,12 @@ impl Screen {
     /// A file or a pipe: no colours, and lines as long as they are.
     pub(crate) const PLAIN: Self = Self { colours: false, width: None };
 
+    /// A terminal without colours that is so wide.
+    #[cfg(test)]
+    pub(crate) const fn wide(letters: usize) -> Self {
+        Self { colours: false, width: Some(letters) }
+    }
+
     /// Looks at standard output. `NO_COLOR` that is not empty takes colours away (no-color.org); `COLUMNS` says how wide it
     /// is, else the terminal itself.
     pub(crate) fn of_output() -> Self {

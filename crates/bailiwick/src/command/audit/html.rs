@@ -129,7 +129,17 @@ const fn means(state: State) -> &'static str {
 fn who(platform: Platform, id: &str, within: Option<&str>) -> String {
     let within = within
         .map_or_else(String::new, |it| format!(" <span class=\"dim\">in {}</span>", text(it)));
-    format!("<span class=\"dim\">{platform}</span> <code>{}</code>{within}", text(id))
+    format!("<span class=\"dim\">{platform}</span> <code>{}</code>{within}", name(id))
+}
+
+/// Writes a name such that a line may end where one of its parts does.
+fn name(id: &str) -> String {
+    const LONG: usize = 300;
+    // Each part may be as long as a text may be: of very many there would be no end.
+    if LONG < id.len() {
+        return text(id);
+    }
+    id.split_inclusive(['/', ':']).map(text).collect::<Vec<_>>().join("<wbr>")
 }
 
 fn findings(told: &Audit) -> String {
@@ -184,7 +194,7 @@ fn reach(told: &Audit) -> String {
     let row = |it: &SystemReach| {
         format!(
             "<tr data-row class=\"{reach}\"><td><code>{}</code></td><td>{}</td><td class=\"word\">{reach}</td><td>{}</td></tr>\n",
-            text(&it.identity),
+            name(&it.identity),
             text(&it.system),
             text(&it.why),
             reach = attribute(it.reach.as_str()),

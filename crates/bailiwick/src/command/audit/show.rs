@@ -184,6 +184,9 @@ fn legend(screen: Screen, asked: Asked) -> String {
 
 /// Names an identity's permissions by state, the ones that say most first.
 fn named(identity: &AuditedIdentity, screen: Screen, length: Length) -> String {
+    if identity.entries.is_empty() && identity.unread.is_empty() {
+        return String::new();
+    }
     let mut text = format!("\n{}\n", screen.painted(Ink::Head, &name(identity)));
     for state in State::ALL {
         let entries: Vec<_> = identity.entries.iter().filter(|it| it.state == state).collect();

@@ -105,7 +105,7 @@ fn drawing(told: &Audit, within: &Within<'_>) -> String {
         }
     }
     let lines: String = edges.iter().filter_map(|it| line(&places, it)).collect();
-    let boxes: String = places.iter().map(|(it, place)| boxed(*it, *place)).collect();
+    let boxes: String = places.iter().map(|(it, place)| boxed(*it, *place, &edges)).collect();
     let far = |of: fn(&(usize, usize)) -> usize| places.values().map(of).max().unwrap_or(0);
     let (right, below) = corner((far(|it| it.0), far(|it| it.1)));
     let width = right.saturating_add(BOX.0).saturating_add(EDGE);
@@ -115,23 +115,43 @@ fn drawing(told: &Audit, within: &Within<'_>) -> String {
     )
 }
 
+/// Draws a step from one box to another, with a tip where it ends. Who becomes itself has no line: its box says so.
 fn line(places: &Places<'_>, (from, to, via, crosses): &Edge<'_>) -> Option<String> {
+    if from == to {
+        return None;
+    }
     let (from, to) = (places.get(from)?, places.get(to)?);
     let ((x, y), (to_x, to_y)) = (corner(*from), corner(*to));
-    let half = BOX.1 / 2;
-    let (x, y, to_y) = (x.saturating_add(BOX.0), y.saturating_add(half), to_y.saturating_add(half));
-    let bend = x.saturating_add(to_x.saturating_sub(x) / 2);
-    let above = y.saturating_add(to_y) / 2;
+    let (y, to_y) = (y.saturating_add(BOX.1 / 2), to_y.saturating_add(BOX.1 / 2));
+    // Most steps lead to the right; one that leads back begins on the left.
+    let (x, to_x, tip) = if from.0 < to.0 {
+        (x.saturating_add(BOX.0), to_x, "l-7 -4 v8 z")
+    } else {
+        (x, to_x.saturating_add(BOX.0), "l7 -4 v8 z")
+    };
+    let bend = x.midpoint(to_x);
     let class = if *crosses { "edge crosses" } else { "edge" };
     Some(format!(
-        "<path class=\"{class}\" d=\"M{x} {y} C{bend} {y} {bend} {to_y} {to_x} {to_y}\"/><text class=\"via\" x=\"{bend}\" y=\"{}\">{via}</text>\n",
-        above.saturating_sub(4)
+        "<path class=\"{class}\" d=\"M{x} {y} C{bend} {y} {bend} {to_y} {to_x} {to_y}\"/><path class=\"tip\" d=\"M{to_x} {to_y} {tip}\"/><text class=\"via\" x=\"{bend}\" y=\"{}\">{via}</text>\n",
+        y.midpoint(to_y).saturating_sub(4)
     ))
 }
 
-fn boxed((platform, id, within): Somebody<'_>, place: (usize, usize)) -> String {
+fn boxed(
+    (platform, id, within): Somebody<'_>,
+    place: (usize, usize),
+    edges: &BTreeSet<Edge<'_>>,
+) -> String {
     let (x, y) = corner(place);
-    let below = within.map_or_else(|| platform.to_string(), |it| format!("{platform} {it}"));
+    let (name, of_name) = parts(id);
+    let mut below = platform.to_string();
+    if let Some(within) = within.or(of_name) {
+        below = format!("{below} {within}");
+    }
+    let somebody = (platform, id, within);
+    if let Some((_, _, via, _)) = edges.iter().find(|it| it.0 == somebody && it.1 == somebody) {
+        below = format!("{via} of itself, {below}");
+    }
     let title = within.map_or_else(|| id.to_owned(), |it| format!("{id} in {it}"));
     format!(
         "<g><title>{}</title><rect class=\"box\" x=\"{x}\" y=\"{y}\" width=\"{}\" height=\"{}\" rx=\"5\"/><text x=\"{left}\" y=\"{}\">{}</text><text class=\"place\" x=\"{left}\" y=\"{}\">{}</text></g>\n",
@@ -139,11 +159,23 @@ fn boxed((platform, id, within): Somebody<'_>, place: (usize, usize)) -> String 
         BOX.0,
         BOX.1,
         y.saturating_add(18),
-        quoted(&label(id)),
+        quoted(&label(name)),
         y.saturating_add(35),
         quoted(&label(&below)),
         left = x.saturating_add(10),
     )
+}
+
+/// Takes a name of AWS apart, which begins with what all of them have: what is named, and in which account.
+fn parts(id: &str) -> (&str, Option<&str>) {
+    let Some(rest) = id.strip_prefix("arn:") else { return (id, None) };
+    let mut parts = rest.splitn(5, ':').skip(3);
+    match (parts.next(), parts.next()) {
+        (Some(account), Some(name)) if !name.is_empty() => {
+            (name, Some(account).filter(|it| !it.is_empty()))
+        }
+        _ => (id, None),
+    }
 }
 
 /// Shortens a name to what a box has room for; its end tells more than its beginning.
@@ -154,4 +186,35 @@ fn label(id: &str) -> String {
     }
     let end: String = id.chars().skip(count.saturating_sub(LETTERS.saturating_sub(1))).collect();
     format!("…{end}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_of_aws_is_shown_by_what_it_names() {
+        let role = "arn:aws:iam::111122223333:role/svc/deployer";
+        assert_eq!(parts(role), ("role/svc/deployer", Some("111122223333")));
+        assert_eq!(parts("arn:aws:s3:::bucket"), ("bucket", None));
+        for whole in ["arn:aws:iam", "arn:", "system:serviceaccount:ci:runner", "arn:a:b:c:d:"] {
+            assert_eq!(parts(whole), (whole, None));
+        }
+    }
+
+    #[test]
+    fn steps_lead_right_or_back_and_who_becomes_itself_has_no_line() {
+        let who = |id| (Platform::Aws, id, None);
+        let (ann, bob) = (who("ann"), who("bob"));
+        let places = Places::from([(ann, (0, 0)), (bob, (1, 0))]);
+        let drawn = |from, to| line(&places, &(from, to, "key", false));
+        let there = drawn(ann, bob).expect("a line");
+        assert!(there.contains("d=\"M220 32 C280 32 280 32 340 32\""), "{there}");
+        assert!(there.contains("M340 32 l-7"), "{there}");
+        let back = drawn(bob, ann).expect("a line");
+        assert!(back.contains("M220 32 l7"), "{back}");
+        assert_eq!(drawn(ann, ann), None);
+        let itself = BTreeSet::from([(ann, ann, "key", false)]);
+        assert!(boxed(ann, (0, 0), &itself).contains(">key of itself, aws</text>"));
+    }
 }

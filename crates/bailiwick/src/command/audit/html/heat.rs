@@ -117,7 +117,7 @@ pub(super) fn drawn(ranked: &[&AuditedIdentity]) -> String {
         heads.push_str(&format!("<th scope=\"col\"><span>{REST}</span></th>"));
     }
     format!(
-        "{LEGEND}<div class=\"wide high\" tabindex=\"0\" role=\"region\" aria-label=\"Heat map\"><table class=\"heat\">\n<caption>Permissions that were exercised, of those that are granted and could have been seen, by identity and service</caption>\n<thead><tr><th scope=\"col\">Identity</th><th scope=\"col\"><span>all</span></th>{heads}</tr></thead>\n<tbody>\n{body}</tbody>\n</table></div>\n{}",
+        "<p class=\"dim\" id=\"heat-says\">Permissions that were exercised, of those that are granted and could have been seen, by identity and service</p>\n{LEGEND}<div class=\"wide high\" tabindex=\"0\" role=\"region\" aria-label=\"Heat map\"><table class=\"heat\" aria-labelledby=\"heat-says\">\n<thead><tr><th scope=\"col\">Identity</th><th scope=\"col\"><span>all</span></th>{heads}</tr></thead>\n<tbody>\n{body}</tbody>\n</table></div>\n{}",
         more(all, ROWS)
     )
 }

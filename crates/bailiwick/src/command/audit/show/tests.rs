@@ -1,1 +1,136 @@
-//! What a person sees, at several widths.
+//! What a person sees: at several widths, of very many, and of names that are known in several places.
+
+use std::collections::BTreeMap;
+
+use bailiwick_insight::{Certainty, Extent, GrantedBy, IntentFinding, Risk, Summary};
+use bailiwick_model::{ActorKind, Platform};
+
+use super::*;
+
+const ASKED: Asked = Asked { length: Length::Short, grants: 1, charters: 0 };
+
+fn identity(id: &str, account: &str, states: &[(State, u64)]) -> AuditedIdentity {
+    let entry = |(state, count): &(State, u64)| {
+        (0..*count).map(|it| AuditEntry {
+            name: format!("kubernetes:core/pods-{it}:{}", state.as_str()),
+            state: *state,
+            count: 2,
+            attempts: 3,
+            first: None,
+            last: Some(Timestamp::from_millis(1_772_359_200_000)),
+            days: 1,
+            mapping: Certainty::Exact,
+            granted_by: vec![GrantedBy { path: "p".to_owned(), extent: Extent::Yes }],
+            observed_days: 4,
+            gaps: 0,
+            level: None,
+            resources: Vec::new(),
+        })
+    };
+    AuditedIdentity {
+        id: id.to_owned(),
+        platform: Platform::Kubernetes,
+        account: account.to_owned(),
+        kind: ActorKind::Service,
+        unread: Vec::new(),
+        states: states.iter().copied().collect::<BTreeMap<_, _>>(),
+        entries: states.iter().flat_map(|it| entry(it).collect::<Vec<_>>()).collect(),
+    }
+}
+
+fn finding(finding: bailiwick_insight::FindingKind, id: &str, account: &str) -> IntentFinding {
+    IntentFinding {
+        finding,
+        risk: Risk::Nhi5,
+        title: Risk::Nhi5.title().to_owned(),
+        platform: Platform::Kubernetes,
+        identity: id.to_owned(),
+        account: Some(account.to_owned()),
+        charter: None,
+        says: "2 of 8 granted permissions not used on up to 2 observed days".to_owned(),
+        credential: None,
+        system: None,
+        count: 2,
+        first: None,
+        last: None,
+    }
+}
+
+fn told(identities: Vec<AuditedIdentity>, findings: Vec<IntentFinding>) -> Audit {
+    Audit {
+        summary: Summary::default(),
+        identities,
+        chains: Vec::new(),
+        unmapped: Vec::new(),
+        findings,
+        reach: Vec::new(),
+    }
+}
+
+const RUNNER: &str = "system:serviceaccount:continuous-integration:runner-of-nightly-builds";
+
+fn two_clusters() -> Audit {
+    let states = [(State::Exercised, 2), (State::Dormant, 1)];
+    let standing = bailiwick_insight::FindingKind::StandingGrant;
+    told(
+        vec![identity(RUNNER, "prod", &states), identity(RUNNER, "stage", &[])],
+        vec![finding(standing, RUNNER, "prod")],
+    )
+}
+
+#[test]
+fn a_name_of_two_clusters_says_which_in_findings_and_in_the_table() {
+    insta::assert_snapshot!(table(&two_clusters(), Screen::PLAIN, ASKED), @"");
+}
+
+#[test]
+fn no_line_is_longer_than_a_terminal_is_wide() {
+    for width in [60, 80, 100, 120, 200] {
+        let text = table(&two_clusters(), Screen::wide(width), Asked { grants: 0, ..ASKED });
+        for line in text.lines() {
+            assert!(line.chars().count() <= width, "{width}: {line}");
+        }
+    }
+    insta::assert_snapshot!(table(&two_clusters(), Screen::wide(60), ASKED), @"");
+}
+
+#[test]
+fn very_many_are_counted_and_many_of_one_sort_hide_no_other() {
+    use bailiwick_insight::FindingKind::{CrossPlatformHop, StandingGrant};
+    let names: Vec<_> = (0..2_000).map(|it| format!("bot-{it:04}")).collect();
+    let many = names.iter().map(|it| identity(it, "prod", &[(State::Exercised, 1)])).collect();
+    let mut findings: Vec<_> = names.iter().map(|it| finding(StandingGrant, it, "prod")).collect();
+    findings.push(finding(CrossPlatformHop, "bot-0007", "prod"));
+    let told = told(many, findings);
+    let text = table(&told, Screen::PLAIN, ASKED);
+    assert!(text.lines().count() < 90, "{text}");
+    assert!(text.contains(" cross-platform-hop "), "{text}");
+    assert!(text.contains("and more, which `--all` shows: 1995 standing-grant"), "{text}");
+    assert!(text.contains("and 1975 more: `--all` shows them"), "{text}");
+    assert!(text.contains("permissions of 1990 more"), "{text}");
+    let whole = table(&told, Screen::PLAIN, Asked { length: Length::Whole, ..ASKED });
+    for name in &names {
+        assert!(3 <= whole.matches(name.as_str()).count(), "{name}");
+    }
+    assert!(!whole.contains("`--all`"), "nothing is left out");
+}
+
+#[test]
+fn whoever_holds_most_that_is_not_used_comes_first() {
+    let all = vec![
+        identity("a", "", &[(State::Exercised, 9)]),
+        identity("b", "", &[(State::Attempted, 1)]),
+        identity("c", "", &[(State::Dormant, 1)]),
+        identity("d", "", &[(State::Dormant, 2)]),
+    ];
+    let told = told(all, Vec::new());
+    let order: Vec<_> = ranked(&told).iter().map(|it| it.id.as_str()).collect();
+    assert_eq!(order, ["d", "c", "b", "a"]);
+}
+
+#[test]
+fn without_grants_it_says_what_it_cannot_say() {
+    let says = "what is granted and never used is not told";
+    assert!(!table(&two_clusters(), Screen::PLAIN, ASKED).contains(says));
+    assert!(table(&two_clusters(), Screen::PLAIN, Asked { grants: 0, ..ASKED }).contains(says));
+}
