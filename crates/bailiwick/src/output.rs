@@ -153,7 +153,7 @@ impl Screen {
         let room = width.saturating_sub(indent);
         let (mut out, mut used) = (String::with_capacity(text.len()), 0_usize);
         for word in text.split(' ') {
-            let letters = word.chars().count();
+            let letters = seen(word);
             if 0 < used && room < used.saturating_add(letters).saturating_add(1) {
                 out.push('\n');
                 out.push_str(&" ".repeat(indent));
@@ -168,6 +168,14 @@ impl Screen {
         }
         out
     }
+}
+
+/// Counts the letters of a word that are seen: what paints them is not.
+fn seen(word: &str) -> usize {
+    let mut pieces = word.split('\u{1b}');
+    let first = pieces.next().map_or(0, |it| it.chars().count());
+    let rest = pieces.map(|it| it.split_once('m').map_or(it, |it| it.1).chars().count());
+    rest.fold(first, usize::saturating_add)
 }
 
 /// What a colour says.
@@ -301,6 +309,10 @@ mod tests {
         let word = "x".repeat(60);
         assert_eq!(screen.wrapped(&word, 4), word);
         assert_eq!(Screen::PLAIN.wrapped(text, 4), text);
+        let bright = Screen { colours: true, ..screen };
+        let painted = text.replace("granted", &bright.painted(Ink::Alarm, "granted"));
+        let plain = |it: String| it.replace("\u{1b}[31m", "").replace("\u{1b}[0m", "");
+        assert_eq!(plain(bright.wrapped(&painted, 4)), screen.wrapped(text, 4));
     }
 
     #[test]

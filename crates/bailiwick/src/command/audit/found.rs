@@ -20,7 +20,7 @@ use crate::{
 const TOLD: usize = 20;
 const OF_ONE_SORT: usize = 5;
 /// How far a finding's sort and risk reach on a terminal.
-const SORT: usize = 18;
+const SORT: usize = 20;
 const RISK: usize = 11;
 
 /// Writes the findings, what to look at first first.
@@ -48,6 +48,21 @@ pub(super) fn findings(told: &Audit, screen: Screen, length: Length) -> String {
     }
     text.push('\n');
     text
+}
+
+/// Says what stands at the top: on a terminal it has gone by.
+pub(super) fn reminder(told: &Audit, screen: Screen) -> String {
+    if told.findings.is_empty() || !screen.is_watched() {
+        return String::new();
+    }
+    let mut sorts: BTreeMap<FindingKind, usize> = BTreeMap::new();
+    for it in &told.findings {
+        let count = sorts.entry(it.finding).or_default();
+        *count = count.saturating_add(1);
+    }
+    let sorts: Vec<_> = sorts.iter().map(|(kind, count)| format!("{count} {kind}")).collect();
+    let line = format!("What to look at first stands at the top: {}", sorts.join(", "));
+    format!("\n{}\n", screen.wrapped(&line, 0))
 }
 
 /// Chooses which findings are told, and counts the rest by its sort.

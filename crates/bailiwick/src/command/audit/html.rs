@@ -144,7 +144,17 @@ fn name(id: &str) -> String {
 
 fn findings(told: &Audit) -> String {
     if told.findings.is_empty() {
-        return none("Nothing was found.");
+        let denied = told.identities.iter().filter(|it| it.states.contains_key(&State::Attempted));
+        return none(&match denied.count() {
+            0 => "Nothing was found.".to_owned(),
+            1 => {
+                "Nothing was found. One identity asked for what was denied each time: it is below."
+                    .to_owned()
+            }
+            denied => format!(
+                "Nothing was found. {denied} identities asked for what was denied each time: they are below."
+            ),
+        });
     }
     let within = Within::new(told);
     let row = |it: &IntentFinding| {

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use bailiwick_insight::{Audit, AuditEntry, AuditedIdentity, Chain, State};
-use bailiwick_model::Timestamp;
+use bailiwick_model::{ActorKind, Timestamp};
 
 use super::{
     found,
@@ -75,6 +75,7 @@ pub(super) fn table(told: &Audit, screen: Screen, asked: Asked) -> String {
     text.push_str(&found::reach(told, screen, length));
     text.push_str(&chains(told, screen, length));
     text.push_str(&unmapped(told, screen, length));
+    text.push_str(&found::reminder(told, screen));
     text
 }
 
@@ -146,12 +147,10 @@ fn two_lines(identity: &AuditedIdentity, screen: Screen) -> String {
     let counts: Vec<_> = State::ALL.into_iter().filter_map(count).collect();
     let counts = if counts.is_empty() { "nothing".to_owned() } else { counts.join(", ") };
     let last = last(identity).map_or_else(String::new, |it| format!("; last {}", day(it, screen)));
-    format!(
-        " {}\n   {} {}: {counts}{last}\n",
-        screen.fitted_beside(&name(identity), 1),
-        identity.platform,
-        identity.kind.as_str(),
-    )
+    let is_known = identity.kind != ActorKind::Unknown;
+    let kind = if is_known { format!(" {}", identity.kind.as_str()) } else { String::new() };
+    let says = format!("{}{kind}: {counts}{last}", identity.platform);
+    format!(" {}\n   {}\n", screen.fitted_beside(&name(identity), 1), screen.wrapped(&says, 3))
 }
 
 fn name(identity: &AuditedIdentity) -> String {

@@ -115,7 +115,7 @@ fn drawing(told: &Audit, within: &Within<'_>) -> String {
     )
 }
 
-/// Draws a step from one box to another, with a tip where it ends. Who becomes itself has no line: its box says so.
+/// Draws a step from one box to another, with a tip and its word where it ends: many may begin at one box. Who becomes itself has no line: its box says so.
 fn line(places: &Places<'_>, (from, to, via, crosses): &Edge<'_>) -> Option<String> {
     if from == to {
         return None;
@@ -124,16 +124,17 @@ fn line(places: &Places<'_>, (from, to, via, crosses): &Edge<'_>) -> Option<Stri
     let ((x, y), (to_x, to_y)) = (corner(*from), corner(*to));
     let (y, to_y) = (y.saturating_add(BOX.1 / 2), to_y.saturating_add(BOX.1 / 2));
     // Most steps lead to the right; one that leads back begins on the left.
-    let (x, to_x, tip) = if from.0 < to.0 {
-        (x.saturating_add(BOX.0), to_x, "l-7 -4 v8 z")
+    let (x, to_x, tip, word_x) = if from.0 < to.0 {
+        (x.saturating_add(BOX.0), to_x, "l-7 -4 v8 z", to_x.saturating_sub(10))
     } else {
-        (x, to_x.saturating_add(BOX.0), "l7 -4 v8 z")
+        let to_x = to_x.saturating_add(BOX.0);
+        (x, to_x, "l7 -4 v8 z", to_x.saturating_add(100))
     };
     let bend = x.midpoint(to_x);
     let class = if *crosses { "edge crosses" } else { "edge" };
     Some(format!(
-        "<path class=\"{class}\" d=\"M{x} {y} C{bend} {y} {bend} {to_y} {to_x} {to_y}\"/><path class=\"tip\" d=\"M{to_x} {to_y} {tip}\"/><text class=\"via\" x=\"{bend}\" y=\"{}\">{via}</text>\n",
-        y.midpoint(to_y).saturating_sub(4)
+        "<path class=\"{class}\" d=\"M{x} {y} C{bend} {y} {bend} {to_y} {to_x} {to_y}\"/><path class=\"tip\" d=\"M{to_x} {to_y} {tip}\"/><text class=\"via\" x=\"{word_x}\" y=\"{}\">{via}</text>\n",
+        to_y.saturating_sub(6)
     ))
 }
 

@@ -10,10 +10,10 @@ use super::*;
 const ASKED: Asked = Asked { length: Length::Short, grants: 1, charters: 0 };
 
 fn identity(id: &str, account: &str, states: &[(State, u64)]) -> AuditedIdentity {
-    let entry = |(state, count): &(State, u64)| {
-        (0..*count).map(|it| AuditEntry {
+    let entry = |(state, count): (State, u64)| {
+        (0..count).map(move |it| AuditEntry {
             name: format!("kubernetes:core/pods-{it}:{}", state.as_str()),
-            state: *state,
+            state,
             count: 2,
             attempts: 3,
             first: None,
@@ -34,7 +34,7 @@ fn identity(id: &str, account: &str, states: &[(State, u64)]) -> AuditedIdentity
         kind: ActorKind::Service,
         unread: Vec::new(),
         states: states.iter().copied().collect::<BTreeMap<_, _>>(),
-        entries: states.iter().flat_map(|it| entry(it).collect::<Vec<_>>()).collect(),
+        entries: states.iter().flat_map(|it| entry(*it)).collect(),
     }
 }
 
@@ -80,7 +80,23 @@ fn two_clusters() -> Audit {
 
 #[test]
 fn a_name_of_two_clusters_says_which_in_findings_and_in_the_table() {
-    insta::assert_snapshot!(table(&two_clusters(), Screen::PLAIN, ASKED), @"");
+    insta::assert_snapshot!(table(&two_clusters(), Screen::PLAIN, ASKED), @"
+    0 records: 0 accesses of 0 identities, 0 that came again, 0 that could not be read
+
+    LOOK HERE FIRST
+     FINDING         RISK       IDENTITY                                                                      WHAT
+     standing-grant  NHI5:2025  system:serviceaccount:continuous-integration:runner-of-nightly-builds (prod)  2 of 8 granted permissions not used on up to 2 observed days
+
+     IDENTITY                                                                       SYSTEM      KIND     EXERCISED  ATTEMPTED  DORMANT  UNOBSERVABLE  LAST
+     system:serviceaccount:continuous-integration:runner-of-nightly-builds (prod)   kubernetes  service  2          0          1        0             2026-03-01T10:00:00.000Z
+     system:serviceaccount:continuous-integration:runner-of-nightly-builds (stage)  kubernetes  service  0          0          0        0             -
+
+    exercised: used · attempted: asked for, and denied each time · dormant: granted, its use would have been seen, and was not · unobservable: granted, and nothing that was read could show its use
+
+    system:serviceaccount:continuous-integration:runner-of-nightly-builds (prod)
+      exercised     kubernetes:core/pods-0:exercised 2×, kubernetes:core/pods-1:exercised 2×
+      dormant       kubernetes:core/pods-0:dormant
+    ");
 }
 
 #[test]

@@ -15,8 +15,9 @@ const HOSTILE: [(&str, &str); 4] = [
     ("role/safe\u{202e}drowssap", "role/safe\\u{202e}drowssap"),
 ];
 
-/// Opens a page in the browser, where there is one, and gives what was seen.
-fn seen(house: &House, page: &str, word: &str, needles: &[&str]) -> Option<Value> {
+/// Opens a page in the browser, where there is one, and gives what was seen. `wish` says what is typed, what is looked for, and
+/// whether the judge looks too, who takes minutes over thousands of rows.
+fn seen(house: &House, page: &str, wish: &Value) -> Option<Value> {
     let parts = Parts::find()?;
     let Some(browser) = parts.where_there_is("browser") else {
         skipped("there is no Chromium: install one, or let `cargo xtask real` fetch Debian's");
@@ -27,7 +28,7 @@ fn seen(house: &House, page: &str, word: &str, needles: &[&str]) -> Option<Value
     let ran = Command::new(&words[0])
         .args(&words[1..])
         .arg(&file)
-        .arg(json!({ "word": word, "needles": needles }).to_string())
+        .arg(wish.to_string())
         .env("PACKAGES", parts.path("browser_driver"))
         .env("BROWSER", browser["program"].as_str().unwrap())
         .env("LIBRARIES", browser["libraries"].as_str().unwrap())
@@ -43,13 +44,10 @@ fn is_sound(seen: &Value) {
     assert_eq!(seen["said"], nothing, "no error, no warning, no dialog");
     assert_eq!(seen["requests"], nothing, "it asks for nothing");
     for scheme in ["light", "dark"] {
-        assert_eq!(seen["judged"][scheme], nothing, "{scheme}");
         for width in [1280, 390] {
             assert_eq!(seen["overflow"][format!("{scheme} {width}")], none, "{scheme} {width}");
         }
     }
-    let passed = seen["passed"].as_array().unwrap();
-    assert!(passed.contains(&json!("color-contrast")), "the judge looked: {passed:?}");
     assert_eq!(seen["title"], "What identities may do, and what they did");
     for (name, count) in [("script", 1), ("style", 1), ("img", 0), ("iframe", 0), ("link", 0)] {
         assert_eq!(seen["elements"][name], count, "{name}");
@@ -57,6 +55,15 @@ fn is_sound(seen: &Value) {
     let policy = seen["policy"].as_str().unwrap();
     assert!(policy.starts_with("default-src 'none'; style-src 'sha256-"), "{policy}");
     assert_eq!(seen["printed"], json!({ "filter": "none", "cut": 0 }), "paper has all of it");
+}
+
+/// Whatever the page is of, everybody can read it: contrast, names of what has the focus, order of heads, size of targets.
+fn is_readable(seen: &Value) {
+    for scheme in ["light", "dark"] {
+        assert_eq!(seen["judged"][scheme], json!([]), "{scheme}");
+    }
+    let passed = seen["passed"].as_array().unwrap();
+    assert!(passed.contains(&json!("color-contrast")), "the judge looked: {passed:?}");
 }
 
 /// 1,996 users with keys that last, and four roles whose names are meant to do harm.
@@ -102,7 +109,8 @@ fn a_page_of_two_thousand_opens_at_once_and_harm_in_names_is_text() {
     let ran = house.run(&["crowd.jsonl", "--format", "html"]);
     assert_eq!((ran.code, ran.stderr.as_str()), (0, ""));
     let needles: Vec<_> = HOSTILE.iter().map(|it| it.1).collect();
-    let Some(seen) = seen(&house, &ran.stdout, "BOT-0042 s3", &needles) else { return };
+    let wish = json!({ "word": "BOT-0042 s3", "needles": needles });
+    let Some(seen) = seen(&house, &ran.stdout, &wish) else { return };
     is_sound(&seen);
     assert_eq!(seen["needles"], json!([1, 1, 1, 1]), "each stands there as it is written");
     let rows = json!({
@@ -125,7 +133,23 @@ fn a_page_of_two_thousand_opens_at_once_and_harm_in_names_is_text() {
 }
 
 #[test]
-fn pages_of_logs_of_others_are_sound() {
+fn a_page_with_findings_grants_and_chains_can_be_read_by_everybody() {
+    let house = House::new();
+    let ran = house.run(&["log.jsonl", "--grants", "grants.json", "--format", "html"]);
+    assert_eq!(ran.code, 0, "{}", ran.stderr);
+    let wish = json!({ "word": "static-key", "needles": [], "judge": true });
+    let Some(seen) = seen(&house, &ran.stdout, &wish) else { return };
+    is_sound(&seen);
+    is_readable(&seen);
+    let rows = json!({
+        "findings": 2, "heat": 2, "reach": 2, "chains": 1, "identities": 2, "unmapped": 1,
+    });
+    assert_eq!(seen["rows"], rows);
+    assert_eq!((&seen["filtered"]["findings"], &seen["filtered"]["heat"]), (&json!(1), &json!(0)));
+}
+
+#[test]
+fn pages_of_logs_of_others_are_sound_and_can_be_read() {
     let house = House::new();
     for (name, grants) in [
         (INVICTUS, None),
@@ -140,8 +164,10 @@ fn pages_of_logs_of_others_are_sound() {
         words.extend(grants.iter().flat_map(|it| ["--grants", it.as_str()]));
         let ran = house.run(&words);
         assert_eq!(ran.code, 0, "{name}: {}", ran.stderr);
-        let Some(seen) = seen(&house, &ran.stdout, "arn:aws", &[]) else { return };
+        let wish = json!({ "word": "arn:aws", "needles": [], "judge": true });
+        let Some(seen) = seen(&house, &ran.stdout, &wish) else { return };
         is_sound(&seen);
+        is_readable(&seen);
         assert_ne!(seen["rows"]["identities"], json!(0), "{name}");
     }
 }
