@@ -155,6 +155,7 @@ impl Screen {
         for word in text.split(' ') {
             let letters = seen(word);
             if 0 < used && room < used.saturating_add(letters).saturating_add(1) {
+                out.truncate(out.trim_end_matches(' ').len());
                 out.push('\n');
                 out.push_str(&" ".repeat(indent));
                 used = 0;
@@ -309,6 +310,8 @@ mod tests {
         let word = "x".repeat(60);
         assert_eq!(screen.wrapped(&word, 4), word);
         assert_eq!(Screen::PLAIN.wrapped(text, 4), text);
+        let twice = text.replace("read could", "read  could");
+        assert!(!screen.wrapped(&twice, 4).contains(" \n"), "no line ends with a blank");
         let bright = Screen { colours: true, ..screen };
         let painted = text.replace("granted", &bright.painted(Ink::Alarm, "granted"));
         let plain = |it: String| it.replace("\u{1b}[31m", "").replace("\u{1b}[0m", "");

@@ -72,3 +72,15 @@ fn unpack(places: &Places) -> Option<PathBuf> {
     }
     Some(places.home.join("browser"))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_does_not_start_or_says_no_version_is_no_browser() {
+        assert!(!works(Path::new("/no/such/program"), ""));
+        assert!(!works(Path::new("/bin/false"), ""));
+        assert!(!works(Path::new("/bin/test"), ""), "it says nothing");
+    }
+}

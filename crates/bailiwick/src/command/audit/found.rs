@@ -16,9 +16,8 @@ use crate::{
     page::escape::plain,
 };
 
-/// How many findings are told before only their number is, and how many of one sort: many of one must not hide another.
+/// How many findings are told before only their number is. Each sort has its share: many of one must not hide another.
 const TOLD: usize = 20;
-const OF_ONE_SORT: usize = 5;
 /// How far a finding's sort and risk reach on a terminal.
 const SORT: usize = 20;
 const RISK: usize = 11;
@@ -71,11 +70,13 @@ fn chosen(
     length: Length,
 ) -> (Vec<&IntentFinding>, BTreeMap<FindingKind, usize>) {
     let (mut chosen, mut left) = (Vec::new(), BTreeMap::new());
+    let sorts: BTreeSet<_> = all.iter().map(|it| it.finding).collect();
+    let share = TOLD.checked_div(sorts.len()).unwrap_or(TOLD).max(1);
     let mut met: BTreeMap<FindingKind, usize> = BTreeMap::new();
     for it in all {
         let of_sort = met.entry(it.finding).or_default();
         *of_sort = of_sort.saturating_add(1);
-        if chosen.len() < length.most(TOLD) && *of_sort <= length.most(OF_ONE_SORT) {
+        if *of_sort <= length.most(share) {
             chosen.push(it);
         } else {
             let count: &mut usize = left.entry(it.finding).or_default();

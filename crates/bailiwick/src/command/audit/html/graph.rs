@@ -104,7 +104,9 @@ fn drawing(told: &Audit, within: &Within<'_>) -> String {
             }
         }
     }
-    let lines: String = edges.iter().filter_map(|it| line(&places, it)).collect();
+    let (lines, words): (Vec<_>, Vec<_>) = edges.iter().filter_map(|it| line(&places, it)).unzip();
+    // No line goes over a word.
+    let lines = [lines.concat(), words.concat()].concat();
     let boxes: String = places.iter().map(|(it, place)| boxed(*it, *place, &edges)).collect();
     let far = |of: fn(&(usize, usize)) -> usize| places.values().map(of).max().unwrap_or(0);
     let (right, below) = corner((far(|it| it.0), far(|it| it.1)));
@@ -116,7 +118,7 @@ fn drawing(told: &Audit, within: &Within<'_>) -> String {
 }
 
 /// Draws a step from one box to another, with a tip and its word where it ends: many may begin at one box. Who becomes itself has no line: its box says so.
-fn line(places: &Places<'_>, (from, to, via, crosses): &Edge<'_>) -> Option<String> {
+fn line(places: &Places<'_>, (from, to, via, crosses): &Edge<'_>) -> Option<(String, String)> {
     if from == to {
         return None;
     }
@@ -132,10 +134,11 @@ fn line(places: &Places<'_>, (from, to, via, crosses): &Edge<'_>) -> Option<Stri
     };
     let bend = x.midpoint(to_x);
     let class = if *crosses { "edge crosses" } else { "edge" };
-    Some(format!(
-        "<path class=\"{class}\" d=\"M{x} {y} C{bend} {y} {bend} {to_y} {to_x} {to_y}\"/><path class=\"tip\" d=\"M{to_x} {to_y} {tip}\"/><text class=\"via\" x=\"{word_x}\" y=\"{}\">{via}</text>\n",
-        to_y.saturating_sub(6)
-    ))
+    let line = format!(
+        "<path class=\"{class}\" d=\"M{x} {y} C{bend} {y} {bend} {to_y} {to_x} {to_y}\"/><path class=\"tip\" d=\"M{to_x} {to_y} {tip}\"/>\n"
+    );
+    let word_y = to_y.saturating_sub(6);
+    Some((line, format!("<text class=\"via\" x=\"{word_x}\" y=\"{word_y}\">{via}</text>\n")))
 }
 
 fn boxed(
@@ -209,10 +212,11 @@ mod tests {
         let (ann, bob) = (who("ann"), who("bob"));
         let places = Places::from([(ann, (0, 0)), (bob, (1, 0))]);
         let drawn = |from, to| line(&places, &(from, to, "key", false));
-        let there = drawn(ann, bob).expect("a line");
+        let (there, word) = drawn(ann, bob).expect("a line");
         assert!(there.contains("d=\"M220 32 C280 32 280 32 340 32\""), "{there}");
         assert!(there.contains("M340 32 l-7"), "{there}");
-        let back = drawn(bob, ann).expect("a line");
+        assert_eq!(word, "<text class=\"via\" x=\"330\" y=\"26\">key</text>\n");
+        let (back, _) = drawn(bob, ann).expect("a line");
         assert!(back.contains("M220 32 l7"), "{back}");
         assert_eq!(drawn(ann, ann), None);
         let itself = BTreeSet::from([(ann, ann, "key", false)]);

@@ -23,6 +23,7 @@ fn seen(house: &House, page: &str, wish: &Value) -> Option<Value> {
         skipped("there is no Chromium: install one, or let `cargo xtask real` fetch Debian's");
         return None;
     };
+    let place = |name: &str| browser[name].as_str().unwrap_or_default();
     let (words, file) = (parts.words("page"), house.0.path().join("page.html"));
     fs::write(&file, page).unwrap();
     let ran = Command::new(&words[0])
@@ -30,8 +31,8 @@ fn seen(house: &House, page: &str, wish: &Value) -> Option<Value> {
         .arg(&file)
         .arg(wish.to_string())
         .env("PACKAGES", parts.path("browser_driver"))
-        .env("BROWSER", browser["program"].as_str().unwrap())
-        .env("LIBRARIES", browser["libraries"].as_str().unwrap())
+        .env("BROWSER", place("program"))
+        .env("LIBRARIES", place("libraries"))
         .output()
         .unwrap();
     assert!(ran.status.success(), "{}", String::from_utf8_lossy(&ran.stderr));
@@ -152,7 +153,6 @@ fn a_page_with_findings_grants_and_chains_can_be_read_by_everybody() {
 fn pages_of_logs_of_others_are_sound_and_can_be_read() {
     let house = House::new();
     for (name, grants) in [
-        (INVICTUS, None),
         (STRATUS, None),
         ("k8s-audit2rbac/audit.jsonl.zst", None),
         (INVICTUS, Some("aws-iam-authz/example-authz-details.json")),
