@@ -3,6 +3,7 @@
 //! Versions and digests come from the lock files under `tests/real`; everything lands under
 //! `target/real`, nothing elsewhere on the machine. What is there already is left as it is.
 
+mod browser;
 mod debian;
 mod fixture;
 mod node;
@@ -122,6 +123,8 @@ pub(crate) fn install(root: &Path) -> anyhow::Result<Value> {
     let suite = node::packages(&places, &runtime, "conformance")?;
     let judges = node::packages(&places, &runtime, "judges")?;
     let provider = node::packages(&places, &runtime, "provider")?;
+    let driver = node::packages(&places, &runtime, "browser-driver")?;
+    let ocsf = python::install(&places, "python-ocsf", "python/ocsf.txt", &PYTHONS)?;
     let fixture = fixture::build(&places)?;
     let postgres = postgres::install(&places, &modern)?;
     let mut parts = listed(&places, [&modern, &older], &runtime, &packages);
@@ -137,6 +140,12 @@ pub(crate) fn install(root: &Path) -> anyhow::Result<Value> {
         let server = places.locks.join("servers/provider.mjs");
         parts.insert("provider".to_owned(), json!([runtime.node, server, provider]));
         parts.insert("judges".to_owned(), json!(judges));
+        let judge = places.locks.join("clients/ocsf.py");
+        parts.insert("ocsf".to_owned(), json!([ocsf.join("bin/python"), judge]));
+        let script = places.locks.join("clients/page.mjs");
+        parts.insert("page".to_owned(), json!([runtime.node, script]));
+        parts.insert("browser_driver".to_owned(), json!(driver));
+        parts.insert("browser".to_owned(), json!(browser::find(&places)));
         parts.insert("fixture".to_owned(), json!(fixture));
         parts.insert("postgres".to_owned(), json!(postgres));
         parts.insert("pgaudit".to_owned(), json!(pgaudit::unpack(&places)));

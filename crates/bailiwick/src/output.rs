@@ -72,6 +72,9 @@ pub(crate) fn table(head: &[&str], rows: Vec<Vec<String>>) -> String {
     text.lines().map(|line| format!("{}\n", line.trim_end())).collect()
 }
 
+/// A terminal is taken to be so wide at least.
+const NARROWEST: usize = 40;
+
 /// What standard output is drawn on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Screen {
@@ -85,20 +88,38 @@ impl Screen {
     /// A file or a pipe: no colours, and lines as long as they are.
     pub(crate) const PLAIN: Self = Self { colours: false, width: None };
 
-    /// Looks at standard output. `NO_COLOR` that is not empty takes colours away (no-color.org), `COLUMNS` says how wide
-    /// it is.
-    pub(crate) fn of_output() -> Self {
-        let told = |name: &str| std::env::var(name).ok().filter(|it| !it.is_empty());
-        Self::known(std::io::stdout().is_terminal(), told)
+    /// A terminal without colours that is so wide.
+    #[cfg(test)]
+    pub(crate) const fn wide(letters: usize) -> Self {
+        Self { colours: false, width: Some(letters) }
     }
 
-    fn known(is_terminal: bool, told: impl Fn(&str) -> Option<String>) -> Self {
-        if !is_terminal {
-            return Self::PLAIN;
-        }
+    /// Looks at standard output. `NO_COLOR` that is not empty takes colours away (no-color.org); `COLUMNS` says how wide it
+    /// is, else the terminal itself.
+    pub(crate) fn of_output() -> Self {
+        let told = |name: &str| std::env::var(name).ok().filter(|it| !it.is_empty());
+        let out = std::io::stdout();
+        let wide = rustix::termios::tcgetwinsize(&out).map_or(0, |it| usize::from(it.ws_col));
+        Self::known(out.is_terminal().then_some(wide), told)
+    }
+
+    /// `wide` is how wide the terminal says that it is; there is none where there is no terminal, and 0 where it does not know.
+    fn known(wide: Option<usize>, told: impl Fn(&str) -> Option<String>) -> Self {
+        let Some(wide) = wide else { return Self::PLAIN };
         let is_dumb = told("TERM").is_none_or(|it| it == "dumb");
-        let width = told("COLUMNS").and_then(|it| it.parse().ok()).filter(|it| 40 <= *it);
-        Self { colours: told("NO_COLOR").is_none() && !is_dumb, width: Some(width.unwrap_or(120)) }
+        let wanted = told("COLUMNS").and_then(|it| it.parse().ok()).filter(|it| 0 < *it);
+        let width = wanted.or(Some(wide).filter(|it| 0 < *it)).unwrap_or(80).max(NARROWEST);
+        Self { colours: told("NO_COLOR").is_none() && !is_dumb, width: Some(width) }
+    }
+
+    /// Says whether somebody looks at it.
+    pub(crate) fn is_watched(self) -> bool {
+        self.width.is_some()
+    }
+
+    /// Says whether a line has no room for so many letters.
+    pub(crate) fn is_narrower(self, letters: usize) -> bool {
+        self.width.is_some_and(|it| it < letters)
     }
 
     /// Writes a text in a colour, where there are any.
@@ -110,10 +131,10 @@ impl Screen {
         }
     }
 
-    /// Shortens a name in its middle, such that `share` of a hundred of a line has room for it.
-    pub(crate) fn fitted(self, name: &str, share: usize) -> String {
+    /// Shortens a name in its middle, such that it has room beside `taken` letters.
+    pub(crate) fn fitted_beside(self, name: &str, taken: usize) -> String {
         let Some(width) = self.width else { return name.to_owned() };
-        let room = width.saturating_mul(share).checked_div(100).unwrap_or(width).max(12);
+        let room = width.saturating_sub(taken).max(12);
         let count = name.chars().count();
         if count <= room {
             return name.to_owned();
@@ -125,6 +146,37 @@ impl Screen {
         let end: String = name.chars().skip(count.saturating_sub(tail)).collect();
         format!("{begin}…{end}")
     }
+
+    /// Breaks a text at its blanks, such that it fits behind `indent` letters; what has no blanks stays whole.
+    pub(crate) fn wrapped(self, text: &str, indent: usize) -> String {
+        let Some(width) = self.width else { return text.to_owned() };
+        let room = width.saturating_sub(indent);
+        let (mut out, mut used) = (String::with_capacity(text.len()), 0_usize);
+        for word in text.split(' ') {
+            let letters = seen(word);
+            if 0 < used && room < used.saturating_add(letters).saturating_add(1) {
+                out.truncate(out.trim_end_matches(' ').len());
+                out.push('\n');
+                out.push_str(&" ".repeat(indent));
+                used = 0;
+            }
+            if 0 < used {
+                out.push(' ');
+                used = used.saturating_add(1);
+            }
+            out.push_str(word);
+            used = used.saturating_add(letters);
+        }
+        out
+    }
+}
+
+/// Counts the letters of a word that are seen: what paints them is not.
+fn seen(word: &str) -> usize {
+    let mut pieces = word.split('\u{1b}');
+    let first = pieces.next().map_or(0, |it| it.chars().count());
+    let rest = pieces.map(|it| it.split_once('m').map_or(it, |it| it.1).chars().count());
+    rest.fold(first, usize::saturating_add)
 }
 
 /// What a colour says.
@@ -210,29 +262,60 @@ fn nested(value: &Value, depth: usize, out: &mut String) {
 mod tests {
     use super::*;
 
+    fn screen(wide: usize, set: &[(&str, &str)]) -> Screen {
+        Screen::known(Some(wide), |name| {
+            set.iter().find(|it| it.0 == name).map(|it| it.1.to_owned())
+        })
+    }
+
     #[test]
     fn colours_are_for_terminals_that_want_them() {
-        let terminal = |set: &'static [(&str, &str)]| {
-            Screen::known(true, move |name| {
-                set.iter().find(|it| it.0 == name).map(|it| it.1.to_owned())
-            })
-        };
-        let bright = terminal(&[("TERM", "xterm"), ("COLUMNS", "100")]);
+        let bright = screen(80, &[("TERM", "xterm"), ("COLUMNS", "100")]);
         assert_eq!(bright.painted(Ink::Alarm, "x"), "\u{1b}[31mx\u{1b}[0m");
         for set in [&[("TERM", "xterm"), ("NO_COLOR", "1")][..], &[("TERM", "dumb")], &[]] {
-            assert_eq!(terminal(set).painted(Ink::Alarm, "x"), "x", "{set:?}");
+            assert_eq!(screen(80, set).painted(Ink::Alarm, "x"), "x", "{set:?}");
         }
-        assert_eq!(Screen::known(false, |_| Some("1".to_owned())), Screen::PLAIN);
+        assert_eq!(Screen::known(None, |_| Some("1".to_owned())), Screen::PLAIN);
+    }
+
+    #[test]
+    fn a_terminal_says_how_wide_it_is_unless_somebody_else_does() {
+        let width = |wide, set: &[(&str, &str)]| screen(wide, set).width;
+        assert_eq!(width(132, &[]), Some(132));
+        assert_eq!(width(132, &[("COLUMNS", "60")]), Some(60));
+        assert_eq!(width(132, &[("COLUMNS", "wide")]), Some(132));
+        assert_eq!(width(0, &[]), Some(80), "it does not know");
+        assert_eq!(width(3, &[]), Some(NARROWEST));
     }
 
     #[test]
     fn a_long_name_is_shortened_in_its_middle_and_only_for_people() {
-        let screen = Screen { colours: false, width: Some(100) };
+        let screen = screen(50, &[]);
         let name = "arn:aws:iam::111122223333:role/deployer-of-everything";
-        assert_eq!(screen.fitted(name, 30), "arn:aws:i…ployer-of-everything");
-        assert_eq!(screen.fitted(name, 60), name);
-        assert_eq!(Screen::PLAIN.fitted(name, 1), name);
-        assert_eq!(screen.fitted(&"é".repeat(13), 1), format!("ééé…{}", "é".repeat(8)));
+        assert_eq!(screen.fitted_beside(name, 20), "arn:aws:i…ployer-of-everything");
+        assert_eq!(screen.fitted_beside("short", 20), "short");
+        assert_eq!(Screen::PLAIN.fitted_beside(name, 20), name);
+        let letters = "é".repeat(13);
+        assert_eq!(screen.fitted_beside(&letters, 99), format!("ééé…{}", "é".repeat(8)));
+    }
+
+    #[test]
+    fn a_text_is_broken_at_its_blanks() {
+        let screen = screen(40, &[]);
+        let text = "granted, and no log that was read could show its use anywhere";
+        assert_eq!(
+            screen.wrapped(text, 4),
+            "granted, and no log that was read\n    could show its use anywhere"
+        );
+        let word = "x".repeat(60);
+        assert_eq!(screen.wrapped(&word, 4), word);
+        assert_eq!(Screen::PLAIN.wrapped(text, 4), text);
+        let twice = text.replace("read could", "read  could");
+        assert!(!screen.wrapped(&twice, 4).contains(" \n"), "no line ends with a blank");
+        let bright = Screen { colours: true, ..screen };
+        let painted = text.replace("granted", &bright.painted(Ink::Alarm, "granted"));
+        let plain = |it: String| it.replace("\u{1b}[31m", "").replace("\u{1b}[0m", "");
+        assert_eq!(plain(bright.wrapped(&painted, 4)), screen.wrapped(text, 4));
     }
 
     #[test]

@@ -29,6 +29,7 @@ pub(crate) fn page(timeline: &Timeline, drawn: Timestamp) -> String {
         kind: "Access path",
         title: &title,
         style: "",
+        script: "",
         head: &format!("{summary}{strip}"),
         body: &format!("<h2>What happened</h2>\n{moments}\n"),
         foot: &format!(
@@ -50,6 +51,8 @@ pub(crate) struct Sheet<'a> {
     pub(crate) title: &'a str,
     /// What it looks like besides what all of them do.
     pub(crate) style: &'a str,
+    /// What it does, if anything. It is ours, to the letter: nothing that others wrote is in it.
+    pub(crate) script: &'a str,
     /// What stands below its title.
     pub(crate) head: &'a str,
     /// What it tells.
@@ -61,9 +64,11 @@ pub(crate) struct Sheet<'a> {
 impl Sheet<'_> {
     /// Draws it.
     pub(crate) fn drawn(&self) -> String {
-        let Self { kind, title, head, body, foot, .. } = self;
+        let Self { kind, title, head, body, foot, script, .. } = self;
         let style = format!("{STYLE}{}", self.style);
-        let policy = policy(&style);
+        let policy = policy(&style, script);
+        let script =
+            if script.is_empty() { String::new() } else { format!("<script>{script}</script>\n") };
         format!(
             "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
              <meta http-equiv=\"Content-Security-Policy\" content=\"{policy}\">\n\
@@ -73,15 +78,20 @@ impl Sheet<'_> {
              <title>{title}</title>\n<style>{style}</style>\n</head>\n<body>\n\
              <header>\n<p class=\"kind\">{kind}</p>\n<h1>{title}</h1>\n{head}</header>\n\
              <main>\n{body}</main>\n\
-             <footer>{foot}</footer>\n</body>\n</html>\n"
+             <footer>{foot}</footer>\n{script}</body>\n</html>\n"
         )
     }
 }
 
-/// Nothing may be loaded or run; one style, known to the byte, may be used.
-fn policy(style: &str) -> String {
-    let digest = STANDARD.encode(Digest::of(style.as_bytes()).as_bytes());
-    format!("default-src 'none'; style-src 'sha256-{digest}'; base-uri 'none'; form-action 'none'")
+/// Nothing may be loaded; one style, and one script where the page has one, each known to the byte, may be used.
+fn policy(style: &str, script: &str) -> String {
+    let digest = |of: &str| STANDARD.encode(Digest::of(of.as_bytes()).as_bytes());
+    let mut policy = format!("default-src 'none'; style-src 'sha256-{}'", digest(style));
+    if !script.is_empty() {
+        policy.push_str(&format!("; script-src 'sha256-{}'", digest(script)));
+    }
+    policy.push_str("; base-uri 'none'; form-action 'none'");
+    policy
 }
 
 fn summary(timeline: &Timeline) -> String {

@@ -42,6 +42,9 @@ pub(crate) struct AuditLogs {
     /// Show these identities alone; a part of the name will do.
     #[arg(long, value_name = "NAME")]
     pub(crate) identity: Vec<String>,
+    /// Show everything on the screen, not only what to look at first. Files (`--format`, `--output json`) have it anyway.
+    #[arg(long)]
+    pub(crate) all: bool,
     /// What identities are meant to do: charters, or folders of them.
     #[arg(long, value_name = "FILE|DIR")]
     pub(crate) charters: Vec<PathBuf>,

@@ -1,5 +1,6 @@
 //! `audit`: granted against exercised, from files alone. No governor runs, and no configuration is read.
 
+mod csv;
 pub(super) mod exclusions;
 mod found;
 pub(super) mod grants;
@@ -8,6 +9,7 @@ pub(super) mod ledger;
 mod live;
 mod ocsf;
 mod show;
+mod within;
 
 use std::{
     cell::Cell,
@@ -26,6 +28,7 @@ use bailiwick_model::Exercise;
 use indicatif::{ProgressBar, ProgressStyle};
 
 pub(crate) use self::live::{LiveLog, with_sources};
+use self::show::{Asked, Length};
 use crate::{
     cli::{AuditFormat, AuditLogs, FailOn},
     config::{read_exclusions, read_intents},
@@ -67,16 +70,23 @@ pub(crate) fn run(words: &AuditLogs, output: Output) -> Outcome {
     if !words.identity.is_empty() && told.identities.is_empty() {
         return Err(nobody(&words.identity));
     }
+    // Whoever asks for somebody wants to know all of them.
+    let is_whole = words.all || !words.identity.is_empty();
+    let asked = Asked {
+        length: if is_whole { Length::Whole } else { Length::Short },
+        grants: words.grants.len(),
+        charters: charters.len(),
+    };
     match words.format {
-        Some(AuditFormat::Csv) => say(&show::csv(&told)),
-        Some(AuditFormat::FindingsCsv) => say(&found::csv(&told)),
+        Some(AuditFormat::Csv) => say(&csv::report(&told)),
+        Some(AuditFormat::FindingsCsv) => say(&csv::findings(&told)),
         Some(AuditFormat::Opengraph) => {
             Output::Json.show(&super::chains::of_audit(&told), |_| String::new())?;
         }
-        Some(AuditFormat::Html) => say(&html::page(&told, charters.len())),
+        Some(AuditFormat::Html) => say(&html::page(&told, asked)),
         Some(AuditFormat::Ocsf) | None => {
             let screen = Screen::of_output();
-            output.show(&told, |it| show::table(it, screen))?;
+            output.show(&told, |it| show::table(it, screen, asked))?;
         }
     }
     Ok(if fails(&told, &words.fail_on) { Exit::No } else { Exit::Done })

@@ -14,7 +14,7 @@ use super::audit;
 use crate::{
     cli::{AuditLogs, ChainWords, Goal},
     exit::{CommandError, Exit, Outcome},
-    output::Output,
+    output::{Output, Screen},
 };
 
 /// Draws the map of logs, grants and graphs, and shows the ways that were asked for.
@@ -41,7 +41,7 @@ pub(crate) fn run(words: &ChainWords, output: Output) -> Outcome {
         }
     }
     let wish = Wish { from: words.from.clone(), to, at_least, far: words.hops };
-    output.show(&map.reach(&wish), |it| show::table(it, &wish))?;
+    output.show(&map.reach(&wish), |it| show::table(it, &wish, Screen::of_output()))?;
     Ok(Exit::Done)
 }
 

@@ -348,9 +348,11 @@ fn people_see_a_table_and_spreadsheets_get_lines() {
      static-key      NHI7:2025  arn:aws:iam::111122223333:user/ci        AKIAEXAMPLE0000000001: 3 accesses with a key that lasts until it is taken away
      standing-grant  NHI5:2025  arn:aws:iam::111122223333:role/deployer  2 of 8 granted permissions not used on up to 2 observed days
 
-     IDENTITY                                 KIND     EXERCISED  ATTEMPTED  DORMANT  UNOBSERVABLE  LAST
-     arn:aws:iam::111122223333:role/deployer  role     4          1          2        1             2026-03-04T10:00:00.000Z
-     arn:aws:iam::111122223333:user/ci        unknown  1          0          0        0             2026-03-01T10:00:00.000Z
+     IDENTITY                                 SYSTEM  KIND     EXERCISED  ATTEMPTED  DORMANT  UNOBSERVABLE  LAST
+     arn:aws:iam::111122223333:role/deployer  aws     role     4          1          2        1             2026-03-04T10:00:00.000Z
+     arn:aws:iam::111122223333:user/ci        aws     unknown  1          0          0        0             2026-03-01T10:00:00.000Z
+
+    exercised: used · attempted: asked for, and denied each time · dormant: granted, its use would have been seen, and was not · unobservable: granted, and nothing that was read could show its use
 
     arn:aws:iam::111122223333:role/deployer
       exercised     aws:ec2:DescribeInstances 1×, aws:ec2:RunInstances 1×, aws:iam:PassRole 1×, aws:s3:PutObject 2×
@@ -363,7 +365,7 @@ fn people_see_a_table_and_spreadsheets_get_lines() {
       exercised     aws:sts:AssumeRole 1×
 
     CHAINS
-      arn:aws:iam::111122223333:user/ci › assume-role › arn:aws:iam::111122223333:role/deployer  (5 accesses; begins with a credential that lasts)
+      arn:aws:iam::111122223333:user/ci › assume-role › arn:aws:iam::111122223333:role/deployer  (5 accesses; begins: a credential that lasts)
 
     NO RULE KNOWS WHICH PERMISSION THIS IS
       aws weather.amazonaws.com:MakeRain 1×

@@ -182,3 +182,15 @@ fn what_is_wrong_is_said_and_ends_it() {
         assert!(error.contains(said), "{words:?}: {error}");
     }
 }
+
+#[test]
+fn a_name_of_anybody_moves_nothing_on_a_terminal() {
+    let house = House::new();
+    let graph = r#"{"graph":{"nodes":[{"id":"evil\u001b[2J","kinds":["K"],"properties":{}}],"edges":[
+        {"kind":"Leads\u001b]0;To","start":{"value":"evil\u001b[2J"},"end":{"value":"end\u202e"}}]}}"#;
+    house.write("evil.json", graph);
+    let (code, text, error) = house.run(&["chains", "--graph", "evil.json", "--from", "evil"]);
+    assert_eq!((code, error.as_str()), (0, ""));
+    assert!(text.contains("evil\\u{1b}[2J › ?Leads\\u{1b}]0;To › end\\u{202e}"), "{text}");
+    assert!(!text.contains(['\u{1b}', '\u{202e}']), "{text:?}");
+}

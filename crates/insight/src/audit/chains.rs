@@ -17,6 +17,9 @@ pub struct Chain {
     pub path: Vec<String>,
     /// Of which system each of them is.
     pub platforms: Vec<Platform>,
+    /// In which account each of them has its name, where others may have it in theirs; there is none of it where nobody's is.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub accounts: Vec<String>,
     /// How each step was made: one fewer than there are names.
     pub via: Vec<Via>,
     /// How many accesses the last of them made by it.
@@ -103,6 +106,13 @@ pub(super) fn of(exercised: &Exercised, names: &Namesakes) -> (Vec<Chain>, Sessi
     (ways.into_iter().map(told).collect(), sessions)
 }
 
+impl Chain {
+    /// Gives the account in which one of them has its name; it is empty where nobody else can have that name.
+    pub fn account(&self, place: usize) -> &str {
+        self.accounts.get(place).map_or("", String::as_str)
+    }
+}
+
 impl Sessions {
     fn take(&mut self, shown: &Shown) {
         // Whoever another system vouches for shows no session's credential.
@@ -125,10 +135,13 @@ fn told(((path, via, origin), walked): (Way, Walked)) -> Chain {
     let (completeness, begins) = origin.why();
     let count = |it: usize| u64::try_from(it).unwrap_or(u64::MAX);
     let platforms: Vec<_> = path.iter().map(|it| it.platform).collect();
+    let is_local = path.iter().any(|it| !it.within.is_empty());
+    let accounts = path.iter().filter(|_| is_local).map(|it| it.within.clone()).collect();
     Chain {
         crosses: platforms.windows(2).any(|pair| pair.first() != pair.last()),
         path: path.into_iter().map(|it| it.id).collect(),
         platforms,
+        accounts,
         via,
         events: walked.used.count,
         credentials: count(walked.credentials.iter().filter(|it| !it.is_empty()).count()),

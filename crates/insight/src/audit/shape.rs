@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Chain, Idle, NotYet, Sessions, ToldExclusion};
 use crate::{
-    exercised::SystemIdentity,
+    exercised::{SystemIdentity, is_local},
     granted::Extent,
     intent::{IntentFinding, SystemReach},
     names::{Certainty, Level},
@@ -122,6 +122,11 @@ pub struct AuditedIdentity {
 }
 
 impl AuditedIdentity {
+    /// Says whether others may have its name in other accounts.
+    pub fn is_local(&self) -> bool {
+        is_local(self.platform, &self.id)
+    }
+
     /// Gives its name, as logs have it.
     pub(crate) fn name(&self) -> SystemIdentity {
         SystemIdentity::within(self.platform, &self.id, &self.account)

@@ -1,35 +1,45 @@
 //! The report as one page that stands by itself: for a review, an auditor, a printer.
 //!
-//! It has no script and asks for nothing; its policy forbids both. Names in logs are anybody's: they are text in it and
-//! nothing else. What only a colour would say stands there in numbers and words as well.
+//! It asks for nothing, and its policy forbids it; its one script, which the policy names by its digest, hides rows while
+//! somebody types. Names in logs are anybody's: they are text in it and nothing else. What only a colour would say stands there in
+//! numbers and words as well.
 
 mod graph;
 mod heat;
+mod identities;
 
-use bailiwick_insight::{Audit, AuditEntry, AuditedIdentity, IntentFinding, State};
+use std::collections::BTreeMap;
 
-use super::{found, show};
+use bailiwick_insight::{Audit, FindingKind, IntentFinding, State, SystemReach};
+use bailiwick_model::Platform;
+
+use super::{
+    found,
+    show::{self, Asked},
+    within::{Within, ranked},
+};
 use crate::page::{
     Sheet,
     escape::{attribute, quoted, text},
 };
 
-/// How many findings, identities and permissions of one state are shown before only their number is.
+/// How many findings, reaches and unknown names are shown before only their number is.
 const FINDINGS_MAX: usize = 500;
-const IDENTITIES_MAX: usize = 300;
-const NAMES_MAX: usize = 200;
 const REACHED_MAX: usize = 500;
+const UNKNOWN_MAX: usize = 200;
 
 const STYLE: &str = include_str!("html/style.css");
+const SCRIPT: &str = include_str!("html/filter.js");
 
 /// Draws the page.
-pub(super) fn page(told: &Audit, charters: usize) -> String {
+pub(super) fn page(told: &Audit, asked: Asked) -> String {
+    let ranked = ranked(told);
     let parts = [
         ("findings", "What to look at first", findings(told)),
-        ("heat", "Granted against exercised", heat::drawn(told)),
+        ("heat", "Granted against exercised", heat::drawn(&ranked)),
         ("reach", "How far enforcement reaches", reach(told)),
         ("chains", "Who came by which way", graph::drawn(told)),
-        ("identities", "Each identity", identities(told)),
+        ("identities", "Each identity", identities::drawn(told, &ranked)),
         ("unmapped", "Names that no rule knows", unmapped(told)),
     ];
     let links: String = parts
@@ -44,14 +54,15 @@ pub(super) fn page(told: &Audit, charters: usize) -> String {
         .collect();
     let head = format!(
         "{}<nav aria-label=\"Parts of this report\"><ul class=\"parts\">{links}</ul></nav>\n",
-        summary(told, charters)
+        summary(told, asked)
     );
     Sheet {
         kind: "Granted against exercised",
         title: "What identities may do, and what they did",
         style: STYLE,
+        script: SCRIPT,
         head: &head,
-        body: &body,
+        body: &format!("{FILTER}{body}"),
         foot: &format!(
             "Drawn by Bailiwick {} from files alone. <code>--output json</code> has all of it.",
             env!("CARGO_PKG_VERSION")
@@ -60,7 +71,10 @@ pub(super) fn page(told: &Audit, charters: usize) -> String {
     .drawn()
 }
 
-fn summary(told: &Audit, charters: usize) -> String {
+/// It shows when the script runs.
+const FILTER: &str = "<div id=\"filter-bar\" class=\"filter\" role=\"search\" hidden><label for=\"filter\">Show only rows with</label> <input id=\"filter\" type=\"search\" autocomplete=\"off\" spellcheck=\"false\" placeholder=\"a name, a permission, a finding\"> <span id=\"filter-said\" role=\"status\"></span></div>\n";
+
+fn summary(told: &Audit, asked: Asked) -> String {
     let it = &told.summary;
     let mut rows = vec![
         (
@@ -76,146 +90,141 @@ fn summary(told: &Audit, charters: usize) -> String {
         rows.push(("From", text(&first.to_string())));
         rows.push(("To", text(&last.to_string())));
     }
-    rows.push(("Charters", charters.to_string()));
+    let lists = match asked.grants {
+        0 => "none was read: what is granted and never used is not told".to_owned(),
+        1 => "1 list".to_owned(),
+        lists => format!("{lists} lists"),
+    };
+    rows.push(("Grants", lists));
+    rows.push(("Charters", asked.charters.to_string()));
     rows.push(("Names", text(&it.catalogue)));
     let rows: String =
         rows.iter().map(|(name, value)| format!("<dt>{name}</dt><dd>{value}</dd>")).collect();
     let count =
         |state| -> u64 { told.identities.iter().filter_map(|it| it.states.get(&state)).sum() };
     let counts: String = show::states(told)
-        .map(|it| format!("<li class=\"{0}\"><b>{1}</b> {0}</li>", it.as_str(), count(it)))
+        .map(|it| {
+            let (word, means) = (it.as_str(), show::means(it));
+            format!(
+                "<li class=\"{word}\"><b>{}</b> {word} <span class=\"dim\">{means}</span></li>",
+                count(it)
+            )
+        })
         .collect();
     format!("<dl class=\"facts\">{rows}</dl>\n<ul class=\"counts\">{counts}</ul>\n")
 }
 
+/// Writes who somebody is: of which system, by what name, and where that is its name.
+fn who(platform: Platform, id: &str, within: Option<&str>) -> String {
+    let within = within
+        .map_or_else(String::new, |it| format!(" <span class=\"dim\">in {}</span>", text(it)));
+    format!("<span class=\"dim\">{platform}</span> <code>{}</code>{within}", name(id))
+}
+
+/// Writes a name such that a line may end where one of its parts does.
+fn name(id: &str) -> String {
+    const LONG: usize = 300;
+    // Each part may be as long as a text may be: of very many there would be no end.
+    if LONG < id.len() {
+        return text(id);
+    }
+    id.split_inclusive(['/', ':']).map(text).collect::<Vec<_>>().join("<wbr>")
+}
+
 fn findings(told: &Audit) -> String {
     if told.findings.is_empty() {
-        return none("Nothing was found.");
+        let denied = told.identities.iter().filter(|it| it.states.contains_key(&State::Attempted));
+        return none(&match denied.count() {
+            0 => "Nothing was found.".to_owned(),
+            1 => {
+                "Nothing was found. One identity asked for what was denied each time: it is below."
+                    .to_owned()
+            }
+            denied => format!(
+                "Nothing was found. {denied} identities asked for what was denied each time: they are below."
+            ),
+        });
     }
+    let within = Within::new(told);
     let row = |it: &IntentFinding| {
         let charter = it
             .charter
             .as_deref()
             .map(|it| format!(" <span class=\"dim\">charter {}</span>", text(it)));
         format!(
-            "<tr class=\"{kind}\"><td>{kind}</td><td><abbr title=\"{title}\">{risk}</abbr></td><td><span class=\"dim\">{platform}</span> <code>{id}</code>{charter}</td><td>{says}</td></tr>\n",
+            "<tr data-row class=\"{kind}\"><td>{kind}</td><td><abbr title=\"{title}\">{risk}</abbr></td><td>{who}{charter}</td><td>{says}</td></tr>\n",
             kind = attribute(it.finding.as_str()),
             title = quoted(&it.title),
             risk = it.risk.as_str(),
-            platform = it.platform,
-            id = text(&it.identity),
+            who = who(it.platform, &it.identity, within.finding(it)),
             charter = charter.unwrap_or_default(),
             says = text(&found::says(it)),
         )
     };
     let rows: String = told.findings.iter().take(FINDINGS_MAX).map(row).collect();
     format!(
-        "<div class=\"wide\" tabindex=\"0\" role=\"region\" aria-label=\"Findings\"><table>\n<thead><tr><th scope=\"col\">Finding</th><th scope=\"col\">OWASP NHI</th><th scope=\"col\">Identity</th><th scope=\"col\">What</th></tr></thead>\n<tbody>\n{rows}</tbody>\n</table></div>\n{}",
+        "{}<div class=\"wide high\" tabindex=\"0\" role=\"region\" aria-label=\"Findings\"><table class=\"findings\">\n<thead><tr><th scope=\"col\">Finding</th><th scope=\"col\">OWASP NHI</th><th scope=\"col\">Identity</th><th scope=\"col\">What</th></tr></thead>\n<tbody>\n{rows}</tbody>\n</table></div>\n{}",
+        sorts(told),
         more(told.findings.len(), FINDINGS_MAX)
     )
+}
+
+/// Counts the findings by their sort.
+fn sorts(told: &Audit) -> String {
+    let mut sorts: BTreeMap<FindingKind, (usize, &str)> = BTreeMap::new();
+    for it in &told.findings {
+        let sort = sorts.entry(it.finding).or_insert((0, &it.title));
+        sort.0 = sort.0.saturating_add(1);
+    }
+    let sorts: String = sorts
+        .iter()
+        .map(|(kind, (count, title))| {
+            let title = text(title);
+            format!("<li><b>{count}</b> {kind} <span class=\"dim\">{title}</span></li>")
+        })
+        .collect();
+    format!("<ul class=\"sorts\">{sorts}</ul>\n")
 }
 
 fn reach(told: &Audit) -> String {
     if told.reach.is_empty() {
         return none("Nothing is known of it.");
     }
-    let rows: String = told
-        .reach
-        .iter()
-        .take(REACHED_MAX)
-        .map(|it| {
-            format!(
-                "<tr class=\"{reach}\"><td><code>{}</code></td><td>{}</td><td class=\"word\">{reach}</td><td>{}</td></tr>\n",
-                text(&it.identity),
-                text(&it.system),
-                text(&it.why),
-                reach = attribute(it.reach.as_str()),
-            )
-        })
-        .collect();
+    let row = |it: &SystemReach| {
+        format!(
+            "<tr data-row class=\"{reach}\"><td><code>{}</code></td><td>{}</td><td class=\"word\">{reach}</td><td>{}</td></tr>\n",
+            name(&it.identity),
+            text(&it.system),
+            text(&it.why),
+            reach = attribute(it.reach.as_str()),
+        )
+    };
+    let rows: String = told.reach.iter().take(REACHED_MAX).map(row).collect();
     format!(
-        "<div class=\"wide\" tabindex=\"0\" role=\"region\" aria-label=\"Reach\"><table>\n<thead><tr><th scope=\"col\">Identity</th><th scope=\"col\">System</th><th scope=\"col\">Reach</th><th scope=\"col\">Because</th></tr></thead>\n<tbody>\n{rows}</tbody>\n</table></div>\n{}",
+        "<div class=\"wide high\" tabindex=\"0\" role=\"region\" aria-label=\"Reach\"><table>\n<thead><tr><th scope=\"col\">Identity</th><th scope=\"col\">System</th><th scope=\"col\">Reach</th><th scope=\"col\">Because</th></tr></thead>\n<tbody>\n{rows}</tbody>\n</table></div>\n{}",
         more(told.reach.len(), REACHED_MAX)
-    )
-}
-
-fn identities(told: &Audit) -> String {
-    if told.identities.is_empty() {
-        return none("There is none.");
-    }
-    let shown = told.identities.iter().take(IDENTITIES_MAX);
-    let all: String = shown.map(|it| identity(told, it)).collect();
-    format!("{all}{}", more(told.identities.len(), IDENTITIES_MAX))
-}
-
-fn identity(told: &Audit, it: &AuditedIdentity) -> String {
-    let counts: Vec<_> =
-        it.states.iter().map(|(state, count)| format!("{count} {}", state.as_str())).collect();
-    let states: String = State::ALL.into_iter().map(|state| listed(told, it, state)).collect();
-    let unread = if it.unread.is_empty() {
-        String::new()
-    } else {
-        format!(
-            "<p>It also holds {}: what they grant is in no file.</p>",
-            text(&it.unread.join(", "))
-        )
-    };
-    format!(
-        "<details class=\"identity\"><summary><span class=\"dim\">{} {}</span> <code>{}</code> <span class=\"dim\">{}</span></summary>\n{states}{unread}</details>\n",
-        it.platform,
-        it.kind.as_str(),
-        text(&it.id),
-        counts.join(", "),
-    )
-}
-
-fn listed(told: &Audit, it: &AuditedIdentity, state: State) -> String {
-    let of: Vec<&AuditEntry> = it.entries.iter().filter(|it| it.state == state).collect();
-    if of.is_empty() {
-        return String::new();
-    }
-    let one = |it: &&AuditEntry| {
-        let count = match state {
-            State::Exercised => format!(" {}×", it.count),
-            State::Attempted => format!(" {}×", it.attempts),
-            State::Dormant => format!(" on {} observed days", it.observed_days),
-            State::Unobservable => String::new(),
-            State::Excluded => format!(" {}", text(&show::why_not_yet(told, it))),
-        };
-        let ways: Vec<_> = it.granted_by.iter().map(|it| text(&it.path)).collect();
-        let ways = if ways.is_empty() { String::new() } else { format!(" by {}", ways.join(", ")) };
-        format!(
-            "<li><code>{}</code><span class=\"dim\">{count}{ways}</span></li>\n",
-            text(&show::called_entry(it))
-        )
-    };
-    let names: String = of.iter().take(NAMES_MAX).map(one).collect();
-    format!(
-        "<details class=\"{0}\"><summary>{1} {0}</summary><ul class=\"names\">\n{names}</ul>{2}</details>\n",
-        state.as_str(),
-        of.len(),
-        more(of.len(), NAMES_MAX),
     )
 }
 
 fn unmapped(told: &Audit) -> String {
     let unknown: Vec<_> =
-        told.unmapped.iter().filter(|it| it.class.as_str() == "unknown").take(NAMES_MAX).collect();
+        told.unmapped.iter().filter(|it| it.class.as_str() == "unknown").collect();
     if unknown.is_empty() {
         return none("There is none.");
     }
     let names: String = unknown
         .iter()
+        .take(UNKNOWN_MAX)
         .map(|it| {
             format!(
-                "<li>{} <code>{}</code> <span class=\"dim\">{}×</span></li>\n",
+                "<li data-row>{} <code>{}</code> <span class=\"dim\">{}×</span></li>\n",
                 it.platform,
                 text(&it.native),
                 it.count
             )
         })
         .collect();
-    format!("<ul class=\"names\">\n{names}</ul>\n")
+    format!("<ul class=\"names\">\n{names}</ul>\n{}", more(unknown.len(), UNKNOWN_MAX))
 }
 
 fn none(says: &str) -> String {

@@ -164,7 +164,9 @@ fn user(it: &Exercise<'_>) -> Fields {
         user.put("name", "unknown");
     }
     user.put_text("uid", &it.actor.id);
-    user.put_text("credential_uid", &it.actor.credential);
+    if !it.actor.credential.is_empty() {
+        user.put("programmatic_credentials", json!([{ "uid": it.actor.credential }]));
+    }
     user
 }
 

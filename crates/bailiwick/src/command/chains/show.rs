@@ -4,10 +4,15 @@ use std::fmt::Write as _;
 
 use bailiwick_insight::{AccessWay, Crossing, HopState, Reached, Wish};
 
+use crate::{
+    output::{Ink, Screen},
+    page::escape::plain,
+};
+
 /// How many ways are written before only their number is told.
 const WAYS: usize = 200;
 
-pub(super) fn table(told: &Reached, wish: &Wish) -> String {
+pub(super) fn table(told: &Reached, wish: &Wish, screen: Screen) -> String {
     let summary = &told.summary;
     let mut text = format!(
         "{} places; {} hops that were made, {} more that could be\n",
@@ -29,9 +34,10 @@ pub(super) fn table(told: &Reached, wish: &Wish) -> String {
         if ways.is_empty() {
             continue;
         }
-        let _ = writeln!(text, "\n{}", state.as_str().to_uppercase());
+        let head = screen.painted(Ink::Head, &state.as_str().to_uppercase());
+        let _ = writeln!(text, "\n{head}");
         for way in ways.iter().take(WAYS) {
-            let _ = writeln!(text, "  {}", line(way));
+            let _ = writeln!(text, "  {}", screen.wrapped(&line(way), 4));
         }
         let more = ways.len().saturating_sub(WAYS);
         if 0 < more {
@@ -46,24 +52,25 @@ pub(super) fn table(told: &Reached, wish: &Wish) -> String {
         );
     }
     if !told.crossings.is_empty() {
-        text.push_str("\nFROM ONE SYSTEM TO ANOTHER\n");
+        let head = screen.painted(Ink::Head, "FROM ONE SYSTEM TO ANOTHER");
+        let _ = writeln!(text, "\n{head}");
         for it in &told.crossings {
-            let _ = writeln!(text, "  {}", crossing(it));
+            let _ = writeln!(text, "  {}", screen.wrapped(&crossing(it), 4));
         }
     }
     text
 }
 
-/// Writes a way; `?` stands before a hop that was not made, `!` before one that is new.
+/// Writes a way. Names are anybody's: what hides or moves in them is spelled out. `?` stands before a hop that was not made, `!` before one that is new.
 fn line(way: &AccessWay) -> String {
-    let mut text = way.from.clone();
+    let mut text = plain(&way.from);
     for step in &way.steps {
         let mark = match (step.state, step.new) {
             (HopState::Possible, _) => "?",
             (HopState::Exercised, true) => "!",
             (HopState::Exercised, false) => "",
         };
-        let _ = write!(text, " › {mark}{} › {}", step.via, step.to);
+        let _ = write!(text, " › {mark}{} › {}", plain(&step.via), plain(&step.to));
     }
     let mut notes = Vec::new();
     notes.extend(way.sensitivity.map(|it| it.as_str().to_owned()));
@@ -87,6 +94,13 @@ fn crossing(it: &Crossing) -> String {
     };
     format!(
         "{}:{} › {} › {}:{}  ({} accesses from {} to {}{new})",
-        it.from_platform, it.from, it.via, it.to_platform, it.to, it.count, it.first, it.last
+        it.from_platform,
+        plain(&it.from),
+        plain(&it.via),
+        it.to_platform,
+        plain(&it.to),
+        it.count,
+        it.first,
+        it.last
     )
 }

@@ -1,5 +1,8 @@
 //! Logs and grants of others, where they lie at hand: `BAILIWICK_DATA` names the folder that holds `permissions/`.
 
+mod ocsf;
+mod page;
+
 use std::{
     collections::{BTreeMap, BTreeSet},
     fs,

@@ -72,23 +72,24 @@ fn logs_of_several_systems_are_told_together() {
     1 without a time: they count nowhere
     from 2026-03-01T10:00:00.000Z to 2026-03-01T10:00:02.000Z
 
-     IDENTITY                KIND     EXERCISED  ATTEMPTED  DORMANT  UNOBSERVABLE  LAST
-     ann                     unknown  0          0          0        0             -
-     deploy_key of acme/app  service  1          0          0        0             2026-03-01T10:00:00.000Z
-     ann@acme.example        person   1          0          0        0             2026-03-01T10:00:02.000Z
-     e1                      unknown  1          2          0        0             2026-03-01T10:00:01.000Z
+     IDENTITY                SYSTEM  KIND     EXERCISED  ATTEMPTED  DORMANT  UNOBSERVABLE  LAST
+     e1                      vault   unknown  1          2          0        0             2026-03-01T10:00:01.000Z
+     deploy_key of acme/app  github  service  1          0          0        0             2026-03-01T10:00:00.000Z
+     ann@acme.example        okta    person   1          0          0        0             2026-03-01T10:00:02.000Z
+     ann (acme)              github  unknown  0          0          0        0             -
 
-    ann
+    exercised: used · attempted: asked for, and denied each time · dormant: granted, its use would have been seen, and was not · unobservable: granted, and nothing that was read could show its use
+    No list of grants was read: what is granted and never used is not told. `--grants FILE` names one.
+
+    e1
+      exercised     vault:secret/data/app:read 1×
+      attempted     vault:sys/seal:sudo 1×, vault:sys/seal:update 1×
 
     deploy_key of acme/app
       exercised     github:contents:write 1×
 
     ann@acme.example
       exercised     okta:okta.policies.manage 1×
-
-    e1
-      exercised     vault:secret/data/app:read 1×
-      attempted     vault:sys/seal:sudo 1×, vault:sys/seal:update 1×
 
     NO RULE KNOWS WHICH PERMISSION THIS IS
       github org.remove_member 1×

@@ -29,6 +29,11 @@ impl Parts {
         self.0[name].as_str().unwrap_or_else(|| panic!("`{name}` is no part"))
     }
 
+    /// Gives a part that not every machine can have.
+    pub(crate) fn where_there_is(&self, name: &str) -> Option<&Value> {
+        Some(&self.0[name]).filter(|it| !it.is_null())
+    }
+
     /// Gives the words of one command.
     pub(crate) fn words(&self, name: &str) -> Vec<String> {
         let words = self.0[name].as_array().unwrap_or_else(|| panic!("`{name}` is no part"));

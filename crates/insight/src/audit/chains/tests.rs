@@ -108,6 +108,24 @@ fn told(log: &str) -> String {
 }
 
 #[test]
+fn who_may_have_namesakes_is_told_with_the_account() {
+    let accounts = |log: &str| {
+        let exercises: Vec<_> =
+            log.lines().enumerate().map(|(number, it)| exercise(it, number)).collect();
+        let all = chains(&exercises).0;
+        let [chain] = all.as_slice() else { panic!("{all:?}") };
+        (chain.accounts.clone(), chain.account(0).to_owned())
+    };
+    assert_eq!(
+        accounts("1 kubernetes:bob - behind ann"),
+        (vec!["1".to_owned(); 2], "1".to_owned())
+    );
+    let of_aws =
+        "1 aws:ci AKIA1 makes ASIA1 for role/a by assume-role until 61\n2 aws:role/a ASIA1";
+    assert_eq!(accounts(of_aws), (Vec::new(), String::new()), "the name is of one alone");
+}
+
+#[test]
 fn a_session_is_led_back_to_the_key_that_began_it() {
     insta::assert_snapshot!(told("
         1 aws:ci AKIA1 makes ASIA1 for role/a by assume-role until 61

@@ -2,9 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use bailiwick_insight::Audit;
+use bailiwick_insight::{Audit, Chain};
+use bailiwick_model::Platform;
 
-use super::{more, none};
+use super::{super::within::Within, more, none, who};
 use crate::page::escape::{quoted, text};
 
 /// How many chains are drawn; all of them stand below in words, as far as a page goes.
@@ -13,8 +14,8 @@ const WORDS: usize = 300;
 /// How many letters a box has room for.
 const LETTERS: usize = 26;
 
-const BOX: (usize, usize) = (210, 30);
-const STEP: (usize, usize) = (320, 46);
+const BOX: (usize, usize) = (210, 44);
+const STEP: (usize, usize) = (330, 58);
 const EDGE: usize = 10;
 
 /// Draws the chains.
@@ -22,42 +23,54 @@ pub(super) fn drawn(told: &Audit) -> String {
     if told.chains.is_empty() {
         return none("No session was joined to who began it.");
     }
-    let words: String = told
-        .chains
-        .iter()
-        .take(WORDS)
-        .map(|chain| {
-            let mut steps = String::new();
-            for (place, id) in chain.path.iter().enumerate() {
-                if let Some(via) = place.checked_sub(1).and_then(|it| chain.via.get(it)) {
-                    steps.push_str(&format!(" <span class=\"dim\">› {} ›</span> ", via.as_str()));
-                }
-                steps.push_str(&format!("<code>{}</code>", text(id)));
-            }
-            let crosses = if chain.crosses { ", into another system" } else { "" };
-            format!(
-                "<li>{steps} <span class=\"dim\">{} accesses{crosses}; begins with {}</span></li>\n",
-                chain.events,
-                text(&chain.begins)
-            )
-        })
-        .collect();
+    let within = Within::new(told);
+    let words: String = told.chains.iter().take(WORDS).map(|it| in_words(it, &within)).collect();
     format!(
-        "{}{}<details><summary>The same in words</summary><ul class=\"names\">\n{words}</ul>{}</details>\n",
-        drawing(told),
+        "{}{}<details open><summary>The same in words</summary><ul class=\"names\">\n{words}</ul>{}</details>\n",
+        drawing(told, &within),
         more(told.chains.len(), DRAWN),
         more(told.chains.len(), WORDS),
     )
 }
 
-/// Where each name stands: how far from the left, and which from above.
-type Places<'a> = BTreeMap<&'a str, (usize, usize)>;
+fn in_words(chain: &Chain, within: &Within<'_>) -> String {
+    let mut steps = String::new();
+    for (place, id) in chain.path.iter().enumerate() {
+        if let Some(via) = place.checked_sub(1).and_then(|it| chain.via.get(it)) {
+            steps.push_str(&format!(" <span class=\"dim\">› {} ›</span> ", via.as_str()));
+        }
+        if let Some(platform) = chain.platforms.get(place) {
+            steps.push_str(&who(*platform, id, within.step(chain, place)));
+        }
+    }
+    let crosses = if chain.crosses { ", into another system" } else { "" };
+    let accesses = if chain.events == 1 { "access" } else { "accesses" };
+    format!(
+        "<li data-row>{steps} <span class=\"dim\">{} {accesses}{crosses}; begins: {}</span></li>\n",
+        chain.events,
+        text(&chain.begins)
+    )
+}
 
-fn places(told: &Audit) -> Places<'_> {
-    let mut layers: BTreeMap<&str, usize> = BTreeMap::new();
-    for chain in told.chains.iter().take(DRAWN) {
-        for (layer, id) in chain.path.iter().enumerate() {
-            let known = layers.entry(id).or_default();
+/// Somebody in the drawing: of which system, by what name, and where that is its name.
+type Somebody<'a> = (Platform, &'a str, Option<&'a str>);
+
+/// Where each of them stands: how far from the left, and which from above.
+type Places<'a> = BTreeMap<Somebody<'a>, (usize, usize)>;
+
+/// Gives those whom a chain leads through.
+fn path<'a>(chain: &'a Chain, within: &Within<'a>) -> Vec<Somebody<'a>> {
+    let steps = chain.path.iter().zip(&chain.platforms).enumerate();
+    steps
+        .map(|(place, (id, platform))| (*platform, id.as_str(), within.step(chain, place)))
+        .collect()
+}
+
+fn places<'a>(chains: &[(&'a Chain, Vec<Somebody<'a>>)]) -> Places<'a> {
+    let mut layers: BTreeMap<Somebody<'_>, usize> = BTreeMap::new();
+    for (_, path) in chains {
+        for (layer, it) in path.iter().enumerate() {
+            let known = layers.entry(*it).or_default();
             *known = layer.max(*known);
         }
     }
@@ -77,18 +90,24 @@ fn corner((layer, row): (usize, usize)) -> (usize, usize) {
     (at(layer, STEP.0), at(row, STEP.1))
 }
 
-fn drawing(told: &Audit) -> String {
-    let places = places(told);
-    let mut edges: BTreeSet<(&str, &str, &str, bool)> = BTreeSet::new();
-    for chain in told.chains.iter().take(DRAWN) {
-        for (place, pair) in chain.path.windows(2).enumerate() {
-            if let ([from, to], Some(via)) = (pair, chain.via.get(place)) {
-                edges.insert((from, to, via.as_str(), chain.crosses));
+/// A step of a chain: from whom, to whom, how, and whether it leads into another system.
+type Edge<'a> = (Somebody<'a>, Somebody<'a>, &'static str, bool);
+
+fn drawing(told: &Audit, within: &Within<'_>) -> String {
+    let chains: Vec<_> = told.chains.iter().take(DRAWN).map(|it| (it, path(it, within))).collect();
+    let places = places(&chains);
+    let mut edges: BTreeSet<Edge<'_>> = BTreeSet::new();
+    for (chain, path) in &chains {
+        for (pair, via) in path.windows(2).zip(&chain.via) {
+            if let [from, to] = pair {
+                edges.insert((*from, *to, via.as_str(), from.0 != to.0));
             }
         }
     }
-    let lines: String = edges.iter().filter_map(|it| line(&places, *it)).collect();
-    let boxes: String = places.iter().map(|(id, place)| boxed(id, *place)).collect();
+    let (lines, words): (Vec<_>, Vec<_>) = edges.iter().filter_map(|it| line(&places, it)).unzip();
+    // No line goes over a word.
+    let lines = [lines.concat(), words.concat()].concat();
+    let boxes: String = places.iter().map(|(it, place)| boxed(*it, *place, &edges)).collect();
     let far = |of: fn(&(usize, usize)) -> usize| places.values().map(of).max().unwrap_or(0);
     let (right, below) = corner((far(|it| it.0), far(|it| it.1)));
     let width = right.saturating_add(BOX.0).saturating_add(EDGE);
@@ -98,31 +117,69 @@ fn drawing(told: &Audit) -> String {
     )
 }
 
-fn line(places: &Places<'_>, (from, to, via, crosses): (&str, &str, &str, bool)) -> Option<String> {
+/// Draws a step from one box to another, with a tip and its word where it ends: many may begin at one box. Who becomes itself has no line: its box says so.
+fn line(places: &Places<'_>, (from, to, via, crosses): &Edge<'_>) -> Option<(String, String)> {
+    if from == to {
+        return None;
+    }
     let (from, to) = (places.get(from)?, places.get(to)?);
     let ((x, y), (to_x, to_y)) = (corner(*from), corner(*to));
-    let half = BOX.1 / 2;
-    let (x, y, to_y) = (x.saturating_add(BOX.0), y.saturating_add(half), to_y.saturating_add(half));
-    let bend = x.saturating_add(to_x.saturating_sub(x) / 2);
-    let above = y.saturating_add(to_y) / 2;
-    let class = if crosses { "edge crosses" } else { "edge" };
-    Some(format!(
-        "<path class=\"{class}\" d=\"M{x} {y} C{bend} {y} {bend} {to_y} {to_x} {to_y}\"/><text class=\"via\" x=\"{bend}\" y=\"{}\">{via}</text>\n",
-        above.saturating_sub(4)
-    ))
+    let (y, to_y) = (y.saturating_add(BOX.1 / 2), to_y.saturating_add(BOX.1 / 2));
+    // Most steps lead to the right; one that leads back begins on the left.
+    let (x, to_x, tip, word_x) = if from.0 < to.0 {
+        (x.saturating_add(BOX.0), to_x, "l-7 -4 v8 z", to_x.saturating_sub(10))
+    } else {
+        let to_x = to_x.saturating_add(BOX.0);
+        (x, to_x, "l7 -4 v8 z", to_x.saturating_add(100))
+    };
+    let bend = x.midpoint(to_x);
+    let class = if *crosses { "edge crosses" } else { "edge" };
+    let line = format!(
+        "<path class=\"{class}\" d=\"M{x} {y} C{bend} {y} {bend} {to_y} {to_x} {to_y}\"/><path class=\"tip\" d=\"M{to_x} {to_y} {tip}\"/>\n"
+    );
+    let word_y = to_y.saturating_sub(6);
+    Some((line, format!("<text class=\"via\" x=\"{word_x}\" y=\"{word_y}\">{via}</text>\n")))
 }
 
-fn boxed(id: &str, place: (usize, usize)) -> String {
+fn boxed(
+    (platform, id, within): Somebody<'_>,
+    place: (usize, usize),
+    edges: &BTreeSet<Edge<'_>>,
+) -> String {
     let (x, y) = corner(place);
+    let (name, of_name) = parts(id);
+    let mut below = platform.to_string();
+    if let Some(within) = within.or(of_name) {
+        below = format!("{below} {within}");
+    }
+    let somebody = (platform, id, within);
+    if let Some((_, _, via, _)) = edges.iter().find(|it| it.0 == somebody && it.1 == somebody) {
+        below = format!("{via} of itself, {below}");
+    }
+    let title = within.map_or_else(|| id.to_owned(), |it| format!("{id} in {it}"));
     format!(
-        "<g><title>{}</title><rect class=\"box\" x=\"{x}\" y=\"{y}\" width=\"{}\" height=\"{}\" rx=\"5\"/><text x=\"{}\" y=\"{}\">{}</text></g>\n",
-        quoted(id),
+        "<g><title>{}</title><rect class=\"box\" x=\"{x}\" y=\"{y}\" width=\"{}\" height=\"{}\" rx=\"5\"/><text x=\"{left}\" y=\"{}\">{}</text><text class=\"place\" x=\"{left}\" y=\"{}\">{}</text></g>\n",
+        quoted(&title),
         BOX.0,
         BOX.1,
-        x.saturating_add(10),
-        y.saturating_add(20),
-        quoted(&label(id)),
+        y.saturating_add(18),
+        quoted(&label(name)),
+        y.saturating_add(35),
+        quoted(&label(&below)),
+        left = x.saturating_add(10),
     )
+}
+
+/// Takes a name of AWS apart, which begins with what all of them have: what is named, and in which account.
+fn parts(id: &str) -> (&str, Option<&str>) {
+    let Some(rest) = id.strip_prefix("arn:") else { return (id, None) };
+    let mut parts = rest.splitn(5, ':').skip(3);
+    match (parts.next(), parts.next()) {
+        (Some(account), Some(name)) if !name.is_empty() => {
+            (name, Some(account).filter(|it| !it.is_empty()))
+        }
+        _ => (id, None),
+    }
 }
 
 /// Shortens a name to what a box has room for; its end tells more than its beginning.
@@ -133,4 +190,36 @@ fn label(id: &str) -> String {
     }
     let end: String = id.chars().skip(count.saturating_sub(LETTERS.saturating_sub(1))).collect();
     format!("…{end}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_of_aws_is_shown_by_what_it_names() {
+        let role = "arn:aws:iam::111122223333:role/svc/deployer";
+        assert_eq!(parts(role), ("role/svc/deployer", Some("111122223333")));
+        assert_eq!(parts("arn:aws:s3:::bucket"), ("bucket", None));
+        for whole in ["arn:aws:iam", "arn:", "system:serviceaccount:ci:runner", "arn:a:b:c:d:"] {
+            assert_eq!(parts(whole), (whole, None));
+        }
+    }
+
+    #[test]
+    fn steps_lead_right_or_back_and_who_becomes_itself_has_no_line() {
+        let who = |id| (Platform::Aws, id, None);
+        let (ann, bob) = (who("ann"), who("bob"));
+        let places = Places::from([(ann, (0, 0)), (bob, (1, 0))]);
+        let drawn = |from, to| line(&places, &(from, to, "key", false));
+        let (there, word) = drawn(ann, bob).expect("a line");
+        assert!(there.contains("d=\"M220 32 C280 32 280 32 340 32\""), "{there}");
+        assert!(there.contains("M340 32 l-7"), "{there}");
+        assert_eq!(word, "<text class=\"via\" x=\"330\" y=\"26\">key</text>\n");
+        let (back, _) = drawn(bob, ann).expect("a line");
+        assert!(back.contains("M220 32 l7"), "{back}");
+        assert_eq!(drawn(ann, ann), None);
+        let itself = BTreeSet::from([(ann, ann, "key", false)]);
+        assert!(boxed(ann, (0, 0), &itself).contains(">key of itself, aws</text>"));
+    }
 }

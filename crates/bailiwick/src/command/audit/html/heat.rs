@@ -5,12 +5,12 @@
 
 use std::{cmp::Reverse, collections::BTreeMap};
 
-use bailiwick_insight::{Audit, AuditEntry, State};
+use bailiwick_insight::{AuditEntry, AuditedIdentity, State};
 
-use super::{more, none};
+use super::{super::within, more, none, who};
 use crate::page::escape::{quoted, text};
 
-const ROWS: usize = 60;
+const ROWS: usize = 200;
 const COLUMNS: usize = 16;
 
 /// The column of all services that have none of their own.
@@ -85,11 +85,14 @@ fn service(entry: &AuditEntry) -> &str {
     }
 }
 
-/// Draws the map.
-pub(super) fn drawn(told: &Audit) -> String {
-    let mut rows: Vec<(&str, BTreeMap<&str, Field>, Field)> = Vec::new();
+/// One identity, its fields by service, and all of them together.
+type Row<'a> = (&'a AuditedIdentity, BTreeMap<&'a str, Field>, Field);
+
+/// Draws the map. Whoever holds most that is not used comes first, as they are ranked.
+pub(super) fn drawn(ranked: &[&AuditedIdentity]) -> String {
+    let mut rows: Vec<Row<'_>> = Vec::new();
     let mut services: BTreeMap<&str, u64> = BTreeMap::new();
-    for identity in &told.identities {
+    for identity in ranked {
         let (mut fields, mut sum) = (BTreeMap::<_, Field>::new(), Field::default());
         for entry in &identity.entries {
             let service = service(entry);
@@ -99,22 +102,19 @@ pub(super) fn drawn(told: &Audit) -> String {
             *count = count.saturating_add(1);
         }
         if !fields.is_empty() {
-            rows.push((&identity.id, fields, sum));
+            rows.push((identity, fields, sum));
         }
     }
     if rows.is_empty() {
         return none("No permission is granted or exercised.");
     }
-    // Whoever holds most that is not used comes first.
-    rows.sort_by_key(|(id, _, sum)| (Reverse(sum.dormant), Reverse(sum.attempted), *id));
     let mut order: Vec<_> = services.into_iter().collect();
     order.sort_by_key(|(name, count)| (Reverse(*count), *name));
     let columns: Vec<&str> = order.iter().take(COLUMNS).map(|it| it.0).collect();
     let has_rest = COLUMNS < order.len();
     let all = rows.len();
     rows.truncate(ROWS);
-    let body: String =
-        rows.iter().map(|(id, fields, sum)| row(id, fields, *sum, (&columns, has_rest))).collect();
+    let body: String = rows.iter().map(|it| row(it, (&columns, has_rest))).collect();
     let mut heads: String = columns
         .iter()
         .map(|it| format!("<th scope=\"col\"><span>{}</span></th>", text(it)))
@@ -123,19 +123,14 @@ pub(super) fn drawn(told: &Audit) -> String {
         heads.push_str(&format!("<th scope=\"col\"><span>{REST}</span></th>"));
     }
     format!(
-        "{LEGEND}<div class=\"wide\" tabindex=\"0\" role=\"region\" aria-label=\"Heat map\"><table class=\"heat\">\n<caption>Permissions that were exercised, of those that are granted and could have been seen, by identity and service</caption>\n<thead><tr><th scope=\"col\">Identity</th><th scope=\"col\"><span>all</span></th>{heads}</tr></thead>\n<tbody>\n{body}</tbody>\n</table></div>\n{}",
+        "<p class=\"dim\" id=\"heat-says\">Permissions that were exercised, of those that are granted and could have been seen, by identity and service</p>\n{LEGEND}<div class=\"wide high\" tabindex=\"0\" role=\"region\" aria-label=\"Heat map\"><table class=\"heat\" aria-labelledby=\"heat-says\">\n<thead><tr><th scope=\"col\">Identity</th><th scope=\"col\"><span>all</span></th>{heads}</tr></thead>\n<tbody>\n{body}</tbody>\n</table></div>\n{}",
         more(all, ROWS)
     )
 }
 
 const LEGEND: &str = "<ul class=\"legend\"><li><b class=\"h0\">0/9</b> none used</li><li><b class=\"h2\">3/9</b></li><li><b class=\"h3\">6/9</b></li><li><b class=\"h5\">9/9</b> all used</li><li><b class=\"blank\">?9</b> could not be seen</li></ul>\n";
 
-fn row(
-    id: &str,
-    fields: &BTreeMap<&str, Field>,
-    sum: Field,
-    (columns, has_rest): (&[&str], bool),
-) -> String {
+fn row((identity, fields, sum): &Row<'_>, (columns, has_rest): (&[&str], bool)) -> String {
     const NOTHING: &str = "<td class=\"nothing\" aria-label=\"nothing\">·</td>";
     let mut cells: String = columns
         .iter()
@@ -154,8 +149,8 @@ fn row(
         cells.push_str(&if is_nothing { NOTHING.to_owned() } else { rest.drawn(REST) });
     }
     format!(
-        "<tr><th scope=\"row\"><code>{}</code></th>{}{cells}</tr>\n",
-        text(id),
+        "<tr data-row><th scope=\"row\">{}</th>{}{cells}</tr>\n",
+        who(identity.platform, &identity.id, within::identity(identity)),
         sum.drawn("all services")
     )
 }

@@ -3,14 +3,16 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use bailiwick_insight::{
-    Certainty, Chain, Completeness, Exclusion, Extent, FindingKind, GrantedBy, NotYet, Reach, Risk,
-    Summary, SystemReach, ToldExclusion, UnmappedNative,
+    AuditEntry, AuditedIdentity, Certainty, Chain, Completeness, Exclusion, Extent, FindingKind,
+    GrantedBy, NotYet, Reach, Risk, Summary, SystemReach, ToldExclusion, UnmappedNative,
 };
 use bailiwick_model::{ActorKind, Platform, Timestamp, Via};
 
-use super::*;
+use super::{super::show::Length, *};
 
 const EVIL: &str = "\"><script>alert(1)</script><img src=x onerror=alert(1)>' </style></title></svg>\u{202e}\u{1b}[2J]]>-->";
+
+const ASKED: Asked = Asked { length: Length::Short, grants: 1, charters: 1 };
 
 fn entry(name: &str, state: State) -> AuditEntry {
     AuditEntry {
@@ -70,7 +72,8 @@ fn hostile() -> Audit {
     };
     let chain = Chain {
         path: vec![EVIL.to_owned(), format!("{EVIL}2"), "short".to_owned()],
-        platforms: vec![Platform::Aws; 3],
+        platforms: vec![Platform::Aws, Platform::Kubernetes, Platform::Aws],
+        accounts: vec![EVIL.to_owned(); 3],
         via: vec![Via::AssumeRole, Via::Federation],
         events: 5,
         credentials: 1,
@@ -121,7 +124,10 @@ fn hostile() -> Audit {
 
 /// Takes a page apart into its elements, and says what is wrong with how they stand.
 fn elements(page: &str) -> Vec<&str> {
-    const VOID: [&str; 2] = ["meta", "!doctype"];
+    const VOID: [&str; 4] = ["meta", "!doctype", "input", "wbr"];
+    // What is ours, to the letter, is no markup.
+    let page = page.strip_suffix(&format!("<script>{SCRIPT}</script>\n</body>\n</html>\n"));
+    let page = page.expect("one script, at the end");
     let (mut names, mut open) = (Vec::new(), Vec::new());
     for piece in page.split('<').skip(1) {
         let (tag, _) = piece.split_once('>').expect("a tag ends");
@@ -136,13 +142,13 @@ fn elements(page: &str) -> Vec<&str> {
         assert_eq!(tag.matches('"').count() % 2, 0, "quotes are in pairs: {tag}");
         names.push(name);
     }
-    assert_eq!(open, [""; 0], "every element is closed");
+    assert_eq!(open, ["html", "body"], "every other element is closed");
     names
 }
 
 #[test]
 fn hostile_names_stay_text() {
-    let page = page(&hostile(), 1);
+    let page = page(&hostile(), ASKED);
     let names = elements(&page);
     for bad in ["script", "img", "iframe", "link", "object", "form", "base", "foreignObject"] {
         assert!(!names.contains(&bad), "`{bad}`");
@@ -157,7 +163,10 @@ fn hostile_names_stay_text() {
 
 #[test]
 fn the_page_asks_for_nothing() {
-    let page = page(&hostile(), 1).replace("&lt;img src=x", "");
+    let page = page(&hostile(), ASKED).replace("&lt;img src=x", "");
+    for word in ["fetch(", "XMLHttpRequest", "WebSocket", "import", "eval(", "innerHTML", "</"] {
+        assert!(!SCRIPT.contains(word), "`{word}` in the script");
+    }
     for address in
         ["http://", "https://", "src=", "url(", "@import", "<link", "javascript:", " style="]
     {
@@ -165,13 +174,12 @@ fn the_page_asks_for_nothing() {
     }
     assert!(page.contains("default-src 'none'; style-src 'sha256-"));
     let style = page.split("<style>").nth(1).unwrap().split("</style>").next().unwrap();
-    let digest = bailiwick_model::Digest::of(style.as_bytes());
-    let digest =
-        base64::Engine::encode(&base64::engine::general_purpose::STANDARD, digest.as_bytes());
-    assert!(
-        page.contains(&format!("'sha256-{digest}'")),
-        "the style is the one that the policy names"
-    );
+    for of in [style, SCRIPT] {
+        let digest = bailiwick_model::Digest::of(of.as_bytes());
+        let digest =
+            base64::Engine::encode(&base64::engine::general_purpose::STANDARD, digest.as_bytes());
+        assert!(page.contains(&format!("'sha256-{digest}'")), "the policy names what is there");
+    }
 }
 
 #[test]
@@ -184,7 +192,7 @@ fn what_a_colour_says_stands_in_numbers_and_what_scrolls_takes_keys() {
         entry("google:storage.objects.get", State::Exercised),
     ];
     let told = Audit { identities: vec![identity("bot", entries)], ..hostile() };
-    let page = page(&told, 0);
+    let page = page(&told, ASKED);
     elements(&page);
     assert!(
         page.contains("title=\"s3: 1 exercised, 1 attempted, 1 dormant, 0 unobservable\">1/3</td>")
@@ -206,6 +214,50 @@ fn what_a_colour_says_stands_in_numbers_and_what_scrolls_takes_keys() {
 }
 
 #[test]
+fn who_it_is_stands_with_where_that_is_its_name() {
+    let mut runner = identity(
+        "system:serviceaccount:ci:runner",
+        vec![entry("kubernetes:core/pods:list", State::Dormant)],
+    );
+    (runner.platform, runner.account) = (Platform::Kubernetes, "prod".to_owned());
+    let mut told = Audit { identities: vec![runner], ..hostile() };
+    for it in &mut told.findings {
+        (it.platform, it.identity) =
+            (Platform::Kubernetes, "system:serviceaccount:ci:runner".to_owned());
+        it.account = Some("prod".to_owned());
+    }
+    told.chains[0].path[1] = "system:serviceaccount:ci:runner".to_owned();
+    told.chains[0].accounts = vec![String::new(), "prod".to_owned(), String::new()];
+    let page = page(&told, ASKED);
+    elements(&page);
+    let who = "<span class=\"dim\">kubernetes</span> <code>system:<wbr>serviceaccount:<wbr>ci:<wbr>runner</code> <span class=\"dim\">in prod</span>";
+    for part in ["findings", "heat", "chains", "identities"] {
+        let section = page.split(&format!("<section id=\"{part}\"")).nth(1).expect("a part");
+        let section = section.split("</section>").next().expect("an end");
+        assert!(section.contains(who), "{part}: {section}");
+    }
+    assert!(page.contains("<text class=\"place\"") && page.contains(">kubernetes prod</text>"));
+}
+
+#[test]
+fn what_was_not_read_is_said() {
+    let says = "none was read: what is granted and never used is not told";
+    assert!(page(&hostile(), Asked { grants: 0, ..ASKED }).contains(says));
+    assert!(!page(&hostile(), ASKED).contains(says));
+}
+
+#[test]
+fn a_page_has_so_many_permissions_and_no_more() {
+    let entries = |of: usize| -> Vec<_> {
+        (0..150).map(|it| entry(&format!("aws:s3:Do{of}x{it}"), State::Dormant)).collect()
+    };
+    let many: Vec<_> = (0..100).map(|it| identity(&format!("role/{it}"), entries(it))).collect();
+    let page = page(&Audit { identities: many, ..hostile() }, ASKED);
+    assert_eq!(page.matches("<li><code>aws:s3:Do").count(), 10_000);
+    assert!(page.contains("And 150 more"), "the rest is counted");
+}
+
+#[test]
 fn a_report_of_nothing_is_a_page() {
     let nothing = Audit {
         summary: Summary::default(),
@@ -216,7 +268,7 @@ fn a_report_of_nothing_is_a_page() {
         findings: Vec::new(),
         reach: Vec::new(),
     };
-    let page = page(&nothing, 0);
+    let page = page(&nothing, ASKED);
     elements(&page);
     assert_eq!(page.matches("class=\"none\"").count(), 6);
 }
@@ -231,10 +283,11 @@ fn a_large_report_stays_a_page() {
         .collect();
     let finding = hostile().findings.remove(0);
     let findings = vec![finding; 3_000];
-    let page = page(&Audit { identities: many, findings, ..hostile() }, 0);
+    let page = page(&Audit { identities: many, findings, ..hostile() }, ASKED);
     elements(&page);
     assert!(page.len() < 4 << 20, "{} bytes", page.len());
-    assert!(page.contains("And 1700 more"));
-    assert!(page.contains("And 2500 more"));
+    assert_eq!(page.matches("class=\"identity\"").count(), 2_000, "everybody can be found");
+    assert!(page.contains("And 1800 more"), "rows of the map");
+    assert!(page.contains("And 2500 more"), "findings");
     assert!(page.contains("<span>others</span>"));
 }

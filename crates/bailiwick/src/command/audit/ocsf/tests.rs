@@ -17,8 +17,8 @@ enum Sort {
     Text,
     Number,
     Texts,
-    /// One of these.
-    Enum(&'static [u64]),
+    /// One of these, and what the member that is called the same without `_id` then says; 99 stands for anything else.
+    Enum(&'static [(u64, &'static str)]),
     /// An object with these members, of which one of the last list at least.
     Object(Members, &'static [&'static str]),
     /// A list of such objects.
@@ -28,15 +28,44 @@ enum Sort {
 
 use Sort::{Anything, Enum, Number, Object, Objects, Text, Texts};
 
+const USER_TYPES: [(u64, &str); 6] =
+    [(0, "Unknown"), (1, "User"), (2, "Admin"), (3, "System"), (4, "Service"), (99, "")];
+const SEVERITIES: [(u64, &str); 8] = [
+    (0, "Unknown"),
+    (1, "Informational"),
+    (2, "Low"),
+    (3, "Medium"),
+    (4, "High"),
+    (5, "Critical"),
+    (6, "Fatal"),
+    (99, ""),
+];
+const STATUSES: [(u64, &str); 4] = [(0, "Unknown"), (1, "Success"), (2, "Failure"), (99, "")];
+const CALLS: [(u64, &str); 6] =
+    [(0, "Unknown"), (1, "Create"), (2, "Read"), (3, "Update"), (4, "Delete"), (99, "")];
+const COMINGS: [(u64, &str); 9] = [
+    (0, "Unknown"),
+    (1, "Logon"),
+    (2, "Logoff"),
+    (3, "Authentication Ticket"),
+    (4, "Service Ticket Request"),
+    (5, "Service Ticket Renew"),
+    (6, "Preauth"),
+    (7, "Account Switch"),
+    (99, ""),
+];
+
 const ENDPOINT: Members = &[("name", false, Text), ("ip", false, Text), ("uid", false, Text)];
 const NAMED: Members = &[("name", false, Text), ("uid", false, Text)];
 const USER: Members = &[
     ("uid", false, Text),
     ("name", false, Text),
     ("type", false, Text),
-    ("type_id", false, Enum(&[0, 1, 2, 3, 4, 99])),
-    ("credential_uid", false, Text),
+    ("type_id", false, Enum(&USER_TYPES)),
+    // `credential_uid` is no more to be used since 1.6.
+    ("programmatic_credentials", false, Objects(CREDENTIAL, &[])),
 ];
+const CREDENTIAL: Members = &[("uid", true, Text), ("type", false, Text)];
 const POLICY: Members = &[("name", false, Text), ("uid", false, Text)];
 const AUTHORIZATION: Members =
     &[("decision", false, Text), ("policy", false, Object(POLICY, &["name", "uid"]))];
@@ -73,23 +102,23 @@ const BASE: Members = &[
     ("activity_name", false, Text),
     ("type_uid", true, Number),
     ("time", true, Number),
-    ("severity_id", true, Enum(&[0, 1, 2, 3, 4, 5, 6, 99])),
+    ("severity_id", true, Enum(&SEVERITIES)),
     ("severity", false, Text),
-    ("status_id", false, Enum(&[0, 1, 2, 99])),
+    ("status_id", false, Enum(&STATUSES)),
     ("status", false, Text),
     ("status_code", false, Text),
     ("metadata", true, Object(METADATA, &[])),
     ("unmapped", false, Anything),
 ];
 const SIX_THOUSAND_THREE: Members = &[
-    ("activity_id", true, Enum(&[0, 1, 2, 3, 4, 99])),
+    ("activity_id", true, Enum(&CALLS)),
     ("actor", true, Object(ACTOR, &["user", "app_name"])),
     ("api", true, Object(API, &[])),
     ("src_endpoint", true, Object(ENDPOINT, &["ip", "uid", "name"])),
     ("resources", false, Objects(NAMED, &["name", "uid"])),
 ];
 const THREE_THOUSAND_TWO: Members = &[
-    ("activity_id", true, Enum(&[0, 1, 2, 3, 4, 5, 6, 7, 99])),
+    ("activity_id", true, Enum(&COMINGS)),
     ("actor", false, Object(ACTOR, &["user", "app_name"])),
     ("user", true, Object(USER, &["account", "name", "uid"])),
     // Of it and `dst_endpoint` one must be there; the second is none of ours.
@@ -97,6 +126,18 @@ const THREE_THOUSAND_TWO: Members = &[
     ("src_endpoint", false, Object(ENDPOINT, &["ip", "uid", "name"])),
 ];
 const PROFILE: Members = &[("cloud", true, Object(CLOUD, &[]))];
+
+/// Says whether a number is one of a list, and its word the one that the list has for it.
+fn is_known(object: &Map<String, Value>, name: &str, value: &Value, known: &[(u64, &str)]) -> bool {
+    let stem = name.strip_suffix("_id").expect("a number has an end of its own");
+    let word = ["", "_name"].iter().find_map(|it| object.get(&format!("{stem}{it}")));
+    let number = known.iter().find(|it| Some(it.0) == value.as_u64());
+    match (number, word.and_then(Value::as_str)) {
+        (None, _) | (Some((99, _)), None) => false,
+        (Some((99, _)), Some(_)) | (Some(_), None) => true,
+        (Some((_, wanted)), Some(word)) => *wanted == word,
+    }
+}
 
 /// Says what is wrong with an object.
 fn faults(at: &str, value: &Value, members: &[Members], one_of: &[&str], into: &mut Vec<String>) {
@@ -124,7 +165,7 @@ fn faults(at: &str, value: &Value, members: &[Members], one_of: &[&str], into: &
             Text => text(value),
             Number => value.is_i64() || value.is_u64(),
             Texts => value.as_array().is_some_and(|it| it.iter().all(text)),
-            Enum(known) => value.as_u64().is_some_and(|it| known.contains(&it)),
+            Enum(known) => is_known(object, name, value, known),
             Object(members, one_of) => {
                 faults(&here, value, &[members], one_of, into);
                 true
@@ -164,6 +205,10 @@ fn check(event: &Value) -> Vec<String> {
         if event[name] != json!(number) {
             found.push(format!("{name} is {}, not {number}", event[name]));
         }
+    }
+    // Milliseconds, of this century: seconds would be of 1970.
+    if event["time"].as_i64().is_none_or(|it| it < 946_684_800_000) {
+        found.push(format!("time is {}", event["time"]));
     }
     if event["metadata"]["version"] != json!(VERSION) {
         found.push("it is of another version".to_owned());
@@ -208,7 +253,7 @@ fn made(it: &Exercise<'_>) -> Value {
 #[test]
 fn an_access_is_an_api_activity() {
     let event = made(&exercise(Platform::Aws, "s3.amazonaws.com", "PutObject"));
-    insta::assert_snapshot!(event, @r#"{"class_uid":6003,"class_name":"API Activity","category_uid":6,"category_name":"Application Activity","activity_id":99,"activity_name":"PutObject","type_uid":600399,"time":1772359200000,"severity_id":1,"severity":"Informational","status_id":1,"status":"Success","metadata":{"version":"1.8.0","uid":"00000000000000000000000000000007","log_name":"cloudtrail","product":{"name":"cloudtrail","vendor_name":"AWS"},"labels":["bailiwick:0.1.0"],"profiles":["cloud"]},"actor":{"user":{"type_id":99,"type":"Role","uid":"arn:aws:iam::111122223333:role/deployer","credential_uid":"ASIA1"}},"src_endpoint":{"name":"unknown"},"cloud":{"provider":"AWS","account":{"uid":"111122223333"}},"api":{"operation":"PutObject","service":{"name":"s3.amazonaws.com"}},"resources":[{"uid":"arn:aws:s3:::releases/*"}],"unmapped":{"ended":"success","permissions":[{"name":"aws:s3:PutObject","certainty":"exact"}]}}"#);
+    insta::assert_snapshot!(event, @r#"{"class_uid":6003,"class_name":"API Activity","category_uid":6,"category_name":"Application Activity","activity_id":99,"activity_name":"PutObject","type_uid":600399,"time":1772359200000,"severity_id":1,"severity":"Informational","status_id":1,"status":"Success","metadata":{"version":"1.8.0","uid":"00000000000000000000000000000007","log_name":"cloudtrail","product":{"name":"cloudtrail","vendor_name":"AWS"},"labels":["bailiwick:0.1.0"],"profiles":["cloud"]},"actor":{"user":{"type_id":99,"type":"Role","uid":"arn:aws:iam::111122223333:role/deployer","programmatic_credentials":[{"uid":"ASIA1"}]}},"src_endpoint":{"name":"unknown"},"cloud":{"provider":"AWS","account":{"uid":"111122223333"}},"api":{"operation":"PutObject","service":{"name":"s3.amazonaws.com"}},"resources":[{"uid":"arn:aws:s3:::releases/*"}],"unmapped":{"ended":"success","permissions":[{"name":"aws:s3:PutObject","certainty":"exact"}]}}"#);
 }
 
 #[test]
@@ -285,6 +330,9 @@ fn a_strict_reader_notices_what_is_wrong() {
     assert!(!with(&|it| it["type_uid"] = json!(600_399)).is_empty());
     assert!(!with(&|it| it["src_endpoint"] = json!({})).is_empty());
     assert!(!with(&|it| it["time"] = json!("noon")).is_empty());
+    assert!(!with(&|it| it["time"] = json!(1_772_359_200)).is_empty());
+    assert!(!with(&|it| it["status"] = json!("Fine")).is_empty());
+    assert!(!with(&|it| it["actor"]["user"]["credential_uid"] = json!("A")).is_empty());
     assert!(!with(&|it| it["mine"] = json!(1)).is_empty());
     assert!(!with(&|it| it["api"]["operation"] = json!("")).is_empty());
 }
