@@ -61,7 +61,8 @@ impl Stretch {
         }
     }
 
-    /// Takes an access that came by the way of this number. A packed file may hold many stretches: whoever reads it again after a restart begins with the first.
+    /// Takes an access that came by the way of this number. A packed file may hold many stretches: whoever reads it again after a
+    /// restart begins with the first.
     pub(super) fn take(&mut self, it: &Exercise<'_>, way: u8, meant: &Arc<[Intent]>) {
         if self.live.is_over() {
             self.look(meant);
