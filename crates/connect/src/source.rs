@@ -9,6 +9,7 @@ mod azure;
 mod cloudtrail;
 mod fields;
 mod files;
+mod folder;
 mod frames;
 mod github;
 mod google;
@@ -40,6 +41,7 @@ use bailiwick_model::{Exercise, Platform};
 pub use self::{
     acts::Acts,
     files::{FileError, find_files, read_by, read_file, read_from},
+    folder::{Lying, Unread},
     hashed::Hashed,
     pgaudit::{LinePrefix, LinePrefixError},
     reader::{ReadError, Reader, Record},

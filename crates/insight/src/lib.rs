@@ -35,7 +35,7 @@ pub use intent::{
     FindingKind, FindingKindError, Intent, IntentFinding, IntentPolicy, NativeName, Reach, Risk,
     SystemName, SystemReach, judge,
 };
-pub use live::{Live, MadeBy, Noticed};
+pub use live::{Inlets, Live, MadeBy, Noticed};
 pub use names::{
     Action as CatalogueAction, Catalogue, CatalogueError, Certainty, Level, Name, Native, Sort,
     is_sign_in, names,

@@ -3,12 +3,19 @@
 //! Accesses are folded as `audit` folds those of files, a stretch of them at a time, so that whoever watches needs no more
 //! room the longer it watches. What is noticed is a set: the same accesses in another order, or twice, make the same. From one
 //! stretch to the next goes what a later access may be joined to: who made which credential.
+//!
+//! Accesses come by several ways, and whoever writes one of them chooses how much there is of it. So each way has a share of
+//! what goes on, and what is noticed says by which ways it is known.
+
+mod ways;
 
 use std::time::Duration;
 
 use bailiwick_model::{Actor, ActorKind, Along, Ended, Exercise, Issued, Platform, Timestamp, Via};
 use serde::{Deserialize, Serialize};
 
+pub use self::ways::Inlets;
+use self::ways::{Told, level};
 use crate::{
     audit::audit,
     exercised::{Exercised, Taken},
@@ -20,6 +27,8 @@ use crate::{
 const STRETCH: u64 = 32_768;
 /// How many of those that made a credential go on to the next stretch: the latest.
 const MADE_MAX: usize = 4096;
+/// How many of one way go on, however many other ways there are.
+const MADE_MIN: usize = 256;
 /// What is noticed while logs come in: what more of them does not take back.
 const NOTICED: [FindingKind; 3] =
     [FindingKind::OutsideCharter, FindingKind::Ownerless, FindingKind::CrossPlatformHop];
@@ -29,7 +38,10 @@ const NOTICED: [FindingKind; 3] =
 pub struct Live {
     exercised: Exercised,
     made: Vec<MadeBy>,
+    /// How many of them there were when the last were forgotten.
+    kept: usize,
     taken: u64,
+    told: Told,
 }
 
 /// An access that made a credential, with as much of it as a later one is joined by.
@@ -47,6 +59,9 @@ pub struct MadeBy {
     to: String,
     via: Via,
     until: Option<Timestamp>,
+    /// The number of the way that it came by.
+    #[serde(default)]
+    way: u8,
 }
 
 /// Something that was noticed.
@@ -58,6 +73,8 @@ pub struct Noticed {
     pub subject: String,
     /// What people read.
     pub text: String,
+    /// By which ways each of those is known whom it is about.
+    pub ways: Vec<Inlets>,
 }
 
 impl Live {
@@ -65,22 +82,26 @@ impl Live {
     pub fn new(made: Vec<MadeBy>) -> Self {
         // What a permission is called is no matter here, and the list of all names takes room.
         let nothing = Catalogue::parse("# none\n").unwrap_or_else(|_| Catalogue::carried());
-        let mut live = Self { exercised: Exercised::new(nothing), made: Vec::new(), taken: 0 };
+        let (exercised, kept) = (Exercised::new(nothing), made.len());
+        let mut live = Self { exercised, made: Vec::new(), kept, taken: 0, told: Told::default() };
         for it in &made {
+            live.told.take(&it.exercise(), it.way, true);
             live.exercised.take(&it.exercise());
         }
         live.made = made;
         live
     }
 
-    /// Takes one access.
-    pub fn take(&mut self, it: &Exercise<'_>) {
-        if self.exercised.take(it) == Taken::Again {
+    /// Takes one access that came by the way of this number.
+    pub fn take(&mut self, it: &Exercise<'_>, way: u8) {
+        let is_new = self.exercised.take(it) == Taken::New;
+        self.told.take(it, way, is_new);
+        if !is_new {
             return;
         }
         self.taken = self.taken.saturating_add(1);
-        self.made.extend(MadeBy::of(it));
-        if MADE_MAX.saturating_mul(2) < self.made.len() {
+        self.made.extend(MadeBy::of(it, way));
+        if self.kept.max(MADE_MAX).saturating_mul(2) < self.made.len() {
             self.forget();
         }
     }
@@ -110,8 +131,21 @@ impl Live {
     fn forget(&mut self) {
         self.made.sort_unstable();
         self.made.dedup();
-        let many = self.made.len().saturating_sub(MADE_MAX);
-        self.made.drain(..many);
+        let mut counts = [0_usize; 256];
+        for it in &self.made {
+            if let Some(count) = counts.get_mut(usize::from(it.way)) {
+                *count = count.saturating_add(1);
+            }
+        }
+        let level = level(&counts, MADE_MAX).max(MADE_MIN);
+        // They are in order of time: of each way the first go.
+        self.made.retain(|it| {
+            let Some(count) = counts.get_mut(usize::from(it.way)) else { return true };
+            let stays = *count <= level;
+            *count = count.saturating_sub(1);
+            stays
+        });
+        self.kept = self.made.len();
     }
 
     /// Gives everything that deserves a word.
@@ -126,7 +160,10 @@ impl Live {
                 let who = format!("{}:{}", it.platform, it.identity);
                 let place = it.system.as_ref().map(|it| format!(" in {it}")).unwrap_or_default();
                 let text = format!("{who}: {}", it.says);
-                Noticed { kind: it.finding, subject: format!("{who}{place}"), text }
+                // A system is told of as `PLATFORM:ACCOUNT`.
+                let account = it.system.as_ref().and_then(|it| it.split_once(':')).map(|it| it.1);
+                let ways = vec![self.told.of(it.platform, &it.identity, account)];
+                Noticed { kind: it.finding, subject: format!("{who}{place}"), text, ways }
             })
             .collect();
         for chain in told.chains.iter().filter(|it| it.crosses) {
@@ -138,7 +175,10 @@ impl Live {
                     let subject = format!("{from}:{one} › {to}:{next}");
                     let text =
                         format!("first seen at {}: {subject} ({})", chain.first, via.as_str());
-                    all.push(Noticed { kind: FindingKind::CrossPlatformHop, subject, text });
+                    let ways =
+                        vec![self.told.of(**from, one, None), self.told.of(**to, next, None)];
+                    let kind = FindingKind::CrossPlatformHop;
+                    all.push(Noticed { kind, subject, text, ways });
                 }
             }
         }
@@ -150,7 +190,7 @@ impl Live {
 
 impl MadeBy {
     /// Takes what is needed of an access that made a credential.
-    fn of(it: &Exercise<'_>) -> Option<Self> {
+    fn of(it: &Exercise<'_>, way: u8) -> Option<Self> {
         let issued = it.issued.as_ref().filter(|it| !it.credential.is_empty())?;
         let half = |it: u128| u64::try_from(it & u128::from(u64::MAX)).unwrap_or_default();
         Some(Self {
@@ -166,6 +206,7 @@ impl MadeBy {
             to: issued.to.to_string(),
             via: issued.via,
             until: issued.until,
+            way,
         })
     }
 
@@ -280,7 +321,7 @@ mod tests {
     fn fold(accesses: &[Exercise<'_>]) -> Live {
         let mut live = Live::new(Vec::new());
         for it in accesses {
-            live.take(it);
+            live.take(it, 0);
         }
         live
     }
@@ -312,7 +353,7 @@ mod tests {
         let text = serde_json::to_string(&made).unwrap();
         let mut live = Live::new(serde_json::from_str(&text).unwrap());
         assert_eq!(live.taken(), 0);
-        live.take(&access((1, 1, 1)));
+        live.take(&access((1, 1, 1)), 0);
         assert_eq!(names(&live.noticed(&[])), ["cross-platform-hop github:repo:1 › aws:role-1"]);
         assert_eq!(live.end(), made);
     }
@@ -325,7 +366,7 @@ mod tests {
             it.key = u128::from(number);
             it.at = Timestamp::from_millis(i64::try_from(number).unwrap());
             assert!(!live.is_full());
-            live.take(&it);
+            live.take(&it, 0);
         }
         assert!(live.is_full() && !live.is_over());
         let made = live.end();
@@ -334,6 +375,52 @@ mod tests {
             made.last().unwrap().at.millis(),
             i64::try_from(STRETCH).unwrap().saturating_sub(1)
         );
+    }
+
+    #[test]
+    fn a_way_that_floods_takes_no_more_than_its_share_of_what_goes_on() {
+        let mut live = Live::new(Vec::new());
+        live.take(&access((0, 1, 0)), 1);
+        for number in 0..STRETCH {
+            let mut it = access((0, 2, 0));
+            it.key = u128::from(number).saturating_add(1 << 40);
+            it.at = Timestamp::from_millis(i64::try_from(number).unwrap().saturating_add(1));
+            live.take(&it, 0);
+        }
+        let made = live.end();
+        assert_eq!(made.len(), MADE_MAX);
+        let mut live = Live::new(made);
+        live.take(&access((1, 1, 1)), 2);
+        let noticed = live.noticed(&[]);
+        assert_eq!(names(&noticed), ["cross-platform-hop github:repo:1 › aws:role-1"]);
+        let ways =
+            noticed.first().map(|it| it.ways.iter().map(|it| it.numbers().collect::<Vec<_>>()));
+        assert_eq!(ways.unwrap().collect::<Vec<_>>(), [vec![1], vec![2]]);
+    }
+
+    #[test]
+    fn what_is_noticed_says_by_which_ways_it_is_known() {
+        let mut live = Live::new(Vec::new());
+        // One way names a role of another in an account that is none of its own.
+        live.take(&access((1, 1, 1)), 3);
+        let mut strange = access((1, 2, 1));
+        strange.account = Cow::Borrowed("three");
+        live.take(&strange, 5);
+        let mut other = access((1, 2, 1));
+        other.account = Cow::Borrowed("two");
+        other.key = 99;
+        live.take(&other, 3);
+        let ways: Vec<_> = live
+            .noticed(&charters())
+            .iter()
+            .map(|it| (it.subject.clone(), it.ways.iter().flat_map(|it| it.numbers()).collect()))
+            .collect();
+        let wanted: [(String, Vec<u8>); 3] = [
+            ("aws:role-1 in aws:two".to_owned(), vec![3]),
+            ("aws:role-2 in aws:three".to_owned(), vec![5]),
+            ("aws:role-2 in aws:two".to_owned(), vec![3]),
+        ];
+        assert_eq!(ways, wanted);
     }
 
     proptest! {
@@ -361,7 +448,7 @@ mod tests {
             let mut both = first.noticed(&charters());
             let mut second = Live::new(first.end());
             for it in next {
-                second.take(it);
+                second.take(it, 0);
             }
             both.extend(second.noticed(&charters()));
             both.sort();

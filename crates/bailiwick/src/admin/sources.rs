@@ -141,7 +141,8 @@ async fn take(
                 No::new(StatusCode::BAD_REQUEST, "body", "the body cannot be unpacked")
             }
         })?;
-        pushed.pace(body.len(), now).map_err(No::Wait)?;
+        // What unpacks to nothing was work as well.
+        pushed.pace(body.len().max(bytes.len()), now).map_err(No::Wait)?;
         let lines = lines_of(&body);
         let taken = look(&lines, pushed.only)?;
         let mut spool = pushed.spool.lock().unwrap_or_else(PoisonError::into_inner);

@@ -65,7 +65,7 @@ pub(crate) fn run(words: &AuditLogs, output: Output) -> Outcome {
     };
     judge(&exercised, &mut told, &charters, policy);
     (told.summary.records, told.summary.errors) = (counts.records, counts.errors);
-    told.summary.undated = counts.undated;
+    (told.summary.undated, told.summary.left_out) = (counts.undated, counts.left_out);
     keep_named(&mut told, &words.identity);
     if !words.identity.is_empty() && told.identities.is_empty() {
         return Err(nobody(&words.identity));
@@ -110,6 +110,8 @@ pub(super) struct Counts {
     pub(super) records: u64,
     pub(super) errors: u64,
     pub(super) undated: u64,
+    /// What was not read, or not whole.
+    pub(super) left_out: Vec<String>,
 }
 
 pub(super) fn exercised(words: &AuditLogs) -> Result<(Exercised, Counts), CommandError> {
@@ -153,21 +155,32 @@ fn each(
         };
         read(path, (&mut take, &stopped), &mut counts, &bar, one)?;
     }
-    for (path, only) in words.sources.iter().take_while(|_| !stopped.get()) {
-        let one = |take: &mut dyn FnMut(Record<'_>)| {
-            // One that is still written is told of, and the rest is read.
-            let left_out = |it: FileError| {
-                let is_passing = live::is_passing(&it, path);
-                remark(&format!("`{}` is not read whole: {it}", path.display()));
-                if is_passing { Ok(0) } else { Err(it) }
+    let mut left_out = live::LeftOut::default();
+    for source in words.sources.iter().take_while(|_| !stopped.get()) {
+        source.each(&mut left_out, &mut |path, file, left_out| {
+            let before = file.metadata().ok();
+            let (reader, mut is_faulty) =
+                (Reader::new(source.only).with_prefix(words.pg_prefix.clone()), false);
+            let one = |take: &mut dyn FnMut(Record<'_>)| {
+                let mut told = 0_u64;
+                let mut counted = |it: Record<'_>| {
+                    told = told.saturating_add(1);
+                    take(it);
+                };
+                let input = Until { input: file, stopped: &stopped };
+                read_by(input, reader, &mut counted, &|_| {}).or_else(|error| {
+                    if !stopped.get() {
+                        is_faulty = source.tell(&error, path, (file, before.as_ref()), left_out);
+                    }
+                    Ok(told)
+                })
             };
-            let reader = Reader::new(*only).with_prefix(words.pg_prefix.clone());
-            let open = File::open(path).map_err(FileError::from);
-            let input = open.map(|input| Until { input, stopped: &stopped });
-            input.and_then(|it| read_by(it, reader, take, &|_| {})).or_else(left_out)
-        };
-        read(path, (&mut take, &stopped), &mut counts, &bar, one)?;
+            read(path, (&mut take, &stopped), &mut counts, &bar, one)?;
+            counts.errors = counts.errors.saturating_add(is_faulty.into());
+            Ok(())
+        })?;
     }
+    counts.left_out = left_out.into_told();
     for path in words.ledger.iter().take_while(|_| !stopped.get()) {
         let records = ledger::read(path, &mut |it| take("ledger", it))?;
         counts.records = counts.records.saturating_add(records);

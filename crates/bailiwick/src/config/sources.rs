@@ -3,15 +3,17 @@
 use std::{
     collections::BTreeSet,
     path::{Path, PathBuf},
+    time::Duration,
 };
 
 use bailiwick_connect::source::{SOURCES, Source};
+use bailiwick_model::format_span;
 use toml::Spanned;
 
 use super::{
     Code,
     origin::Settings,
-    read::{Table, filled},
+    read::{Field, Table, filled},
     signals::called,
 };
 
@@ -20,6 +22,8 @@ const MOST: usize = 64;
 /// How many bytes of what was sent are kept, where nothing is said; and between what.
 const KEEP: u64 = 1 << 30;
 const KEEPS: (u64, u64) = (32 << 20, 1 << 40);
+/// Between what a silence is that is worth a word.
+const SILENCES: (Duration, Duration) = (Duration::from_secs(60), Duration::from_secs(90 * 86_400));
 
 /// One log of another system.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -34,6 +38,8 @@ pub(crate) struct LogSource {
     pub(crate) push: bool,
     /// How many bytes of what was sent are kept.
     pub(crate) keep: u64,
+    /// After how long without anything it is told of as silent.
+    pub(crate) silence: Option<Duration>,
 }
 
 /// A kind of log.
@@ -95,6 +101,7 @@ fn source(
     if keep.is_given() && !pushed {
         keep.wrong(format!("`{}` is for a source with `push = true`", keep.name()));
     }
+    let silence = silence(&table.get("silence"));
     let inside = |it: &&Path| path.as_ref().is_some_and(|p| p.starts_with(it) || it.starts_with(p));
     if state.as_ref().is_some_and(inside) {
         let message = "the folder of a source and the state lie inside each other";
@@ -123,7 +130,21 @@ fn source(
         settings.add(key("folder"), &path.display(), folder.at());
     }
     settings.add(key("push"), &pushed, push.at());
+    if let Some(silence) = silence {
+        let at = table.get("silence").at();
+        settings.add(key("silence"), &format_span(silence), at);
+    }
     let kind = only.map(|it| SOURCES.iter().find(|known| known.name == it.name));
     let kind = kind.flatten().map(LogKind);
-    Some(LogSource { kind, folder: path, push: pushed, keep: kept?, name })
+    Some(LogSource { kind, folder: path, push: pushed, keep: kept?, silence, name })
+}
+
+/// Reads after how long without anything a source is silent.
+fn silence(field: &Field<'_>) -> Option<Duration> {
+    let length = field.length().map(Spanned::into_inner)?;
+    let is_good = (SILENCES.0..=SILENCES.1).contains(&length);
+    if !is_good {
+        field.wrong(format!("`{}` is between 1m and 90d", field.name()));
+    }
+    is_good.then_some(length)
 }

@@ -4,13 +4,16 @@
 //! where a stretch of it was read, and what was told.
 
 mod memory;
+mod owed;
+mod quiet;
+mod room;
 mod stretch;
 mod watch;
 
 use std::{
     collections::BTreeMap,
     sync::{Arc, Mutex, PoisonError, atomic::Ordering},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use anyhow::Context as _;
@@ -28,7 +31,10 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 
-use self::watch::{Turned, Watch};
+use self::{
+    owed::{Debt, Owed},
+    watch::{Turned, Watch},
+};
 use super::{Front, doors::own_token};
 use crate::config::House;
 
@@ -44,6 +50,8 @@ const PUSHES: &str = "bailiwick_source_pushes_total";
 const FINDINGS: &str = "bailiwick_source_findings_total";
 const BEHIND: &str = "bailiwick_source_behind_bytes";
 const GOOD: &str = "bailiwick_source_good";
+const QUIET: &str = "bailiwick_source_quiet_seconds";
+const FULL: &str = "bailiwick_source_findings_full";
 
 /// The sources of a governor, as its ways in see them.
 #[derive(Debug)]
@@ -81,6 +89,8 @@ pub(crate) struct SourceView {
     pub(crate) records: u64,
     pub(crate) exercises: u64,
     pub(crate) errors: u64,
+    /// For how many seconds nothing has come.
+    pub(crate) quiet: u64,
     /// Why it cannot be read.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) lost: Option<String>,
@@ -182,9 +192,10 @@ impl Sources {
         stop: CancellationToken,
     ) -> anyhow::Result<()> {
         let given_up = watch.stop();
+        let (started, mut owed) = (Instant::now(), Owed::default());
         loop {
             let meant = self.meant();
-            let begun = std::time::Instant::now();
+            let begun = Instant::now();
             let mut working = tokio::task::spawn_blocking(move || {
                 let turned = watch.turn(&meant);
                 (watch, turned)
@@ -204,22 +215,15 @@ impl Sources {
                 }
                 // Calls are decided all the same: reading logs is not what they wait for.
                 Err(fault) => {
-                    tracing::error!(%fault, "logs are read no more until the next start");
-                    self.notice(
-                        "source-fault",
-                        "logs are read no more until the next start",
-                        "sources",
-                    )
-                    .await;
-                    stop.cancelled().await;
+                    self.give_up(&fault, owed, &stop).await;
                     return Ok(());
                 }
             };
             let more = turned.more;
-            let told = self.tell(turned).await;
+            let told = self.tell(turned, &mut owed, started.elapsed()).await;
             let (is_all, seq) = (told.is_all, self.desk.ledger().last_seq());
             let kept = tokio::task::spawn_blocking(move || {
-                let kept = watch.keep(&told.findings, seq);
+                let kept = watch.keep((&told.findings, told.full), seq);
                 (watch, kept)
             });
             let Ok((back, kept)) = kept.await else {
@@ -243,16 +247,38 @@ impl Sources {
         }
     }
 
-    /// Puts on record what was noticed; what cannot be recorded is noticed again.
-    async fn tell(&self, turned: Turned) -> Told {
-        for it in &turned.lost {
-            let (text, subject) =
-                (format!("source `{}`: {}", it.0, it.1), format!("source:{}", it.0));
-            tracing::warn!(source = it.0, why = it.1, "a log cannot be read");
-            self.notice("source-lost", &text, &subject).await;
+    /// Ends reading by a fault of ours, and says so as soon as the ledger takes it.
+    async fn give_up(
+        &self,
+        fault: &tokio::task::JoinError,
+        mut owed: Owed,
+        stop: &CancellationToken,
+    ) {
+        tracing::error!(%fault, "logs are read no more until the next start");
+        let (whose, text) = ("sources".to_owned(), "logs are read no more until the next start");
+        let (subject, text) = (whose.clone(), text.to_owned());
+        owed.add(Debt { code: "source-fault", whose, subject, text });
+        let started = Instant::now();
+        loop {
+            self.pay(&mut owed, started.elapsed()).await;
+            tokio::select! {
+                () = stop.cancelled() => return,
+                () = tokio::time::sleep(PAUSE.0) => {}
+            }
         }
+    }
+
+    /// Puts on record what was noticed; what cannot be recorded is noticed again.
+    async fn tell(&self, turned: Turned, owed: &mut Owed, now: Duration) -> Told {
+        for (code, whose) in &turned.over {
+            owed.forget(code, whose);
+        }
+        for debt in turned.owed {
+            owed.add(debt);
+        }
+        let full = self.pay(owed, now).await;
         *self.views.lock().unwrap_or_else(PoisonError::into_inner) = turned.views;
-        let mut told = Told { findings: Vec::new(), is_all: true };
+        let mut told = Told { findings: Vec::new(), full, is_all: true };
         for it in turned.noticed {
             told.is_all = self.notice(it.kind.as_str(), &it.text, &it.subject).await;
             if !told.is_all {
@@ -261,11 +287,23 @@ impl Sources {
             counter!(FINDINGS, "finding" => it.kind.as_str()).increment(1);
             told.findings.push(it);
         }
-        if turned.is_full && !told.findings.is_empty() {
-            let text = "so much was noticed in logs that no more of it is put on record";
-            self.notice("source-findings-full", text, "sources").await;
-        }
         told
+    }
+
+    /// Puts on record what is owed, and gives of which ways it is now there that no more of them is told.
+    async fn pay(&self, owed: &mut Owed, now: Duration) -> Vec<String> {
+        let mut full = Vec::new();
+        for debt in owed.due(now) {
+            if !self.notice(debt.code, &debt.text, &debt.subject).await {
+                owed.refused(now);
+                break;
+            }
+            owed.paid(&debt);
+            if debt.code == "source-findings-full" {
+                full.push(debt.whose);
+            }
+        }
+        full
     }
 
     async fn notice(&self, code: &str, text: &str, subject: &str) -> bool {
@@ -281,6 +319,8 @@ impl Sources {
 /// What of a round is on record.
 struct Told {
     findings: Vec<Noticed>,
+    /// Of which ways it is on record that no more of them is told.
+    full: Vec<String>,
     /// Whether that is all that was noticed.
     is_all: bool,
 }
@@ -291,6 +331,8 @@ fn describe() {
     describe_counter!(FINDINGS, "Findings of logs that were put on record, by sort.");
     describe_gauge!(BEHIND, "Bytes of a source that are not read yet.");
     describe_gauge!(GOOD, "1 while a source can be read.");
+    describe_gauge!(QUIET, "For how many seconds nothing has come of a source.");
+    describe_gauge!(FULL, "1 once no more findings of a way are put on record.");
 }
 
 #[cfg(test)]

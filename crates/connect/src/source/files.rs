@@ -1,8 +1,10 @@
 //! Files of logs: found in folders, unpacked as they are read, handed to the reader piece by piece.
 
 use std::{
-    fs::{self, File},
+    cell::Cell,
+    fs::{self, File, OpenOptions},
     io::{self, BufReader, Read},
+    os::unix::fs::OpenOptionsExt as _,
     path::{Path, PathBuf},
 };
 
@@ -29,14 +31,45 @@ pub enum FileError {
     #[error("{0}")]
     Io(#[from] io::Error),
     /// It is packed in a way that cannot be unpacked.
-    #[error("it cannot be unpacked: {0}")]
-    Packed(String),
+    #[error("it cannot be unpacked beyond byte {at} of what it holds: {why}")]
+    Packed {
+        /// How much of what it holds came out.
+        at: u64,
+        /// Whether it ends too early, as what is still written does.
+        is_cut: bool,
+        /// What is wrong.
+        why: String,
+    },
     /// A record never ends.
     #[error("a record in it is longer than {} MiB", LINE_MAX >> 20)]
     Line,
     /// There is too much in one piece.
     #[error("it holds more in one piece than is taken at once")]
     Document,
+    /// It was made to unpack to what nobody would log.
+    #[error("it unpacks to more than {RATIO_MAX} times its size, and is read up to there")]
+    Bomb,
+}
+
+/// How many times its size a packed log that is followed unpacks to at most: logs come nowhere near.
+const RATIO_MAX: u64 = 1000;
+/// And how much a small one may unpack to all the same.
+const UNPACKED_MIN: u64 = 64 << 20;
+
+/// How much of something is read.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Limits {
+    /// The most that is held in one piece.
+    piece: usize,
+    /// The most that it unpacks to.
+    all: u64,
+}
+
+impl Limits {
+    /// Holds no more in one piece than `piece` of what is `length` bytes long.
+    pub(super) fn of(piece: usize, length: u64) -> Self {
+        Self { piece, all: length.saturating_mul(RATIO_MAX).max(UNPACKED_MIN) }
+    }
 }
 
 /// Finds the files that paths name: a folder stands for all files in it, in order.
@@ -99,40 +132,56 @@ pub fn read_by(
     each: &mut dyn FnMut(Record<'_>),
     read: &dyn Fn(u64),
 ) -> Result<u64, FileError> {
-    read_within(input, reader, each, (read, DOCUMENT_MAX))
+    read_within(input, reader, each, (read, Limits { piece: DOCUMENT_MAX, all: u64::MAX }))
 }
 
-/// Reads like [`read_by`], and holds no more in one piece than `most`.
+/// Reads like [`read_by`], and no more than the limits say.
 pub(super) fn read_within(
     input: impl Read,
     mut reader: Reader,
     each: &mut dyn FnMut(Record<'_>),
-    (read, most): (&dyn Fn(u64), usize),
+    (read, limits): (&dyn Fn(u64), Limits),
 ) -> Result<u64, FileError> {
-    let mut input = Counted { input, read };
+    let failed = Cell::new(None);
+    let mut input = Counted { input, read, failed: &failed };
     // A pipe may give less than what tells how it is packed.
     let mut begin = Vec::new();
-    input.by_ref().take(4).read_to_end(&mut begin)?;
+    if let Err(error) = input.by_ref().take(4).read_to_end(&mut begin) {
+        return Err(FileError::Io(failed.take().unwrap_or(error)));
+    }
     let input = BufReader::with_capacity(PIECE, begin.as_slice().chain(input));
-    match begin.as_slice() {
-        [0x1f, 0x8b, ..] => pieces(MultiGzDecoder::new(input), (&mut reader, most), each),
+    let done = match begin.as_slice() {
+        [0x1f, 0x8b, ..] => pieces(MultiGzDecoder::new(input), (&mut reader, limits), each),
         begin if frames::begins(begin) => {
-            pieces(Frames::new(input, None), (&mut reader, most), each)
+            pieces(Frames::new(input, None), (&mut reader, limits), each)
         }
-        _ => pieces(input, (&mut reader, most), each),
-    }?;
-    Ok(reader.records())
+        _ => pieces(input, (&mut reader, limits), each),
+    };
+    // What unpacks hides what the system said: nothing is known to be broken by that.
+    if let Some(error) = failed.take() {
+        return Err(FileError::Io(error));
+    }
+    done.map(|()| reader.records())
 }
 
-/// Tells of what is read.
+/// Tells of what is read, and keeps what the system said when it could not be.
 struct Counted<'r, R> {
     input: R,
     read: &'r dyn Fn(u64),
+    failed: &'r Cell<Option<io::Error>>,
 }
 
 impl<R: Read> Read for Counted<'_, R> {
     fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
-        let count = self.input.read(into)?;
+        let count = match self.input.read(into) {
+            Ok(count) => count,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => return Err(error),
+            Err(error) => {
+                let kind = error.kind();
+                self.failed.set(Some(error));
+                return Err(kind.into());
+            }
+        };
         (self.read)(u64::try_from(count).unwrap_or(u64::MAX));
         Ok(count)
     }
@@ -141,15 +190,18 @@ impl<R: Read> Read for Counted<'_, R> {
 /// Hands on whole lines; what has none is one document.
 fn pieces(
     mut input: impl Read,
-    (reader, most): (&mut Reader, usize),
+    (reader, limits): (&mut Reader, Limits),
     each: &mut dyn FnMut(Record<'_>),
 ) -> Result<(), FileError> {
-    let mut held = Held { bytes: Vec::new(), end: 0 };
+    let mut held = Held { bytes: Vec::new(), end: 0, all: 0 };
     let mut list = List::default();
     let mut lines: Option<bool> = None;
     loop {
         let mut begin = held.end;
         let count = held.more(&mut input)?;
+        if limits.all < held.all {
+            return Err(FileError::Bomb);
+        }
         if lines.is_none() {
             match reader.begins_text(held.all(), count == 0) {
                 Some(true) => lines = Some(true),
@@ -170,7 +222,10 @@ fn pieces(
         }
         // A pipe may give the first line in several pieces: nothing is known before it ends.
         if lines.is_none() && held.all().get(begin..).is_some_and(|it| it.contains(&b'\n')) {
-            lines = has_lines(held.all());
+            lines = has_lines(held.all(), false);
+        }
+        if count == 0 && lines.is_none() && held.all().contains(&b'\n') {
+            lines = has_lines(held.all(), true);
         }
         let is_lines = lines == Some(true);
         if count == 0 {
@@ -190,7 +245,7 @@ fn pieces(
         }
         match is_lines {
             true if LINE_MAX < held.end => return Err(FileError::Line),
-            false if most < held.end => return Err(FileError::Document),
+            false if limits.piece < held.end => return Err(FileError::Document),
             true | false => {}
         }
     }
@@ -200,6 +255,8 @@ fn pieces(
 struct Held {
     bytes: Vec<u8>,
     end: usize,
+    /// How much was read in all.
+    all: u64,
 }
 
 impl Held {
@@ -214,8 +271,9 @@ impl Held {
             self.bytes.resize(room, 0);
         }
         let into = self.bytes.get_mut(self.end..room).unwrap_or_default();
-        let count = input.read(into).map_err(unpacking)?;
+        let count = input.read(into).map_err(|it| unpacking(&it, self.all))?;
         self.end = self.end.saturating_add(count);
+        self.all = self.all.saturating_add(u64::try_from(count).unwrap_or(u64::MAX));
         Ok(count)
     }
 
@@ -226,27 +284,184 @@ impl Held {
     }
 }
 
-fn unpacking(error: io::Error) -> FileError {
-    // What unpacks says so by these; what reads has others.
-    let is_packing = matches!(
-        error.kind(),
-        io::ErrorKind::InvalidData
-            | io::ErrorKind::InvalidInput
-            | io::ErrorKind::UnexpectedEof
-            | io::ErrorKind::Other
-    );
-    if is_packing { FileError::Packed(error.to_string()) } else { FileError::Io(error) }
+/// What does not unpack. What the system could not read is told apart by whoever asked it.
+fn unpacking(error: &io::Error, at: u64) -> FileError {
+    let is_cut = error.kind() == io::ErrorKind::UnexpectedEof;
+    FileError::Packed { at, is_cut, why: error.to_string() }
 }
 
-/// Says whether there is a record on each line: the first line that has anything is a whole value, or none at all.
-pub(super) fn has_lines(begin: &[u8]) -> Option<bool> {
+/// Says whether there is a record on each line; nothing, where more of the text must come first.
+///
+/// There is where the first line that has anything is a whole value, or nothing that a document could begin with: one that is
+/// broken costs itself alone. Of a line that is cut off where a document may go on, the next two tell: they are whole values,
+/// and together they make none.
+pub(super) fn has_lines(begin: &[u8], is_all: bool) -> Option<bool> {
     let text = begin.trim_ascii_start();
-    let end = text.iter().position(|it| *it == b'\n')?;
-    let line = text.get(..end).unwrap_or_default();
-    Some(!opens(line) || serde_json::from_slice::<IgnoredAny>(line).is_ok())
+    let (first, rest) = split_line(text, is_all)?;
+    if !opens(first) {
+        return Some(true);
+    }
+    match whole_values(first) {
+        Ok(1) => return Some(true),
+        Ok(_) => return Some(false),
+        Err(error) if !error.is_eof() => return Some(true),
+        Err(_) => {}
+    }
+    let (mut end, mut rest) = (first.len(), rest);
+    for _ in 0..2 {
+        let (next, behind) = split_line(rest, is_all)?;
+        if !opens(next.trim_ascii_start()) || !matches!(whole_values(next), Ok(1)) {
+            return Some(false);
+        }
+        (end, rest) = (end.saturating_add(next.len()), behind);
+        let together = text.get(..end).unwrap_or_default();
+        if whole_values(together).is_err_and(|it| !it.is_eof()) {
+            return Some(true);
+        }
+    }
+    Some(false)
+}
+
+/// Gives the first line with its end, and what comes behind. The last line of all may lack its end.
+fn split_line(text: &[u8], is_all: bool) -> Option<(&[u8], &[u8])> {
+    let end = text.iter().position(|it| *it == b'\n').map(|it| it.saturating_add(1));
+    text.split_at_checked(end.or(is_all.then_some(text.len()))?)
+}
+
+/// Counts values one behind another, or says what is wrong with the first that is none.
+fn whole_values(text: &[u8]) -> Result<usize, serde_json::Error> {
+    let values = serde_json::Deserializer::from_slice(text).into_iter::<IgnoredAny>();
+    values.map(|it| it.map(|_| 1)).sum()
+}
+
+/// Opens a file; a pipe that took its name meanwhile would have us wait.
+pub(super) fn open(path: &Path) -> io::Result<File> {
+    let flags = rustix::fs::OFlags::NONBLOCK.bits().cast_signed();
+    OpenOptions::new().read(true).custom_flags(flags).open(path)
 }
 
 /// Says whether text begins as an object or a list does.
 pub(super) fn opens(text: &[u8]) -> bool {
     text.starts_with(b"[") || text.starts_with(b"{")
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write as _;
+
+    use flate2::{Compression, write::GzEncoder};
+    use proptest::prelude::*;
+    use ruzstd::encoding::{CompressionLevel, compress_to_vec};
+
+    use super::*;
+
+    const ONE: &str = "{\"eventTime\":\"2026-03-01T10:00:00Z\",\"eventSource\":\"s3.amazonaws.com\",\"eventName\":\"GetObject\",\"eventID\":\"a\"}\n";
+
+    fn packed(text: &[u8]) -> [Vec<u8>; 2] {
+        let mut gz = GzEncoder::new(Vec::new(), Compression::fast());
+        gz.write_all(text).unwrap();
+        [gz.finish().unwrap(), compress_to_vec(text, CompressionLevel::Fastest)]
+    }
+
+    /// What a disk has up to a place beyond which it fails.
+    struct Failing<'a>(&'a [u8]);
+
+    impl Read for Failing<'_> {
+        fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+            if self.0.is_empty() {
+                return Err(io::Error::from_raw_os_error(5));
+            }
+            self.0.read(into)
+        }
+    }
+
+    fn read(input: impl Read) -> Result<u64, FileError> {
+        read_from(input, None, &mut |_| {}, &|_| {})
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(64))]
+
+        /// What the disk could not give is never taken for what is broken, nor what was cut off for either.
+        #[test]
+        fn an_error_of_the_disk_is_none_of_the_file(
+            lines in 1..200_usize,
+            at in any::<prop::sample::Index>(),
+        ) {
+            // Long lines that differ, so that what is packed has several blocks.
+            let text: String = (0..lines).map(|it| ONE.replace("\"a\"", &format!("\"{:x}\"", it.wrapping_mul(0x9e37_79b9_7f4a)))).collect();
+            for packed in packed(text.as_bytes()) {
+                let at = at.index(packed.len());
+                let begin = packed.get(..at).unwrap();
+                let failed = read(Failing(begin));
+                prop_assert!(matches!(failed, Err(FileError::Io(it)) if it.raw_os_error() == Some(5)), "at {at}");
+                if 4 <= at {
+                    let cut = read(begin);
+                    prop_assert!(matches!(cut, Err(FileError::Packed { is_cut: true, .. })), "at {at}: {cut:?}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_broken_says_how_much_came_out() {
+        let text = ONE.repeat(9);
+        let [gz, zst] = packed(text.as_bytes());
+        for (mut packed, name) in [(gz, "gz"), (zst, "zst")] {
+            packed.extend(b"and more that is not packed at all");
+            let length = u64::try_from(text.len()).unwrap();
+            match read(packed.as_slice()) {
+                Err(FileError::Packed { at, is_cut: false, .. }) => {
+                    assert_eq!(at, length, "{name}")
+                }
+                other => panic!("{name}: {other:?}"),
+            }
+        }
+    }
+
+    #[test]
+    fn what_was_made_to_unpack_without_end_is_read_up_to_a_bound() {
+        // Blank lines, in blocks that repeat one byte: 128 KiB in four bytes (RFC 8878, section 3.1.1.2).
+        let mut frame = vec![0x28, 0xb5, 0x2f, 0xfd, 0, 0x38];
+        for (byte, length) in [(b' ', 128 << 10), (b'\n', 1)].repeat(1000) {
+            let head: u32 = 1 << 1 | length << 3;
+            frame.extend(&head.to_le_bytes()[..3]);
+            frame.push(byte);
+        }
+        let limits = Limits { piece: 1 << 20, all: 1 << 20 };
+        let read = |it: &[u8]| {
+            read_within(it, Reader::new(None), &mut |_| {}, (&|_| {}, limits)).unwrap_err()
+        };
+        assert!(matches!(read(&frame), FileError::Bomb));
+        // What lies there for good packs as well as it likes, up to there.
+        assert_eq!(Limits::of(1, 1 << 20).all, 1000 << 20);
+        assert_eq!(Limits::of(1, 1).all, 64 << 20);
+    }
+
+    #[test]
+    fn lines_are_told_from_documents_by_what_can_be_none() {
+        for (text, is) in [
+            ("{\"a\":1}\n", Some(true)),
+            ("{\"a\":1}", None),
+            ("{\n", None),
+            ("{\n\"a\": 1\n}\n", Some(false)),
+            ("[\n{\"a\":1}\n]\n", Some(false)),
+            ("[\n{\"a\":1}\n,\n", Some(false)),
+            ("[{\"a\":1},\n{\"b\":2}]\n", Some(false)),
+            ("{\"Records\": [\n{}\n", None),
+            ("{\"Records\": [\n{}\n{}\n", Some(true)),
+            ("{\"a\":1} {\"b\":2}\n", Some(false)),
+            ("{\"bro\n", Some(true)),
+            ("{\"a\":1}garbage\n", Some(true)),
+            ("{\"a\":1,\n{\"b\":2}\n", Some(true)),
+            ("{\"a\":1,\n\"b\":2}\n", Some(false)),
+            ("{\"a\":\n{\"b\":2}\n", None),
+            ("{\"a\":\n{\"b\":2}\n{\"c\":3}\n", Some(true)),
+            ("text\n", Some(true)),
+        ] {
+            assert_eq!(has_lines(text.as_bytes(), false), is, "{text:?}");
+        }
+        assert_eq!(has_lines(b"{\"a\":1,\n{\"b\":2}", true), Some(true));
+        assert_eq!(has_lines(b"{\"a\":\n{\"b\":2}\n", true), Some(false));
+    }
 }

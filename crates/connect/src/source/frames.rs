@@ -38,10 +38,17 @@ impl<R: BufRead> Frames<R> {
                     length,
                     ..
                 })) => self.pass(length.into())?,
-                Err(error) => return Err(io::Error::other(error)),
+                Err(error) => return Err(self.wrong(error)),
             }
         }
         Ok(false)
+    }
+
+    /// What is wrong with a frame: where nothing more comes, it was cut off.
+    fn wrong(&mut self, error: FrameDecoderError) -> io::Error {
+        let is_end = self.input.fill_buf().is_ok_and(<[u8]>::is_empty);
+        let kind = if is_end { io::ErrorKind::UnexpectedEof } else { io::ErrorKind::InvalidData };
+        io::Error::new(kind, error)
     }
 
     fn pass(&mut self, length: u64) -> io::Result<()> {
@@ -61,7 +68,9 @@ impl<R: BufRead> Read for Frames<R> {
             }
             while self.decoder.can_collect() == 0 && !self.decoder.is_finished() {
                 let one = BlockDecodingStrategy::UptoBlocks(1);
-                self.decoder.decode_blocks(&mut self.input, one).map_err(io::Error::other)?;
+                if let Err(error) = self.decoder.decode_blocks(&mut self.input, one) {
+                    return Err(self.wrong(error));
+                }
             }
             let count = self.decoder.read(into)?;
             if 0 < count || into.is_empty() {

@@ -77,6 +77,11 @@ fn before(text: &[u8], is_end: bool) -> Step {
     }
 }
 
+/// Says whether a text begins as a list of records does.
+pub(super) fn is_list(text: &[u8]) -> bool {
+    matches!(opening(&mut Scan::passing(text)), Some(Opening::List { .. }))
+}
+
 /// What a text begins with.
 enum Opening {
     /// A list of records, by itself or as a member of an object.

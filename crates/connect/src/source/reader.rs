@@ -6,7 +6,7 @@ use bailiwick_model::Exercise;
 use memchr::memchr;
 use serde::{
     Deserialize, Deserializer,
-    de::{MapAccess, SeqAccess, Visitor},
+    de::{IgnoredAny, MapAccess, SeqAccess, Visitor},
 };
 use serde_json::value::RawValue;
 
@@ -101,6 +101,7 @@ impl Reader {
             let (line, after) = rest.split_at_checked(line_length(rest)).unwrap_or((rest, &[]));
             let length = line.len();
             let line = line.strip_suffix(b"\n").unwrap_or(line);
+            let line = without_nothing(line);
             let is_text = self.is_text(line);
             if let Some(text) = self.text.as_mut().filter(|_| is_text) {
                 let ended = text.take(line);
@@ -235,16 +236,22 @@ impl Reader {
         match (held.inside, self.only) {
             (Inside::Nothing, Some(only)) => self.read(only, record, each),
             (Inside::Nothing, None) => self.fault_of_next(NotRead::Stranger, each),
-            (Inside::Records(records), _) => {
-                for record in records {
-                    self.record(record.get().as_bytes(), deeper, each);
-                }
+            (Inside::Records(list), _) => {
+                self.list(list.map_or(record, |it| it.get().as_bytes()), deeper, each);
             }
             (Inside::Record(record), _) => match serde_json::from_str::<String>(record.get()) {
                 Ok(written) => self.record(written.as_bytes(), deeper, each),
                 Err(_) => self.record(record.get().as_bytes(), deeper, each),
             },
         }
+    }
+
+    /// Reads the records of a list one by one, without a list of them: a short text may hold millions.
+    fn list(&mut self, list: &[u8], deep: u8, each: &mut dyn FnMut(Record<'_>)) {
+        let mut one = |it: &RawValue| self.record(it.get().as_bytes(), deep, each);
+        let mut values = serde_json::Deserializer::from_slice(list);
+        // It was read once: it is a list, and whole.
+        let _whole = values.deserialize_seq(EachOf(&mut one));
     }
 
     /// Reads a record as one of a source's.
@@ -288,6 +295,15 @@ impl Reader {
     }
 }
 
+/// Takes off the bytes of nothing that a log begins with which was cut off while its writer went on where it was.
+fn without_nothing(line: &[u8]) -> &[u8] {
+    if line.first() != Some(&0) {
+        return line;
+    }
+    let begin = line.iter().position(|it| *it != 0).unwrap_or(line.len());
+    line.get(begin..).unwrap_or_default()
+}
+
 /// Gives the length of the first line, with its end.
 fn line_length(lines: &[u8]) -> usize {
     memchr(b'\n', lines).map_or(lines.len(), |place| place.saturating_add(1))
@@ -305,8 +321,27 @@ struct Held<'a> {
 enum Inside<'a> {
     #[default]
     Nothing,
-    Records(Vec<&'a RawValue>),
+    /// A list in it, or it is one itself.
+    Records(Option<&'a RawValue>),
     Record(&'a RawValue),
+}
+
+/// Hands on each value of a list.
+struct EachOf<'e>(&'e mut dyn FnMut(&RawValue));
+
+impl<'de> Visitor<'de> for EachOf<'_> {
+    type Value = ();
+
+    fn expecting(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str("a list")
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<(), A::Error> {
+        while let Some(value) = list.next_element::<&'de RawValue>()? {
+            (self.0)(value);
+        }
+        Ok(())
+    }
 }
 
 impl<'de> Deserialize<'de> for Held<'de> {
@@ -329,7 +364,7 @@ impl<'de> Visitor<'de> for HeldVisitor {
         while let Some(Text(name)) = map.next_key::<Text<'de>>()? {
             let value: &'de RawValue = map.next_value()?;
             if HOLDERS.contains(&&*name) && value.get().starts_with('[') {
-                inside = Inside::Records(serde_json::from_str(value.get()).unwrap_or_default());
+                inside = Inside::Records(Some(value));
             } else if WRAPS.contains(&&*name) && value.get().starts_with(['{', '"']) {
                 inside = Inside::Record(value);
             }
@@ -339,11 +374,8 @@ impl<'de> Visitor<'de> for HeldVisitor {
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Self::Value, A::Error> {
-        let mut records = Vec::new();
-        while let Some(record) = list.next_element()? {
-            records.push(record);
-        }
-        Ok(Held { shape: Shape::default(), inside: Inside::Records(records) })
+        while list.next_element::<IgnoredAny>()?.is_some() {}
+        Ok(Held { shape: Shape::default(), inside: Inside::Records(None) })
     }
 }
 

@@ -19,8 +19,11 @@ use crate::create_dir_private;
 
 /// How much a sender's window may take while its body is unpacked (RFC 8878, section 3.1.1.1.2, has 8 MiB).
 const WINDOW_MAX: u64 = 8 << 20;
-/// How long a file grows before the next is begun.
-const FILE_MAX: u64 = 16 << 20;
+/// How long a file grows before the next is begun, where little is kept; where much is, so long that all is in `FILES` of them.
+const FILE_MIN: u64 = 16 << 20;
+const FILES: u64 = 4096;
+/// How many there are at most, whatever was kept before: all of a folder that is followed is read.
+const FILES_MOST: usize = super::FILES_MAX - 1;
 /// What each file begins with. It holds no record, and says that there is one on each line, whatever the next line is.
 const BEGIN: &[u8] = b"[]\n";
 
@@ -52,7 +55,7 @@ pub fn unpacked(body: &[u8], most: usize) -> Result<Cow<'_, [u8]>, Unpacked> {
 /// Writes what somebody sent as whole lines: a document that is spread over several becomes one for each of its values.
 pub fn lines_of(body: &[u8]) -> Vec<u8> {
     let text = body.trim_ascii();
-    if !opens(text) || has_lines(text) == Some(true) {
+    if !opens(text) || has_lines(text, true) == Some(true) {
         return [text, b"\n"].concat();
     }
     let mut lines = Vec::with_capacity(text.len().saturating_add(1));
@@ -122,7 +125,7 @@ impl Spool {
 
     /// Adds lines. When this returns they are on disk; when it fails, nothing of them is.
     pub fn add(&mut self, lines: &[u8]) -> io::Result<()> {
-        if self.files.last().is_none_or(|(_, length)| FILE_MAX <= *length) {
+        if self.files.last().is_none_or(|(_, length)| long(self.most) <= *length) {
             self.last = None;
         }
         if self.last.is_none() {
@@ -172,7 +175,7 @@ impl Spool {
     /// Lets the oldest files go.
     fn forget(&mut self) {
         let mut all: u64 = self.files.iter().map(|it| it.1).fold(0, u64::saturating_add);
-        while self.most < all && 1 < self.files.len() {
+        while (self.most < all || FILES_MOST < self.files.len()) && 1 < self.files.len() {
             let (number, length) = self.files.remove(0);
             // One that cannot be removed is counted again at the next start.
             drop(fs::remove_file(self.path(number)));
@@ -191,6 +194,11 @@ impl Spool {
     }
 }
 
+/// Gives how long a file grows where so much is kept.
+fn long(most: u64) -> u64 {
+    most.div_ceil(FILES).max(FILE_MIN)
+}
+
 /// Gives where the last line of a file ends.
 fn end_of_lines(mut file: &File, length: u64) -> io::Result<u64> {
     const PIECE: u64 = 64 << 10;
@@ -207,4 +215,58 @@ fn end_of_lines(mut file: &File, length: u64) -> io::Result<u64> {
         end = begin;
     }
     Ok(0)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        /// Whatever is kept, all of it is in files of one folder that is followed.
+        #[test]
+        fn all_that_is_kept_is_in_few_enough_files(most in (32_u64 << 20)..=(1 << 40)) {
+            // Each but the last is at least so long, and one more may be begun before the oldest goes.
+            let files = most.div_ceil(long(most)).saturating_add(2);
+            prop_assert!(usize::try_from(files).unwrap() <= FILES_MOST, "{files}");
+            prop_assert!(long(most) <= most);
+        }
+    }
+
+    #[test]
+    fn what_was_kept_in_too_many_files_loses_the_oldest() {
+        let home = tempfile::tempdir().unwrap();
+        let folder = home.path().join("spool");
+        Spool::open(folder.clone(), 1 << 40).unwrap();
+        for number in 1..=FILES_MOST + 3 {
+            fs::write(folder.join(format!("{number:010}.log")), BEGIN).unwrap();
+        }
+        let mut spool = Spool::open(folder.clone(), 1 << 40).unwrap();
+        spool.add(b"{}\n").unwrap();
+        let mut names: Vec<_> =
+            fs::read_dir(&folder).unwrap().map(|it| it.unwrap().file_name()).collect();
+        names.sort();
+        assert_eq!(names.len(), FILES_MOST);
+        assert_eq!(names[0], "0000000004.log");
+        let last = fs::read(folder.join(names.last().unwrap())).unwrap();
+        assert_eq!(last, b"[]\n{}\n");
+    }
+
+    #[test]
+    fn bodies_of_many_empty_parts_unpack_to_nothing() {
+        use std::io::Write as _;
+        let mut gz = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+        gz.write_all(b"").unwrap();
+        let gz = gz.finish().unwrap();
+        let zst = ruzstd::encoding::compress_to_vec(
+            &b""[..],
+            ruzstd::encoding::CompressionLevel::Fastest,
+        );
+        let skipped = [0x50, 0x2a, 0x4d, 0x18, 0, 0, 0, 0];
+        for (name, part) in [("gz", gz.as_slice()), ("zst", &zst), ("skipped", &skipped)] {
+            let body = part.repeat((1 << 20) / part.len());
+            assert_eq!(unpacked(&body, 16 << 20).as_deref(), Ok(&[][..]), "{name}");
+        }
+    }
 }

@@ -9,9 +9,6 @@ mod tests;
 
 use std::{
     collections::BTreeMap,
-    fs::{self, Metadata},
-    io,
-    os::unix::fs::MetadataExt as _,
     path::{Path, PathBuf},
     sync::{
         Arc,
@@ -22,14 +19,15 @@ use std::{
 
 use self::followed::Followed;
 pub use self::followed::Place;
-use super::{Record, Source};
+use super::{
+    Record, Source,
+    folder::{FileId, Found, Listed, Look, list},
+};
 
 /// How many files of a folder are followed.
 pub const FILES_MAX: usize = 16_384;
 /// How many files that are there no more are remembered: a folder may come back.
 const GONE_MAX: usize = 1024;
-/// How deep folders lie in one another at most.
-const DEEP: usize = 16;
 /// How long nothing of a file changes until it lies still.
 pub const STILL: Duration = Duration::from_secs(1);
 /// How many faults of one turn are told.
@@ -58,24 +56,14 @@ pub struct Turn {
     pub files: usize,
     /// How many bytes are not read yet, as far as one can tell.
     pub behind: u64,
+    /// Whether a file came or changed since the last turn.
+    pub stirred: bool,
+    /// When the latest of its files changed, in seconds since 1970.
+    pub changed: Option<i64>,
     /// Why the folder cannot be read, or not all of it.
     pub lost: Option<String>,
     /// What is wrong with which file: once, until that changes.
     pub faults: Vec<(PathBuf, String)>,
-}
-
-/// What a file system knows a file by.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-struct FileId {
-    device: u64,
-    inode: u64,
-}
-
-/// How a file looks from outside.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
-struct Look {
-    length: u64,
-    changed: (i64, i64),
 }
 
 /// What is read of one file, and how much of it.
@@ -86,25 +74,6 @@ struct Reading<'a> {
     most: u64,
     only: Option<&'static Source>,
     stop: &'a AtomicBool,
-}
-
-#[derive(Debug)]
-struct Found {
-    path: PathBuf,
-    id: FileId,
-    look: Look,
-}
-
-impl FileId {
-    fn of(about: &Metadata) -> Self {
-        Self { device: about.dev(), inode: about.ino() }
-    }
-}
-
-impl Look {
-    fn of(about: &Metadata) -> Self {
-        Self { length: about.len(), changed: (about.mtime(), about.mtime_nsec()) }
-    }
 }
 
 impl Tail {
@@ -134,16 +103,23 @@ impl Tail {
         each: &mut dyn FnMut(&Path, Record<'_>),
     ) -> Turn {
         let mut turn = Turn::default();
-        let found = match list(&self.folder, &mut turn) {
-            Ok(found) => found,
+        let Listed { mut found, left_out } = match list(&self.folder) {
+            Ok(listed) => listed,
             Err(error) => {
                 turn.lost = Some(error.to_string());
                 return turn;
             }
         };
+        turn.lost = left_out.last().map(|(path, why)| format!("`{}`: {why}", path.display()));
+        if FILES_MAX < found.len() {
+            turn.lost = Some(format!("it holds more than {FILES_MAX} files: the first are read"));
+            found.truncate(FILES_MAX);
+        }
         self.turns = self.turns.saturating_add(1);
         turn.files = found.len();
-        self.notice(&found, each);
+        turn.changed = found.iter().map(|it| it.look.changed.0).max();
+        // The first turn sees everything for the first time.
+        turn.stirred = self.notice(&found, each) && 1 < self.turns;
         let after = self.after.take();
         let begin =
             found.partition_point(|it| after.as_ref().is_some_and(|after| it.path <= *after));
@@ -164,11 +140,14 @@ impl Tail {
         turn
     }
 
-    /// Notices which files are still there, and ends what one that is not had begun.
-    fn notice(&mut self, found: &[Found], each: &mut dyn FnMut(&Path, Record<'_>)) {
+    /// Notices which files are still there, and ends what one that is not had begun. Says whether one came or changed.
+    fn notice(&mut self, found: &[Found], each: &mut dyn FnMut(&Path, Record<'_>)) -> bool {
+        let mut stirred = false;
         for it in found {
             let new = || Followed::at(Place::begin(it.id));
-            self.files.entry(it.id).or_insert_with(new).listed = self.turns;
+            let file = self.files.entry(it.id).or_insert_with(new);
+            file.listed = self.turns;
+            stirred |= file.look.replace(it.look) != Some(it.look);
         }
         let turns = self.turns;
         for file in self.files.values_mut().filter(|it| it.listed != turns) {
@@ -177,6 +156,7 @@ impl Tail {
         if found.len().saturating_add(GONE_MAX) < self.files.len() {
             self.files.retain(|_, it| it.listed == turns);
         }
+        stirred
     }
 
     fn look(
@@ -203,47 +183,4 @@ impl Tail {
             }
         }
     }
-}
-
-/// Lists the files in a folder and below it, in order.
-fn list(folder: &Path, turn: &mut Turn) -> io::Result<Vec<Found>> {
-    let mut found = Vec::new();
-    let mut waiting = vec![(folder.to_owned(), 0)];
-    while let Some((path, deep)) = waiting.pop() {
-        let inside = match fs::read_dir(&path) {
-            Ok(inside) => inside,
-            Err(error) if deep == 0 => return Err(error),
-            // It went while we looked, or is not ours to read.
-            Err(error) => {
-                if error.kind() != io::ErrorKind::NotFound {
-                    turn.lost = Some(format!("`{}`: {error}", path.display()));
-                }
-                continue;
-            }
-        };
-        for entry in inside.filter_map(Result::ok) {
-            let path = entry.path();
-            // A link is followed to a file, not to a folder: it could lead back.
-            if entry.file_type().is_ok_and(|it| it.is_dir()) {
-                if deep < DEEP {
-                    waiting.push((path, deep.saturating_add(1)));
-                }
-                continue;
-            }
-            let Ok(about) = fs::metadata(&path) else { continue };
-            if about.is_file() {
-                let (id, look) = (FileId::of(&about), Look::of(&about));
-                found.push(Found { path, id, look });
-            }
-        }
-    }
-    found.sort_by(|one, next| one.path.cmp(&next.path));
-    // Two names of one file are one log.
-    let mut seen = std::collections::BTreeSet::new();
-    found.retain(|it| seen.insert(it.id));
-    if FILES_MAX < found.len() {
-        turn.lost = Some(format!("it holds more than {FILES_MAX} files: the first are read"));
-        found.truncate(FILES_MAX);
-    }
-    Ok(found)
 }

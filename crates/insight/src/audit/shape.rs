@@ -82,6 +82,9 @@ pub struct Summary {
     /// Records of what somebody did that do not say when. They count nowhere.
     #[serde(skip_serializing_if = "is_nothing", default)]
     pub undated: u64,
+    /// Logs and folders that could not be read, or not whole: what is dormant here may have been used there.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub left_out: Vec<String>,
     /// Identities that did something or hold something.
     pub identities: u64,
     /// The first and the last moment that was told of.

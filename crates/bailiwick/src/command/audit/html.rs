@@ -86,6 +86,9 @@ fn summary(told: &Audit, asked: Asked) -> String {
         ),
         ("Accesses", format!("{} of {} identities", it.events, it.identities)),
     ];
+    for it in &it.left_out {
+        rows.push(("Left out", text(it)));
+    }
     if let Some((first, last)) = it.window {
         rows.push(("From", text(&first.to_string())));
         rows.push(("To", text(&last.to_string())));

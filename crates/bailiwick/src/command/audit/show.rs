@@ -98,6 +98,12 @@ fn head(told: &Audit, screen: Screen) -> String {
     if 0 < summary.undated {
         let _ = writeln!(text, "{} without a time: they count nowhere", summary.undated);
     }
+    if !summary.left_out.is_empty() {
+        text.push_str("not all logs were read: what is dormant here may have been used there\n");
+        for it in &summary.left_out {
+            let _ = writeln!(text, "  left out: {}", plain(it));
+        }
+    }
     if let Some((first, last)) = summary.window {
         let _ = writeln!(text, "from {first} to {last}");
     }

@@ -22,6 +22,12 @@ pub(super) struct Memory {
     ledger: u64,
     /// What was told: digests of its sort and subject.
     pub(super) told: BTreeSet<u64>,
+    /// How much of each way that was.
+    #[serde(default)]
+    pub(super) counts: BTreeMap<String, u64>,
+    /// Of which ways it is on record that no more of them is told.
+    #[serde(default)]
+    pub(super) full: BTreeSet<String>,
     /// Up to where each folder was read when the stretch began.
     pub(super) places: BTreeMap<String, Vec<Place>>,
     /// Who made credentials before it began.

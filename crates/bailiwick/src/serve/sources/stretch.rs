@@ -14,12 +14,11 @@ use bailiwick_model::Exercise;
 use super::{
     PAUSE, REST,
     memory::{Memory, key},
+    room::{Room, TOLD_MAX},
 };
 
 /// How much of all logs is read in a stretch: after a restart that much is read again.
 const BYTES: u64 = 64 << 20;
-/// How much that was noticed is put on record in all.
-pub(super) const TOLD_MAX: usize = 10_000;
 
 /// A stretch, and what is remembered of those before it.
 #[derive(Debug)]
@@ -27,6 +26,7 @@ pub(super) struct Stretch {
     live: Live,
     pub(super) memory: Memory,
     desk: Arc<Desk>,
+    room: Room,
     pub(super) begun: Instant,
     /// How many bytes it has.
     pub(super) bytes: u64,
@@ -47,9 +47,10 @@ struct Looked {
 }
 
 impl Stretch {
-    pub(super) fn new(memory: Memory, desk: Arc<Desk>) -> Self {
+    pub(super) fn new(memory: Memory, desk: Arc<Desk>, ways: Vec<String>) -> Self {
         Self {
             live: Live::new(memory.made.clone()),
+            room: Room::new(ways, &memory.counts),
             memory,
             desk,
             begun: Instant::now(),
@@ -60,13 +61,14 @@ impl Stretch {
         }
     }
 
-    /// Takes an access. A packed file may hold many stretches: whoever reads it again after a restart begins with the first.
-    pub(super) fn take(&mut self, it: &Exercise<'_>, meant: &Arc<[Intent]>) {
+    /// Takes an access that came by the way of this number. A packed file may hold many stretches: whoever reads it again after a
+    /// restart begins with the first.
+    pub(super) fn take(&mut self, it: &Exercise<'_>, way: u8, meant: &Arc<[Intent]>) {
         if self.live.is_over() {
             self.look(meant);
             self.go_on();
         }
-        self.live.take(it);
+        self.live.take(it, way);
     }
 
     pub(super) fn is_full(&self) -> bool {
@@ -90,19 +92,19 @@ impl Stretch {
 
     fn look(&mut self, meant: &Arc<[Intent]>) {
         let at = self.begun.elapsed();
-        let most = TOLD_MAX.saturating_sub(self.memory.told.len());
         for it in self.live.noticed(meant) {
-            // Whoever chooses names chooses how many there are.
-            if most <= self.waiting.len() {
-                break;
-            }
-            if !self.known.insert(key(it.kind.as_str(), &it.subject)) {
+            let known = key(it.kind.as_str(), &it.subject);
+            if self.known.contains(&known) {
                 continue;
             }
+            // Whoever chooses names chooses how many there are.
+            let Some(ways) = self.room.find(&it.ways) else { continue };
+            self.known.insert(known);
             // Names are anybody's words: what looks like a secret goes by its digest.
             let subject = self.desk.evidence().phrase(&it.subject);
             if !self.memory.told.contains(&key(it.kind.as_str(), &subject)) {
-                self.waiting.push(Noticed { subject, ..it });
+                self.room.take(&ways);
+                self.waiting.push(Noticed { subject, ways, ..it });
             }
         }
         let took = self.begun.elapsed().saturating_sub(at);
@@ -110,14 +112,33 @@ impl Stretch {
         self.looked = Looked { at, took, taken, meant };
     }
 
+    /// Says whether so much of a way was told that no more is.
+    pub(super) fn is_told_of(&self, way: &str) -> bool {
+        self.memory.counts.get(way).is_some_and(|it| TOLD_MAX <= *it)
+    }
+
+    /// Gives the ways of which so much was told that no more is, and of which that is not on record yet.
+    pub(super) fn full(&self) -> impl Iterator<Item = &str> {
+        let is_full = |(name, count): &(&String, &u64)| {
+            TOLD_MAX <= **count && !self.memory.full.contains(*name)
+        };
+        self.memory.counts.iter().filter(is_full).map(|it| it.0.as_str())
+    }
+
     /// Keeps what was told, and begins the next stretch where all of this one was seen and told.
     pub(super) fn keep(
         &mut self,
-        told: &[Noticed],
+        (told, full): (&[Noticed], Vec<String>),
         ledger: u64,
         places: impl FnOnce() -> BTreeMap<String, Vec<Place>>,
     ) -> anyhow::Result<()> {
+        let is_new = !told.is_empty() || !full.is_empty();
+        self.memory.full.extend(full);
         self.memory.told.extend(told.iter().map(|it| key(it.kind.as_str(), &it.subject)));
+        for name in told.iter().flat_map(|it| self.room.names(&it.ways)) {
+            let count = self.memory.counts.entry(name.to_owned()).or_default();
+            *count = count.saturating_add(1);
+        }
         self.waiting.retain(|it| !told.contains(it));
         let is_seen = self.looked.taken == self.live.taken() && self.waiting.is_empty();
         let ends = self.is_full() && is_seen;
@@ -125,7 +146,7 @@ impl Stretch {
             self.memory.places = places();
             self.memory.made = self.go_on();
         }
-        if ends || !told.is_empty() { self.memory.write(ledger) } else { Ok(()) }
+        if ends || is_new { self.memory.write(ledger) } else { Ok(()) }
     }
 
     /// Begins the next stretch with those who made credentials, and gives them.

@@ -3,21 +3,29 @@
 use std::{
     path::Path,
     sync::{Arc, atomic::AtomicBool},
+    time::Duration,
 };
 
 use bailiwick_connect::source::{NotRead, Record, Tail, Turn};
 use bailiwick_gateway::Desk;
 use bailiwick_insight::{Intent, Noticed};
+use bailiwick_model::format_span;
 use metrics::{counter, gauge};
 
 use super::{
     super::meter::whole,
-    BEHIND, GOOD, RECORDS, SourceView,
+    BEHIND, FULL, GOOD, QUIET, RECORDS, SourceView,
     memory::Memory,
-    stretch::{Stretch, TOLD_MAX},
+    owed::Debt,
+    quiet::{self, Quiet},
+    room::TOLD_MAX,
+    stretch::Stretch,
 };
 use crate::config::Config;
 
+/// A source cannot be read, or nothing comes of it.
+const LOST: &str = "source-lost";
+const SILENT: &str = "source-silent";
 /// How much of a folder is read in a round.
 const ROUND: u64 = 4 << 20;
 /// How much that was noticed is put on record in a round.
@@ -30,6 +38,9 @@ const FAULTS_TOLD: u64 = 10;
 pub(in crate::serve) struct Watch {
     tails: Vec<Followed>,
     views: Vec<SourceView>,
+    /// How long nothing has come of each source.
+    quiet: Vec<Quiet>,
+    desk: Arc<Desk>,
     stretch: Stretch,
     stop: Arc<AtomicBool>,
 }
@@ -49,10 +60,9 @@ struct Followed {
 pub(super) struct Turned {
     pub(super) more: bool,
     pub(super) noticed: Vec<Noticed>,
-    /// Whether no more than that is told.
-    pub(super) is_full: bool,
-    /// Which sources cannot be read since this round, and why.
-    pub(super) lost: Vec<(String, String)>,
+    /// What is to be on record of sources, and what of that need not be any more: its code, and whose it is.
+    pub(super) owed: Vec<Debt>,
+    pub(super) over: Vec<(&'static str, String)>,
     pub(super) views: Vec<SourceView>,
 }
 
@@ -60,7 +70,7 @@ impl Watch {
     pub(super) fn open(config: &Config, desk: &Arc<Desk>) -> anyhow::Result<Self> {
         let memory = Memory::open(&config.state.join("sources"), desk)?;
         let stop = Arc::<AtomicBool>::default();
-        let (mut tails, mut views) = (Vec::new(), Vec::new());
+        let (mut tails, mut views, mut quiet) = (Vec::new(), Vec::new(), Vec::new());
         for (source, it) in config.sources.iter().enumerate() {
             let kept = it.push.then(|| it.kept(&config.state));
             for (sort, folder) in [("folder", it.folder.clone()), ("push", kept)] {
@@ -73,9 +83,11 @@ impl Watch {
             let folder = it.folder.as_ref().map(|it| it.display().to_string());
             let (source, push) = (it.name.clone(), it.push);
             views.push(SourceView { source, folder, push, ..SourceView::default() });
+            quiet.push(Quiet::new(it.silence));
         }
-        let stretch = Stretch::new(memory, Arc::clone(desk));
-        Ok(Self { tails, views, stretch, stop })
+        let ways = tails.iter().map(|it| it.name.clone()).collect();
+        let stretch = Stretch::new(memory, Arc::clone(desk), ways);
+        Ok(Self { tails, views, quiet, desk: Arc::clone(desk), stretch, stop })
     }
 
     /// What has a round end early.
@@ -99,17 +111,25 @@ impl Watch {
         }
         let waiting = &self.stretch.waiting;
         turned.noticed = waiting.iter().take(TOLD_AT_ONCE).cloned().collect();
-        let told = self.stretch.memory.told.len().saturating_add(turned.noticed.len());
-        turned.is_full = TOLD_MAX <= told;
+        turned.owed.extend(self.stretch.full().map(full));
         turned.more |= turned.noticed.len() < waiting.len() || self.stretch.is_full();
         turned.views.clone_from(&self.views);
         turned
     }
 
     /// Keeps what was told, and up to where all was read where the stretch is at its end.
-    pub(super) fn keep(&mut self, told: &[Noticed], ledger: u64) -> anyhow::Result<()> {
+    pub(super) fn keep(
+        &mut self,
+        told: (&[Noticed], Vec<String>),
+        ledger: u64,
+    ) -> anyhow::Result<()> {
         let places = || self.tails.iter().map(|it| (it.name.clone(), it.tail.places())).collect();
-        self.stretch.keep(told, ledger, places)
+        let kept = self.stretch.keep(told, ledger, places);
+        for it in &self.tails {
+            let is_full = self.stretch.is_told_of(&it.name);
+            gauge!(FULL, "way" => it.name.clone()).set(f64::from(u8::from(is_full)));
+        }
+        kept
     }
 
     fn read(&mut self, meant: &Arc<[Intent]>, turned: &mut Turned) {
@@ -117,18 +137,23 @@ impl Watch {
         for view in &mut self.views {
             (view.files, view.behind) = (0, 0);
         }
-        for it in &mut self.tails {
+        let mut came = vec![(false, None); self.views.len()];
+        for (way, it) in (0_u8..).zip(&mut self.tails) {
             let Some(view) = self.views.get_mut(it.source) else { continue };
             let (stretch, mut counts) = (&mut self.stretch, Counts::of(view));
             let turn = it.tail.turn(now, ROUND, &mut |path, record| {
                 counts.take(path, &record);
                 if let Record::Exercise(_, it) = record {
-                    stretch.take(it, meant);
+                    stretch.take(it, way, meant);
                 }
             });
             counts.told(view);
             stretch.bytes = stretch.bytes.saturating_add(turn.bytes);
             turned.more |= turn.more;
+            if let Some((stirred, changed)) = came.get_mut(it.source) {
+                *stirred |= turn.stirred;
+                *changed = turn.changed.max(*changed);
+            }
             it.note(turn, view, turned);
         }
         for (place, view) in self.views.iter_mut().enumerate() {
@@ -138,6 +163,54 @@ impl Watch {
             gauge!(GOOD, "source" => name()).set(f64::from(u8::from(view.lost.is_none())));
             gauge!(BEHIND, "source" => name()).set(whole(view.behind));
         }
+        self.listen(now, &came, turned);
+    }
+
+    /// Hears which sources are silent.
+    fn listen(&mut self, now: Duration, came: &[(bool, Option<i64>)], turned: &mut Turned) {
+        let clock = self.desk.now().millis();
+        for ((view, quiet), (stirred, changed)) in
+            self.views.iter_mut().zip(&mut self.quiet).zip(came)
+        {
+            // One that cannot be read is told of as such.
+            if view.lost.is_some() {
+                continue;
+            }
+            let age = changed.map(|it| clock.saturating_sub(it.saturating_mul(1000)));
+            let age = age.map(|it| Duration::from_millis(u64::try_from(it).unwrap_or(0)));
+            let source = view.source.clone();
+            match quiet.hear(now, *stirred, age) {
+                quiet::Turned::Nothing => {}
+                quiet::Turned::Silent => turned.owed.push(silent(source, quiet.lasts(now))),
+                quiet::Turned::Heard => turned.over.push((SILENT, source)),
+            }
+            view.quiet = quiet.lasts(now).as_secs();
+            gauge!(QUIET, "source" => view.source.clone()).set(whole(view.quiet));
+        }
+    }
+}
+
+/// Says that nothing has come of a source for long.
+fn silent(source: String, lasts: Duration) -> Debt {
+    // Seconds are of no interest to anybody.
+    let minutes = lasts.as_secs() / 60;
+    let lasts = format_span(Duration::from_secs(minutes.saturating_mul(60)));
+    let text = format!("source `{source}`: nothing has come for {lasts}");
+    Debt { code: SILENT, subject: format!("source:{source}"), whose: source, text }
+}
+
+/// Says that no more of a way is told.
+fn full(way: &str) -> Debt {
+    let (source, sort) = way.split_once('/').unwrap_or((way, ""));
+    let what = if sort == "push" { "what is sent to" } else { "the folder of" };
+    let text = format!(
+        "{what} source `{source}`: {TOLD_MAX} things were noticed, and no more is put on record"
+    );
+    Debt {
+        code: "source-findings-full",
+        subject: format!("source:{source}"),
+        whose: way.to_owned(),
+        text,
     }
 }
 
@@ -148,12 +221,18 @@ impl Followed {
         view.behind = view.behind.saturating_add(turn.behind);
         for (path, why) in turn.faults {
             tracing::warn!(source = view.source, file = %path.display(), why, "a log cannot be read");
+            view.errors = view.errors.saturating_add(1);
+            counter!(RECORDS, "source" => view.source.clone(), "outcome" => "error").increment(1);
         }
         if let Some(why) = turn.lost.as_ref().filter(|_| self.lost.is_none()) {
-            turned.lost.push((view.source.clone(), why.clone()));
+            tracing::warn!(source = view.source, why, "a log cannot be read");
+            let (text, subject) =
+                (format!("source `{}`: {why}", view.source), format!("source:{}", view.source));
+            turned.owed.push(Debt { code: LOST, whose: self.name.clone(), subject, text });
         }
         if turn.lost.is_none() && self.lost.is_some() {
             tracing::info!(source = view.source, "a log can be read again");
+            turned.over.push((LOST, self.name.clone()));
         }
         self.lost = turn.lost;
     }

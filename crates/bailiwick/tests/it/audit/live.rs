@@ -1,5 +1,6 @@
 //! Logs that a running governor reads while they are written, or is sent.
 
+mod hostile;
 mod pushed;
 
 use std::{

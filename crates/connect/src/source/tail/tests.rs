@@ -1,5 +1,7 @@
 //! However a log comes to be, what is told of it is what is told of it as a whole.
 
+mod hostile;
+
 use std::{
     collections::BTreeMap,
     fs::{self, OpenOptions},
@@ -139,13 +141,26 @@ fn logs() -> impl Strategy<Value = String> {
     prop_oneof![line(one), line(row), mixed]
 }
 
+/// Logs that begin with a line that is broken: it costs itself alone.
+fn begun_wrong() -> impl Strategy<Value = String> {
+    let begin = prop_oneof![
+        Just("{\"bro\n"),
+        Just("{\"a\":1,\n"),
+        Just("{} {\n"),
+        Just("\0\0\0\n"),
+        Just("\0\0"),
+    ];
+    let lines = proptest::collection::vec((0..40_u32).prop_map(|it| one(it) + "\n"), 1..6);
+    (begin, lines).prop_map(|(begin, lines)| format!("{begin}{}", lines.concat()))
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(96))]
 
     /// Law 10: how a log is split while it is written makes no difference, nor how much of it is read at once.
     #[test]
     fn any_split_of_appends_tells_what_the_whole_file_tells(
-        text in logs(),
+        text in prop_oneof![3 => logs(), 1 => begun_wrong()],
         at in proptest::collection::vec(any::<prop::sample::Index>(), 0..6),
         most in prop_oneof![Just(1_u64), Just(100), Just(1 << 20)],
     ) {

@@ -23,7 +23,7 @@ impl Watching {
         self.push_bytes(body.as_bytes(), headers)
     }
 
-    fn push_bytes(&self, body: &[u8], headers: &[(&str, &str)]) -> Answer {
+    pub(super) fn push_bytes(&self, body: &[u8], headers: &[(&str, &str)]) -> Answer {
         let more: String =
             headers.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
         let (host, token) = (self.0.host(), self.token());
