@@ -26,7 +26,7 @@ use self::{
 pub use self::{
     chains::{Chain, Completeness, Sessions},
     dormancy::{
-        DormancyPolicy, Exclusion, Idle, NotYet, PermissionPattern, PermissionPatternError,
+        DormancyPolicy, EntitlementPattern, EntitlementPatternError, Exclusion, Idle, NotYet,
         ToldExclusion,
     },
     shape::{Audit, AuditEntry, AuditedIdentity, GrantedBy, State, Summary, UnmappedNative},

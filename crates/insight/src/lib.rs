@@ -20,8 +20,8 @@ mod why;
 
 pub use advice::{Advice, advise, advise_judged};
 pub use audit::{
-    Audit, AuditEntry, AuditedIdentity, Chain, Completeness, DormancyPolicy, Exclusion, GrantedBy,
-    Idle, NotYet, PermissionPattern, PermissionPatternError, Sessions, State, Summary,
+    Audit, AuditEntry, AuditedIdentity, Chain, Completeness, DormancyPolicy, EntitlementPattern,
+    EntitlementPatternError, Exclusion, GrantedBy, Idle, NotYet, Sessions, State, Summary,
     ToldExclusion, UnmappedNative, audit, audit_by,
 };
 pub use authority::{AuthorityUse, authority};

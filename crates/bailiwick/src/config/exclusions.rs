@@ -52,7 +52,7 @@ fn exclusion(table: &Table<'_>) -> Option<Exclusion> {
     let months = months(&table.get("months"));
     let platform = system.parsed().map(toml::Spanned::into_inner);
     let identity = who.made(filled).map(toml::Spanned::into_inner);
-    let permission = what.parsed::<bailiwick_insight::PermissionPattern>();
+    let permission = what.parsed::<bailiwick_insight::EntitlementPattern>();
     let permission = permission.map(toml::Spanned::into_inner);
     let reason = table.get("reason").required().made(filled);
     let owner = table.get("owner").required().made(filled);

@@ -50,7 +50,7 @@ pub struct Exclusion {
     pub identity: Option<String>,
     /// What.
     #[serde(skip_serializing_if = "Option::is_none", default)]
-    pub permission: Option<PermissionPattern>,
+    pub permission: Option<EntitlementPattern>,
     /// The months in which it is used, from 1 to 12; then it counts only until these were watched in two years.
     #[serde(skip_serializing_if = "BTreeSet::is_empty", default)]
     pub months: BTreeSet<i8>,
@@ -97,14 +97,14 @@ impl Exclusion {
 /// Permissions by name: `aws:kms:*`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(into = "String", try_from = "String")]
-pub struct PermissionPattern {
+pub struct EntitlementPattern {
     /// Of which system.
     pub platform: Platform,
     /// The name there, in which `*` is any letters.
     pub pattern: String,
 }
 
-impl PermissionPattern {
+impl EntitlementPattern {
     /// Says whether a permission's whole name, or all of a pattern that is granted, is among them.
     pub fn means(&self, name: &str) -> bool {
         let own = bare(self.platform, name);
@@ -119,21 +119,21 @@ impl PermissionPattern {
     }
 }
 
-impl fmt::Display for PermissionPattern {
+impl fmt::Display for EntitlementPattern {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(out, "{}:{}", self.platform, self.pattern)
     }
 }
 
-impl From<PermissionPattern> for String {
-    fn from(it: PermissionPattern) -> Self {
+impl From<EntitlementPattern> for String {
+    fn from(it: EntitlementPattern) -> Self {
         it.to_string()
     }
 }
 
 /// The text names no permissions.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum PermissionPatternError {
+pub enum EntitlementPatternError {
     /// Nobody knows the system.
     #[error(
         "{0}: write the system, a colon, and the name that the report has, as in `aws:kms:Decrypt` or `aws:kms:*`"
@@ -144,23 +144,23 @@ pub enum PermissionPatternError {
     Name(String),
 }
 
-impl FromStr for PermissionPattern {
-    type Err = PermissionPatternError;
+impl FromStr for EntitlementPattern {
+    type Err = EntitlementPatternError;
 
-    fn from_str(text: &str) -> Result<Self, PermissionPatternError> {
+    fn from_str(text: &str) -> Result<Self, EntitlementPatternError> {
         let (platform, pattern) = text.split_once(':').unwrap_or((text, ""));
         let platform: Platform = platform.parse()?;
         if pattern.is_empty() || pattern.trim() != pattern {
-            return Err(PermissionPatternError::Name(format!("{platform}:")));
+            return Err(EntitlementPatternError::Name(format!("{platform}:")));
         }
         Ok(Self { platform, pattern: pattern.to_owned() })
     }
 }
 
-impl TryFrom<String> for PermissionPattern {
-    type Error = PermissionPatternError;
+impl TryFrom<String> for EntitlementPattern {
+    type Error = EntitlementPatternError;
 
-    fn try_from(text: String) -> Result<Self, PermissionPatternError> {
+    fn try_from(text: String) -> Result<Self, EntitlementPatternError> {
         text.parse()
     }
 }

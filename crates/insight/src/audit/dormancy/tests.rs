@@ -220,7 +220,7 @@ fn what_was_used_lapses_after_the_window_and_two_of_its_periods() {
 
 #[test]
 fn names_of_permissions_are_read_or_refused_in_words() {
-    let said = |it: &str| match it.parse::<PermissionPattern>() {
+    let said = |it: &str| match it.parse::<EntitlementPattern>() {
         Ok(read) => read.to_string(),
         Err(error) => error.to_string(),
     };
@@ -229,7 +229,7 @@ fn names_of_permissions_are_read_or_refused_in_words() {
     assert_eq!(said("aws"), said("aws:"));
     assert!(said("kms:Decrypt").starts_with("`kms` is no system that is read: write the system"));
     let means =
-        |pattern: &str, name| pattern.parse::<PermissionPattern>().expect("a pattern").means(name);
+        |pattern: &str, name| pattern.parse::<EntitlementPattern>().expect("a pattern").means(name);
     assert!(means("kubernetes:core/secrets:*", "kubernetes:core/secrets:get"));
     assert!(!means("kubernetes:core/secrets:*", "kubernetes:core/Secrets:get"));
     assert!(!means("kubernetes:core/secrets:*", "kubernetes:core/*:get"), "more than that");
