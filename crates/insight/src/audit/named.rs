@@ -60,13 +60,17 @@ impl Look<'_> {
             entries.push(seen(&format!("{platform}:{name}"), deeds, told(ways), (&days, None)));
         }
         let stood_behind = self.exercised.stood_behind(id);
+        let reviewed: Vec<String> = deeds.keys().filter_map(|it| reviewed(platform, it)).collect();
         for (pattern, grant) in granted(&held) {
             // What was asked for and denied each time is told of by its name; of a pattern that is no use either.
             if asked.contains(pattern) || used.iter().any(|it| fits(pattern, it)) {
                 continue;
             }
-            // Whoever acted by another's name may have used what no name says.
-            let days = if stood_behind && pattern.contains('*') {
+            // Whoever acted by another's name may have used what no name says, and what a server asked about may have been
+            // done with that one.
+            let is_unseen = (stood_behind && pattern.contains('*'))
+                || reviewed.iter().any(|it| fits(pattern, it) || fits(it, pattern));
+            let days = if is_unseen {
                 Days::default()
             } else {
                 days(&mut observed, pattern, grant.of.iter().filter_map(|it| held.get(*it)))
@@ -130,6 +134,12 @@ impl<'h> Held<'h> {
         };
         self.holder.platform == Platform::Google && names.iter().any(project)
     }
+}
+
+/// Gives the permission that a server asked about, where a name says so.
+fn reviewed(platform: Platform, name: &str) -> Option<String> {
+    let (resource, verb) = bare(platform, name).split_once(":asked about ")?;
+    (platform == Platform::Kubernetes).then(|| format!("{resource}:{verb}"))
 }
 
 /// Gives every pattern that is granted to one of them.
