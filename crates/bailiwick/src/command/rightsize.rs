@@ -12,8 +12,8 @@ use std::{
 };
 
 use bailiwick_insight::{
-    Certificate, Document, DocumentRef, Margin, Plan, Rightsizer, Wishes, rightsize_house,
-    rightsize_kubernetes, rightsize_postgres,
+    Certificate, Conninfo, Document, DocumentRef, Margin, Plan, Rightsizer, Wishes,
+    rightsize_house, rightsize_kubernetes, rightsize_postgres,
 };
 use bailiwick_model::{Digest, Json, JsonLimits, Platform};
 use serde::Serialize;
@@ -67,9 +67,16 @@ fn make(words: &Rightsize, output: Output) -> Outcome {
         window_days: words.window,
         trial_days: words.trial,
     };
+    let said = words.psql.as_deref().map(Conninfo::parse).transpose();
+    let said = said.map_err(|it| CommandError::Words(format!("`--psql`: {it}")))?;
     let read = read(&words.logs, &words.ledger, &words.grants)?;
+    if said.is_some() && read.platform != Platform::Postgres {
+        let why = format!("`--psql` is for PostgreSQL, and these grants are of {}", read.platform);
+        return Err(CommandError::Words(why));
+    }
+    let place = said.or_else(|| read.place.clone()).unwrap_or_default();
     let wanted = words.identity.as_deref().unwrap_or_default();
-    let told = tell(&read, wanted, &wishes)?;
+    let told = tell(&read, wanted, &wishes, &place)?;
     let told = certified(told, &read, words.out.clone())?;
     let checks = &told.certificate.checks;
     if !checks.gives_no_more || !checks.gives_all_used {
@@ -83,13 +90,18 @@ fn make(words: &Rightsize, output: Output) -> Outcome {
     Ok(Exit::Done)
 }
 
-fn tell(read: &Read, wanted: &str, wishes: &Wishes) -> Result<Told, CommandError> {
+fn tell(
+    read: &Read,
+    wanted: &str,
+    wishes: &Wishes,
+    place: &Conninfo,
+) -> Result<Told, CommandError> {
     let (grants, now) = (read.grants_of(wanted)?, super::sign::now());
     let known = (&read.exercised, wishes);
     let made = if read.platform == Platform::Kubernetes {
         rightsize_kubernetes(known, &grants, wanted, now)
     } else if read.platform == Platform::Postgres {
-        rightsize_postgres(known, &grants, wanted, now)
+        rightsize_postgres(known, (&grants, place), wanted, now)
     } else if read.platform == Platform::Mcp {
         rightsize_house(known, &grants, wanted, now)
     } else {
