@@ -47,11 +47,11 @@ pub use reach::{
     ReachSummary, Reached, Walk, WayStep, Wish,
 };
 pub use rightsize::{
-    Allowed, CERTIFICATE, Certificate, Checks, Decide, Decision, Document, DocumentRef, EVALUATOR,
-    EventCounts, HOUSE_GRANTS, Input, KeptFor, Margin, NoPolicy, POSTGRES_GRANTS, Plan, Policy,
-    Removed, Replay, Request, RightsizeError, Rightsized, Rightsizer, SeenSource, Stage, Used,
-    Verified, Wishes, allows, gives_more, replay, rightsize_house, rightsize_kubernetes,
-    rightsize_postgres, used_of, verify,
+    Allowed, CERTIFICATE, Certificate, Checks, Conninfo, ConninfoError, Decide, Decision, Document,
+    DocumentRef, EVALUATOR, EventCounts, HOUSE_GRANTS, Input, KeptFor, Margin, NoPolicy,
+    POSTGRES_GRANTS, Plan, Policy, Removed, Replay, Request, RightsizeError, Rightsized,
+    Rightsizer, SeenSource, Stage, Used, Verified, Wishes, allows, gives_more, replay,
+    rightsize_house, rightsize_kubernetes, rightsize_postgres, used_of, verify,
 };
 pub use timeline::{Moment, Timeline, Told, What, timeline};
 pub use why::{Why, WhyStep, why, why_answered, why_found};

@@ -46,7 +46,10 @@ use self::{
     stays::Stays,
     written::Written,
 };
-pub use self::{house::HOUSE_GRANTS, postgres::POSTGRES_GRANTS};
+pub use self::{
+    house::HOUSE_GRANTS,
+    postgres::{Conninfo, ConninfoError, POSTGRES_GRANTS},
+};
 use crate::{
     exercised::{Doer, Exercised, Shown, SystemIdentity},
     granted::Grants,
@@ -140,7 +143,7 @@ pub fn rightsize_kubernetes(
     wanted: &str,
     made: Timestamp,
 ) -> Result<Rightsized, RightsizeError> {
-    let found = kubernetes::find(grants, wanted)?;
+    let found = kubernetes::find(grants, wanted, exercised)?;
     let write = |left: &[Left<'_>]| kubernetes::write(&found, left, wishes.trial_days);
     Ok(named::rightsize(
         (exercised, wishes),
@@ -151,16 +154,17 @@ pub fn rightsize_kubernetes(
     ))
 }
 
-/// Takes back what one role of a `PostgreSQL` database does not use of its own grants: `listed` is what the database said.
+/// Takes back what one role of a `PostgreSQL` database does not use of its own grants: `listed` is what the database said, and
+/// `place` is where it is.
 pub fn rightsize_postgres(
     (exercised, wishes): (&Exercised, &Wishes),
-    listed: &Json,
+    (listed, place): (&Json, &Conninfo),
     wanted: &str,
     made: Timestamp,
 ) -> Result<Rightsized, RightsizeError> {
-    let found = postgres::find(listed, wanted)?;
+    let found = postgres::find(listed, wanted, exercised)?;
     found.is_logged(exercised)?;
-    let write = |left: &[Left<'_>]| postgres::write(&found, left, wishes.trial_days);
+    let write = |left: &[Left<'_>]| postgres::write(&found, left, place, wishes.trial_days);
     Ok(named::rightsize(
         (exercised, wishes),
         (&found.holding, postgres::RULES, listed),

@@ -43,6 +43,10 @@ pub(crate) struct Rightsize {
     /// How long each stage of the roll-out lasts.
     #[arg(long, default_value = "14d", value_parser = days, value_name = "SPAN")]
     pub(crate) trial: u64,
+    /// How the plan's `psql` reaches a PostgreSQL: `host=… port=… dbname=… user=…`, without a password. Without it, at the
+    /// address that was asked, or, for a `grants.json`, as the environment says.
+    #[arg(long, value_name = "CONNINFO")]
+    pub(crate) psql: Option<String>,
     /// Write the policies, the way back, the plan and the certificate into this folder; it must be empty or not there.
     #[arg(long, value_name = "DIR")]
     pub(crate) out: Option<PathBuf>,

@@ -13,8 +13,8 @@ use std::{
 };
 
 use bailiwick_insight::{
-    Certificate, Document, DocumentRef, Margin, Plan, Rightsizer, Wishes, rightsize_house,
-    rightsize_kubernetes, rightsize_postgres,
+    Certificate, Conninfo, Document, DocumentRef, Margin, Plan, Rightsizer, Wishes,
+    rightsize_house, rightsize_kubernetes, rightsize_postgres,
 };
 use bailiwick_model::{Digest, Json, JsonLimits, Platform};
 use serde::Serialize;
@@ -72,12 +72,19 @@ fn make(words: &Rightsize, output: Output) -> Outcome {
     };
     let exclusions =
         read_exclusions(&words.exclude).map_err(|found| wrong_in("the exclusions", &found))?;
+    let said = words.psql.as_deref().map(Conninfo::parse).transpose();
+    let said = said.map_err(|it| CommandError::Words(format!("`--psql`: {it}")))?;
     let read = read(&words.logs, &words.ledger, &words.grants)?;
+    if said.is_some() && read.platform != Platform::Postgres {
+        let why = format!("`--psql` is for PostgreSQL, and these grants are of {}", read.platform);
+        return Err(CommandError::Words(why));
+    }
+    let place = said.or_else(|| read.place.clone()).unwrap_or_default();
     let wanted = words.identity.as_deref().unwrap_or_default();
-    let mut told = tell(&read, wanted, &wishes)?;
+    let mut told = tell(&read, wanted, &wishes, &place)?;
     // Only now it is known who is meant.
     if let Some((wishes, notes)) = exclude::excluded(&exclusions, &told.certificate, &wishes) {
-        told = tell(&read, wanted, &wishes)?;
+        told = tell(&read, wanted, &wishes, &place)?;
         told.certificate.notes.extend(notes);
     }
     let told = certified(told, &read, words.out.clone())?;
@@ -93,13 +100,18 @@ fn make(words: &Rightsize, output: Output) -> Outcome {
     Ok(Exit::Done)
 }
 
-fn tell(read: &Read, wanted: &str, wishes: &Wishes) -> Result<Told, CommandError> {
+fn tell(
+    read: &Read,
+    wanted: &str,
+    wishes: &Wishes,
+    place: &Conninfo,
+) -> Result<Told, CommandError> {
     let (grants, now) = (read.grants_of(wanted)?, super::sign::now());
     let known = (&read.exercised, wishes);
     let made = if read.platform == Platform::Kubernetes {
         rightsize_kubernetes(known, &grants, wanted, now)
     } else if read.platform == Platform::Postgres {
-        rightsize_postgres(known, &grants, wanted, now)
+        rightsize_postgres(known, (&grants, place), wanted, now)
     } else if read.platform == Platform::Mcp {
         rightsize_house(known, &grants, wanted, now)
     } else {

@@ -112,12 +112,14 @@ fn carried<'a>(
     at: Option<Timestamp>,
 ) -> Result<Told<'a>, NotRead> {
     let text = properties.text("log").0;
-    let Told::Exercise(told) = kubernetes::read_at(text.as_bytes(), at)? else {
-        return Ok(Told::Nothing);
+    let told = match kubernetes::read_at(text.as_bytes(), at)? {
+        Told::Exercise(told) => vec![*told],
+        Told::Exercises(all) => all,
+        Told::Nothing => return Ok(Told::Nothing),
     };
-    let mut told = owned(*told);
-    told.account = it.text("resourceId").0.to_lowercase().into();
-    Ok(Told::Exercise(Box::new(told)))
+    let account = it.text("resourceId").0.to_lowercase();
+    let own = |it: Exercise<'_>| Exercise { account: account.clone().into(), ..owned(it) };
+    Ok(Told::Exercises(told.into_iter().map(own).collect()))
 }
 
 /// Keeps a text that is borrowed.

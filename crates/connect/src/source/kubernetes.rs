@@ -1,9 +1,11 @@
 //! Kubernetes: who asked its API for what, by `audit.k8s.io/v1`, with what EKS adds.
 //!
 //! One request is told of in several stages, of which the last one says how it ended; one that goes on for long is use from
-//! the moment on at which it was let through. Who is impersonated has the authority, and who impersonates stands behind. An admission that refuses what RBAC allowed is a denial as well.
+//! the moment on at which it was let through. What a server asks about somebody else is told of that one, too: where the record
+//! has the question, whoever it is about may have done it with that server. Who is impersonated has the authority, and who impersonates stands behind. An admission that refuses what RBAC allowed is a denial as well.
 
 mod reason;
+mod review;
 
 use std::borrow::Cow;
 
@@ -77,7 +79,13 @@ pub(super) fn read_at(record: &[u8], carried: Option<Timestamp>) -> Result<Told<
         internal: false,
         granted_by: reason::binding(&annotations.text("authorization.k8s.io/reason").0).into(),
     };
-    Ok(Told::Exercise(Box::new(keyed(exercise, &it.text("auditID").0, record, 0))))
+    let id = it.text("auditID").0;
+    let about = review::about(&it, &object, &exercise);
+    let exercise = keyed(exercise, &id, record, 0);
+    Ok(match about {
+        Some(about) => Told::Exercises(vec![exercise, keyed(about, &id, record, 1)]),
+        None => Told::Exercise(Box::new(exercise)),
+    })
 }
 
 /// Says whether a request goes on for long, by the server's own rule: what watches or is a way in.

@@ -19,7 +19,7 @@ use bailiwick_model::{Actor, ActorKind, Along, Ended, Exercise, Platform, Timest
 
 pub(super) use self::lines::{Lines, has_message, knows as knows_line};
 pub use self::own::{LinePrefix, LinePrefixError};
-use self::row::Row;
+use self::{row::Row, statement::Becomes};
 use super::{NotRead, Shape, Source, Told, key};
 
 pub(super) const SOURCE: Source =
@@ -55,7 +55,13 @@ pub(super) fn read_by<'a>(record: &'a [u8], own: Option<&LinePrefix>) -> Result<
         return Err(NotRead::Shape(why.to_owned()));
     }
     let at = time::read(&row.time).ok_or_else(|| NotRead::Time(row.time.clone().into_owned()))?;
-    Ok(Told::Exercise(Box::new(exercise(&row, deed, at, record))))
+    let Some(becomes) = deed.becomes.clone() else {
+        return Ok(Told::Exercise(Box::new(exercise(&row, deed, at, record))));
+    };
+    let key = format!("{}/role", deed.key);
+    let role = Deed { on: becomes, operation: "SET".to_owned(), key, ..Deed::default() };
+    let both = [deed, role].map(|it| exercise(&row, it, at, record));
+    Ok(Told::Exercises(both.into()))
 }
 
 /// Says whether a message names a user and a database, and a prefix that was guessed has each for the other.
@@ -74,6 +80,8 @@ struct Deed {
     on: String,
     /// `SELECT`; empty where nothing says which privilege it took.
     operation: String,
+    /// Whom a query makes of whoever gives it, besides what it reads.
+    becomes: Option<String>,
     /// What tells it from others of the same session.
     key: String,
     refused: bool,
@@ -117,15 +125,11 @@ impl Deed {
             // It stands in a statement, and no privilege was asked for: a view, once more, behind its own row.
             return Ok(None);
         }
-        let becomes = (&**command == "SET").then(|| statement::role_of(text)).flatten();
-        let (on, operation) = match becomes {
-            Some(role) => (format!("role {role}"), "SET".to_owned()),
-            None if &**command == "CREATE SCHEMA" => {
-                (object("database", &row.database), "CREATE".to_owned())
-            }
-            None => (object(sort, name), operation(command).to_owned()),
-        };
+        let (on, operation) = meant((command, sort, name, text), row);
+        let configures =
+            if &**command == "SELECT" { statement::configures(text) } else { Becomes::Nobody };
         Ok(Some(Self {
+            becomes: role(configures),
             key: format!("/{statement}/{part}/{class}/{command}/{sort}/{name}"),
             on,
             operation,
@@ -133,6 +137,27 @@ impl Deed {
             data: matches!(&**class, "READ" | "WRITE"),
             picked: &**by == "OBJECT",
         }))
+    }
+}
+
+/// Says what a command was done to, and by which name it goes. Of some only their text says what they are about.
+fn meant((command, sort, name, text): (&str, &str, &str, &str), row: &Row<'_>) -> (String, String) {
+    let special = match command {
+        "SET" => role(statement::becomes(text)).map(|it| (it, "SET".to_owned())),
+        "CREATE SCHEMA" => Some((object("database", &row.database), "CREATE".to_owned())),
+        "LOCK TABLE" => statement::locked(text)
+            .map(|(table, mode)| (object("table", &table), format!("LOCK TABLE IN {mode} MODE"))),
+        _ => None,
+    };
+    special.unwrap_or_else(|| (object(sort, name), operation(command).to_owned()))
+}
+
+/// Names the role that somebody becomes; where nobody said which, there is one all the same.
+fn role(becomes: Becomes) -> Option<String> {
+    match becomes {
+        Becomes::Role(role) => Some(format!("role {role}")),
+        Becomes::Open => Some("role".to_owned()),
+        Becomes::Nobody => None,
     }
 }
 

@@ -71,6 +71,7 @@ impl Look<'_> {
             });
         }
         let stood_behind = self.exercised.stood_behind(id);
+        let reviewed: Vec<String> = deeds.keys().filter_map(|it| reviewed(platform, it)).collect();
         for (pattern, grant) in granted(&held) {
             // What was asked for and denied each time is told of by its name; of a pattern that is no use either.
             if asked.contains(pattern) || used.iter().any(|it| fits(pattern, it)) {
@@ -80,13 +81,12 @@ impl Look<'_> {
                 }
                 continue;
             }
-            // Whoever acted by another's name may have used what no name says.
+            // Whoever acted by another's name may have used what no name says, and what a server asked about may have been
+            // done with that one.
+            let is_unseen = (stood_behind && pattern.contains('*'))
+                || reviewed.iter().any(|it| fits(pattern, it) || fits(it, pattern));
             let of = || grant.of.iter().filter_map(|it| held.get(*it));
-            let days = if stood_behind && pattern.contains('*') {
-                Days::default()
-            } else {
-                days(&mut observed, pattern, of())
-            };
+            let days = if is_unseen { Days::default() } else { days(&mut observed, pattern, of()) };
             let seen = Seen::of(days);
             let told = (format!("{platform}:{pattern}"), told(grant.ways));
             entries.push(unused(told, Some(&seen), since(pattern, of()), whose));
@@ -176,6 +176,12 @@ impl<'h> Held<'h> {
         };
         self.holder.platform == Platform::Google && names.iter().any(project)
     }
+}
+
+/// Gives the permission that a server asked about, where a name says so.
+fn reviewed(platform: Platform, name: &str) -> Option<String> {
+    let (resource, verb) = bare(platform, name).split_once(":asked about ")?;
+    (platform == Platform::Kubernetes).then(|| format!("{resource}:{verb}"))
 }
 
 /// Gives every pattern that is granted to one of them.

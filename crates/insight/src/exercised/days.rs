@@ -31,6 +31,11 @@ impl Days {
         self.0.dedup();
     }
 
+    /// Takes off those that are not among others.
+    pub fn keep(&mut self, others: &Self) {
+        self.0.retain(|it| others.0.binary_search(it).is_ok());
+    }
+
     /// Takes off those before the day of a moment.
     pub fn begin_at(&mut self, at: Timestamp) {
         let day = i32::try_from(at.utc_day()).unwrap_or(i32::MAX);

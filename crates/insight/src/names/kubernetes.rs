@@ -41,6 +41,8 @@ pub(super) fn names(native: Native<'_>) -> Vec<Name> {
     };
     let certainty = match (native.internal, is_known && !verb.is_empty()) {
         (true, _) => Certainty::Internal,
+        // Whoever is asked about by a server does nothing that the API server would see.
+        (false, true) if verb.starts_with("asked about ") => Certainty::Permissionless,
         (false, true) => Certainty::Exact,
         (false, false) => Certainty::Unknown,
     };
@@ -62,6 +64,7 @@ mod tests {
             ("apps/deployments", "get", "kubernetes:apps/deployments:get exact"),
             ("core/clusterroles", "get", "kubernetes:core/clusterroles:get unknown"),
             ("core/pods", "", "kubernetes:core/pods: unknown"),
+            ("core/pods", "asked about get", "kubernetes:core/pods:asked about get permissionless"),
             ("nonresource", "get /healthz", "kubernetes:nonresource:get /healthz exact"),
             ("nonresource", "get", "kubernetes:nonresource:get unknown"),
             ("nonresource", "", "kubernetes:nonresource: unknown"),

@@ -163,6 +163,13 @@ mod tests {
             // Which table it was, or which privilege, nobody said.
             ("", "SELECT", "unknown postgres:SELECT"),
             ("", "GRANT", "unknown postgres:GRANT"),
+            ("role", "SET", "unknown postgres:role:SET"),
+            // Any of several is enough for it.
+            (
+                "table a.b",
+                "LOCK TABLE IN SHARE MODE",
+                "unknown postgres:table a.b:LOCK TABLE IN SHARE MODE",
+            ),
             ("table orders", "", "unknown postgres:table orders:"),
             ("table pg_temp.x", "CREATE TABLE", "unknown postgres:table pg_temp.x:CREATE TABLE"),
             ("index public.i", "CREATE INDEX", "unknown postgres:index public.i:CREATE INDEX"),

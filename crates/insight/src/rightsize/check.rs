@@ -14,6 +14,7 @@ mod kubernetes;
 mod named;
 mod policy;
 mod postgres;
+mod sql;
 mod toml;
 mod verify;
 mod yaml;

@@ -29,6 +29,7 @@ pub const HOUSE_GRANTS: &str = "bailiwick-house/1";
 /// A ledger has everything under its own name.
 pub(super) const RULES: Rules = Rules {
     means: fits,
+    takes: |_| false,
     needs: |_, _| false,
     is_unseen: |_| false,
     manages: |_| false,
@@ -55,10 +56,17 @@ pub(super) struct Found<'a> {
     pub(super) templates: Vec<Source<'a>>,
 }
 
-/// Gives the server, or the target, that a name is of.
+/// Gives the server, or the target, that a name is of. A tool's own name may have a colon in it, as no server's has.
 fn server(name: &str) -> String {
-    name.rsplit_once(':').map_or(name, |it| it.0).to_owned()
+    let (lease, rest) = match name.strip_prefix(LEASE) {
+        Some(rest) => (LEASE, rest),
+        None => ("", name),
+    };
+    format!("{lease}{}", rest.split_once(':').map_or(rest, |it| it.0))
 }
+
+/// Stands before the name of a target that credentials are for.
+const LEASE: &str = "lease:";
 
 fn sources<'a>(house: &'a Json, folder: &'a str) -> impl Iterator<Item = Source<'a>> {
     items(house, "files").iter().filter_map(move |it| {
@@ -114,6 +122,7 @@ pub(super) fn find<'a>(house: &'a Json, wanted: &str) -> Result<Found<'a>, Right
         platform: Platform::Mcp,
         id,
         users,
+        besides: None,
         grants: Vec::new(),
         unread: Vec::new(),
         notes: vec!["no file says since when a line is there: what is newer than `--window` is to be named with `--keep`".to_owned()],

@@ -21,6 +21,7 @@ use super::{
     named::{Grant, Holding},
     written::{RightsizeError, items, text},
 };
+use crate::{exercised::Exercised, names::bare};
 
 /// What Kubernetes itself makes anew when it is changed.
 const KEPT_UP: &str = "rbac.authorization.kubernetes.io/autoupdate";
@@ -119,8 +120,46 @@ fn is_in_group(group: &str, id: &str) -> Option<bool> {
     }
 }
 
+/// Says so where servers asked about somebody and the log does not say about whom: they may have let through anything that is
+/// asked of them, of whoever it was.
+fn unsaid(exercised: &Exercised) -> Option<String> {
+    let (mut asked, mut said, mut by) = (0_u64, 0_u64, BTreeSet::new());
+    for (who, doer) in exercised.doers() {
+        let ours = doer.deeds.iter().filter(|_| who.platform == Platform::Kubernetes);
+        for (name, deeds) in ours {
+            let name = bare(Platform::Kubernetes, name);
+            let count = deeds.done.values().map(|it| it.count).fold(0, u64::saturating_add);
+            if name.contains(":asked about ") {
+                said = said.saturating_add(count);
+            } else if count != 0
+                && name.starts_with("authorization.k8s.io/")
+                && name.ends_with("subjectaccessreviews:create")
+                && !name.contains("/self")
+            {
+                asked = asked.saturating_add(count);
+                by.insert(who.id.clone());
+            }
+        }
+    }
+    let lacking = asked.saturating_sub(said);
+    let names: Vec<_> = by.iter().take(ASKING_NAMED).map(String::as_str).collect();
+    let more = by.len().saturating_sub(ASKING_NAMED);
+    let more = if more == 0 { String::new() } else { format!(" and {more} more") };
+    (0 < lacking).then(|| format!(
+        "{lacking} of {asked} questions that servers asked the API server ({}{more}) do not say about whom: what is only asked of those servers is in no log here, so name it with `--keep`, or log `subjectaccessreviews` with their bodies (level `Request`)",
+        names.join(", ")
+    ))
+}
+
+/// How many of those who asked are named.
+const ASKING_NAMED: usize = 3;
+
 /// Finds a subject by its name in the log, or by the end of it.
-pub(super) fn find<'a>(grants: &'a Json, wanted: &str) -> Result<Found<'a>, RightsizeError> {
+pub(super) fn find<'a>(
+    grants: &'a Json,
+    wanted: &str,
+    exercised: &Exercised,
+) -> Result<Found<'a>, RightsizeError> {
     let all = objects(grants);
     let mut ids = BTreeSet::new();
     for item in &all {
@@ -135,6 +174,7 @@ pub(super) fn find<'a>(grants: &'a Json, wanted: &str) -> Result<Found<'a>, Righ
         holding: Holding {
             platform: Platform::Kubernetes,
             users: vec![id.clone()],
+            besides: None,
             id,
             grants: Vec::new(),
             unread: Vec::new(),
@@ -166,6 +206,7 @@ pub(super) fn find<'a>(grants: &'a Json, wanted: &str) -> Result<Found<'a>, Righ
             }
         }
     }
+    found.holding.notes.extend(unsaid(exercised));
     if !groups.is_empty() {
         let groups: Vec<_> = groups.into_iter().collect();
         found.holding.notes.push(format!(

@@ -44,9 +44,24 @@ pub(super) struct Holding {
     pub(super) id: String,
     /// Whose use counts as its own: itself, and whoever uses what it holds under another name.
     pub(super) users: Vec<String>,
+    /// What a log must have besides for all use to be seen.
+    pub(super) besides: Option<Besides>,
     pub(super) grants: Vec<Grant>,
     pub(super) unread: Vec<String>,
     pub(super) notes: Vec<String>,
+}
+
+/// What a log must have besides for the use of some names to be seen: it may go by the names of others.
+#[derive(Clone, Debug)]
+pub(super) struct Besides {
+    /// The days on which it has that.
+    pub(super) days: Days,
+    /// What it is, in words.
+    pub(super) source: &'static str,
+    /// Says whether it is needed for a name.
+    pub(super) is_about: fn(&str) -> bool,
+    /// What to say where it is not there on any day.
+    pub(super) lacks: &'static str,
 }
 
 /// What a system's log cannot tell apart.
@@ -54,6 +69,8 @@ pub(super) struct Holding {
 pub(super) struct Rules {
     /// Says whether a name that is granted means one of the log.
     pub(super) means: fn(&str, &str) -> bool,
+    /// Says whether a name that is no permission's tells which ones it may have taken.
+    pub(super) takes: fn(&str) -> bool,
     /// Says whether what was done may have taken this as well.
     pub(super) needs: fn(&str, &BTreeSet<String>) -> bool,
     /// Says whether no record bears its use for certain.
@@ -159,7 +176,7 @@ impl<'a> Judge<'a> {
         };
         for (name, deeds) in judge.doers.iter().flat_map(|it| &it.deeds) {
             let own = bare(platform, name);
-            if deeds.certainty.is_permission() {
+            if deeds.certainty.is_permission() || (rules.takes)(own) {
                 let into = if deeds.done.is_empty() { &mut judge.denied } else { &mut judge.done };
                 into.insert(own.to_owned());
             } else if deeds.certainty == Certainty::Unknown && !is_harmless(exercised, own, deeds) {
@@ -218,11 +235,20 @@ impl<'a> Judge<'a> {
             return Days::default();
         };
         let mut days = self.exercised.observed(self.holding.platform, account, &sort);
+        if let Some(besides) = self.holding.besides.as_ref().filter(|it| (it.is_about)(name)) {
+            days.keep(&besides.days);
+        }
         // Nobody could have used it before it was there.
         if let Some(since) = self.since.get(name).copied().flatten() {
             days.begin_at(since);
         }
         days
+    }
+
+    /// Gives what a log would have to have besides for the use of a name to be seen, where it has not.
+    fn lacks(&self, name: &str) -> Option<&Besides> {
+        let besides = self.holding.besides.as_ref()?;
+        ((besides.is_about)(name) && besides.days.count() == 0).then_some(besides)
     }
 
     fn is_young(&self, since: Timestamp) -> bool {
@@ -284,9 +310,15 @@ impl<'a> Judge<'a> {
             kept.entry(why).or_default().push((*name).to_owned());
             if why == KeptFor::Unobservable {
                 let sort = self.sort(name).filter(|_| !(self.rules.is_unseen)(name));
-                let count: &mut u64 = needed.entry(words(sort.as_ref())).or_default();
+                let lacks = self.lacks(name).filter(|_| sort.is_some());
+                let source = lacks.map_or_else(|| words(sort.as_ref()), |it| it.source.to_owned());
+                let count: &mut u64 = needed.entry(source).or_default();
                 *count = count.saturating_add(1);
             }
+        }
+        if let Some(besides) = holding.besides.as_ref().filter(|it| it.days.count() != 0) {
+            let days = (besides.days.count(), besides.days.gaps());
+            seen.insert(besides.source.to_owned(), days);
         }
         let source = |(source, (observed_days, gaps))| SeenSource { source, observed_days, gaps };
         Certificate {
@@ -365,6 +397,11 @@ impl<'a> Judge<'a> {
                 "the logs are of several {0} accounts or of none, and these grants do not say of which: nothing is removed",
                 self.holding.platform
             ));
+        }
+        if self.exercised.window().is_some()
+            && let Some(besides) = self.since.keys().find_map(|it| self.lacks(it))
+        {
+            notes.push(besides.lacks.to_owned());
         }
         if !self.unknown.is_empty() {
             notes.push(format!(

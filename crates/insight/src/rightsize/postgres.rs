@@ -3,6 +3,9 @@
 //! What a role has through others, or as everybody, stays: the others would lose it, too, and what a membership gives in
 //! other databases nobody sees here. Whoever is a member of a role uses its grants under a name of their own.
 
+mod conninfo;
+mod name;
+mod seen;
 #[cfg(test)]
 mod tests;
 mod write;
@@ -11,7 +14,12 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use bailiwick_model::{Json, Platform};
 
+pub use self::conninfo::{Conninfo, ConninfoError};
 pub(super) use self::write::write;
+use self::{
+    name::{is_same, parts},
+    seen::{locks, users},
+};
 use super::{
     named::{Grant, Holding, Rules},
     written::{RightsizeError, items, text},
@@ -25,8 +33,15 @@ use crate::{
 pub const POSTGRES_GRANTS: &str = "bailiwick-postgres-grants/1";
 
 /// What a log of `PostgreSQL` does not tell apart.
-pub(super) const RULES: Rules =
-    Rules { means, needs, is_unseen, manages: |_| false, may_be, alike };
+pub(super) const RULES: Rules = Rules {
+    means,
+    takes: |it| parted(it).is_some_and(|it| locks(it.2).is_some()),
+    needs,
+    is_unseen,
+    manages: |_| false,
+    may_be,
+    alike,
+};
 
 /// One right, as the database lists it.
 #[derive(Clone, Debug)]
@@ -46,6 +61,8 @@ pub(super) struct Right<'a> {
 pub(super) struct Found<'a> {
     pub(super) holding: Holding,
     pub(super) database: &'a str,
+    /// What the server says of itself, as far as it was asked: what to ask for, and what it says.
+    server: Vec<(&'static str, &'a str)>,
     /// What each of the first grants is made of; the others are fixed.
     pub(super) own: Vec<Vec<Right<'a>>>,
 }
@@ -75,6 +92,37 @@ impl<'a> Right<'a> {
     fn name(&self) -> String {
         format!("{} {}:{}", self.kind, self.thing, self.privilege)
     }
+
+    /// Says whether it is written as the database writes it, so that SQL can have it word for word.
+    fn is_written(&self) -> bool {
+        let is_word = |it: &str| !it.is_empty() && it.chars().all(|it| it.is_ascii_alphabetic());
+        let has =
+            |it: &str, most: usize| parts(it).is_some_and(|it| (1..=most).contains(&it.len()));
+        is_word(self.kind)
+            && is_word(self.privilege)
+            && (self.kind == "database" || has(self.thing, 2))
+            && self.column.is_none_or(|it| has(it, 1))
+    }
+}
+
+/// What a server is asked to say of itself, and the words that ask for it.
+const SERVER: [(&str, &str); 3] = [
+    ("system", "(SELECT system_identifier::text FROM pg_control_system())"),
+    ("port", "current_setting('port')"),
+    ("cluster", "current_setting('cluster_name')"),
+];
+
+/// Gives what tells the server from others: its own number, else where it listens and what it is called.
+fn server(listed: &Json) -> Vec<(&'static str, &str)> {
+    let Some(server) = listed.get("server") else { return Vec::new() };
+    let said = |(name, asks): (&str, &'static str)| {
+        Some((asks, server.get(name).and_then(Json::as_text)?))
+    };
+    let mut all: Vec<_> = SERVER.into_iter().map(said).collect();
+    if all.first().is_some_and(Option::is_some) {
+        all.truncate(1);
+    }
+    all.into_iter().flatten().collect()
 }
 
 /// Gives those and everybody who is reached from one of them; `from` and `to` are places in a row of memberships.
@@ -94,7 +142,11 @@ fn reached<'a>(listed: &'a Json, first: &'a str, (from, to): (usize, usize)) -> 
 }
 
 /// Finds a role by its name.
-pub(super) fn find<'a>(listed: &'a Json, wanted: &str) -> Result<Found<'a>, RightsizeError> {
+pub(super) fn find<'a>(
+    listed: &'a Json,
+    wanted: &str,
+    exercised: &Exercised,
+) -> Result<Found<'a>, RightsizeError> {
     let roles = || rows(listed, "roles");
     let nobody = || RightsizeError::Nobody { whom: "role", wanted: wanted.to_owned() };
     let role = roles().find(|it| word(it, 0) == wanted).ok_or_else(nobody)?;
@@ -103,21 +155,27 @@ pub(super) fn find<'a>(listed: &'a Json, wanted: &str) -> Result<Found<'a>, Righ
         let why = "a superuser is asked for nothing, so no grant makes it smaller: take that away first, `ALTER ROLE … NOSUPERUSER`";
         return Err(RightsizeError::Policy { place: id.to_owned(), why: why.to_owned() });
     }
-    let users = reached(listed, id, (0, 1));
+    let members = reached(listed, id, (0, 1));
     let mut found = Found {
         holding: Holding {
             platform: Platform::Postgres,
             id: id.to_owned(),
-            users: users.iter().map(|it| (*it).to_owned()).collect(),
+            users: users(listed, &members, exercised),
+            besides: Some(seen::besides(exercised)),
             grants: Vec::new(),
             unread: Vec::new(),
             notes: vec!["no database says since when a grant is there: what is newer than `--window` is to be named with `--keep`".to_owned()],
         },
         database: text(listed, "database"),
+        server: server(listed),
         own: Vec::new(),
     };
-    let owner = rows(listed, "owners").map(|it| word(it, 0)).find(|it| users.contains(it));
-    let unlike = rows(listed, "settings").next().is_some();
+    if found.server.is_empty() {
+        let note = "these grants do not say of which server they are: the SQL asks for the name of the database alone";
+        found.holding.notes.push(note.to_owned());
+    }
+    let owner = rows(listed, "owners").map(|it| word(it, 0)).find(|it| members.contains(it));
+    let unlike = rows(listed, "settings").any(|it| word(it, 2).starts_with("pgaudit."));
     let of_all = match owner {
         Some(owner) => Some(format!(
             "{owner} owns views, tables or functions, and what they use for others is logged as done by those"
@@ -136,7 +194,9 @@ pub(super) fn find<'a>(listed: &'a Json, wanted: &str) -> Result<Found<'a>, Righ
         });
         let is_elsewhere = kind == "database" && thing != found.database;
         let elsewhere = is_elsewhere.then(|| "its use is in that database's log".to_owned());
-        let fixed = of_all.clone().or(of_another).or(elsewhere);
+        let is_odd = !rights.iter().all(Right::is_written);
+        let odd = is_odd.then(|| "it is not written as the database writes names".to_owned());
+        let fixed = of_all.clone().or(of_another).or(elsewhere).or(odd);
         found.add(format!("GRANT ON {kind} {thing}"), &rights, fixed);
         found.own.push(rights);
     }
@@ -192,25 +252,34 @@ impl Found<'_> {
     }
 }
 
+/// Takes `table shop.orders:SELECT` apart.
+fn parted(name: &str) -> Option<(&str, &str, &str)> {
+    let (thing, right) = name.rsplit_once(':')?;
+    let (kind, thing) = thing.split_once(' ')?;
+    Some((kind, thing, right))
+}
+
 /// Says whether a name of the log is one that is granted: who is refused may not have said the schema.
 fn means(granted: &str, logged: &str) -> bool {
-    let parted = |it: &'_ str| {
-        let (thing, right) = it.rsplit_once(':')?;
-        let (kind, thing) = thing.split_once(' ')?;
-        Some((kind.to_owned(), thing.to_owned(), right.to_owned()))
-    };
-    if granted == logged || logged.contains('.') {
-        return granted == logged;
+    if granted == logged {
+        return true;
     }
     let (Some(granted), Some(logged)) = (parted(granted), parted(logged)) else { return false };
-    (&granted.0, &granted.2) == (&logged.0, &logged.2)
-        && granted.1.ends_with(&format!(".{}", logged.1))
+    (granted.0, granted.2) == (logged.0, logged.2) && is_same(granted.1, logged.1)
 }
 
 /// Says whether a statement that was let through may have taken a right that pgaudit does not name beside its command:
 /// it reads what it changes, locks what it reads, and changes in several ways at once.
 fn needs(name: &str, done: &BTreeSet<String>) -> bool {
     let Some((thing, right)) = name.rsplit_once(':') else { return false };
+    let is_locked = |logged: &String| {
+        let (Some(granted), Some(logged)) = (parted(name), parted(logged)) else { return false };
+        let any = locks(logged.2).unwrap_or_default();
+        granted.0 == logged.0 && any.contains(&right) && is_same(granted.1, logged.1)
+    };
+    if done.iter().any(is_locked) {
+        return true;
+    }
     let did = |all: &[&str]| all.iter().any(|it| done.contains(&format!("{thing}:{it}")));
     match right {
         "SELECT" => did(&["INSERT", "UPDATE", "DELETE"]),
@@ -232,7 +301,10 @@ fn is_unseen(name: &str) -> bool {
 /// Says whether something that no rule knows may have been this: of the same thing, or of none that was named.
 fn may_be(name: &str, unknown: &str) -> bool {
     match (unknown.rsplit_once(':'), name.rsplit_once(':')) {
-        (Some((thing, _)), Some((of, _))) => thing == of,
+        (Some((thing, _)), Some((of, _))) => match (thing.split_once(' '), of.split_once(' ')) {
+            (Some((kind, thing)), Some((of_kind, of))) => kind == of_kind && is_same(of, thing),
+            _ => thing == of,
+        },
         (None, Some((_, right))) if unknown == "SELECT" => matches!(right, "SELECT" | "UPDATE"),
         // pgaudit never says what is emptied.
         (None, Some((_, right))) if unknown == "TRUNCATE" => right == "TRUNCATE",
@@ -248,7 +320,7 @@ fn alike(name: &str) -> String {
 /// nothing, where the log of that day names what others read.
 pub(super) fn is_harmless(exercised: &Exercised, name: &str, deeds: &Deeds) -> bool {
     match name {
-        "SET" | "DO" | "CREATE TABLE" => true,
+        "SET" | "role:SET" | "DO" | "CREATE TABLE" => true,
         "SELECT" => {
             let mut named = Days::default();
             for (of, deeds) in exercised.doers().values().flat_map(|it| &it.deeds) {

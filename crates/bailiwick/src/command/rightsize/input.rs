@@ -11,7 +11,7 @@ use bailiwick_connect::{
     grants::{GrantsError, PostgresAddress, list_postgres_grants, read_grants},
     source::{Hashed, Record, find_files, read_from},
 };
-use bailiwick_insight::{Catalogue, Exercised, Input, POSTGRES_GRANTS};
+use bailiwick_insight::{Catalogue, Conninfo, Exercised, Input, POSTGRES_GRANTS};
 use bailiwick_model::{Digest, Json, JsonLimits, Platform};
 
 use super::house;
@@ -34,6 +34,8 @@ pub(super) struct Read {
     grants: Vec<Json>,
     /// What a database answered; nobody could read it anew as it was.
     pub(super) listed: Option<String>,
+    /// Where that database is.
+    pub(super) place: Option<Conninfo>,
     pub(super) inputs: Vec<Input>,
     pub(super) records: u64,
     pub(super) errors: u64,
@@ -50,6 +52,7 @@ pub(super) fn read(
         platform: Platform::Aws,
         grants: Vec::new(),
         listed: None,
+        place: None,
         inputs: Vec::new(),
         records: 0,
         errors: 0,
@@ -115,9 +118,10 @@ impl Read {
             return self.add(path, Platform::Mcp, list);
         }
         let (name, bytes) = if PostgresAddress::is_meant(&name) {
-            let (name, listed) = asked(&name)?;
-            self.listed = Some(listed.clone());
-            (name, listed.into_bytes())
+            let (address, listed) = asked(&name)?;
+            let (host, port) = address.place();
+            (self.listed, self.place) = (Some(listed.clone()), Some(Conninfo::at(host, port)));
+            (address.to_string(), listed.into_bytes())
         } else {
             (name, fs::read(path).map_err(|it| wrong(path, it))?)
         };
@@ -217,15 +221,15 @@ impl Read {
     }
 }
 
-/// Asks a database; gives its address without a password, and the answer.
-fn asked(address: &str) -> Result<(String, String), CommandError> {
+/// Asks a database; gives its address, which shows no password, and the answer.
+fn asked(address: &str) -> Result<(PostgresAddress, String), CommandError> {
     let password = std::env::var("PGPASSWORD").ok().filter(|it| !it.is_empty()).map(Secret::new);
     let address = PostgresAddress::parse(address, password).map_err(|it| Words(it.to_string()))?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.context("the runtime does not start")?;
     let asked = runtime.block_on(list_postgres_grants(&address));
     let listed = asked.map_err(|it| CommandError::Unreachable(it.to_string()))?;
-    Ok((address.to_string(), listed))
+    Ok((address, listed))
 }
 
 pub(super) fn wrong(path: &Path, why: impl std::fmt::Display) -> CommandError {

@@ -68,7 +68,7 @@ fn a_subject_of_a_cluster_gets_roles_of_its_own_that_somebody_else_can_check() {
             "certificate.json",
             "plan.json",
             "policies/pods-runner-rightsized.yaml",
-            "policies/shop_pods-others.yaml",
+            "policies/shop_pods-others.json",
             "rollback/shop_pods.yaml",
         ]
     );
@@ -107,7 +107,30 @@ fn programs_get_the_same_of_every_system() {
     assert_eq!(told["certificate"]["decisions"][0]["decision"], "reduce");
     assert_eq!(told["plan"]["stages"][1]["stage"], "replace");
     let text = told["documents"]["rollback/shop_pods.yaml"].as_str().unwrap();
-    assert!(text.contains("name: runner") && text.contains("name: ann"), "{text}");
+    assert!(text.contains("name: runner") && !text.contains("name: ann"), "{text}");
+    let others = &told["documents"]["policies/shop_pods-others.json"];
+    assert_eq!(others[1]["op"], "test");
+    assert_eq!(others[2]["value"][0]["name"], "ann", "{others}");
+}
+
+#[test]
+fn where_psql_goes_is_said_without_a_password_or_not_at_all() {
+    let house = cluster();
+    house.write("pg.json", r#"{"shape":"bailiwick-postgres-grants/1","database":"shop","roles":[["ann","t","f"]],"rights":[]}"#);
+    for (grants, place, said) in [
+        ("pg.json", "host=db password=hunter2", "`--psql`: `password` is a secret"),
+        (
+            "pg.json",
+            "postgres://ann:hunter2@h/d",
+            "`--psql`: this is a URL: say `host=… port=… dbname=… user=…`",
+        ),
+        ("pg.json", "service=hunter2", "`--psql`: `service` is none of host"),
+        ("rbac.json", "host=db", "`--psql` is for PostgreSQL, and these grants are of kubernetes"),
+    ] {
+        let ran = house.run(&["ann", "cluster.jsonl", "--grants", grants, "--psql", place]);
+        assert_eq!(ran.code, 2, "{place}: {} {}", ran.stderr, ran.stdout);
+        assert!(ran.stderr.contains(said) && !ran.stderr.contains("hunter2"), "{}", ran.stderr);
+    }
 }
 
 #[test]

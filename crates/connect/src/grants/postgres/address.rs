@@ -74,6 +74,11 @@ impl PostgresAddress {
         Ok(Self(at))
     }
 
+    /// Gives the host, or the folder of its Unix socket, and the port.
+    pub fn place(&self) -> (&str, u16) {
+        (&self.0.host, self.0.port)
+    }
+
     pub(super) fn looked_at(&self) -> &LookedAt {
         &self.0
     }

@@ -15,10 +15,16 @@ FROM pg_auth_members ORDER BY 1, 2";
 /// Who owns something that uses what its owner may, whoever asks it to.
 const OWNERS: &str = "SELECT DISTINCT pg_get_userbyid(o) FROM \
 (SELECT relowner AS o FROM pg_class UNION SELECT proowner FROM pg_proc) x ORDER BY 1";
-/// Where what is logged is set for single roles or databases.
+/// Where what is logged, or as whom somebody comes in, is set for single roles or databases.
 const SETTINGS: &str = "SELECT CASE setrole WHEN 0 THEN '' ELSE pg_get_userbyid(setrole) END, \
 coalesce((SELECT datname FROM pg_database WHERE oid = setdatabase), ''), s \
-FROM pg_db_role_setting, unnest(setconfig) s WHERE s LIKE 'pgaudit.%' ORDER BY 1, 2, 3";
+FROM pg_db_role_setting, unnest(setconfig) s WHERE s LIKE 'pgaudit.%' OR s LIKE 'role=%' ORDER BY 1, 2, 3";
+
+/// What tells a server from others.
+const SERVER: &str = "SELECT current_setting('port'), current_setting('cluster_name'), \
+has_function_privilege('pg_control_system()', 'EXECUTE')";
+/// The number that a server was given when it was made.
+const SYSTEM: &str = "SELECT system_identifier FROM pg_control_system()";
 
 /// Asks who was given what on one kind of things, by whom, and whether they may hand it on.
 fn rights(kind: &str, name: &str, owner: &str, acl: (&str, &str, &str), from: &str) -> String {
@@ -84,9 +90,17 @@ async fn asked(address: &PostgresAddress) -> Result<String, String> {
     let mut session = Looking::open(address.looked_at()).await?;
     let database = session.rows::<1>("SELECT current_database()").await?;
     let database = database.into_iter().next().and_then(|[it]| it).unwrap_or_default();
+    let server = session.rows::<3>(SERVER).await?;
+    let [port, cluster, may_ask] = server.into_iter().next().unwrap_or_default();
+    let system = if may_ask.as_deref() == Some("t") {
+        session.rows::<1>(SYSTEM).await?.into_iter().next().and_then(|[it]| it)
+    } else {
+        None
+    };
     let listed = json!({
         "shape": SHAPE,
         "database": database,
+        "server": { "system": system, "port": port, "cluster": cluster },
         "roles": table(&session.rows::<3>(ROLES).await?),
         "members": table(&session.rows::<3>(MEMBERS).await?),
         "owners": table(&session.rows::<1>(OWNERS).await?),

@@ -324,6 +324,14 @@ fn a_cluster_s_record_within_is_told_as_the_cluster_s() {
     );
     assert_eq!(it.at.to_string(), "2026-03-01T10:00:00.123Z");
     assert_eq!(told(&SOURCE, &carried(&with(log, json!({ "stage": "ResponseStarted" })))), []);
+    // What a server asks about somebody is told of both.
+    let review = json!({ "kind": "Event", "auditID": "b", "verb": "create", "user": { "username": "asks" },
+        "objectRef": { "resource": "subjectaccessreviews", "apiGroup": "authorization.k8s.io" },
+        "requestObject": { "spec": { "user": "ann", "resourceAttributes": { "resource": "pods", "verb": "get" } } } });
+    let all = told(&SOURCE, &carried(&review));
+    let who: Vec<_> = all.iter().map(|it| (&*it.actor.id, &*it.operation)).collect();
+    assert_eq!(who, [("asks", "create"), ("ann", "asked about get")]);
+    assert_eq!(all[0].account, all[1].account);
     let broken = carried(&json!("no"));
     assert!((SOURCE.read)(broken.to_string().as_bytes()).is_err());
 }

@@ -206,3 +206,64 @@ fn what_is_no_event_is_left_to_others() {
         assert_eq!(read(other.to_string().as_bytes()), Err(NotRead::Lacks("verb")), "{other}");
     }
 }
+
+#[test]
+fn what_a_server_asks_about_somebody_is_told_of_them_as_asked_about() {
+    let review = |change: Value| {
+        let mut record = record(json!({
+            "verb": "create", "requestURI": "/apis/authorization.k8s.io/v1/subjectaccessreviews",
+            "user": { "username": "system:serviceaccount:monitoring:prometheus" },
+            "objectRef": { "resource": "subjectaccessreviews", "apiGroup": "authorization.k8s.io", "apiVersion": "v1" },
+            "responseStatus": { "code": 201 },
+            "requestObject": { "kind": "SubjectAccessReview", "spec": { "user": "ann", "groups": ["g"] } },
+        }));
+        for (name, value) in change.as_object().cloned().unwrap_or_default() {
+            if name == "spec" {
+                for (name, value) in value.as_object().cloned().unwrap_or_default() {
+                    record["requestObject"]["spec"][name] = value;
+                }
+            } else {
+                record[name] = value;
+            }
+        }
+        let all = told(&SOURCE, &record);
+        let line = |it: &Exercise<'_>| {
+            format!("{} {} {} {}", it.actor.id, it.service, it.operation, it.resource)
+                .trim_end()
+                .to_owned()
+        };
+        all.iter().map(line).collect::<Vec<_>>()
+    };
+    let asks = "system:serviceaccount:monitoring:prometheus authorization.k8s.io/subjectaccessreviews create";
+    let on = json!({ "namespace": "shop", "verb": "get", "group": "", "resource": "services", "subresource": "proxy", "name": "web" });
+    for (change, about) in [
+        (
+            json!({ "spec": { "resourceAttributes": on } }),
+            "ann core/services/proxy asked about get shop/web",
+        ),
+        (
+            json!({ "spec": { "nonResourceAttributes": { "path": "/metrics", "verb": "get" } } }),
+            "ann nonresource asked about get /metrics",
+        ),
+        (
+            json!({ "spec": { "resourceAttributes": { "group": "metrics.k8s.io", "resource": "pods", "verb": "list" } } }),
+            "ann metrics.k8s.io/pods asked about list",
+        ),
+    ] {
+        assert_eq!(review(change.clone()), [asks, about], "{change}");
+    }
+    for change in [
+        // Without the body, nobody knows whom it was about.
+        json!({ "requestObject": null }),
+        json!({ "spec": {} }),
+        json!({ "spec": { "user": "", "resourceAttributes": on } }),
+        json!({ "spec": { "resourceAttributes": { "verb": "get" } } }),
+        // The asking server was refused.
+        json!({ "spec": { "resourceAttributes": on }, "responseStatus": { "code": 403 } }),
+    ] {
+        assert_eq!(review(change.clone()), [asks], "{change}");
+    }
+    // What somebody asks about themselves is no use.
+    let own = json!({ "resource": "selfsubjectaccessreviews", "apiGroup": "authorization.k8s.io" });
+    assert_eq!(review(json!({ "spec": { "resourceAttributes": on }, "objectRef": own })).len(), 1);
+}

@@ -11,6 +11,17 @@ pub(super) enum Target {
     Open,
 }
 
+/// Whom a statement makes of whoever gives it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Becomes {
+    /// A role of this name, as it is written.
+    Role(String),
+    /// Nobody else.
+    Nobody,
+    /// Who knows: it is not there, or not plain.
+    Open,
+}
+
 /// One word of a statement, or one mark.
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Token {
@@ -18,6 +29,8 @@ enum Token {
     Word(String),
     /// A name in quotes, as it is.
     Name(String),
+    /// A text in quotes, as it is.
+    Text(String),
     Mark(char),
 }
 
@@ -70,7 +83,7 @@ fn reads(tokens: &[Token]) -> Target {
 fn name(token: Option<&Token>) -> Option<String> {
     match token? {
         Token::Word(name) | Token::Name(name) => Some(name.clone()),
-        Token::Mark(_) => None,
+        Token::Text(_) | Token::Mark(_) => None,
     }
 }
 
@@ -85,10 +98,26 @@ pub(super) fn of_owner(statement: &str, sort: &str) -> String {
     commands.into_iter().find(|it| begins(it)).unwrap_or_default()
 }
 
-/// Gives the role that `SET ROLE` names, as it is written.
-pub(super) fn role_of(statement: &str) -> Option<String> {
-    let tokens = tokens(statement)?;
-    let mut rest = tokens.as_slice();
+/// Says whom a `SET` makes of whoever gives it. A text of several statements stands beside each of them.
+pub(super) fn becomes(statement: &str) -> Becomes {
+    let Some(tokens) = tokens(statement) else { return Becomes::Open };
+    let mut found = Becomes::Nobody;
+    for one in tokens.split(|it| *it == Token::Mark(';')).filter(|it| !it.is_empty()) {
+        found = match (set(one), found) {
+            (Becomes::Nobody, known) => known,
+            (Becomes::Role(role), Becomes::Nobody) => Becomes::Role(role),
+            (Becomes::Role(role), Becomes::Role(known)) if role == known => Becomes::Role(role),
+            (Becomes::Role(_) | Becomes::Open, _) => return Becomes::Open,
+        };
+    }
+    let is_set = |it: &Token| *it == Token::Word("set".to_owned());
+    // Whatever is no `SET` stands for one that lies in it.
+    if tokens.iter().any(is_set) { found } else { Becomes::Open }
+}
+
+/// Reads `SET [SESSION|LOCAL] ROLE name`, `SET … SESSION AUTHORIZATION name`, and both as settings: `SET role TO name`.
+fn set(tokens: &[Token]) -> Becomes {
+    let mut rest = tokens;
     let mut skip = |word: &str| match rest.split_first() {
         Some((Token::Word(it), more)) if it == word => {
             rest = more;
@@ -97,23 +126,123 @@ pub(super) fn role_of(statement: &str) -> Option<String> {
         _ => false,
     };
     if !skip("set") {
-        return None;
+        return Becomes::Nobody;
     }
-    let _how_long = skip("session") || skip("local");
-    if !skip("role") {
-        return None;
+    let is_session = skip("session");
+    let _only_here = skip("local");
+    let is_again = skip("session");
+    let is_other = if is_session || is_again {
+        skip("authorization") || (!is_again && (skip("role") || skip("session_authorization")))
+    } else {
+        skip("role") || skip("session_authorization")
+    };
+    if !is_other {
+        // In quotes it is the same setting.
+        let named = matches!(rest.first(), Some(Token::Name(it)) if it == "role" || it == "session_authorization");
+        return if named { Becomes::Open } else { Becomes::Nobody };
+    }
+    if !skip("to") {
+        rest = rest.strip_prefix(&[Token::Mark('=')]).unwrap_or(rest);
     }
     match rest {
-        [Token::Word(role), end @ ..] if role != "none" && role != "to" && is_end(end) => {
-            Some(written(role))
-        }
-        [Token::Name(role), end @ ..] if is_end(end) => Some(written(role)),
-        _ => None,
+        [Token::Word(none)] if none == "none" || none == "default" => Becomes::Nobody,
+        [Token::Text(none)] if none == "none" => Becomes::Nobody,
+        [Token::Word(role) | Token::Name(role) | Token::Text(role)] => Becomes::Role(written(role)),
+        _ => Becomes::Open,
     }
 }
 
-fn is_end(tokens: &[Token]) -> bool {
-    tokens.iter().all(|it| *it == Token::Mark(';'))
+/// Says whom a query makes of whoever gives it, by `set_config('role', …)`.
+pub(super) fn configures(statement: &str) -> Becomes {
+    let begin = "set_config";
+    let is_there = |it: &[u8]| it.eq_ignore_ascii_case(begin.as_bytes());
+    if !statement.as_bytes().windows(begin.len()).any(is_there) {
+        return Becomes::Nobody;
+    }
+    let Some(tokens) = tokens(statement) else { return Becomes::Open };
+    let is_call = |it: &Token| matches!(it, Token::Word(it) | Token::Name(it) if it == begin);
+    let mut found = Becomes::Nobody;
+    for (place, _) in tokens.iter().enumerate().filter(|it| is_call(it.1)) {
+        let next = tokens.get(place.saturating_add(1)..).unwrap_or_default();
+        let becomes = match next {
+            [Token::Mark('('), Token::Text(setting), Token::Mark(','), rest @ ..] => {
+                let is_role = ["role", "session_authorization"]
+                    .iter()
+                    .any(|it| setting.eq_ignore_ascii_case(it));
+                match rest {
+                    _ if !is_role => Becomes::Nobody,
+                    [Token::Text(none), Token::Mark(','), ..] if none == "none" => Becomes::Nobody,
+                    [Token::Text(role), Token::Mark(','), ..] => Becomes::Role(written(role)),
+                    _ => Becomes::Open,
+                }
+            }
+            _ => Becomes::Open,
+        };
+        found = match (becomes, found) {
+            (Becomes::Nobody, known) => known,
+            (role, Becomes::Nobody) => role,
+            (role, known) if role == known => role,
+            _ => Becomes::Open,
+        };
+    }
+    found
+}
+
+/// Ways to lock a table, as they are written.
+const MODES: [&str; 8] = [
+    "access share",
+    "row share",
+    "row exclusive",
+    "share update exclusive",
+    "share",
+    "share row exclusive",
+    "exclusive",
+    "access exclusive",
+];
+
+/// Gives the one table that a `LOCK TABLE` names, as it is written, and how it is locked.
+pub(super) fn locked(statement: &str) -> Option<(String, String)> {
+    let tokens = tokens(statement)?;
+    let word = |it: &str| Token::Word(it.to_owned());
+    // A text of several statements stands beside each of them.
+    let all = tokens.split(|it| *it == Token::Mark(';'));
+    let mut all = all.filter(|it| it.first() == Some(&word("lock")));
+    let (Some(mut rest), None) = (all.next(), all.next()) else { return None };
+    let skip = |rest: &mut &[Token], wanted: &Token| match rest.split_first() {
+        Some((it, more)) if it == wanted => {
+            *rest = more;
+            true
+        }
+        _ => false,
+    };
+    let _lock = skip(&mut rest, &word("lock"));
+    let _said = skip(&mut rest, &word("table"));
+    let _only = skip(&mut rest, &word("only"));
+    let (first, more) = rest.split_first()?;
+    rest = more;
+    let mut table = written(&name(Some(first))?);
+    if skip(&mut rest, &Token::Mark('.')) {
+        let (second, more) = rest.split_first()?;
+        rest = more;
+        table = format!("{table}.{}", written(&name(Some(second))?));
+    }
+    let _with_children = skip(&mut rest, &Token::Mark('*'));
+    if let [before @ .., last] = rest
+        && *last == word("nowait")
+    {
+        rest = before;
+    }
+    let words: Option<Vec<&str>> = rest
+        .iter()
+        .map(|it| if let Token::Word(word) = it { Some(word.as_str()) } else { None })
+        .collect();
+    let mode = match words?.as_slice() {
+        [] => "access exclusive".to_owned(),
+        ["in", mode @ .., "mode"] => mode.join(" "),
+        _ => return None,
+    };
+    let mode = MODES.into_iter().find(|it| *it == mode)?;
+    Some((table, mode.to_ascii_uppercase()))
 }
 
 /// Writes a name as the server does: in quotes where it has to be.
@@ -134,7 +263,11 @@ fn tokens(statement: &str) -> Option<Vec<Token>> {
     let mut rest = statement.trim_start();
     while let Some(letter) = rest.chars().next() {
         rest = match letter {
-            '\'' => past(rest.get(1..)?, '\'')?.1,
+            '\'' => {
+                let (text, rest) = past(rest.get(1..)?, '\'')?;
+                tokens.push(Token::Text(text));
+                rest
+            }
             '"' => {
                 let (name, rest) = past(rest.get(1..)?, '"')?;
                 tokens.push(Token::Name(name));
@@ -222,22 +355,79 @@ mod tests {
 
     #[test]
     fn a_role_is_taken_on_by_name() {
-        for (statement, role) in [
-            ("set role readers", Some("readers")),
-            ("SET LOCAL ROLE \"Odd One\";", Some("\"Odd One\"")),
-            ("set role none", None),
-            ("set role readers; select 1", None),
-            ("set work_mem = 1", None),
-            ("set", None),
+        let role = |it: &str| Becomes::Role(it.to_owned());
+        for (statement, is) in [
+            ("set role readers", role("readers")),
+            ("SET LOCAL ROLE \"Odd One\";", role("\"Odd One\"")),
+            ("set session role 'readers'", role("readers")),
+            ("SET role = readers", role("readers")),
+            ("set local role to 'Odd.One'", role("\"Odd.One\"")),
+            ("set session authorization readers", role("readers")),
+            ("set session session authorization 'readers'", role("readers")),
+            ("set local session authorization readers", role("readers")),
+            ("set session_authorization to readers", role("readers")),
+            ("begin; set role readers; select 1", role("readers")),
+            ("set role readers; set work_mem = 1; set role readers", role("readers")),
+            ("set role none", Becomes::Nobody),
+            ("set session authorization default", Becomes::Nobody),
+            ("set work_mem = 1", Becomes::Nobody),
+            ("set time zone 'UTC'", Becomes::Nobody),
+            ("set session characteristics as transaction read only", Becomes::Nobody),
+            ("set role readers; set role writers", Becomes::Open),
+            ("set role", Becomes::Open),
+            ("set \"role\" to readers", Becomes::Open),
+            ("set role e'readers'", Becomes::Open),
+            ("<not logged>", Becomes::Open),
+            ("do $$ begin set role x; end $$", Becomes::Open),
+            ("", Becomes::Open),
         ] {
-            assert_eq!(role_of(statement).as_deref(), role, "{statement}");
+            assert_eq!(becomes(statement), is, "{statement}");
+        }
+        for (statement, is) in [
+            ("select set_config('role', 'readers', true)", role("readers")),
+            ("SELECT pg_catalog.SET_CONFIG('ROLE','Odd One',false)", role("\"Odd One\"")),
+            (
+                "select set_config('search_path', 'a', true), set_config('role', 'x', true)",
+                role("x"),
+            ),
+            ("select set_config('role', $1, true)", Becomes::Open),
+            ("select set_config($1, $2, true)", Becomes::Open),
+            ("select set_config('role', 'a', true), set_config('role', 'b', true)", Becomes::Open),
+            ("select set_config('work_mem', $1, true)", Becomes::Nobody),
+            ("select 1", Becomes::Nobody),
+        ] {
+            assert_eq!(configures(statement), is, "{statement}");
+        }
+    }
+
+    #[test]
+    fn a_table_is_locked_in_one_way() {
+        for (statement, is) in [
+            ("LOCK TABLE shop.orders", "shop.orders ACCESS EXCLUSIVE"),
+            ("lock orders in access share mode", "orders ACCESS SHARE"),
+            (
+                "lock table only \"Odd \"\"One\".\"a.b\" * in row exclusive mode nowait;",
+                "\"Odd \"\"One\".\"a.b\" ROW EXCLUSIVE",
+            ),
+            ("lock a in share update exclusive mode", "a SHARE UPDATE EXCLUSIVE"),
+            ("lock a nowait", "a ACCESS EXCLUSIVE"),
+            ("begin; lock a in share mode; commit", "a SHARE"),
+            ("lock a, b in share mode", ""),
+            ("lock a in odd mode", ""),
+            ("lock a; lock b", ""),
+            ("lock db.shop.orders", ""),
+            ("lock", ""),
+            ("<not logged>", ""),
+        ] {
+            let told = locked(statement).map(|it| format!("{} {}", it.0, it.1));
+            assert_eq!(told.unwrap_or_default(), is, "{statement}");
         }
     }
 
     proptest::proptest! {
         #[test]
         fn any_statement_is_answered(text in proptest::prelude::any::<String>()) {
-            let _target_or_open = (target(&text), role_of(&text));
+            let _target_or_open = (target(&text), becomes(&text), configures(&text), locked(&text));
         }
     }
 }

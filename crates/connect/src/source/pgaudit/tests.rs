@@ -69,6 +69,37 @@ fn each_relation_of_a_statement_is_an_access_of_its_own() {
 }
 
 #[test]
+fn who_somebody_becomes_and_what_is_locked_is_read_of_the_statement() {
+    let log = text(&[
+        "ann LOG:  AUDIT: SESSION,1,1,MISC,SET,,,\"set role \"\"Odd, One\"\"\",<none>",
+        "ann LOG:  AUDIT: SESSION,2,1,MISC,SET,,,set session authorization 'readers',<none>",
+        "ann LOG:  AUDIT: SESSION,3,1,MISC,SET,,,set work_mem = 1,<none>",
+        "ann LOG:  AUDIT: SESSION,4,1,MISC,SET,,,<not logged>,<not logged>",
+        "ann LOG:  AUDIT: SESSION,5,1,READ,SELECT,,,\"select set_config('role', 'web', true)\",<none>",
+        "ann LOG:  AUDIT: SESSION,6,1,READ,SELECT,,,\"select set_config('role', $1, true)\",web",
+        "ann LOG:  AUDIT: SESSION,7,1,MISC,LOCK TABLE,,,lock table shop.orders in share mode,<none>",
+        "ann LOG:  AUDIT: SESSION,8,1,MISC,LOCK TABLE,,,lock orders,<none>",
+        "ann LOG:  AUDIT: SESSION,9,1,MISC,LOCK TABLE,,,\"lock a, b\",<none>",
+    ]);
+    assert_eq!(
+        told(&log),
+        [
+            "ann role \"Odd, One\":SET Success",
+            "ann role readers:SET Success",
+            "ann :SET Success",
+            "ann role:SET Success",
+            "ann :SELECT Success",
+            "ann role web:SET Success",
+            "ann :SELECT Success",
+            "ann role:SET Success",
+            "ann table shop.orders:LOCK TABLE IN SHARE MODE Success",
+            "ann table orders:LOCK TABLE IN ACCESS EXCLUSIVE MODE Success",
+            "ann :LOCK TABLE Success",
+        ]
+    );
+}
+
+#[test]
 fn each_database_is_an_account_of_its_own() {
     let log = "2026-03-01 10:00:00.123 UTC [7] ann@shop LOG:  AUDIT: SESSION,1,1,READ,SELECT,TABLE,public.a,select,<none>\n\
                2026-03-01 10:00:00.123 UTC [8] ann@crm LOG:  AUDIT: SESSION,1,1,READ,SELECT,TABLE,public.a,select,<none>\n";

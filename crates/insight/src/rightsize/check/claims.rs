@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use bailiwick_model::{Platform, Timestamp};
 
 use crate::{
-    exercised::{Doer, Exercised},
+    exercised::{Days, Doer, Exercised},
     names::Sort,
     rightsize::{certificate::Certificate, stays::KeptFor},
 };
@@ -20,6 +20,8 @@ pub(super) struct Given {
     pub(super) before: BTreeMap<String, Option<Timestamp>>,
     /// Afterwards.
     pub(super) after: BTreeSet<String>,
+    /// The days on which the use of rights on tables is seen by whatever name, where not all days are such.
+    pub(super) besides: Option<Days>,
     /// Whether something is held that may give any name.
     pub(super) is_strange: bool,
 }
@@ -66,15 +68,19 @@ pub(super) fn of_logs(
             *used.entry(bare).or_default() |= !deeds.done.is_empty();
         }
     }
-    let mut seen: BTreeMap<(Option<Sort<'_>>, Option<Timestamp>), u64> = BTreeMap::new();
+    let mut seen: BTreeMap<(Option<Sort<'_>>, Option<Timestamp>, bool), u64> = BTreeMap::new();
     let least = certificate.wishes.window_days.max(1);
     let mut unseen = Vec::new();
     for name in &certificate.removed.actions {
         let since = given.before.get(name).copied().flatten();
         let sort = sort_of(certificate, exercised, name);
-        let days = seen.entry((sort.clone(), since)).or_insert_with(|| {
+        let is_table = name.starts_with("table ");
+        let days = seen.entry((sort.clone(), since, is_table)).or_insert_with(|| {
             let days = sort.map(|it| exercised.observed(platform, &certificate.account, &it));
             let mut days = days.unwrap_or_default();
+            if let Some(besides) = given.besides.as_ref().filter(|_| is_table) {
+                days.keep(besides);
+            }
             if let Some(since) = since {
                 days.begin_at(since);
             }
@@ -85,12 +91,16 @@ pub(super) fn of_logs(
         }
     }
     let removed = certificate.removed.actions.iter();
-    let is_in_log = |it: &&String| used.contains_key(&cased(certificate, it));
+    let is_in_log = |it: &&String| {
+        let it = cased(certificate, it);
+        let is_other = |logged: &String| super::postgres::is_same(&it, logged);
+        used.contains_key(&it) || (platform == Platform::Postgres && used.keys().any(is_other))
+    };
     say(&mut faults, "removed, and in the log", removed.filter(is_in_log));
     say(&mut faults, "removed, and could not have been seen for long enough", unseen.into_iter());
     for (why, was_done) in [(KeptFor::Exercised, true), (KeptFor::Attempted, false)] {
         let names = certificate.kept.get(&why).into_iter().flatten();
-        let is_other = |it: &&String| !is_used(&used, &cased(certificate, it), was_done);
+        let is_other = |it: &&String| !is_used(certificate, &used, it, was_done);
         say(&mut faults, "kept for a use that is not in the log", names.filter(is_other));
     }
     let delivered = exercised.delivered(platform, &certificate.account);
@@ -118,16 +128,22 @@ fn cased(certificate: &Certificate, name: &str) -> String {
 }
 
 /// Says whether the log has a name, or one that a pattern means.
-fn is_used(used: &BTreeMap<String, bool>, name: &str, was_done: bool) -> bool {
-    if name.contains('*') {
-        return used.iter().any(|it| *it.1 == was_done && crate::granted::fits(name, it.0));
+fn is_used(
+    certificate: &Certificate,
+    used: &BTreeMap<String, bool>,
+    name: &str,
+    was_done: bool,
+) -> bool {
+    let name = cased(certificate, name);
+    let so = || used.iter().filter(|it| *it.1 == was_done).map(|it| it.0);
+    if used.get(&name) == Some(&was_done) {
+        return true;
     }
-    // Who is refused by a database may not have said the schema.
-    let bare = name.split_once(' ').and_then(|(kind, it)| {
-        Some(format!("{kind} {}", it.split_once('.')?.1)).filter(|_| !was_done)
-    });
-    let is_so = |name: &str| used.get(name) == Some(&was_done);
-    is_so(name) || bare.is_some_and(|it| is_so(&it))
+    if certificate.platform == Platform::Postgres {
+        // A star is a letter there, and who is refused may not have said the schema.
+        return so().any(|it| super::postgres::is_same(&name, it));
+    }
+    name.contains('*') && so().any(|it| crate::granted::fits(&name, it))
 }
 
 /// Gives the one sort that a name is of. A name of several, or of none, could have been used unseen.

@@ -168,9 +168,9 @@ pub(super) fn weigh(weights: &Weights<'_>, used: &[Used]) -> Result<Weighed, NoP
         }
     }
     for (path, file, value) in wanted {
-        let texts = weights.successor(&path, value, &mut told.files).unwrap_or_default();
-        for text in texts {
-            let new = toml::read(&text)?;
+        let documents = weights.successor(&path, value, &mut told.files).unwrap_or_default();
+        for text in documents.into_iter().filter_map(Json::as_text) {
+            let new = toml::read(text)?;
             // What a template that goes changes is the charter.
             let place = if new.get("identity").is_some() { own } else { &file };
             let was = before.get(place).unwrap_or(&Json::Null);
@@ -201,7 +201,11 @@ pub(super) fn weigh(weights: &Weights<'_>, used: &[Used]) -> Result<Weighed, NoP
         }
     }
     // Whatever a template names, its server is not judged by itself.
-    let of = |name: &str| name.rsplit_once(':').map_or(name, |it| it.0).to_owned();
+    let of = |name: &str| {
+        // Behind the first colon, or the second of what is leased, stands a name that may have some of its own.
+        let parts = if name.starts_with("lease:") { 2 } else { 1 };
+        name.split(':').take(parts).collect::<Vec<_>>().join(":")
+    };
     let templates = before.iter().filter(|it| opens.contains(said(it.1, "name")));
     let named =
         templates.flat_map(|it| lines(it.1)).flat_map(given).map(|it| of(&it.0.name)).collect();

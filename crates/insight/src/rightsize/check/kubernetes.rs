@@ -4,7 +4,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use bailiwick_model::{Json, Timestamp};
+use bailiwick_model::{Json, Platform, Timestamp};
 
 use super::{
     named::{Weighed, Weights},
@@ -12,7 +12,7 @@ use super::{
     verify::Used,
     yaml,
 };
-use crate::rightsize::kubernetes::verbs;
+use crate::{exercised::Doer, names::bare, rightsize::kubernetes::verbs};
 
 /// Kind, namespace and name of an object.
 type Key = (String, String, String);
@@ -270,7 +270,7 @@ fn of_others(before: &Objects, after: &Objects, id: &str) -> Vec<String> {
         let mine = |it: &&Json| is_of(it, &key.1, id) && said(it, "kind") != "Group";
         let subjects = |of: Option<&Json>| {
             let of = of.map(|it| list(it, "subjects")).unwrap_or_default().iter();
-            of.filter(|it| !mine(it)).cloned().collect::<Vec<_>>()
+            of.filter(|it| !mine(it)).map(|it| filled(it, &key.1)).collect::<Vec<_>>()
         };
         let role = |of: Option<&Json>| of.and_then(|it| it.get("roleRef")).cloned();
         let is_kept = subjects(was) == subjects(is)
@@ -284,6 +284,21 @@ fn of_others(before: &Objects, after: &Objects, id: &str) -> Vec<String> {
     faults
 }
 
+/// Gives what servers asked about somebody: what it is, no record says, and it may have been use.
+pub(super) fn asked_about(doers: &[Doer]) -> Vec<Used> {
+    let mut all = Vec::new();
+    for (name, deeds) in doers.iter().flat_map(|it| &it.deeds) {
+        let name = bare(Platform::Kubernetes, name);
+        let Some((resource, verb)) = name.split_once(":asked about ") else { continue };
+        all.extend(deeds.done.iter().map(|(on, tally)| Used {
+            action: format!("{resource}:{verb}"),
+            resource: on.clone(),
+            count: tally.count,
+        }));
+    }
+    all
+}
+
 /// Gives what was used with what the authorizer asks besides: what is put or applied may have been created.
 fn asked(used: &[Used]) -> Vec<Used> {
     let created = |it: &Used| {
@@ -292,6 +307,78 @@ fn asked(used: &[Used]) -> Vec<Used> {
         matches!(verb, "patch" | "update").then(|| Used { action, ..it.clone() })
     };
     used.iter().cloned().chain(used.iter().filter_map(created)).collect()
+}
+
+const GROUP: &str = "rbac.authorization.k8s.io";
+
+/// Gives a subject, or a role's name, with what a cluster takes for said.
+fn filled(value: &Json, namespace: &str) -> Json {
+    let mut filled = value.clone();
+    if let Json::Object(members) = &mut filled {
+        let is_account = said(value, "kind") == "ServiceAccount";
+        let (name, text) = if is_account { ("namespace", namespace) } else { ("apiGroup", GROUP) };
+        if said(value, name).is_empty() {
+            members.insert(name.to_owned(), Json::Text(text.to_owned()));
+        }
+    }
+    filled
+}
+
+/// Does a patch to a binding. It has to ask for all that was listed before it changes who is in it, and changes nothing else.
+fn patched(key: &Key, binding: &Json, patch: &Json) -> Result<Json, NoPolicy> {
+    const ODD: NoPolicy = NoPolicy("a patch is of another kind than is written here");
+    let Json::List(steps) = patch else { return Err(ODD) };
+    let (last, tests) = steps.split_last().ok_or(ODD)?;
+    let listed = list(binding, "subjects").iter().map(|it| filled(it, &key.1)).collect();
+    let uid = binding.get("metadata").and_then(|it| it.get("uid")).cloned();
+    let mut wanted: Vec<(&str, Json)> = Vec::new();
+    wanted.extend(uid.map(|it| ("/metadata/uid", it)));
+    wanted.extend(binding.get("roleRef").map(|it| ("/roleRef", filled(it, ""))));
+    wanted.push(("/subjects", Json::List(listed)));
+    let asked: Vec<_> =
+        tests.iter().map(|it| (said(it, "path"), it.get("value").cloned())).collect();
+    let is_so = tests.iter().all(|it| said(it, "op") == "test")
+        && asked.iter().map(|it| it.0).eq(wanted.iter().map(|it| it.0))
+        && asked.iter().map(|it| it.1.as_ref()).eq(wanted.iter().map(|it| Some(&it.1)));
+    if !is_so {
+        return Err(NoPolicy("a patch does not ask whether the binding is still what was listed"));
+    }
+    let subjects = last.get("value").filter(|it| matches!(it, Json::List(_)));
+    if (said(last, "op"), said(last, "path")) != ("replace", "/subjects") {
+        return Err(ODD);
+    }
+    let mut patched = binding.clone();
+    if let Json::Object(members) = &mut patched {
+        members.insert("subjects".to_owned(), subjects.ok_or(ODD)?.clone());
+    }
+    Ok(patched)
+}
+
+/// Says whether the way back names nothing but bindings that were there, and nobody in them who was not.
+fn way_back(weights: &Weights<'_>, before: &Objects) -> Result<Vec<String>, NoPolicy> {
+    let mut faults = Vec::new();
+    for file in weights.certificate.files.iter().filter(|it| it.file.starts_with("rollback/")) {
+        let text = weights.documents.get(&file.file).and_then(Json::as_text).unwrap_or_default();
+        for object in yaml::documents(text)? {
+            let key = key(&object, said(&object, "kind"));
+            let is_so = before.get(&key).filter(|_| is_binding(&key)).is_some_and(|was| {
+                let filled = |of: &Json| {
+                    list(of, "subjects").iter().map(|it| filled(it, &key.1)).collect::<Vec<_>>()
+                };
+                let of =
+                    |it: &Json, name: &str| it.get("metadata").and_then(|it| it.get(name)).cloned();
+                let parts = ["annotations", "finalizers", "labels", "ownerReferences"];
+                let had = filled(was);
+                object.get("roleRef") == was.get("roleRef")
+                    && filled(&object).iter().all(|it| had.contains(it))
+                    && parts.iter().all(|it| of(&object, it) == of(was, it))
+            });
+            if !is_so {
+                faults.push(format!("the way back gives something else: `{}`", file.file));
+            }
+        }
+    }
+    Ok(faults)
 }
 
 /// Holds what is given afterwards against what was given, and against what was used.
@@ -311,19 +398,22 @@ pub(super) fn weigh(weights: &Weights<'_>, used: &[Used]) -> Result<Weighed, NoP
         let (kind, name) = (said(to, "kind"), said(to, "name"));
         let path = format!("{} {}{slash}{} › {kind} {name}", key.0, key.1, key.2);
         let whole = [binding, role].into_iter().chain(rules).cloned().collect();
-        let texts = weights.successor(&path, &Json::List(whole), &mut told.files);
-        let Some(texts) = texts else { continue };
-        after.remove(key);
-        for text in texts {
-            for object in yaml::documents(&text)? {
+        let documents = weights.successor(&path, &Json::List(whole), &mut told.files);
+        for document in documents.into_iter().flatten() {
+            let Some(text) = document.as_text() else {
+                after.insert(key.clone(), patched(key, binding, document)?);
+                continue;
+            };
+            for object in yaml::documents(text)? {
                 let new = self::key(&object, said(&object, "kind"));
-                if before.contains_key(&new) && new != *key {
+                if before.contains_key(&new) {
                     told.gives_more.push(format!("{} {} is there already", new.0, new.2));
                 }
                 after.insert(new, object);
             }
         }
     }
+    told.files.extend(way_back(weights, &before)?);
     let (had, has) = (held(&before, id), held(&after, id));
     told.gives_more.extend(more(&had, &has));
     told.gives_more.extend(of_others(&before, &after, id));

@@ -40,7 +40,7 @@ impl Weights<'_> {
         path: &str,
         original: &Json,
         faults: &mut Vec<String>,
-    ) -> Option<Vec<String>> {
+    ) -> Option<Vec<&Json>> {
         let decided = self.certificate.decisions.iter().find(|it| it.entitlement == path);
         let Some(decided) = decided else {
             faults.push(format!("the certificate says nothing of {path}"));
@@ -52,17 +52,15 @@ impl Weights<'_> {
         if !decided.is_changed {
             return None;
         }
-        let mut texts = Vec::new();
+        let mut documents = Vec::new();
         for wanted in &decided.documents {
             match self.documents.get(&wanted.file) {
-                Some(it) if super::digest_of(it) == wanted.sha256 => {
-                    texts.extend(it.as_text().map(str::to_owned));
-                }
+                Some(it) if super::digest_of(it) == wanted.sha256 => documents.push(it),
                 Some(_) => faults.push(format!("`{}` was changed", wanted.file)),
                 None => faults.push(format!("`{}` is not there", wanted.file)),
             }
         }
-        Some(texts)
+        Some(documents)
     }
 }
 
@@ -72,8 +70,8 @@ type Scales = fn(&Weights<'_>, &[Used]) -> Result<Weighed, NoPolicy>;
 /// Names the rules by which a system's grants are read here.
 pub(in crate::rightsize) fn evaluator(platform: Platform) -> &'static str {
     let names = [
-        (Platform::Kubernetes, "bailiwick-rbac/1"),
-        (Platform::Postgres, "bailiwick-postgres/1"),
+        (Platform::Kubernetes, "bailiwick-rbac/2"),
+        (Platform::Postgres, "bailiwick-postgres/2"),
         (Platform::Mcp, "bailiwick-house/1"),
     ];
     names.into_iter().find(|it| it.0 == platform).map_or(super::EVALUATOR, |it| it.1)
@@ -81,6 +79,7 @@ pub(in crate::rightsize) fn evaluator(platform: Platform) -> &'static str {
 
 fn weigh(weights: &Weights<'_>, exercised: &Exercised) -> Result<(Weighed, Vec<Doer>), NoPolicy> {
     let (platform, id) = (weights.certificate.platform, &weights.certificate.identity);
+    let all = exercised.doers();
     let (users, weigh): (Vec<String>, Scales) = if platform == Platform::Kubernetes {
         (vec![id.clone()], kubernetes::weigh)
     } else if platform == Platform::Postgres {
@@ -90,17 +89,24 @@ fn weigh(weights: &Weights<'_>, exercised: &Exercised) -> Result<(Weighed, Vec<D
         {
             return Err(NoPolicy("the log is of another database than the grants"));
         }
-        (postgres::users(weights.grants, id), postgres::weigh)
+        (postgres::users(weights.grants, id, &all), postgres::weigh)
     } else if platform == Platform::Mcp {
         (house::users(weights.grants, id), house::weigh)
     } else {
         return Err(NoPolicy("nobody here reads this system's grants"));
     };
-    let all = exercised.doers();
     let find = |id: String| Doer::named(&all, platform, &id);
     let doers: Vec<Doer> = users.into_iter().filter_map(find).collect();
-    let used: Vec<Used> = used(platform, doers.iter());
-    let weighed = weigh(weights, &used)?;
+    let mut used: Vec<Used> = used(platform, doers.iter());
+    if platform == Platform::Postgres {
+        used.extend(postgres::locked(&doers));
+    } else if platform == Platform::Kubernetes {
+        used.extend(kubernetes::asked_about(&doers));
+    }
+    let mut weighed = weigh(weights, &used)?;
+    if platform == Platform::Postgres {
+        weighed.given.besides = Some(postgres::besides(&all));
+    }
     Ok((weighed, doers))
 }
 

@@ -246,7 +246,7 @@ impl Sides {
     fn given(&self, catalogue: &Catalogue) -> Given {
         let (before, after) = (names(&self.before, catalogue), names(&self.after, catalogue));
         let before = before.into_iter().map(|it| (it, self.since)).collect();
-        Given { before, after, is_strange: self.is_strange }
+        Given { before, after, besides: None, is_strange: self.is_strange }
     }
 }
 

@@ -132,6 +132,25 @@ fn lines_lose_tools_and_the_charter_what_no_template_names() {
 }
 
 #[test]
+fn a_tools_name_may_have_a_colon_in_it() {
+    let template = r#"{"name":"triage","owner":"team","purpose":"Triage","allow":[{"server":"files","tools":["fs:read","fs:write:all"]}],
+      "lease":[{"target":"orders-db","wants":["role:readers","role:writers"]}]}"#;
+    let house = house(&[
+        ("charters/agent.toml", charter("agent", r#"["triage"]"#, "")),
+        ("templates/triage.toml", template.to_owned()),
+    ]);
+    let used =
+        ["2 agent | files | fs:read | x | ok", "2 agent | lease:orders-db | role:readers | x | ok"];
+    assert_eq!(
+        told(&house, &used, &days(1)),
+        "reduce template triage, reduce charter agent: files:fs:write:all lease:orders-db:role:writers mail:* tickets:*"
+    );
+    // The margin is the server's, whatever its tools are called.
+    let wishes = Wishes { margin: Margin::Siblings, ..days(1) };
+    assert_eq!(told(&house, &used, &wishes), "keep template triage, reduce charter agent: mail:*");
+}
+
+#[test]
 fn what_is_used_asked_for_shared_or_wished_for_stays() {
     let all = "reduce template triage, reduce charter agent: ";
     let removed = |house: &Json, events: &[&str], wishes: &Wishes| told(house, events, wishes);

@@ -36,7 +36,14 @@ const OURS: [&str; 15] = [
 
 /// What a log of Kubernetes does not tell apart.
 pub(in crate::rightsize) const RULES: Rules =
-    Rules { means: fits, needs, is_unseen, manages, may_be, alike };
+    Rules { means: fits, takes: is_asked, needs, is_unseen, manages, may_be, alike };
+
+/// Stands before the verb of what a server asked the API server about: whether somebody may do it, with that server.
+const ASKED: &str = ":asked about ";
+
+fn is_asked(name: &str) -> bool {
+    name.contains(ASKED)
+}
 
 /// Gives what `*` stands for as a verb; nothing where that is not known.
 pub(in crate::rightsize) fn verbs(group: &str, resource: &str) -> Option<Vec<&'static str>> {
@@ -167,6 +174,12 @@ fn needs(name: &str, done: &BTreeSet<String>) -> bool {
         it.strip_prefix("rbac.authorization.k8s.io/").is_some_and(|it| writes(it, ""))
     };
     if done.iter().any(hands_on) {
+        return true;
+    }
+    // Whoever asked may have let it through, and no record of that is here.
+    let asked = done.iter().filter_map(|it| it.split_once(ASKED));
+    let asked = asked.map(|(resource, verb)| format!("{resource}:{verb}"));
+    if asked.into_iter().any(|it| fits(name, &it) || fits(&it, name)) {
         return true;
     }
     let Some((resource, verb)) = name.rsplit_once(':') else { return false };

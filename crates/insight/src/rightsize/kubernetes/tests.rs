@@ -9,6 +9,7 @@ use crate::{
         Decide, KeptFor, Margin, RightsizeError, Rightsized, Wishes,
         fixture::{file, files, json, log, plan, verified},
         rightsize_kubernetes,
+        written::{items, text},
     },
 };
 
@@ -47,7 +48,10 @@ fn what_was_used_in_a_cluster_that_has_a_name_is_used() {
     let grants = grants(WIDE, RUNNER);
     let rules = |all: &Exercised| {
         let made = made(all, &grants, &wishes());
-        let name = files(&made).into_iter().find(|it| it.starts_with("policies/")).expect("a role");
+        let name = files(&made)
+            .into_iter()
+            .find(|it| it.starts_with("policies/") && it.ends_with(".yaml"))
+            .expect("a role");
         file(&made, name).to_owned()
     };
     assert!(rules(&named).contains("get"), "{}", rules(&named));
@@ -59,7 +63,9 @@ fn grants(rules: &str, subjects: &str) -> Json {
     json(&format!(
         r#"{{"kind":"List","items":[
           {{"kind":"ClusterRole","metadata":{{"name":"editors","uid":"x"}},"rules":{rules}}},
-          {{"kind":"RoleBinding","metadata":{{"name":"edit","namespace":"shop","uid":"y","labels":{{"team":"a b"}}}},
+          {{"kind":"RoleBinding","metadata":{{"name":"edit","namespace":"shop","uid":"b-1","resourceVersion":"7",
+              "labels":{{"team":"a b"}},"annotations":{{"note":"kept"}},"finalizers":["example.com/hold"],
+              "ownerReferences":[{{"apiVersion":"v1","kind":"ConfigMap","name":"owner","uid":"o-1"}}]}},
             "roleRef":{{"apiGroup":"rbac.authorization.k8s.io","kind":"ClusterRole","name":"editors"}},
             "subjects":{subjects}}}]}}"#
     ))
@@ -88,7 +94,8 @@ fn made(exercised: &Exercised, grants: &Json, wishes: &Wishes) -> Rightsized {
 fn told(rules: &str, more: &[&str], wishes: &Wishes) -> String {
     let grants = grants(rules, RUNNER);
     let made = made(&exercised(more), &grants, wishes);
-    let text = files(&made).into_iter().find(|it| it.starts_with("policies/"));
+    let text =
+        files(&made).into_iter().find(|it| it.starts_with("policies/") && it.ends_with(".yaml"));
     let text = text.map(|it| file(&made, it)).unwrap_or_default();
     let rules = text.split("---").next().unwrap_or_default().split("rules:\n").nth(1);
     format!("{}\n{}", made.certificate.decisions[0].decision.as_str(), rules.unwrap_or_default())
@@ -102,7 +109,7 @@ fn the_subject_gets_a_role_of_its_own_and_others_keep_theirs() {
         files(&made),
         [
             "policies/edit-runner-rightsized.yaml",
-            "policies/shop_edit-others.yaml",
+            "policies/shop_edit-others.json",
             "rollback/shop_edit.yaml"
         ]
     );
@@ -131,21 +138,37 @@ fn the_subject_gets_a_role_of_its_own_and_others_keep_theirs() {
       name: runner
       namespace: ci
     "#);
-    insta::assert_snapshot!(file(&made, "policies/shop_edit-others.yaml"), @r#"
+    let patch = made.documents.iter().find(|it| it.file == "policies/shop_edit-others.json");
+    insta::assert_snapshot!(patch.expect("a patch").json.canonical().replace("},{\"op", "},\n{\"op"), @r#"
+    [{"op":"test","path":"/metadata/uid","value":"b-1"},
+    {"op":"test","path":"/roleRef","value":{"apiGroup":"rbac.authorization.k8s.io","kind":"ClusterRole","name":"editors"}},
+    {"op":"test","path":"/subjects","value":[{"kind":"ServiceAccount","name":"runner","namespace":"ci"},{"apiGroup":"rbac.authorization.k8s.io","kind":"User","name":"ann"}]},
+    {"op":"replace","path":"/subjects","value":[{"apiGroup":"rbac.authorization.k8s.io","kind":"User","name":"ann"}]}]
+    "#);
+    insta::assert_snapshot!(file(&made, "rollback/shop_edit.yaml"), @r#"
     apiVersion: rbac.authorization.k8s.io/v1
     kind: RoleBinding
     metadata:
+      annotations:
+        note: kept
+      finalizers: ["example.com/hold"]
       labels:
         team: "a b"
       name: edit
       namespace: shop
+      ownerReferences:
+      - apiVersion: v1
+        kind: ConfigMap
+        name: owner
+        uid: o-1
     roleRef:
       apiGroup: rbac.authorization.k8s.io
       kind: ClusterRole
       name: editors
     subjects:
-    - kind: User
-      name: ann
+    - kind: ServiceAccount
+      name: runner
+      namespace: ci
     "#);
     insta::assert_snapshot!(plan(&made), @r"
     shadow:
@@ -153,7 +176,7 @@ fn the_subject_gets_a_role_of_its_own_and_others_keep_theirs() {
     back:
     replace:
     kubectl auth reconcile -f policies/edit-runner-rightsized.yaml
-    kubectl replace -f policies/shop_edit-others.yaml
+    kubectl patch rolebinding --namespace shop --type json --patch-file policies/shop_edit-others.json -- edit
     back:
     kubectl auth reconcile -f rollback/shop_edit.yaml
     kubectl delete -f policies/edit-runner-rightsized.yaml
@@ -213,6 +236,37 @@ fn what_no_record_names_stays_beside_what_was_used() {
 }
 
 #[test]
+fn what_a_server_asked_about_stays_and_what_no_record_says_is_noted() {
+    let rules =
+        r#"[{"apiGroups":["apps"],"resources":["deployments"],"verbs":["create","delete"]}]"#;
+    assert_eq!(told(rules, &[], &wishes()), "revoke\n");
+    let about = |who: &str, what: &str| {
+        format!("1 {who} | apps/deployments | asked about {what} | shop/a | ok")
+    };
+    assert!(told(rules, &[&about(ME, "delete")], &wishes()).contains(r#"verbs: ["delete"]"#));
+    assert_eq!(told(rules, &[&about(ME, "*")], &wishes()), "keep\n");
+    assert_eq!(told(rules, &[&about("other", "delete")], &wishes()), "revoke\n");
+    assert_eq!(told(rules, &[&about(ME, "patch")], &wishes()), "revoke\n");
+    let asks = "1 system:node:a | authorization.k8s.io/subjectaccessreviews | create | x | ok";
+    let own = "1 ann | authorization.k8s.io/selfsubjectaccessreviews | create | x | ok";
+    let notes = |more: &[&str]| {
+        let made = made(&exercised(more), &grants(rules, RUNNER), &wishes());
+        made.certificate.notes.join("\n")
+    };
+    assert!(
+        notes(&[asks]).contains(
+            "2 of 2 questions that servers asked the API server (system:node:a) do not say"
+        ),
+        "{}",
+        notes(&[asks])
+    );
+    // Each came on both days, and the answer to one of them says whom it is about.
+    let said = about("other", "get").replacen('1', "2", 1);
+    assert_eq!(notes(&[asks, &said, &said]), "");
+    assert_eq!(notes(&[own]), "");
+}
+
+#[test]
 fn margins_and_wishes_keep_more() {
     let rules =
         r#"[{"apiGroups":[""],"resources":["pods"],"verbs":["get","list","watch","delete"]}]"#;
@@ -262,6 +316,64 @@ fn groups_and_what_kubernetes_keeps_up_stay() {
     assert_eq!(error, "no user and no service account in these grants is `nobody`");
 }
 
+const STILL: &str = "a patch does not ask whether the binding is still what was listed";
+
+/// Does a patch as an API server does: all of it, or none where a test fails.
+fn patched(live: &Json, patch: &Json) -> Option<Json> {
+    let mut live = live.clone();
+    let Json::List(steps) = patch else { panic!("no patch: {patch:?}") };
+    for step in steps {
+        let text = |name: &str| step.get(name).and_then(Json::as_text).expect("a text");
+        let path: Vec<_> = text("path").split('/').skip(1).collect();
+        let mut at = &mut live;
+        for name in &path {
+            let Json::Object(members) = at else { return None };
+            at = members.get_mut(*name)?;
+        }
+        let value = step.get("value").expect("a value").clone();
+        match text("op") {
+            "test" if *at != value => return None,
+            "test" => {}
+            "replace" => *at = value,
+            other => panic!("{other}"),
+        }
+    }
+    Some(live)
+}
+
+#[test]
+fn who_was_added_to_a_binding_meanwhile_is_not_dropped() {
+    let exercised = exercised(&[]);
+    let subjects = |who: &str| {
+        format!(r#"[{{"kind":"ServiceAccount","name":"runner","namespace":"ci"}}{who}]"#)
+    };
+    let ann = r#",{"apiGroup":"rbac.authorization.k8s.io","kind":"User","name":"ann"}"#;
+    let bob = r#",{"apiGroup":"rbac.authorization.k8s.io","kind":"User","name":"bob"}"#;
+    let live = |who: &str| {
+        let list = grants(WIDE, &subjects(who));
+        let all = items(&list, "items").iter().find(|it| text(it, "kind") == "RoleBinding");
+        all.expect("a binding").clone()
+    };
+    for listed in ["", ann] {
+        let made = made(&exercised, &grants(WIDE, &subjects(listed)), &wishes());
+        let patch = made.documents.iter().find(|it| it.file.ends_with("-others.json"));
+        let patch = &patch.expect("a patch").json;
+        let left = patched(&live(listed), patch).expect("it is what was listed");
+        let names: Vec<_> = items(&left, "subjects").iter().map(|it| text(it, "name")).collect();
+        assert_eq!(names, if listed.is_empty() { vec![] } else { vec!["ann"] });
+        // Nothing else of it changes.
+        assert_eq!(left.get("metadata"), live(listed).get("metadata"));
+        let other = format!("{listed}{bob}");
+        assert_eq!(patched(&live(&other), patch), None, "bob came meanwhile");
+        let renewed = json(&live(listed).canonical().replace("b-1", "b-2"));
+        assert_eq!(patched(&renewed, patch), None, "it is another of the same name");
+        // Nothing is deleted, or written whole.
+        let plan = plan(&made);
+        let forth = plan.split("back:\n").nth(1).expect("a stage");
+        assert!(!forth.contains("delete") && !forth.contains("kubectl replace"), "{plan}");
+    }
+}
+
 #[test]
 fn whatever_is_changed_in_the_yaml_is_noticed() {
     let (exercised, grants) = (exercised(&[]), grants(WIDE, BOTH));
@@ -279,25 +391,67 @@ fn whatever_is_changed_in_the_yaml_is_noticed() {
         ),
         (own, "rules:", "rules: []\nmore:", ""),
         (
-            "policies/shop_edit-others.yaml",
-            "name: ann",
-            "name: bob",
+            "policies/shop_edit-others.json",
+            r#""value":[{"apiGroup":"rbac.authorization.k8s.io","kind":"User","name":"ann"}]"#,
+            r#""value":[{"apiGroup":"rbac.authorization.k8s.io","kind":"User","name":"bob"}]"#,
             "others are changed with it: RoleBinding edit",
         ),
+        ("policies/shop_edit-others.json", r#""name":"editors""#, r#""name":"other""#, STILL),
+        ("policies/shop_edit-others.json", r#""value":"b-1""#, r#""value":"b-2""#, STILL),
         (
-            "policies/shop_edit-others.yaml",
+            "policies/shop_edit-others.json",
+            r#"{"op":"test","path":"/metadata/uid","value":"b-1"},"#,
+            "",
+            STILL,
+        ),
+        ("policies/shop_edit-others.json", r#","namespace":"ci""#, r#","namespace":"cd""#, STILL),
+        (
+            "policies/shop_edit-others.json",
+            r#""op":"replace","path":"/subjects""#,
+            r#""op":"replace","path":"/roleRef""#,
+            "a patch is of another kind",
+        ),
+        (
+            "policies/shop_edit-others.json",
+            r#""op":"replace""#,
+            r#""op":"add""#,
+            "a patch is of another kind",
+        ),
+        (
+            "rollback/shop_edit.yaml",
+            "name: runner",
+            "name: other",
+            "the way back gives something else",
+        ),
+        (
+            "rollback/shop_edit.yaml",
             "name: editors",
             "name: other",
-            "others are changed with it",
+            "the way back gives something else",
+        ),
+        (
+            "rollback/shop_edit.yaml",
+            "note: kept",
+            "note: other",
+            "the way back gives something else",
+        ),
+        (
+            "rollback/shop_edit.yaml",
+            "name: edit\n",
+            "name: admin\n",
+            "the way back gives something else",
         ),
     ] {
         let mut other = made.clone();
         let document = other.documents.iter_mut().find(|it| it.file == place).expect("a document");
-        let text = document.json.as_text().expect("a text");
-        assert!(text.contains(was), "{was}: {text}");
-        document.json = Json::Text(text.replacen(was, is, 1));
+        let text = document.json.as_text().map(str::to_owned);
+        let plain = text.clone().unwrap_or_else(|| document.json.canonical());
+        assert!(plain.contains(was), "{was}: {plain}");
+        let changed = plain.replacen(was, is, 1);
+        document.json = if text.is_some() { Json::Text(changed) } else { json(&changed) };
         let sha256 = crate::rightsize::digest_of(&document.json);
-        for it in other.certificate.decisions.iter_mut().flat_map(|it| &mut it.documents) {
+        let of_decisions = other.certificate.decisions.iter_mut().flat_map(|it| &mut it.documents);
+        for it in of_decisions.chain(&mut other.certificate.files) {
             if it.file == place {
                 it.sha256 = sha256;
             }
@@ -374,7 +528,7 @@ proptest! {
         let grants = cluster(&roles, &bindings);
         let event = |(day, me, service, verb, on, ok): &(u8, bool, usize, usize, usize, u8)| {
             let services = ["core/pods", "apps/deployments", "core/secrets", "core/pods/exec", "apps/deployments/scale", "example.com/pods", "core/roles"];
-            let verbs = ["get", "list", "watch", "create", "patch", "delete", "get"];
+            let verbs = ["get", "list", "watch", "create", "patch", "delete", "asked about get"];
             let who = if *me { ME } else { "ann" };
             let ok = if *ok == 0 { "no" } else { "ok" };
             format!("{day} {who} | {} | {} | {} | {ok}", services[*service], verbs[*verb], ["shop/a", "ci/b", "shop/*", "a"][*on])
@@ -394,7 +548,8 @@ proptest! {
             prop_assert!(!name.contains('*') && !name.ends_with(":bind"), "{}", name);
             let asked = |it: &String| {
                 let parts: Vec<_> = it.split(" | ").collect();
-                parts[0].ends_with(ME) && format!("{}:{}", parts[1], parts[2]) == *name
+                let verb = parts[2].trim_start_matches("asked about ");
+                parts[0].ends_with(ME) && format!("{}:{verb}", parts[1]) == *name
             };
             prop_assert!(!lines.iter().any(asked), "{}", name);
         }

@@ -1,4 +1,7 @@
 //! The smaller roles and bindings as they are written, and what to run.
+//!
+//! Old bindings are never written whole, and never deleted: a patch takes the subject out of one, and the API server lets it
+//! through only if the binding still has all the subjects that were listed. Whoever was added meanwhile is not dropped.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -26,7 +29,7 @@ pub(in crate::rightsize) fn write(found: &Found<'_>, left: &[Left<'_>], days: u6
     let mut names = BTreeSet::new();
     let mut stage = Stage {
         stage: "replace",
-        says: "the subject gets roles of its own, and is then taken out of the old bindings"
+        says: "the subject gets roles of its own, and is then taken out of the old bindings; a patch that is refused met a binding that others changed since it was listed: list the grants anew"
             .to_owned(),
         days: 0,
         until: None,
@@ -47,18 +50,13 @@ pub(in crate::rightsize) fn write(found: &Found<'_>, left: &[Left<'_>], days: u6
             let binding = bound.binding;
             let called = format!("{}.{}", binding.namespace, binding.name);
             let called = called.trim_start_matches('.');
-            match others(bound) {
-                Some(others) => {
-                    let file = yaml_file("policies", &format!("{called}-others"), &mut names);
-                    stage.commands.push(command(&["kubectl", "replace", "-f", &file]));
-                    documents.push(Document { file, json: Json::Text(yaml::written(&[others])) });
-                }
-                None => stage.commands.push(deleted(&binding)),
-            }
+            let file = named_file("policies", &format!("{called}-others"), "json", &mut names);
+            stage.commands.push(patched(&binding, &file));
+            documents.push(Document { file, json: without(bound) });
             let file = yaml_file("rollback", called, &mut names);
             let back = command(&["kubectl", "auth", "reconcile", "-f", &file]);
             stage.rollback.splice(..0, std::iter::once(back).chain(undo));
-            let json = Json::Text(yaml::written(&[cleaned(&binding)]));
+            let json = Json::Text(yaml::written(&[listed(bound)]));
             written.files.push(Document { file, json });
         }
         written.successors.push(documents);
@@ -70,16 +68,21 @@ pub(in crate::rightsize) fn write(found: &Found<'_>, left: &[Left<'_>], days: u6
 }
 
 fn yaml_file(folder: &str, name: &str, names: &mut BTreeSet<String>) -> String {
-    let path = file(folder, &name.replace([':', '/'], "-"), names);
-    path.strip_suffix(".json").map_or(path.clone(), |it| format!("{it}.yaml"))
+    named_file(folder, name, "yaml", names)
 }
 
-fn deleted(binding: &Item<'_>) -> Vec<String> {
+fn named_file(folder: &str, name: &str, end: &str, names: &mut BTreeSet<String>) -> String {
+    let path = file(folder, &name.replace([':', '/'], "-"), names);
+    path.strip_suffix(".json").map_or(path.clone(), |it| format!("{it}.{end}"))
+}
+
+fn patched(binding: &Item<'_>, file: &str) -> Vec<String> {
     let kind = binding.kind.to_ascii_lowercase();
-    let mut words = command(&["kubectl", "delete", &kind]);
+    let mut words = command(&["kubectl", "patch", &kind]);
     if !binding.namespace.is_empty() {
         words.extend(command(&["--namespace", binding.namespace]));
     }
+    words.extend(command(&["--type", "json", "--patch-file", file]));
     // A name may be spelt as an option is: `--all`.
     words.extend(command(&["--", binding.name]));
     words
@@ -114,13 +117,7 @@ fn own(
     }
     let role = object(kind, binding.namespace, &name, [("rules", Json::List(smaller))]);
     let reference = map([("apiGroup", word(GROUP)), ("kind", word(kind)), ("name", word(&name))]);
-    let mut subject = bound.subject.clone();
-    // Where the binding did not say a namespace, it meant its own.
-    if text(bound.subject, "kind") == "ServiceAccount" {
-        let own = text(bound.subject, "namespace");
-        let namespace = if own.is_empty() { binding.namespace } else { own };
-        subject = with(&subject, "namespace", word(namespace));
-    }
+    let subject = whole(bound.subject, &binding);
     let binding = object(
         binding.kind,
         binding.namespace,
@@ -130,36 +127,64 @@ fn own(
     Some((name, [role, binding]))
 }
 
-/// Gives the binding without the subject; nothing where nobody else is in it.
-fn others(bound: &Bound<'_>) -> Option<Json> {
-    let subjects = items(bound.binding.value, "subjects").iter();
-    let id = super::id_of(&bound.binding, bound.subject);
-    let others: Vec<_> =
-        subjects.filter(|it| super::id_of(&bound.binding, it) != id).cloned().collect();
-    if others.is_empty() {
-        return None;
+/// Gives a subject with all that the API server adds to one.
+fn whole(subject: &Json, binding: &Item<'_>) -> Json {
+    let (kind, own) = (text(subject, "kind"), text(subject, "namespace"));
+    match kind {
+        // Where the binding did not say a namespace, it meant its own.
+        "ServiceAccount" if own.is_empty() => with(subject, "namespace", word(binding.namespace)),
+        "Group" | "User" => grouped(subject),
+        _ => subject.clone(),
     }
-    let mut binding = cleaned(&bound.binding);
-    if let Json::Object(members) = &mut binding {
-        members.insert("subjects".to_owned(), Json::List(others));
-    }
-    Some(binding)
 }
 
-/// Gives an object without what the cluster writes into it.
-fn cleaned(item: &Item<'_>) -> Json {
-    let part = |name: &'static str| Some((name, item.value.get(name)?.clone()));
-    let mut made = object(
-        item.kind,
-        item.namespace,
-        item.name,
-        ["roleRef", "subjects"].into_iter().filter_map(part),
-    );
+fn grouped(value: &Json) -> Json {
+    if text(value, "apiGroup").is_empty() {
+        with(value, "apiGroup", word(GROUP))
+    } else {
+        value.clone()
+    }
+}
+
+/// Gives the patch that takes the subject out of its binding, if that is still what was listed.
+fn without(bound: &Bound<'_>) -> Json {
+    let binding = &bound.binding;
+    let all: Vec<&Json> = items(binding.value, "subjects").iter().collect();
+    let id = super::id_of(binding, bound.subject);
+    let mut others = all.iter().filter(|it| super::id_of(binding, it) != id);
+    let step = |what: &str, path: &str, value: Json| {
+        map([("op", word(what)), ("path", word(path)), ("value", value)])
+    };
+    let list = |all: &mut dyn Iterator<Item = &&Json>| {
+        Json::List(all.map(|it| whole(it, binding)).collect())
+    };
+    let mut steps = Vec::new();
+    // Another of the same name has another number.
+    let uid = binding.value.get("metadata").and_then(|it| it.get("uid"));
+    steps.extend(uid.map(|it| step("test", "/metadata/uid", it.clone())));
+    if let Some(role) = binding.value.get("roleRef") {
+        steps.push(step("test", "/roleRef", grouped(role)));
+    }
+    steps.push(step("test", "/subjects", list(&mut all.iter())));
+    steps.push(step("replace", "/subjects", list(&mut others)));
+    Json::List(steps)
+}
+
+/// Gives the binding as it was listed, for the subject alone: whoever else is in it then stays in it, and whoever was
+/// taken out meanwhile does not come back.
+fn listed(bound: &Bound<'_>) -> Json {
+    let item = &bound.binding;
+    let role = item.value.get("roleRef").map(|it| ("roleRef", it.clone()));
+    let id = super::id_of(item, bound.subject);
+    let mine = items(item.value, "subjects").iter().filter(|it| super::id_of(item, it) == id);
+    let mine = mine.map(|it| whole(it, item)).collect();
+    let parts = role.into_iter().chain([("subjects", Json::List(mine))]);
+    let mut made = object(item.kind, item.namespace, item.name, parts);
     let metadata = item.value.get("metadata");
     if let Json::Object(members) = &mut made
         && let Some(Json::Object(to)) = members.get_mut("metadata")
     {
-        for name in ["annotations", "labels"] {
+        for name in ["annotations", "finalizers", "labels", "ownerReferences"] {
             let known = metadata.and_then(|it| it.get(name));
             to.extend(known.map(|it| (name.to_owned(), it.clone())));
         }

@@ -11,13 +11,9 @@ use super::{
         named::{Left, Written},
         shadow,
     },
-    Found, Right,
+    Conninfo, Found, Right,
+    name::{literal, written as quoted},
 };
-
-/// Writes a name as SQL has it, whatever letters it is of.
-pub(in crate::rightsize) fn quoted(name: &str) -> String {
-    format!("\"{}\"", name.replace('"', "\"\""))
-}
 
 fn thing(right: &Right<'_>) -> String {
     // Schemas and what is in them come quoted where they must be.
@@ -30,10 +26,38 @@ fn privilege(right: &Right<'_>) -> String {
     format!("{}{column}", right.privilege)
 }
 
+/// Writes what ends a transaction that has come to another server, or to another database of it.
+fn guard(found: &Found<'_>) -> String {
+    let here = [("current_database()", found.database)];
+    let is_other =
+        |(asks, says): (&str, &str)| format!("{asks} IS DISTINCT FROM {}", literal(says));
+    let server = found.server.iter().copied();
+    let others: Vec<_> = here.into_iter().chain(server).map(is_other).collect();
+    let why = "this is not the database that these grants were listed of";
+    let body = format!(
+        "BEGIN\n  IF {} THEN\n    RAISE EXCEPTION '{why}';\n  END IF;\nEND",
+        others.join("\n    OR ")
+    );
+    // A name may hold whatever ends it.
+    let mut tag = "$check$".to_owned();
+    let mut number = 1_u32;
+    while body.contains(&tag) {
+        tag = format!("$check{number}$");
+        number = number.saturating_add(1);
+    }
+    format!("DO {tag}\n{body}\n{tag};\n")
+}
+
 /// Writes one file that takes back what goes of all grants, one that gives it again, and how they are run.
-pub(in crate::rightsize) fn write(found: &Found<'_>, left: &[Left<'_>], days: u64) -> Written {
+pub(in crate::rightsize) fn write(
+    found: &Found<'_>,
+    left: &[Left<'_>],
+    place: &Conninfo,
+    days: u64,
+) -> Written {
     let role = quoted(&found.holding.id);
-    let (mut revoke, mut grant) = ("BEGIN;\n".to_owned(), "BEGIN;\n".to_owned());
+    let begin = format!("BEGIN;\n{}", guard(found));
+    let (mut revoke, mut grant) = (begin.clone(), begin);
     for (left, rights) in left.iter().zip(&found.own).filter(|it| it.0.is_changed()) {
         let goes = |it: &&Right<'_>| !left.names.contains(it.name().as_str());
         let gone: Vec<_> = rights.iter().filter(goes).collect();
@@ -59,13 +83,15 @@ pub(in crate::rightsize) fn write(found: &Found<'_>, left: &[Left<'_>], days: u6
         Document { file: path, json: Json::Text(text + "COMMIT;\n") }
     };
     let (revoke, grant) = (named("policies", revoke), named("rollback", grant));
+    // A name alone might be read as a place.
+    let place = place.within(found.database).to_string();
     let run = |file: &str| {
         let stop = "--set=ON_ERROR_STOP=1";
-        command(&["psql", "--no-psqlrc", stop, "--dbname", found.database, "--file", file])
+        command(&["psql", "--no-psqlrc", stop, "--dbname", &place, "--file", file])
     };
     let stage = Stage {
         stage: "revoke",
-        says: "in one transaction what is not used is taken back; PostgreSQL has no denial that ends by itself, so nothing comes back but by the command".to_owned(),
+        says: "in one transaction that ends at once on any other server what is not used is taken back; PostgreSQL has no denial that ends by itself, so nothing comes back but by the command".to_owned(),
         days: 0,
         until: None,
         commands: vec![run(&revoke.file)],
