@@ -192,10 +192,10 @@ fn resource<'a>(listed: &mut Text<'a>, params: &mut Params<'a>) -> Cow<'a, str> 
         let bucket = &*params.bucket_name.0;
         let objects = if params.key.is_empty() { "" } else { "/*" };
         let is_listed = objects.is_empty() && listed.0.strip_prefix(BUCKET) == Some(bucket);
-        return match is_listed {
-            true => mem::take(&mut listed.0),
-            false => Cow::Owned([BUCKET, bucket, objects].concat()),
-        };
+        if is_listed {
+            return mem::take(&mut listed.0);
+        }
+        return Cow::Owned([BUCKET, bucket, objects].concat());
     }
     let named = Text::first_of(&mut [
         listed,
