@@ -412,7 +412,7 @@ mod tests {
             let length = u64::try_from(text.len()).unwrap();
             match read(packed.as_slice()) {
                 Err(FileError::Packed { at, is_cut: false, .. }) => {
-                    assert_eq!(at, length, "{name}")
+                    assert_eq!(at, length, "{name}");
                 }
                 other => panic!("{name}: {other:?}"),
             }

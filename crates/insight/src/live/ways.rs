@@ -102,7 +102,7 @@ mod tests {
             let level = level(&counts, most);
             let all: usize = counts.iter().map(|it| level.min(*it)).sum();
             prop_assert!(all <= most, "{level} {all}");
-            prop_assert!(most / counts.len() <= level);
+            prop_assert!(most.checked_div(counts.len()).unwrap() <= level);
         }
     }
 }

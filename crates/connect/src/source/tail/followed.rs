@@ -401,7 +401,7 @@ fn first_lines(file: &mut File) -> io::Result<(Vec<u8>, bool)> {
         let new = begin.get(before..).unwrap_or_default();
         let new = if is_blank { new.trim_ascii_start() } else { new };
         is_blank &= new.is_empty();
-        ends = ends.saturating_add(new.iter().filter(|it| **it == b'\n').count());
+        ends = ends.saturating_add(new.split(|it| *it == b'\n').skip(1).count());
         if count == 0 || 2 < ends {
             return Ok((begin, count == 0));
         }

@@ -18,7 +18,8 @@ use crate::{
 /// Has a file look as if it changed last so long ago.
 fn age(path: &Path, by: Duration) {
     let file = File::options().write(true).open(path).unwrap();
-    file.set_times(FileTimes::new().set_modified(SystemTime::now() - by)).unwrap();
+    let then = SystemTime::now().checked_sub(by).unwrap();
+    file.set_times(FileTimes::new().set_modified(then)).unwrap();
 }
 
 impl Watching {

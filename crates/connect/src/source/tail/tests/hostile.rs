@@ -65,7 +65,7 @@ fn a_long_document_that_grows_is_read_again_the_later_the_longer_it_is() {
     for _ in 0..20 {
         log.append("a.json", b" ");
         log.settle();
-        looked = looked.saturating_add(u64::from(log.tail.files.values().all(|it| it.is_done())));
+        looked = looked.saturating_add(u64::from(log.tail.files.values().all(Followed::is_done)));
     }
     assert_eq!(looked, 1, "it is looked at once, and then it lies still for no more than a second");
     log.append("a.json", b"\n]}\n");
@@ -242,8 +242,7 @@ fn lines_that_are_longer_than_any_cost_themselves_alone_though_a_log_begins_with
     let mut log = Log::new();
     let long = format!("{{\"x\":\"{}\"}}\n", "y".repeat(65 << 20));
     log.append("a.log", format!("{long}{}\n", one(1)).as_bytes());
-    log.append("b.log", long[..17 << 20].replace('"', "").as_bytes());
-    log.append("b.log", format!("\n{}\n", one(2)).as_bytes());
+    log.append("b.log", format!("{{x:{}\n{}\n", "y".repeat(17 << 20), one(2)).as_bytes());
     log.settle();
     log.settle();
     assert_eq!(log.keys(), keys(1..3), "{:?} {:?}", log.told, log.faults);
@@ -284,7 +283,7 @@ impl Read for Failing {
 impl Seek for Failing {
     fn seek(&mut self, to: SeekFrom) -> std::io::Result<u64> {
         let SeekFrom::Start(to) = to else { panic!("{to:?}") };
-        self.at = usize::try_from(to).unwrap();
+        self.at = usize::try_from(to).unwrap_or(usize::MAX);
         Ok(to)
     }
 }
