@@ -58,10 +58,14 @@ pub(super) fn read_by<'a>(record: &'a [u8], own: Option<&LinePrefix>) -> Result<
     let Some(becomes) = deed.becomes.clone() else {
         return Ok(Told::Exercise(Box::new(exercise(&row, deed, at, record))));
     };
-    let key = format!("{}/role", deed.key);
-    let role = Deed { on: becomes, operation: "SET".to_owned(), key, ..Deed::default() };
-    let both = [deed, role].map(|it| exercise(&row, it, at, record));
-    Ok(Told::Exercises(both.into()))
+    let id = format!("{}/role", deed.key);
+    let role = Deed { on: becomes, operation: "SET".to_owned(), key: id, ..Deed::default() };
+    let [first, mut second] = [deed, role].map(|it| exercise(&row, it, at, record));
+    if first.key == second.key {
+        // Where no session is named, the record alone tells it from others.
+        second.key = key(Platform::Postgres, "", &[record, b"/role"].concat());
+    }
+    Ok(Told::Exercises(vec![first, second]))
 }
 
 /// Says whether a message names a user and a database, and a prefix that was guessed has each for the other.

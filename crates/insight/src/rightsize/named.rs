@@ -116,6 +116,8 @@ struct Judge<'a> {
     account: Option<&'a str>,
     doers: Vec<Doer>,
     done: BTreeSet<String>,
+    /// What was done, with what is no permission's name and may have taken some.
+    took: BTreeSet<String>,
     denied: BTreeSet<String>,
     unknown: Vec<String>,
     since: BTreeMap<&'a str, Option<Timestamp>>,
@@ -170,19 +172,23 @@ impl<'a> Judge<'a> {
             account: exercised.only_account(platform),
             doers,
             done: BTreeSet::new(),
+            took: BTreeSet::new(),
             denied: BTreeSet::new(),
             unknown: Vec::new(),
             since: BTreeMap::new(),
         };
         for (name, deeds) in judge.doers.iter().flat_map(|it| &it.deeds) {
             let own = bare(platform, name);
-            if deeds.certainty.is_permission() || (rules.takes)(own) {
+            if (rules.takes)(own) {
+                judge.took.extend((!deeds.done.is_empty()).then(|| own.to_owned()));
+            } else if deeds.certainty.is_permission() {
                 let into = if deeds.done.is_empty() { &mut judge.denied } else { &mut judge.done };
                 into.insert(own.to_owned());
             } else if deeds.certainty == Certainty::Unknown && !is_harmless(exercised, own, deeds) {
                 judge.unknown.push(name.clone());
             }
         }
+        judge.took.extend(judge.done.iter().cloned());
         judge.unknown.sort();
         judge.unknown.dedup();
         for grant in &holding.grants {
@@ -207,7 +213,7 @@ impl<'a> Judge<'a> {
             (&|| is_in(&self.done), KeptFor::Exercised),
             (&|| is_in(&self.denied), KeptFor::Attempted),
             (&|| days == 0 || (self.rules.is_unseen)(name), KeptFor::Unobservable),
-            (&|| (self.rules.needs)(name, &self.done), KeptFor::Needed),
+            (&|| (self.rules.needs)(name, &self.took), KeptFor::Needed),
             (&|| since.is_some_and(|it| self.is_young(it)), KeptFor::Grace),
             (&|| (self.rules.manages)(name), KeptFor::Permissions),
             (&|| self.wishes.keep.iter().any(|it| fits(it, name)), KeptFor::Named),

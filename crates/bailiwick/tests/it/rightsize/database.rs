@@ -6,7 +6,7 @@ use std::{
 };
 
 use bailiwick_testkit::real::Postgres as Server;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::{House, files};
 
@@ -55,28 +55,8 @@ fn served() -> Option<(Server, House)> {
     Some((server, house))
 }
 
-#[test]
-fn what_a_real_role_does_not_use_is_taken_back_and_given_again() {
-    let Some((server, house)) = served() else { return };
-    let address =
-        format!("postgres://auditor:of%20the%20auditor@127.0.0.1:{}/postgres", server.port());
-    let place =
-        format!("host='{}' port={} user=postgres", server.folder().display(), server.port());
-    let words = [WHO, "server.log", "--grants", &address, "--window", "1d", "--psql", &place];
-    let ran = house.run(&[&words[..], &["--out", "out"]].concat());
-    assert_eq!(ran.code, 0, "{}", ran.stderr);
-    assert!(!ran.stdout.contains("of the auditor"), "{}", ran.stdout);
-    assert_eq!(
-        files(&house.path("out")),
-        [
-            "certificate.json",
-            "grants.json",
-            "plan.json",
-            "policies/Ann_O_Neil.sql",
-            "rollback/Ann_O_Neil.sql"
-        ]
-    );
-    let sql = |file: &str| fs::read_to_string(house.path("out").join(file)).unwrap();
+/// Says what is in both files.
+fn as_written(server: &Server, sql: &dyn Fn(&str) -> String) {
     let number = server.sql("SELECT system_identifier FROM pg_control_system()");
     insta::assert_snapshot!(sql("policies/Ann_O_Neil.sql").replace(&number, "NUMBER"), @r#"
     BEGIN;
@@ -101,6 +81,46 @@ fn what_a_real_role_does_not_use_is_taken_back_and_given_again() {
     GRANT DELETE ON TABLE shop.old TO "Ann O'Neil" WITH GRANT OPTION;
     COMMIT;
     "#);
+}
+
+/// Runs a command of a plan, in this database or in another; says whether it was done, and what was said.
+fn carried_out(server: &Server, house: &House, command: &Value, database: &str) -> (bool, String) {
+    let words: Vec<_> = command.as_array().unwrap().iter().map(|it| it.as_str().unwrap()).collect();
+    let ["psql", rest @ .., "--dbname", place, "--file", file] = words.as_slice() else {
+        panic!("{words:?}")
+    };
+    // Whom the server runs as may not look into the folder of a test.
+    let copy = server.folder().join("plan.sql");
+    fs::copy(house.path("out").join(file), &copy).unwrap();
+    let place = place.replace("dbname=postgres", &format!("dbname={database}"));
+    let mut psql = server.program("psql");
+    let ran = psql.args(rest).args(["--dbname", &place, "--file"]).arg(copy).output().unwrap();
+    (ran.status.success(), String::from_utf8_lossy(&ran.stderr).into_owned())
+}
+
+#[test]
+fn what_a_real_role_does_not_use_is_taken_back_and_given_again() {
+    let Some((server, house)) = served() else { return };
+    let address =
+        format!("postgres://auditor:of%20the%20auditor@127.0.0.1:{}/postgres", server.port());
+    let place =
+        format!("host='{}' port={} user=postgres", server.folder().display(), server.port());
+    let words = [WHO, "server.log", "--grants", &address, "--window", "1d", "--psql", &place];
+    let ran = house.run(&[&words[..], &["--out", "out"]].concat());
+    assert_eq!(ran.code, 0, "{}", ran.stderr);
+    assert!(!ran.stdout.contains("of the auditor"), "{}", ran.stdout);
+    assert_eq!(
+        files(&house.path("out")),
+        [
+            "certificate.json",
+            "grants.json",
+            "plan.json",
+            "policies/Ann_O_Neil.sql",
+            "rollback/Ann_O_Neil.sql"
+        ]
+    );
+    let sql = |file: &str| fs::read_to_string(house.path("out").join(file)).unwrap();
+    as_written(&server, &sql);
     let certificate = house.read("out/certificate.json");
     assert_eq!(certificate["checks"]["gives_no_more"], json!(true));
     let told = format!("postgres://auditor@127.0.0.1:{}/postgres", server.port());
@@ -119,20 +139,7 @@ fn what_a_real_role_does_not_use_is_taken_back_and_given_again() {
         ))
     };
     let plan = house.read("out/plan.json");
-    let run = |command: &serde_json::Value, database: &str| {
-        let words: Vec<_> =
-            command.as_array().unwrap().iter().map(|it| it.as_str().unwrap()).collect();
-        let ["psql", rest @ .., "--dbname", place, "--file", file] = words.as_slice() else {
-            panic!("{words:?}")
-        };
-        // Whom the server runs as may not look into the folder of a test.
-        let copy = server.folder().join("plan.sql");
-        fs::write(&copy, sql(file)).unwrap();
-        let place = place.replace("dbname=postgres", &format!("dbname={database}"));
-        let mut psql = server.program("psql");
-        let ran = psql.args(rest).args(["--dbname", &place, "--file"]).arg(copy).output().unwrap();
-        (ran.status.success(), String::from_utf8_lossy(&ran.stderr).into_owned())
-    };
+    let run = |command, database: &str| carried_out(&server, &house, command, database);
     let (forth, back) = (&plan["stages"][1]["commands"][0], &plan["stages"][1]["rollback"][0]);
     // In another database nothing is done.
     let (done, said) = run(forth, "template1");

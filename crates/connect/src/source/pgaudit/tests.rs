@@ -100,6 +100,27 @@ fn who_somebody_becomes_and_what_is_locked_is_read_of_the_statement() {
 }
 
 #[test]
+fn what_a_query_reads_and_whom_it_makes_of_somebody_are_two_accesses() {
+    let row = r#"AUDIT: SESSION,1,1,READ,SELECT,TABLE,public.a,"select set_config('role', 'web', true) from a",<none>"#;
+    let text = format!("2026-03-01 10:00:00.123 UTC [7] ann@shop LOG:  {row}\n");
+    // Which session it was, is not said.
+    let json = serde_json::json!({ "timestamp": "2026-03-01 10:00:00.123 UTC", "user": "ann",
+        "dbname": "shop", "error_severity": "LOG", "message": row });
+    for log in [text, format!("{json}\n")] {
+        let mut keys = Vec::new();
+        let mut take = |record: Record<'_>| {
+            if let Record::Exercise(_, it) = record {
+                keys.push((it.service.to_string(), it.key));
+            }
+        };
+        read_from(log.as_bytes(), None, &mut take, &|_| {}).unwrap();
+        let [(table, one), (role, other)] = keys.as_slice() else { panic!("{log}: {keys:?}") };
+        assert_eq!((table.as_str(), role.as_str()), ("table public.a", "role web"));
+        assert_ne!(one, other);
+    }
+}
+
+#[test]
 fn each_database_is_an_account_of_its_own() {
     let log = "2026-03-01 10:00:00.123 UTC [7] ann@shop LOG:  AUDIT: SESSION,1,1,READ,SELECT,TABLE,public.a,select,<none>\n\
                2026-03-01 10:00:00.123 UTC [8] ann@crm LOG:  AUDIT: SESSION,1,1,READ,SELECT,TABLE,public.a,select,<none>\n";

@@ -284,17 +284,21 @@ fn of_others(before: &Objects, after: &Objects, id: &str) -> Vec<String> {
     faults
 }
 
+/// Stands before the verb of what a server asked about somebody.
+const ASKED: &str = ":asked about ";
+
 /// Gives what servers asked about somebody: what it is, no record says, and it may have been use.
 pub(super) fn asked_about(doers: &[Doer]) -> Vec<Used> {
     let mut all = Vec::new();
     for (name, deeds) in doers.iter().flat_map(|it| &it.deeds) {
-        let name = bare(Platform::Kubernetes, name);
-        let Some((resource, verb)) = name.split_once(":asked about ") else { continue };
-        all.extend(deeds.done.iter().map(|(on, tally)| Used {
-            action: format!("{resource}:{verb}"),
-            resource: on.clone(),
-            count: tally.count,
-        }));
+        let action = bare(Platform::Kubernetes, name);
+        if action.contains(ASKED) {
+            all.extend(deeds.done.iter().map(|(resource, tally)| Used {
+                action: action.to_owned(),
+                resource: resource.clone(),
+                count: tally.count,
+            }));
+        }
     }
     all
 }
@@ -419,8 +423,8 @@ pub(super) fn weigh(weights: &Weights<'_>, used: &[Used]) -> Result<Weighed, NoP
     told.gives_more.extend(of_others(&before, &after, id));
     for it in &asked(used) {
         told.replay.asked = told.replay.asked.saturating_add(1);
-        let gave: Vec<&Held> =
-            had.iter().filter(|had| had.serves(&it.action, &it.resource)).collect();
+        let action = it.action.replacen(ASKED, ":", 1);
+        let gave: Vec<&Held> = had.iter().filter(|had| had.serves(&action, &it.resource)).collect();
         if gave.is_empty() {
             told.replay.given_otherwise = told.replay.given_otherwise.saturating_add(1);
         }
@@ -429,7 +433,7 @@ pub(super) fn weigh(weights: &Weights<'_>, used: &[Used]) -> Result<Weighed, NoP
             has.iter().any(|is| {
                 is.within == gave.within
                     && is.names == gave.names
-                    && is.serves(&it.action, &it.resource)
+                    && is.serves(&action, &it.resource)
             })
         };
         if !gave.iter().all(is_there) {

@@ -283,17 +283,9 @@ fn asked(command: &str) -> &'static [&'static str] {
     }
 }
 
-/// Holds what is left against what was there, and against what was used.
-pub(super) fn weigh(weights: &Weights<'_>, used: &[Used]) -> Result<Weighed, NoPolicy> {
+/// Reads what the documents take back, each once.
+fn taken(weights: &Weights<'_>, before: &BTreeSet<Right>, told: &mut Weighed) -> BTreeSet<Right> {
     let (listed, id) = (weights.grants, weights.certificate.identity.as_str());
-    if rows(listed, "roles").iter().any(|it| at(it, 0) == id && at(it, 2) == "t") {
-        return Err(NoPolicy("it is a superuser, of whom no grant is asked"));
-    }
-    let mut told = Weighed::default();
-    let all = rows(listed, "rights");
-    let own: Vec<_> = all.iter().filter(|it| at(it, 3) == id && at(it, 2) != id).collect();
-    let before: BTreeSet<Right> = own.iter().map(|it| right(it)).collect();
-    let mut left = before.clone();
     let (mut taken, mut met) = (BTreeSet::new(), BTreeSet::new());
     for wanted in weights.certificate.decisions.iter().flat_map(|it| &it.documents) {
         if !met.insert(&wanted.file) {
@@ -307,7 +299,7 @@ pub(super) fn weigh(weights: &Weights<'_>, used: &[Used]) -> Result<Weighed, NoP
         match statements(text, ("revoke", "from"), (id, listed)) {
             Ok(all) => {
                 for (wanted, _) in all {
-                    match find(&before, &wanted) {
+                    match find(before, &wanted) {
                         Some(right) => {
                             taken.insert(right.clone());
                         }
@@ -323,6 +315,21 @@ pub(super) fn weigh(weights: &Weights<'_>, used: &[Used]) -> Result<Weighed, NoP
             Err(fault) => told.gives_more.push(fault),
         }
     }
+    taken
+}
+
+/// Holds what is left against what was there, and against what was used.
+pub(super) fn weigh(weights: &Weights<'_>, used: &[Used]) -> Result<Weighed, NoPolicy> {
+    let (listed, id) = (weights.grants, weights.certificate.identity.as_str());
+    if rows(listed, "roles").iter().any(|it| at(it, 0) == id && at(it, 2) == "t") {
+        return Err(NoPolicy("it is a superuser, of whom no grant is asked"));
+    }
+    let mut told = Weighed::default();
+    let all = rows(listed, "rights");
+    let own: Vec<_> = all.iter().filter(|it| at(it, 3) == id && at(it, 2) != id).collect();
+    let before: BTreeSet<Right> = own.iter().map(|it| right(it)).collect();
+    let mut left = before.clone();
+    let taken = taken(weights, &before, &mut told);
     for gone in &taken {
         // What goes for the whole goes for each column.
         left.retain(|it| it != gone && !(gone.column.is_none() && it.name == gone.name));

@@ -143,7 +143,7 @@ fn a_tools_name_may_have_a_colon_in_it() {
         ["2 agent | files | fs:read | x | ok", "2 agent | lease:orders-db | role:readers | x | ok"];
     assert_eq!(
         told(&house, &used, &days(1)),
-        "reduce template triage, reduce charter agent: files:fs:write:all lease:orders-db:role:writers mail:* tickets:*"
+        "reduce template triage, reduce charter agent: files:fs:write:all lease:orders-db:role:writers mail:*"
     );
     // The margin is the server's, whatever its tools are called.
     let wishes = Wishes { margin: Margin::Siblings, ..days(1) };

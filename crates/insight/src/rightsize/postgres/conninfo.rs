@@ -62,11 +62,10 @@ impl Conninfo {
             let is_word =
                 !name.is_empty() && name.chars().all(|it| it.is_ascii_alphanumeric() || it == '_');
             let known = NAMES.into_iter().find(|it| *it == name);
-            let name = known.ok_or_else(|| match is_word {
-                true => ConninfoError::Stranger(name.to_owned()),
-                // It may be a piece of a password.
-                false => ConninfoError::Broken,
-            })?;
+            let strange = || ConninfoError::Stranger(name.to_owned());
+            // What is no word may be a piece of a password.
+            let name =
+                known.ok_or_else(|| if is_word { strange() } else { ConninfoError::Broken })?;
             if value.chars().any(|it| it.is_control() || matches!(it, '\u{2028}' | '\u{2029}')) {
                 return Err(ConninfoError::Unquotable(name));
             }

@@ -347,9 +347,9 @@ fn sql_asks_for_the_server_that_the_grants_are_of() {
     let guard = |listed: &Json| {
         let made = made(&exercised, listed, 1);
         let text = file(&made, "policies/ann.sql").to_owned();
-        let (begin, end) =
-            (text.find("IF ").expect("it asks"), text.find(" THEN").expect("it asks"));
-        text[begin..end].split_whitespace().collect::<Vec<_>>().join(" ")
+        let asks = text.split_once("IF ").and_then(|it| it.1.split_once(" THEN"));
+        let asks = asks.expect("it asks").0;
+        format!("IF {}", asks.split_whitespace().collect::<Vec<_>>().join(" "))
     };
     let here = "IF current_database() IS DISTINCT FROM 'post gres'";
     let system = "(SELECT system_identifier::text FROM pg_control_system()) IS DISTINCT FROM '7'";
@@ -548,12 +548,11 @@ proptest! {
         let listed = Json::Object(members.into_iter().map(|it| (it.0.to_owned(), it.1)).collect());
         let mut all = Exercised::new(crate::names::Catalogue::parse("# a test's own\ns3\n R GetObject\n").expect("a list"));
         let logged = if how == 2 { listed_name(&[&one]) } else { used.clone() };
-        let mut key = 0;
+        let mut keys = 0_u128..;
         let mut take = |who: &str, service: &str, operation: &str, ok: bool| {
-            key += 1;
             all.take(&bailiwick_model::Exercise {
                 platform: Platform::Postgres,
-                key,
+                key: keys.next().unwrap_or_default(),
                 at: Timestamp::from_millis(86_400_000),
                 account: database.clone().into(),
                 actor: bailiwick_model::Actor { id: who.to_owned().into(), ..Default::default() },
