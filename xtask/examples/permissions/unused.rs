@@ -74,6 +74,7 @@ fn holders(exercised: &Exercised, patterns: &[String]) -> Vec<Holder> {
             resources: Patterns::Only(vec!["*".to_owned()]),
             conditional: false,
         }],
+        since: None,
     };
     let holder = |(id, account)| Holder {
         platform: Platform::Aws,
