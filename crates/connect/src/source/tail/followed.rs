@@ -75,7 +75,7 @@ pub(super) struct Followed {
     pub(super) is_faulty: bool,
     /// How it looked when it was listed.
     pub(super) look: Option<Look>,
-    /// How it looks, and since when.
+    /// How it looks, and since when; nothing, where it was not where it was listed.
     seen: Option<(Look, Duration)>,
     /// Whether there is nothing to do while it looks like this.
     is_done: bool,
@@ -166,7 +166,7 @@ impl Followed {
             return Ok((0, false));
         }
         let done = self.open_and_read(reading, is_still, each);
-        self.is_done = is_still && matches!(done, Ok((_, false)));
+        self.is_done = is_still && self.seen.is_some() && matches!(done, Ok((_, false)));
         done
     }
 
@@ -174,6 +174,12 @@ impl Followed {
     fn waits(&self, length: u64) -> bool {
         let twice = self.read.saturating_add(self.rest.saturating_mul(2));
         SHORT < self.rest && self.read <= length && length < twice
+    }
+
+    /// Reads nothing of a file that is not where it was listed: it is looked for under its next name.
+    fn not_seen(&mut self) -> (u64, bool) {
+        self.seen = None;
+        (0, false)
     }
 
     fn open_and_read(
@@ -186,12 +192,12 @@ impl Followed {
         let mut file = match open(reading.path) {
             Ok(file) => file,
             // It was renamed or taken away since it was listed.
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok((0, false)),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(self.not_seen()),
             Err(error) => return Err(words(error)),
         };
         let about = file.metadata().map_err(words)?;
         if !about.is_file() || FileId::of(&about) != self.place.id() {
-            return Ok((0, false));
+            return Ok(self.not_seen());
         }
         let mut head = Vec::new();
         file.by_ref().take(HEAD).read_to_end(&mut head).map_err(words)?;

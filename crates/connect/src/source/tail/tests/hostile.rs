@@ -335,3 +335,21 @@ proptest! {
         prop_assert_eq!(before, log.told);
     }
 }
+
+#[test]
+fn what_is_renamed_after_it_was_listed_is_read_by_its_next_name() {
+    for other in ["gone.log", "other.log"] {
+        let mut log = Log::new();
+        log.append("a.log", (one(1) + "\n").as_bytes());
+        let found = list(&log.path("")).unwrap().found.remove(0);
+        log.append("other.log", (one(2) + "\n").as_bytes());
+        let (mut file, stop) = (Followed::at(Place::begin(found.id)), AtomicBool::new(false));
+        let names = [other, other, "a.log"].map(|it| log.path(it));
+        for (path, now) in names.iter().zip([Duration::ZERO, STILL, STILL * 2]) {
+            let (look, stop) = (found.look, &stop);
+            let reading = Reading { path, look, now, most: 1 << 20, only: None, stop };
+            file.read_on(&reading, &mut |_, it| count(&mut log.told, &it)).unwrap();
+        }
+        assert_eq!(log.keys(), keys([1]), "{other}");
+    }
+}
