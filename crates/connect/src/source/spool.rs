@@ -150,12 +150,10 @@ impl Spool {
     }
 
     fn begin(&mut self) -> io::Result<()> {
-        let number = self.files.last().map_or(1, |it| it.0.saturating_add(1));
-        let path = self.path(number);
-        let file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
-        File::open(&self.folder)?.sync_all()?;
+        let (number, file) = self.create()?;
         self.files.push((number, 0));
-        if let Err(error) = self.head(&file) {
+        let folder = File::open(&self.folder).and_then(|it| it.sync_all());
+        if let Err(error) = folder.and_then(|()| self.head(&file)) {
             // On a full disk each attempt would leave another.
             self.files.pop();
             let _ = fs::remove_file(self.path(number));
@@ -163,6 +161,19 @@ impl Spool {
         }
         self.last = Some(file);
         Ok(())
+    }
+
+    /// Makes the next file. Where its name is taken already, the one after it is.
+    fn create(&self) -> io::Result<(u64, File)> {
+        let mut number = self.files.last().map_or(0, |it| it.0);
+        loop {
+            number = number.checked_add(1).ok_or_else(|| io::Error::other("no number is left"))?;
+            let path = self.path(number);
+            match OpenOptions::new().write(true).create_new(true).mode(0o600).open(path) {
+                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+                made => return made.map(|it| (number, it)),
+            }
+        }
     }
 
     fn head(&mut self, mut file: &File) -> io::Result<()> {
@@ -251,6 +262,19 @@ mod tests {
         assert_eq!(names[0], "0000000004.log");
         let last = fs::read(folder.join(names.last().unwrap())).unwrap();
         assert_eq!(last, b"[]\n{}\n");
+    }
+
+    #[test]
+    fn a_name_that_is_taken_costs_nothing_that_is_sent() {
+        let home = tempfile::tempdir().unwrap();
+        let folder = home.path().join("spool");
+        let mut spool = Spool::open(folder.clone(), 1 << 40).unwrap();
+        // It was left behind by one that could not be begun.
+        fs::write(folder.join("0000000001.log"), "").unwrap();
+        for _ in 0..2 {
+            spool.add(b"{}\n").unwrap();
+        }
+        assert_eq!(fs::read(folder.join("0000000002.log")).unwrap(), b"[]\n{}\n{}\n");
     }
 
     #[test]
