@@ -153,10 +153,9 @@ fn inside(
         match record.filter(|_| is_whole) {
             Some(record) => reader.held_record(record, each),
             None => {
-                return (
-                    begin,
-                    broken(text.get(begin..).unwrap_or_default(), is_end, reader, each),
-                );
+                let rest = text.get(begin..).unwrap_or_default();
+                let (count, next) = broken(rest, is_end, is_member, reader, each);
+                return (begin.saturating_add(count), next);
             }
         }
     }
@@ -166,9 +165,10 @@ fn inside(
 fn broken(
     text: &[u8],
     is_end: bool,
+    is_member: bool,
     reader: &mut Reader,
     each: &mut dyn FnMut(Record<'_>),
-) -> Option<At> {
+) -> Step {
     let mut values = serde_json::Deserializer::from_slice(text).into_iter::<&RawValue>();
     match values.next() {
         Some(Err(error)) if is_end || !error.is_eof() => {
@@ -176,14 +176,14 @@ fn broken(
             let why = error.to_string();
             let why = why.split(" at line ").next().unwrap_or_default().to_owned();
             reader.fault_of_next(NotRead::Json(why), each);
-            Some(At::Lost)
+            (0, Some(At::Lost))
         }
-        // What lies too deep for us is no fault of theirs.
+        // What lies too deep for us is no fault of theirs, and its end is known.
         Some(Ok(_)) if is_end || values.byte_offset() < text.len() => {
             reader.fault_of_next(NotRead::Shape("it lies too deep".to_owned()), each);
-            Some(At::Lost)
+            (values.byte_offset(), Some(At::Inside { is_member }))
         }
-        Some(_) | None => None,
+        Some(_) | None => (0, None),
     }
 }
 
@@ -290,6 +290,28 @@ mod tests {
         ] {
             for size in [1, 7, 64, 100_000] {
                 assert_eq!(told(&text, size), is, "{text} by {size}");
+            }
+        }
+    }
+
+    #[test]
+    fn what_lies_too_deep_costs_itself_alone() {
+        let deep = format!("{{\"a\":{}{}}}", "[".repeat(129), "]".repeat(129));
+        for (text, is) in [
+            (format!("{{\"Records\":[{deep},{ONE}]}}"), "{} GetObject"),
+            (
+                format!("[{ONE},{deep} , {deep},{ONE}]\n{ONE}\n"),
+                "GetObject {} {} GetObject GetObject",
+            ),
+        ] {
+            for size in [1, 7, 64, 100_000] {
+                let words = told(&text, size);
+                let first = usize::from(text.starts_with('['));
+                let faults = (1..3).map(|it| {
+                    format!("(record {}: this is no record: it lies too deep)", it + first)
+                });
+                let is = faults.fold(is.to_owned(), |is, it| is.replacen("{}", &it, 1));
+                assert_eq!(words, is, "{text} by {size}");
             }
         }
     }
