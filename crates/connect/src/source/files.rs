@@ -196,11 +196,18 @@ fn pieces(
     let mut held = Held { bytes: Vec::new(), end: 0, all: 0 };
     let mut list = List::default();
     let mut lines: Option<bool> = None;
+    let mut is_blank = true;
     loop {
         let mut begin = held.end;
         let count = held.more(&mut input)?;
         if limits.all < held.all {
             return Err(FileError::Bomb);
+        }
+        // Blanks before everything else say nothing.
+        is_blank &= held.all().trim_ascii().is_empty();
+        if is_blank && 0 < count {
+            held.take_off(held.end);
+            continue;
         }
         if lines.is_none() {
             match reader.begins_text(held.all(), count == 0) {
@@ -436,6 +443,17 @@ mod tests {
         // What lies there for good packs as well as it likes, up to there.
         assert_eq!(Limits::of(1, 1 << 20).all, 1000 << 20);
         assert_eq!(Limits::of(1, 1).all, 64 << 20);
+    }
+
+    #[test]
+    fn blanks_before_everything_else_are_not_held() {
+        for blank in ["\n", " ", "  \r\n\t"] {
+            let text = format!("{}\n{ONE}{ONE}", blank.repeat(4 << 20));
+            let limits = Limits { piece: 1 << 20, all: u64::MAX };
+            let reader = Reader::new(None);
+            let count = read_within(text.as_bytes(), reader, &mut |_| {}, (&|_| {}, limits));
+            assert!(matches!(count, Ok(2)), "{blank:?}: {count:?}");
+        }
     }
 
     #[test]
