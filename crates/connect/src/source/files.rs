@@ -9,6 +9,7 @@ use std::{
 };
 
 use flate2::read::MultiGzDecoder;
+use memchr::memchr;
 use serde::de::IgnoredAny;
 
 use super::{
@@ -40,7 +41,7 @@ pub enum FileError {
         /// What is wrong.
         why: String,
     },
-    /// A record never ends.
+    /// A record of a list never ends.
     #[error("a record in it is longer than {} MiB", LINE_MAX >> 20)]
     Line,
     /// There is too much in one piece.
@@ -196,9 +197,10 @@ fn pieces(
     let mut held = Held { bytes: Vec::new(), end: 0, all: 0 };
     let mut list = List::default();
     let mut lines: Option<bool> = None;
-    let mut is_blank = true;
+    let (mut is_blank, mut skips) = (true, false);
     loop {
         let mut begin = held.end;
+        let had_lines = lines == Some(true);
         let count = held.more(&mut input)?;
         if limits.all < held.all {
             return Err(FileError::Bomb);
@@ -208,6 +210,10 @@ fn pieces(
         if is_blank && 0 < count {
             held.take_off(held.end);
             continue;
+        }
+        if skips {
+            skips = held.skip_line();
+            begin = 0;
         }
         if lines.is_none() {
             match reader.begins_text(held.all(), count == 0) {
@@ -245,13 +251,21 @@ fn pieces(
             return Ok(());
         }
         if is_lines {
-            let whole = held.all().iter().rposition(|it| *it == b'\n');
-            let whole = whole.map_or(0, |it| it.saturating_add(1));
+            // What was held before has no line that ended, once there are lines.
+            let begin = if had_lines { begin } else { 0 };
+            let new = held.all().get(begin..).unwrap_or_default();
+            let whole = new.iter().rposition(|it| *it == b'\n');
+            let whole = whole.map_or(0, |it| begin.saturating_add(it).saturating_add(1));
             reader.lines(held.all().get(..whole).unwrap_or_default(), each);
             held.take_off(whole);
         }
         match is_lines {
-            true if LINE_MAX < held.end => return Err(FileError::Line),
+            // It costs itself alone.
+            true if LINE_MAX < held.end => {
+                reader.too_long(each);
+                held.take_off(held.end);
+                skips = true;
+            }
             false if limits.piece < held.end => return Err(FileError::Document),
             true | false => {}
         }
@@ -282,6 +296,13 @@ impl Held {
         self.end = self.end.saturating_add(count);
         self.all = self.all.saturating_add(u64::try_from(count).unwrap_or(u64::MAX));
         Ok(count)
+    }
+
+    /// Takes off the rest of a line, and says whether more of it is to come.
+    fn skip_line(&mut self) -> bool {
+        let end = memchr(b'\n', self.all());
+        self.take_off(end.map_or(self.end, |it| it.saturating_add(1)));
+        end.is_none()
     }
 
     /// Takes off the first `count` bytes.
@@ -454,6 +475,27 @@ mod tests {
             let count = read_within(text.as_bytes(), reader, &mut |_| {}, (&|_| {}, limits));
             assert!(matches!(count, Ok(2)), "{blank:?}: {count:?}");
         }
+    }
+
+    #[test]
+    fn a_line_that_is_too_long_costs_itself_alone() {
+        let long = || io::repeat(b'x').take(u64::try_from(LINE_MAX + PIECE).unwrap());
+        let text = ONE.as_bytes().chain(long()).chain(&b"\n"[..]).chain(ONE.as_bytes());
+        let mut told = Vec::new();
+        let mut each = |it: Record<'_>| {
+            told.push(match it {
+                Record::Error(it) => it.to_string(),
+                Record::Exercise(_, it) => it.operation.to_string(),
+                Record::Nothing | Record::Undated => String::new(),
+            });
+        };
+        let count = read_from(text.chain(long()), None, &mut each, &|_| {}).unwrap();
+        let [second, fourth] =
+            [2, 4].map(|it| format!("record {it}: this is no record: it is too long"));
+        assert_eq!(
+            (count, told),
+            (4, vec!["GetObject".to_owned(), second, "GetObject".to_owned(), fourth])
+        );
     }
 
     #[test]
