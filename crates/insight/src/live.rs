@@ -25,6 +25,10 @@ use crate::{
 
 /// How many accesses a stretch has.
 const STRETCH: u64 = 32_768;
+/// How long its names are in all: whoever writes a log chooses how long they are.
+const NAMES: usize = 32 << 20;
+/// How long the names of one may be that made a credential and goes on to the next stretch.
+const NAMES_OF_ONE: usize = 16 << 10;
 /// How many of those that made a credential go on to the next stretch: the latest.
 const MADE_MAX: usize = 4096;
 /// How many of one way go on, however many other ways there are.
@@ -41,6 +45,8 @@ pub struct Live {
     /// How many of them there were when the last were forgotten.
     kept: usize,
     taken: u64,
+    /// How long the names are of those that were taken.
+    names: usize,
     told: Told,
 }
 
@@ -83,7 +89,8 @@ impl Live {
         // What a permission is called is no matter here, and the list of all names takes room.
         let nothing = Catalogue::parse("# none\n").unwrap_or_else(|_| Catalogue::carried());
         let (exercised, kept) = (Exercised::new(nothing), made.len());
-        let mut live = Self { exercised, made: Vec::new(), kept, taken: 0, told: Told::default() };
+        let (told, taken, names) = (Told::default(), 0, 0);
+        let mut live = Self { exercised, made: Vec::new(), kept, taken, names, told };
         for it in &made {
             live.told.take(&it.exercise(), it.way, true);
             live.exercised.take(&it.exercise());
@@ -100,7 +107,9 @@ impl Live {
             return;
         }
         self.taken = self.taken.saturating_add(1);
-        self.made.extend(MadeBy::of(it, way));
+        let names = names_of(it);
+        self.names = self.names.saturating_add(names);
+        self.made.extend(MadeBy::of(it, way).filter(|_| names <= NAMES_OF_ONE));
         if self.kept.max(MADE_MAX).saturating_mul(2) < self.made.len() {
             self.forget();
         }
@@ -108,12 +117,12 @@ impl Live {
 
     /// Says whether the stretch is at its end.
     pub fn is_full(&self) -> bool {
-        STRETCH <= self.taken
+        STRETCH <= self.taken || NAMES <= self.names
     }
 
     /// Says whether it is so far beyond its end that no more of it should be held.
     pub fn is_over(&self) -> bool {
-        STRETCH.saturating_mul(2) <= self.taken
+        STRETCH.saturating_mul(2) <= self.taken || NAMES.saturating_mul(2) <= self.names
     }
 
     /// Counts the accesses that were taken.
@@ -186,6 +195,15 @@ impl Live {
         all.dedup_by(|one, next| (one.kind, &one.subject) == (next.kind, &next.subject));
         all
     }
+}
+
+/// Gives how long all names of an access are.
+fn names_of(it: &Exercise<'_>) -> usize {
+    let actor = &it.actor;
+    let issued = it.issued.iter().flat_map(|it| [&it.credential, &it.to]);
+    let own = [&it.account, &it.service, &it.operation, &it.resource, &it.code, &it.granted_by];
+    let all = own.into_iter().chain([&actor.id, &actor.credential, &actor.through]);
+    all.chain(&actor.chain).chain(issued).map(|it| it.len()).fold(0, usize::saturating_add)
 }
 
 impl MadeBy {
@@ -375,6 +393,23 @@ mod tests {
             made.last().unwrap().at.millis(),
             i64::try_from(STRETCH).unwrap().saturating_sub(1)
         );
+    }
+
+    #[test]
+    fn long_names_end_a_stretch_and_go_no_further() {
+        let mut live = Live::new(Vec::new());
+        let mut count = 0_usize;
+        while !live.is_over() {
+            assert!(count < 128, "64 MiB are held");
+            let mut it = access((0, 1, 0));
+            it.key = u128::try_from(count).unwrap();
+            it.actor.id = Cow::Owned(format!("{count}{}", "x".repeat(512 << 10)));
+            live.take(&it, 0);
+            count = count.saturating_add(1);
+            assert_eq!(live.is_full(), 64 <= count);
+        }
+        live.take(&access((0, 2, 0)), 0);
+        assert_eq!(live.end().len(), 1);
     }
 
     #[test]
