@@ -60,6 +60,8 @@ pub struct Turn {
     pub stirred: bool,
     /// When the latest of its files changed, in seconds since 1970.
     pub changed: Option<i64>,
+    /// Whether nothing of the folder could be looked at.
+    pub unseen: bool,
     /// Why the folder cannot be read, or not all of it.
     pub lost: Option<String>,
     /// What is wrong with which file: once, until that changes.
@@ -106,7 +108,7 @@ impl Tail {
         let Listed { mut found, left_out } = match list(&self.folder) {
             Ok(listed) => listed,
             Err(error) => {
-                turn.lost = Some(error.to_string());
+                (turn.unseen, turn.lost) = (true, Some(error.to_string()));
                 return turn;
             }
         };

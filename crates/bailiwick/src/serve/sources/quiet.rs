@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use bailiwick_connect::source::Turn;
+
 /// How long nothing has come, and from when on that is worth a word.
 #[derive(Debug, Default)]
 pub(super) struct Quiet {
@@ -9,6 +11,31 @@ pub(super) struct Quiet {
     /// When something came last, or when it was first looked at, and how long nothing had come then.
     last: Option<(Duration, Duration)>,
     is_silent: bool,
+}
+
+/// What came of a source in a round.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Came {
+    /// Whether a file of it came or changed.
+    pub(super) stirred: bool,
+    /// Whether one of its folders could not be looked at.
+    pub(super) unseen: bool,
+    /// When the latest of its files changed, in seconds since 1970.
+    pub(super) changed: Option<i64>,
+}
+
+impl Came {
+    /// Adds what came of one of its folders.
+    pub(super) fn add(&mut self, turn: &Turn) {
+        self.stirred |= turn.stirred;
+        self.unseen |= turn.unseen;
+        self.changed = turn.changed.max(self.changed);
+    }
+
+    /// Says whether anything came; nothing, where it could not be looked.
+    pub(super) fn anything(self) -> Option<bool> {
+        (self.stirred || !self.unseen).then_some(self.stirred)
+    }
 }
 
 /// What is new about it.
@@ -70,6 +97,27 @@ mod tests {
         }
         assert_eq!(told, [(70, Turned::Silent), (200, Turned::Heard), (260, Turned::Silent)]);
         assert_eq!(quiet.lasts(second(400)), second(200));
+    }
+
+    #[test]
+    fn what_can_be_looked_at_in_part_is_heard_and_what_cannot_says_nothing() {
+        let turn = |stirred, unseen, lost: bool| Turn {
+            stirred,
+            unseen,
+            lost: lost.then(String::new),
+            ..Turn::default()
+        };
+        for (turns, is) in [
+            (vec![turn(true, false, true)], Some(true)),
+            (vec![turn(false, false, true)], Some(false)),
+            (vec![turn(false, true, true)], None),
+            (vec![turn(false, true, true), turn(false, false, false)], None),
+            (vec![turn(true, false, false), turn(false, true, true)], Some(true)),
+        ] {
+            let mut came = Came::default();
+            turns.iter().for_each(|it| came.add(it));
+            assert_eq!(came.anything(), is, "{turns:?}");
+        }
     }
 
     #[test]

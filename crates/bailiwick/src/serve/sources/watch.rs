@@ -17,7 +17,7 @@ use super::{
     BEHIND, FULL, GOOD, QUIET, RECORDS, SourceView,
     memory::Memory,
     owed::Debt,
-    quiet::{self, Quiet},
+    quiet::{self, Came, Quiet},
     room::TOLD_MAX,
     stretch::Stretch,
 };
@@ -137,7 +137,7 @@ impl Watch {
         for view in &mut self.views {
             (view.files, view.behind) = (0, 0);
         }
-        let mut came = vec![(false, None); self.views.len()];
+        let mut came = vec![Came::default(); self.views.len()];
         for (way, it) in (0_u8..).zip(&mut self.tails) {
             let Some(view) = self.views.get_mut(it.source) else { continue };
             let (stretch, mut counts) = (&mut self.stretch, Counts::of(view));
@@ -150,9 +150,8 @@ impl Watch {
             counts.told(view);
             stretch.bytes = stretch.bytes.saturating_add(turn.bytes);
             turned.more |= turn.more;
-            if let Some((stirred, changed)) = came.get_mut(it.source) {
-                *stirred |= turn.stirred;
-                *changed = turn.changed.max(*changed);
+            if let Some(came) = came.get_mut(it.source) {
+                came.add(&turn);
             }
             it.note(turn, view, turned);
         }
@@ -167,19 +166,15 @@ impl Watch {
     }
 
     /// Hears which sources are silent.
-    fn listen(&mut self, now: Duration, came: &[(bool, Option<i64>)], turned: &mut Turned) {
+    fn listen(&mut self, now: Duration, came: &[Came], turned: &mut Turned) {
         let clock = self.desk.now().millis();
-        for ((view, quiet), (stirred, changed)) in
-            self.views.iter_mut().zip(&mut self.quiet).zip(came)
-        {
-            // One that cannot be read is told of as such.
-            if view.lost.is_some() {
-                continue;
-            }
-            let age = changed.map(|it| clock.saturating_sub(it.saturating_mul(1000)));
+        for ((view, quiet), came) in self.views.iter_mut().zip(&mut self.quiet).zip(came) {
+            // One that cannot be looked at is told of as such.
+            let Some(stirred) = came.anything() else { continue };
+            let age = came.changed.map(|it| clock.saturating_sub(it.saturating_mul(1000)));
             let age = age.map(|it| Duration::from_millis(u64::try_from(it).unwrap_or(0)));
             let source = view.source.clone();
-            match quiet.hear(now, *stirred, age) {
+            match quiet.hear(now, stirred, age) {
                 quiet::Turned::Nothing => {}
                 quiet::Turned::Silent => turned.owed.push(silent(source, quiet.lasts(now))),
                 quiet::Turned::Heard => turned.over.push((SILENT, source)),

@@ -412,3 +412,17 @@ fn a_crash_in_the_middle_of_a_push_leaves_whole_lines() {
     spool.add(b"four\n").unwrap();
     assert_eq!(fs::read_to_string(file).unwrap(), "[]\none\ntwo\nfour\n");
 }
+
+#[test]
+fn a_folder_that_cannot_be_listed_in_part_is_looked_at_all_the_same() {
+    let mut log = Log::new();
+    fs::create_dir_all(log.path(&"d/".repeat(17))).unwrap();
+    log.append("a.log", (one(1) + "\n").as_bytes());
+    assert!(log.turn(1 << 20).lost.is_some());
+    log.append("a.log", (one(2) + "\n").as_bytes());
+    let turn = log.turn(1 << 20);
+    assert!(turn.lost.is_some() && turn.stirred && !turn.unseen, "{turn:?}");
+    fs::rename(log.path(""), log.home.path().join("gone")).unwrap();
+    let turn = log.turn(1 << 20);
+    assert!(turn.lost.is_some() && turn.unseen, "{turn:?}");
+}
