@@ -102,6 +102,9 @@ impl Reader {
             let length = line.len();
             let line = line.strip_suffix(b"\n").unwrap_or(line);
             let line = without_nothing(line);
+            if self.text.as_ref().is_some_and(|it| it.is_cut_before(line)) {
+                self.end(each);
+            }
             let is_text = self.is_text(line);
             if let Some(text) = self.text.as_mut().filter(|_| is_text) {
                 let ended = text.take(line);
@@ -113,9 +116,8 @@ impl Reader {
             } else if !line.trim_ascii().is_empty() {
                 self.record(line.trim_ascii(), DEEP, each);
             }
-            if self.text.is_some() {
-                self.unended = self.unended.saturating_add(length);
-            }
+            let holds = self.text.as_ref().is_some_and(pgaudit::Lines::holds);
+            self.unended = if holds { self.unended.saturating_add(length) } else { 0 };
             rest = after;
         }
     }

@@ -60,6 +60,16 @@ impl Lines {
         goes_on && !self.held.is_empty()
     }
 
+    /// Says whether the next line shows that what is held was cut off: a quote is open that cannot hold it.
+    pub(in crate::source) fn is_cut_before(&self, line: &[u8]) -> bool {
+        self.holds() && self.is_csv && self.is_open && begins_json(line)
+    }
+
+    /// Says whether there is a record that may still go on.
+    pub(in crate::source) fn holds(&self) -> bool {
+        !self.held.is_empty()
+    }
+
     /// Gives the last record.
     pub(in crate::source) fn end(&mut self) -> Option<Vec<u8>> {
         let held = std::mem::take(&mut self.held);
@@ -72,7 +82,8 @@ impl Lines {
             return false;
         }
         if self.is_csv {
-            return self.is_open && !begins_anew(&String::from_utf8_lossy(line));
+            let is_other = || begins_json(line) || begins_anew(&String::from_utf8_lossy(line));
+            return self.is_open && !is_other();
         }
         if line.starts_with(b"\t") {
             return true;
@@ -87,6 +98,16 @@ impl Lines {
 /// swallow all that follows. No statement can hold such a line, for a quote within it is two.
 fn begins_anew(line: &str) -> bool {
     line.split_once(',').is_some_and(|(_, user)| user.starts_with('"')) && is_csv(line)
+}
+
+/// Says whether a line begins an object of JSON, even though a quote is open: a quote within it is two, and one that closes it
+/// stands before a comma or the end.
+fn begins_json(line: &[u8]) -> bool {
+    let line = line.trim_ascii_start();
+    let object = line.strip_prefix(b"[").map_or(line, <[u8]>::trim_ascii_start);
+    let members = object.strip_prefix(b"{").map(<[u8]>::trim_ascii_start);
+    let name = members.and_then(|it| it.strip_prefix(b"\""));
+    name.is_some_and(|it| !matches!(it.first(), None | Some(b'"' | b',' | b'\r')))
 }
 
 #[cfg(test)]
@@ -141,7 +162,7 @@ mod tests {
     proptest! {
         /// A statement cannot pretend to be a record of its own.
         #[test]
-        fn a_statement_of_any_lines_is_one_record(inner in "[a\",\n]{0,20}", who in "[a\"]{0,3}") {
+        fn a_statement_of_any_lines_is_one_record(inner in "[a\",\n{ \\[]{0,20}", who in "[a\"]{0,3}") {
             let forged = format!("{inner}\n{AT},\"{who}\",\"shop\",7,\"x\",1.2,1,\"SELECT\"\n{inner}\n{}", csv(&inner));
             let text = csv(&forged);
             let after = csv("select 1");

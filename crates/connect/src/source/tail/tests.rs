@@ -414,6 +414,33 @@ fn a_crash_in_the_middle_of_a_push_leaves_whole_lines() {
 }
 
 #[test]
+fn a_row_that_is_cut_off_in_a_quote_costs_nothing_of_the_next_body() {
+    let at = "2026-03-01 10:00:00.123 UTC";
+    let row = format!(
+        "{at},\"ann\",\"shop\",7,\"[local]\",1.2,1,\"SELECT\",{at},3/1,0,LOG,00000,\"AUDIT: SESSION,1,1,READ,SELECT,TABLE,public.x,"
+    );
+    let good = format!("{row}\"\"select {{\n\"\",<none>\",,,,,,,,,\"psql\"");
+    let cut = format!("{row}\"\"select 1");
+    let listed = format!("[{}]", one(2));
+    let spread = one(3).replace("{\"eventTime", "{\n \"eventTime");
+    let mut log = Log::new();
+    let mut spool = Spool::open(log.path("spool"), u64::MAX).unwrap();
+    for body in [format!("{good}\n{cut}"), one(1), listed, format!("{good}\n{cut}"), spread, good] {
+        spool.add(&lines_of(body.as_bytes())).unwrap();
+        log.turn(1 << 20);
+    }
+    log.settle();
+    let all = (1..4).map(|it| one(it) + "\n").collect::<String>();
+    for id in whole(all.as_bytes()).keys() {
+        assert_eq!(log.told.get(id), Some(&1), "{:?}", log.told);
+    }
+    // Nor of the whole row before it, and the report reads the same.
+    assert_eq!(log.told.values().sum::<u32>(), 8, "{:?}", log.told);
+    let file = fs::read(log.path("spool/0000000001.log")).unwrap();
+    assert_eq!(whole(&file), log.told);
+}
+
+#[test]
 fn a_folder_that_cannot_be_listed_in_part_is_looked_at_all_the_same() {
     let mut log = Log::new();
     fs::create_dir_all(log.path(&"d/".repeat(17))).unwrap();
