@@ -65,7 +65,7 @@ pub struct MadeBy {
     to: String,
     via: Via,
     until: Option<Timestamp>,
-    /// The number of the way that it came by.
+    /// The number of the way that it came by, or one that no way has.
     #[serde(default)]
     way: u8,
 }
@@ -207,6 +207,11 @@ fn names_of(it: &Exercise<'_>) -> usize {
 }
 
 impl MadeBy {
+    /// Has it known by the number that its way has now. Where its way is there no more, it may be known by any.
+    pub fn renumber(&mut self, now: impl Fn(u8) -> Option<u8>) {
+        self.way = now(self.way).unwrap_or(u8::MAX);
+    }
+
     /// Takes what is needed of an access that made a credential.
     fn of(it: &Exercise<'_>, way: u8) -> Option<Self> {
         let issued = it.issued.as_ref().filter(|it| !it.credential.is_empty())?;
@@ -431,6 +436,26 @@ mod tests {
         let ways =
             noticed.first().map(|it| it.ways.iter().map(|it| it.numbers().collect::<Vec<_>>()));
         assert_eq!(ways.unwrap().collect::<Vec<_>>(), [vec![1], vec![2]]);
+    }
+
+    #[test]
+    fn who_came_by_a_way_that_is_gone_may_be_known_by_all() {
+        let mut first = Live::new(Vec::new());
+        first.take(&access((0, 1, 0)), 1);
+        first.take(&access((0, 2, 0)), 2);
+        let mut made = first.end();
+        for it in &mut made {
+            it.renumber(|it| (it == 2).then_some(0));
+        }
+        let mut live = Live::new(made);
+        live.take(&access((1, 1, 1)), 3);
+        live.take(&access((1, 2, 1)), 3);
+        let ways: Vec<Vec<Vec<u8>>> = live
+            .noticed(&[])
+            .iter()
+            .map(|it| it.ways.iter().map(|it| it.numbers().collect()).collect())
+            .collect();
+        assert_eq!(ways, [[vec![0, 3], vec![3]], [vec![0], vec![3]]]);
     }
 
     #[test]

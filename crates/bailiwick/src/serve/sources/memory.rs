@@ -32,6 +32,9 @@ pub(super) struct Memory {
     pub(super) places: BTreeMap<String, Vec<Place>>,
     /// Who made credentials before it began.
     pub(super) made: Vec<MadeBy>,
+    /// What the ways are called that those came by, by their numbers.
+    #[serde(default)]
+    ways: Vec<String>,
     #[serde(skip)]
     path: PathBuf,
 }
@@ -61,6 +64,17 @@ impl Memory {
         Ok(memory)
     }
 
+    /// Has who made credentials known by the numbers that these ways have: sources come, go and are moved in their list.
+    pub(super) fn number(&mut self, ways: &[String]) {
+        let before = std::mem::replace(&mut self.ways, ways.to_vec());
+        for it in &mut self.made {
+            it.renumber(|number| {
+                let name = before.get(usize::from(number))?;
+                u8::try_from(ways.iter().position(|it| it == name)?).ok()
+            });
+        }
+    }
+
     /// Writes it down. Everything that was told is on record up to `ledger`.
     pub(super) fn write(&mut self, ledger: u64) -> anyhow::Result<()> {
         self.ledger = ledger;
@@ -72,4 +86,43 @@ impl Memory {
 pub(super) fn key(code: &str, subject: &str) -> u64 {
     let digest = Digest::of_parts(&[code.as_bytes(), subject.as_bytes()]);
     u64::from_be_bytes(digest.as_bytes().first_chunk().copied().unwrap_or_default())
+}
+
+#[cfg(test)]
+mod tests {
+    use bailiwick_insight::Live;
+    use bailiwick_model::{Exercise, Issued, Platform, Timestamp, Via};
+
+    use super::*;
+
+    #[test]
+    fn whoever_made_a_credential_is_known_by_the_name_of_its_way() {
+        let ways = |all: &[&str]| all.iter().map(|it| (*it).to_owned()).collect::<Vec<_>>();
+        let made = |way: u8| {
+            let mut it = Exercise::begun(Platform::Github, Timestamp::from_millis(0));
+            it.actor.id = "repo:1".into();
+            it.issued = Some(Issued {
+                credential: "ASIA1".into(),
+                to: "role".into(),
+                via: Via::Federation,
+                until: None,
+            });
+            let mut live = Live::new(Vec::new());
+            live.take(&it, way);
+            live.end()
+        };
+        let mut memory = Memory { ways: ways(&["a", "b"]), made: made(1), ..Memory::default() };
+        memory.number(&ways(&["c", "d", "b"]));
+        assert_eq!(memory.made, made(2));
+        // As it is after a restart.
+        let text = serde_json::to_string(&memory).unwrap();
+        let mut memory: Memory = serde_json::from_str(&text).unwrap();
+        memory.number(&ways(&["b", "c"]));
+        assert_eq!(memory.made, made(0));
+        memory.number(&ways(&["c"]));
+        assert_eq!(memory.made, made(u8::MAX));
+        // Whoever came back is not taken for another.
+        memory.number(&ways(&["b", "c"]));
+        assert_eq!(memory.made, made(u8::MAX));
+    }
 }

@@ -47,7 +47,8 @@ struct Looked {
 }
 
 impl Stretch {
-    pub(super) fn new(memory: Memory, desk: Arc<Desk>, ways: Vec<String>) -> Self {
+    pub(super) fn new(mut memory: Memory, desk: Arc<Desk>, ways: Vec<String>) -> Self {
+        memory.number(&ways);
         Self {
             live: Live::new(memory.made.clone()),
             room: Room::new(ways, &memory.counts),
