@@ -16,7 +16,7 @@ use serde::{Deserialize, Serialize};
 pub use self::set::ActionSet;
 pub(crate) use self::{
     done::give,
-    spelt::{Spelt, fits},
+    spelt::{Spelt, fits, has_letters},
 };
 use crate::{
     exercised::QuickMap,

@@ -17,7 +17,7 @@ use serde::{Deserialize, Serialize};
 use super::{State, observed::Seen};
 use crate::{
     exercised::{Days, SystemIdentity, Tally},
-    granted::fits,
+    granted::{fits, has_letters},
     names::bare,
 };
 
@@ -72,7 +72,7 @@ impl Exclusion {
     pub fn knows(&self, platform: Platform, id: &str) -> bool {
         self.platform.is_none_or(|it| it == platform)
             && self.permission.as_ref().is_none_or(|it| it.platform == platform)
-            && self.identity.as_ref().is_none_or(|it| fits(it, id))
+            && self.identity.as_ref().is_none_or(|it| has_letters(it, id))
     }
 
     /// Says whether it is about a permission, or the whole of a pattern, of an identity that it knows.
@@ -111,11 +111,23 @@ impl EntitlementPattern {
         if own.len() == name.len() {
             return false;
         }
-        // AWS makes nothing of case.
-        if self.platform == Platform::Aws {
-            return fits(&self.pattern.to_ascii_lowercase(), &own.to_ascii_lowercase());
+        match self.platform {
+            // AWS makes nothing of case.
+            Platform::Aws => {
+                has_letters(&self.pattern.to_ascii_lowercase(), &own.to_ascii_lowercase())
+            }
+            Platform::Kubernetes => fits(&self.pattern, own),
+            Platform::Github
+            | Platform::Okta
+            | Platform::Google
+            | Platform::Workspace
+            | Platform::Azure
+            | Platform::Postgres
+            | Platform::Vault
+            | Platform::Mcp
+            | Platform::Anthropic
+            | Platform::Openai => has_letters(&self.pattern, own),
         }
-        fits(&self.pattern, own)
     }
 }
 

@@ -160,6 +160,11 @@ pub(crate) fn fits(pattern: &str, name: &str) -> bool {
         let of_group = name.split_once('/').filter(|(group, _)| !group.contains(':'));
         return of_group.is_some_and(|(_, name)| fits(rest, name));
     }
+    has_letters(pattern, name)
+}
+
+/// Says whether a name has the letters of a pattern, in which `*` is any.
+pub(crate) fn has_letters(pattern: &str, name: &str) -> bool {
     let Some((first, rest)) = pattern.split_once('*') else { return pattern == name };
     let (between, last) = rest.rsplit_once('*').unwrap_or(("", rest));
     let Some(mut left) = name.strip_prefix(first).and_then(|it| it.strip_suffix(last)) else {

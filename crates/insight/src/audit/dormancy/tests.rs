@@ -117,6 +117,25 @@ fn watched(days: std::ops::Range<i64>) -> Vec<Access> {
 }
 
 #[test]
+fn a_star_of_an_exclusion_is_any_letters_and_a_group_only_in_kubernetes() {
+    let whose = |pattern: &str, id: &str| {
+        let whose = Exclusion { identity: Some(pattern.to_owned()), ..exclusion("aws:*", 1) };
+        whose.knows(Platform::Aws, id)
+    };
+    assert!(whose("*/app:ref:refs/heads/main", "repo:acme/app:ref:refs/heads/main"));
+    assert!(whose("*/deploy:prod", "arn:aws:iam::1:role/team/deploy:prod"));
+    assert!(!whose("*/deploy:prod", "arn:aws:iam::1:role/deploy:test"));
+    let means = |pattern: &str, name: &str| {
+        let pattern: EntitlementPattern = pattern.parse().expect("a pattern");
+        pattern.means(name)
+    };
+    assert!(means("vault:*/prod/db:read", "vault:secret/data/prod/db:read"));
+    assert!(means("aws:*/a:Get*", "aws:x/y/a:GetObject"));
+    assert!(means("kubernetes:*/pods:get", "kubernetes:core/pods:get"));
+    assert!(!means("kubernetes:*/exec:create", "kubernetes:core/pods/exec:create"));
+}
+
+#[test]
 fn fewer_observed_days_than_the_window_are_said_to_be_fewer() {
     let says = |days, window| {
         let holder = holder(None, &[("ec2:Stop*", None), ("ec2:Describe*", None)]);
