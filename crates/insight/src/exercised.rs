@@ -18,7 +18,7 @@ use std::collections::hash_map::Entry;
 use bailiwick_model::{ActorKind, Along, Ended, Exercise, Platform, Timestamp};
 
 pub(crate) use self::{
-    buckets::{BucketDays, granted_in},
+    buckets::{BucketDays, Reached, granted_in},
     joins::vouched,
     namesakes::{Namesakes, is_local},
     quick::QuickMap,

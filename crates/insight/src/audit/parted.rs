@@ -9,7 +9,7 @@ use bailiwick_model::{HeldPolicy, Patterns, Platform, Statement, Timestamp};
 
 use super::{AuditEntry, Whose, named::told, observed::Seen, unused};
 use crate::{
-    exercised::{BucketDays, Days, Deeds, granted_in},
+    exercised::{BucketDays, Days, Deeds, Reached, granted_in},
     granted::Extent,
     names::Sort,
 };
@@ -85,8 +85,13 @@ impl<'h> Parts<'h> {
         (sorts, days): (&[Sort<'_>], &dyn Fn() -> &'h BucketDays),
         whose: &Whose<'_, '_>,
     ) -> Vec<AuditEntry> {
-        let was_in = |bucket: &str| deeds.iter().any(|it| it.may_be_in(platform, bucket));
-        self.0.retain(|bucket, part| part.is_named && !was_in(bucket));
+        self.0.retain(|_, part| part.is_named);
+        if self.0.is_empty() {
+            return Vec::new();
+        }
+        let mut reached = Reached::default();
+        deeds.iter().for_each(|it| reached.add(platform, it));
+        self.0.retain(|bucket, _| !reached.may_have(platform, bucket));
         if self.0.is_empty() {
             return Vec::new();
         }

@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use bailiwick_model::Platform;
 
-use super::{Days, Exercised, told::nth};
+use super::{Days, Deeds, Exercised, told::nth};
 use crate::names::Sort;
 
 /// Gives the one bucket that a grant for this resource is of; none where it is for more, or nobody can tell.
@@ -35,19 +35,48 @@ pub(crate) fn granted_in(platform: Platform, resource: &str) -> Option<String> {
     }
 }
 
-/// Says whether what was done to a resource, in some of these accounts, may have been in a bucket.
-pub(crate) fn may_be_in(
-    platform: Platform,
-    bucket: &str,
-    resource: &str,
-    accounts: &BTreeSet<String>,
-) -> bool {
-    if let Some(name) = bucket.strip_prefix("projects/").filter(|_| platform == Platform::Google) {
-        // A project has a number besides its name.
-        return accounts.is_empty() || accounts.iter().any(|it| it == name || !is_project(it));
+/// In which buckets something may have been done or denied: all that was done is walked through once, however many buckets
+/// are asked about.
+#[derive(Debug, Default)]
+pub(crate) struct Reached {
+    buckets: BTreeSet<String>,
+    /// Whether some of it may have been in any project of Google, and in any bucket or namespace.
+    any_project: bool,
+    any_other: bool,
+}
+
+impl Reached {
+    /// Adds what was done under one name.
+    pub(crate) fn add(&mut self, platform: Platform, deeds: &Deeds) {
+        if deeds.is_vague {
+            (self.any_project, self.any_other) = (true, true);
+        }
+        for resource in deeds.done.keys().chain(&deeds.denied_to) {
+            self.add_resource(platform, resource);
+        }
+        if platform == Platform::Google && !(deeds.done.is_empty() && deeds.denied_to.is_empty()) {
+            self.add_accounts(&deeds.accounts);
+        }
     }
-    let found = places(platform, resource, "");
-    found.is_empty() || found.iter().any(|it| it == bucket)
+
+    fn add_resource(&mut self, platform: Platform, resource: &str) {
+        let found = places(platform, resource, "");
+        self.any_other |= found.is_empty();
+        self.buckets.extend(found);
+    }
+
+    fn add_accounts(&mut self, accounts: &BTreeSet<String>) {
+        // A project has a number besides its name.
+        self.any_project |= accounts.is_empty() || accounts.iter().any(|it| !is_project(it));
+        self.buckets.extend(accounts.iter().map(|it| format!("projects/{it}")));
+    }
+
+    /// Says whether some of it may have been in a bucket.
+    pub(crate) fn may_have(&self, platform: Platform, bucket: &str) -> bool {
+        let is_project = platform == Platform::Google && bucket.starts_with("projects/");
+        let may_be_any = if is_project { self.any_project } else { self.any_other };
+        may_be_any || self.buckets.contains(bucket)
+    }
 }
 
 /// Gives the buckets that something was done in, as far as is known.
@@ -142,6 +171,7 @@ impl BucketDays {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::names::Certainty;
 
     #[test]
     fn a_grant_is_of_one_bucket_where_its_resource_names_one() {
@@ -167,6 +197,48 @@ mod tests {
             (Platform::Postgres, "*", None),
         ] {
             assert_eq!(granted_in(platform, resource).as_deref(), bucket, "{resource}");
+        }
+    }
+
+    /// Says whether what was done to a resource, in some of these accounts, may have been in a bucket.
+    fn may_be_in(
+        platform: Platform,
+        bucket: &str,
+        resource: &str,
+        accounts: &BTreeSet<String>,
+    ) -> bool {
+        let deeds = Deeds {
+            certainty: Certainty::Exact,
+            done: BTreeMap::new(),
+            denied: None,
+            denied_to: [resource.to_owned()].into(),
+            accounts: accounts.clone(),
+            is_vague: false,
+        };
+        let mut reached = Reached::default();
+        reached.add(platform, &deeds);
+        let mut vague = Reached::default();
+        vague.add(platform, &Deeds { is_vague: true, denied_to: BTreeSet::new(), ..deeds });
+        assert!(vague.may_have(platform, bucket), "what is vague may have been anywhere");
+        reached.may_have(platform, bucket)
+    }
+
+    #[test]
+    fn what_was_not_done_was_nowhere() {
+        for (platform, bucket) in
+            [(Platform::Google, "projects/shop"), (Platform::Kubernetes, "shop")]
+        {
+            let (mut reached, accounts) = (Reached::default(), ["123".to_owned()].into());
+            let deeds = Deeds {
+                certainty: Certainty::Exact,
+                done: BTreeMap::new(),
+                denied: None,
+                denied_to: BTreeSet::new(),
+                accounts,
+                is_vague: false,
+            };
+            reached.add(platform, &deeds);
+            assert!(!reached.may_have(platform, bucket), "{bucket}");
         }
     }
 

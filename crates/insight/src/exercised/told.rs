@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use bailiwick_model::{ActorKind, Ended, Platform, Timestamp, Via};
 
-use super::{Account, Days, Exercised, Tally, buckets, is_local};
+use super::{Account, Days, Exercised, Tally, is_local};
 use crate::names::{Certainty, Sort};
 
 /// One identity of one system.
@@ -349,12 +349,6 @@ impl Deeds {
                 None => self.denied = Some(tally.clone()),
             }
         }
-    }
-
-    /// Says whether some of it may have been in a bucket, done or denied.
-    pub(crate) fn may_be_in(&self, platform: Platform, bucket: &str) -> bool {
-        let mut all = self.done.keys().chain(&self.denied_to);
-        self.is_vague || all.any(|it| buckets::may_be_in(platform, bucket, it, &self.accounts))
     }
 
     /// Gives all that was let through, whatever it was done to.
