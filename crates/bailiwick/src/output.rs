@@ -8,7 +8,7 @@ use std::{
 use serde::Serialize;
 use serde_json::Value;
 
-use crate::exit::CommandError;
+use crate::{exit::CommandError, page::escape::lines};
 
 /// The shape of an answer.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
@@ -52,8 +52,14 @@ pub(crate) fn say(text: &str) {
     let _gone = out.write_all(text.as_bytes()).and_then(|()| out.flush());
 }
 
-/// Writes to standard error: progress, advice, complaints.
+/// Writes to standard error: progress, advice, complaints. They may tell of what others wrote, and what moves a terminal in it is
+/// spelled out.
 pub(crate) fn remark(text: &str) {
+    drawn(&lines(text));
+}
+
+/// Writes to standard error what is drawn already, with its colours.
+pub(crate) fn drawn(text: &str) {
     let mut out = std::io::stderr().lock();
     let _gone = writeln!(out, "{text}");
 }

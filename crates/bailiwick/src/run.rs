@@ -20,7 +20,7 @@ use crate::{
     demo, doctor,
     exit::{CommandError, Exit, Outcome},
     init, log,
-    output::{Output, remark, say},
+    output::{Output, drawn, say},
     place::Place,
     policy,
     serve::{Asked, Front, Governor, Misfits, panics_say_where},
@@ -147,7 +147,7 @@ pub(crate) fn wrong(found: &Found) -> CommandError {
 /// Shows every mistake in some files, and says how many there are.
 pub(crate) fn wrong_in(files: &str, found: &Found) -> CommandError {
     for error in &found.errors {
-        remark(&look(std::io::stderr().is_terminal()).draw(error.as_ref()));
+        drawn(&look(std::io::stderr().is_terminal()).draw(error.as_ref()));
     }
     let mistakes = match found.errors.len() {
         1 => "1 mistake".to_owned(),

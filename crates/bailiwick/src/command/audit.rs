@@ -34,11 +34,14 @@ use crate::{
     config::{read_exclusions, read_intents},
     exit::{CommandError, Exit, Outcome},
     output::{Output, Screen, remark, say},
+    page::escape::{begun, plain},
     run::wrong_in,
 };
 
 /// How many records that cannot be read are told one by one.
 const FAULTS_TOLD: u64 = 10;
+/// So many characters of why are told.
+const FAULT_MAX: usize = 300;
 
 /// Reads the logs and the grants, and shows the one beside the other.
 pub(crate) fn run(words: &AuditLogs, output: Output) -> Outcome {
@@ -224,7 +227,8 @@ fn read(
         Record::Error(error) => {
             errors = errors.saturating_add(1);
             if errors <= FAULTS_TOLD {
-                bar.suspend(|| remark(&format!("`{}`, {error}", path.display())));
+                let why = begun(&error.to_string(), FAULT_MAX);
+                bar.suspend(|| remark(&format!("`{}`, {why}", shown(path))));
             }
         }
     };
@@ -232,11 +236,19 @@ fn read(
         Ok(records) => records,
         // What is cut off cannot be unpacked to its end.
         Err(_) if stopped.get() => return Ok(()),
-        Err(error) => return Err(CommandError::Words(format!("`{}`: {error}", path.display()))),
+        Err(error) => {
+            let why = begun(&error.to_string(), FAULT_MAX);
+            return Err(CommandError::Words(format!("`{}`: {why}", shown(path))));
+        }
     };
     counts.records = counts.records.saturating_add(records);
     (counts.errors, counts.undated) = (errors, undated);
     Ok(())
+}
+
+/// Writes what a file is called: its name may be anybody's.
+fn shown(path: &Path) -> String {
+    plain(&path.display().to_string())
 }
 
 fn progress(size: u64) -> ProgressBar {

@@ -61,6 +61,22 @@ pub(crate) fn plain(value: &str) -> String {
     out
 }
 
+/// Spells them out in each of several lines.
+pub(crate) fn lines(value: &str) -> String {
+    let all: Vec<_> = value.split('\n').map(|it| begun(it, LEN_MAX)).collect();
+    all.join("\n")
+}
+
+/// Spells them out, and says how much is left out of what is longer than `most` characters.
+pub(crate) fn begun(value: &str, most: usize) -> String {
+    let most = most.min(LEN_MAX);
+    let end = value.char_indices().nth(most).map(|it| it.0);
+    let Some((begin, rest)) = end.and_then(|it| value.split_at_checked(it)) else {
+        return plain(value);
+    };
+    format!("{}… and {} characters more", plain(begin), rest.chars().count())
+}
+
 fn hides(it: char) -> bool {
     it.is_control()
         || matches!(it,
@@ -87,7 +103,25 @@ mod tests {
         assert_eq!(plain("\u{1b}[31mred\n"), "\\u{1b}[31mred\\u{a}");
     }
 
+    #[test]
+    fn several_lines_stay_lines_and_a_long_one_says_how_long() {
+        assert_eq!(lines("a\u{1b}[2J\n b\r\n"), "a\\u{1b}[2J\n b\\u{d}\n");
+        assert_eq!(
+            lines(&"x".repeat(4_002)),
+            format!("{}… and 2 characters more", "x".repeat(4_000))
+        );
+        assert_eq!(begun("é\nè", 2), "é\\u{a}… and 1 characters more");
+        assert_eq!(begun("é\u{9b}", 2), "é\\u{9b}");
+    }
+
     proptest! {
+        #[test]
+        fn nothing_in_a_line_moves_a_terminal(value in "\\PC*|[\u{0}-\u{1f}\u{7f}-\u{9f}a\u{202e}]{0,60}") {
+            let shown = lines(&value);
+            prop_assert!(shown.chars().all(|it| it == '\n' || !hides(it)), "{shown:?}");
+            prop_assert_eq!(shown.matches('\n').count(), value.matches('\n').count());
+        }
+
         #[test]
         fn nothing_in_a_value_is_markup(value in "\\PC*|[<>&\"'a-z/=\u{202e}\u{0}-\u{1f}]{0,60}") {
             let shown = text(&value).replace("<i>", "").replace("</i>", "");

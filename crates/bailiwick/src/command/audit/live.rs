@@ -13,6 +13,7 @@ use crate::{
     config::{Config, Overrides},
     exit::CommandError,
     output::remark,
+    page::escape::plain,
     run::wrong,
 };
 
@@ -74,7 +75,7 @@ impl LeftOut {
         if self.told.contains(&text) {
             return;
         }
-        remark(&text);
+        remark(&plain(&text));
         self.count = self.count.saturating_add(1);
         if self.told.len() < LEFT_OUT_MAX {
             self.told.push(text);
@@ -152,7 +153,8 @@ impl LiveLog {
         let path = path.display();
         let is_cut = matches!(error, FileError::Packed { is_cut: true, .. });
         if is_cut && is_written(file, before) {
-            remark(&format!("`{path}` is still written, and is read as far as it is: {error}"));
+            let says = format!("`{path}` is still written, and is read as far as it is: {error}");
+            remark(&plain(&says));
             return false;
         }
         left_out.add(format!("source `{}`, `{path}` is not read whole: {error}", self.source));

@@ -218,3 +218,21 @@ fn every_access_is_an_event_of_ocsf() {
     let ran = house.run(&["log.jsonl", "--format", "ocsf", "--identity", "user/ci"]);
     assert_eq!(ran.stdout.lines().count(), 3);
 }
+
+#[test]
+fn what_a_log_says_of_itself_moves_no_terminal() {
+    let house = House::new();
+    let bad = |time: &str| json!({ "eventVersion": "1.08", "eventTime": time }).to_string();
+    let long = format!("\u{1b}[2J\u{9b}2J{}", "x".repeat(5_000));
+    let name = "\u{1b}]0;mine\u{7}\nerror: none.jsonl";
+    house.write(name, format!("{}\n{}\n", bad("\u{1b}[2J"), bad(&long)).as_bytes());
+    let ran = house.run(&["log.jsonl", name]);
+    assert!(ran.stderr.contains("\\u{1b}]0;mine\\u{7}\\u{a}error"), "{:?}", ran.stderr);
+    assert!(!ran.stderr.contains(|it: char| it.is_control() && it != '\n'), "{:?}", ran.stderr);
+    assert!(ran.stderr.lines().all(|it| it.len() < 600), "{:?}", ran.stderr);
+    // Nor does what ends the command.
+    let ran = house.run(&["\u{1b}[2Jnone.jsonl"]);
+    assert_ne!(ran.code, 0);
+    assert!(ran.stderr.contains("\\u{1b}[2Jnone.jsonl"), "{:?}", ran.stderr);
+    assert!(!ran.stderr.contains('\u{1b}'), "{:?}", ran.stderr);
+}
