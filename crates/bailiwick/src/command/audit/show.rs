@@ -290,7 +290,9 @@ pub(super) const fn means(state: State) -> &'static str {
         State::Attempted => "asked for, and denied each time",
         State::Dormant => "granted, its use would have been seen, and was not",
         State::Unobservable => "granted, and nothing that was read could show its use",
-        State::Excluded => "not called dormant for now, as somebody said or the season says",
+        State::Excluded => {
+            "not called dormant for now: granted too short a time ago, or as somebody said, or the season says"
+        }
     }
 }
 

@@ -78,7 +78,7 @@ fn what_is_excluded_is_told_with_its_reason_and_ends() {
      arn:aws:iam::111122223333:role/deployer  aws     role     4          1          1        1             1         2026-03-04T10:00:00.000Z
      arn:aws:iam::111122223333:user/ci        aws     unknown  1          0          0        0             0         2026-03-01T10:00:00.000Z
 
-    exercised: used · attempted: asked for, and denied each time · dormant: granted, its use would have been seen, and was not · unobservable: granted, and nothing that was read could show its use · excluded: not called dormant for now, as somebody said or the season says
+    exercised: used · attempted: asked for, and denied each time · dormant: granted, its use would have been seen, and was not · unobservable: granted, and nothing that was read could show its use · excluded: not called dormant for now: granted too short a time ago, or as somebody said, or the season says
 
     arn:aws:iam::111122223333:role/deployer
       exercised     aws:ec2:DescribeInstances 1×, aws:ec2:RunInstances 1×, aws:iam:PassRole 1×, aws:s3:PutObject 2×

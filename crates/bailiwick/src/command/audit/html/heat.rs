@@ -1,7 +1,7 @@
 //! The heat map: how much of what each identity may do in each service it did.
 //!
 //! A field has the number that was exercised and the number that is granted; its colour says the same once more. What could
-//! not be seen is no part of the share.
+//! not be seen is no part of the share, and neither is what is excluded, which is not judged yet.
 
 use std::{cmp::Reverse, collections::BTreeMap};
 
@@ -38,7 +38,7 @@ impl Field {
         *count = count.saturating_add(1);
     }
 
-    /// Gives what could have been seen.
+    /// Gives what could have been seen, and is judged.
     fn seen(self) -> u64 {
         self.exercised.saturating_add(self.attempted).saturating_add(self.dormant)
     }
@@ -61,16 +61,13 @@ impl Field {
             "{}: {exercised} exercised, {attempted} attempted, {dormant} dormant, {unobservable} unobservable{more}",
             quoted(service)
         );
-        match self.fifth() {
-            None => {
-                let unknown = unobservable.saturating_add(excluded);
-                format!("<td class=\"blank\" title=\"{says}\">?{unknown}</td>")
-            }
-            Some(fifth) => {
-                let seen = self.seen();
-                format!("<td class=\"h{fifth}\" title=\"{says}\">{exercised}/{seen}</td>")
-            }
-        }
+        let besides = if excluded == 0 { String::new() } else { format!("+{excluded}") };
+        let (class, share) = match self.fifth() {
+            None if unobservable == 0 => ("blank".to_owned(), String::new()),
+            None => ("blank".to_owned(), format!("?{unobservable}")),
+            Some(fifth) => (format!("h{fifth}"), format!("{exercised}/{}", self.seen())),
+        };
+        format!("<td class=\"{class}\" title=\"{says}\">{share}{besides}</td>")
     }
 }
 
@@ -128,7 +125,7 @@ pub(super) fn drawn(ranked: &[&AuditedIdentity]) -> String {
     )
 }
 
-const LEGEND: &str = "<ul class=\"legend\"><li><b class=\"h0\">0/9</b> none used</li><li><b class=\"h2\">3/9</b></li><li><b class=\"h3\">6/9</b></li><li><b class=\"h5\">9/9</b> all used</li><li><b class=\"blank\">?9</b> could not be seen</li></ul>\n";
+const LEGEND: &str = "<ul class=\"legend\"><li><b class=\"h0\">0/9</b> none used</li><li><b class=\"h2\">3/9</b></li><li><b class=\"h3\">6/9</b></li><li><b class=\"h5\">9/9</b> all used</li><li><b class=\"blank\">?9</b> could not be seen</li><li><b class=\"blank\">+9</b> excluded: not judged yet</li></ul>\n";
 
 fn row((identity, fields, sum): &Row<'_>, (columns, has_rest): (&[&str], bool)) -> String {
     const NOTHING: &str = "<td class=\"nothing\" aria-label=\"nothing\">·</td>";
@@ -183,5 +180,25 @@ mod tests {
             field(1, 2, 3, 4).drawn("a\"b"),
             "<td class=\"h1\" title=\"a&quot;b: 1 exercised, 2 attempted, 3 dormant, 4 unobservable\">1/6</td>"
         );
+    }
+
+    #[test]
+    fn what_is_excluded_could_be_seen_and_stands_beside_the_share() {
+        let shown = |exercised, unobservable, excluded| {
+            let field = Field { exercised, unobservable, excluded, ..Field::default() };
+            let drawn = field.drawn("s3");
+            let shown = drawn.split_once('>').and_then(|it| it.1.strip_suffix("</td>"));
+            let is_blank = drawn.starts_with("<td class=\"blank\"");
+            (is_blank, shown.expect("a field").to_owned())
+        };
+        for (of, wanted) in [
+            ((0, 0, 4), (true, "+4")),
+            ((0, 3, 4), (true, "?3+4")),
+            ((2, 3, 4), (false, "2/2+4")),
+            ((2, 3, 0), (false, "2/2")),
+            ((0, 3, 0), (true, "?3")),
+        ] {
+            assert_eq!(shown(of.0, of.1, of.2), (wanted.0, wanted.1.to_owned()), "{of:?}");
+        }
     }
 }
