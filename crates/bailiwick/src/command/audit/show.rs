@@ -24,6 +24,8 @@ const NAMED: usize = 12;
 /// A table of identities has room on a terminal that is so wide, and so much of it is no name.
 const TABLE: usize = 120;
 const BESIDE_NAMES: usize = 84;
+/// So much wider is a table that has a column of what is excluded.
+const EXCLUDED: usize = 10;
 
 /// How much is told.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -126,11 +128,13 @@ fn counted(
     length: Length,
 ) -> String {
     let shown = ranked.iter().take(length.most(ROWS));
-    let mut text: String = if screen.is_narrower(TABLE) {
+    let excluded = if states(told).any(|it| it == State::Excluded) { EXCLUDED } else { 0 };
+    let mut text: String = if screen.is_narrower(TABLE.saturating_add(excluded)) {
         let head = screen.painted(Ink::Head, "IDENTITIES");
         std::iter::once(format!("{head}\n")).chain(shown.map(|it| two_lines(it, screen))).collect()
     } else {
-        let rows = shown.map(|it| row((told, it), screen)).collect();
+        let taken = BESIDE_NAMES.saturating_add(excluded);
+        let rows = shown.map(|it| row((told, it), screen, taken)).collect();
         let states: Vec<_> = states(told).map(|it| it.as_str().to_uppercase()).collect();
         let states = states.iter().map(String::as_str);
         let head: Vec<_> =
@@ -150,9 +154,9 @@ pub(super) fn states(told: &Audit) -> impl Iterator<Item = State> {
     State::ALL.into_iter().filter(is_told)
 }
 
-fn row((told, identity): (&Audit, &AuditedIdentity), screen: Screen) -> Vec<String> {
+fn row((told, identity): (&Audit, &AuditedIdentity), screen: Screen, taken: usize) -> Vec<String> {
     let count = |state| identity.states.get(&state).copied().unwrap_or(0).to_string();
-    let id = screen.fitted_beside(&name(identity), BESIDE_NAMES);
+    let id = screen.fitted_beside(&name(identity), taken);
     let head = [id, identity.platform.as_str().to_owned(), identity.kind.as_str().to_owned()];
     let last = last(identity).map_or_else(|| "-".to_owned(), |it| day(it, screen));
     head.into_iter().chain(states(told).map(count)).chain([last]).collect()

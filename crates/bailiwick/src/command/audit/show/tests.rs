@@ -145,6 +145,22 @@ fn no_line_is_longer_than_a_terminal_is_wide() {
 }
 
 #[test]
+fn a_column_of_what_is_excluded_makes_no_line_longer_than_a_terminal() {
+    let told = Audit {
+        identities: vec![identity(RUNNER, "prod", &[(State::Exercised, 2), (State::Excluded, 1)])],
+        ..two_clusters()
+    };
+    for width in [100, 119, 120, 125, 129, 130, 150] {
+        let text = table(&told, Screen::wide(width), ASKED);
+        let lines: Vec<_> = text.lines().filter(|it| !it.starts_with(RUNNER)).collect();
+        let widest = lines.iter().map(|it| it.chars().count()).max();
+        assert!(widest <= Some(width), "{width}: {text}");
+        let has_column = lines.iter().any(|it| it.contains("EXCLUDED  LAST"));
+        assert_eq!(has_column, 130 <= width, "{width}: {text}");
+    }
+}
+
+#[test]
 fn very_many_are_counted_and_many_of_one_sort_hide_no_other() {
     use bailiwick_insight::FindingKind::{CrossPlatformHop, StandingGrant};
     let names: Vec<_> = (0..2_000).map(|it| format!("bot-{it:04}")).collect();
