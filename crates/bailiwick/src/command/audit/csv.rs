@@ -73,9 +73,22 @@ fn line(cells: &[&str]) -> String {
     format!("{}\r\n", cells.join(","))
 }
 
+/// Where a spreadsheet begins another cell, if somebody told it so, or its country writes lists so.
+const PARTS: [char; 4] = [';', '\t', '\r', '\n'];
+
 /// Writes one value. What a spreadsheet would take for a formula gets a mark before it: names in logs are anybody's.
 fn cell(text: &str) -> String {
-    let marked = if is_formula(text) { format!("'{text}") } else { text.to_owned() };
+    let mut marked = String::with_capacity(text.len());
+    if is_formula(text) {
+        marked.push('\'');
+    }
+    let mut letters = text.chars();
+    while let Some(it) = letters.next() {
+        marked.push(it);
+        if PARTS.contains(&it) && begins_formula(letters.as_str()) {
+            marked.push('\'');
+        }
+    }
     if marked.contains(['"', ',', '\r', '\n']) {
         format!("\"{}\"", marked.replace('"', "\"\""))
     } else {
@@ -85,9 +98,14 @@ fn cell(text: &str) -> String {
 
 /// Says whether a spreadsheet would reckon with it: also with what is written wide, or has blanks before it.
 fn is_formula(text: &str) -> bool {
-    let begin = text.trim_start_matches(|it: char| it.is_whitespace() || it.is_control());
-    let is_sign = begin.starts_with(['=', '+', '-', '@', '＝', '＋', '－', '＠']);
-    is_sign || text.starts_with(['\t', '\r', '\n'])
+    begins_formula(text) || text.starts_with(['\t', '\r', '\n'])
+}
+
+/// Says whether its first letter is a formula's; where a cell begins inside another, a quotation mark is none.
+fn begins_formula(text: &str) -> bool {
+    let is_blank = |it: char| it.is_whitespace() || it.is_control() || it == '"';
+    let begin = text.trim_start_matches(is_blank);
+    begin.starts_with(['=', '+', '-', '@', '＝', '＋', '－', '＠'])
 }
 
 #[cfg(test)]
@@ -105,6 +123,33 @@ mod tests {
         assert_eq!(cell("＝1＋1"), "'＝1＋1");
         assert_eq!(cell("=\"a\",b"), "\"'=\"\"a\"\",b\"");
         assert_eq!(cell("a,\"b\"\n"), "\"a,\"\"b\"\"\n\"");
+    }
+
+    #[test]
+    fn what_stands_behind_another_separator_is_no_formula() {
+        assert_eq!(cell("role a; role b"), "role a; role b");
+        assert_eq!(cell("a;=cmd()"), "a;'=cmd()");
+        assert_eq!(cell("a; \u{0}+1;b"), "a;' \u{0}+1;b");
+        assert_eq!(cell("a\t@x"), "a\t'@x");
+        assert_eq!(cell("a;;-1"), "a;;'-1");
+        assert_eq!(cell("a;\"=x\""), "\"a;'\"\"=x\"\"\"");
+        assert_eq!(cell("a\n=x"), "\"a\n'=x\"");
+    }
+
+    /// Says whether what was written is the cell, but for marks at its beginning and behind what may part it.
+    fn is_back(written: &str, cell: &str) -> bool {
+        let (mut back, mut before) = (written.chars().peekable(), None);
+        for it in cell.chars() {
+            let may_be_marked = before.is_none_or(|it| PARTS.contains(&it));
+            if may_be_marked && it != '\'' {
+                back.next_if_eq(&'\'');
+            }
+            if back.next() != Some(it) {
+                return false;
+            }
+            before = Some(it);
+        }
+        back.next().is_none()
     }
 
     /// Reads one line as RFC 4180 has it.
@@ -138,8 +183,9 @@ mod tests {
             prop_assert_eq!(back.len(), cells.len());
             for (cell, back) in cells.iter().zip(&back) {
                 prop_assert!(!is_formula(back), "{:?}", back);
-                let is_same = back == cell || back.strip_prefix('\'') == Some(cell);
-                prop_assert!(is_same, "{:?} of {:?}", back, cell);
+                let mut parts = back.split(PARTS);
+                prop_assert!(!parts.any(begins_formula), "{:?}", back);
+                prop_assert!(is_back(back, cell), "{:?} of {:?}", back, cell);
             }
         }
     }
