@@ -71,20 +71,23 @@ impl Look<'_> {
             });
         }
         let stood_behind = self.exercised.stood_behind(id);
-        let reviewed: Vec<String> = deeds.keys().filter_map(|it| reviewed(platform, it)).collect();
+        let reviewed: Vec<_> =
+            deeds.iter().filter_map(|it| Some((reviewed(platform, it.0)?, it.1))).collect();
         for (pattern, grant) in granted(&held) {
             // What was asked for and denied each time is told of by its name; of a pattern that is no use either.
             if asked.contains(pattern) || used.iter().any(|it| fits(pattern, it)) {
                 if !stood_behind || !pattern.contains('*') {
                     let of = grant.of.iter().filter_map(|it| held.get(*it));
-                    entries.extend(self.named_parted((platform, pattern), of, deeds, whose));
+                    let told =
+                        self.named_parted((platform, pattern), of, (deeds, &reviewed), whose);
+                    entries.extend(told);
                 }
                 continue;
             }
             // Whoever acted by another's name may have used what no name says, and what a server asked about may have been
             // done with that one.
             let is_unseen = (stood_behind && pattern.contains('*'))
-                || reviewed.iter().any(|it| fits(pattern, it) || fits(it, pattern));
+                || reviewed.iter().any(|it| may_be(pattern, &it.0));
             let of = || grant.of.iter().filter_map(|it| held.get(*it));
             let days = if is_unseen { Days::default() } else { days(&mut observed, pattern, of()) };
             let seen = Seen::of(days);
@@ -100,7 +103,7 @@ impl Look<'_> {
         &'h self,
         (platform, pattern): (Platform, &str),
         holders: impl Iterator<Item = &'i Held<'h>>,
-        deeds: &BTreeMap<String, Deeds>,
+        (deeds, reviewed): (&BTreeMap<String, Deeds>, &[(String, &Deeds)]),
         whose: &Whose<'_, '_>,
     ) -> Vec<AuditEntry> {
         let names = |it: &Statement| match &it.actions {
@@ -117,7 +120,9 @@ impl Look<'_> {
         }
         let is_it = |it: &str| it == pattern || fits(pattern, it);
         let fitting = deeds.iter().filter(|it| is_it(bare(platform, it.0)));
-        let fitting: Vec<_> = fitting.map(|it| it.1).collect();
+        // What a server asked about may have been done where it asked.
+        let asked = reviewed.iter().filter(|it| may_be(pattern, &it.0)).map(|it| it.1);
+        let fitting: Vec<_> = fitting.map(|it| it.1).chain(asked).collect();
         let sorts = Sort::spanned(platform, pattern).unwrap_or_default();
         let name = format!("{platform}:{pattern}");
         parts.told((platform, &name), &fitting, (&sorts, &|| self.buckets()), whose)
@@ -182,6 +187,11 @@ impl<'h> Held<'h> {
 fn reviewed(platform: Platform, name: &str) -> Option<String> {
     let (resource, verb) = bare(platform, name).split_once(":asked about ")?;
     (platform == Platform::Kubernetes).then(|| format!("{resource}:{verb}"))
+}
+
+/// Says whether what a server asked about may be what a pattern means.
+fn may_be(pattern: &str, reviewed: &str) -> bool {
+    fits(pattern, reviewed) || fits(reviewed, pattern)
 }
 
 /// Gives every pattern that is granted to one of them.

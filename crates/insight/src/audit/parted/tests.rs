@@ -13,7 +13,8 @@ use crate::{
     names::{Catalogue, bare},
 };
 
-/// One line of a log: `DAY WHO SERVICE OPERATION RESOURCE [ACCOUNT] [no]`, in which `-` is what is not told.
+/// One line of a log: `DAY WHO SERVICE OPERATION RESOURCE [ACCOUNT] [no]`, in which `-` is what is not told, and `_` a blank of
+/// the operation.
 fn exercise(platform: Platform, number: usize, line: &str) -> Exercise<'_> {
     let words: Vec<_> = line.split(' ').collect();
     let day: i64 = words[0].parse().expect("a day");
@@ -21,7 +22,7 @@ fn exercise(platform: Platform, number: usize, line: &str) -> Exercise<'_> {
     it.key = u128::try_from(number).expect("a number");
     it.actor = Actor { id: Cow::Borrowed(words[1]), kind: ActorKind::Role, ..Actor::default() };
     it.service = Cow::Borrowed(if words[2] == "-" { "" } else { words[2] });
-    it.operation = Cow::Borrowed(words[3]);
+    it.operation = Cow::Owned(words[3].replace('_', " "));
     it.resource = Cow::Borrowed(if words[4] == "-" { "" } else { words[4] });
     it.account = Cow::Borrowed(words.get(5).copied().filter(|it| *it != "no").unwrap_or_default());
     it.data = platform == Platform::Aws;
@@ -83,6 +84,28 @@ fn told(platform: Platform, lines: &[&str], grants: &[(&str, &str)]) -> String {
         format!("{name}{within} {state} of {} by {}", it.observed_days, ways.join(", "))
     };
     entries(&audited(platform, lines, grants)).map(line).collect::<Vec<_>>().join("\n")
+}
+
+#[test]
+fn what_a_server_asked_about_may_have_been_done_where_it_asked() {
+    let log = [
+        "1 mine core/pods get shop/front",
+        "1 mine core/pods asked_about_get till/back",
+        "2 other core/pods get till/back",
+        "3 other core/pods get bank/*",
+    ];
+    let says = |names: &str| {
+        told(Platform::Kubernetes, &log, &["shop/*", "till/*", "bank/*"].map(|it| (names, it)))
+    };
+    insta::assert_snapshot!(says("core/pods:get"), @r"
+    core/pods:get exercised of 3 by role 0, role 1, role 2
+    core/pods:get in bank dormant of 1 by role 2
+    ");
+    assert!(!says("core/pods:*").contains("in till"), "nor of what a pattern grants there");
+    // Who asked without saying where may have let it through anywhere.
+    let log = ["1 mine core/pods get shop/front", "1 mine core/pods asked_about_get -", log[2]];
+    let grants = [("core/pods:get", "shop/*"), ("core/pods:get", "till/*")];
+    assert!(!told(Platform::Kubernetes, &log, &grants).contains("in till"));
 }
 
 #[test]
