@@ -73,18 +73,25 @@ pub(super) fn users(listed: &Json, id: &str, all: &BTreeMap<SystemIdentity, Doer
     found.into_iter().collect()
 }
 
-/// Gives the days on which a log has what pgaudit logs as `misc`: whoever locks tables or becomes somebody else is in that.
+/// Gives the days on which a log has both what pgaudit logs as `misc_set` and as `misc`: whoever becomes somebody else is in the
+/// one, whoever locks tables in the other.
 pub(super) fn besides(all: &BTreeMap<SystemIdentity, Doer>) -> Days {
     const SHOWS: &str = "|ANALYZE|BEGIN|CHECKPOINT|CLOSE CURSOR|CLOSE CURSOR ALL|COMMIT|DEALLOCATE|DEALLOCATE ALL|DISCARD|DISCARD ALL|FETCH|LISTEN|LOCK TABLE|MOVE|NOTIFY|RELEASE|ROLLBACK|ROLLBACK TO SAVEPOINT|SAVEPOINT|SHOW|START TRANSACTION|UNLISTEN|UNLISTEN *|VACUUM|";
-    let mut days = Days::default();
+    let (mut sets, mut others) = (Days::default(), Days::default());
     let ours = all.iter().filter(|it| it.0.platform == Platform::Postgres);
     for (name, deeds) in ours.flat_map(|it| &it.1.deeds) {
         let name = bare(Platform::Postgres, name);
-        if SHOWS.contains(&format!("|{name}|")) || name.contains(":LOCK TABLE IN ") {
-            deeds.done.values().for_each(|it| days.join(&it.days));
-        }
+        let shown = if ["SET", "RESET"].contains(&name) {
+            &mut sets
+        } else if SHOWS.contains(&format!("|{name}|")) || name.contains(":LOCK TABLE IN ") {
+            &mut others
+        } else {
+            continue;
+        };
+        deeds.done.values().for_each(|it| shown.join(&it.days));
     }
-    days
+    sets.keep(&others);
+    sets
 }
 
 /// Gives the locks of tables that somebody took: no permission's name, and a use all the same.

@@ -1,8 +1,8 @@
 //! Who uses what a role is granted under other names, and on which days that would be seen.
 //!
 //! Whoever becomes a role is still logged under the name with which they signed in. Whom the log shows to have become it, did
-//! all that they did perhaps as that role. A superuser may become any role: where a log has nothing of pgaudit's class `misc`, to
-//! which `SET ROLE` and `LOCK TABLE` belong, none of it is seen.
+//! all that they did perhaps as that role. A superuser may become any role: where a log has
+//! nothing of pgaudit's class `misc_set`, to which `SET ROLE` belongs, none of it is seen; nor is `LOCK TABLE` without `misc`.
 
 use std::collections::BTreeSet;
 
@@ -14,7 +14,8 @@ use crate::{
     names::bare,
 };
 
-/// Commands that pgaudit logs as `misc` and in no other case. `SET` and `RESET` may be logged without the others.
+/// Commands that pgaudit logs as `misc` and in no other case. `SET` and `RESET` are of a class of their own, `misc_set`:
+/// either may be logged without the other.
 const MISC: [&str; 24] = [
     "ANALYZE",
     "BEGIN",
@@ -95,20 +96,25 @@ pub(super) fn users(listed: &Json, members: &[&str], exercised: &Exercised) -> V
 
 /// Gives the days on which whoever becomes another role, or locks a table, is seen.
 pub(super) fn besides(exercised: &Exercised) -> Besides {
-    let mut days = Days::default();
+    let (mut days, mut misc) = (Days::default(), Days::default());
     for (_, doer) in exercised.doers().iter().filter(|it| it.0.platform == Platform::Postgres) {
         for (name, deeds) in &doer.deeds {
             let name = bare(Platform::Postgres, name);
             let is_lock = name.rsplit_once(':').is_some_and(|it| locks(it.1).is_some());
-            if is_lock || MISC.contains(&name) {
-                deeds.done.values().for_each(|it| days.join(&it.days));
-            }
+            // A `role …:SET` shows nothing of that class: `set_config` makes one, too.
+            let class = match name {
+                "SET" | "RESET" => &mut days,
+                _ if is_lock || MISC.contains(&name) => &mut misc,
+                _ => continue,
+            };
+            deeds.done.values().for_each(|it| class.join(&it.days));
         }
     }
+    days.keep(&misc);
     Besides {
         days,
-        source: "pgaudit's class misc, in which `SET ROLE` and `LOCK TABLE` are",
+        source: "pgaudit's classes misc_set, in which `SET ROLE` is, and misc, in which `LOCK TABLE` is, on one day",
         is_about: |name| name.starts_with("table "),
-        lacks: "the log has nothing of pgaudit's class misc: a superuser who became this role (`SET ROLE`), and what only `LOCK TABLE` took, would not have been seen, and all rights on tables stay",
+        lacks: "the log has no day with something of both of pgaudit's classes misc_set (`SET`, `RESET`) and misc (`BEGIN`, `SHOW`): a superuser who became this role (`SET ROLE`), and what only `LOCK TABLE` took, would not have been seen, and all rights on tables stay",
     }
 }

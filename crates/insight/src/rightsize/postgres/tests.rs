@@ -13,9 +13,11 @@ use crate::{
 };
 
 /// All of it came on two days; others read and write, and pgaudit writes down what is of no other class.
-const LOG: [&str; 7] = [
+const LOG: [&str; 9] = [
     "1 other |  | BEGIN |  | ok",
     "2 other |  | SHOW |  | ok",
+    "1 other |  | SET |  | ok",
+    "2 other |  | RESET |  | ok",
     "1 ann | table shop.orders | SELECT | postgres/shop.orders | ok",
     "2 ann | table shop.orders | SELECT | postgres/shop.orders | ok",
     "1 other | table shop.seen | INSERT | postgres/shop.seen | ok",
@@ -280,7 +282,7 @@ fn whoever_became_the_role_uses_its_rights_and_a_log_that_cannot_show_it_takes_n
     let settings = r#","settings":[["root","","role=ann"]]"#;
     assert_eq!(told(&all, settings, &[read]), orders);
     // Without what pgaudit calls `misc` nobody would have seen any of it.
-    let lines: Vec<_> = LOG.iter().skip(2).map(|it| (*it).to_owned()).collect();
+    let lines: Vec<_> = LOG.iter().skip(4).map(|it| (*it).to_owned()).collect();
     let (listed, exercised) = (listed(&all, ""), log(Platform::Postgres, &lines));
     let made = made(&exercised, &listed, 1);
     assert!(made.certificate.removed.actions.is_empty());
@@ -288,7 +290,7 @@ fn whoever_became_the_role_uses_its_rights_and_a_log_that_cannot_show_it_takes_n
         made.certificate.kept[&KeptFor::Unobservable],
         ["table shop.orders:INSERT", "table shop.seen:SELECT"]
     );
-    let source = "pgaudit's class misc, in which `SET ROLE` and `LOCK TABLE` are";
+    let source = "pgaudit's classes misc_set, in which `SET ROLE` is, and misc, in which `LOCK TABLE` is, on one day";
     assert_eq!(made.certificate.needed[source], 2);
     let notes = made.certificate.notes.join("\n");
     assert!(notes.contains("a superuser who became this role (`SET ROLE`)"), "{notes}");
@@ -301,6 +303,27 @@ fn whoever_became_the_role_uses_its_rights_and_a_log_that_cannot_show_it_takes_n
         "{:?}",
         made.certificate.kept
     );
+}
+
+#[test]
+fn what_shows_one_class_of_pgaudit_does_not_show_another() {
+    let all = ["ann table shop.orders INSERT", "ann table shop.seen SELECT"];
+    let listed = listed(&all, "");
+    let removed = |lacks: &[&str], more: &[&str]| {
+        let lines = LOG.iter().filter(|it| !lacks.iter().any(|lack| it.contains(lack))).chain(more);
+        let lines: Vec<_> = lines.map(|it| (*it).to_owned()).collect();
+        made(&log(Platform::Postgres, &lines), &listed, 1).certificate.removed.actions.len()
+    };
+    assert_eq!(removed(&[], &[]), 2);
+    // `all,-misc_set` leaves out who becomes whom.
+    assert_eq!(removed(&["| SET |", "| RESET |"], &[]), 0);
+    // That one became a role, `set_config` tells as well.
+    let configured = "1 root | role bob | SET | bob | ok";
+    assert_eq!(removed(&["| SET |", "| RESET |"], &[configured]), 0);
+    // `misc_set` alone leaves out who locks what.
+    assert_eq!(removed(&["| BEGIN |", "| SHOW |"], &[]), 0);
+    // Both have to be there on one day.
+    assert_eq!(removed(&["| SET |", "| SHOW |"], &[]), 0);
 }
 
 #[test]
@@ -445,7 +468,7 @@ proptest! {
             let what = ["SELECT", "INSERT", "UPDATE", "DELETE", "TRUNCATE", "LOCK TABLE", "SET"][*what];
             format!("{day} {} | {thing} | {what} | x | {}", ROLES[*who], if *ok { "ok" } else { "no" })
         }).collect();
-        let misc = (1..4).map(|day| format!("{day} other |  | COMMIT |  | ok"));
+        let misc = (1..4).flat_map(|day| ["COMMIT", "RESET"].map(|it| format!("{day} other |  | {it} |  | ok")));
         let lines: Vec<_> = lines.into_iter().chain(misc).collect();
         let exercised = log(Platform::Postgres, &lines);
         let made = made(&exercised, &listed, window_days);
@@ -569,6 +592,7 @@ proptest! {
             });
         };
         take("root", "", "BEGIN", true);
+        take("root", "", "SET", true);
         take("root", "table a.b", "INSERT", true);
         take("root", "table a.b", "SELECT", true);
         take(&role, &format!("table {logged}"), "DELETE", how == 0);
