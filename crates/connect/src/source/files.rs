@@ -242,12 +242,7 @@ fn pieces(
         }
         let is_lines = lines == Some(true);
         if count == 0 {
-            if is_lines || !opens(held.all().trim_ascii_start()) {
-                reader.lines(held.all(), each);
-            } else {
-                reader.document(held.all(), each);
-            }
-            reader.end(each);
+            rest(held.all(), is_lines, reader, each);
             return Ok(());
         }
         if is_lines {
@@ -270,6 +265,16 @@ fn pieces(
             true | false => {}
         }
     }
+}
+
+/// Hands on what is left at the end.
+fn rest(held: &[u8], is_lines: bool, reader: &mut Reader, each: &mut dyn FnMut(Record<'_>)) {
+    if is_lines || !opens(held.trim_ascii_start()) {
+        reader.lines(held, each);
+    } else {
+        reader.document(held, each);
+    }
+    reader.end(each);
 }
 
 /// What was read and not handed on yet: the first bytes of a room that is kept.

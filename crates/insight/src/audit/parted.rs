@@ -90,7 +90,9 @@ impl<'h> Parts<'h> {
             return Vec::new();
         }
         let mut reached = Reached::default();
-        deeds.iter().for_each(|it| reached.add(platform, it));
+        for it in deeds {
+            reached.add(platform, it);
+        }
         self.0.retain(|bucket, _| !reached.may_have(platform, bucket));
         if self.0.is_empty() {
             return Vec::new();

@@ -115,7 +115,9 @@ mod tests {
             (vec![turn(true, false, false), turn(false, true, true)], Some(true)),
         ] {
             let mut came = Came::default();
-            turns.iter().for_each(|it| came.add(it));
+            for it in &turns {
+                came.add(it);
+            }
             assert_eq!(came.anything(), is, "{turns:?}");
         }
     }
