@@ -38,7 +38,7 @@ fn served() -> Option<(Server, House)> {
         (WHO, "SELECT id FROM shop.\"Odd Orders\""),
         (WHO, "BEGIN; LOCK TABLE shop.locked IN SHARE MODE; COMMIT"),
         ("boss", "SET ROLE \"Ann O'Neil\"; SELECT at FROM shop.old"),
-        ("other", "SELECT at FROM shop.seen"),
+        ("other", "SET application_name = 'shop'; SELECT at FROM shop.seen"),
         ("other", "INSERT INTO shop.seen VALUES (1)"),
         ("nobody_here", "SELECT 1"),
     ] {
