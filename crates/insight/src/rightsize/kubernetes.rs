@@ -251,12 +251,16 @@ impl<'a> Found<'a> {
         };
         let mut met = BTreeSet::new();
         let mut names: Vec<String> = names.into_iter().flatten().collect();
-        names.retain(|it| met.insert(it.clone()));
+        // An address is in no namespace: a binding that counts in one gives none.
+        let is_given =
+            |it: &String| binding.kind != "RoleBinding" || !it.starts_with(rules::ADDRESS);
+        names.retain(|it| is_given(it) && met.insert(it.clone()));
         let own = [binding.value, role.value].into_iter().chain(rules.iter().copied());
         self.holding.grants.push(Grant {
             path,
             names,
-            since: binding.since().zip(role.since()).map(|it| it.0.max(it.1)),
+            // Where one does not say, it is not older than the other says.
+            since: binding.since().max(role.since()),
             fixed,
             original: Json::List(own.cloned().collect()),
         });

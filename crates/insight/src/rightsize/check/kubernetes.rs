@@ -150,15 +150,20 @@ fn held(all: &Objects, id: &str) -> Vec<Held> {
             continue;
         }
         let Some((role, rules)) = bound(all, key, binding) else { continue };
-        let since = made(binding).zip(made(role)).map(|it| it.0.max(it.1));
+        // Where one does not say, it is not older than the other says.
+        let since = made(binding).max(made(role));
         for rule in rules {
+            let within = (key.0 == "RoleBinding").then(|| key.1.clone());
+            // An address is in no namespace.
+            let addresses =
+                if within.is_none() { words(rule, "nonResourceURLs") } else { Vec::new() };
             held.push(Held {
-                within: (key.0 == "RoleBinding").then(|| key.1.clone()),
+                within,
                 groups: words(rule, "apiGroups"),
                 resources: words(rule, "resources"),
                 verbs: words(rule, "verbs"),
                 names: words(rule, "resourceNames"),
-                addresses: words(rule, "nonResourceURLs"),
+                addresses,
                 since,
             });
         }
@@ -385,6 +390,11 @@ fn way_back(weights: &Weights<'_>, before: &Objects) -> Result<Vec<String>, NoPo
     Ok(faults)
 }
 
+/// Says whether a role names addresses, which are in no namespace.
+fn has_addresses(role: &Json) -> bool {
+    list(role, "rules").iter().any(|it| !list(it, "nonResourceURLs").is_empty())
+}
+
 /// Holds what is given afterwards against what was given, and against what was used.
 pub(super) fn weigh(weights: &Weights<'_>, used: &[Used]) -> Result<Weighed, NoPolicy> {
     let id = &weights.certificate.identity;
@@ -412,6 +422,9 @@ pub(super) fn weigh(weights: &Weights<'_>, used: &[Used]) -> Result<Weighed, NoP
                 let new = self::key(&object, said(&object, "kind"));
                 if before.contains_key(&new) {
                     told.gives_more.push(format!("{} {} is there already", new.0, new.2));
+                }
+                if new.0 == "Role" && has_addresses(&object) {
+                    told.files.push(format!("a cluster refuses addresses in Role {}", new.2));
                 }
                 after.insert(new, object);
             }

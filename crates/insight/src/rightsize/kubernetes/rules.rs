@@ -38,6 +38,9 @@ const OURS: [&str; 15] = [
 pub(in crate::rightsize) const RULES: Rules =
     Rules { means: fits, takes: is_asked, needs, is_unseen, manages, may_be, alike };
 
+/// Stands before the verb and the address of what is no resource.
+pub(super) const ADDRESS: &str = "nonresource:";
+
 /// Stands before the verb of what a server asked the API server about: whether somebody may do it, with that server.
 const ASKED: &str = ":asked about ";
 
@@ -111,7 +114,7 @@ pub(super) fn names(rule: &Json) -> Option<Vec<String>> {
     let parts = Parts::of(rule)?;
     let mut all = Vec::new();
     for verb in &parts.verbs {
-        all.extend(parts.addresses.iter().map(|it| format!("nonresource:{verb} {it}")));
+        all.extend(parts.addresses.iter().map(|it| format!("{ADDRESS}{verb} {it}")));
         for group in &parts.groups {
             for resource in &parts.resources {
                 let spread = Parts::spread(verb, group, resource);
@@ -205,7 +208,7 @@ fn writes(name: &str, of: &str) -> bool {
 fn is_unseen(name: &str) -> bool {
     // A kubelet asks the API server about these: the record of that is the kubelet's, and names no caller.
     let of_a_kubelet = name.starts_with("core/nodes/");
-    name.contains('*') || name.starts_with("nonresource:") || of_a_kubelet
+    name.contains('*') || name.starts_with(ADDRESS) || of_a_kubelet
 }
 
 fn manages(name: &str) -> bool {

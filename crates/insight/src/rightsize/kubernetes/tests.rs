@@ -242,6 +242,49 @@ fn what_no_record_names_stays_beside_what_was_used() {
 }
 
 #[test]
+fn a_role_of_one_namespace_names_no_address() {
+    let rules = r#"[{"apiGroups":[""],"resources":["pods"],"verbs":["list","delete"]},
+        {"nonResourceURLs":["/metrics"],"verbs":["get"]}]"#;
+    insta::assert_snapshot!(told(rules, &[], &wishes()), @r#"
+    reduce
+    - apiGroups: [""]
+      resources: ["pods"]
+      verbs: ["list"]
+    "#);
+    let all = made(&exercised(&[]), &grants(rules, RUNNER), &wishes());
+    let names = all.certificate.kept.values().flatten();
+    assert_eq!(names.collect::<Vec<_>>(), ["core/pods:list"]);
+    // In the whole cluster it gives one.
+    let wide = grants(rules, RUNNER).canonical().replace("RoleBinding", "ClusterRoleBinding");
+    let wide = json(&wide.replace(r#""namespace":"shop","#, ""));
+    let all = made(&exercised(&[]), &wide, &wishes());
+    let names = all.certificate.kept.values().flatten();
+    let names: std::collections::BTreeSet<_> = names.map(String::as_str).collect();
+    assert_eq!(
+        names.into_iter().collect::<Vec<_>>(),
+        ["core/pods:list", "nonresource:get /metrics"]
+    );
+}
+
+#[test]
+fn the_later_of_the_days_that_are_known_is_that_of_a_grant() {
+    let grants = grants(WIDE, RUNNER).canonical();
+    let young = Wishes { window_days: 1, grace_days: 1, ..Wishes::default() };
+    let decided = |object: &str| {
+        let dated = grants
+            .replace(object, &format!(r#""creationTimestamp":"1970-01-03T00:00:00Z",{object}"#));
+        assert_ne!(dated, grants);
+        let made = made(&exercised(&[]), &json(&dated), &young);
+        made.certificate.decisions[0].decision.as_str()
+    };
+    let none = made(&exercised(&[]), &json(&grants), &young);
+    assert_eq!(none.certificate.decisions[0].decision.as_str(), "reduce");
+    for object in [r#""name":"editors","uid""#, r#""name":"edit","namespace""#] {
+        assert_eq!(decided(object), "keep", "{object}");
+    }
+}
+
+#[test]
 fn what_a_server_asked_about_stays_and_what_no_record_says_is_noted() {
     let rules =
         r#"[{"apiGroups":["apps"],"resources":["deployments"],"verbs":["create","delete"]}]"#;

@@ -95,12 +95,15 @@ fn own(
     rules: &[&Json],
     left: &Left<'_>,
 ) -> Option<(String, [Json; 2])> {
-    let smaller: Vec<Json> = rules.iter().flat_map(|it| rules::narrowed(it, &left.names)).collect();
+    let binding = bound.binding;
+    let kind = if binding.kind == "RoleBinding" { "Role" } else { "ClusterRole" };
+    // A role of one namespace may name no address, and through a binding in one an address gives nothing.
+    let may_be = |it: &&&Json| kind != "Role" || items(it, "nonResourceURLs").is_empty();
+    let smaller: Vec<Json> =
+        rules.iter().filter(may_be).flat_map(|it| rules::narrowed(it, &left.names)).collect();
     if smaller.is_empty() {
         return None;
     }
-    let binding = bound.binding;
-    let kind = if binding.kind == "RoleBinding" { "Role" } else { "ClusterRole" };
     let end = "-rightsized";
     let begin = format!("{}-{}", binding.name, text(bound.subject, "name"));
     let plain = begin.replace(['/', '%'], "-");
