@@ -25,6 +25,8 @@ use super::{NotRead, Shape, Source, Told, key};
 pub(super) const SOURCE: Source =
     Source { name: "pgaudit", platform: Platform::Postgres, knows, read };
 
+/// What pgaudit writes for a text that it leaves out (`pgaudit.log_statement = off`).
+const NOT_LOGGED: &str = "<not logged>";
 /// How many values pgaudit's own row has at least.
 const COLUMNS: usize = 8;
 
@@ -130,10 +132,8 @@ impl Deed {
             return Ok(None);
         }
         let (on, operation) = meant((command, sort, name, text), row);
-        let configures =
-            if &**command == "SELECT" { statement::configures(text) } else { Becomes::Nobody };
         Ok(Some(Self {
-            becomes: role(configures),
+            becomes: role(configured((command, sort, name, text))),
             key: format!("/{statement}/{part}/{class}/{command}/{sort}/{name}"),
             on,
             operation,
@@ -154,6 +154,16 @@ fn meant((command, sort, name, text): (&str, &str, &str, &str), row: &Row<'_>) -
         _ => None,
     };
     special.unwrap_or_else(|| (object(sort, name), operation(command).to_owned()))
+}
+
+/// Says whom a statement of any command makes of whoever gives it: `set_config` stands wherever a value does.
+fn configured((command, sort, name, text): (&str, &str, &str, &str)) -> Becomes {
+    match text {
+        // A text that is not there may be one that reads nothing, and makes somebody else of whoever asks.
+        NOT_LOGGED if command == "SELECT" && sort.is_empty() && name.is_empty() => Becomes::Open,
+        NOT_LOGGED => Becomes::Nobody,
+        text => statement::configures(text),
+    }
 }
 
 /// Names the role that somebody becomes; where nobody said which, there is one all the same.

@@ -80,6 +80,10 @@ fn who_somebody_becomes_and_what_is_locked_is_read_of_the_statement() {
         "ann LOG:  AUDIT: SESSION,7,1,MISC,LOCK TABLE,,,lock table shop.orders in share mode,<none>",
         "ann LOG:  AUDIT: SESSION,8,1,MISC,LOCK TABLE,,,lock orders,<none>",
         "ann LOG:  AUDIT: SESSION,9,1,MISC,LOCK TABLE,,,\"lock a, b\",<none>",
+        "ann LOG:  AUDIT: SESSION,10,1,READ,SELECT,,,<not logged>,<not logged>",
+        "ann LOG:  AUDIT: SESSION,11,1,READ,SELECT,TABLE,shop.orders,<not logged>,<not logged>",
+        "ann LOG:  AUDIT: SESSION,12,1,WRITE,INSERT,TABLE,shop.orders,\"insert into shop.orders select set_config('role', 'web', true)\",<none>",
+        "ann LOG:  AUDIT: SESSION,13,1,WRITE,DELETE,TABLE,shop.orders,<not logged>,<not logged>",
     ]);
     assert_eq!(
         told(&log),
@@ -95,6 +99,12 @@ fn who_somebody_becomes_and_what_is_locked_is_read_of_the_statement() {
             "ann table shop.orders:LOCK TABLE IN SHARE MODE Success",
             "ann table orders:LOCK TABLE IN ACCESS EXCLUSIVE MODE Success",
             "ann :LOCK TABLE Success",
+            "ann :SELECT Success",
+            "ann role:SET Success",
+            "ann table shop.orders:SELECT Success",
+            "ann table shop.orders:INSERT Success",
+            "ann role web:SET Success",
+            "ann table shop.orders:DELETE Success",
         ]
     );
 }

@@ -13,6 +13,7 @@ use super::{
 };
 use crate::{
     exercised::{Doer, Exercised},
+    names::Sort,
     rightsize::certificate::{Certificate, Checks},
 };
 
@@ -105,7 +106,12 @@ fn weigh(weights: &Weights<'_>, exercised: &Exercised) -> Result<(Weighed, Vec<D
     }
     let mut weighed = weigh(weights, &used)?;
     if platform == Platform::Postgres {
-        weighed.given.besides = Some(postgres::besides(&all));
+        let mut days = postgres::besides(&all);
+        // `SELECT set_config('role', …)` is of another class.
+        for read in Sort::spanned(platform, "table *:SELECT").into_iter().flatten() {
+            days.keep(&exercised.observed(platform, &weights.certificate.account, &read));
+        }
+        weighed.given.besides = Some(days);
     }
     Ok((weighed, doers))
 }
