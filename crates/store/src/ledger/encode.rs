@@ -165,7 +165,9 @@ impl Outline {
         if format != 1 {
             return None;
         }
-        let fields: Fields<'_> = serde_json::from_slice(body).ok()?;
+        let whole = || Some(Self::whole(&decode(seq, format, body).ok()?));
+        // What another kind of record has by these names may be anything.
+        let Ok(fields) = serde_json::from_slice::<Fields<'_>>(body) else { return whole() };
         let kind = match fields.kind {
             "decision" => Kind::Decision,
             "outcome" => Kind::Outcome,
@@ -174,16 +176,18 @@ impl Outline {
             "search" => Kind::Search,
             "lease" => Kind::Lease,
             // A command's task lies deeper, and commands are few.
-            _ => return Some(Self::whole(&decode(seq, format, body).ok()?)),
+            _ => return whole(),
         };
         let Fields { time, at, task, decision, lease, approval, .. } = fields;
+        let (time, decision) = if kind == Kind::Finding { (at, None) } else { (time, decision) };
         let landmark = matches!(kind, Kind::Decision | Kind::Evaluation) && approval.is_some();
-        let (task, decision) = (task.map(key), decision.map(key));
+        let task = task.filter(|_| !matches!(kind, Kind::Evaluation | Kind::Search)).map(key);
+        let decision = decision.map(key);
         let lease = lease.filter(|_| kind == Kind::Lease).map(key);
-        Some(Self { kind, time: time.or(at)?, task, decision, lease, landmark })
+        Some(Self { kind, time: time?, task, decision, lease, landmark })
     }
 
-    fn whole(record: &Record) -> Self {
+    pub(super) fn whole(record: &Record) -> Self {
         let landmark = match record {
             Record::Decision(it) => it.approval.is_some(),
             Record::Evaluation(it) => it.approval.is_some(),
