@@ -127,7 +127,9 @@ impl Holders {
             if who.is_unknown {
                 holder.unread.extend(held.paths());
             } else {
-                let dated = |it: &HeldPolicy| HeldPolicy { since: item.made(), ..it.clone() };
+                // No binding gives by a role that was not there.
+                let since = |it: &HeldPolicy| it.since.max(item.made());
+                let dated = |it: &HeldPolicy| HeldPolicy { since: since(it), ..it.clone() };
                 holder.policies.extend(held.policies.iter().map(dated));
                 holder.unread.extend(held.unread.iter().cloned());
             }

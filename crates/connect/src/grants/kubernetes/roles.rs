@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use bailiwick_model::HeldPolicy;
+use bailiwick_model::{HeldPolicy, Timestamp};
 use serde_json::Value;
 
 use super::{Item, line::RoleLine};
@@ -14,6 +14,8 @@ pub(super) struct Roles<'a>(BTreeMap<(&'a str, &'a str), Role<'a>>);
 struct Role<'a> {
     labels: &'a Value,
     rules: Vec<RoleLine>,
+    /// When it was made: what was called so before may have had other rules.
+    made: Option<Timestamp>,
     /// Which others it is made up of.
     selectors: Vec<&'a Value>,
 }
@@ -67,12 +69,13 @@ impl<'a> Roles<'a> {
         let parts = self.parts(role, name);
         for (part, rules) in &parts {
             let path = format!("{path} › ClusterRole {part}");
-            held.policies.extend(granted(path, rules.rules.iter(), within));
+            let since = role.made.max(rules.made);
+            held.policies.extend(granted((path, since), rules.rules.iter(), within));
         }
         // The cluster writes the rules of the parts into the whole; what is in no part is its own.
         let own = role.rules.iter();
         let own = own.filter(|it| !parts.iter().any(|(_, part)| part.rules.contains(it)));
-        held.policies.extend(granted(path, own, within));
+        held.policies.extend(granted((path, role.made), own, within));
         Ok(held)
     }
 
@@ -105,18 +108,19 @@ impl<'a> Role<'a> {
         Ok(Self {
             labels: metadata.get("labels").unwrap_or(&Value::Null),
             rules,
+            made: item.made(),
             selectors: list(aggregation, "clusterRoleSelectors").collect(),
         })
     }
 }
 
 fn granted<'r>(
-    path: String,
+    (path, since): (String, Option<Timestamp>),
     rules: impl Iterator<Item = &'r RoleLine>,
     within: Option<&str>,
 ) -> Option<HeldPolicy> {
     let statements: Vec<_> = rules.filter_map(|it| it.granted(within)).collect();
-    (!statements.is_empty()).then(|| policy(path, statements))
+    (!statements.is_empty()).then(|| HeldPolicy { since, ..policy(path, statements) })
 }
 
 /// Says whether a label selector means what has these labels: all that it says must hold.

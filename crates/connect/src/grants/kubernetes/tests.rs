@@ -279,7 +279,44 @@ fn nobody_holds_anything_before_the_first_binding_was_made() {
     // Each binding says since when what it gives is held.
     let ann = holders.iter().find(|it| it.id == "ann").unwrap();
     let dates: Vec<_> = ann.policies.iter().map(|it| it.since.map(|it| it.to_string())).collect();
-    assert_eq!(dates, [Some("2026-03-01T00:00:00.000Z".to_owned()), None]);
+    let told = |it: &str| Some(it.to_owned());
+    assert_eq!(dates, [told("2026-03-01T00:00:00.000Z"), told("2026-01-01T00:00:00.000Z")]);
+}
+
+#[test]
+fn what_a_role_grants_is_held_no_longer_than_the_role_is_there() {
+    let made = |mut it: Value, day: &str| {
+        it["metadata"]["creationTimestamp"] = json!(format!("{day}T00:00:00Z"));
+        it
+    };
+    let rules = |verb| json!({ "rules": [rule(&[""], &["pods"], &[verb])] });
+    let whole = json!({
+        "rules": [rule(&[""], &["pods"], &["list"]), rule(&[""], &["pods"], &["get"])],
+        "aggregationRule": { "clusterRoleSelectors": [{ "matchLabels": { "part": "yes" } }] },
+    });
+    let mut part = made(role("ClusterRole", "", "part", &rules("get")), "2026-05-01");
+    part["metadata"]["labels"] = json!({ "part": "yes" });
+    let holders = read(&[
+        binding("RoleBinding shop/old", "Role r", &["User ann"]),
+        made(role("Role", "shop", "r", &rules("delete")), "2026-04-01"),
+        binding("ClusterRoleBinding wide", "ClusterRole whole", &["User ann"]),
+        made(role("ClusterRole", "", "whole", &whole), "2026-02-01"),
+        part,
+    ]);
+    let ann = holders.iter().find(|it| it.id == "ann").unwrap();
+    let day = |it: &bailiwick_model::HeldPolicy| {
+        let since = it.since.map(|it| it.to_string()).unwrap_or_default();
+        format!("{} {}", since.get(..10).unwrap_or("-"), it.path)
+    };
+    assert_eq!(
+        ann.policies.iter().map(day).collect::<Vec<_>>(),
+        [
+            "2026-04-01 RoleBinding shop/old › Role r",
+            "2026-05-01 ClusterRoleBinding wide › ClusterRole whole › ClusterRole part",
+            "2026-02-01 ClusterRoleBinding wide › ClusterRole whole",
+        ]
+    );
+    assert_eq!(ann.since.map(|it| it.to_string()).as_deref(), Some("2026-01-01T00:00:00.000Z"));
 }
 
 #[test]
