@@ -149,6 +149,14 @@ fn fate<'a>(
     if !narrowed.is_changed {
         return keep(Some(narrowed), "all that it gives stays");
     }
+    if let Some(since) = entitlement.since {
+        let mut gone = narrowed.before.clone();
+        gone.take_off(&narrowed.after);
+        if !stays.would_be_seen(&gone, since) {
+            let why = "what it gives and nobody uses would have been seen on too few days since it says so";
+            return keep(Some(narrowed), why);
+        }
+    }
     let smaller: Vec<_> = narrowed.document.iter().flat_map(Policy::read).collect();
     if smaller.len() != usize::from(narrowed.document.is_some())
         || !gives_more(&[policy], &smaller).is_empty()

@@ -219,6 +219,22 @@ impl<'a> Stays<'a> {
         })
     }
 
+    /// Says whether each of these would have been seen for long enough since then: days before do not count for who gives it
+    /// only since then.
+    pub(super) fn would_be_seen(&mut self, actions: &ActionSet, since: Timestamp) -> bool {
+        let all = self.exercised.catalogue().actions();
+        let sorts: BTreeSet<_> = (0..all.len())
+            .filter(|it| actions.has(*it))
+            .map(|it| all.get(it).and_then(Sort::of))
+            .collect();
+        let least = self.wishes.window_days;
+        sorts.into_iter().all(|sort| {
+            let mut days = self.days(sort).clone();
+            days.begin_at(since);
+            least <= days.count()
+        })
+    }
+
     /// Says whether the log names something that may be of a service which the list has not.
     pub(super) fn is_strange(&self) -> bool {
         self.unclear.iter().any(|it| self.exercised.catalogue().of(it).is_empty())

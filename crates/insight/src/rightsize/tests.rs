@@ -183,6 +183,30 @@ fn what_is_not_known_to_be_unused_stays() {
 }
 
 #[test]
+fn days_before_a_policy_said_what_it_says_do_not_count_for_it() {
+    let grants = |made: &str| {
+        let document = r#"{"Statement":{"Effect":"Allow","Action":"ec2:*","Resource":"*"}}"#;
+        json(&format!(
+            r#"{{"RoleDetailList":[{{"Arn":"{WHO}","AttachedManagedPolicies":[{{"PolicyArn":"arn:aws:iam::1:policy/p"}}]}}],
+            "Policies":[{{"Arn":"arn:aws:iam::1:policy/p","DefaultVersionId":"v2","PolicyVersionList":[
+                {{"VersionId":"v2","CreateDate":"{made}","Document":{document}}}]}}]}}"#
+        ))
+    };
+    let (early, late) = (grants("1970-01-02T00:00:00Z"), grants("1970-01-03T00:00:00Z"));
+    let made = rightsized(&LOG, &early, &days(2));
+    assert_eq!(made.certificate.decisions[0].decision, Decide::Reduce);
+    let young = rightsized(&LOG, &late, &days(2)).certificate;
+    assert_eq!(young.decisions[0].decision, Decide::Keep, "one day was observed since");
+    assert!(young.removed.actions.is_empty(), "{:?}", young.removed.actions);
+    // The checker counts for itself.
+    let lines = LOG.map(str::to_owned);
+    let faults = |grants: &Json| verified(&made, grants, &exercised(&lines)).claims.join("; ");
+    let says = "removed, and could not have been seen for long enough";
+    assert!(!faults(&early).contains(says), "{}", faults(&early));
+    assert!(faults(&late).contains(says), "{}", faults(&late));
+}
+
+#[test]
 fn a_name_that_no_rule_knows_keeps_its_whole_service() {
     let wide = [r#"{"Statement":{"Effect":"Allow","Action":"*","Resource":"*"}}"#.to_owned()];
     let narrow =

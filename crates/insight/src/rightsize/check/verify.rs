@@ -234,18 +234,27 @@ pub(in crate::rightsize) fn digest_of(document: &Json) -> Digest {
     }
 }
 
+#[derive(Default)]
 struct Sides {
     before: Vec<Policy>,
+    /// Since when each of these says what it says, or its holder is there, where that is later.
+    made: Vec<Option<Timestamp>>,
     after: Vec<Policy>,
     bounds: Vec<Policy>,
-    since: Option<Timestamp>,
     is_strange: bool,
 }
 
 impl Sides {
     fn given(&self, catalogue: &Catalogue) -> Given {
-        let (before, after) = (names(&self.before, catalogue), names(&self.after, catalogue));
-        let before = before.into_iter().map(|it| (it, self.since)).collect();
+        let after = names(&self.after, catalogue);
+        let mut before: BTreeMap<String, Option<Timestamp>> = BTreeMap::new();
+        for (policy, made) in self.before.iter().zip(&self.made) {
+            // What several gave is gone where each of them was long enough without a use.
+            for name in names(std::slice::from_ref(policy), catalogue) {
+                let since = before.entry(name).or_default();
+                *since = *made.max(since);
+            }
+        }
         Given { before, after, besides: None, is_strange: self.is_strange }
     }
 }
@@ -294,9 +303,8 @@ fn policies_of(
 ) -> Result<Sides, NoPolicy> {
     let held = held(account, &certificate.identity)?;
     let (bounds, since) = (held.bounds, held.since);
-    let mut sides =
-        Sides { before: Vec::new(), after: Vec::new(), bounds, since, is_strange: false };
-    for (path, document) in held.policies {
+    let mut sides = Sides { bounds, ..Sides::default() };
+    for (path, document, made) in held.policies {
         let decided = certificate.decisions.iter().find(|it| it.entitlement == path);
         let Some(decided) = decided.filter(|it| it.original.is_some()) else {
             faults.push(format!("the certificate says nothing of {path}"));
@@ -316,6 +324,7 @@ fn policies_of(
         };
         sides.is_strange |= policy.lines.iter().any(|it| !it.others.is_empty());
         sides.before.push(policy.clone());
+        sides.made.push(made.max(since));
         if !decided.is_changed {
             sides.after.push(policy);
             continue;
@@ -336,7 +345,8 @@ fn policies_of(
 #[derive(Default)]
 struct Held {
     since: Option<Timestamp>,
-    policies: Vec<(String, Json)>,
+    /// Each with its path, and since when it says what it says.
+    policies: Vec<(String, Json, Option<Timestamp>)>,
     bounds: Vec<Policy>,
 }
 
@@ -359,30 +369,31 @@ fn held(account: &Json, id: &str) -> Result<Held, NoPolicy> {
         for policy in list(holder, inline) {
             let path = format!("{way}inline policy {}", said(policy, "PolicyName"));
             let document = policy.get("PolicyDocument").ok_or(NoPolicy("a policy is empty"))?;
-            held.policies.push((path, unpacked(document)?));
+            held.policies.push((path, unpacked(document)?, None));
         }
         for attached in list(holder, "AttachedManagedPolicies") {
             let arn = said(attached, "PolicyArn");
-            if let Some(document) = managed(account, arn) {
-                held.policies.push((format!("{way}policy {arn}"), unpacked(document)?));
+            if let Some((document, made)) = managed(account, arn) {
+                held.policies.push((format!("{way}policy {arn}"), unpacked(document)?, made));
             }
         }
     }
     let bound = one.get("PermissionsBoundary").map(|it| said(it, "PermissionsBoundaryArn"));
-    if let Some(document) = bound.and_then(|it| managed(account, it)) {
+    if let Some((document, _)) = bound.and_then(|it| managed(account, it)) {
         held.bounds.push(Policy::read(&unpacked(document)?)?);
     }
     Ok(held)
 }
 
-/// Gives the document of a managed policy that counts.
-fn managed<'a>(account: &'a Json, arn: &str) -> Option<&'a Json> {
+/// Gives the document of a managed policy that counts, and when that was made.
+fn managed<'a>(account: &'a Json, arn: &str) -> Option<(&'a Json, Option<Timestamp>)> {
     let policy = list(account, "Policies").iter().find(|it| said(it, "Arn") == arn)?;
     let current = list(policy, "PolicyVersionList").iter().find(|it| {
         it.get("IsDefaultVersion") == Some(&Json::Bool(true))
             || said(it, "VersionId") == said(policy, "DefaultVersionId")
     });
-    current?.get("Document")
+    let current = current?;
+    Some((current.get("Document")?, said(current, "CreateDate").parse().ok()))
 }
 
 fn list<'a>(of: &'a Json, name: &str) -> &'a [Json] {
