@@ -85,7 +85,9 @@ fn cell(text: &str) -> String {
     let mut letters = text.chars();
     while let Some(it) = letters.next() {
         marked.push(it);
-        if PARTS.contains(&it) && begins_formula(letters.as_str()) {
+        // Where a further cell begins before its first letter, that one has a look of its own.
+        let next = || letters.as_str().split(PARTS).next().unwrap_or_default();
+        if PARTS.contains(&it) && begins_formula(next()) {
             marked.push('\'');
         }
     }
@@ -123,6 +125,10 @@ mod tests {
         assert_eq!(cell("＝1＋1"), "'＝1＋1");
         assert_eq!(cell("=\"a\",b"), "\"'=\"\"a\"\",b\"");
         assert_eq!(cell("a,\"b\"\n"), "\"a,\"\"b\"\"\n\"");
+        assert_eq!(cell("a;\t =x"), "a;\t' =x");
+        // Looked at once, however many cells there may be: a million squared would never end.
+        let many = format!("a{}b", "\t".repeat(1 << 20));
+        assert_eq!(cell(&many), many);
     }
 
     #[test]
