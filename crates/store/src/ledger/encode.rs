@@ -204,3 +204,23 @@ impl Outline {
         }
     }
 }
+
+#[cfg(test)]
+impl Encoded {
+    /// Makes the outcome of a call, for tests that want some record.
+    pub(super) fn outcome(number: u64) -> Self {
+        let millis = i64::try_from(number).expect("a small number");
+        let ulid = bailiwick_model::Ulid::new(Timestamp::from_millis(millis), [7; 10]);
+        let record = Record::Outcome(bailiwick_model::OutcomeRecord {
+            decision: DecisionId::new(ulid),
+            task: bailiwick_model::TaskId::new(ulid),
+            time: Timestamp::default(),
+            outcome: bailiwick_model::OutcomeKind::Ok,
+            detail: String::new(),
+            bytes_in: 7,
+            millis: 1,
+            secret: None,
+        });
+        Self::of(&record).expect("an outcome is a record")
+    }
+}

@@ -252,10 +252,6 @@ impl Pile {
 
 #[cfg(test)]
 mod tests {
-    use bailiwick_model::{
-        DecisionId, OutcomeKind, OutcomeRecord, Record, TaskId, Timestamp, Ulid,
-    };
-
     use super::{
         super::{encode::Encoded, job::Answer},
         *,
@@ -263,21 +259,6 @@ mod tests {
 
     fn append(room: u64) -> Append {
         Append { records: Vec::new(), room, answer: Answer::Nobody }
-    }
-
-    fn outcome() -> Encoded {
-        let ulid = Ulid::new(Timestamp::default(), [7; 10]);
-        let record = Record::Outcome(OutcomeRecord {
-            decision: DecisionId::new(ulid),
-            task: TaskId::new(ulid),
-            time: Timestamp::default(),
-            outcome: OutcomeKind::Ok,
-            detail: String::new(),
-            bytes_in: 7,
-            millis: 1,
-            secret: None,
-        });
-        Encoded::of(&record).unwrap()
     }
 
     fn rooms(appends: &[Append]) -> Vec<u64> {
@@ -310,7 +291,7 @@ mod tests {
     fn no_more_is_taken_at_once_than_is_asked_for_and_nothing_beyond_an_errand() {
         let inbox = Inbox::default();
         for room in 1..=3 {
-            let append = Append { records: vec![outcome()], ..append(room) };
+            let append = Append { records: vec![Encoded::outcome(1)], ..append(room) };
             inbox.put_blocking(Job::Append(append)).unwrap();
         }
         inbox.put_blocking(Job::Errand(Errand::Roll(Answer::Nobody))).unwrap();

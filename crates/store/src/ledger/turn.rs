@@ -80,10 +80,6 @@ impl Turn {
 mod tests {
     use std::{path::Path, sync::Arc, time::Duration};
 
-    use bailiwick_model::{
-        DecisionId, OutcomeKind, OutcomeRecord, Record, TaskId, Timestamp, Ulid,
-    };
-
     use super::{
         super::{
             LedgerOptions, SegmentSizes, Shared,
@@ -138,18 +134,7 @@ mod tests {
     }
 
     fn append(number: u64) -> Append {
-        let ulid = Ulid::new(Timestamp::from_millis(i64::try_from(number).unwrap()), [7; 10]);
-        let record = Record::Outcome(OutcomeRecord {
-            decision: DecisionId::new(ulid),
-            task: TaskId::new(ulid),
-            time: Timestamp::default(),
-            outcome: OutcomeKind::Ok,
-            detail: String::new(),
-            bytes_in: 7,
-            millis: 1,
-            secret: None,
-        });
-        let record = Encoded::of(&record).unwrap();
+        let record = Encoded::outcome(number);
         let room = layout::room(record.body.len());
         Append { records: vec![record], room, answer: Answer::Nobody }
     }
