@@ -240,6 +240,9 @@ fn pieces(
         if count == 0 && lines.is_none() && held.all().contains(&b'\n') {
             lines = has_lines(held.all(), true);
         }
+        if lines.is_none() && LINE_MAX < held.end && !opens(held.all().trim_ascii_start()) {
+            lines = Some(true);
+        }
         let is_lines = lines == Some(true);
         if count == 0 {
             rest(held.all(), is_lines, reader, each);
@@ -501,6 +504,12 @@ mod tests {
             (count, told),
             (4, vec!["GetObject".to_owned(), second, "GetObject".to_owned(), fourth])
         );
+        // So does the first.
+        let first = long().chain(&b"\n"[..]).chain(ONE.as_bytes());
+        let mut read = 0;
+        let mut each = |it: Record<'_>| read += usize::from(matches!(it, Record::Exercise(..)));
+        let count = read_from(first, None, &mut each, &|_| {}).unwrap();
+        assert_eq!((count, read), (2, 1));
     }
 
     #[test]

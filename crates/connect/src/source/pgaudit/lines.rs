@@ -82,7 +82,7 @@ impl Lines {
             return false;
         }
         if self.is_csv {
-            let is_other = || begins_json(line) || begins_anew(&String::from_utf8_lossy(line));
+            let is_other = || begins_anew(&String::from_utf8_lossy(line));
             return self.is_open && !is_other();
         }
         if line.starts_with(b"\t") {
