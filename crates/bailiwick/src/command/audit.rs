@@ -41,7 +41,7 @@ use crate::{
 /// How many records that cannot be read are told one by one.
 const FAULTS_TOLD: u64 = 10;
 /// So many characters of why are told.
-const FAULT_MAX: usize = 300;
+pub(super) const FAULT_MAX: usize = 300;
 
 /// Reads the logs and the grants, and shows the one beside the other.
 pub(crate) fn run(words: &AuditLogs, output: Output) -> Outcome {
@@ -247,7 +247,7 @@ fn read(
 }
 
 /// Writes what a file is called: its name may be anybody's.
-fn shown(path: &Path) -> String {
+pub(super) fn shown(path: &Path) -> String {
     plain(&path.display().to_string())
 }
 

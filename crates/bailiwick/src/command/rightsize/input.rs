@@ -16,9 +16,10 @@ use bailiwick_model::{Digest, Json, JsonLimits, Platform};
 
 use super::house;
 use crate::{
-    command::audit::ledger,
+    command::audit::{FAULT_MAX, ledger, shown},
     exit::{CommandError, CommandError::Words},
     output::remark,
+    page::escape::begun,
 };
 
 /// How many records that cannot be read are told one by one.
@@ -196,7 +197,7 @@ impl Read {
             Record::Error(error) => {
                 errors = errors.saturating_add(1);
                 if errors <= FAULTS_TOLD {
-                    remark(&format!("`{}`, {error}", path.display()));
+                    remark(&format!("`{}`, {}", shown(path), begun(&error.to_string(), FAULT_MAX)));
                 }
             }
         };
@@ -205,7 +206,7 @@ impl Read {
         if 0 < undated {
             remark(&format!(
                 "`{}`: {undated} records do not say when, and what only they show is not kept",
-                path.display()
+                shown(path)
             ));
         }
         let (sha256, bytes) = file.finish().map_err(|it| wrong(path, it))?;
@@ -233,5 +234,5 @@ fn asked(address: &str) -> Result<(PostgresAddress, String), CommandError> {
 }
 
 pub(super) fn wrong(path: &Path, why: impl std::fmt::Display) -> CommandError {
-    Words(format!("`{}`: {why}", path.display()))
+    Words(format!("`{}`: {why}", shown(path)))
 }
