@@ -16,7 +16,7 @@ use serde::{Deserialize, Serialize};
 pub use self::set::ActionSet;
 pub(crate) use self::{
     done::give,
-    spelt::{Spelt, fits, has_letters},
+    spelt::{Spelt, fits, has_letters, means},
 };
 use crate::{
     exercised::QuickMap,

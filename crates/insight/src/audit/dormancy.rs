@@ -17,7 +17,7 @@ use serde::{Deserialize, Serialize};
 use super::{State, observed::Seen};
 use crate::{
     exercised::{Days, SystemIdentity, Tally},
-    granted::{fits, has_letters},
+    granted::{has_letters, means},
     names::bare,
 };
 
@@ -111,23 +111,11 @@ impl EntitlementPattern {
         if own.len() == name.len() {
             return false;
         }
-        match self.platform {
-            // AWS makes nothing of case.
-            Platform::Aws => {
-                has_letters(&self.pattern.to_ascii_lowercase(), &own.to_ascii_lowercase())
-            }
-            Platform::Kubernetes => fits(&self.pattern, own),
-            Platform::Github
-            | Platform::Okta
-            | Platform::Google
-            | Platform::Workspace
-            | Platform::Azure
-            | Platform::Postgres
-            | Platform::Vault
-            | Platform::Mcp
-            | Platform::Anthropic
-            | Platform::Openai => has_letters(&self.pattern, own),
+        if self.platform == Platform::Aws {
+            // It makes nothing of case.
+            return has_letters(&self.pattern.to_ascii_lowercase(), &own.to_ascii_lowercase());
         }
+        means(self.platform, &self.pattern, own)
     }
 }
 

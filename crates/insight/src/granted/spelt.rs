@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 
-use bailiwick_model::{HeldPolicy, Holder, Patterns, Statement, Timestamp};
+use bailiwick_model::{HeldPolicy, Holder, Patterns, Platform, Statement, Timestamp};
 
 use super::{Extent, first_of, is_plain};
 
@@ -163,6 +163,12 @@ pub(crate) fn fits(pattern: &str, name: &str) -> bool {
     has_letters(pattern, name)
 }
 
+/// Says whether a pattern that somebody wrote means a name of a system: groups of Kubernetes have a rule of their own, and
+/// elsewhere `*` is any letters.
+pub(crate) fn means(platform: Platform, pattern: &str, name: &str) -> bool {
+    if platform == Platform::Kubernetes { fits(pattern, name) } else { has_letters(pattern, name) }
+}
+
 /// Says whether a name has the letters of a pattern, in which `*` is any.
 pub(crate) fn has_letters(pattern: &str, name: &str) -> bool {
     let Some((first, rest)) = pattern.split_once('*') else { return pattern == name };
@@ -199,7 +205,7 @@ fn overlaps(one: &str, other: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use bailiwick_model::{ActorKind, Platform};
+    use bailiwick_model::ActorKind;
     use proptest::prelude::*;
 
     use super::*;

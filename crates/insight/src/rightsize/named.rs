@@ -18,7 +18,7 @@ use super::{
 };
 use crate::{
     exercised::{Days, Deeds, Doer, Exercised},
-    granted::fits,
+    granted::{fits, means},
     names::{Certainty, Sort, bare},
 };
 
@@ -209,6 +209,7 @@ impl<'a> Judge<'a> {
         let days = self.days(name).count();
         let alike = |it: &String| (self.rules.alike)(it) == (self.rules.alike)(name);
         let may_be = |it: &String| (self.rules.may_be)(name, bare(self.holding.platform, it));
+        let is_named = |it: &String| means(self.holding.platform, it, name);
         let reasons: [(&dyn Fn() -> bool, KeptFor); 11] = [
             (&|| is_in(&self.done), KeptFor::Exercised),
             (&|| is_in(&self.denied), KeptFor::Attempted),
@@ -216,7 +217,7 @@ impl<'a> Judge<'a> {
             (&|| (self.rules.needs)(name, &self.took), KeptFor::Needed),
             (&|| since.is_some_and(|it| self.is_young(it)), KeptFor::Grace),
             (&|| (self.rules.manages)(name), KeptFor::Permissions),
-            (&|| self.wishes.keep.iter().any(|it| fits(it, name)), KeptFor::Named),
+            (&|| self.wishes.keep.iter().any(is_named), KeptFor::Named),
             (&|| self.unknown.iter().any(may_be), KeptFor::UnknownName),
             (
                 &|| self.wishes.margin == Margin::Siblings && self.done.iter().any(alike),

@@ -107,9 +107,11 @@ fn weigh(weights: &Weights<'_>, exercised: &Exercised) -> Result<(Weighed, Vec<D
     let mut weighed = weigh(weights, &used)?;
     if platform == Platform::Postgres {
         let mut days = postgres::besides(&all);
-        // `SELECT set_config('role', …)` is of another class.
-        for read in Sort::spanned(platform, "table *:SELECT").into_iter().flatten() {
-            days.keep(&exercised.observed(platform, &weights.certificate.account, &read));
+        // `set_config('role', …)` is of other classes, by the statement in which it stands.
+        for right in ["table *:SELECT", "table *:INSERT"] {
+            for sort in Sort::spanned(platform, right).into_iter().flatten() {
+                days.keep(&exercised.observed(platform, &weights.certificate.account, &sort));
+            }
         }
         weighed.given.besides = Some(days);
     }

@@ -2,7 +2,7 @@
 //!
 //! Whoever becomes a role is still logged under the name with which they signed in. Whom the log shows to have become it, did
 //! all that they did perhaps as that role. A superuser may become any role: where a log has nothing of pgaudit's class
-//! `misc_set`, to which `SET ROLE` belongs, or of `read`, to which `set_config` does, none of it is seen; nor is `LOCK TABLE`
+//! `misc_set`, to which `SET ROLE` belongs, or of `read` and `write`, to which `set_config` does, none of it is seen; nor is `LOCK TABLE`
 //! without `misc`.
 
 use std::collections::BTreeSet;
@@ -15,8 +15,8 @@ use crate::{
     names::{Sort, bare},
 };
 
-/// A right of pgaudit's class `read`, in which `SELECT set_config('role', …)` is.
-const READ: &str = "table *:SELECT";
+/// Rights of pgaudit's classes `read` and `write`: `set_config('role', …)` is in either, by the statement in which it stands.
+const STATEMENTS: [&str; 2] = ["table *:SELECT", "table *:INSERT"];
 
 /// Commands that pgaudit logs as `misc` and in no other case. `SET` and `RESET` are of a class of their own, `misc_set`:
 /// either may be logged without the other.
@@ -115,14 +115,16 @@ pub(super) fn besides(exercised: &Exercised) -> Besides {
         }
     }
     days.keep(&misc);
-    let read = Sort::spanned(Platform::Postgres, READ).unwrap_or_default();
-    let read = exercised.only_account(Platform::Postgres).zip(read.first());
-    let observed = |it: (&str, &Sort<'_>)| exercised.observed(Platform::Postgres, it.0, it.1);
-    days.keep(&read.map_or_else(Days::default, observed));
+    for right in STATEMENTS {
+        let sorts = Sort::spanned(Platform::Postgres, right).unwrap_or_default();
+        let sort = exercised.only_account(Platform::Postgres).zip(sorts.first());
+        let observed = |it: (&str, &Sort<'_>)| exercised.observed(Platform::Postgres, it.0, it.1);
+        days.keep(&sort.map_or_else(Days::default, observed));
+    }
     Besides {
         days,
-        source: "pgaudit's classes misc_set, in which `SET ROLE` is, read, in which `set_config` is, and misc, in which `LOCK TABLE` is, on one day",
+        source: "pgaudit's classes misc_set, in which `SET ROLE` is, read and write, in which `set_config` is, and misc, in which `LOCK TABLE` is, on one day",
         is_about: |name| name.starts_with("table "),
-        lacks: "the log has no day with something of each of pgaudit's classes misc_set (`SET`, `RESET`), read (`SELECT`) and misc (`BEGIN`, `SHOW`): a superuser who became this role (`SET ROLE`, `set_config`), and what only `LOCK TABLE` took, would not have been seen, and all rights on tables stay",
+        lacks: "the log has no day with something of each of pgaudit's classes misc_set (`SET`, `RESET`), read (`SELECT`), write (`INSERT`) and misc (`BEGIN`, `SHOW`): a superuser who became this role (`SET ROLE`, `set_config`), and what only `LOCK TABLE` took, would not have been seen, and all rights on tables stay",
     }
 }

@@ -290,7 +290,7 @@ fn whoever_became_the_role_uses_its_rights_and_a_log_that_cannot_show_it_takes_n
         made.certificate.kept[&KeptFor::Unobservable],
         ["table shop.orders:INSERT", "table shop.seen:SELECT"]
     );
-    let source = "pgaudit's classes misc_set, in which `SET ROLE` is, read, in which `set_config` is, and misc, in which `LOCK TABLE` is, on one day";
+    let source = "pgaudit's classes misc_set, in which `SET ROLE` is, read and write, in which `set_config` is, and misc, in which `LOCK TABLE` is, on one day";
     assert_eq!(made.certificate.needed[source], 2);
     let notes = made.certificate.notes.join("\n");
     assert!(
@@ -325,8 +325,9 @@ fn what_shows_one_class_of_pgaudit_does_not_show_another() {
     assert_eq!(removed(&["| SET |", "| RESET |"], &[configured]), 0);
     // `misc_set` alone leaves out who locks what.
     assert_eq!(removed(&["| BEGIN |", "| SHOW |"], &[]), 0);
-    // Writes alone leave out who calls `set_config`.
+    // Writes alone leave out who calls `set_config` where they read, and the other way round.
     assert_eq!(removed(&["| SELECT |"], &[]), 0);
+    assert_eq!(removed(&["| INSERT |", "| UPDATE |", "| DELETE |", "| TRUNCATE |"], &[]), 0);
     // All have to be there on one day.
     assert_eq!(removed(&["| SET |", "| SHOW |"], &[]), 0);
 }
